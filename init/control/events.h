@@ -1,0 +1,50 @@
+/*
+ * What the sandbox decided: one JSON line per decision, and the summary at the end.
+ *
+ * Only PID 1 writes. A refusal is counted even when its line is left out because too many
+ * came in one second.
+ */
+#ifndef INIT_CONTROL_EVENTS_H
+#define INIT_CONTROL_EVENTS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../policy/address.h"
+#include "../policy/name.h"
+#include "../say.h"
+
+enum event_kind {
+	EVENT_BOOT,            /* a stage is done; count is its time in microseconds */
+	EVENT_PIN,             /* an allowed name's address is open */
+	EVENT_REFUSED_NAME,    /* a DNS question for a name that no rule allows */
+	EVENT_REFUSED_ADDRESS, /* a connection to an address that is not open */
+	EVENT_DROPPED_ANSWER,  /* an allowed name's answer that may not be used */
+	EVENT_UNRESOLVED,      /* an allowed name that has no address now */
+	EVENT_WORKER,          /* a worker ended, was started again */
+	EVENT_PAYLOAD,         /* the payload started or ended */
+};
+
+struct event {
+	enum event_kind kind;
+	const char *name;       /* or NULL */
+	struct address address; /* family 0: none */
+	uint16_t port;          /* 0: none */
+	const char *reason;     /* rule or reason, or NULL */
+	uint64_t count;         /* how many this line stands for; 0 counts as 1 */
+};
+
+struct events; /* opaque; one per process */
+
+/* Opens path for appending (created 0644); path NULL keeps counts only. */
+int events_open(struct events **out, const char *path, struct failure *f);
+/* Writes or counts one event. Never fails the caller: a full disk only loses lines. */
+void events_add(struct events *e, const struct event *event);
+/* The closing summary: each refused name or address once, how often, and the --allow that
+ * would permit it. Prints nothing when nothing was refused. */
+void events_summary(const struct events *e, FILE *to);
+/* Refusals so far, summed; for status.json. */
+uint64_t events_refused(const struct events *e);
+void events_close(struct events *e);
+
+#endif

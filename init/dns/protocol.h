@@ -1,0 +1,57 @@
+/*
+ * What the resolver and PID 1 say to each other: one SOCK_SEQPACKET datagram of exactly
+ * sizeof(struct resolver_message), fixed-width integers in host order (one machine, one
+ * binary). The receiver checks every field against its range and the policy; a message of
+ * another size or an unknown type ends the worker.
+ */
+#ifndef INIT_DNS_PROTOCOL_H
+#define INIT_DNS_PROTOCOL_H
+
+#include <stdint.h>
+
+#include "../limits.h"
+#include "../policy/address.h"
+
+enum resolver_message_type {
+	/* resolver -> PID 1 */
+	RESOLVER_PIN = 1,    /* name, addresses: open these; answered by RESOLVER_PINNED */
+	RESOLVER_REFUSED,    /* name: the payload asked for it and no rule allows it */
+	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
+	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
+	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
+	/* PID 1 -> resolver */
+	RESOLVER_PINNED = 64, /* sequence, accepted */
+};
+
+enum resolver_reason {
+	REASON_NONE,
+	REASON_NXDOMAIN,   /* the name does not exist */
+	REASON_NO_ADDRESS, /* it exists and has neither A nor AAAA */
+	REASON_TIMEOUT,    /* no upstream answered */
+	REASON_SERVER,     /* the upstreams answered SERVFAIL, REFUSED or the like */
+	REASON_NOT_PUBLIC, /* its addresses are private or special and the rule lacks +private
+			    */
+	REASON_HOSTILE,    /* the answer was malformed or not about the question */
+	REASON_LAST = REASON_HOSTILE,
+};
+
+struct resolver_address {
+	uint8_t family; /* 4 or 6 */
+	uint8_t reserved[3];
+	uint32_t ttl; /* seconds, as the record said (RFC 2181 §8: above 2^31-1 is 0) */
+	uint8_t bytes[16];
+};
+
+struct resolver_message {
+	uint32_t type;
+	uint32_t sequence; /* chosen by the sender of RESOLVER_PIN, returned in RESOLVER_PINNED
+			    */
+	uint32_t reason;   /* enum resolver_reason */
+	uint32_t count;    /* addresses, or names in RESOLVER_BOOTED */
+	uint32_t accepted; /* bit i: addresses[i] is open now */
+	uint32_t reserved;
+	char name[256]; /* normalised, NUL-terminated, the rest zero; "" where none */
+	struct resolver_address addresses[LIMIT_ANSWER_ADDRESSES];
+};
+
+#endif

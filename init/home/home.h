@@ -1,0 +1,60 @@
+/*
+ * Codex's home: the drop-off's files copied into CODEX_HOME, as the payload's user, never
+ * through a symlink, atomically; and the user database's line for that user.
+ */
+#ifndef INIT_HOME_HOME_H
+#define INIT_HOME_HOME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "../say.h"
+
+struct home_request {
+	const char *from; /* the read-only drop-off, or NULL: nothing to copy */
+	const char *home; /* CODEX_HOME */
+	uid_t uid;
+	gid_t gid;
+};
+
+struct home_result {
+	bool config_copied;
+	bool hook; /* HOME/init.sh is there and executable by the user */
+	unsigned prompts_copied;
+	char warning[256]; /* something the user should know, or "" */
+};
+
+/*
+ * In a child with the payload's uid (sources that only root can read are opened before the
+ * drop): config.toml is copied when the home has none; each file of prompts/ that the home's
+ * prompts/ lacks is copied; init.sh replaces the home's init.sh and is made executable. Every
+ * path is opened beneath its root without following symlinks (openat2(2), RESOLVE_BENEATH |
+ * RESOLVE_NO_SYMLINKS), written to a temporary name, synced and renamed. A home that is not the
+ * user's, a symlink or an odd file in the way: -1 with a reason, and nothing half done.
+ */
+int home_prepare(const struct home_request *r, struct home_result *out, struct failure *f);
+
+/* Makes sure that a home exists and is the user's: creates it when it is missing or empty and
+ * somebody else's (root may, without any capability: see users.c). */
+int home_own(const char *home, uid_t uid, gid_t gid, struct failure *f);
+
+/* Gives uid and gid the name codex in /etc/passwd and /etc/group, home as its directory. A
+ * read-only /etc is no failure: *warning says so. */
+int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *warning,
+	size_t warning_size, struct failure *f);
+
+/* The uid and gid of a `NAME` or `UID[:GID]` (NAME from etc's passwd). Returns 0 or -1. */
+int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct failure *f);
+
+/*
+ * The NAME=value lines of the file that SANDBOX_ENV_FILE names: created empty for the user
+ * by env_file_create() (path in out), read back after the hook as the user by env_file_read(),
+ * which removes it. Lines are checked (NAME: letters, digits, _, not first a digit; no NUL);
+ * a bad line is a failure that quotes its number. *vars is a NULL-terminated array, to be freed
+ * with its strings by the caller.
+ */
+int env_file_create(char *out, size_t size, uid_t uid, gid_t gid, struct failure *f);
+int env_file_read(const char *path, uid_t uid, gid_t gid, char ***vars, struct failure *f);
+
+#endif

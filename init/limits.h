@@ -1,0 +1,56 @@
+/*
+ * Every limit of codex-init, in one place, each with its reason.
+ *
+ * A loop over data from outside is bounded by one of these; nothing is bounded by luck.
+ */
+#ifndef INIT_LIMITS_H
+#define INIT_LIMITS_H
+
+/* RFC 1035 §2.3.4: 255 octets on the wire are at most 253 characters of text. */
+#define LIMIT_NAME_TEXT 253
+/* RFC 1035 §2.3.4: one label. */
+#define LIMIT_LABEL 63
+/* Longest rule text: a name, a list of ports, suffixes. Longer input is a mistake. */
+#define LIMIT_RULE_TEXT 512
+/* Ports in one rule; more are better said as more rules. */
+#define LIMIT_RULE_PORTS 16
+/* Rules after presets are expanded. Ten thousand names are the largest allowlist seen. */
+#define LIMIT_RULES 16384
+/* A preset file; the largest shipped has a dozen lines. */
+#define LIMIT_PRESET_BYTES (64 * 1024)
+/* resolv.conf: the C libraries read three name servers (MAXNS). */
+#define LIMIT_UPSTREAMS 3
+/* search domains of resolv.conf: glibc's former MAXDNSRCH. */
+#define LIMIT_SEARCH 6
+/* resolv.conf and hosts as read at boot; the engine writes a few hundred bytes. */
+#define LIMIT_RESOLV_CONF_BYTES (16 * 1024)
+#define LIMIT_HOSTS_BYTES       (256 * 1024)
+/* Addresses taken from one DNS answer. CDNs send at most eight. */
+#define LIMIT_ANSWER_ADDRESSES 16
+/* Aliases followed from one name to its address (BIND follows 16). */
+#define LIMIT_CNAME_CHAIN 16
+/* Routes and interfaces read from the kernel: an overlay network has a handful. */
+#define LIMIT_ROUTES   128
+#define LIMIT_GATEWAYS 8
+/* Distinct refusals kept for the closing summary; further ones are counted together. */
+#define LIMIT_SUMMARY 256
+/* Event lines written a second before further ones are only counted. */
+#define LIMIT_EVENTS_PER_SECOND 200
+/* Files taken from one drop-off directory, how deep, and how big each may be. */
+#define LIMIT_HOME_FILES 1024
+#define LIMIT_HOME_DEPTH 8
+#define LIMIT_HOME_BYTES (4 * 1024 * 1024)
+/* What the hook may hand to the payload through SANDBOX_ENV_FILE. */
+#define LIMIT_ENV_FILE_BYTES (64 * 1024)
+#define LIMIT_ENV_FILE_LINES 512
+
+/*
+ * Our workers' user ids. Above what distributions hand out and below 65534 ("nobody"), so
+ * that they are mapped in a user namespace of 65,536 ids, as rootless engines set up.
+ */
+#define UID_RESOLVER 65311
+#define UID_GATE     65312
+/* The image's unprivileged user, used when the working directory belongs to root. */
+#define UID_CODEX 1000
+
+#endif

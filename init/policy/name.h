@@ -1,0 +1,30 @@
+/*
+ * Domain names as rules hold them: lower case A-labels without the trailing dot. Pure.
+ */
+#ifndef INIT_POLICY_NAME_H
+#define INIT_POLICY_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../limits.h"
+
+/* Room for any normalised name and its NUL. */
+#define NAME_TEXT (LIMIT_NAME_TEXT + 1)
+
+/*
+ * Writes the normalised form of the len bytes at text (UTF-8) to out: ASCII letters in lower
+ * case, U-labels as A-labels (RFC 5890, RFC 3492), one trailing dot removed. Returns true, or
+ * false with *position set to the byte at fault and *reason to static text. Refused: empty
+ * and over-long labels and names, characters outside letters, digits, hyphen and (for names
+ * such as _acme-challenge) a leading underscore, a label that begins or ends with a hyphen,
+ * "xn--" labels that do not decode, names that are an address or whose last label is all
+ * digits, and U-labels that we cannot prove to be in canonical form.
+ */
+bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *position,
+	const char **reason);
+
+/* True when name (normalised) is a sub-name of parent, not parent itself. */
+bool name_below(const char *name, const char *parent);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * The compiled policy: which names and networks may be reached, on which ports, and by
+ * which rule. Pure: no system calls, no allocation after policy_compile(). Everything that
+ * has to decide asks here; nothing else decides.
+ *
+ * A policy is filled with policy_add() in any order, then compiled once, then only read.
+ */
+#ifndef INIT_POLICY_POLICY_H
+#define INIT_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../limits.h"
+#include "address.h"
+#include "name.h"
+
+enum rule_kind {
+	RULE_NAME,     /* example.com */
+	RULE_WILDCARD, /* *.example.com: name holds example.com */
+	RULE_NETWORK,  /* 192.0.2.0/24:5432 */
+};
+
+enum rule_effect { RULE_ALLOW, RULE_DENY };
+
+enum rule_origin {
+	ORIGIN_DEFAULT,     /* the always allowed names */
+	ORIGIN_OPTION,      /* --allow, --deny */
+	ORIGIN_ENVIRONMENT, /* OPENAI_ALLOWED_DOMAINS, CODEX_INIT_DENY */
+};
+
+struct port_list {
+	uint8_t count;                   /* 0: every port; only in a deny rule without ports */
+	uint16_t port[LIMIT_RULE_PORTS]; /* host byte order, ascending, no doubles */
+};
+
+struct rule {
+	enum rule_kind kind;
+	enum rule_effect effect;
+	enum rule_origin origin;
+	bool private;           /* +private */
+	bool ech;               /* +ech */
+	uint8_t prefix;         /* RULE_NETWORK, bits */
+	struct address network; /* RULE_NETWORK; host bits are 0 */
+	struct port_list ports;
+	char name[NAME_TEXT]; /* RULE_NAME, RULE_WILDCARD */
+	char preset[64];      /* the preset it came from, or "" */
+};
+
+/* One name that is known in full and must be resolved at boot. */
+struct policy_name {
+	const char *name;
+	struct port_list ports; /* union of its allow rules, less what is denied; never empty */
+	bool private;
+};
+
+struct policy {
+	struct rule *rules; /* owned; sorted by policy_compile() */
+	size_t count, room;
+	struct policy_name *names; /* owned; exact names, sorted, those with a port left */
+	size_t names_count;
+	bool compiled;
+};
+
+/* What is wrong with a rule, and where: filled when policy_add() refuses one. */
+struct rule_error {
+	char rule[LIMIT_RULE_TEXT + 1]; /* the rule as written, cut where longer */
+	size_t position;                /* of the byte at fault, from 0 */
+	char reason[128];
+	char preset[64]; /* in this preset's file, or "" */
+};
+
+/*
+ * How a preset's text is had. Returns the number of bytes put in text (at most size), or -1
+ * with errno set. The policy calls it with the checked name (lower case letters, digits,
+ * '-', '_') and keeps nothing.
+ */
+typedef long policy_preset_reader(void *context, const char *preset, char *text, size_t size);
+
+void policy_init(struct policy *p);
+void policy_free(struct policy *p);
+
+/*
+ * Adds one rule: `name`, `*.name`, `name:22`, `name:443,8443`, `1.2.3.0/24:5432`,
+ * `[2001:db8::/32]:443`, `@preset`, each with suffixes +private and +ech. An allow rule for
+ * a name without ports means tcp 443 and 80; a network needs ports in an allow rule; a deny
+ * rule without ports denies every port. Returns 0, or -1 with *e filled and p unchanged.
+ */
+int policy_add(struct policy *p, const char *text, enum rule_effect effect,
+	enum rule_origin origin, policy_preset_reader *reader, void *context,
+	struct rule_error *e);
+
+/* Adds each rule of a list separated by blanks, newlines and commas; a comma between two
+ * port numbers belongs to its rule ("a.example:443,8443 b.example"). */
+int policy_add_list(struct policy *p, const char *text, enum rule_effect effect,
+	enum rule_origin origin, policy_preset_reader *reader, void *context,
+	struct rule_error *e);
+
+/* Adds the always allowed OpenAI and ChatGPT names. Returns 0, or -1 when out of memory. */
+int policy_add_defaults(struct policy *p);
+
+/* Sorts and merges. Returns 0, or -1 when out of memory. */
+int policy_compile(struct policy *p);
+
+/* The answer to "may this be reached?". */
+struct verdict {
+	bool allowed;
+	bool private; /* the name's rules let it have private addresses */
+	bool ech;
+	struct port_list ports;  /* those allowed; empty when not allowed */
+	const struct rule *rule; /* the rule that decided; NULL: none speaks of it */
+};
+
+/* Decides about a normalised name, on any port (policy_check_name) or one. Deny wins. */
+struct verdict policy_check_name(const struct policy *p, const char *name);
+struct verdict policy_check_name_port(const struct policy *p, const char *name, uint16_t port);
+/* Decides about an address that was named as such (network rules only). Deny wins. */
+struct verdict policy_check_address(
+	const struct policy *p, const struct address *a, uint16_t port);
+
+/*
+ * May this address be the answer for a name with this verdict? False for every address that
+ * is not public (unless private is set and it is ADDRESS_PRIVATE) and for those that a deny
+ * rule for a network covers on every port; *reason is then static text.
+ */
+bool policy_address_usable(const struct policy *p, const struct verdict *v,
+	const struct address *a, const char **reason);
+
+/* Writes one rule as a person would write it ("*.example.com:443,8443+private"). */
+void rule_text(const struct rule *r, char *out, size_t size);
+/* Prints the compiled policy, one rule a line, in the form --check and
+ * /etc/codex/allowed_domains.txt show. Returns 0, or -1 when f reports an error. */
+int policy_print(const struct policy *p, FILE *f);
+
+#endif

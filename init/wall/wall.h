@@ -1,0 +1,90 @@
+/*
+ * The egress wall: one nftables table, `inet codex_init`, put up in one netlink transaction
+ * and read back. Runs in PID 1 with CAP_NET_ADMIN; no other table is touched.
+ *
+ *	ruleset.c	policy -> libnftnl objects; pure
+ *	nft.c		libmnl transport: send a batch, wait for its acks, dump
+ *	verify.c	read back and compare, object by object; try what must fail
+ *	wall.c		the calls below
+ */
+#ifndef INIT_WALL_WALL_H
+#define INIT_WALL_WALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../limits.h"
+#include "../policy/policy.h"
+#include "../say.h"
+
+struct endpoint {
+	struct address address;
+	uint16_t port; /* host byte order */
+};
+
+struct wall_config {
+	const struct policy *policy;
+	uid_t resolver_uid;     /* the only uid that may reach the upstreams */
+	uint16_t resolver_port; /* where our resolver listens on 127.0.0.1 and ::1, UDP and TCP
+				 */
+	struct endpoint upstreams[LIMIT_UPSTREAMS];
+	size_t upstreams_count;
+	/*
+	 * An upstream is the engine's embedded resolver, 127.0.0.11: a NAT in this namespace,
+	 * and older engines forward its questions from inside this namespace as uid 0.
+	 */
+	bool embedded_dns;
+	struct address gateways[LIMIT_GATEWAYS];
+	size_t gateways_count;
+	bool audit; /* let through and record what would be refused */
+};
+
+struct wall; /* opaque: the netlink socket */
+
+/* Opens the netlink socket. EPERM: no CAP_NET_ADMIN; the hint names the flag. */
+int wall_open(struct wall **out, struct failure *f);
+void wall_close(struct wall *w);
+
+/*
+ * Puts the table up in one transaction: all of it or nothing. A table of the same name that
+ * is there already (codex-init started twice in one namespace) is replaced in the same
+ * transaction. Default drop for output, input and forward, for IPv4 and IPv6 alike.
+ */
+int wall_build(struct wall *w, const struct wall_config *c, struct failure *f);
+
+/* Reads the table back and compares it with what the config compiles to: chains with their
+ * hooks, priorities and policies; sets with types and flags; rules one by one in order. */
+int wall_verify(struct wall *w, const struct wall_config *c, struct failure *f);
+
+struct pin {
+	struct address address;
+	uint16_t port;
+	bool private;     /* goes to the set that is looked at before the private ranges */
+	uint32_t seconds; /* life; 0: until the container ends */
+};
+
+/* Opens tcp to each address and port, in one transaction, acknowledged when this returns. A
+ * pin that is there already gets the new life. */
+int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f);
+
+/* A destination that the wall refused, with how many packets it counted. */
+struct wall_refusal {
+	struct address address;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP; 0: another */
+	uint16_t port;
+	uint64_t packets;
+};
+/* Reads the wall's bounded set of refused destinations; calls each() for every one. */
+int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_refusal *r),
+	void *context, struct failure *f);
+
+/*
+ * Tries, as an unprivileged uid in a child, what the wall must refuse: TCP and UDP to public
+ * documentation addresses, to the gateway and the metadata address, IPv4 and IPv6. Returns -1
+ * when anything of it is not refused at once.
+ */
+int wall_probe(const struct wall_config *c, struct failure *f);
+
+#endif
