@@ -1,0 +1,122 @@
+/*
+ * Messages on stderr, each written by one write(2), so that lines of several processes never
+ * mix. What came from outside (a rule, a path) may hold control characters: they are printed
+ * as '?', so that a message can't play tricks on the terminal.
+ */
+#include "say.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The one piece of state: how much to say is asked in every room, and never changes. */
+static enum say_level chosen = SAY_NORMAL;
+
+void say_level(enum say_level level)
+{
+	chosen = level;
+}
+
+int fail(struct failure *f, const char *tried, const char *on, const char *why, ...)
+{
+	va_list ap;
+
+	snprintf(f->tried, sizeof(f->tried), "%s", tried);
+	snprintf(f->on, sizeof(f->on), "%s", on);
+	va_start(ap, why);
+	vsnprintf(f->why, sizeof(f->why), why, ap);
+	va_end(ap);
+	f->hint[0] = '\0';
+	return -1;
+}
+
+int fail_errno(struct failure *f, const char *tried, const char *on)
+{
+	return fail(f, tried, on, "%s", strerror(errno));
+}
+
+int fail_hint(struct failure *f, const char *hint, ...)
+{
+	va_list ap;
+
+	va_start(ap, hint);
+	vsnprintf(f->hint, sizeof(f->hint), hint, ap);
+	va_end(ap);
+	return -1;
+}
+
+static void put_line(const char *prefix, const char *text)
+{
+	char line[1200];
+	int n = snprintf(line, sizeof(line) - 1, "%s%s", prefix, text);
+
+	if (n < 0)
+		return;
+	if ((size_t)n > sizeof(line) - 2)
+		n = (int)sizeof(line) - 2;
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[n++] = '\n';
+	/* Nowhere to report a failed report. */
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;
+}
+
+static void put_stage(const char *stage, const char *text, va_list ap)
+{
+	char message[1000], prefix[64];
+
+	vsnprintf(message, sizeof(message), text, ap);
+	snprintf(prefix, sizeof(prefix), "codex-init: %s: ", stage);
+	put_line(prefix, message);
+}
+
+void say_failure(const char *stage, const struct failure *f)
+{
+	char message[sizeof(f->tried) + sizeof(f->on) + sizeof(f->why) + 8], prefix[64];
+
+	snprintf(message, sizeof(message), "%s%s%s: %s", f->tried, f->on[0] ? ": " : "", f->on,
+		f->why);
+	snprintf(prefix, sizeof(prefix), "codex-init: %s: ", stage);
+	put_line(prefix, message);
+	if (f->hint[0])
+		put_line("  hint: ", f->hint);
+}
+
+void say_warning(const char *stage, const char *text, ...)
+{
+	va_list ap;
+
+	if (chosen <= SAY_QUIET)
+		return;
+	va_start(ap, text);
+	put_stage(stage, text, ap);
+	va_end(ap);
+}
+
+void say_hint(const char *text, ...)
+{
+	char message[1000];
+	va_list ap;
+
+	if (chosen <= SAY_QUIET)
+		return;
+	va_start(ap, text);
+	vsnprintf(message, sizeof(message), text, ap);
+	va_end(ap);
+	put_line("  hint: ", message);
+}
+
+void say_detail(const char *stage, const char *text, ...)
+{
+	va_list ap;
+
+	if (chosen < SAY_VERBOSE)
+		return;
+	va_start(ap, text);
+	put_stage(stage, text, ap);
+	va_end(ap);
+}
