@@ -47,6 +47,7 @@ struct rule {
 	struct port_list ports;
 	char name[NAME_TEXT]; /* RULE_NAME, RULE_WILDCARD */
 	char preset[64];      /* the preset it came from, or "" */
+	const char *reason;   /* static text: why a deny rule of our own refuses, or NULL */
 };
 
 /* One name that is known in full and must be resolved at boot. */
@@ -100,6 +101,10 @@ int policy_add_list(struct policy *p, const char *text, enum rule_effect effect,
 
 /* Adds the always allowed OpenAI and ChatGPT names. Returns 0, or -1 when out of memory. */
 int policy_add_defaults(struct policy *p);
+
+/* Denies one normalised name on every port for a reason of our own, told in the refusal; the
+ * text must outlive the policy. Returns 0, or -1 when out of memory. */
+int policy_deny_because(struct policy *p, const char *name, const char *reason);
 
 /* Sorts and merges. Returns 0, or -1 when out of memory. */
 int policy_compile(struct policy *p);

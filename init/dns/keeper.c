@@ -1,0 +1,141 @@
+/* Keeps the resolver running and passes its messages to the pins. See keeper.h. */
+#include "keeper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Datagrams taken in one go, so that a flood of them can't keep PID 1 from its signals. */
+#define BURST 64
+
+static void close_channel(struct keeper *k)
+{
+	if (k->channel < 0)
+		return;
+	monitor_unwatch(k->monitor, k->channel);
+	close(k->channel);
+	k->channel = -1;
+}
+
+static void channel_ready(void *context, int fd)
+{
+	struct keeper *k = context;
+	struct resolver_message m, reply;
+	bool has_reply;
+
+	for (int i = 0; i < BURST; i++) {
+		ssize_t got = recv(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (got <= 0) {
+			close_channel(k);
+			return;
+		}
+		if (pins_message(&k->pins, &m, (size_t)got, &reply, &has_reply) < 0) {
+			struct event e = {.kind = EVENT_WORKER,
+				.name = "resolver",
+				.reason = "it broke the protocol and was ended"};
+
+			events_add(k->pins.events, &e);
+			close_channel(k);
+			if (k->pid > 0)
+				kill(k->pid, SIGKILL);
+			return;
+		}
+		if (k->unresolved &&
+			(m.type == RESOLVER_UNRESOLVED || m.type == RESOLVER_DROPPED))
+			k->unresolved(k->context, &m);
+		/* The resolver has a bounded number of requests out: a full socket means that
+		 * it does not read, and then it has no claim to an answer. */
+		if (has_reply &&
+			send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+			errno != EAGAIN) {
+			close_channel(k);
+			return;
+		}
+	}
+}
+
+static long long seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static int start(struct keeper *k, bool boot, struct failure *f)
+{
+	k->pid = resolver_start(&k->config, boot, &k->channel, f);
+	if (k->pid < 0) {
+		k->pid = 0;
+		k->channel = -1;
+		return -1;
+	}
+	k->started = seconds_now();
+	if (monitor_watch(k->monitor, k->channel, channel_ready, k) < 0)
+		return fail(f, "watch the resolver", "", "no place left");
+	return 0;
+}
+
+static void arm_timer(struct keeper *k)
+{
+	unsigned delay = KEEPER_DELAY_MS << k->restarts;
+	struct itimerspec t = {.it_value = {delay / 1000, (long)(delay % 1000) * 1000000}};
+
+	timerfd_settime(k->timer, 0, &t, NULL);
+}
+
+static void timer_ready(void *context, int fd)
+{
+	struct keeper *k = context;
+	struct failure f = {0};
+	uint64_t ticks;
+
+	if (read(fd, &ticks, sizeof(ticks)) < 0 || k->pid)
+		return;
+	if (start(k, false, &f) < 0 && ++k->restarts < KEEPER_RESTARTS)
+		arm_timer(k);
+}
+
+int keeper_start(struct keeper *k, struct failure *f)
+{
+	k->channel = -1;
+	k->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (k->timer < 0)
+		return fail_errno(f, "create a timer", "");
+	if (monitor_watch(k->monitor, k->timer, timer_ready, k) < 0)
+		return fail(f, "watch the timer", "", "no place left");
+	return start(k, true, f);
+}
+
+void keeper_ended(struct keeper *k, pid_t pid, int status)
+{
+	struct event e = {.kind = EVENT_WORKER, .name = "resolver"};
+	char reason[96], how[32];
+
+	if (!k->pid || pid != k->pid)
+		return;
+	k->pid = 0;
+	close_channel(k);
+	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
+		k->restarts = 0;
+	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
+		k->restarts < KEEPER_RESTARTS ? "is started again"
+					      : "stays down: it ended too often");
+	e.reason = reason;
+	events_add(k->pins.events, &e);
+	if (k->restarts < KEEPER_RESTARTS) {
+		arm_timer(k);
+		k->restarts++;
+	}
+}
