@@ -25,6 +25,8 @@
 /* resolv.conf and hosts as read at boot; the engine writes a few hundred bytes. */
 #define LIMIT_RESOLV_CONF_BYTES (16 * 1024)
 #define LIMIT_HOSTS_BYTES       (256 * 1024)
+/* Names taken from /etc/hosts; engines add one a link or --add-host. */
+#define LIMIT_HOSTS 1024
 /* Addresses taken from one DNS answer. CDNs send at most eight. */
 #define LIMIT_ANSWER_ADDRESSES 16
 /* Aliases followed from one name to its address (BIND follows 16). */

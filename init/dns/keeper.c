@@ -52,6 +52,7 @@ static void channel_ready(void *context, int fd)
 		if (k->unresolved &&
 			(m.type == RESOLVER_UNRESOLVED || m.type == RESOLVER_DROPPED))
 			k->unresolved(k->context, &m);
+		k->settled |= k->pins.booted;
 		/* The resolver has a bounded number of requests out: a full socket means that
 		 * it does not read, and then it has no claim to an answer. */
 		if (has_reply &&
@@ -123,7 +124,11 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 
 	if (!k->pid || pid != k->pid)
 		return;
+	/* What it said before it ended still counts. */
+	if (k->channel >= 0)
+		channel_ready(k, k->channel);
 	k->pid = 0;
+	k->settled = true;
 	close_channel(k);
 	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
 		k->restarts = 0;

@@ -23,9 +23,10 @@ struct keeper {
 	/* what the resolver said of names at boot; for the warnings */
 	void (*unresolved)(void *context, const struct resolver_message *m);
 	void *context;
-	pid_t pid;   /* 0: not running */
-	int channel; /* -1: none */
-	int timer;   /* -1: none */
+	bool settled; /* the boot's names are done with, or the worker ended before that */
+	pid_t pid;    /* 0: not running */
+	int channel;  /* -1: none */
+	int timer;    /* -1: none */
 	unsigned restarts;
 	long long started; /* CLOCK_MONOTONIC, seconds */
 };

@@ -48,7 +48,9 @@ struct program {
 	char *const *argv;
 	char *const *envp;
 	const char *workdir; /* NULL: stay where we are */
-	bool drop;           /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
+	bool last; /* the payload: once it is spawned PID 1 needs little, and FILTER_MONITOR is
+		      installed */
+	bool drop; /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
 	uid_t uid;
 	gid_t gid;
 };

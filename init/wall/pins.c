@@ -14,6 +14,11 @@ static const char *const reasons[] = {
 	[REASON_HOSTILE] = "the answer was malformed or not about the question",
 };
 
+const char *pins_reason(uint32_t reason)
+{
+	return reason <= REASON_LAST ? reasons[reason] : NULL;
+}
+
 /*
  * A name that may go into an event: printable, NUL-terminated inside its field. Refused names
  * are the payload's own words, so they need not be proper host names.

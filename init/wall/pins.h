@@ -41,4 +41,7 @@ struct pins {
 int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
 	struct resolver_message *reply, bool *has_reply);
 
+/* The text of an enum resolver_reason; NULL for REASON_NONE. */
+const char *pins_reason(uint32_t reason);
+
 #endif

@@ -1,0 +1,153 @@
+/*
+ * The boot, as a table: read it from the top.
+ *
+ * Everything a stage needs is in struct boot; everything that may go wrong comes back as a
+ * struct failure and is told in one place, run_stages().
+ */
+#include "stages.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum when { ALWAYS, FENCED, AS_USER };
+
+static const struct stage {
+	const char *name;
+	stage_function *run;
+	enum when when;
+} stages[] = {
+	{"config", stage_config, ALWAYS},
+	{"wall", stage_wall, FENCED},
+	{"routes", stage_routes, FENCED},
+	{"resolver", stage_resolver, FENCED},
+	/* gate: its place, between the names it asks for and the files it may not see */
+	{"home", stage_home, AS_USER},
+	{"verify", stage_verify, FENCED},
+	{"hook", stage_hook, AS_USER},
+	{"payload", stage_payload, ALWAYS},
+};
+
+static uint64_t microseconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static bool applies(const struct boot *b, enum when when)
+{
+	if (when == FENCED)
+		return b->o->egress != EGRESS_OFF;
+	return when == ALWAYS || b->o->egress != EGRESS_OFF || b->o->user;
+}
+
+static void stage_done(struct boot *b, const char *name, uint64_t microseconds)
+{
+	struct event e = {.kind = EVENT_BOOT, .name = name, .count = microseconds};
+
+	if (b->status.stages_count < STATUS_STAGES) {
+		b->status.stages[b->status.stages_count].name = name;
+		b->status.stages[b->status.stages_count++].microseconds = microseconds;
+	}
+	events_add(b->events, &e);
+	say_detail(name, "done in %.3f ms", (double)microseconds / 1000);
+}
+
+static int run_stages(struct boot *b)
+{
+	struct failure f = {0};
+
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		uint64_t begun = microseconds_now();
+
+		if (!applies(b, stages[i].when))
+			continue;
+		b->exit_status = EXIT_SANDBOX;
+		if (stages[i].run(b, &f) < 0) {
+			say_failure(stages[i].name, &f);
+			return -1;
+		}
+		if (stages[i].run != stage_payload)
+			stage_done(b, stages[i].name, microseconds_now() - begun);
+	}
+	return 0;
+}
+
+static void worker_ended(void *context, pid_t pid, int status)
+{
+	struct boot *b = context;
+
+	keeper_ended(&b->keeper, pid, status);
+}
+
+static void add_refusal(void *context, const struct wall_refusal *r)
+{
+	struct boot *b = context;
+	struct event e = {.kind = EVENT_REFUSED_ADDRESS,
+		.address = r->address,
+		.port = r->port,
+		.reason = r->protocol == IPPROTO_TCP   ? "no rule allows this address"
+			  : r->protocol == IPPROTO_UDP ? "UDP is not let out"
+						       : "only TCP is let out",
+		.count = r->packets};
+
+	events_add(b->events, &e);
+}
+
+/* What was refused, told once the terminal is ours again. */
+static void close_accounts(struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->wall && wall_refusals(b->wall, add_refusal, b, &f) < 0)
+		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+	if (b->events && !b->o->quiet)
+		events_summary(b->events, stderr);
+	b->status.refused = b->events ? events_refused(b->events) : 0;
+	b->status.exit_status = b->exit_status;
+	if (b->wall && status_write(RUN_DIR, &b->status, &f) < 0)
+		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+int boot_run(struct options *o, struct monitor *m)
+{
+	static const char *const modes[] = {"strict", "pin", "audit", "off"};
+	struct boot *b = calloc(1, sizeof(*b));
+	int status;
+
+	if (!b)
+		return EXIT_SANDBOX;
+	b->o = o;
+	b->m = m;
+	b->keeper.channel = b->keeper.timer = -1;
+	b->status.version = VERSION;
+	b->status.egress = modes[o->egress];
+	b->status.exit_status = -1;
+	m->worker_ended = worker_ended;
+	m->worker_context = b;
+	if (run_stages(b) == 0)
+		close_accounts(b);
+	status = b->exit_status;
+	/* Workers end when their channel closes, which it does when we do. */
+	events_close(b->events);
+	environment_free(&b->env);
+	routes_close(b->routes);
+	wall_close(b->wall);
+	free(b->hosts);
+	free(b);
+	return status;
+}
+
+int boot_check(struct options *o)
+{
+	struct failure f = {0};
+
+	if (stage_compile_policy(o, &f) < 0) {
+		say_failure("config", &f);
+		return EXIT_OPTIONS;
+	}
+	return policy_print(&o->policy, stdout) == 0 && fflush(stdout) == 0 ? 0 : 1;
+}

@@ -1,0 +1,123 @@
+/* A plain array of "NAME=value" strings, built before the payload runs. See environment.h. */
+#include "environment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static char **find(const struct environment *e, const char *name, size_t len)
+{
+	for (unsigned i = 0; i < e->count; i++)
+		if (strncmp(e->vars[i], name, len) == 0 && e->vars[i][len] == '=')
+			return &e->vars[i];
+	return NULL;
+}
+
+/* Takes ownership of line, a malloc'ed "NAME=value" or NULL (out of memory). */
+static int put(struct environment *e, char *line)
+{
+	const char *equals = line ? strchr(line, '=') : NULL;
+	char **old, **bigger;
+
+	if (!equals) {
+		free(line);
+		return -1;
+	}
+	old = find(e, line, (size_t)(equals - line));
+	if (old) {
+		free(*old);
+		*old = line;
+		return 0;
+	}
+	if (e->count + 1 >= e->room) {
+		bigger = realloc(e->vars, sizeof(*bigger) * (e->room + 64));
+		if (!bigger) {
+			free(line);
+			return -1;
+		}
+		e->vars = bigger;
+		e->room += 64;
+	}
+	e->vars[e->count++] = line;
+	e->vars[e->count] = NULL;
+	return 0;
+}
+
+int environment_take(struct environment *e, const char *line)
+{
+	return put(e, strdup(line));
+}
+
+int environment_copy(struct environment *e, char *const *base)
+{
+	memset(e, 0, sizeof(*e));
+	for (; *base; base++)
+		/* What has no '=' is no variable: execve() lets it through, we don't. */
+		if (strchr(*base, '=') && environment_take(e, *base) < 0)
+			return -1;
+	return 0;
+}
+
+int environment_set(struct environment *e, const char *name, const char *value)
+{
+	size_t size = strlen(name) + strlen(value) + 2;
+	char *line = malloc(size);
+
+	if (line)
+		snprintf(line, size, "%s=%s", name, value);
+	return put(e, line);
+}
+
+void environment_unset(struct environment *e, const char *name)
+{
+	char **found = find(e, name, strlen(name));
+
+	if (!found)
+		return;
+	free(*found);
+	*found = e->vars[--e->count];
+	e->vars[e->count] = NULL;
+}
+
+const char *environment_get(const struct environment *e, const char *name)
+{
+	size_t len = strlen(name);
+	char **found = find(e, name, len);
+
+	return found ? *found + len + 1 : NULL;
+}
+
+int environment_sandbox(struct environment *e, const char *home)
+{
+	const char *path = environment_get(e, "PATH"),
+		   *rest = path && *path ? path : DEFAULT_PATH;
+	size_t size = strlen(home) + sizeof("/bin:") + strlen(rest);
+	char *joined = malloc(size);
+	int done;
+
+	if (!joined)
+		return -1;
+	snprintf(joined, size, "%s/bin:%s", home, rest);
+	done = environment_set(e, "PATH", joined);
+	free(joined);
+	if (done < 0 || environment_set(e, "HOME", home) < 0 ||
+		environment_set(e, "CODEX_HOME", home) < 0 ||
+		environment_set(e, "USER", "codex") < 0 ||
+		environment_set(e, "LOGNAME", "codex") < 0)
+		return -1;
+	/* The launcher says where the home lies in the mounted workdir; alone, it is the home.
+	 */
+	if (!environment_get(e, "SANDBOX_ENV_DIR"))
+		return environment_set(e, "SANDBOX_ENV_DIR", home);
+	return 0;
+}
+
+void environment_free(struct environment *e)
+{
+	for (unsigned i = 0; i < e->count; i++)
+		free(e->vars[i]);
+	free(e->vars);
+	memset(e, 0, sizeof(*e));
+}

@@ -1,0 +1,41 @@
+/*
+ * codex-init: PID 1 of a container in which Codex reaches only what it is allowed.
+ *
+ * Read boot.c for what happens, top to bottom.
+ */
+#include <stdio.h>
+
+#include "boot.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct monitor monitor;
+	struct failure f = {0};
+	int status;
+
+	/* First of all, so that no signal is lost from here on. */
+	if (monitor_begin(&monitor, &f) < 0) {
+		say_failure("config", &f);
+		return EXIT_SANDBOX;
+	}
+	if (options_read(&options, argc, argv, &f) < 0) {
+		say_failure("config", &f);
+		return EXIT_OPTIONS;
+	}
+	say_level(options.verbose ? SAY_VERBOSE : options.quiet ? SAY_QUIET : SAY_NORMAL);
+	if (options.help || options.version) {
+		if (options.help)
+			options_help();
+		else
+			printf("codex-init %s\n", VERSION);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	status = options.check ? boot_check(&options) : boot_run(&options, &monitor);
+	options_free(&options);
+	return status;
+}

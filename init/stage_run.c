@@ -1,0 +1,109 @@
+/* The stages that run the user's things: `home`, `hook`, `payload`. */
+#include "stages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "home/home.h"
+
+#define DROP_OFF RUN_DIR "/in"
+
+int stage_home(struct boot *b, struct failure *f)
+{
+	struct home_request r = {
+		.from = b->o->home_from, .home = b->home, .uid = b->uid, .gid = b->gid};
+	struct home_result done = {0};
+	char warning[256] = "";
+
+	if (!r.from && access(DROP_OFF, F_OK) == 0)
+		r.from = DROP_OFF;
+	if (home_own(b->home, b->uid, b->gid, f) < 0 ||
+		users_write("/etc", b->uid, b->gid, b->home, warning, sizeof(warning), f) < 0)
+		return -1;
+	if (warning[0])
+		say_warning("home", "%s", warning);
+	if (home_prepare(&r, &done, f) < 0)
+		return -1;
+	if (done.warning[0])
+		say_warning("home", "%s", done.warning);
+	b->hook = done.hook;
+	if (environment_sandbox(&b->env, b->home) < 0)
+		return fail_errno(f, "set the environment", "");
+	return 0;
+}
+
+static struct program program(struct boot *b, char *const *argv)
+{
+	return (struct program){.argv = argv,
+		.envp = b->env.vars,
+		.workdir = b->workdir,
+		.drop = b->uid != 0,
+		.uid = b->uid,
+		.gid = b->gid};
+}
+
+static int take_hook_environment(struct boot *b, const char *file, struct failure *f)
+{
+	char **vars = NULL;
+	int done = 0;
+
+	environment_unset(&b->env, "SANDBOX_ENV_FILE");
+	if (env_file_read(file, b->uid, b->gid, &vars, f) < 0)
+		return -1;
+	for (char **v = vars; v && *v; v++) {
+		if (done == 0 && environment_take(&b->env, *v) < 0)
+			done = fail_errno(f, "take the hook's environment", file);
+		free(*v);
+	}
+	free(vars);
+	return done;
+}
+
+int stage_hook(struct boot *b, struct failure *f)
+{
+	char script[PATH_MAX], file[PATH_MAX];
+	char *argv[] = {script, NULL};
+	struct program p;
+	int status = 0, unused = 0;
+
+	if (!b->hook)
+		return 0;
+	b->exit_status = EXIT_HOOK;
+	snprintf(script, sizeof(script), "%s/init.sh", b->home);
+	if (env_file_create(file, sizeof(file), b->uid, b->gid, f) < 0)
+		return -1;
+	if (environment_set(&b->env, "SANDBOX_ENV_FILE", file) < 0)
+		return fail_errno(f, "set the environment", "");
+	p = program(b, argv);
+	if (monitor_run(b->m, &p, &status, &unused, f) < 0)
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fail(f, "run the init script", script,
+			WIFEXITED(status) ? "it ended with status %d" : "signal %d ended it",
+			WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+		return fail_hint(
+			f, "the command was not started; mend the script, or remove it");
+	}
+	return take_hook_environment(b, file, f);
+}
+
+int stage_payload(struct boot *b, struct failure *f)
+{
+	static char *const codex[] = {(char *)"codex", NULL};
+	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
+	struct program p = program(b, b->o->command[0] ? b->o->command : codex);
+	int status = 0;
+
+	b->exit_status = EXIT_SANDBOX;
+	p.last = true;
+	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
+		return -1;
+	b->exit_status = monitor_exit_code(status);
+	monitor_end_stragglers(
+		b->m, &b->keeper.pid, b->keeper.pid ? 1 : 0, WIFSIGNALED(status));
+	e.count = (uint64_t)b->exit_status;
+	events_add(b->events, &e);
+	return 0;
+}
