@@ -1,0 +1,379 @@
+#!/usr/bin/python3
+"""A small stand-in for the OpenAI API, enough for the real Codex CLI to do whole turns against it.
+
+    openai.py --cert server.pem --key server.key --command 'curl https://example.com'
+
+serves https on 127.0.0.1:443 as api.openai.com (an API key) and chatgpt.com (a ChatGPT login).
+A turn goes like this: the model's first answer is a call of whatever shell tool Codex offers in
+its request, with the command given here; when the request carries the output of that call, the
+answer is a message that quotes it, and the turn is over. With several --command the model asks
+for one after the other. Which step comes next is read from the request alone, so a repeated
+request gets the same answer again.
+
+Only Python's standard library is used: this runs inside the sandbox image for the demo, and as a
+module in the test laboratory.
+"""
+
+import argparse
+import base64
+import http.server
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import zlib
+
+FINAL = "The command said:"
+
+# The tools that Codex has offered for running a command, old and new, with the arguments of each.
+SHELL_TOOLS = {
+    "exec_command": lambda command: {"cmd": command},
+    "shell_command": lambda command: {"command": command},
+    "container.exec": lambda command: {"command": ["bash", "-c", command]},
+    "shell": lambda command: {"command": ["bash", "-c", command]},
+}
+
+# Today's Codex offers one tool that runs JavaScript, with the shell as a function in it.
+SCRIPT = """\
+const done = await tools.exec_command({cmd: %s, yield_time_ms: 30000});
+text(typeof done === "string" ? done : done.output ?? done);
+"""
+
+
+def text_of(output):
+    """The text of a tool's output: a string, or a list of content parts."""
+    if isinstance(output, str):
+        return output
+    if isinstance(output, dict):
+        return text_of(output.get("content", output.get("output", "")))
+    if isinstance(output, list):
+        return "".join(text_of(part.get("text", "")) for part in output if isinstance(part, dict))
+    return ""
+
+
+def decoded(body, encoding):
+    """A request's body with its Content-Encoding undone. Codex compresses with zstd."""
+    if encoding == "zstd":
+        done = subprocess.run(["zstd", "-dcq"], input=body, stdout=subprocess.PIPE, check=True)
+        return done.stdout
+    if encoding in ("gzip", "deflate"):
+        return zlib.decompress(body, 47)
+    return body
+
+
+def authorization_kind(headers):
+    """Which credential a request carries: "key", "chatgpt", "other" or "none"; never its value."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if not token:
+        return "none"
+    if headers.get("chatgpt-account-id") or token.count(".") == 2:
+        return "chatgpt"
+    return "key" if kind.lower() == "bearer" and token.startswith("sk-") else "other"
+
+
+class Reply:
+    """One HTTP response."""
+
+    def __init__(self, status, body=b"", kind="application/json", headers=()):
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        self.status, self.body, self.kind, self.headers = status, body, kind, tuple(headers)
+
+
+class StandIn:
+    """Answers requests as api.openai.com, chatgpt.com and auth.openai.com would, as far as Codex
+    looks. handle() may be called by many threads; what it saw is kept in requests."""
+
+    def __init__(self, commands=(), log=None):
+        self.commands = list(commands)
+        self.requests = []
+        self._log = log
+        self._lock = threading.Lock()
+
+    def script(self, *commands):
+        """Sets the commands of the turns that follow and forgets what was seen."""
+        with self._lock:
+            self.commands = list(commands)
+            self.requests = []
+
+    def outputs(self):
+        """Every output of a tool that Codex has sent so far, each once, in order."""
+        seen = {}
+        for request in list(self.requests):
+            for call, text in request["tool_outputs"]:
+                seen.setdefault((request["conversation"], call), text)
+        return list(seen.values())
+
+    def handle(self, method, host, path, headers, body):
+        """headers: a dict with lower-case names. Returns a Reply."""
+        host = host.split(":")[0].lower()
+        path, _, _ = path.partition("?")
+        record = {
+            "time": round(time.time(), 3),
+            "method": method,
+            "host": host,
+            "path": path,
+            "authorization": authorization_kind(headers),
+            "upgrade": headers.get("upgrade", ""),
+            "status": 0,
+            "conversation": "",
+            "tools": [],
+            "tool_outputs": [],
+        }
+        try:
+            reply = self._answer(method, path, headers, body, record)
+        except Exception as error:  # whatever Codex sent, say what was wrong with it
+            reply = Reply(400, {"error": {"message": f"stand-in: {error!r}"}})
+            record["error"] = repr(error)
+        record["status"] = reply.status
+        with self._lock:
+            self.requests.append(record)
+            if self._log:
+                print(json.dumps(record), file=self._log, flush=True)
+        return reply
+
+    def _answer(self, method, path, headers, body, record):
+        if headers.get("upgrade"):
+            # Codex tries a WebSocket first. At "upgrade required" it turns to plain requests at
+            # once; at any other error it tries five times more, for seven seconds.
+            return Reply(426, {"error": {"message": "no WebSocket here"}})
+        if method == "POST" and path.endswith("/responses"):
+            return self._turn(json.loads(decoded(body, headers.get("content-encoding"))), record)
+        if path.endswith("/accounts/check"):
+            return Reply(200, ACCOUNTS)
+        if path.endswith("/wham/settings/user"):
+            return Reply(200, {})
+        if path.endswith("/wham/usage"):
+            return Reply(200, {"plan_type": "plus", "rate_limit": None})
+        if method == "POST" and path.endswith("/oauth/token"):
+            return Reply(200, {"id_token": jwt(), "access_token": jwt(), "refresh_token": "new"})
+        if path.endswith("/analytics-events/events"):
+            return Reply(200, {})
+        return Reply(404, {"error": {"message": f"stand-in: nothing at {path}"}})
+
+    def _turn(self, request, record):
+        outputs = []
+        for item in request.get("input", []):
+            if item.get("type") == "message" and item.get("role") == "user":
+                outputs = []  # a new question of the user's: its commands start over
+            elif str(item.get("type", "")).endswith("_call_output"):
+                outputs.append((item.get("call_id"), text_of(item.get("output"))))
+        tools = tools_of(request)
+        record["tools"] = [tool.get("name") or tool.get("type") for _, tool in tools]
+        record["tool_outputs"] = outputs
+        record["conversation"] = str(request.get("prompt_cache_key", ""))
+        with self._lock:
+            commands = self.commands
+        if len(outputs) < len(commands):
+            item = call(tools, commands[len(outputs)], len(outputs))
+        else:
+            told = "\n".join(text for _, text in outputs)
+            item = message(f"{FINAL}\n{told}" if outputs else "Hello from the stand-in.")
+        return Reply(200, events(item), "text/event-stream")
+
+
+def tools_of(request):
+    """The tools a request offers, as (namespace or None, tool). They stand in the request, or
+    among its input, and may be grouped in namespaces."""
+    offered = list(request.get("tools") or [])
+    for item in request.get("input", []):
+        if item.get("type") == "additional_tools":
+            offered += item.get("tools") or []
+    found = []
+    for tool in offered:
+        if tool.get("type") == "namespace":
+            found += [(tool.get("name"), inner) for inner in tool.get("tools") or []]
+        else:
+            found.append((None, tool))
+    return found
+
+
+def call(tools, command, number):
+    """The item by which the model calls the shell tool that is on offer."""
+    offered = {(tool.get("type"), tool.get("name")): namespace for namespace, tool in tools}
+
+    def item(kind, offer, **fields):
+        made = {"type": kind, "id": f"fc_{number}", "call_id": f"call_{number}", **fields}
+        if offered[offer]:
+            made["namespace"] = offered[offer]
+        return made
+
+    for name, arguments in SHELL_TOOLS.items():
+        offer = ("function", name)
+        if offer in offered:
+            told = json.dumps(arguments(command))
+            return item("function_call", offer, name=name, arguments=told)
+    if (offer := ("custom", "exec")) in offered:
+        script = SCRIPT % json.dumps(command)
+        return item("custom_tool_call", offer, name="exec", input=script, status="completed")
+    if (offer := ("local_shell", None)) in offered:
+        action = {"type": "exec", "command": ["bash", "-c", command]}
+        return item("local_shell_call", offer, action=action, status="completed")
+    raise ValueError(f"no shell tool that we know of is on offer: {list(offered)}")
+
+
+def message(text):
+    content = [{"type": "output_text", "text": text}]
+    return {"type": "message", "role": "assistant", "id": "msg_1", "content": content}
+
+
+def events(item):
+    """The server-sent events of one response that consists of one item."""
+    usage = {
+        "input_tokens": 1,
+        "input_tokens_details": None,
+        "output_tokens": 1,
+        "output_tokens_details": None,
+        "total_tokens": 2,
+    }
+    stream = [
+        {"type": "response.created", "response": {"id": "resp_1"}},
+        {"type": "response.output_item.done", "item": item},
+        {"type": "response.completed", "response": {"id": "resp_1", "usage": usage}},
+    ]
+    return "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in stream).encode()
+
+
+ACCOUNT = "00000000-0000-4000-8000-000000000001"
+ACCOUNTS = {
+    "accounts": [
+        {
+            "id": ACCOUNT,
+            "account_user_id": f"user-test__{ACCOUNT}",
+            "structure": "personal",
+            "plan_type": "plus",
+            "name": None,
+            "profile_picture_url": None,
+            "is_deactivated": False,
+        }
+    ],
+    "account_ordering": [ACCOUNT],
+    "default_account_id": ACCOUNT,
+}
+
+
+def jwt(lifetime=30 * 86400):
+    """A token in the shape of ChatGPT's, signed by nobody, that lives that many seconds."""
+
+    def part(data):
+        return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+
+    claims = {
+        "email": "test@example.com",
+        "exp": int(time.time()) + lifetime,
+        "https://api.openai.com/auth": {
+            "chatgpt_account_id": ACCOUNT,
+            "chatgpt_user_id": "user-test",
+            "chatgpt_plan_type": "plus",
+        },
+    }
+    return ".".join([part({"alg": "none", "typ": "JWT"}), part(claims), "c2ln"])
+
+
+def chatgpt_login(lifetime=30 * 86400, refresh_token="refresh-me"):
+    """The contents of an auth.json for a ChatGPT login that the stand-in accepts."""
+    return {
+        "auth_mode": "chatgpt",
+        "OPENAI_API_KEY": None,
+        "tokens": {
+            "id_token": jwt(lifetime),
+            "access_token": jwt(lifetime),
+            "refresh_token": refresh_token,
+            "account_id": ACCOUNT,
+        },
+        "last_refresh": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection. The server has the attribute stand_in."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def _serve(self):
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self._body(headers)
+        host = headers.get("host", "")
+        reply = self.server.stand_in.handle(self.command, host, self.path, headers, body)
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.kind)
+        self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    def _body(self, headers):
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(headers.get("content-length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = _serve
+
+    def log_message(self, *_):
+        """Nothing: the stand-in has its own log."""
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address, stand_in, context):
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.stand_in, self.context = stand_in, context
+        super().__init__(address, Handler)
+
+    def finish_request(self, request, client_address):
+        # The handshake happens here, in the connection's own thread, so that a client that
+        # opens a connection and says nothing holds up nobody.
+        request.settimeout(30)
+        with self.context.wrap_socket(request, server_side=True) as connection:
+            super().finish_request(connection, client_address)
+
+    def handle_error(self, request, client_address):
+        error = sys.exc_info()[1]
+        if not isinstance(error, (OSError, EOFError)):  # a client that went away is no news
+            super().handle_error(request, client_address)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="A stand-in for the OpenAI API.")
+    parser.add_argument("--cert", required=True, help="the server's certificate chain, PEM")
+    parser.add_argument("--key", required=True, help="its private key, PEM")
+    parser.add_argument("--listen", action="append", metavar="ADDR", help="default 127.0.0.1")
+    parser.add_argument("--port", type=int, default=443)
+    parser.add_argument(
+        "--command", action="append", default=[], help="what the model asks Codex to run"
+    )
+    parser.add_argument("--log", help="JSON lines, one for each request")
+    options = parser.parse_args()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options.cert, options.key)
+    log = open(options.log, "a", encoding="utf-8") if options.log else None
+    stand_in = StandIn(options.command, log)
+    servers = [
+        Server((address, options.port), stand_in, context)
+        for address in options.listen or ["127.0.0.1"]
+    ]
+    for server in servers[1:]:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"listening on port {options.port}", flush=True)
+    try:
+        servers[0].serve_forever()
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()
