@@ -1,0 +1,260 @@
+/*
+ * PID 1's checks on the resolver's messages, with a real wall in a network namespace of our
+ * own: what the policy allows becomes a pin, everything else does not, and what breaks the
+ * protocol is told apart from what is merely refused. Runs as root.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sched.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../init/wall/pins.h"
+
+struct fixture {
+	struct policy policy;
+	struct wall_config config;
+	struct pins pins;
+	char events[64];
+};
+
+static void allow(struct policy *p, const char *rule)
+{
+	struct rule_error e;
+
+	assert_int_equal(policy_add(p, rule, RULE_ALLOW, ORIGIN_OPTION, NULL, NULL, &e), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+	struct failure f = {0};
+
+	assert_non_null(x);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	policy_init(&x->policy);
+	allow(&x->policy, "good.example");
+	allow(&x->policy, "*.wild.example:8443");
+	allow(&x->policy, "inside.example:5432+private");
+	assert_int_equal(policy_compile(&x->policy), 0);
+	x->config.policy = &x->policy;
+	x->config.resolver_uid = UID_RESOLVER;
+	x->config.resolver_port = 5300;
+	snprintf(x->events, sizeof(x->events), "/tmp/test-pins-XXXXXX");
+	close(mkstemp(x->events));
+	x->pins.policy = &x->policy;
+	if (wall_open(&x->pins.wall, &f) < 0 || wall_build(x->pins.wall, &x->config, &f) < 0 ||
+		routes_open(&x->pins.routes, &f) < 0 ||
+		events_open(&x->pins.events, x->events, &f) < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+	*state = x;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	events_close(x->pins.events);
+	routes_close(x->pins.routes);
+	wall_close(x->pins.wall);
+	policy_free(&x->policy);
+	unlink(x->events);
+	free(x);
+	return 0;
+}
+
+static struct resolver_message pin(const char *name, const char *const *addresses)
+{
+	struct resolver_message m = {.type = RESOLVER_PIN, .sequence = 7};
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	for (; *addresses; addresses++) {
+		struct address a = {0};
+
+		assert_true(address_parse(*addresses, strlen(*addresses), &a));
+		m.addresses[m.count].family = a.family;
+		m.addresses[m.count].ttl = 300;
+		memcpy(m.addresses[m.count++].bytes, a.bytes, 16);
+	}
+	return m;
+}
+#define PIN(name, ...) pin(name, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Sends one message; returns what pins_message() does, with the accepted bits in *accepted. */
+static int give(struct fixture *x, const struct resolver_message *m, uint32_t *accepted)
+{
+	struct resolver_message reply;
+	bool has_reply;
+	int done = pins_message(&x->pins, m, sizeof(*m), &reply, &has_reply);
+
+	*accepted = 0;
+	if (done == 0 && has_reply) {
+		assert_int_equal(reply.type, RESOLVER_PINNED);
+		assert_int_equal(reply.sequence, m->sequence);
+		*accepted = reply.accepted;
+	}
+	return done;
+}
+
+/* Counts the lines of nft's own listing of one set that hold the text. */
+static int listed(const char *set, const char *text)
+{
+	char command[160], line[4096];
+	int found = 0;
+	FILE *p;
+
+	snprintf(command, sizeof(command), "nft list set inet codex_init %s", set);
+	p = popen(command, "r");
+	assert_non_null(p);
+	while (fgets(line, sizeof(line), p))
+		found += strstr(line, text) != NULL;
+	assert_int_equal(pclose(p), 0);
+	return found;
+}
+
+static void an_allowed_name_is_pinned(void **state)
+{
+	struct resolver_message m = PIN("good.example", "9.9.9.9", "2600::1");
+	uint32_t accepted;
+
+	assert_int_equal(give(*state, &m, &accepted), 0);
+	assert_int_equal(accepted, 3);
+	assert_int_equal(listed("pins4", "9.9.9.9 . 443"), 1);
+	assert_int_equal(listed("pins4", "9.9.9.9 . 80"), 1);
+	assert_int_equal(listed("pins4", "9.9.9.9 . 8443"), 0);
+	assert_int_equal(listed("pins6", "2600::1 . 443"), 1);
+}
+
+static void a_wildcard_gets_its_own_port_only(void **state)
+{
+	struct resolver_message m = PIN("a.wild.example", "9.9.9.10");
+	uint32_t accepted;
+
+	assert_int_equal(give(*state, &m, &accepted), 0);
+	assert_int_equal(accepted, 1);
+	assert_int_equal(listed("pins4", "9.9.9.10 . 8443"), 1);
+	assert_int_equal(listed("pins4", "9.9.9.10 . 443"), 0);
+}
+
+static void a_name_that_is_not_allowed_breaks_the_protocol(void **state)
+{
+	struct resolver_message m = PIN("evil.example", "9.9.9.9");
+	uint32_t accepted;
+
+	assert_int_equal(give(*state, &m, &accepted), -1);
+	m = PIN("wild.example", "9.9.9.9");
+	assert_int_equal(give(*state, &m, &accepted), -1);
+	assert_int_equal(listed("pins4", "9.9.9.9"), 0);
+}
+
+static void addresses_that_are_not_public_are_left_out(void **state)
+{
+	struct resolver_message m = PIN("good.example", "10.0.0.1", "9.9.9.9", "127.0.0.1",
+		"169.254.169.254", "::1", "::ffff:9.9.9.9", "fd00::1", "64:ff9b::a00:1");
+	uint32_t accepted;
+
+	assert_int_equal(give(*state, &m, &accepted), 0);
+	assert_int_equal(accepted, 1u << 1);
+	assert_int_equal(listed("pins4", "10.0.0.1"), 0);
+	assert_int_equal(listed("private4", "10.0.0.1"), 0);
+}
+
+static void fields_out_of_range_break_the_protocol(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message good = PIN("good.example", "9.9.9.9"), m, reply;
+	uint32_t accepted;
+	bool has_reply;
+
+	m = good;
+	m.type = 0;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m.type = RESOLVER_PINNED;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m = good;
+	m.count = LIMIT_ANSWER_ADDRESSES + 1;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m = good;
+	m.reason = REASON_LAST + 1;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m = good;
+	m.addresses[0].family = 5;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m = good;
+	memset(m.name, 'a', sizeof(m.name));
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m = good;
+	m.name[0] = '\n';
+	assert_int_equal(give(x, &m, &accepted), -1);
+	assert_int_equal(
+		pins_message(&x->pins, &good, sizeof(good) - 1, &reply, &has_reply), -1);
+	assert_int_equal(listed("pins4", "9.9.9.9"), 0);
+	assert_int_equal(give(x, &good, &accepted), 0);
+}
+
+static void a_refused_name_is_counted(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = {.type = RESOLVER_REFUSED, .count = 3};
+	uint32_t accepted;
+
+	snprintf(m.name, sizeof(m.name), "evil.example");
+	assert_int_equal(give(x, &m, &accepted), 0);
+	assert_int_equal(events_refused(x->pins.events), 3);
+}
+
+static void booted_is_noted(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = {.type = RESOLVER_BOOTED, .count = 2};
+	uint32_t accepted;
+
+	assert_false(x->pins.booted);
+	assert_int_equal(give(x, &m, &accepted), 0);
+	assert_true(x->pins.booted);
+	assert_int_equal(x->pins.boot_pinned, 2);
+}
+
+static void an_empty_pin_opens_nothing(void **state)
+{
+	struct resolver_message m = {.type = RESOLVER_PIN};
+	uint32_t accepted;
+
+	snprintf(m.name, sizeof(m.name), "good.example");
+	assert_int_equal(give(*state, &m, &accepted), 0);
+	assert_int_equal(accepted, 0);
+}
+
+static void every_reason_has_its_words(void **state)
+{
+	(void)state;
+	assert_null(pins_reason(REASON_NONE));
+	for (uint32_t i = REASON_NONE + 1; i <= REASON_LAST; i++)
+		assert_non_null(pins_reason(i));
+	assert_null(pins_reason(REASON_LAST + 1));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_allowed_name_is_pinned),
+		TEST(a_wildcard_gets_its_own_port_only),
+		TEST(a_name_that_is_not_allowed_breaks_the_protocol),
+		TEST(addresses_that_are_not_public_are_left_out),
+		TEST(fields_out_of_range_break_the_protocol),
+		TEST(a_refused_name_is_counted),
+		TEST(booted_is_noted),
+		TEST(an_empty_pin_opens_nothing),
+		cmocka_unit_test(every_reason_has_its_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
