@@ -1,0 +1,221 @@
+# codex-sandbox: a static PID 1 that walls in a container, and the launcher that starts it.
+# `make help` lists the targets. Everything made lands under build/.
+
+VERSION := $(shell cat VERSION)
+PREFIX  ?= /usr/local
+BUILD   := build
+NPROC   := $(shell nproc 2>/dev/null || echo 1)
+
+all: $(BUILD)/codex-init $(BUILD)/codex-sandbox ## build both binaries (the default)
+.PHONY: all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+# One short line for each step; `make V=1` shows the commands.
+Q := $(if $(V),,@)
+SHOW = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
+
+# ---- Sources ----------------------------------------------------------------------------
+# filters_gen.c is a program of the build machine; libc/ stands in for glibc in the static
+# binaries only. Sorted, so that the order of a directory never shows in a binary.
+GENERATOR   := init/proc/filters_gen.c
+SHIM        := init/libc/glibc_shim.c
+INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
+STUB_SRC    := $(sort $(wildcard stub/*.c))
+# What the launcher shares with codex-init: the messages and the policy. The linker leaves out
+# what it does not call.
+SHARED_SRC  := $(sort init/say.c $(wildcard init/policy/*.c))
+HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)
+
+# ---- Flags ------------------------------------------------------------------------------
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wundef \
+	-Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings
+WERROR   ?= -Werror
+COMMON   := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -I$(BUILD)/gen -ffile-prefix-map=$(CURDIR)=.
+
+# The static binaries: by musl, in a sysroot of Debian's archives. Where the compiler's own C
+# library is musl (Alpine), its own libraries are taken and neither sysroot nor shim is.
+ifneq ($(findstring musl,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+MUSL_CC     := $(CC)
+MUSL_INC    := -isystem /usr/include/libnl3
+MUSL_SRC    :=
+SYSROOT     :=
+LINK_LEFT   := -static-pie
+LINK_RIGHT  :=
+else
+MUSL_CC     := musl-gcc
+TRIPLE      := $(shell gcc -print-multiarch 2>/dev/null)
+SYSROOT     := $(BUILD)/sysroot
+MUSL_INC    := -isystem $(SYSROOT)/usr/include/libnl3 -idirafter $(SYSROOT)/usr/include \
+	-idirafter $(SYSROOT)/usr/include/$(TRIPLE)
+MUSL_SRC    := $(SHIM)
+# musl-gcc's specs do not know -static-pie, so the start files are named here: rcrt1.o is musl's
+# start code for a static program that relocates itself.
+CRT          = /usr/lib/$(firstword $(subst -, ,$(TRIPLE)))-linux-musl
+LINK_LEFT    = -static -nostartfiles -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text \
+	$(CRT)/rcrt1.o $(CRT)/crti.o $(shell gcc -print-file-name=crtbeginS.o)
+LINK_RIGHT   = $(shell gcc -print-file-name=crtendS.o) $(CRT)/crtn.o
+endif
+HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-plt -fno-common \
+	-ftrivial-auto-var-init=zero
+STATIC   := $(COMMON) -Os $(HARDEN) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+	-fno-ident $(MUSL_INC)
+LDSTATIC := -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
+	-Wl,-z,separate-code -Wl,--sort-section=alignment -Wl,-s
+LIBS     := $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(TRIPLE)) -lnftnl -lmnl -lnl-route-3 -lnl-3
+
+STATIC_OBJ = $(patsubst %.c,$(BUILD)/static/%.o,$(1))
+
+# ---- What the build needs ---------------------------------------------------------------
+# Asked once a run, a few milliseconds: a clear list instead of a compiler's error.
+.PHONY: build-needs
+build-needs:
+	@ci/setup.sh --check build
+
+$(BUILD)/sysroot: ci/sysroot.sh | build-needs
+	@ci/sysroot.sh $@ && touch $@
+
+$(BUILD)/filters_gen: $(GENERATOR) $(wildcard init/*.h init/proc/*.h) | build-needs
+	@mkdir -p $(@D)
+	$(call SHOW,HOSTCC)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $(GENERATOR) -lseccomp
+
+$(BUILD)/gen/filters.h: $(BUILD)/filters_gen
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)
+	$(Q)$< >$@
+
+# ---- The two binaries -------------------------------------------------------------------
+$(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
+	@mkdir -p $(@D)
+	$(call SHOW,CC)
+	$(Q)$(MUSL_CC) $(STATIC) $(EXTRA_$*) -MMD -MP -c -o $@ $<
+
+EXTRA_init/main := -DVERSION='"$(VERSION)"'
+EXTRA_stub/main := -DVERSION='"$(VERSION)"'
+# Debian's archives were compiled without the checks for "no prototype in any header".
+EXTRA_init/libc/glibc_shim := -Wno-format-nonliteral
+$(call STATIC_OBJ,init/main.c stub/main.c): VERSION
+
+$(BUILD)/codex-init: $(call STATIC_OBJ,$(INIT_SRC) $(MUSL_SRC))
+	$(call SHOW,LINK)
+	$(Q)$(MUSL_CC) $(HARDEN) $(LDSTATIC) -o $@ $(LINK_LEFT) $^ $(LIBS) $(LINK_RIGHT)
+
+$(BUILD)/codex-sandbox: $(call STATIC_OBJ,$(STUB_SRC) $(SHARED_SRC))
+	$(call SHOW,LINK)
+	$(Q)$(MUSL_CC) $(HARDEN) $(LDSTATIC) -o $@ $(LINK_LEFT) $^ $(LINK_RIGHT)
+
+# ---- Unit tests: the same sources for this machine, under the sanitizers -----------------
+UNIT_CC  ?= gcc
+UNIT     := $(COMMON) -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -I. -isystem /usr/include/libnl3
+# Tests hand string literals to functions that take argv.
+TEST_C   := -Wno-cast-qual
+UNIT_SRC := $(sort $(filter-out %/main.c,$(INIT_SRC) $(STUB_SRC)))
+UNIT_OBJ := $(patsubst %.c,$(BUILD)/unit/%.o,$(UNIT_SRC))
+UNIT_BIN := $(sort $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)))
+# Two archives, so that a name that both programs use is no clash.
+UNIT_LIB := $(BUILD)/unit/init.a $(BUILD)/unit/stub.a
+
+.PHONY: test-needs unit-objects
+test-needs:
+	@ci/setup.sh --check build test
+
+$(BUILD)/unit/%.o: %.c $(HEADERS_GEN) Makefile | build-needs
+	@mkdir -p $(@D)
+	$(call SHOW,CC)
+	$(Q)$(UNIT_CC) $(UNIT) $(EXTRA_$*) -MMD -MP -c -o $@ $<
+
+unit-objects: $(UNIT_OBJ)
+
+# A source that does not compile keeps only those tests from linking that need it: the archive
+# takes what there is. test-unit itself insists on every object.
+.PHONY: unit-archive
+unit-archive: $(HEADERS_GEN)
+	@$(MAKE) -k --no-print-directory unit-objects || echo "unit: some sources do not compile" >&2
+$(UNIT_LIB): unit-archive
+	@rm -f $@
+	@ar qcsDP $@ $(foreach o,$(filter $(BUILD)/unit/$(basename $(@F))/%,$(UNIT_OBJ)),$$(test -e $o && echo $o))
+
+$(BUILD)/unit/test_%: tests/unit/test_%.c $(UNIT_LIB)
+	@mkdir -p $(@D)
+	$(call SHOW,CC)
+	$(Q)$(UNIT_CC) $(UNIT) $(TEST_C) -MMD -MP -o $@ $< \
+		$(if $(findstring stub,$*),$(BUILD)/unit/stub.a $(BUILD)/unit/init.a,$(UNIT_LIB)) \
+		$(BUILD)/unit/init.a -Wl,--as-needed -lcmocka -lnftnl -lmnl -lnl-route-3 -lnl-3 -lseccomp
+
+.PHONY: test test-unit
+test-unit: unit-objects ## the unit tests, as root under ASan and UBSan
+	@ci/setup.sh --check test
+	@$(MAKE) --no-print-directory -k $(UNIT_BIN) || true
+	@ci/unit.sh $(UNIT_BIN)
+
+test: ## set up what is missing, then every test (on Debian, as root)
+	@ci/setup.sh build image test
+	@ci/test.sh
+
+# ---- Fuzzing: libFuzzer on each parser ---------------------------------------------------
+FUZZ_SECONDS ?= 10
+FUZZ_BIN := $(sort $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ     := $(COMMON) -Wno-unknown-warning-option -g -O1 -fno-omit-frame-pointer -I. \
+	-isystem /usr/include/libnl3 -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst $(BUILD)/unit/%,$(BUILD)/fuzz/%,$(UNIT_OBJ))
+
+$(BUILD)/fuzz/%.o: %.c $(HEADERS_GEN) Makefile
+	@mkdir -p $(@D)
+	$(call SHOW,CLANG)
+	$(Q)clang $(FUZZ) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/all.a: $(FUZZ_OBJ)
+	@rm -f $@
+	@ar qcsDP $@ $^
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/all.a
+	$(call SHOW,CLANG)
+	$(Q)clang $(FUZZ) -fsanitize=fuzzer -MMD -MP -o $@ $^ -Wl,--as-needed -lnftnl -lmnl \
+		-lnl-route-3 -lnl-3 -lseccomp
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZ_SECONDS (10) seconds
+	@ci/setup.sh build fuzz
+	@$(MAKE) --no-print-directory $(FUZZ_BIN)
+	@ci/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+# ---- Measurements ------------------------------------------------------------------------
+.PHONY: bench
+bench: ## times and sizes, each as a ratio measured side by side
+	@ci/setup.sh build bench
+	@$(MAKE) --no-print-directory all
+	@/usr/bin/python3 tests/bench/bench.py
+
+# ---- Checks of the source ----------------------------------------------------------------
+.PHONY: check-clang format format-check
+C_FILES := $(sort $(shell git ls-files '*.c' '*.h' 2>/dev/null))
+CHECK_SRC := $(INIT_SRC) $(STUB_SRC) $(SHIM) $(sort $(wildcard tests/unit/*.c))
+CC_CHECK ?= clang
+
+check-clang: $(HEADERS_GEN) ## compile everything with clang (CC_CHECK=), warnings are errors
+	@ci/setup.sh --check build lint
+	@$(foreach f,$(CHECK_SRC),$(CC_CHECK) $(COMMON) -I. -isystem /usr/include/libnl3 \
+		$(if $(findstring libc/,$f),-fno-builtin) -O1 -fsyntax-only $f &&) echo "$(words $(CHECK_SRC)) files clean"
+
+format: ## let clang-format rewrite the sources
+	@clang-format -i $(C_FILES)
+
+format-check: ## tell which sources clang-format would change
+	@clang-format --dry-run --Werror $(C_FILES)
+
+# ---- Install, clean, help ----------------------------------------------------------------
+.PHONY: install clean help
+install: all ## install both binaries (PREFIX=/usr/local DESTDIR=)
+	install -D -m 0755 $(BUILD)/codex-init $(DESTDIR)$(PREFIX)/sbin/codex-init
+	install -D -m 0755 $(BUILD)/codex-sandbox $(DESTDIR)$(PREFIX)/bin/codex-sandbox
+
+clean: ## remove everything that was made
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include image/image.mk
+-include tests/tests.mk
+-include $(shell find $(BUILD)/static $(BUILD)/unit $(BUILD)/fuzz -name '*.d' 2>/dev/null)
