@@ -108,8 +108,9 @@ $(BUILD)/codex-sandbox: $(call STATIC_OBJ,$(STUB_SRC) $(SHARED_SRC))
 UNIT_CC  ?= gcc
 UNIT     := $(COMMON) -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -I. -isystem /usr/include/libnl3
-# Tests hand string literals to functions that take argv.
-TEST_C   := -Wno-cast-qual
+# Tests hand string literals to functions that take argv; and say.h comes first, because
+# cmocka.h has a macro fail().
+TEST_C   := -Wno-cast-qual -include init/say.h
 UNIT_SRC := $(sort $(filter-out %/main.c,$(INIT_SRC) $(STUB_SRC)))
 UNIT_OBJ := $(patsubst %.c,$(BUILD)/unit/%.o,$(UNIT_SRC))
 UNIT_BIN := $(sort $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)))
