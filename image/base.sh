@@ -20,14 +20,20 @@ found() {
   exit 0
 }
 
+# Lines "ORIGIN/LABEL URI" of the sources that apt has lists of; fails when it has none.
+mirrors() {
+  apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' 'Created-By: Packages' \
+    'Component: main' | grep Debian/
+}
+
 # The same for our release as this machine's own sources say for its release, in the format of
 # sources.list. Nothing found (not a Debian): mmdebstrap falls back to its own default.
 sources() {
-  apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Component: main' |
-    sort -u | while read -r label uri; do
+  mirrors >/dev/null 2>&1 || apt-get update -q >&2
+  mirrors | sort -u | while read -r label uri; do
     case $label in
-    Debian) printf 'deb %s %s main\ndeb %s %s-updates main\n' "$uri" "$release" "$uri" "$release" ;;
-    Debian-Security) printf 'deb %s %s-security main\n' "$uri" "$release" ;;
+    Debian/Debian) printf 'deb %s %s main\ndeb %s %s-updates main\n' "$uri" "$release" "$uri" "$release" ;;
+    Debian/Debian-Security) printf 'deb %s %s-security main\n' "$uri" "$release" ;;
     esac
   done
 }

@@ -1,0 +1,44 @@
+#!/bin/sh
+# build.sh IMAGE CODEX_VERSION NODE_VERSION BASE VERSION CONTEXT [docker build options]
+#
+# Builds the image from a prepared context and tags it. Everything that did not change comes
+# from the engine's cache, so this is a matter of a second when nothing did.
+set -eu
+image=$1 codex=$2 node=$3 base=$4 version=$5 context=$6
+shift 6
+
+case $node in
+18 | 20 | 22 | 24) ;;
+*) echo "image: NODE_VERSION is 18, 20, 22 or 24, not '$node'" >&2; exit 1 ;;
+esac
+
+base=$(image/base.sh ${base:+"$base"})
+# Where this machine's npm goes, if it has one, is where the build goes.
+registry=
+! command -v npm >/dev/null || registry=$(npm config get registry 2>/dev/null) || registry=
+case $registry in http*) ;; *) registry= ;; esac
+
+echo "image: building $image (Codex $codex, Node $node, on $base)" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 1' HUP INT TERM
+# The host's network: its resolver and packet size are known to work. The builder that every
+# engine has is enough.
+set -- build --network=host --build-arg "BASE=$base" --build-arg "CODEX_VERSION=$codex" \
+  --build-arg "NODE_VERSION=$node" --build-arg "VERSION=$version" \
+  --build-arg "NPM_REGISTRY=$registry" "$@"
+for proxy in http_proxy https_proxy no_proxy; do
+  eval "value=\${$proxy:-}"
+  [ -z "$value" ] || set -- "$@" --build-arg "$proxy"
+done
+set -- "$@" --tag "$image" --tag "$image:$codex" --tag "$image:node$node" "$context"
+start=$(date +%s)
+# The steps go by as they start; the rest is in the log, and shown if it matters.
+{ DOCKER_BUILDKIT=0 docker "$@" 2>&1 || echo "BUILD FAILED"; } | tee "$log" |
+  sed -n 's#^Step \([0-9]*/[0-9]*\) : \([A-Z]* [^\\]\{0,60\}\).*#image: step \1: \2#p' >&2
+if grep -q '^BUILD FAILED$' "$log"; then
+  tail -n 40 "$log" >&2
+  echo "image: the build failed; the end of its log is above" >&2
+  exit 1
+fi
+echo "image: $image is ready after $(($(date +%s) - start)) s" >&2

@@ -1,0 +1,34 @@
+# The container image and the main job.
+
+CODEX_VERSION ?= 0.169.0
+NODE_VERSION  ?= 22
+# Empty: Debian's slim image, or one made on this machine where no registry can be reached.
+BASE          ?=
+# What the image is called; its variants are tagged IMAGE:CODEX_VERSION and IMAGE:nodeNODE_VERSION.
+IMAGE         ?= codex-sandbox
+# More options for docker build, such as --no-cache.
+BUILD_FLAGS   ?=
+WORK_DIR      ?= $(CURDIR)
+ARGS          ?=
+
+IMAGE_INIT    ?= $(BUILD)/codex-init
+CONTEXT       := $(BUILD)/image
+CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh profile.sh managed_config.toml)
+
+.PHONY: image image-needs run
+image-needs:
+	@ci/setup.sh build image
+	@ci/engine.sh
+
+image: image-needs ## build the container image (CODEX_VERSION= NODE_VERSION=18|20|22|24 BASE= IMAGE=)
+	@$(MAKE) --no-print-directory $(IMAGE_INIT)
+	@rm -rf $(CONTEXT) && install -d $(CONTEXT)/presets
+	@install -m 0644 $(CONTEXT_FILES) $(CONTEXT) && chmod 0755 $(CONTEXT)/fetch-*.sh
+	@install -m 0644 image/presets/* $(CONTEXT)/presets
+	@install -m 0755 $(IMAGE_INIT) $(CONTEXT)/codex-init
+	@install -m 0644 /etc/ssl/certs/ca-certificates.crt $(CONTEXT)/ca-certificates.crt
+	@image/build.sh '$(IMAGE)' '$(CODEX_VERSION)' '$(NODE_VERSION)' '$(BASE)' '$(VERSION)' $(CONTEXT) $(BUILD_FLAGS)
+
+run: image ## all set-up, then Codex in its sandbox for WORK_DIR (here), or the demo without credentials
+	@$(MAKE) --no-print-directory $(BUILD)/codex-sandbox
+	@image/run.sh '$(WORK_DIR)' '$(IMAGE)' $(ARGS)
