@@ -1,0 +1,125 @@
+#include "argv.h"
+
+#include <string.h>
+
+#include "quote.h"
+
+/* What codex-init needs to build the wall, drop to another user and signal it; nothing else. */
+static const char *const capabilities[] = {
+	"--cap-drop=ALL",
+	"--cap-add=NET_ADMIN",
+	"--cap-add=SETUID",
+	"--cap-add=SETGID",
+	"--cap-add=SETPCAP",
+	"--cap-add=KILL",
+};
+
+static void add_two(struct words *argv, const char *option, const char *value)
+{
+	words_add(argv, option);
+	words_add(argv, value);
+}
+
+static void add_engine_options(const struct request *r, struct words *argv)
+{
+	words_add(argv, r->engine);
+	words_add(argv, "run");
+	words_add(argv, "--rm");
+	words_add(argv, "--init=false");
+	/* Without this, a missing image would be looked for in public registries, where
+	 * anybody may have put one of its name. */
+	words_add(argv, "--pull=never");
+	add_two(argv, "--name", r->name);
+	if (r->terminal)
+		words_add(argv, "-it");
+	else if (r->input)
+		words_add(argv, "-i");
+	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
+		words_add(argv, capabilities[i]);
+	add_two(argv, "--security-opt", "no-new-privileges");
+	if (strcmp(r->engine, "podman") == 0)
+		words_add(argv, "--http-proxy=false"); /* it would pass on HTTP_PROXY & co. */
+	if (r->keep_id) {
+		/* Files of the user's are the user's inside, too; PID 1 still starts as root.
+		 */
+		words_add(argv, "--userns=keep-id");
+		words_add(argv, "--user=0:0");
+	}
+	if (r->network)
+		add_two(argv, "--network", r->network);
+}
+
+static void add_mount(const struct mount *m, struct pool *p, struct words *argv)
+{
+	const char *source = quote_csv(p, pool_format(p, "source=%s", m->source));
+	const char *target = quote_csv(p, pool_format(p, "target=%s", m->target));
+
+	add_two(argv, "--mount",
+		pool_format(p, "type=bind,%s,%s%s", source, target,
+			m->writable ? "" : ",readonly"));
+}
+
+static void add_codex_init_options(const struct request *r, struct words *argv)
+{
+	for (size_t i = 0; i < r->allow.count; i++)
+		add_two(argv, "--allow", r->allow.word[i]);
+	for (size_t i = 0; i < r->deny.count; i++)
+		add_two(argv, "--deny", r->deny.word[i]);
+	if (r->audit)
+		words_add(argv, "--egress=audit");
+	if (r->user)
+		add_two(argv, "--user", r->user);
+	words_add(argv, "--");
+}
+
+static void add_command(const struct request *r, struct pool *p, struct words *argv)
+{
+	if (!r->exec)
+		words_add(argv, "codex");
+	if (!r->exec && r->trust)
+		/* As an inline table: codex takes no quoted key in a dotted path here. */
+		add_two(argv, "-c",
+			pool_format(p, "projects={%s={trust_level=\"trusted\"}}",
+				quote_toml(p, r->directory)));
+	for (char **word = r->rest; *word; word++)
+		words_add(argv, *word);
+}
+
+void argv_build(const struct request *r, struct pool *p, struct words *argv)
+{
+	add_engine_options(r, argv);
+	for (size_t i = 0; i < r->mounts_count; i++)
+		add_mount(&r->mounts[i], p, argv);
+	add_two(argv, "-w", r->directory);
+	add_two(argv, "-e", "LANG=C.UTF-8");
+	add_two(argv, "-e", pool_format(p, "SANDBOX_ENV_DIR=%s", r->env_dir));
+	for (size_t i = 0; i < r->env.count; i++)
+		add_two(argv, "-e", r->env.word[i]);
+	words_add(argv, r->image);
+	add_codex_init_options(r, argv);
+	add_command(r, p, argv);
+}
+
+const char *argv_line(const struct words *argv, struct pool *p)
+{
+	size_t size = 1, n = 0;
+	char *line;
+	struct words quoted = {0};
+
+	for (size_t i = 0; i < argv->count; i++) {
+		words_add(&quoted, quote_shell(p, argv->word[i]));
+		size += strlen(quoted.word[i]) + 1;
+	}
+	line = pool_bytes(p, size);
+	for (size_t i = 0; i < quoted.count; i++) {
+		size_t length = strlen(quoted.word[i]);
+
+		if (i > 0)
+			line[n++] = ' ';
+		memcpy(line + n, quoted.word[i], length);
+		n += length;
+	}
+	line[n] = '\0';
+	words_free(&quoted);
+	return line;
+}

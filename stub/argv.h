@@ -1,0 +1,46 @@
+/*
+ * From a request that is complete to the words of the engine's command. Pure: looks at nothing
+ * but the request, so that the whole command can be tested word by word.
+ */
+#ifndef STUB_ARGV_H
+#define STUB_ARGV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pool.h"
+
+/* A bind mount. Both paths are absolute and have passed quote_mountable(). */
+struct mount {
+	const char *source, *target;
+	bool writable;
+};
+
+struct request {
+	const char *engine; /* "docker" or "podman" */
+	bool keep_id;       /* podman without root: the user's own ids inside as well */
+	const char *image;
+	const char *name;      /* the container's */
+	const char *directory; /* the workdir's place in the container */
+	const char *env_dir;   /* SANDBOX_ENV_DIR */
+	const char *network;   /* NULL: the engine's default */
+	bool input, terminal;  /* stdin is to be forwarded; stdin and stdout are a terminal */
+	struct mount *mounts;
+	size_t mounts_count;
+	struct words env;         /* NAME or NAME=VALUE, for the container */
+	struct words allow, deny; /* rules for codex-init */
+	const char *user;         /* for codex-init's --user; NULL: it finds out itself */
+	bool audit;
+	bool trust; /* have codex trust `directory` */
+	bool exec;  /* rest is the command; else it is codex's arguments */
+	char **rest;
+};
+
+/* Appends the words to *argv, argv->word[0] being the engine. They belong to the pool, the
+ * request or the real command line. */
+void argv_build(const struct request *r, struct pool *p, struct words *argv);
+
+/* The words on one line, quoted for a POSIX shell. */
+const char *argv_line(const struct words *argv, struct pool *p);
+
+#endif

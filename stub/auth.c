@@ -1,0 +1,139 @@
+#include "auth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "json.h"
+
+static int base64url_digit(char c)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+long auth_base64url(const char *text, size_t size, char *out, size_t out_size)
+{
+	unsigned pending = 0, bits = 0;
+	size_t n = 0;
+
+	if (size % 4 == 1)
+		return -1;
+	for (size_t i = 0; i < size; i++) {
+		int digit = base64url_digit(text[i]);
+
+		if (digit < 0)
+			return -1;
+		pending = (pending << 6 | (unsigned)digit) & 0xfff;
+		bits += 6;
+		if (bits < 8)
+			continue;
+		bits -= 8;
+		if (n == out_size)
+			return -1;
+		out[n++] = (char)(pending >> bits & 0xff);
+	}
+	return (long)n;
+}
+
+bool auth_expiry(const char *text, size_t size, int64_t *expires_at)
+{
+	static const char *const token_path[] = {"tokens", "access_token", NULL};
+	static const char *const exp_path[] = {"exp", NULL};
+	char claims[BOUND_TOKEN_BYTES];
+	size_t token_size;
+	const char *token = json_string(text, size, token_path, &token_size), *end, *dot;
+	long n;
+
+	if (!token)
+		return false;
+	/* header.claims.signature */
+	end = token + token_size;
+	dot = memchr(token, '.', token_size);
+	if (!dot)
+		return false;
+	token = dot + 1;
+	dot = memchr(token, '.', (size_t)(end - token));
+	if (!dot)
+		return false;
+	n = auth_base64url(token, (size_t)(dot - token), claims, sizeof(claims));
+	return n > 0 && json_integer(claims, (size_t)n, exp_path, expires_at);
+}
+
+/* At most size bytes; -1 with errno set. */
+static long read_file(int fd, char *bytes, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		ssize_t got = read(fd, bytes + n, size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	return (long)n;
+}
+
+static enum auth_state judge(
+	int fd, const char *path, struct auth_facts *facts, struct trouble *t)
+{
+	/* One byte more than allowed, to see that there is more. */
+	static char text[BOUND_AUTH_BYTES + 1];
+	static const char tried[] = "use the credentials";
+	struct stat st;
+	size_t position;
+	long n;
+
+	if (fstat(fd, &st) < 0)
+		return refuse_errno(t, tried, path), AUTH_BAD;
+	if (!S_ISREG(st.st_mode))
+		return refuse(t, tried, path, "not a regular file"), AUTH_BAD;
+	n = read_file(fd, text, sizeof(text));
+	if (n < 0)
+		return refuse_errno(t, tried, path), AUTH_BAD;
+	if (n == 0)
+		return AUTH_ABSENT;
+	if (n > BOUND_AUTH_BYTES) {
+		refuse(t, tried, path, "larger than %d KiB: that is no auth.json",
+			BOUND_AUTH_BYTES / 1024);
+		return AUTH_BAD;
+	}
+	if (!json_is_object(text, (size_t)n, &position)) {
+		refuse(t, tried, path, "not a JSON object (it goes wrong at byte %zu)",
+			position + 1);
+		refuse_hint(t, "log in again with `codex login`, or name another file with "
+			       "--auth_file");
+		return AUTH_BAD;
+	}
+	facts->expires = auth_expiry(text, (size_t)n, &facts->expires_at);
+	return AUTH_GOOD;
+}
+
+enum auth_state auth_look(const char *path, struct auth_facts *facts, struct trouble *t)
+{
+	/* O_NONBLOCK: opening a FIFO must not wait for somebody to write. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	enum auth_state state;
+
+	*facts = (struct auth_facts){0};
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return AUTH_ABSENT;
+	if (fd < 0) {
+		refuse_errno(t, "use the credentials", path);
+		return AUTH_BAD;
+	}
+	state = judge(fd, path, facts, t);
+	close(fd);
+	return state;
+}

@@ -1,0 +1,40 @@
+/*
+ * Paths beneath the workdir. Everything in there may have been written by an earlier Codex, so
+ * no link in it may make us mount, read or create something elsewhere.
+ */
+#ifndef STUB_BENEATH_H
+#define STUB_BENEATH_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "note.h"
+
+/* Is path the directory root itself or inside it? Both absolute and resolved; compared by whole
+ * components. Pure. */
+bool beneath_contains(const char *root, const char *path);
+
+enum beneath {
+	BENEATH_ABSENT,
+	BENEATH_INSIDE,  /* real is its absolute path without any symbolic link */
+	BENEATH_NOWHERE, /* a link, or a path through one, to something inside that is missing
+			  */
+	BENEATH_OUTSIDE, /* a link leads out of root, or in a circle */
+};
+
+/* Where does root/relative lead? root is absolute and resolved; fd is open on it. */
+enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX]);
+
+/* Refuses when root/relative/ holds, at any depth, a symbolic link that leads out of root (with
+ * deep unset: only its own entries). Its entry named `skip`, if any, isn't looked at. A
+ * directory that doesn't exist is fine. */
+int beneath_refuse_links(int fd, const char *root, const char *relative, const char *skip,
+	bool deep, struct trouble *t);
+
+/* openat2(2) beneath fd without following any symbolic link. Returns a descriptor, or -1 with
+ * errno set (ELOOP where there is a link). */
+int beneath_open(int fd, const char *relative, int flags, mode_t mode);
+
+#endif

@@ -1,0 +1,22 @@
+/* Every limit of codex-sandbox, each with its reason. */
+#ifndef STUB_BOUNDS_H
+#define STUB_BOUNDS_H
+
+/* auth.json: a few kilobytes; its two JWTs grow with the account's claims. */
+#define BOUND_AUTH_BYTES (256 * 1024)
+/* The decoded claims of the access token, of which one number is wanted. */
+#define BOUND_TOKEN_BYTES (16 * 1024)
+/* Nesting of JSON that is followed. Codex writes three levels. */
+#define BOUND_JSON_DEPTH 32
+/* Entries looked at below .codex for links that lead out, and how deep. Skills and prompts are
+ * dozens of files; more than this is no configuration and is refused, never skipped. */
+#define BOUND_LINK_ENTRIES 20000
+#define BOUND_LINK_DEPTH   16
+/* The readable part of a container's name: enough to tell projects apart in `docker ps`. */
+#define BOUND_NAME_TEXT 48
+/* What is kept of an engine's own complaint. */
+#define BOUND_COMPLAINT 400
+/* An answer to a yes/no question. */
+#define BOUND_ANSWER 16
+
+#endif

@@ -1,0 +1,277 @@
+#include "cli.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "quote.h"
+
+enum kind {
+	FLAG,    /* a bool becomes true */
+	VALUE,   /* a string is set */
+	LIST,    /* a string is added to words */
+	COMMAND, /* a bool becomes true, and all the rest is a command */
+};
+
+struct option {
+	const char *name; /* with '_'; matched with '-' in its place as well */
+	char letter;      /* 0: none */
+	enum kind kind;
+	size_t offset; /* into struct cli */
+	const char *value, *help;
+};
+
+#define AT(member) offsetof(struct cli, member)
+
+/* In the order of the help text; a line break in a help text starts a new line there. */
+static const struct option options[] = {
+	{"work_dir", 0, VALUE, AT(work_dir), "DIR",
+		"the project: mounted at /app/DIR, where Codex starts\n(default: the current "
+		"directory; never /)"},
+	{"config", 0, VALUE, AT(config), "FILE|DIR",
+		"config.toml, or a directory with config.toml, auth.json\nand prompts/"},
+	{"auth_file", 0, VALUE, AT(auth_file), "FILE",
+		"credentials, mounted read-only as Codex's auth.json"},
+	{"auth_dir", 0, VALUE, AT(auth_dir), "DIR",
+		"a directory for auth.json, mounted writable, so that Codex\ncan renew the "
+		"login it keeps there"},
+	{"codex-home", 0, VALUE, AT(codex_home), "DIR",
+		"Codex's home instead of WORK_DIR/.codex/.environment"},
+	{"sessions-path", 0, VALUE, AT(sessions_path), "DIR", "where Codex keeps its sessions"},
+	{"init_script", 0, VALUE, AT(init_script), "FILE",
+		"runs in the project, inside the wall, before Codex starts"},
+	{"read-only", 0, LIST, AT(read_only), "PATH",
+		"makes a file or directory readable at /app/PATH (repeatable)"},
+	{"trust", 0, FLAG, AT(trust), NULL,
+		"tells Codex to trust the project: it then obeys the project's\nown .codex "
+		"configuration without asking"},
+	{"no-protect", 0, FLAG, AT(no_protect), NULL,
+		"lets Codex write .codex, .git/hooks and .git/config, which\nprograms on your "
+		"machine obey"},
+	{"allow", 0, LIST, AT(allow), "RULE",
+		"a host that may be reached: example.com, *.example.com,\nexample.com:22, "
+		"10.1.0.0/16:5432+private, @pypi (repeatable)"},
+	{"deny", 0, LIST, AT(deny), "RULE", "a host that may not; wins over every allow"},
+	{"audit", 0, FLAG, AT(audit), NULL,
+		"lets everything through and records what would be refused"},
+	{"image", 0, VALUE, AT(image), "IMAGE", "the image to run (default: codex-sandbox)"},
+	{"engine", 0, VALUE, AT(engine), "docker|podman",
+		"the container engine (default: docker, else podman)"},
+	{"network", 0, VALUE, AT(network), "NAME", "a network of the engine's to join"},
+	{"env", 'e', LIST, AT(env), "NAME[=VALUE]",
+		"sets a variable in the container, or passes ours on (repeatable)"},
+	{"exec", 0, COMMAND, AT(exec), "CMD [ARG...]",
+		"runs CMD in the sandbox instead of codex"},
+	{"yes", 'y', FLAG, AT(yes), NULL, "agrees to writable directories outside the project"},
+	{"dry-run", 0, FLAG, AT(dry_run), NULL,
+		"prints the engine's command, quoted for a shell, and creates\nnothing"},
+	{"help", 'h', FLAG, AT(help), NULL, "this text"},
+	{"version", 'V', FLAG, AT(version), NULL, "the version"},
+};
+
+#define OPTIONS (sizeof(options) / sizeof(options[0]))
+
+/* `word` is what follows the two dashes, `size` its length up to '=' or the end. */
+static const struct option *find_long(const char *word, size_t size)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		const char *name = options[i].name;
+		size_t n = 0;
+
+		if (strlen(name) != size)
+			continue;
+		while (n < size && (name[n] == word[n] ||
+					   (strchr("-_", name[n]) && strchr("-_", word[n]))))
+			n++;
+		if (n == size)
+			return &options[i];
+	}
+	return NULL;
+}
+
+static const struct option *find_letter(char letter)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (letter && options[i].letter == letter)
+			return &options[i];
+	return NULL;
+}
+
+static void set(struct cli *c, const struct option *o, const char *value)
+{
+	char *member = (char *)c + o->offset;
+
+	if (o->kind == VALUE)
+		*(const char **)(void *)member = value;
+	else if (o->kind == LIST)
+		words_add((struct words *)(void *)member, value);
+	else
+		*(bool *)(void *)member = true;
+}
+
+/* Reads the option at argv[0]. *attached becomes the value that is part of the same word. */
+static const struct option *recognise(const char *word, const char **attached)
+{
+	const struct option *o;
+	size_t size;
+
+	*attached = NULL;
+	if (word[1] != '-') {
+		o = find_letter(word[1]);
+		if (o && word[2] && o->kind == FLAG)
+			return NULL; /* letters aren't bundled: there are too few of them */
+		if (o && word[2])
+			*attached = word + 2;
+		return o;
+	}
+	size = strcspn(word + 2, "=");
+	if (word[2 + size] == '=')
+		*attached = word + 2 + size + 1;
+	return find_long(word + 2, size);
+}
+
+/* Takes one option and its value. Returns the number of words taken, or -1. */
+static int take_option(struct cli *c, char **argv, struct trouble *t)
+{
+	static const char tried[] = "read the command line";
+	const char *value;
+	const struct option *o = recognise(argv[0], &value);
+	int taken = 1;
+
+	if (!o) {
+		refuse(t, tried, argv[0], "there is no such option");
+		return refuse_hint(t, "--help lists them; what is meant for codex itself comes "
+				      "after --");
+	}
+	if (o->kind == FLAG || o->kind == COMMAND) {
+		if (value)
+			return refuse(t, tried, argv[0], "the option takes no value");
+		set(c, o, NULL);
+		return taken;
+	}
+	if (!value) {
+		value = argv[1];
+		taken = 2;
+	}
+	if (!value)
+		return refuse(t, tried, argv[0], "its value (%s) is missing", o->value);
+	if (!*value)
+		return refuse(t, tried, argv[0], "its value (%s) is empty", o->value);
+	set(c, o, value);
+	return taken;
+}
+
+static int check_environment(const struct cli *c, struct trouble *t)
+{
+	for (size_t i = 0; i < c->env.count; i++)
+		if (!quote_is_variable(c->env.word[i], strcspn(c->env.word[i], "=")))
+			return refuse(t, "read the command line", c->env.word[i],
+				"-e wants NAME or NAME=VALUE, NAME made of letters, digits and "
+				"_");
+	return 0;
+}
+
+static int check_combinations(const struct cli *c, struct trouble *t)
+{
+	static const char tried[] = "read the command line";
+
+	if (c->exec && !*c->rest)
+		return refuse(t, tried, "--exec", "the command to run is missing");
+	if (c->auth_dir && c->auth_file)
+		return refuse(t, tried, "--auth_dir and --auth_file",
+			"both say where the credentials are: give one of them");
+	if (c->engine && strcmp(c->engine, "docker") != 0 && strcmp(c->engine, "podman") != 0)
+		return refuse(t, tried, c->engine, "--engine is docker or podman");
+	return check_environment(c, t);
+}
+
+int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t)
+{
+	int i = 1;
+
+	*c = (struct cli){0};
+	while (i < argc && argv[i][0] == '-' && argv[i][1] && !c->exec) {
+		int taken;
+
+		if (strcmp(argv[i], "--") == 0)
+			break;
+		taken = take_option(c, argv + i, t);
+		if (taken < 0)
+			return -1;
+		i += taken;
+	}
+	if (i < argc && strcmp(argv[i], "--") == 0)
+		i++;
+	c->rest = argv + i;
+	return c->help || c->version ? 0 : check_combinations(c, t);
+}
+
+void cli_free(struct cli *c)
+{
+	words_free(&c->read_only);
+	words_free(&c->allow);
+	words_free(&c->deny);
+	words_free(&c->env);
+}
+
+static const char before[] =
+	"Usage: codex-sandbox [options] [--] [codex arguments]\n"
+	"\n"
+	"Runs the Codex CLI in a container of its own, where it can write to the project and\n"
+	"reach only the hosts that you allow.\n"
+	"\n"
+	"Options:\n";
+
+static const char after[] =
+	"\n"
+	"Every long option may be written with - or _ in its name.\n"
+	"\n"
+	"Environment:\n"
+	"  OPENAI_ALLOWED_DOMAINS  more hosts that may be reached, separated by blanks or "
+	"commas\n"
+	"  CODEX_CONFIG_DIR        as --config DIR\n"
+	"  CODEX_AUTH_FILE         as --auth_file\n"
+	"  CODEX_DOCKER_IMAGE      as --image\n"
+	"  WORKSPACE_ROOT_DIR      the project must lie inside this directory\n"
+	"  CODEX_INIT_*            codex-init's settings, passed on to it\n"
+	"\n"
+	"Credentials, config.toml and prompts/ are looked for in --config, CODEX_CONFIG_DIR,\n"
+	"~/.codex, ~/.config/codex, WORK_DIR/codex and WORK_DIR/.codex, in this order. "
+	"Without\n"
+	"credentials Codex shows its own login. An API key is passed on with -e "
+	"OPENAI_API_KEY.\n"
+	"\n"
+	"Exit status: the command's own; 100 wrong options, or something that must not be\n"
+	"mounted; 111 the sandbox could not be set up; 112 the init script failed.\n"
+	"\n"
+	"Examples:\n"
+	"  codex-sandbox\n"
+	"  codex-sandbox --work_dir ~/src/shop --allow @pypi exec \"make the tests pass\"\n"
+	"  codex-sandbox --read-only ~/.m2/repository --init_script ./sandbox-setup.sh\n"
+	"  codex-sandbox --exec curl -I https://api.openai.com\n";
+
+static void help_option(const struct option *o)
+{
+	const char *line = o->help;
+	char left[64];
+	int n;
+
+	n = snprintf(left, sizeof(left), "  %s%.1s%s--%s%s%s", o->letter ? "-" : "", &o->letter,
+		o->letter ? ", " : "", o->name, o->value ? " " : "", o->value ? o->value : "");
+	printf("%-24s%s", left, n > 23 ? "\n" : "");
+	for (bool first = n <= 23; line; first = false) {
+		size_t size = strcspn(line, "\n");
+
+		printf("%*s%.*s\n", first ? 0 : 24, "", (int)size, line);
+		line = line[size] ? line + size + 1 : NULL;
+	}
+}
+
+int cli_help(struct trouble *t)
+{
+	fputs(before, stdout);
+	for (size_t i = 0; i < OPTIONS; i++)
+		help_option(&options[i]);
+	fputs(after, stdout);
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : refuse_errno(t, "print", "stdout");
+}

@@ -1,0 +1,31 @@
+/*
+ * The command line, as design: one table of options (cli.c). Long names may be written with '_'
+ * or '-', their values after a blank or '='.
+ */
+#ifndef STUB_CLI_H
+#define STUB_CLI_H
+
+#include <stdbool.h>
+
+#include "note.h"
+#include "pool.h"
+
+/* What was asked for. The strings point into argv. NULL: not given. Where an option that takes
+ * one value is given twice, the last one counts. */
+struct cli {
+	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
+		*init_script, *image, *engine, *network;
+	struct words read_only, allow, deny, env;
+	bool trust, audit, no_protect, yes, dry_run, help, version;
+	bool exec;   /* rest is a command, not codex's arguments */
+	char **rest; /* ends with NULL; may be empty */
+};
+
+/* Returns 0, or -1 with *t filled. Free with cli_free() in both cases. */
+int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t);
+void cli_free(struct cli *c);
+
+/* The help text, made from the same table, to stdout. Returns 0, or -1 with *t filled. */
+int cli_help(struct trouble *t);
+
+#endif

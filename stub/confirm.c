@@ -1,0 +1,54 @@
+#include "confirm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "bounds.h"
+
+/* Byte by byte: what follows the line is the container's to read. */
+static bool read_yes(void)
+{
+	char answer[BOUND_ANSWER], c;
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t got = read(STDIN_FILENO, &c, 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		if (c == '\n')
+			break;
+		if (n == sizeof(answer) - 1)
+			return false;
+		answer[n++] = c;
+	}
+	answer[n] = '\0';
+	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+}
+
+int confirm_outside(const struct plan *p, bool yes, struct trouble *t)
+{
+	bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+
+	for (size_t i = 0; i < p->outside_count && !yes; i++) {
+		const struct outside *o = &p->outside[i];
+
+		if (!interactive) {
+			refuse(t, "mount writable", o->path,
+				"it is outside the workdir, and there is nobody to ask");
+			return refuse_hint(t, "-y agrees to it beforehand");
+		}
+		note_warning(
+			"%s would be mounted writable %s. It is outside the workdir: what "
+			"runs in the container could read, change and delete everything in it.",
+			o->path, o->what);
+		if (dprintf(STDERR_FILENO, "Go on? [y/N] ") < 0 || !read_yes())
+			return refuse(t, "mount writable", o->path, "you said no");
+	}
+	return 0;
+}

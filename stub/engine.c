@@ -1,0 +1,170 @@
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "quote.h"
+
+#define DEFAULT_IMAGE "codex-sandbox"
+
+static const char find_engine[] = "find the container engine";
+
+/* An executable in PATH. Relative entries don't count: the project is no place to take programs
+ * from that run outside the sandbox. */
+static const char *find_program(struct pool *p, const char *name)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *s = path ? path : "/usr/local/bin:/usr/bin:/bin"; *s;) {
+		size_t n = strcspn(s, ":");
+		struct stat st;
+
+		if (*s == '/') {
+			const char *program = pool_format(p, "%.*s/%s", (int)n, s, name);
+
+			if (stat(program, &st) == 0 && S_ISREG(st.st_mode) &&
+				access(program, X_OK) == 0)
+				return program;
+		}
+		s += n + (s[n] == ':');
+	}
+	return NULL;
+}
+
+const char *engine_choose(struct pool *p, const char *wanted)
+{
+	if (wanted)
+		return wanted;
+	return find_program(p, "docker") || !find_program(p, "podman") ? "docker" : "podman";
+}
+
+/* The child's half of ask(). */
+static void become_question(const char *program, const char *const *argv, int out, int err)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+		dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
+		dup2(err >= 0 ? err : null, STDERR_FILENO) < 0)
+		_exit(127);
+	execv(program, (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+/* Reads all of a pipe, keeps what fits, and cuts it at the first line. */
+static void keep_line(int fd, char *kept, size_t size)
+{
+	char rest[512];
+	size_t n = 0;
+
+	for (;;) {
+		bool full = n == size - 1;
+		ssize_t got =
+			full ? read(fd, rest, sizeof(rest)) : read(fd, kept + n, size - 1 - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		n += full ? 0 : (size_t)got;
+	}
+	kept[n] = '\0';
+	kept[strcspn(kept, "\n")] = '\0';
+}
+
+/*
+ * Runs the engine with these arguments and keeps one line of its stdout or, with complaint set,
+ * of its stderr. Returns its exit status, or -1 where it couldn't be run.
+ */
+static int ask(
+	const char *program, const char *const *argv, bool complaint, char *line, size_t size)
+{
+	int pipes[2], status;
+	pid_t child;
+
+	line[0] = '\0';
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return -1;
+	child = fork();
+	if (child == 0)
+		become_question(
+			program, argv, complaint ? -1 : pipes[1], complaint ? pipes[1] : -1);
+	close(pipes[1]);
+	if (child > 0)
+		keep_line(pipes[0], line, size);
+	close(pipes[0]);
+	if (child < 0)
+		return -1;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The image isn't there, or the engine doesn't answer: which of them? */
+static int refuse_engine(struct pool *p, const char *program, const char *engine,
+	const char *image, struct trouble *t)
+{
+	const char *const version[] = {engine, "version", NULL};
+	char line[BOUND_COMPLAINT];
+
+	if (ask(program, version, true, line, sizeof(line)) != 0) {
+		refuse(t, "talk to the container engine", engine, "%s",
+			*line ? line : "it doesn't answer");
+		refuse_hint(t,
+			"is it running, and may you use it? (systemctl start %s; or join the "
+			"group docker)",
+			engine);
+	} else if (strcmp(image, DEFAULT_IMAGE) == 0) {
+		refuse(t, "use the image", image, "%s doesn't have it", engine);
+		refuse_hint(t, "build it with `make image`");
+	} else {
+		refuse(t, "use the image", image, "%s doesn't have it", engine);
+		refuse_hint(
+			t, "build it, or get it: %s pull %s", engine, quote_shell(p, image));
+	}
+	return refuse_no_sandbox(t);
+}
+
+int engine_check(struct pool *p, const char *engine, const char *image, const char *name,
+	const char **program, struct trouble *t)
+{
+	const char *const has_image[] = {
+		engine, "image", "inspect", "--format", "{{.Id}}", image, NULL};
+	const char *const has_container[] = {
+		engine, "container", "inspect", "--format", "{{.State.Status}}", name, NULL};
+	char line[BOUND_COMPLAINT];
+
+	*program = find_program(p, engine);
+	if (!*program) {
+		refuse(t, find_engine, engine, "it isn't in PATH");
+		refuse_hint(t, "install it (on Debian: apt-get install %s)",
+			strcmp(engine, "docker") == 0 ? "docker.io" : engine);
+		return refuse_no_sandbox(t);
+	}
+	if (ask(*program, has_image, false, line, sizeof(line)) != 0)
+		return refuse_engine(p, *program, engine, image, t);
+	if (ask(*program, has_container, false, line, sizeof(line)) != 0 || !*line)
+		return 0;
+	refuse(t, "start the sandbox", name,
+		"a container of this name is there already (%s): it is another Codex in this "
+		"workdir",
+		line);
+	return refuse_hint(t, "let it end, or end it with: %s %s %s", engine,
+		strcmp(line, "running") == 0 ? "stop" : "rm", name);
+}
+
+int engine_become(const char *program, const struct words *argv, struct trouble *t)
+{
+	execv(program, (char *const *)(uintptr_t)argv->word);
+	refuse_errno(t, "run the container engine", program);
+	return refuse_no_sandbox(t);
+}

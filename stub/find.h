@@ -1,0 +1,49 @@
+/*
+ * Where Codex's own files are looked for. One list of directories serves all three kinds:
+ * --config, CODEX_CONFIG_DIR, ~/.codex, ~/.config/codex, WORK_DIR/codex, WORK_DIR/.codex.
+ *
+ * What lies in the workdir may have been put there by anybody who could write to the project,
+ * so a link in it that leads out is refused: it would carry a file of the host's into the
+ * container.
+ */
+#ifndef STUB_FIND_H
+#define STUB_FIND_H
+
+#include <sys/types.h>
+
+#include "auth.h"
+#include "note.h"
+#include "pool.h"
+
+struct search {
+	struct pool *pool;
+	const char *workdir;     /* absolute and resolved */
+	const char *config_file; /* --config FILE; NULL: none was named */
+	struct words directories;
+};
+
+/* Fills *s from --config (NULL: not given), the environment and HOME. What was named must
+ * exist. Returns 0, or -1 with *t filled. Free with find_free(). */
+int find_begin(struct search *s, struct pool *pool, const char *workdir, const char *config,
+	struct trouble *t);
+void find_free(struct search *s);
+
+/* A path that was named: absolute and resolved, or NULL with *t filled. kind is S_IFREG,
+ * S_IFDIR or 0: either of them (but nothing else: a socket can be spoken to even where it is
+ * mounted read-only). what is for the message: "use the init script". */
+const char *find_named(
+	struct pool *pool, const char *what, const char *path, mode_t kind, struct trouble *t);
+
+/* The first config.toml, or prompts directory. *found is NULL where there is none. */
+int find_config(struct search *s, const char **found, struct trouble *t);
+int find_prompts(struct search *s, const char **found, struct trouble *t);
+
+/* The first auth.json that isn't empty: named (--auth_file or CODEX_AUTH_FILE, NULL: neither),
+ * then the directories, then home's own. One that isn't JSON is refused. */
+int find_auth(struct search *s, const char *named, const char *home, const char **found,
+	struct auth_facts *facts, struct trouble *t);
+
+/* getenv(), but NULL for a variable that is empty. */
+const char *find_variable(const char *name);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * codex-sandbox: works out the engine's command line for one sandboxed Codex, creates what must
+ * exist beforehand, and becomes the engine. Everything that can be refused is refused before
+ * anything is created.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "argv.h"
+#include "cli.h"
+#include "confirm.h"
+#include "engine.h"
+#include "note.h"
+#include "plan.h"
+#include "prepare.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+static int print(const char *line, struct trouble *t)
+{
+	return puts(line) >= 0 && fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
+}
+
+/* Returns only with *t filled, or after --dry-run. */
+static int run(struct plan *p, const struct cli *c, struct trouble *t)
+{
+	struct words argv = {0};
+	const char *program;
+	int result;
+
+	argv_build(&p->request, &p->pool, &argv);
+	if (c->dry_run)
+		result = print(argv_line(&argv, &p->pool), t);
+	else if (engine_check(&p->pool, p->request.engine, p->request.image, p->request.name,
+			 &program, t) < 0 ||
+		 prepare_home(p, t) < 0)
+		result = -1;
+	else
+		result = engine_become(program, &argv, t);
+	words_free(&argv);
+	return result;
+}
+
+static int launch(const struct cli *c, struct trouble *t)
+{
+	struct pool names = {0};
+	struct plan plan;
+	int result = -1;
+
+	if (plan_make(&plan, c, engine_choose(&names, c->engine), t) == 0 &&
+		confirm_outside(&plan, c->yes, t) == 0)
+		result = run(&plan, c, t);
+	plan_free(&plan);
+	pool_free(&names);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	static struct trouble t;
+	struct cli c;
+	int result;
+
+	/* What we open must not become somebody's stdin, stdout or stderr. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return STATUS_NO_SANDBOX;
+	result = cli_parse(&c, argc, argv, &t);
+	if (result == 0 && c.help)
+		result = cli_help(&t);
+	else if (result == 0 && c.version)
+		result = print("codex-sandbox " VERSION, &t);
+	else if (result == 0)
+		result = launch(&c, &t);
+	cli_free(&c);
+	if (result == 0)
+		return 0;
+	note_trouble(&t);
+	return t.status;
+}

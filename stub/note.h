@@ -1,0 +1,45 @@
+/*
+ * What codex-sandbox tells the person who started it, on stderr, in one form:
+ *
+ *	codex-sandbox: what was tried: on what: why
+ *	  hint: what to do about it
+ *
+ * Code that can fail fills a struct trouble and returns -1; main() alone prints it and ends.
+ */
+#ifndef STUB_NOTE_H
+#define STUB_NOTE_H
+
+#include <limits.h>
+
+/* The exit status of a run that never reached the engine. */
+enum {
+	STATUS_REFUSED = 100,    /* wrong options, or something that must not be mounted */
+	STATUS_NO_SANDBOX = 111, /* the engine or the image isn't there */
+};
+
+struct trouble {
+	int status;
+	char tried[96];
+	char on[PATH_MAX]; /* "" leaves it out */
+	char why[PATH_MAX + 512];
+	char hint[PATH_MAX + 512]; /* "" leaves the line out */
+};
+
+/* Fills *t with STATUS_REFUSED and returns -1: `return refuse(t, "use the workdir", path, …)`.
+ */
+int refuse(struct trouble *t, const char *tried, const char *on, const char *why, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The same with strerror(errno) as the reason. */
+int refuse_errno(struct trouble *t, const char *tried, const char *on);
+/* Adds a hint to a trouble that is filled already; returns -1. */
+int refuse_hint(struct trouble *t, const char *hint, ...) __attribute__((format(printf, 2, 3)));
+/* Changes the status to STATUS_NO_SANDBOX; returns -1. */
+int refuse_no_sandbox(struct trouble *t);
+
+/* Prints a trouble; control characters in it come out as '?'. */
+void note_trouble(const struct trouble *t);
+/* `codex-sandbox: text` and `  hint: text`. */
+void note_warning(const char *text, ...) __attribute__((format(printf, 1, 2)));
+void note_hint(const char *text, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * From what was asked for to what will be done: looks at the file system, refuses what must not
+ * be mounted, and changes nothing. The result is a request for the engine (argv.h), what has to
+ * be created first (prepare.h) and what the user has to agree to.
+ */
+#ifndef STUB_PLAN_H
+#define STUB_PLAN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "argv.h"
+#include "cli.h"
+#include "mounts.h"
+#include "note.h"
+#include "pool.h"
+
+/* A writable directory outside the workdir. */
+struct outside {
+	const char *path, *what;
+};
+
+/* Where /codex_home/auth.json comes from. */
+enum login {
+	LOGIN_OWN,  /* nowhere: Codex shows its login and keeps the result in its home */
+	LOGIN_FILE, /* a file mounted read-only on it */
+	LOGIN_DIR,  /* a link into a directory that is mounted writable */
+};
+
+struct plan {
+	struct pool pool;
+	struct mounts mounts;
+	struct request request;
+	const char *workdir; /* absolute and resolved */
+	int workdir_fd;
+	uid_t workdir_uid, uid; /* the workdir's owner; who Codex will run as */
+	gid_t workdir_gid, gid;
+	const char *home;      /* the directory behind /codex_home */
+	bool home_is_ours;     /* it is WORK_DIR/.codex/.environment */
+	const char *home_path; /* then: its path beneath the workdir, without links */
+	const char *dot_codex; /* the same for .codex */
+	enum login login;
+	bool sessions; /* a directory is mounted on /codex_home/sessions */
+	struct outside outside[3];
+	size_t outside_count;
+};
+
+/* Returns 0, or -1 with *t filled. engine: "docker" or "podman". Free with plan_free() in both
+ * cases; the request is the plan's. */
+int plan_make(struct plan *p, const struct cli *c, const char *engine, struct trouble *t);
+void plan_free(struct plan *p);
+
+/* Where the directory of --auth_dir is mounted. */
+#define PLAN_AUTH_DIR "/codex_auth"
+/* What auth.json in the home then points to. */
+#define PLAN_AUTH_LINK PLAN_AUTH_DIR "/auth.json"
+
+#endif

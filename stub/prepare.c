@@ -1,0 +1,165 @@
+#include "prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "beneath.h"
+
+static int refuse_create(struct trouble *t, const char *directory, const char *name)
+{
+	int error = errno;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	refuse(t, "create", path, "%s", strerror(error));
+	return refuse_no_sandbox(t);
+}
+
+/* Gives what fd is open on to a user; only root can, and only root has to. */
+static int give(int fd, uid_t uid, gid_t gid)
+{
+	return geteuid() == 0 ? fchown(fd, uid, gid) : 0;
+}
+
+/*
+ * Opens a directory beneath fd, creating it with this mode and owner when it is missing. mode
+ * counts whatever the umask. Returns a descriptor, or -1 with errno set.
+ */
+static int open_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
+{
+	bool created = mkdirat(fd, name, mode) == 0;
+	int directory;
+
+	if (!created && errno != EEXIST)
+		return -1;
+	directory = beneath_open(fd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (directory < 0 || !created)
+		return directory;
+	if (fchmod(directory, mode) < 0 || give(directory, uid, gid) < 0) {
+		close(directory);
+		return -1;
+	}
+	return directory;
+}
+
+/* Creates a file where there is none. Returns 0, or -1 with errno set. */
+static int create_file(int directory, const char *name, const char *text, uid_t uid, gid_t gid)
+{
+	int fd = beneath_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	size_t size = strlen(text);
+	bool good;
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -1;
+	good = write(fd, text, size) == (ssize_t)size && give(fd, uid, gid) == 0;
+	if (!good)
+		unlinkat(directory, name, 0); /* half a file would count as there, next time */
+	close(fd);
+	return good ? 0 : -1;
+}
+
+/* Is auth.json the link that a run with --auth_dir has left? */
+static bool is_our_link(int home)
+{
+	char link[sizeof(PLAN_AUTH_LINK)];
+	ssize_t n = readlinkat(home, "auth.json", link, sizeof(link));
+
+	return n == (ssize_t)strlen(PLAN_AUTH_LINK) &&
+	       memcmp(link, PLAN_AUTH_LINK, (size_t)n) == 0;
+}
+
+static int link_auth(const struct plan *p, int home, struct trouble *t)
+{
+	struct stat st;
+
+	if (is_our_link(home))
+		return 0;
+	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!S_ISREG(st.st_mode) || st.st_size > 0) {
+			refuse(t, "use --auth_dir", p->home,
+				"it holds an auth.json of its own already");
+			return refuse_hint(t, "move that file to the directory of --auth_dir");
+		}
+		if (unlinkat(home, "auth.json", 0) < 0)
+			return refuse_create(t, p->home, "auth.json");
+	}
+	if (symlinkat(PLAN_AUTH_LINK, home, "auth.json") < 0)
+		return refuse_create(t, p->home, "auth.json");
+	return 0;
+}
+
+static int prepare_login(const struct plan *p, int home, struct trouble *t)
+{
+	if (p->login == LOGIN_DIR)
+		return link_auth(p, home, t);
+	if (is_our_link(home) && unlinkat(home, "auth.json", 0) < 0)
+		return refuse_create(t, p->home, "auth.json");
+	if (p->login == LOGIN_FILE && create_file(home, "auth.json", "", p->uid, p->gid) < 0)
+		return refuse_create(t, p->home, "auth.json");
+	return 0;
+}
+
+static int prepare_inside(const struct plan *p, int home, struct trouble *t)
+{
+	int sessions;
+
+	if (p->home_is_ours && create_file(home, ".gitignore", "*\n", p->uid, p->gid) < 0)
+		return refuse_create(t, p->home, ".gitignore");
+	if (p->sessions) {
+		sessions = open_directory(home, "sessions", 0700, p->uid, p->gid);
+		if (sessions < 0)
+			return refuse_create(t, p->home, "sessions");
+		close(sessions);
+	}
+	return prepare_login(p, home, t);
+}
+
+/* .codex is part of the project and its owner's; the home in it is Codex's. */
+static int open_own_home(struct plan *p, struct trouble *t)
+{
+	const char *name = strrchr(p->home_path, '/');
+	int parent, home;
+
+	parent = open_directory(
+		p->workdir_fd, p->dot_codex, 0755, p->workdir_uid, p->workdir_gid);
+	if (parent < 0)
+		return refuse_create(t, p->workdir, p->dot_codex);
+	close(parent);
+	/* The home may be elsewhere in the workdir, by a link: then it exists. */
+	parent = name ? beneath_open(p->workdir_fd,
+				pool_format(&p->pool, "%.*s", (int)(name - p->home_path),
+					p->home_path),
+				O_RDONLY | O_DIRECTORY, 0)
+		      : dup(p->workdir_fd);
+	if (parent < 0)
+		return refuse_create(t, p->workdir, p->home_path);
+	home = open_directory(parent, name ? name + 1 : p->home_path, 0700, p->uid, p->gid);
+	close(parent);
+	if (home < 0)
+		return refuse_create(t, p->workdir, p->home_path);
+	return home;
+}
+
+int prepare_home(struct plan *p, struct trouble *t)
+{
+	int home, result;
+
+	if (p->home_is_ours)
+		home = open_own_home(p, t);
+	else
+		home = open(p->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (home < 0) {
+		if (!p->home_is_ours) {
+			refuse_errno(t, "use --codex-home", p->home);
+			refuse_no_sandbox(t);
+		}
+		return -1;
+	}
+	result = prepare_inside(p, home, t);
+	close(home);
+	return result;
+}

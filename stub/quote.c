@@ -1,0 +1,163 @@
+#include "quote.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bounds.h"
+
+/* Not isalnum(): what counts here must not depend on a locale. */
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* RFC 3629, by its table of well-formed sequences (no surrogates, no overlong forms). */
+static size_t utf8_sequence(const unsigned char *s)
+{
+	size_t more;
+	unsigned char low = 0x80, high = 0xbf;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		more = 1;
+	else if (s[0] >= 0xe0 && s[0] <= 0xef)
+		more = 2;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		more = 3;
+	else
+		return 0;
+	if (s[0] == 0xe0)
+		low = 0xa0;
+	else if (s[0] == 0xed)
+		high = 0x9f;
+	else if (s[0] == 0xf0)
+		low = 0x90;
+	else if (s[0] == 0xf4)
+		high = 0x8f;
+	for (size_t i = 1; i <= more; i++, low = 0x80, high = 0xbf)
+		if (s[i] < low || s[i] > high)
+			return 0; /* the terminating NUL ends up here, too */
+	return more + 1;
+}
+
+bool quote_mountable(const char *path, const char **why)
+{
+	const unsigned char *s = (const unsigned char *)path;
+	unsigned char last = 0;
+
+	for (size_t n; *s; s += n) {
+		n = utf8_sequence(s);
+		if (n == 0) {
+			*why = "its name isn't UTF-8, which a container engine can't be told";
+			return false;
+		}
+		if (*s == '\n' || *s == '\r') {
+			*why = "its name holds a line break, which a container engine can't "
+			       "be told";
+			return false;
+		}
+		last = *s;
+	}
+	if (last == ' ' || last == '\t' || last == '\v' || last == '\f') {
+		*why = "its name ends with a blank, which a container engine refuses";
+		return false;
+	}
+	return true;
+}
+
+/* Copies text, with `with` in place of each `special`, between `before` and `after`. */
+static const char *replaced(
+	struct pool *p, const char *text, char special, const char *with, const char *fence)
+{
+	size_t specials = 0, n = 0;
+	char *out;
+
+	for (const char *s = text; *s; s++)
+		specials += *s == special;
+	out = pool_bytes(p, strlen(text) + specials * strlen(with) + 2 * strlen(fence) + 1);
+	n += (size_t)sprintf(out, "%s", fence);
+	for (const char *s = text; *s; s++) {
+		if (*s == special)
+			n += (size_t)sprintf(out + n, "%s", with);
+		else
+			out[n++] = *s;
+	}
+	sprintf(out + n, "%s", fence);
+	return out;
+}
+
+const char *quote_csv(struct pool *p, const char *field)
+{
+	if (!strpbrk(field, ",\""))
+		return pool_copy(p, field);
+	return replaced(p, field, '"', "\"\"", "\"");
+}
+
+const char *quote_shell(struct pool *p, const char *word)
+{
+	const char *s = word;
+
+	while (*s && (is_letter_or_digit(*s) || strchr("_@%+=:,./-", *s)))
+		s++;
+	if (*word && !*s)
+		return pool_copy(p, word);
+	/* Inside single quotes nothing is special but their end: leave, quote it, come back. */
+	return replaced(p, word, '\'', "'\\''", "'");
+}
+
+const char *quote_toml(struct pool *p, const char *text)
+{
+	/* The longest spelling of one byte is \u007f. */
+	char *out = pool_bytes(p, 6 * strlen(text) + 3), *o = out;
+
+	*o++ = '"';
+	for (const char *s = text; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			o += sprintf(o, "\\%c", *s);
+		else if ((unsigned char)*s < ' ' || *s == 0x7f)
+			o += sprintf(o, "\\u%04x", (unsigned)(unsigned char)*s);
+		else
+			*o++ = *s;
+	}
+	*o++ = '"';
+	*o = '\0';
+	return out;
+}
+
+static uint32_t fnv1a(const char *text)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 16777619u;
+	return hash;
+}
+
+const char *quote_container_name(struct pool *p, const char *path)
+{
+	char readable[BOUND_NAME_TEXT + 1];
+	const char *s = path;
+	size_t n = 0;
+
+	/* The end of a path says more about the project than its beginning. */
+	if (strlen(s) > BOUND_NAME_TEXT)
+		s += strlen(s) - BOUND_NAME_TEXT;
+	while (*s == '/')
+		s++;
+	for (; *s; s++)
+		readable[n++] = is_letter_or_digit(*s) || *s == '-' || *s == '.' ? *s : '_';
+	readable[n] = '\0';
+	return pool_format(p, "codex_%s_%08x", readable, (unsigned)fnv1a(path));
+}
+
+bool quote_is_variable(const char *name, size_t size)
+{
+	if (size == 0 || (name[0] >= '0' && name[0] <= '9'))
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if (!is_letter_or_digit(name[i]) && name[i] != '_')
+			return false;
+	return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * The spellings in which a path travels: a field of an engine's --mount (CSV as Go's
+ * encoding/csv reads it), a word of a POSIX shell's command line, a TOML string, a container's
+ * name. Pure.
+ */
+#ifndef STUB_QUOTE_H
+#define STUB_QUOTE_H
+
+#include <stdbool.h>
+
+#include "pool.h"
+
+/* Can an engine be told this path? When not, *why says what is in the way: a line break (the
+ * CSV reader takes one record), a blank at the end (newer engines refuse it), bytes that aren't
+ * UTF-8 (they don't survive the engine's JSON). */
+bool quote_mountable(const char *path, const char **why);
+
+/* RFC 4180 field: in double quotes where it holds a comma or a double quote, which is doubled.
+ */
+const char *quote_csv(struct pool *p, const char *field);
+
+/* The word as a POSIX shell reads it back: as it is where every byte is harmless, else in
+ * single quotes. The empty word is ''. */
+const char *quote_shell(struct pool *p, const char *word);
+
+/* A TOML basic string, with its double quotes. */
+const char *quote_toml(struct pool *p, const char *text);
+
+/* codex_<path in letters an engine takes>_<8 hex digits>: the digits are FNV-1a of the whole
+ * path, so two paths that read alike still get two names. */
+const char *quote_container_name(struct pool *p, const char *path);
+
+/* Is this the name of an environment variable: a letter or '_', then letters, digits, '_'? */
+bool quote_is_variable(const char *name, size_t size);
+
+#endif

@@ -1,0 +1,149 @@
+#include "surroundings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "find.h"
+#include "quote.h"
+
+#define DEFAULT_IMAGE "codex-sandbox"
+
+extern char **environ;
+
+const char *surroundings_setting(const struct words *env, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = env->count; i-- > 0;) {
+		const char *word = env->word[i];
+
+		if (strncmp(word, name, n) == 0 && (word[n] == '=' || word[n] == '\0'))
+			return word[n] == '=' ? word + n + 1 : getenv(name);
+	}
+	return getenv(name);
+}
+
+static bool read_id(const char **text, unsigned long *id)
+{
+	const char *s = *text;
+
+	for (*id = 0; *s >= '0' && *s <= '9'; s++) {
+		*id = 10 * *id + (unsigned long)(*s - '0');
+		if (*id >= 0xffffffff) /* (uid_t)-1 means "no user" to the kernel */
+			return false;
+	}
+	if (s == *text)
+		return false;
+	*text = s;
+	return true;
+}
+
+bool surroundings_ids(const char *text, uid_t *uid, gid_t *gid)
+{
+	unsigned long user, group;
+
+	if (!read_id(&text, &user))
+		return false;
+	group = user;
+	if (*text == ':') {
+		text++;
+		if (!read_id(&text, &group))
+			return false;
+	}
+	if (*text)
+		return false;
+	*uid = (uid_t)user;
+	*gid = (gid_t)group;
+	return true;
+}
+
+/* Is there anything to forward? /dev/null is what callers give who have no input. */
+static bool has_input(void)
+{
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) < 0)
+		return false;
+	return !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* By name only: the values stay off the command line, which every user can read. */
+static void take_environment(struct request *r, struct pool *p, const struct cli *c)
+{
+	static const char *const passed[] = {"TERM", "COLORTERM", "OPENAI_ALLOWED_DOMAINS"};
+	size_t start;
+
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		if (getenv(passed[i]))
+			words_add(&r->env, passed[i]);
+	start = r->env.count;
+	for (char **variable = environ; *variable; variable++) {
+		size_t n = strcspn(*variable, "=");
+
+		if (strncmp(*variable, "CODEX_INIT_", strlen("CODEX_INIT_")) == 0 &&
+			quote_is_variable(*variable, n))
+			words_add(&r->env, pool_format(p, "%.*s", (int)n, *variable));
+	}
+	/* So that the same surroundings give the same command. */
+	if (r->env.count > start)
+		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
+	for (size_t i = 0; i < c->env.count; i++) {
+		words_add(&r->env, c->env.word[i]);
+		if (!strchr(c->env.word[i], '=') && !getenv(c->env.word[i]))
+			note_warning("-e %s: there is no such variable here to pass on",
+				c->env.word[i]);
+	}
+}
+
+static void copy_words(struct words *to, const struct words *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		words_add(to, from->word[i]);
+}
+
+/* In the host's network, codex-init's wall would be the whole machine's; in another
+ * container's, that one's. */
+static int take_network(struct request *r, const char *network, struct trouble *t)
+{
+	r->network = network;
+	if (!network || (strcmp(network, "host") != 0 && !strchr(network, ':')))
+		return 0;
+	return refuse(t, "use --network", network,
+		"the sandbox needs a network of its own, behind which nothing else lives");
+}
+
+static int take_image(struct request *r, const char *image, struct trouble *t)
+{
+	const char *variable = find_variable("CODEX_DOCKER_IMAGE");
+
+	r->image = image ? image : variable ? variable : DEFAULT_IMAGE;
+	if (r->image[0] != '-' && !r->image[strcspn(r->image, " \t\r\n")])
+		return 0;
+	return refuse(t, "use the image", r->image, "that is no image's name");
+}
+
+int surroundings_take(struct request *r, struct pool *p, const struct cli *c, struct trouble *t)
+{
+	bool terminal = isatty(STDIN_FILENO);
+
+	if (take_image(r, c->image, t) < 0 || take_network(r, c->network, t) < 0)
+		return -1;
+	r->input = terminal || has_input();
+	r->terminal = terminal && isatty(STDOUT_FILENO);
+	take_environment(r, p, c);
+	copy_words(&r->allow, &c->allow);
+	copy_words(&r->deny, &c->deny);
+	r->audit = c->audit;
+	r->trust = c->trust;
+	r->exec = c->exec;
+	r->rest = c->rest;
+	return 0;
+}
