@@ -248,6 +248,8 @@ ACCOUNTS = {
             "name": None,
             "profile_picture_url": None,
             "is_deactivated": False,
+            "workspace_backend_origin": "NO_CONSTRAINT",
+            "account_routing_override": "NO_CONSTRAINT",
         }
     ],
     "account_ordering": [ACCOUNT],
