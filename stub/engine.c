@@ -49,7 +49,7 @@ const char *engine_choose(struct pool *p, const char *wanted)
 /* The child's half of ask(). */
 static void become_question(const char *program, const char *const *argv, int out, int err)
 {
-	int null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 		dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
@@ -119,10 +119,10 @@ static int refuse_engine(struct pool *p, const char *program, const char *engine
 	if (ask(program, version, true, line, sizeof(line)) != 0) {
 		refuse(t, "talk to the container engine", engine, "%s",
 			*line ? line : "it doesn't answer");
-		refuse_hint(t,
-			"is it running, and may you use it? (systemctl start %s; or join the "
-			"group docker)",
-			engine);
+		if (strcmp(engine, "docker") == 0)
+			refuse_hint(t, "is it running (systemctl start docker), and are you "
+				       "root or in "
+				       "the group docker?");
 	} else if (strcmp(image, DEFAULT_IMAGE) == 0) {
 		refuse(t, "use the image", image, "%s doesn't have it", engine);
 		refuse_hint(t, "build it with `make image`");

@@ -50,6 +50,9 @@ struct plan {
 int plan_make(struct plan *p, const struct cli *c, const char *engine, struct trouble *t);
 void plan_free(struct plan *p);
 
+/* Has the user asked about a writable path, where it is outside the workdir. */
+void plan_outside(struct plan *p, const char *path, const char *what);
+
 /* Where the directory of --auth_dir is mounted. */
 #define PLAN_AUTH_DIR "/codex_auth"
 /* What auth.json in the home then points to. */

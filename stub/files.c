@@ -1,0 +1,213 @@
+#include "files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "find.h"
+#include "quote.h"
+
+/* What is about to be mounted over must be ours to mount over: no link, no odd file. */
+static int check_mount_point(
+	const struct plan *p, const char *name, mode_t kind, struct trouble *t)
+{
+	char path[PATH_MAX + 16], link[sizeof(PLAN_AUTH_LINK) + 1];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", p->home, name);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : refuse_errno(t, "use Codex's home", path);
+	if ((st.st_mode & S_IFMT) == kind)
+		return 0;
+	n = S_ISLNK(st.st_mode) ? readlink(path, link, sizeof(link)) : -1;
+	if (kind == S_IFREG && n == (ssize_t)strlen(PLAN_AUTH_LINK) &&
+		memcmp(link, PLAN_AUTH_LINK, (size_t)n) == 0)
+		return 0; /* ours, from a run with --auth_dir */
+	if (S_ISLNK(st.st_mode))
+		return refuse(t, "use Codex's home", path, "it is a symbolic link");
+	return refuse(t, "use Codex's home", path, "it is not %s",
+		kind == S_IFREG ? "a regular file" : "a directory");
+}
+
+static void warn_of_expiry(const struct auth_facts *facts, const char *path)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	if (!facts->expires || facts->expires_at > now + 3600)
+		return;
+	if (facts->expires_at <= now)
+		note_warning("the login in %s has run out", path);
+	else
+		note_warning("the login in %s runs out in %d minutes", path,
+			(int)((facts->expires_at - now) / 60) + 1);
+	note_hint("Codex can't renew it, since the file is mounted read-only: renew it on the "
+		  "host (any codex command does), or use --auth_dir");
+}
+
+/* Not every file that we can read can be read by Codex's user inside. */
+static void warn_of_unreadable(const struct plan *p, const char *path, const char *what)
+{
+	struct stat st;
+	mode_t bit;
+
+	if (stat(path, &st) < 0)
+		return;
+	bit = st.st_uid == p->uid ? S_IRUSR : st.st_gid == p->gid ? S_IRGRP : S_IROTH;
+	if (st.st_mode & bit)
+		return;
+	note_warning("%s (%s) can't be read by uid %lu, which Codex runs as", path, what,
+		(unsigned long)p->uid);
+	note_hint(
+		"give it a copy of that user's own, or run in a directory that belongs to the "
+		"file's owner");
+}
+
+/* After a directory that was named could not be used. */
+static int hint_to_create(struct plan *p, const char *path, struct trouble *t)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 && errno == ENOENT)
+		refuse_hint(t, "create it: mkdir -m 700 %s", quote_shell(&p->pool, path));
+	return -1;
+}
+
+static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
+{
+	const char *path = find_named(&p->pool, "use --auth_dir", wanted, S_IFDIR, t);
+	const char *own = pool_format(&p->pool, "%s/auth.json", p->home);
+	struct auth_facts facts;
+	struct stat st;
+
+	if (!path)
+		return hint_to_create(p, wanted, t);
+	if (lstat(own, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+		refuse(t, "use --auth_dir", wanted, "Codex's home has a login of its own in %s",
+			own);
+		return refuse_hint(t, "move that file there: mv %s %s",
+			quote_shell(&p->pool, own), quote_shell(&p->pool, path));
+	}
+	if (auth_look(pool_format(&p->pool, "%s/auth.json", path), &facts, t) == AUTH_BAD)
+		return -1;
+	if (stat(path, &st) == 0 && st.st_uid != p->uid)
+		note_warning("%s belongs to uid %lu: Codex, as uid %lu, may be unable to renew "
+			     "the login there",
+			path, (unsigned long)st.st_uid, (unsigned long)p->uid);
+	p->login = LOGIN_DIR;
+	plan_outside(p, path, "for the login");
+	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);
+}
+
+static int plan_login(struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
+{
+	const char *named = c->auth_file ? c->auth_file : find_variable("CODEX_AUTH_FILE");
+	const char *path;
+	struct auth_facts facts;
+
+	if (check_mount_point(p, "auth.json", S_IFREG, t) < 0)
+		return -1;
+	if (c->auth_dir)
+		return plan_auth_dir(p, c->auth_dir, t);
+	if (find_auth(s, named, p->home, &path, &facts, t) < 0)
+		return -1;
+	if (!path)
+		return 0;
+	warn_of_expiry(&facts, path);
+	warn_of_unreadable(p, path, "the credentials");
+	p->login = LOGIN_FILE;
+	return mounts_add(&p->mounts, path, "/codex_home/auth.json", false, t);
+}
+
+static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
+{
+	const char *path;
+
+	if (!c->sessions_path)
+		return 0;
+	path = find_named(&p->pool, "use --sessions-path", c->sessions_path, S_IFDIR, t);
+	if (!path)
+		return hint_to_create(p, c->sessions_path, t);
+	if (check_mount_point(p, "sessions", S_IFDIR, t) < 0)
+		return -1;
+	p->sessions = true;
+	plan_outside(p, path, "for Codex's sessions");
+	return mounts_add(&p->mounts, path, "/codex_home/sessions", true, t);
+}
+
+/* config.toml, prompts/ and init.sh: codex-init copies them from here into the home. */
+static int plan_drop_off(
+	struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
+{
+	const char *config, *prompts, *script;
+
+	if (find_config(s, &config, t) < 0 || find_prompts(s, &prompts, t) < 0)
+		return -1;
+	if (config && mounts_add(&p->mounts, config, "/run/codex/in/config.toml", false, t) < 0)
+		return -1;
+	if (prompts && mounts_add(&p->mounts, prompts, "/run/codex/in/prompts", false, t) < 0)
+		return -1;
+	if (!c->init_script)
+		return 0;
+	script = find_named(&p->pool, "use the init script", c->init_script, S_IFREG, t);
+	return script ? mounts_add(&p->mounts, script, "/run/codex/in/init.sh", false, t) : -1;
+}
+
+/* Absolute, and no component of it is empty, "." or ".." (one slash at the end is fine). */
+static bool is_plain(const char *path)
+{
+	if (*path != '/')
+		return false;
+	while (*path++ == '/' && *path) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 0 || (n <= 2 && strncmp(path, "..", n) == 0))
+			return false;
+		path += n;
+	}
+	return true;
+}
+
+/* The place of --read-only P is /appP: scripts in the container name it as it was named here,
+ * even where a link stands on the way. */
+static const char *read_only_place(struct plan *p, const char *wanted, const char *real)
+{
+	const char *path = is_plain(wanted) ? wanted : real;
+	size_t n = strlen(path);
+
+	if (path[n - 1] == '/')
+		n--;
+	return pool_format(&p->pool, "/app%.*s", (int)n, path);
+}
+
+static int plan_read_only(struct plan *p, const char *wanted, struct trouble *t)
+{
+	const char *real = find_named(&p->pool, "use --read-only", wanted, 0, t);
+
+	if (!real)
+		return -1;
+	if (strcmp(real, "/") == 0)
+		return refuse(t, "use --read-only", wanted,
+			"that would show the whole machine to the container");
+	return mounts_add(&p->mounts, real, read_only_place(p, wanted, real), false, t);
+}
+
+int files_add(struct plan *p, const struct cli *c, struct trouble *t)
+{
+	struct search s;
+	int result = find_begin(&s, &p->pool, p->workdir, c->config, t);
+
+	if (result == 0)
+		result = plan_login(p, c, &s, t);
+	if (result == 0)
+		result = plan_sessions(p, c, t);
+	if (result == 0)
+		result = plan_drop_off(p, c, &s, t);
+	find_free(&s);
+	for (size_t i = 0; result == 0 && i < c->read_only.count; i++)
+		result = plan_read_only(p, c->read_only.word[i], t);
+	return result;
+}
