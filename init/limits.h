@@ -42,9 +42,54 @@
 #define LIMIT_HOME_FILES 1024
 #define LIMIT_HOME_DEPTH 8
 #define LIMIT_HOME_BYTES (4 * 1024 * 1024)
+/* A path below the drop-off: what Linux itself takes in one call is 4096. */
+#define LIMIT_HOME_PATH 1024
+/* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
+#define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */
 #define LIMIT_ENV_FILE_BYTES (64 * 1024)
 #define LIMIT_ENV_FILE_LINES 512
+
+/*
+ * DNS. The flag day's size (dnsflagday.net/2020): no fragments on any path of 1280 octets.
+ */
+#define LIMIT_DNS_UDP 1232
+/* Records behind the question that a client may send: OPT, perhaps a TSIG, nothing else. */
+#define LIMIT_QUERY_ADDITIONAL 4
+/* Records looked at in one section of an answer: the chain, and sixteen addresses many times. */
+#define LIMIT_ANSWER_RECORDS 128
+/* An answer by TCP. One with 128 records and long names fits; 64 KB of aliases does not. */
+#define LIMIT_DNS_TCP (16 * 1024)
+/* Questions out to the upstreams at one time; dnsmasq and Docker's resolver take about as many. */
+#define LIMIT_QUESTIONS 1024
+/* Of these, what the boot leaves free for the payload's own. */
+#define LIMIT_QUESTIONS_SPARE 128
+/* Sockets for each upstream, each with a port of the kernel's choice, and how many questions
+ * one carries before it is replaced by another: with 16 bits of id, what a forger must guess. */
+#define LIMIT_UPSTREAM_SOCKETS 32
+#define LIMIT_UPSTREAM_USES    64
+/* Truncated answers fetched by TCP at one time. */
+#define LIMIT_UPSTREAM_TCP 16
+/* Clients waiting for an upstream; Codex has a few dozen, a flood gets SERVFAIL at once. */
+#define LIMIT_WAITERS 1024
+/* TCP connections of the payload to the resolver, and how long one may be idle. */
+#define LIMIT_CLIENT_TCP    64
+#define LIMIT_CLIENT_TCP_MS 10000
+/* Names under wildcards kept at one time (in audit mode: any name); the oldest gives way. */
+#define LIMIT_DYNAMIC_NAMES 2048
+/*
+ * Under `*.x` a name can carry data to x's own servers. A label of 63 hexadecimal digits is
+ * nobody's host name; 40 takes UUIDs and SHA-1 sums. The whole part before x, and new names a
+ * minute and rule: a busy build asks for a dozen.
+ */
+#define LIMIT_WILDCARD_LABEL 40
+#define LIMIT_WILDCARD_PART  80
+#define LIMIT_WILDCARD_NAMES 60
+/* Pins asked of PID 1 and not yet acknowledged: what its answers' socket buffer surely holds. */
+#define LIMIT_PINS_OUT 64
+/* Refused names whose repeats are counted before they are told, and reports a second. */
+#define LIMIT_REFUSED_HELD       64
+#define LIMIT_REFUSED_PER_SECOND 100
 
 /*
  * Our workers' user ids. Above what distributions hand out and below 65534 ("nobody"), so
