@@ -51,7 +51,7 @@
 #define LIMIT_ENV_FILE_LINES 512
 
 /*
- * DNS. The flag day's size (dnsflagday.net/2020): no fragments on any path of 1280 octets.
+ * DNS. The flag day's size of 2020: no fragments on any path of 1280 octets.
  */
 #define LIMIT_DNS_UDP 1232
 /* Records behind the question that a client may send: OPT, perhaps a TSIG, nothing else. */
@@ -90,6 +90,19 @@
 /* Refused names whose repeats are counted before they are told, and reports a second. */
 #define LIMIT_REFUSED_HELD       64
 #define LIMIT_REFUSED_PER_SECOND 100
+/* How long what the payload left may take to end by TERM; docker stop gives ten seconds. */
+#define LIMIT_GRACE_MS 2000
+/* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */
+#define LIMIT_KILL_MS 1000
+/* How often to look again for processes that are not our children, whose end isn't told. */
+#define LIMIT_LOOK_MS 20
+/* Processes seen at one look: the kernel's default pid_max. */
+#define LIMIT_PROCESSES 32768
+/* Children reaped, and signals read, before the other descriptors are looked at again. */
+#define LIMIT_REAP    256
+#define LIMIT_SIGNALS 8
+/* How long a terminal that takes no output may hold up the end. */
+#define LIMIT_TERMINAL_MS 200
 
 /*
  * Our workers' user ids. Above what distributions hand out and below 65534 ("nobody"), so

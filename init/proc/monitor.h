@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "../say.h"
 
@@ -32,8 +33,13 @@ struct monitor {
 	void (*worker_ended)(
 		void *context, pid_t pid, int status); /* a pid of ours; may be NULL */
 	void *worker_context;
-	/* further private fields of monitor.c may follow */
-	pid_t child; /* the program being run, or 0 */
+	/* private to init/proc */
+	pid_t self;           /* our pid: 1 in a container */
+	pid_t child;          /* the program being run, or 0 */
+	int child_status;     /* as waitpid() gave it, once child is 0 again */
+	struct termios modes; /* the terminal's, as they were at the start */
+	bool modes_known;
+	bool unreachable; /* a signal could not be passed on: no CAP_KILL */
 };
 
 /* Blocks all signals, opens the signalfd, makes 0-2 valid, becomes subreaper. */

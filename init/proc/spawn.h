@@ -1,0 +1,23 @@
+/*
+ * Starting a program: from fork to exec, with everything that can fail in between told to
+ * the parent.
+ */
+#ifndef INIT_PROC_SPAWN_H
+#define INIT_PROC_SPAWN_H
+
+#include "monitor.h"
+
+#define SPAWN_FAILED     111 /* as the contract: the sandbox could not be established */
+#define SPAWN_CANNOT_RUN 126
+#define SPAWN_NOT_FOUND  127
+
+/*
+ * Starts p; m->child is its pid once exec has happened. All signals must be blocked. Returns
+ * 0, or -1 with *f filled, *exit_status one of the above, and nothing left running.
+ */
+int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f);
+
+/* Closes every descriptor from 3 on (or marks it to be closed by exec). */
+void spawn_close_descriptors(bool at_exec);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * The controlling terminal: who has it in the foreground, and its modes.
+ *
+ * Two situations. As leader of a session (PID 1 under an engine with -t) we hand the terminal
+ * to the program's new session. Under a shell we stay in the shell's session and do what the
+ * shell would have done: the program's group is the foreground while it runs, and when it is
+ * stopped, so are we.
+ */
+#ifndef INIT_PROC_TERMINAL_H
+#define INIT_PROC_TERMINAL_H
+
+#include "monitor.h"
+
+/* Finds the terminal (m->terminal, -1 without one) and remembers its modes. */
+void terminal_find(struct monitor *m);
+
+/* True when the terminal is our session's and has to be given up before the child has it. */
+bool terminal_is_ours(const struct monitor *m);
+
+/*
+ * In the child. Makes a session (or a process group) of its own and takes the terminal's
+ * foreground. hand_over: called between the two steps of a session leader's handing over,
+ * returns once the parent has called terminal_give_up(); NULL where it isn't needed.
+ */
+int terminal_take(const struct monitor *m, int (*hand_over)(void *context), void *context,
+	struct failure *f);
+/* In the parent: no longer our controlling terminal (tty_ioctl(4), TIOCNOTTY). */
+void terminal_give_up(const struct monitor *m);
+
+/* The child was stopped by a signal: under a shell, so are we until the shell goes on. */
+void terminal_child_stopped(const struct monitor *m, int signal);
+/* SIGCONT came: the foreground goes to the child if it is ours; then the child goes on.
+ * False: nothing was done, SIGCONT is to be forwarded like any other. */
+bool terminal_continue(const struct monitor *m);
+/* The child has ended: under a shell, the foreground is our group's again. */
+void terminal_take_back(const struct monitor *m);
+
+/*
+ * What a full-screen program that was killed leaves behind is undone: alternate screen, mouse,
+ * focus and paste reports, key protocols, hidden cursor, colours, and the line discipline's
+ * modes as they were at the start.
+ */
+void terminal_restore(const struct monitor *m);
+
+#endif
