@@ -2,18 +2,30 @@
  * Addresses: text, comparison, and the table of what is not the public Internet.
  *
  * Parsing and printing are our own because the C libraries differ: musl's inet_ntop() shortens
- * a single zero group (RFC 5952 §4.2.2 forbids it) and glibc's prints ::102:304 as ::1.2.3.4. The
- * same address must be the same text in the tests and in the static binary.
+ * a single zero group (RFC 5952 §4.2.2 forbids it) and glibc's prints ::102:304 as ::1.2.3.4.
+ * The same address must be the same text in the tests and in the static binary.
  */
 #include "address.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define V4(a, b, c, d) {4, {a, b, c, d}}
+#define V4(a, b, c, d)                                                                         \
+	{                                                                                      \
+		4,                                                                             \
+		{                                                                              \
+			a, b, c, d                                                             \
+		}                                                                              \
+	}
 /* The first four groups of an IPv6 address; the rest are 0. */
 #define V6(a, b, c, d)                                                                         \
-	{6, {(a) >> 8, (a)&0xff, (b) >> 8, (b)&0xff, (c) >> 8, (c)&0xff, (d) >> 8, (d)&0xff}}
+	{                                                                                      \
+		6,                                                                             \
+		{                                                                              \
+			(a) >> 8, (a)&0xff, (b) >> 8, (b)&0xff, (c) >> 8, (c)&0xff, (d) >> 8,  \
+				(d)&0xff                                                       \
+		}                                                                              \
+	}
 
 /*
  * IPv6: IANA has given out 2000::/3 alone as global unicast (RFC 4291 §2.4), so everything
@@ -191,8 +203,7 @@ char *address_text(const struct address *a, char out[ADDRESS_TEXT])
 	if (a->family == 4)
 		snprintf(out, ADDRESS_TEXT, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
 	else if (a->family == 6 && memcmp(b, mapped, sizeof(mapped)) == 0)
-		snprintf(
-			out, ADDRESS_TEXT, "::ffff:%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
+		snprintf(out, ADDRESS_TEXT, "::ffff:%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
 	if (a->family != 6 || out[0])
 		return out;
 	for (int i = 0; i < 8; i++) {
@@ -248,8 +259,8 @@ static const struct address_range *range_of(const struct address *a)
 		else
 			high = middle;
 	}
-	if (low == 0 ||
-		!address_inside(a, &address_ranges[low - 1].base, address_ranges[low - 1].prefix))
+	if (low == 0 || !address_inside(a, &address_ranges[low - 1].base,
+				address_ranges[low - 1].prefix))
 		return NULL;
 	for (size_t i = 0; i < sizeof(finer) / sizeof(finer[0]); i++)
 		if (address_inside(a, &finer[i].base, finer[i].prefix))

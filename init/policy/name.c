@@ -1,0 +1,360 @@
+/*
+ * Domain names: lower case, letters-digits-hyphen, internationalised labels as A-labels.
+ *
+ * Full IDNA needs Unicode's tables: libidn2 with libunistring is two megabytes of archives, and
+ * this is a program of four hundred kilobytes that runs as root. So a U-label is converted only
+ * when each of its letters is in `letters` below: scripts whose lower case is arithmetic and
+ * whose letters stay as they are under every normalisation, so that no table is needed to
+ * prove the result canonical (RFC 5892: PVALID; none of them combines with a neighbour). Any
+ * other label is refused with the advice to write its A-label, which is always accepted. No
+ * locale is asked: the answer is the same under every C library.
+ */
+#include "name.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define ACE "xn--"
+
+/*
+ * Code points from first to last; those that are a capital go to +lower. With `pairs`, capitals
+ * and small letters alternate, beginning with a capital. Left out on purpose: ß and final
+ * sigma, which old and new software turn into different names (IDNA2003, IDNA2008), and
+ * scripts written from right to left, whose rules span labels (RFC 5893).
+ */
+static const struct {
+	uint16_t first, last;
+	uint8_t lower;
+	bool pairs;
+} letters[] = {
+	{0x00c0, 0x00d6, 0x20, false}, /* Latin-1 */
+	{0x00d8, 0x00de, 0x20, false}, {0x00e0, 0x00f6, 0, false}, {0x00f8, 0x00ff, 0, false},
+	{0x0100, 0x012f, 0, true}, /* Latin Extended-A, less the compatibility letters */
+	{0x0131, 0x0131, 0, false}, {0x0134, 0x0137, 0, true}, {0x0138, 0x0138, 0, false},
+	{0x0139, 0x013e, 0, true}, {0x0141, 0x0148, 0, true}, {0x014a, 0x0177, 0, true},
+	{0x0179, 0x017e, 0, true}, {0x0388, 0x038a, 0x25, false}, /* Greek */
+	{0x0391, 0x03a1, 0x20, false}, {0x03a3, 0x03ab, 0x20, false},
+	{0x03ac, 0x03c1, 0, false}, {0x03c3, 0x03ce, 0, false},
+	{0x0400, 0x040f, 0x50, false}, /* Cyrillic */
+	{0x0410, 0x042f, 0x20, false}, {0x0430, 0x045f, 0, false},
+	{0x1ea0, 0x1ef9, 0, true},                              /* Vietnamese */
+	{0x3005, 0x3007, 0, false},                             /* Chinese and Japanese */
+	{0x3041, 0x3096, 0, false},                             /* Hiragana */
+	{0x30a1, 0x30fa, 0, false},                             /* Katakana */
+	{0x30fc, 0x30fc, 0, false}, {0x3400, 0x4dbf, 0, false}, /* Han */
+	{0x4e00, 0x9ffc, 0, false}, {0xac00, 0xd7a3, 0, false}, /* Hangul syllables */
+};
+
+/* The lower case of a code point beyond ASCII, or 0 when we cannot prove one. */
+static uint32_t fold(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+		if (c < letters[i].first || c > letters[i].last)
+			continue;
+		if (letters[i].pairs)
+			return c + ((c - letters[i].first) % 2 == 0);
+		return c + letters[i].lower;
+	}
+	return 0;
+}
+
+/* Reads one code point of UTF-8 (RFC 3629: shortest form, no surrogates). Returns the number
+ * of bytes, or 0. */
+static size_t utf8(const unsigned char *text, size_t len, uint32_t *out)
+{
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = text[0] < 0x80   ? 1
+		   : text[0] < 0xc0 ? 0
+		   : text[0] < 0xe0 ? 2
+		   : text[0] < 0xf0 ? 3
+		   : text[0] < 0xf8 ? 4
+				    : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	*out = n == 1 ? text[0] : text[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*out = *out << 6 | (text[i] & 0x3f);
+	}
+	if (*out < smallest[n] || *out > 0x10ffff || (*out >= 0xd800 && *out <= 0xdfff))
+		return 0;
+	return n;
+}
+
+/* Punycode, RFC 3492 §5 and §6. A label has at most 63 code points, each at most 0x10ffff: the
+ * products below stay under 2^28. */
+enum { BASE = 36, TMIN = 1, TMAX = 26, SKEW = 38, DAMP = 700, BIAS = 72, FIRST = 0x80 };
+
+static uint32_t adapt(uint32_t delta, uint32_t points, bool first)
+{
+	uint32_t k = 0;
+
+	delta /= first ? DAMP : 2;
+	for (delta += delta / points; delta > (BASE - TMIN) * TMAX / 2; k += BASE)
+		delta /= BASE - TMIN;
+	return k + (BASE - TMIN + 1) * delta / (delta + SKEW);
+}
+
+static uint32_t threshold(uint32_t k, uint32_t bias)
+{
+	return k <= bias + TMIN ? TMIN : k >= bias + TMAX ? TMAX : k - bias;
+}
+
+/* Writes the punycode of count code points; returns its length, or 0 when it exceeds size. */
+static size_t encode(const uint32_t *in, size_t count, char *out, size_t size)
+{
+	uint32_t n = FIRST, delta = 0, bias = BIAS;
+	size_t used = 0, done = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (in[i] >= FIRST)
+			continue;
+		if (used == size)
+			return 0;
+		out[used++] = (char)in[i];
+	}
+	done = used;
+	if (done > 0) {
+		if (used == size)
+			return 0;
+		out[used++] = '-';
+	}
+	for (size_t basic = done; done < count; delta++, n++) {
+		uint32_t next = UINT32_MAX;
+
+		for (size_t i = 0; i < count; i++)
+			if (in[i] >= n && in[i] < next)
+				next = in[i];
+		delta += (next - n) * (uint32_t)(done + 1);
+		n = next;
+		for (size_t i = 0; i < count; i++) {
+			uint32_t q = delta;
+
+			if (in[i] < n)
+				delta++;
+			if (in[i] != n)
+				continue;
+			for (uint32_t k = BASE;; k += BASE) {
+				uint32_t t = threshold(k, bias);
+				uint32_t digit = q < t ? q : t + (q - t) % (BASE - t);
+
+				if (used == size)
+					return 0;
+				out[used++] =
+					(char)(digit < 26 ? 'a' + digit : '0' + digit - 26);
+				if (q < t)
+					break;
+				q = (q - t) / (BASE - t);
+			}
+			bias = adapt(delta, (uint32_t)done + 1, done == basic);
+			delta = 0;
+			done++;
+		}
+	}
+	return used;
+}
+
+/* Reads punycode; returns the number of code points (at most LIMIT_LABEL), or 0. */
+static size_t decode(const char *in, size_t len, uint32_t out[LIMIT_LABEL])
+{
+	uint32_t n = FIRST, place = 0, bias = BIAS;
+	size_t count = 0, p = 0;
+
+	for (size_t i = len; i > 0 && count == 0; i--)
+		if (in[i - 1] == '-')
+			count = i - 1;
+	for (; p < count; p++)
+		out[p] = (unsigned char)in[p];
+	if (count > 0)
+		p++;
+	while (p < len) {
+		uint32_t before = place, weight = 1;
+
+		if (count == LIMIT_LABEL)
+			return 0;
+		for (uint32_t k = BASE;; k += BASE) {
+			uint32_t t = threshold(k, bias), digit;
+
+			if (p == len)
+				return 0;
+			if (in[p] >= 'a' && in[p] <= 'z')
+				digit = (uint32_t)(in[p] - 'a');
+			else if (in[p] >= '0' && in[p] <= '9')
+				digit = (uint32_t)(in[p] - '0') + 26;
+			else
+				return 0;
+			p++;
+			if (digit > (UINT32_MAX - place) / weight)
+				return 0;
+			place += digit * weight;
+			if (digit < t)
+				break;
+			if (weight > UINT32_MAX / (BASE - t))
+				return 0;
+			weight *= BASE - t;
+		}
+		bias = adapt(place - before, (uint32_t)count + 1, before == 0);
+		if (place / (count + 1) > 0x10ffff - n)
+			return 0;
+		n += place / (uint32_t)(count + 1);
+		place %= (uint32_t)(count + 1);
+		if (n >= 0xd800 && n <= 0xdfff)
+			return 0;
+		memmove(out + place + 1, out + place, (count - place) * sizeof(*out));
+		out[place++] = n;
+		count++;
+	}
+	return count;
+}
+
+/* An "xn--" label is what its own decoding encodes to, and stands for something beyond ASCII.
+ */
+static bool is_a_label(const char *label, size_t len)
+{
+	uint32_t points[LIMIT_LABEL];
+	char again[LIMIT_LABEL];
+	size_t count = decode(label, len, points), beyond = 0;
+
+	for (size_t i = 0; i < count; i++)
+		beyond += points[i] >= FIRST;
+	return beyond > 0 && encode(points, count, again, sizeof(again)) == len &&
+	       memcmp(again, label, len) == 0;
+}
+
+/* Where the reading stands: what is wrong goes to position and reason. */
+struct reading {
+	size_t position;
+	const char *reason;
+};
+
+static size_t refuse(struct reading *r, size_t position, const char *reason)
+{
+	r->position = position;
+	r->reason = reason;
+	return 0;
+}
+
+/*
+ * Reads the label in text[from, to) to out, which has room for LIMIT_LABEL; returns its length
+ * there, or 0 with *r filled.
+ */
+static size_t read_label(
+	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct reading *r)
+{
+	uint32_t points[LIMIT_LABEL];
+	size_t count = 0, used, n;
+	bool beyond = false;
+
+	if (from == to)
+		return refuse(r, from, "a label is empty");
+	for (size_t p = from; p < to; p += n) {
+		uint32_t c;
+
+		n = utf8((const unsigned char *)text + p, to - p, &c);
+		if (n == 0)
+			return refuse(r, p, "this is not UTF-8");
+		if (count == LIMIT_LABEL)
+			return refuse(r, from, "a label is longer than 63 characters");
+		if (c >= 'A' && c <= 'Z')
+			c += 'a' - 'A';
+		if (c >= FIRST) {
+			beyond = true;
+			c = fold(c);
+			if (c == 0)
+				return refuse(r, p,
+					"this letter cannot be converted with certainty: "
+					"write the label's A-label (xn--...)");
+		} else if (c == '-'   ? p == from || p + 1 == to
+			   : c == '_' ? p != from
+				      : !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
+			return refuse(r, p,
+				c == '-'   ? "a label begins or ends with a hyphen"
+				: c == '_' ? "an underscore can only begin a label"
+					   : "a name is made of letters, digits, hyphens and "
+					     "dots");
+		}
+		points[count++] = c;
+	}
+	if (!beyond) {
+		for (size_t i = 0; i < count; i++)
+			out[i] = (char)points[i];
+		if (count >= 4 && memcmp(out, ACE, 4) == 0 && !is_a_label(out + 4, count - 4))
+			return refuse(r, from, "this xn-- label does not decode");
+		return count;
+	}
+	if (points[0] == '_' || (count >= 4 && points[2] == '-' && points[3] == '-'))
+		return refuse(
+			r, from, "an international label has no such hyphens or underscore");
+	memcpy(out, ACE, 4);
+	used = encode(points, count, out + 4, LIMIT_LABEL - 4);
+	if (used == 0)
+		return refuse(r, from, "a label is longer than 63 characters as an A-label");
+	return used + 4;
+}
+
+/* True for what inet_aton(3) reads as a number: such a name would be taken for an address. */
+static bool is_number(const char *label, size_t len)
+{
+	bool hex = len >= 2 && label[0] == '0' && label[1] == 'x';
+
+	for (size_t i = hex ? 2 : 0; i < len; i++)
+		if (!(label[i] >= '0' && label[i] <= '9') &&
+			!(hex && label[i] >= 'a' && label[i] <= 'f'))
+			return false;
+	return true;
+}
+
+static bool normalise(const char *text, size_t len, char out[NAME_TEXT], struct reading *r)
+{
+	size_t used = 0, last = 0, last_from = 0;
+
+	if (len > 0 && text[len - 1] == '.')
+		len--;
+	if (len == 0)
+		return refuse(r, 0, "a name is missing");
+	for (size_t from = 0; from <= len;) {
+		const char *dot = memchr(text + from, '.', len - from);
+		size_t to = dot ? (size_t)(dot - text) : len, n;
+		char label[LIMIT_LABEL];
+
+		n = read_label(text, from, to, label, r);
+		if (n == 0)
+			return false;
+		if (used + (used > 0) + n > LIMIT_NAME_TEXT)
+			return refuse(r, from, "a name is longer than 253 characters");
+		if (used > 0)
+			out[used++] = '.';
+		memcpy(out + used, label, n);
+		last = used;
+		last_from = from;
+		used += n;
+		from = to + 1;
+	}
+	if (is_number(out + last, used - last))
+		return refuse(r, last_from, "a name does not end in a number");
+	out[used] = '\0';
+	return true;
+}
+
+bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *position,
+	const char **reason)
+{
+	struct reading r = {0};
+
+	if (normalise(text, len, out, &r))
+		return true;
+	out[0] = '\0';
+	*position = r.position;
+	*reason = r.reason;
+	return false;
+}
+
+bool name_below(const char *name, const char *parent)
+{
+	size_t n = strlen(name), m = strlen(parent);
+
+	return m > 0 && n > m + 1 && name[n - m - 1] == '.' &&
+	       memcmp(name + n - m, parent, m) == 0;
+}
