@@ -1,0 +1,214 @@
+/* auth.json: what is JSON and what only looks like it; the end of an access token. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../stub/auth.h"
+#include "../../stub/bounds.h"
+#include "../../stub/json.h"
+
+/* From memory of exactly this size, so that reading past the end is seen. */
+static bool is_object(const char *text, size_t size, size_t *position)
+{
+	char *copy = malloc(size ? size : 1);
+	bool good;
+
+	memcpy(copy, text, size);
+	good = json_is_object(copy, size, position);
+	free(copy);
+	return good;
+}
+
+static void objects(void **state)
+{
+	static const char *const good[] = {
+		"{}",
+		" \t\r\n{ } \n",
+		"{\"a\":1}",
+		"{\"a\":-0.5e+10,\"b\":[],\"c\":[1,\"x\",null,true,false,{}]}",
+		"{\"\":\"\"}",
+		"{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"}",
+		"{\"\xc3\xa4\":\"\xe2\x82\xac\xf0\x9f\x98\x80\"}",
+		"{\"a\":1,\"a\":2}",
+		"{\"a\":0}",
+		"{\"a\":1E5}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		size_t position;
+
+		if (!is_object(good[i], strlen(good[i]), &position))
+			fail_msg("refused at %zu: %s", position, good[i]);
+	}
+}
+
+static void not_objects(void **state)
+{
+	static const char *const bad[] = {"", " ", "[]", "\"a\"", "1", "null", "{", "}", "{}}",
+		"{} x", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}",
+		"{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":1e}",
+		"{\"a\":-}", "{\"a\":NaN}", "{\"a\":tru}", "{\"a\":truex}", "{\"a\":\"x}",
+		"{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12\"}",
+		"{\"a\":\"\xff\"}", "{\"a\":\"\xc0\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}",
+		"{\"a\":\"\xf4\x90\x80\x80\"}", "{\"a\":\"\xc3", "{\"a\":[1 2]}", "{\"a\":[1,]}",
+		"{\"a\":[}", "{\"a\" \"b\"}", "{\"a\":1 \"b\":2}", "\xef\xbb\xbf{}", "{/**/}",
+		"{\"a\":\"\\"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		size_t position = 9999;
+
+		if (is_object(bad[i], strlen(bad[i]), &position))
+			fail_msg("accepted: %s", bad[i]);
+		assert_true(position <= strlen(bad[i]));
+	}
+	assert_false(is_object("{}\0", 3, &(size_t){0}));
+	assert_false(is_object("{\"a\":\"\0\"}", 9, &(size_t){0}));
+}
+
+static void every_beginning_of_an_object_is_none(void **state)
+{
+	static const char whole[] = "{\"a\":{\"b\":[1.5e-3,\"\\u00e4\xc3\xa4\",null]},\"c\":\"d\"}";
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(whole) - 1; n++)
+		assert_false(is_object(whole, n, &(size_t){0}));
+	assert_true(is_object(whole, sizeof(whole) - 1, &(size_t){0}));
+}
+
+static void depth_is_bounded(void **state)
+{
+	char text[200000], *s;
+
+	(void)state;
+	for (int depth = BOUND_JSON_DEPTH - 2; depth <= BOUND_JSON_DEPTH + 2; depth++) {
+		s = text + sprintf(text, "{\"a\":");
+		memset(s, '[', (size_t)depth);
+		memset(s + depth, ']', (size_t)depth);
+		strcpy(s + 2 * depth, "}");
+		assert_int_equal(is_object(text, strlen(text), &(size_t){0}),
+			depth + 1 <= BOUND_JSON_DEPTH);
+	}
+	memset(text, '[', sizeof(text));
+	memcpy(text, "{\"a\":", 5);
+	assert_false(is_object(text, sizeof(text), &(size_t){0}));
+}
+
+static const char *const path_ab[] = {"a", "b", NULL};
+
+static void values_by_their_path(void **state)
+{
+	static const char text[] = "{\"b\":\"no\",\"a\":{\"x\":{\"b\":\"no\"},\"b\":\"yes\"},"
+				   "\"c\":[{\"a\":{\"b\":\"no\"}}]}";
+	size_t size;
+	const char *found = json_string(text, strlen(text), path_ab, &size);
+
+	(void)state;
+	assert_non_null(found);
+	assert_int_equal(size, 3);
+	assert_memory_equal(found, "yes", 3);
+}
+
+static void the_last_of_two_members_counts(void **state)
+{
+	static const char *const none[] = {"{\"a\":{\"b\":\"x\"},\"a\":{}}", "{\"a\":{\"b\":\"x\",\"b\":1}}",
+		"{\"a\":\"b\"}", "{\"a\":[\"b\"]}", "{}", "{\"a\":{\"b\":\"x\"}"};
+	static const char two[] = "{\"a\":{\"b\":\"x\",\"b\":\"y\"}}";
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_null(json_string(none[i], strlen(none[i]), path_ab, &size));
+	assert_int_equal(*json_string(two, strlen(two), path_ab, &size), 'y');
+}
+
+static bool integer(const char *number, int64_t *value)
+{
+	static const char *const path[] = {"n", NULL};
+	char text[100];
+	int n = snprintf(text, sizeof(text), "{\"n\":%s}", number);
+
+	return json_integer(text, (size_t)n, path, value);
+}
+
+static void integers(void **state)
+{
+	int64_t value;
+
+	(void)state;
+	assert_true(integer("0", &value) && value == 0);
+	assert_true(integer("-12", &value) && value == -12);
+	assert_true(integer("1790000000", &value) && value == 1790000000);
+	assert_false(integer("1.5", &value));
+	assert_false(integer("1e3", &value));
+	assert_false(integer("\"1\"", &value));
+	assert_false(integer("99999999999999999999999999", &value));
+	assert_false(integer("9223372036854775808", &value));
+}
+
+static void base64url(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_int_equal(auth_base64url("", 0, out, sizeof(out)), 0);
+	assert_int_equal(auth_base64url("Zg", 2, out, sizeof(out)), 1);
+	assert_memory_equal(out, "f", 1);
+	assert_int_equal(auth_base64url("Zm9vYmFy", 8, out, sizeof(out)), 6);
+	assert_memory_equal(out, "foobar", 6);
+	assert_int_equal(auth_base64url("-_-_", 4, out, sizeof(out)), 3);
+	assert_memory_equal(out, "\xfb\xff\xbf", 3);
+	assert_int_equal(auth_base64url("Z", 1, out, sizeof(out)), -1);
+	assert_int_equal(auth_base64url("Zg==", 4, out, sizeof(out)), -1);
+	assert_int_equal(auth_base64url("+/+/", 4, out, sizeof(out)), -1);
+	assert_int_equal(auth_base64url("Zm9vYmFy", 8, out, 5), -1);
+	assert_int_equal(auth_base64url("Zm\0v", 4, out, sizeof(out)), -1);
+}
+
+static bool expiry(const char *token, int64_t *at)
+{
+	char text[500];
+	int n = snprintf(text, sizeof(text), "{\"tokens\":{\"access_token\":%s}}", token);
+
+	return auth_expiry(text, (size_t)n, at);
+}
+
+static void the_end_of_a_token(void **state)
+{
+	int64_t at;
+
+	(void)state;
+	/* The claims are {"exp":100}. */
+	assert_true(expiry("\"h.eyJleHAiOjEwMH0.s\"", &at) && at == 100);
+	assert_true(expiry("\".eyJleHAiOjEwMH0.\"", &at) && at == 100);
+	assert_false(expiry("\"h.eyJleHAiOjEwMH0\"", &at));
+	assert_false(expiry("\"eyJleHAiOjEwMH0\"", &at));
+	assert_false(expiry("\"\"", &at));
+	assert_false(expiry("\"..\"", &at));
+	assert_false(expiry("null", &at));
+	assert_false(expiry("\"h.e30.s\"", &at)); /* {} */
+	assert_false(expiry("\"h.!!!!.s\"", &at));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(objects),
+		cmocka_unit_test(not_objects),
+		cmocka_unit_test(every_beginning_of_an_object_is_none),
+		cmocka_unit_test(depth_is_bounded),
+		cmocka_unit_test(values_by_their_path),
+		cmocka_unit_test(the_last_of_two_members_counts),
+		cmocka_unit_test(integers),
+		cmocka_unit_test(base64url),
+		cmocka_unit_test(the_end_of_a_token),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

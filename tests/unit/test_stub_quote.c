@@ -1,0 +1,174 @@
+/* The spellings of a path: each must read back as what it was, by the rules of its reader. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../stub/bounds.h"
+#include "../../stub/quote.h"
+
+static struct pool pool;
+
+static int clean(void **state)
+{
+	(void)state;
+	pool_free(&pool);
+	return 0;
+}
+
+static void csv_quotes_only_where_needed(void **state)
+{
+	(void)state;
+	assert_string_equal(quote_csv(&pool, "source=/a b:c"), "source=/a b:c");
+	assert_string_equal(quote_csv(&pool, "source=/a,b"), "\"source=/a,b\"");
+	assert_string_equal(quote_csv(&pool, "source=/a\"b"), "\"source=/a\"\"b\"");
+	assert_string_equal(quote_csv(&pool, "\",\""), "\"\"\",\"\"\"");
+	assert_string_equal(quote_csv(&pool, ""), "");
+}
+
+static void shell_leaves_harmless_words_alone(void **state)
+{
+	(void)state;
+	assert_string_equal(quote_shell(&pool, "--cap-add=KILL"), "--cap-add=KILL");
+	assert_string_equal(quote_shell(&pool, "/a/b_c.d@e%f+g:h,i"), "/a/b_c.d@e%f+g:h,i");
+}
+
+static void shell_quotes_what_a_shell_would_touch(void **state)
+{
+	(void)state;
+	assert_string_equal(quote_shell(&pool, ""), "''");
+	assert_string_equal(quote_shell(&pool, "a b"), "'a b'");
+	assert_string_equal(quote_shell(&pool, "it's"), "'it'\\''s'");
+	assert_string_equal(quote_shell(&pool, "$(x)`y`"), "'$(x)`y`'");
+	for (const char *c = " \t\n!\"#$&'()*;<>?[\\]^`{|}~"; *c; c++) {
+		char word[] = {*c, '\0'};
+
+		assert_int_equal(quote_shell(&pool, word)[0], '\'');
+	}
+}
+
+/* What a POSIX shell makes of one word that is quoted in our way. */
+static void unquote(const char *s, char *out)
+{
+	bool inside = false;
+
+	for (; *s; s++) {
+		if (*s == '\'')
+			inside = !inside;
+		else if (*s == '\\' && !inside)
+			*out++ = *++s;
+		else
+			*out++ = *s;
+	}
+	*out = '\0';
+}
+
+static void shell_reads_every_word_back(void **state)
+{
+	unsigned seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		static const char letters[] = "ab'\"\\ $`\n\t*!#~;&|<>(){}[]?=%\x80\xff";
+		char word[17], back[64];
+		size_t n = (size_t)rand_r(&seed) % 17;
+
+		for (size_t i = 0; i < n; i++)
+			word[i] = letters[(size_t)rand_r(&seed) % (sizeof(letters) - 1)];
+		word[n] = '\0';
+		unquote(quote_shell(&pool, word), back);
+		assert_string_equal(back, word);
+		pool_free(&pool);
+	}
+}
+
+static void toml_escapes(void **state)
+{
+	(void)state;
+	assert_string_equal(quote_toml(&pool, "/app/a b"), "\"/app/a b\"");
+	assert_string_equal(quote_toml(&pool, "a\"b\\c"), "\"a\\\"b\\\\c\"");
+	assert_string_equal(quote_toml(&pool, "a\tb\x7f"), "\"a\\u0009b\\u007f\"");
+}
+
+static void container_names_are_what_an_engine_takes(void **state)
+{
+	static const char *const paths[] = {"/home/u/my project", "/a", "/\xc3\xa4/\xf0\x9f\x98\x80",
+		"/very/long/path/that/goes/on/and/on/and/never/seems/to/end/until/it/does/end"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const char *name = quote_container_name(&pool, paths[i]);
+		size_t n = strlen(name);
+
+		assert_int_equal(strncmp(name, "codex_", 6), 0);
+		assert_true(n <= 6 + BOUND_NAME_TEXT + 9);
+		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					      "0123456789_.-"),
+			n);
+		assert_int_equal(name[n - 9], '_');
+		assert_int_equal(strspn(name + n - 8, "0123456789abcdef"), 8);
+	}
+	/* The published test vector of FNV-1a for "a" is e40c292c; a path is hashed whole. */
+	assert_string_equal(quote_container_name(&pool, "a"), "codex_a_e40c292c");
+}
+
+static void paths_that_read_alike_have_two_names(void **state)
+{
+	(void)state;
+	assert_string_not_equal(
+		quote_container_name(&pool, "/a b"), quote_container_name(&pool, "/a_b"));
+	assert_string_not_equal(
+		quote_container_name(&pool, "/a/b"), quote_container_name(&pool, "/a_b"));
+}
+
+static void an_engine_cannot_be_told_every_path(void **state)
+{
+	static const char *const good[] = {"/a", "/a b", "/a,b", "/a\"b", "/a:b", "/a\tb",
+		"/\xc3\xa4", "/\xe2\x82\xac", "/\xf0\x9f\x98\x80", "/\xed\x9f\xbf", "/ a"};
+	static const char *const bad[] = {"/a\nb", "/a\rb", "/a ", "/a\t", "/\xff", "/\xc3",
+		"/\xc0\xaf", "/\xed\xa0\x80", "/\xf4\x90\x80\x80", "/\xe0\x80\x80", "/\x80"};
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(quote_mountable(good[i], &why));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		why = NULL;
+		assert_false(quote_mountable(bad[i], &why));
+		assert_non_null(why);
+	}
+}
+
+static void names_of_variables(void **state)
+{
+	(void)state;
+	assert_true(quote_is_variable("A_1", 3));
+	assert_true(quote_is_variable("_=x", 1));
+	assert_false(quote_is_variable("", 0));
+	assert_false(quote_is_variable("1A", 2));
+	assert_false(quote_is_variable("A-B", 3));
+	assert_false(quote_is_variable("A*", 2));
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, clean)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(csv_quotes_only_where_needed),
+		TEST(shell_leaves_harmless_words_alone),
+		TEST(shell_quotes_what_a_shell_would_touch),
+		TEST(shell_reads_every_word_back),
+		TEST(toml_escapes),
+		TEST(container_names_are_what_an_engine_takes),
+		TEST(paths_that_read_alike_have_two_names),
+		TEST(an_engine_cannot_be_told_every_path),
+		TEST(names_of_variables),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
