@@ -15,10 +15,19 @@ amd64) target=x86_64-unknown-linux-musl ;;
 arm64) target=aarch64-unknown-linux-musl ;;
 *) echo "there is no Codex for $(dpkg --print-architecture)" >&2; exit 1 ;;
 esac
-# Old packages bring every platform's binaries; one is of use here.
+# In the course of time it has been bin/codex-TARGET, vendor/TARGET/codex/codex, and, in a package
+# for each platform, vendor/TARGET/bin/codex. The older ones bring every platform's: one is of
+# use here.
+find "$package/bin" -name 'codex-*' ! -name "codex-$target" -delete
 find "$package" -path '*/vendor/*' -prune -type d -name '*-*-*' ! -name "$target" -exec rm -rf {} +
-native=$(find "$package" -path "*/vendor/$target/*" -name codex -type f -perm -u+x)
-[ -n "$native" ] || { echo "@openai/codex@$version holds no binary for $target" >&2; exit 1; }
+native=$(find "$package" -type f -perm -u+x \
+  \( -name "codex-$target" -o -path "*/vendor/$target/*" -name codex \))
+case $native in
+/*/codex*[!a-z0-9_/@.-]* | '')
+  echo "@openai/codex@$version: no binary, or more than one, for $target: $native" >&2
+  exit 1
+  ;;
+esac
 
 ln -sf "../${native#"$out"/}" "$out/bin/codex"
 found=$("$out/bin/codex" --version)
