@@ -1,0 +1,99 @@
+/* fork(2), shared memory for the report, waitpid(2). See child.h. */
+#include "child.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../proc/privileges.h"
+
+struct report {
+	bool finished; /* false: the child ended before it could tell how it went */
+	int done;
+	struct failure f;
+	_Alignas(16) unsigned char result[];
+};
+
+struct drop {
+	uid_t uid;
+	gid_t gid;
+	child_work *before, *work;
+	void *context;
+};
+
+static void terminate(struct failure *f)
+{
+	f->tried[sizeof(f->tried) - 1] = '\0';
+	f->on[sizeof(f->on) - 1] = '\0';
+	f->why[sizeof(f->why) - 1] = '\0';
+	f->hint[sizeof(f->hint) - 1] = '\0';
+}
+
+static int wait_for(pid_t pid, const struct report *report, struct failure *f)
+{
+	static const char tried[] = "prepare the home";
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR) {
+			/* ECHILD: reaped for us, because SIGCHLD is ignored. */
+			status = 0;
+			break;
+		}
+	if (report->finished) {
+		*f = report->f;
+		terminate(f);
+		return report->done;
+	}
+	if (WIFSIGNALED(status))
+		return fail(f, tried, "", "signal %d ended its process", WTERMSIG(status));
+	return fail(f, tried, "", "its process ended with status %d", WEXITSTATUS(status));
+}
+
+int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f)
+{
+	const size_t total = sizeof(struct report) + size;
+	struct report *report =
+		mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+	int done;
+
+	if (report == MAP_FAILED)
+		return fail_errno(f, "share memory with a child", "");
+	report->f = *f;
+	if (size)
+		memcpy(report->result, result, size);
+	pid = fork();
+	if (pid == 0) {
+		report->done = work(context, report->result, &report->f) < 0 ? -1 : 0;
+		report->finished = true;
+		_exit(0);
+	}
+	done = pid < 0 ? fail_errno(f, "start a child", "") : wait_for(pid, report, f);
+	if (size && done == 0)
+		memcpy(result, report->result, size);
+	munmap(report, total);
+	return done;
+}
+
+static int dropped(void *context, void *result, struct failure *f)
+{
+	const struct drop *d = context;
+
+	if (d->before && d->before(d->context, result, f) < 0)
+		return -1;
+	if (privileges_drop(d->uid, d->gid, f) < 0)
+		return -1;
+	return d->work(d->context, result, f);
+}
+
+int child_run_as(uid_t uid, gid_t gid, child_work *before, child_work *work, void *context,
+	void *result, size_t size, struct failure *f)
+{
+	struct drop d = {uid, gid, before, work, context};
+
+	return child_run(dropped, &d, result, size, f);
+}

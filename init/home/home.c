@@ -1,0 +1,310 @@
+/*
+ * home_prepare(): the drop-off's files into the home, all of them or none.
+ *
+ * Everything is written under temporary names first, where a full disk or a quota shows, and
+ * then renamed; a failure on the way takes back what was made. Nobody else is at work in the
+ * home yet, but what an earlier Codex left there may be a trap: so no link is followed, and
+ * all is done with the user's own rights.
+ */
+#include "home.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "safe.h"
+#include "sources.h"
+
+struct work {
+	const struct home_request *r;
+	struct sources *sources;
+	int home;
+};
+
+static int fail_at(const struct work *w, const char *path, const char *why, struct failure *f)
+{
+	char on[sizeof(f->on)];
+
+	snprintf(on, sizeof(on), "%s/%s", w->r->home, path);
+	return fail(f, "copy the drop-off into the home", on, "%s", why);
+}
+
+static bool is_hook(const struct source *item)
+{
+	return strcmp(item->path, "init.sh") == 0;
+}
+
+static mode_t mode_of(const struct source *item)
+{
+	if (is_hook(item))
+		return 0755;
+	/* config.toml may hold keys. */
+	return item->depth == 0 ? 0600 : 0644;
+}
+
+/*
+ * Is there a place for it? Returns 1 when it has to be copied, 0 when there is something that
+ * must stay, -1 when what is there is in the way.
+ */
+static int wanted(const struct work *w, const struct source *item, int dir, const char *last,
+	struct failure *f)
+{
+	struct stat st;
+
+	if (fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 1 : fail_at(w, item->path, strerror(errno), f);
+	if (item->depth > 0)
+		return 0;
+	if (S_ISLNK(st.st_mode))
+		return fail_at(w, item->path, "a symbolic link is in the way", f);
+	if (!S_ISREG(st.st_mode))
+		return fail_at(w, item->path, "something that is no file is in the way", f);
+	return is_hook(item);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Returns 0, or -1 with errno; EFBIG when the source grew past the limit. */
+static int copy_bytes(int from, int to)
+{
+	static char buffer[64 * 1024];
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t n = read(from, buffer, sizeof(buffer));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return (int)n;
+		total += (size_t)n;
+		if (total > LIMIT_HOME_BYTES) {
+			errno = EFBIG;
+			return -1;
+		}
+		if (write_all(to, buffer, (size_t)n) < 0)
+			return -1;
+	}
+}
+
+static int write_temporary(struct source *item, int dir)
+{
+	int fd = safe_create(dir, item->temporary, 0600), saved;
+
+	if (fd < 0) {
+		item->temporary[0] = '\0';
+		return -1;
+	}
+	if (copy_bytes(item->fd, fd) < 0 || fchmod(fd, mode_of(item)) < 0 || fsync(fd) < 0) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return close(fd);
+}
+
+/* First pass: directories, and the files under temporary names. */
+static int write_one(const struct work *w, struct source *item, struct failure *f)
+{
+	const char *last;
+	int dir = safe_open_parent(w->home, item->path, &last), done = 0;
+
+	if (dir < 0)
+		return fail_at(w, item->path,
+			errno == ELOOP ? "a symbolic link is in the way" : strerror(errno), f);
+	if (item->state == SOURCE_DIRECTORY) {
+		item->made = mkdirat(dir, last, 0755) == 0;
+		if (!item->made && errno != EEXIST)
+			done = fail_at(w, item->path, strerror(errno), f);
+	} else {
+		done = wanted(w, item, dir, last, f);
+		if (done == 1)
+			done = write_temporary(item, dir) < 0
+				       ? fail_at(w, item->path, strerror(errno), f)
+				       : 0;
+	}
+	close(dir);
+	return done;
+}
+
+/* Second pass: the names. Only init.sh replaces. */
+static int place_one(const struct work *w, struct source *item, struct failure *f)
+{
+	const char *last;
+	int dir = safe_open_parent(w->home, item->path, &last), done;
+
+	if (dir < 0)
+		return fail_at(w, item->path, strerror(errno), f);
+	done = is_hook(item) ? renameat(dir, item->temporary, dir, last)
+			     : safe_place_new(dir, item->temporary, last);
+	if (done < 0)
+		fail_at(w, item->path, strerror(errno), f);
+	else {
+		item->temporary[0] = '\0';
+		item->made = true;
+		fsync(dir);
+	}
+	close(dir);
+	return done;
+}
+
+/* Takes back what was made, the last first, so that directories are empty when their turn
+ * comes. An init.sh that was replaced is whole and stays. */
+static void undo(const struct work *w)
+{
+	for (size_t i = w->sources->count; i-- > 0;) {
+		struct source *item = &w->sources->list[i];
+		const char *last;
+		int dir;
+
+		if (!item->temporary[0] && !item->made)
+			continue;
+		dir = safe_open_parent(w->home, item->path, &last);
+		if (dir < 0)
+			continue;
+		if (item->temporary[0])
+			unlinkat(dir, item->temporary, 0);
+		else if (!is_hook(item))
+			unlinkat(dir, last, item->state == SOURCE_DIRECTORY ? AT_REMOVEDIR : 0);
+		close(dir);
+	}
+}
+
+static int copy_all(const struct work *w, struct home_result *out, struct failure *f)
+{
+	struct sources *s = w->sources;
+
+	for (size_t i = 0; i < s->count; i++)
+		if ((s->list[i].state == SOURCE_FILE || s->list[i].state == SOURCE_DIRECTORY) &&
+			write_one(w, &s->list[i], f) < 0)
+			return -1;
+	/* The hook comes last: it alone can't be taken back. */
+	for (int hook = 0; hook < 2; hook++)
+		for (size_t i = 0; i < s->count; i++) {
+			struct source *item = &s->list[i];
+
+			if (!item->temporary[0] || is_hook(item) != (hook == 1))
+				continue;
+			if (place_one(w, item, f) < 0)
+				return -1;
+			if (strcmp(item->path, "config.toml") == 0)
+				out->config_copied = true;
+			else if (!is_hook(item))
+				out->prompts_copied++;
+		}
+	return 0;
+}
+
+static int open_home(struct work *w, struct failure *f)
+{
+	static const char tried[] = "open the home";
+	const struct home_request *r = w->r;
+	struct stat st;
+
+	w->home = open(r->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (w->home < 0) {
+		if (errno == ELOOP || errno == ENOTDIR)
+			return fail(f, tried, r->home, "it is not a directory");
+		return fail_errno(f, tried, r->home);
+	}
+	if (fstat(w->home, &st) < 0)
+		return fail_errno(f, tried, r->home);
+	if (st.st_uid == r->uid)
+		return 0;
+	fail(f, tried, r->home, "it belongs to uid %u, not to the user's %u",
+		(unsigned int)st.st_uid, (unsigned int)r->uid);
+	return fail_hint(f, "give the directory that is mounted there to uid %u (chown)",
+		(unsigned int)r->uid);
+}
+
+/* A hook may be a link to a script of the project: it runs with the user's rights anyway. */
+static void look_for_hook(const struct work *w, struct home_result *out)
+{
+	struct stat st;
+
+	if (fstatat(w->home, "init.sh", &st, 0) < 0 || !S_ISREG(st.st_mode))
+		return;
+	out->hook = faccessat(w->home, "init.sh", X_OK, 0) == 0;
+	if (!out->hook && !out->warning[0])
+		snprintf(out->warning, sizeof(out->warning),
+			"%.150s/init.sh is not executable, so it is not run", w->r->home);
+}
+
+static int as_root(void *context, void *result, struct failure *f)
+{
+	struct work *w = context;
+	struct rlimit limit;
+
+	(void)result;
+	if (!w->r->from)
+		return 0;
+	/* A descriptor for each file is kept over the change of user. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return sources_gather(w->sources, false, f);
+}
+
+static int as_user(void *context, void *result, struct failure *f)
+{
+	struct work *w = context;
+	struct home_result *out = result;
+
+	umask(022);
+	if (open_home(w, f) < 0)
+		return -1;
+	if (w->r->from) {
+		if (sources_gather(w->sources, true, f) < 0)
+			return -1;
+		if (copy_all(w, out, f) < 0) {
+			undo(w);
+			*out = (struct home_result){0};
+			return -1;
+		}
+		if (w->sources->odd)
+			snprintf(out->warning, sizeof(out->warning),
+				"%u of the prompts were not copied, being no regular files: "
+				"%.120s%s",
+				w->sources->odd, w->sources->odd_path,
+				w->sources->odd > 1 ? " and more" : "");
+	}
+	look_for_hook(w, out);
+	return 0;
+}
+
+int home_prepare(const struct home_request *r, struct home_result *out, struct failure *f)
+{
+	struct sources *sources = calloc(1, sizeof(*sources));
+	struct work w = {.r = r, .sources = sources, .home = -1};
+	int done;
+
+	*out = (struct home_result){0};
+	if (!sources)
+		return fail_errno(f, "prepare the home", r->home);
+	sources->from = r->from;
+	sources->root = -1;
+	done = child_run_as(r->uid, r->gid, as_root, as_user, &w, out, sizeof(*out), f);
+	out->warning[sizeof(out->warning) - 1] = '\0';
+	free(sources);
+	return done;
+}

@@ -1,0 +1,166 @@
+/*
+ * home_own(): a home that is the user's.
+ *
+ * Root in the container can't give a directory away: it has no CHOWN. But a directory belongs
+ * to whoever makes it. So root opens a staging directory next to the home, a child that has
+ * become the user makes the home in it, and root moves it to its place. Moving a directory
+ * takes write access to the directory itself (its ".." changes), and root has no DAC_OVERRIDE:
+ * so it is everybody's for that moment, in a container where nobody else runs yet.
+ *
+ * rename(2) onto an empty directory replaces it; one that isn't empty, or where something is
+ * mounted, is refused by the kernel. That is the whole check, and it can't race.
+ */
+#include "home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "safe.h"
+
+static const char tried[] = "make the home";
+
+struct own {
+	const char *home;
+	uid_t uid;
+	gid_t gid;
+	char parent[PATH_MAX];
+	const char *last;
+	char staging[SAFE_TEMPORARY];
+	int parent_fd, staging_fd;
+};
+
+static int user_makes(void *context, void *result, struct failure *f)
+{
+	const struct own *o = context;
+
+	(void)result;
+	umask(0);
+	if (mkdirat(o->staging_fd, "home", 0777) < 0)
+		return fail_errno(f, tried, o->home);
+	return 0;
+}
+
+/* Also the check that the home can be written to. */
+static int user_closes(void *context, void *result, struct failure *f)
+{
+	const struct own *o = context;
+	int fd = open(o->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	(void)result;
+	if (fd < 0 || fchmod(fd, 0700) < 0)
+		return fail_errno(f, tried, o->home);
+	close(fd);
+	return 0;
+}
+
+static int user_tries(void *context, void *result, struct failure *f)
+{
+	const struct own *o = context;
+
+	(void)result;
+	if (access(o->home, W_OK | X_OK) == 0)
+		return 0;
+	fail_errno(f, "write to the home", o->home);
+	return fail_hint(f, "Codex keeps its state there: mount it read-write, mode 0700");
+}
+
+static int split(struct own *o, struct failure *f)
+{
+	const char *slash = strrchr(o->home, '/');
+
+	if (o->home[0] != '/' || slash[1] == '\0' ||
+		(size_t)(slash - o->home) >= sizeof(o->parent))
+		return fail(f, tried, o->home, "it is not an absolute path");
+	snprintf(o->parent, sizeof(o->parent), "%.*s",
+		slash == o->home ? 1 : (int)(slash - o->home), o->home);
+	o->last = slash + 1;
+	return 0;
+}
+
+static int fail_rename(const struct own *o, int why, struct failure *f)
+{
+	if (why == EBUSY || why == ENOTEMPTY || why == EEXIST) {
+		fail(f, tried, o->home, "%s, and it is not uid %u's",
+			why == EBUSY ? "something is mounted there" : "it is not empty",
+			(unsigned int)o->uid);
+		return fail_hint(f, "give the directory on the host to uid %u (chown -R %u)",
+			(unsigned int)o->uid, (unsigned int)o->uid);
+	}
+	errno = why;
+	return fail_errno(f, tried, o->home);
+}
+
+static int move_in(struct own *o, struct failure *f)
+{
+	if (child_run_as(o->uid, o->gid, NULL, user_makes, o, NULL, 0, f) < 0)
+		return -1;
+	if (renameat(o->staging_fd, "home", o->parent_fd, o->last) < 0) {
+		int why = errno;
+
+		unlinkat(o->staging_fd, "home", AT_REMOVEDIR);
+		return fail_rename(o, why, f);
+	}
+	return child_run_as(o->uid, o->gid, NULL, user_closes, o, NULL, 0, f);
+}
+
+/* A directory that everybody may write to, under a name that nobody can have put there. */
+static int make_staging(struct own *o, struct failure *f)
+{
+	int fd = safe_create(o->parent_fd, o->staging, 0600);
+
+	if (fd < 0)
+		return fail_errno(f, tried, o->home);
+	close(fd);
+	if (unlinkat(o->parent_fd, o->staging, 0) < 0 ||
+		mkdirat(o->parent_fd, o->staging, 0700) < 0)
+		return fail_errno(f, tried, o->home);
+	o->staging_fd = openat(
+		o->parent_fd, o->staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (o->staging_fd < 0 || fchmod(o->staging_fd, 0777) < 0)
+		return fail_errno(f, tried, o->home);
+	return 0;
+}
+
+static int stage(struct own *o, struct failure *f)
+{
+	int done;
+
+	if (split(o, f) < 0)
+		return -1;
+	o->parent_fd = open(o->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->parent_fd < 0)
+		return fail_errno(f, tried, o->home);
+	done = make_staging(o, f);
+	if (done < 0 && (errno == EROFS || errno == EACCES))
+		fail_hint(f, "mount a directory of uid %u's at %s", (unsigned int)o->uid,
+			o->home);
+	if (done == 0)
+		done = move_in(o, f);
+	if (o->staging_fd >= 0) {
+		close(o->staging_fd);
+		unlinkat(o->parent_fd, o->staging, AT_REMOVEDIR);
+	}
+	close(o->parent_fd);
+	return done;
+}
+
+int home_own(const char *home, uid_t uid, gid_t gid, struct failure *f)
+{
+	struct own o = {
+		.home = home, .uid = uid, .gid = gid, .parent_fd = -1, .staging_fd = -1};
+	struct stat st;
+
+	if (lstat(home, &st) < 0)
+		return errno == ENOENT ? stage(&o, f) : fail_errno(f, tried, home);
+	if (!S_ISDIR(st.st_mode))
+		return fail(f, tried, home, "something that is no directory is there");
+	if (st.st_uid != uid)
+		return stage(&o, f);
+	return child_run_as(uid, gid, NULL, user_tries, &o, NULL, 0, f);
+}

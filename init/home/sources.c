@@ -1,0 +1,163 @@
+/* openat2(2), getdents64(2) by readdir(3). See sources.h. */
+#include "sources.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char tried[] = "read the drop-off";
+
+static int fail_on(
+	const struct sources *s, const char *path, const char *why, struct failure *f)
+{
+	char on[sizeof(f->on)];
+
+	snprintf(on, sizeof(on), "%s/%s", s->from, path);
+	return fail(f, tried, on, "%s", why);
+}
+
+static struct source *add(
+	struct sources *s, const char *path, unsigned depth, struct failure *f)
+{
+	struct source *item;
+
+	if (s->count == LIMIT_HOME_FILES) {
+		fail(f, tried, s->from, "it holds more than %d files", LIMIT_HOME_FILES);
+		return NULL;
+	}
+	item = &s->list[s->count];
+	*item = (struct source){.path = strdup(path), .depth = depth, .fd = -1};
+	if (!item->path) {
+		fail_errno(f, tried, s->from);
+		return NULL;
+	}
+	s->count++;
+	return item;
+}
+
+/* Left out, or in the way? Only the three names themselves were asked for. */
+static int odd(struct sources *s, struct source *item, const char *why, struct failure *f)
+{
+	if (item->depth == 0)
+		return fail_on(s, item->path, why, f);
+	if (s->odd++ == 0)
+		snprintf(s->odd_path, sizeof(s->odd_path), "%s", item->path);
+	item->state = SOURCE_NONE;
+	return 0;
+}
+
+/* Lists the directory fd, which it closes, as further items. */
+static int list(struct sources *s, const char *path, int fd, unsigned depth, struct failure *f)
+{
+	DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	int done = 0;
+
+	if (!dir) {
+		close(fd);
+		return fail_errno(f, tried, path);
+	}
+	while (done == 0 && (errno = 0, entry = readdir(dir))) {
+		char below[LIMIT_HOME_PATH];
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (depth > LIMIT_HOME_DEPTH)
+			done = fail_on(s, path, "it is nested too deeply", f);
+		else if (snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) >=
+			 (int)sizeof(below))
+			done = fail_on(s, path, "the path in it is too long", f);
+		else if (!add(s, below, depth, f))
+			done = -1;
+	}
+	if (done == 0 && errno)
+		done = fail_on(s, path, strerror(errno), f);
+	closedir(dir);
+	return done;
+}
+
+static int take(struct sources *s, struct source *item, int fd, struct failure *f)
+{
+	bool prompts = strncmp(item->path, "prompts", 7) == 0;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return fail_on(s, item->path, strerror(errno), f);
+	}
+	if (S_ISDIR(st.st_mode) && prompts) {
+		item->state = SOURCE_DIRECTORY;
+		return list(s, item->path, fd, item->depth + 1, f);
+	}
+	/* The name "prompts" itself stands for a directory, the others for files. */
+	if (!S_ISREG(st.st_mode) || (prompts && item->depth == 0)) {
+		close(fd);
+		return odd(s, item, "it is not of the right kind", f);
+	}
+	if (st.st_size > LIMIT_HOME_BYTES) {
+		close(fd);
+		return fail_on(s, item->path, "it is larger than 4 MiB", f);
+	}
+	item->state = SOURCE_FILE;
+	item->fd = fd;
+	return 0;
+}
+
+/* Opens one item. What it holds, when it is a directory, is added behind the last one. */
+static int visit(struct sources *s, struct source *item, bool last, struct failure *f)
+{
+	int fd = safe_open(s->root, item->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	if (fd >= 0)
+		return take(s, item, fd, f);
+	switch (errno) {
+	case EACCES:
+		item->state = SOURCE_DENIED;
+		return last ? fail_on(s, item->path, "neither root nor the user may read it", f)
+			    : 0;
+	case ENOENT:
+		item->state = SOURCE_NONE;
+		return 0;
+	case ELOOP:
+		return odd(s, item, "it is a symbolic link", f);
+	case ENXIO: /* a socket, or a device without a driver */
+		return odd(s, item, "it is not of the right kind", f);
+	case EMFILE:
+		fail_on(s, item->path, "too many files for the limit of open files", f);
+		return fail_hint(f, "raise it: --ulimit nofile=4096");
+	default:
+		return fail_on(s, item->path, strerror(errno), f);
+	}
+}
+
+static int open_root(struct sources *s, bool last, struct failure *f)
+{
+	static const char *const names[] = {"config.toml", "init.sh", "prompts"};
+
+	s->root = open(s->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->root < 0)
+		return errno == EACCES && !last ? 0 : fail_errno(f, tried, s->from);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!add(s, names[i], 0, f))
+			return -1;
+	return 0;
+}
+
+int sources_gather(struct sources *s, bool last, struct failure *f)
+{
+	if (s->root < 0 && open_root(s, last, f) < 0)
+		return -1;
+	/* The list grows while directories are visited; add() bounds it. */
+	for (size_t i = 0; i < s->count; i++) {
+		struct source *item = &s->list[i];
+
+		if ((item->state == SOURCE_NEW || item->state == SOURCE_DENIED) &&
+			visit(s, item, last, f) < 0)
+			return -1;
+	}
+	return 0;
+}
