@@ -1,0 +1,293 @@
+"""The Internet of the laboratory: whatever address is asked for, somebody answers, and every packet
+that arrives is kept. Nothing here reaches further than the namespace it is started in.
+
+    dns     the resolver that containers are given, at DNS_ADDRESS (and ::), see dns_server.py
+    web     https on 443 and http on 80, for any name under the test CA; api.openai.com,
+            chatgpt.com and auth.openai.com are played by openai.py
+    ports   any other TCP port: says hello, keeps what it is told
+    sinks   a capture of everything that came in by the wire
+"""
+
+import collections
+import hashlib
+import socket
+import ssl
+import struct
+import threading
+import time
+
+import trustme
+
+import openai
+from dns_server import Dns, start
+
+DNS_ADDRESS, DNS_ADDRESS6 = "45.77.0.53", "2a0f:77::53"
+GREETING = b"hello from the lab\n"
+CATCH_ALL = 7
+OPENAI = ("api.openai.com", "chatgpt.com", "auth.openai.com")
+# Names that every test finds in place; the addresses follow from the name, see address_of().
+NAMES = OPENAI + (
+    "ab.chatgpt.com",
+    "chat.openai.com",
+    "auth0.openai.com",
+    "platform.openai.com",
+    "openai.com",
+    "example.com",
+    "www.example.com",
+    "example.org",
+    "allowed.test",
+    "other.test",
+    "attacker.test",
+)
+
+Flow = collections.namedtuple("Flow", "protocol address port")
+Packet = collections.namedtuple("Packet", "time protocol source address port data")
+
+
+def address_of(name):
+    """The address a name has unless a test says otherwise: public, its own, the same every run."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return f"45.{80 + digest[0] % 40}.{digest[1]}.{1 + digest[2] % 254}"
+
+
+def address6_of(name):
+    return f"2a0f:77:{hashlib.sha256(name.encode()).hexdigest()[:4]}::1"
+
+
+class Web:
+    """What the servers on 443 and 80 answer; openai.Server calls handle()."""
+
+    def __init__(self):
+        self.openai = openai.StandIn()
+        self.requests = []
+        self.pages = {}
+
+    def clear(self):
+        self.requests = []
+        self.pages = {}
+        self.openai.script()
+
+    def handle(self, method, host, path, headers, body):
+        name = host.rsplit(":", 1)[0].lower()
+        self.requests.append((method, name, path))
+        if name in OPENAI:
+            if path == "/":
+                return openai.Reply(200, f"this is {name}\n".encode(), "text/plain")
+            return self.openai.handle(method, host, path, headers, body)
+        if (name, path) in self.pages:
+            return openai.Reply(200, self.pages[name, path], "application/octet-stream")
+        told = {"host": name, "path": path, "method": method, "body": body.decode("latin-1")}
+        return openai.Reply(200, told)
+
+    def hosts(self):
+        return {host for _, host, _ in list(self.requests)}
+
+
+class PlainServer(openai.Server):
+    """The same without TLS."""
+
+    def finish_request(self, request, client_address):
+        request.settimeout(30)
+        self.RequestHandlerClass(request, client_address, self)
+
+
+class Certificates:
+    """Certificates for whatever name a client asks for, under one CA made for this run."""
+
+    def __init__(self):
+        self.authority = trustme.CA()
+        self._contexts = {}
+        self._lock = threading.Lock()
+
+    def context(self):
+        """For a server: picks the certificate by the name in the hello, or the address."""
+        context = self._context("lab.test")
+        context.sni_callback = self._choose
+        return context
+
+    def prepare(self, names):
+        for name in names:
+            self._context(name)
+
+    def _choose(self, connection, name, _):
+        connection.context = self._context(name or connection.getsockname()[0])
+
+    def _context(self, name):
+        with self._lock:
+            if name not in self._contexts:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                self.authority.issue_cert(name.removeprefix("::ffff:")).configure_cert(context)
+                context.set_alpn_protocols(["http/1.1"])
+                self._contexts[name] = context
+            return self._contexts[name]
+
+
+class Ports:
+    """Every TCP port that has no server of its own."""
+
+    def __init__(self):
+        self.told = []
+
+    def clear(self):
+        self.told = []
+
+    def serve(self):
+        listener = dual_stack(CATCH_ALL)
+        start(self._accept, listener)
+
+    def _accept(self, listener):
+        while True:
+            connection, _ = listener.accept()
+            start(self._serve, connection)
+
+    def _serve(self, connection):
+        connection.settimeout(5)
+        with connection:
+            connection.sendall(GREETING)
+            while data := connection.recv(65536):
+                self.told.append(data)
+
+
+class Sinks:
+    """Every packet that came in by the wire since the last mark."""
+
+    ALL = 0x0003
+    OUTGOING = 4
+    # What IPv6 does on a link by itself: membership reports and neighbour discovery.
+    LINK_CHATTER = {130, 131, 132, 133, 134, 135, 136, 137, 143}
+
+    def __init__(self):
+        self._packets = []
+        self._mark = 0
+
+    def mark(self):
+        self._mark = len(self._packets)
+
+    def serve(self, device):
+        capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
+        capture.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+        capture.bind((device, self.ALL))
+        start(self._capture, capture)
+
+    def _capture(self, capture):
+        while True:
+            frame, (_, _, kind, _, _) = capture.recvfrom(65535)
+            if kind != self.OUTGOING and (packet := parse(frame)):
+                if not (packet.protocol == "icmp6" and packet.port in self.LINK_CHATTER):
+                    self._packets.append(packet)
+
+    def packets(self):
+        return self._packets[self._mark :]
+
+    def seen(self, dns=False):
+        """Where packets went, each destination once, in order: [("tcp", address, port), ...]. For
+        ICMP the port is its type. Questions to the lab's own resolver are left out unless asked
+        for: the engine's embedded resolver forwards in every container's name."""
+        flows = dict.fromkeys(Flow(p.protocol, p.address, p.port) for p in self.packets())
+        ours = (DNS_ADDRESS, DNS_ADDRESS6)
+        return [f for f in flows if dns or not (f.port == 53 and f.address in ours)]
+
+    def addresses(self):
+        return {flow.address for flow in self.seen()}
+
+    def carried(self, data):
+        """Whether the bytes stood in any packet."""
+        return any(data in packet.data for packet in self.packets())
+
+
+def parse(frame):
+    """A frame's Packet, or None for what isn't IP."""
+    kind = struct.unpack_from("!H", frame, 12)[0]
+    if kind == 0x0800:
+        length = (frame[14] & 15) * 4
+        protocol, rest = frame[23], frame[14 + length :]
+        source, address = socket.inet_ntop(2, frame[26:30]), socket.inet_ntop(2, frame[30:34])
+    elif kind == 0x86DD:
+        protocol, rest = frame[20], frame[54:]
+        source = socket.inet_ntop(socket.AF_INET6, frame[22:38])
+        address = socket.inet_ntop(socket.AF_INET6, frame[38:54])
+        if protocol == 0 and len(rest) > 8:  # a hop-by-hop header, as on membership reports
+            protocol, rest = rest[0], rest[8 + rest[1] * 8 :]
+    else:
+        return None
+    names = {1: "icmp", 58: "icmp6", 6: "tcp", 17: "udp"}
+    port = 0
+    if protocol in (6, 17) and len(rest) >= 4:
+        port = struct.unpack_from("!H", rest, 2)[0]
+    elif protocol in (1, 58) and rest:
+        port = rest[0]
+    name = names.get(protocol, f"ip{protocol}")
+    return Packet(time.monotonic(), name, source, address, port, bytes(rest))
+
+
+def dual_stack(port):
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    listener.bind(("::", port))
+    listener.listen(64)
+    return listener
+
+
+class DualStackServer(openai.Server):
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
+class PlainDualStackServer(PlainServer, DualStackServer):
+    pass
+
+
+class Internet:
+    """All of it together. start() opens the sockets in the namespace it is given."""
+
+    def __init__(self, namespace, device):
+        self.namespace, self.device = namespace, device
+        self.dns, self.web, self.ports, self.sinks = Dns(), Web(), Ports(), Sinks()
+        self.certificates = Certificates()
+        self._servers = []
+
+    @property
+    def openai(self):
+        return self.web.openai
+
+    def start(self):
+        self.certificates.prepare(OPENAI)
+        for address in (f"{DNS_ADDRESS}/32", f"{DNS_ADDRESS6}/128"):
+            self.namespace.ip("address", "add", address, "dev", "lo")  # for bind()
+        rules = f"""
+            table inet catch_all {{
+                chain incoming {{
+                    type nat hook prerouting priority dstnat
+                    tcp dport != {{ 53, 80, 443 }} redirect to :{CATCH_ALL}
+                }}
+            }}"""
+        self.namespace.run("nft", "-f", "-", input=rules)
+        self.namespace.call(self._open)
+        self.reset()
+
+    def _open(self):
+        self.sinks.serve(self.device)
+        self.dns.serve([DNS_ADDRESS, DNS_ADDRESS6])
+        self.ports.serve()
+        context = self.certificates.context()
+        for kind, port in ((DualStackServer, 443), (PlainDualStackServer, 80)):
+            server = kind(("::", port), self.web, context)
+            self._servers.append(server)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def reset(self):
+        """As at the start of a test: the usual names, nothing seen."""
+        self.dns.clear()
+        self.web.clear()
+        self.ports.clear()
+        for name in NAMES:
+            self.dns.add(name, address_of(name))
+        self.sinks.mark()
+
+    def stop(self):
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
