@@ -87,7 +87,10 @@ void policy_free(struct policy *p);
  * Adds one rule: `name`, `*.name`, `name:22`, `name:443,8443`, `1.2.3.0/24:5432`,
  * `[2001:db8::/32]:443`, `@preset`, each with suffixes +private and +ech. An allow rule for
  * a name without ports means tcp 443 and 80; a network needs ports in an allow rule; a deny
- * rule without ports denies every port. Returns 0, or -1 with *e filled and p unchanged.
+ * rule without ports denies every port and has no suffix. An allow rule for a network that
+ * could never have an effect is refused: private without +private, loopback, link-local,
+ * multicast; so is a wildcard of one label ("*.com"). Returns 0, or -1 with *e filled and p
+ * unchanged.
  */
 int policy_add(struct policy *p, const char *text, enum rule_effect effect,
 	enum rule_origin origin, policy_preset_reader *reader, void *context,
@@ -118,10 +121,16 @@ struct verdict {
 	const struct rule *rule; /* the rule that decided; NULL: none speaks of it */
 };
 
-/* Decides about a normalised name, on any port (policy_check_name) or one. Deny wins. */
+/*
+ * Decides about a normalised name, on any port (policy_check_name) or one. Deny wins. A name's
+ * addresses are the same whichever rule named it, so where several allow rules speak of it
+ * (its own, and wildcards above it) it has the ports of all of them, at most LIMIT_RULE_PORTS
+ * and then the lowest, and private and ech when any of them has it.
+ */
 struct verdict policy_check_name(const struct policy *p, const char *name);
 struct verdict policy_check_name_port(const struct policy *p, const char *name, uint16_t port);
-/* Decides about an address that was named as such (network rules only). Deny wins. */
+/* Decides about an address that was named as such (network rules only). Deny wins. A private
+ * address needs a rule with +private; the other ranges that are not public stay shut. */
 struct verdict policy_check_address(
 	const struct policy *p, const struct address *a, uint16_t port);
 
