@@ -56,9 +56,9 @@ static void not_objects(void **state)
 		"{\"a\":-}", "{\"a\":NaN}", "{\"a\":tru}", "{\"a\":truex}", "{\"a\":\"x}",
 		"{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12\"}",
 		"{\"a\":\"\xff\"}", "{\"a\":\"\xc0\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}",
-		"{\"a\":\"\xf4\x90\x80\x80\"}", "{\"a\":\"\xc3", "{\"a\":[1 2]}", "{\"a\":[1,]}",
-		"{\"a\":[}", "{\"a\" \"b\"}", "{\"a\":1 \"b\":2}", "\xef\xbb\xbf{}", "{/**/}",
-		"{\"a\":\"\\"};
+		"{\"a\":\"\xf4\x90\x80\x80\"}", "{\"a\":\"\xc3", "{\"a\":[1 2]}",
+		"{\"a\":[1,]}", "{\"a\":[}", "{\"a\" \"b\"}", "{\"a\":1 \"b\":2}",
+		"\xef\xbb\xbf{}", "{/**/}", "{\"a\":\"\\"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -74,7 +74,8 @@ static void not_objects(void **state)
 
 static void every_beginning_of_an_object_is_none(void **state)
 {
-	static const char whole[] = "{\"a\":{\"b\":[1.5e-3,\"\\u00e4\xc3\xa4\",null]},\"c\":\"d\"}";
+	static const char whole[] =
+		"{\"a\":{\"b\":[1.5e-3,\"\\u00e4\xc3\xa4\",null]},\"c\":\"d\"}";
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(whole) - 1; n++)
@@ -117,8 +118,9 @@ static void values_by_their_path(void **state)
 
 static void the_last_of_two_members_counts(void **state)
 {
-	static const char *const none[] = {"{\"a\":{\"b\":\"x\"},\"a\":{}}", "{\"a\":{\"b\":\"x\",\"b\":1}}",
-		"{\"a\":\"b\"}", "{\"a\":[\"b\"]}", "{}", "{\"a\":{\"b\":\"x\"}"};
+	static const char *const none[] = {"{\"a\":{\"b\":\"x\"},\"a\":{}}",
+		"{\"a\":{\"b\":\"x\",\"b\":1}}", "{\"a\":\"b\"}", "{\"a\":[\"b\"]}", "{}",
+		"{\"a\":{\"b\":\"x\"}"};
 	static const char two[] = "{\"a\":{\"b\":\"x\",\"b\":\"y\"}}";
 	size_t size;
 

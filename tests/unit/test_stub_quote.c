@@ -96,7 +96,8 @@ static void toml_escapes(void **state)
 
 static void container_names_are_what_an_engine_takes(void **state)
 {
-	static const char *const paths[] = {"/home/u/my project", "/a", "/\xc3\xa4/\xf0\x9f\x98\x80",
+	static const char *const paths[] = {"/home/u/my project", "/a",
+		"/\xc3\xa4/\xf0\x9f\x98\x80",
 		"/very/long/path/that/goes/on/and/on/and/never/seems/to/end/until/it/does/end"};
 
 	(void)state;
@@ -106,8 +107,9 @@ static void container_names_are_what_an_engine_takes(void **state)
 
 		assert_int_equal(strncmp(name, "codex_", 6), 0);
 		assert_true(n <= 6 + BOUND_NAME_TEXT + 9);
-		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					      "0123456789_.-"),
+		assert_int_equal(
+			strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789_.-"),
 			n);
 		assert_int_equal(name[n - 9], '_');
 		assert_int_equal(strspn(name + n - 8, "0123456789abcdef"), 8);

@@ -1,0 +1,220 @@
+/* From a request to the engine's words: the whole command, word by word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../stub/argv.h"
+#include "../../stub/mounts.h"
+
+#define RUN(engine) engine " run --rm --init=false --pull=never --name codex_p_1 "
+#define RIGHTS                                                                                 \
+	"--cap-drop=ALL --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID "                \
+	"--cap-add=SETPCAP --cap-add=KILL --security-opt no-new-privileges "
+#define PLACE "-w /app/p -e LANG=C.UTF-8 -e SANDBOX_ENV_DIR=/app/p/.codex/.environment "
+
+static struct pool pool;
+static char *no_arguments[] = {NULL};
+
+static struct request plain(void)
+{
+	return (struct request){
+		.engine = "docker",
+		.image = "codex-sandbox",
+		.name = "codex_p_1",
+		.directory = "/app/p",
+		.env_dir = "/app/p/.codex/.environment",
+		.rest = no_arguments,
+	};
+}
+
+static void expect(struct request *r, const char *line)
+{
+	struct words argv = {0};
+
+	argv_build(r, &pool, &argv);
+	assert_null(argv.word[argv.count]);
+	assert_string_equal(argv_line(&argv, &pool), line);
+	words_free(&argv);
+	words_free(&r->env);
+	words_free(&r->allow);
+	words_free(&r->deny);
+	pool_free(&pool);
+}
+
+static void the_plainest(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	expect(&r, RUN("docker") RIGHTS PLACE "codex-sandbox -- codex");
+}
+
+static void a_terminal_or_only_input(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.input = r.terminal = true;
+	expect(&r, RUN("docker") "-it " RIGHTS PLACE "codex-sandbox -- codex");
+	r.terminal = false;
+	expect(&r, RUN("docker") "-i " RIGHTS PLACE "codex-sandbox -- codex");
+}
+
+static void podman(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.engine = "podman";
+	expect(&r, RUN("podman") RIGHTS "--http-proxy=false " PLACE "codex-sandbox -- codex");
+	r.keep_id = true;
+	expect(&r, RUN("podman") RIGHTS "--http-proxy=false --userns=keep-id --user=0:0 " PLACE
+					"codex-sandbox -- codex");
+}
+
+static void mounts(void **state)
+{
+	struct mount list[] = {{"/p", "/app/p", true}, {"/a,b", "/app/a,b", false},
+		{"/a\"b c", "/app/a\"b c", false}};
+	struct request r = plain();
+
+	(void)state;
+	r.mounts = list;
+	r.mounts_count = 3;
+	expect(&r, RUN("docker") RIGHTS
+		"--mount type=bind,source=/p,target=/app/p "
+		"--mount 'type=bind,\"source=/a,b\",\"target=/app/a,b\",readonly' "
+		"--mount 'type=bind,\"source=/a\"\"b c\",\"target=/app/a\"\"b "
+		"c\",readonly' " PLACE "codex-sandbox -- codex");
+}
+
+static void network_and_environment(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.network = "lab";
+	words_add(&r.env, "TERM");
+	words_add(&r.env, "A=b c");
+	expect(&r, RUN("docker") RIGHTS "--network lab " PLACE
+					"-e TERM -e 'A=b c' codex-sandbox -- codex");
+}
+
+static void options_of_codex_init_come_before_the_dashes(void **state)
+{
+	static char a[] = "exec", b[] = "--json";
+	char *rest[] = {a, b, NULL};
+	struct request r = plain();
+
+	(void)state;
+	words_add(&r.allow, "a.example");
+	words_add(&r.allow, "*.b.example:443,8443");
+	words_add(&r.deny, "c.example");
+	r.audit = true;
+	r.user = "1000:1000";
+	r.rest = rest;
+	expect(&r, RUN("docker") RIGHTS PLACE
+		"codex-sandbox --allow a.example --allow '*.b.example:443,8443' --deny "
+		"c.example "
+		"--egress=audit --user 1000:1000 -- codex exec --json");
+}
+
+static void trust_is_said_to_codex(void **state)
+{
+	static char a[] = "resume";
+	char *rest[] = {a, NULL};
+	struct request r = plain();
+
+	(void)state;
+	r.trust = true;
+	r.rest = rest;
+	expect(&r, RUN("docker") RIGHTS PLACE
+		"codex-sandbox -- codex -c 'projects={\"/app/p\"={trust_level=\"trusted\"}}' "
+		"resume");
+}
+
+static void trust_is_not_said_to_another_command(void **state)
+{
+	static char a[] = "ls", b[] = "-l";
+	char *rest[] = {a, b, NULL};
+	struct request r = plain();
+
+	(void)state;
+	r.trust = r.exec = true;
+	r.rest = rest;
+	expect(&r, RUN("docker") RIGHTS PLACE "codex-sandbox -- ls -l");
+}
+
+static void trust_quotes_the_path_for_toml(void **state)
+{
+	struct request r = plain();
+	struct words argv = {0};
+
+	(void)state;
+	r.trust = true;
+	r.directory = "/app/a\"\\b";
+	argv_build(&r, &pool, &argv);
+	assert_string_equal(argv.word[argv.count - 1],
+		"projects={\"/app/a\\\"\\\\b\"={trust_level=\"trusted\"}}");
+	words_free(&argv);
+	pool_free(&pool);
+}
+
+static void a_place_is_given_away_once(void **state)
+{
+	static struct trouble t;
+	struct mounts m = {0};
+
+	(void)state;
+	assert_int_equal(mounts_add(&m, "/a", "/app/a", false, &t), 0);
+	assert_int_equal(mounts_add(&m, "/a", "/app/a", false, &t), 0);
+	assert_int_equal(m.count, 1);
+	assert_int_equal(mounts_add(&m, "/a", "/app/a", true, &t), -1);
+	assert_int_equal(t.status, STATUS_REFUSED);
+	assert_int_equal(mounts_add(&m, "/b", "/app/a", false, &t), -1);
+	assert_int_equal(mounts_add(&m, "/a\n", "/app/b", false, &t), -1);
+	assert_int_equal(mounts_add(&m, "/b", "/app/b\n", false, &t), -1);
+	assert_int_equal(m.count, 1);
+	mounts_free(&m);
+}
+
+static void parents_come_first(void **state)
+{
+	static const char *const order[] = {"/a", "/a/b", "/c/b", "/a/b/c", "/b/b/c"};
+	static struct trouble t;
+	struct mounts m = {0};
+
+	(void)state;
+	assert_int_equal(mounts_add(&m, "/s", "/a/b/c", true, &t), 0);
+	assert_int_equal(mounts_add(&m, "/s", "/a/b", true, &t), 0);
+	assert_int_equal(mounts_add(&m, "/s", "/b/b/c", true, &t), 0);
+	assert_int_equal(mounts_add(&m, "/s", "/a", true, &t), 0);
+	assert_int_equal(mounts_add(&m, "/s", "/c/b", true, &t), 0);
+	mounts_sort(&m);
+	for (size_t i = 0; i < m.count; i++)
+		assert_string_equal(m.mount[i].target, order[i]);
+	mounts_free(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_plainest),
+		cmocka_unit_test(a_terminal_or_only_input),
+		cmocka_unit_test(podman),
+		cmocka_unit_test(mounts),
+		cmocka_unit_test(network_and_environment),
+		cmocka_unit_test(options_of_codex_init_come_before_the_dashes),
+		cmocka_unit_test(trust_is_said_to_codex),
+		cmocka_unit_test(trust_is_not_said_to_another_command),
+		cmocka_unit_test(trust_quotes_the_path_for_toml),
+		cmocka_unit_test(a_place_is_given_away_once),
+		cmocka_unit_test(parents_come_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
