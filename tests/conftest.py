@@ -1,0 +1,351 @@
+"""What every end-to-end test is given. A test that can't run fails; none skips.
+
+    lab        the engine and the Internet it is shut in with, made once (tests/lab)
+    internet   its names, servers and sinks, as new for each test
+    run        `docker run` exactly as docs name it, or with what a test adds
+    start      the same in the background
+    stub       build/codex-sandbox against the lab's engine
+"""
+
+import os
+import pathlib
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/lab"))
+
+import lab as laboratory  # noqa: E402
+from internet import address_of  # noqa: E402
+
+IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
+# Word for word what the README tells people to type.
+FLAGS = ("--cap-drop=ALL",) + tuple(
+    f"--cap-add={name}" for name in ("NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL")
+)
+# What makes clients in the container trust the lab's certificates.
+TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
+CA_PATH = "/lab-ca.pem"
+
+
+def until(condition, seconds=10, what="it"):
+    """Polls a condition up to a deadline and returns its value once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what} didn't happen in {seconds} seconds"
+        time.sleep(0.02)
+    return value
+
+
+class Result:
+    """What a finished program left: status, out, err, and how long it took."""
+
+    def __init__(self, arguments, status, out, err, seconds):
+        self.arguments, self.status, self.seconds = arguments, status, seconds
+        self.out, self.err = (text.decode(errors="replace") for text in (out, err))
+
+    @property
+    def said(self):
+        return self.out + self.err
+
+    def ok(self, status=0):
+        """Insists on the exit status and returns self; shows everything if it is another."""
+        assert self.status == status, f"{self!r}"
+        return self
+
+    def lines(self):
+        return self.out.splitlines()
+
+    def __repr__(self):
+        command = " ".join(map(str, self.arguments))
+        return (
+            f"\n$ {command}\nstatus {self.status} after {self.seconds:.2f} s"
+            f"\n--- stdout\n{self.out}\n--- stderr\n{self.err}\n---"
+        )
+
+
+def program(arguments, timeout=60, **options):
+    began = time.monotonic()
+    done = subprocess.run(
+        [str(a) for a in arguments],
+        timeout=timeout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+        **({"stdin": subprocess.DEVNULL} if "input" not in options else {}),
+        **options,
+    )
+    took = time.monotonic() - began
+    return Result(arguments, done.returncode, done.stdout, done.stderr, took)
+
+
+class Container:
+    """A container in the background, removed at the end of its test."""
+
+    def __init__(self, docker, name):
+        self._docker, self.name = docker, name
+
+    def docker(self, *arguments, **options):
+        return self._docker(*arguments, **options)
+
+    def exec(self, *command, user="root", options=()):
+        """Runs a command in it beside the payload, by the engine's own door."""
+        return self._docker("exec", "-u", user, *options, self.name, *command)
+
+    def inspect(self, field):
+        return self._docker("inspect", "-f", "{{%s}}" % field, self.name).out.strip()
+
+    def logs(self):
+        return self._docker("logs", self.name).said
+
+    def until_says(self, text, seconds=15):
+        until(lambda: text in self.logs() or self.gone(text), seconds, f"{text!r} in the log")
+        return self
+
+    def gone(self, text):
+        assert self.inspect(".State.Running") == "true", (
+            f"ended before it said {text!r}: {self.logs()}"
+        )
+        return False
+
+    def wait(self, seconds=30):
+        """Waits for its end; the status."""
+        return int(self._docker("wait", self.name, timeout=seconds).ok().out)
+
+    def kill(self, signal):
+        return self._docker("kill", "-s", signal, self.name).ok()
+
+    def address(self, network="bridge"):
+        return self.inspect(f'(index .NetworkSettings.Networks "{network}").IPAddress')
+
+
+class Runner:
+    """Builds the arguments of `docker run`, in one place for all tests."""
+
+    def __init__(self, the_lab):
+        self.lab = the_lab
+
+    def docker(self, *arguments, **options):
+        return program(["docker", "-H", self.lab.engine.host, *arguments], **options)
+
+    def arguments(self, command, allow, env, options, flags, network, init, trust):
+        made = list(flags)
+        if allow is not None:
+            made += ["-e", f"OPENAI_ALLOWED_DOMAINS={allow}"]
+        if trust:
+            made += ["-v", f"{self.lab.ca}:{CA_PATH}:ro"]
+            for name in TRUST:
+                made += ["-e", f"{name}={CA_PATH}"]
+        for name, value in (env or {}).items():
+            made += ["-e", f"{name}={value}"]
+        if network:
+            made += ["--network", network]
+        return [*made, *options, IMAGE, *init, *(["--", *command] if command else [])]
+
+    def run(
+        self,
+        *command,
+        allow=None,
+        env=None,
+        options=(),
+        flags=FLAGS,
+        network=None,
+        init=(),
+        trust=True,
+        **rest,
+    ):
+        """command: what runs in the container. init: options of codex-init before the "--"."""
+        made = self.arguments(command, allow, env, options, flags, network, init, trust)
+        return self.docker("run", "--rm", *made, **rest)
+
+    def shell(self, script, **rest):
+        """The same with a script for bash."""
+        return self.run("bash", "-c", script, **rest)
+
+
+@pytest.fixture(scope="session")
+def lab():
+    images = [IMAGE, *filter(None, os.environ.get("LAB_IMAGES", "").split())]
+    try:
+        with laboratory.Lab(images) as made:
+            yield made
+    except laboratory.Missing as missing:
+        pytest.exit(f"the end-to-end tests can't run: {missing}", returncode=1)
+
+
+@pytest.fixture
+def internet(lab):
+    lab.internet.reset()
+    return lab.internet
+
+
+@pytest.fixture
+def dns(internet):
+    return internet.dns
+
+
+@pytest.fixture
+def sinks(internet):
+    return internet.sinks
+
+
+@pytest.fixture
+def runner(lab, internet):
+    return Runner(lab)
+
+
+@pytest.fixture
+def docker(runner):
+    return runner.docker
+
+
+@pytest.fixture
+def run(runner):
+    return runner.run
+
+
+@pytest.fixture
+def shell(runner):
+    return runner.shell
+
+
+@pytest.fixture
+def start(runner):
+    """start(command..., what run() takes): a Container. It isn't removed when it ends by itself, so
+    that its log and status can be looked at."""
+    names = []
+
+    def begin(*command, allow=None, env=None, options=(), flags=FLAGS, network=None, init=(),
+              trust=True, name=None):
+        name = name or f"test-{uuid.uuid4().hex[:12]}"
+        names.append(name)
+        made = runner.arguments(command, allow, env, options, flags, network, init, trust)
+        runner.docker("run", "-d", "--name", name, *made).ok()
+        return Container(runner.docker, name)
+
+    yield begin
+    if names:
+        runner.docker("rm", "-f", *names)
+
+
+@pytest.fixture
+def network(runner):
+    """network(options...): the name of a user-defined network, removed with the test."""
+    names = []
+
+    def create(*options):
+        names.append(f"net-{uuid.uuid4().hex[:8]}")
+        runner.docker("network", "create", *options, names[-1]).ok()
+        return names[-1]
+
+    yield create
+    for name in names:
+        runner.docker("network", "rm", name)
+
+
+@pytest.fixture
+def host_home(tmp_path):
+    """A home directory for the person who calls the stub."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """A project of uid 1000's."""
+    place = tmp_path / "project"
+    place.mkdir()
+    tmp_path.chmod(0o755)
+    os.chown(place, 1000, 1000)
+    return place
+
+
+@pytest.fixture
+def stub(lab, internet, host_home, workdir):
+    """stub(arguments..., env={}, cwd=workdir): build/codex-sandbox with the lab's engine."""
+
+    def call(*arguments, env=None, cwd=workdir, **rest):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(host_home),
+            "DOCKER_HOST": lab.engine.host,
+            **(env or {}),
+        }
+        binary = ROOT / "build/codex-sandbox"
+        return program([binary, *arguments], env=environment, cwd=cwd, **rest)
+
+    return call
+
+
+class Terminal:
+    """A program that believes it talks to a person."""
+
+    def __init__(self, arguments, **options):
+        self._master, slave = pty.openpty()
+        self.output = b""
+        self.process = subprocess.Popen(
+            [str(a) for a in arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            **options,
+        )
+        os.close(slave)
+
+    def type(self, data):
+        os.write(self._master, data)
+
+    def until_says(self, text, seconds=15):
+        until(lambda: text in self._read(), seconds, f"{text!r} on the terminal, only {self.output!r}")
+
+    def wait(self, seconds=30):
+        until(lambda: self._read() is not None and self.process.poll() is not None, seconds, "its end")
+        self._read()
+        return self.process.returncode
+
+    def _read(self):
+        while select.select([self._master], [], [], 0)[0]:
+            try:
+                if not (data := os.read(self._master, 65536)):
+                    break
+            except OSError:  # EIO: the other side is closed
+                break
+            self.output += data
+        return self.output
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminal():
+    """terminal(arguments...): a Terminal, closed with the test."""
+    made = []
+
+    def begin(arguments, **options):
+        made.append(Terminal(arguments, **options))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools():
+    """The programs that tests themselves call, named at once rather than one by one."""
+    missing = [name for name in ("docker", "ip", "nft", "zstd") if not shutil.which(name)]
+    if missing:
+        pytest.exit(f"missing: {' '.join(missing)}; `make test` installs them", returncode=1)

@@ -1,0 +1,14 @@
+# The end-to-end tests: real containers in a laboratory that nothing leads out of (tests/lab).
+# `make test-e2e ALL_NODES=1` builds and tries every Node variant; E2E= takes pytest's arguments.
+
+E2E   ?=
+NODES := $(if $(ALL_NODES),18 20 22 24)
+
+.PHONY: test-e2e
+test-e2e: ## real containers, the real Codex, in a laboratory; ALL_NODES=1: every Node
+	@ci/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory image
+	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node || exit 1; done
+	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" PYTHONDONTWRITEBYTECODE=1 \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e $(E2E)
