@@ -1,6 +1,6 @@
 /*
  * Messages, each written by one write(2). A path may hold anything but NUL, so what would play
- * tricks on the terminal (control characters) is printed as '?'.
+ * tricks on the terminal is printed as '?'.
  */
 #include "note.h"
 
@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "quote.h"
 
 int refuse(struct trouble *t, const char *tried, const char *on, const char *why, ...)
 {
@@ -45,6 +47,18 @@ int refuse_no_sandbox(struct trouble *t)
 	return -1;
 }
 
+/* Control characters of one byte and of two (U+0080 to U+009f), and what isn't UTF-8. */
+static void make_harmless(unsigned char *s)
+{
+	for (size_t n; *s; s += n) {
+		n = quote_utf8(s);
+		if (n == 0 || *s < ' ' || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0)) {
+			memset(s, '?', n ? n : 1);
+			n = n ? n : 1;
+		}
+	}
+}
+
 static void put_line(const char *prefix, const char *text)
 {
 	char line[3 * PATH_MAX];
@@ -54,9 +68,7 @@ static void put_line(const char *prefix, const char *text)
 		return;
 	if ((size_t)n > sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
-	for (int i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
+	make_harmless((unsigned char *)line);
 	line[n++] = '\n';
 	/* Nowhere to report a failed report. */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)

@@ -12,8 +12,7 @@ static bool is_letter_or_digit(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* RFC 3629, by its table of well-formed sequences (no surrogates, no overlong forms). */
-static size_t utf8_sequence(const unsigned char *s)
+size_t quote_utf8(const unsigned char *s)
 {
 	size_t more;
 	unsigned char low = 0x80, high = 0xbf;
@@ -48,7 +47,7 @@ bool quote_mountable(const char *path, const char **why)
 	unsigned char last = 0;
 
 	for (size_t n; *s; s += n) {
-		n = utf8_sequence(s);
+		n = quote_utf8(s);
 		if (n == 0) {
 			*why = "its name isn't UTF-8, which a container engine can't be told";
 			return false;

@@ -10,6 +10,10 @@
 
 #include "pool.h"
 
+/* The bytes of the UTF-8 sequence at s, 1 to 4, or 0 where there is none, by RFC 3629's table
+ * (no surrogates, no overlong forms). Reads nothing beyond a NUL; a NUL itself is one byte. */
+size_t quote_utf8(const unsigned char *s);
+
 /* Can an engine be told this path? When not, *why says what is in the way: a line break (the
  * CSV reader takes one record), a blank at the end (newer engines refuse it), bytes that aren't
  * UTF-8 (they don't survive the engine's JSON). */
