@@ -109,8 +109,8 @@ static void forward(struct monitor *m, const struct signalfd_siginfo *s)
 	int signal = (int)s->ssi_signo;
 	siginfo_t info;
 
-	/* Sent by ourselves: a stop that we share with our group; SIGPIPE of a message. */
-	if (s->ssi_pid == (uint32_t)m->self && s->ssi_code == SI_USER)
+	/* Our own: a message on a standard error that nobody reads. */
+	if (signal == SIGPIPE && s->ssi_pid == (uint32_t)m->self)
 		return;
 	if (signal == SIGCONT && terminal_continue(m))
 		return;

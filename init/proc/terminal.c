@@ -120,6 +120,11 @@ void terminal_child_stopped(const struct monitor *m, int signal)
 			kill(-m->child, SIGCONT);
 		return;
 	}
+	/* A shell's `fg` of a job that runs tells nobody: the foreground is ours since. */
+	if ((signal == SIGTTIN || signal == SIGTTOU) && tcgetpgrp(m->terminal) == getpgrp()) {
+		terminal_continue(m);
+		return;
+	}
 	terminal_take_back(m);
 	/* As the terminal would have done: our whole group, which a script may be in too. The
 	 * one that we get ourselves is dropped by the SIGCONT that ends the stop. */
