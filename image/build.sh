@@ -24,7 +24,7 @@ trap 'rm -f "$log"' EXIT
 trap 'exit 1' HUP INT TERM
 # The host's network: its resolver and packet size are known to work. The builder that every
 # engine has is enough.
-set -- build --network=host --build-arg "BASE=$base" --build-arg "CODEX_VERSION=$codex" \
+set -- build --force-rm --network=host --build-arg "BASE=$base" --build-arg "CODEX_VERSION=$codex" \
   --build-arg "NODE_VERSION=$node" --build-arg "VERSION=$version" \
   --build-arg "NPM_REGISTRY=$registry" "$@"
 for proxy in http_proxy https_proxy no_proxy; do

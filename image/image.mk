@@ -31,4 +31,4 @@ image: image-needs ## build the container image (CODEX_VERSION= NODE_VERSION=18|
 
 run: image ## all set-up, then Codex in its sandbox for WORK_DIR (here), or the demo without credentials
 	@$(MAKE) --no-print-directory $(BUILD)/codex-sandbox
-	@image/run.sh '$(WORK_DIR)' '$(IMAGE)' $(ARGS)
+	@image/run.sh $(BUILD)/codex-sandbox '$(IMAGE)' '$(WORK_DIR)' $(ARGS)
