@@ -89,7 +89,7 @@ static void add_refusal(void *context, const struct wall_refusal *r)
 	struct event e = {.kind = EVENT_REFUSED_ADDRESS,
 		.address = r->address,
 		.port = r->port,
-		.reason = r->protocol == IPPROTO_TCP   ? "no rule allows this address"
+		.reason = r->protocol == IPPROTO_TCP   ? NULL
 			  : r->protocol == IPPROTO_UDP ? "UDP is not let out"
 						       : "only TCP is let out",
 		.count = r->packets};

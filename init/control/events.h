@@ -30,8 +30,10 @@ struct event {
 	const char *name;       /* or NULL */
 	struct address address; /* family 0: none */
 	uint16_t port;          /* 0: none */
-	const char *reason;     /* rule or reason, or NULL */
-	uint64_t count;         /* how many this line stands for; 0 counts as 1 */
+	const char *reason;     /* why; NULL in a refusal: no rule speaks of it, and the summary
+				 * advises the one that would permit it */
+	uint64_t count;         /* how many this line stands for; 0 counts as 1, but for
+				 * EVENT_PAYLOAD, whose count is the exit status */
 };
 
 struct events; /* opaque; one per process */
