@@ -87,7 +87,9 @@ static int link_auth(const struct plan *p, int home, struct trouble *t)
 		if (unlinkat(home, "auth.json", 0) < 0)
 			return refuse_create(t, p->home, "auth.json");
 	}
-	if (symlinkat(PLAN_AUTH_LINK, home, "auth.json") < 0)
+	if (symlinkat(PLAN_AUTH_LINK, home, "auth.json") < 0 ||
+		(geteuid() == 0 &&
+			fchownat(home, "auth.json", p->uid, p->gid, AT_SYMLINK_NOFOLLOW) < 0))
 		return refuse_create(t, p->home, "auth.json");
 	return 0;
 }

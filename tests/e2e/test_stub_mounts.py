@@ -1,0 +1,165 @@
+"""codex-sandbox: read-only paths, what the host obeys, and links that lead out of the workdir."""
+
+import os
+
+import pytest
+from stub_project import GOOD, UID, project  # noqa: F401
+
+
+# ---- Mounts beside the workdir -------------------------------------------------------------
+
+
+def test_read_only(project):
+    sdk, file = project.root / "opt" / "sdk", project.write(project.root / "a,b\"c.jar")
+    sdk.mkdir(parents=True)
+    c = project.dry("--read-only", sdk, "--read_only", file, "--read-only", f"{sdk}/")
+    assert c.mounts[f"/app{sdk}"] == (str(sdk), "ro")
+    assert c.mounts[f"/app{file}"] == (str(file), "ro")
+
+
+def test_read_only_by_a_relative_path_or_a_link(project):
+    sdk, link = project.root / "sdk-1.2", project.root / "sdk"
+    sdk.mkdir()
+    link.symlink_to(sdk)
+    assert project.dry("--read-only", "../../../sdk-1.2").mounts[f"/app{sdk}"] == (str(sdk), "ro")
+    # Scripts in the container use the name that was given.
+    assert project.dry("--read-only", link).mounts[f"/app{link}"] == (str(sdk), "ro")
+    assert project.dry("--read-only", f"{link}/../sdk").mounts[f"/app{sdk}"] == (str(sdk), "ro")
+
+
+def test_read_only_around_and_inside_the_workdir(project):
+    sub = project.work / "vendor"
+    sub.mkdir()
+    c = project.dry("--read-only", sub, "--read-only", project.home)
+    place = f"/app{project.work}"
+    assert c.mounts[f"{place}/vendor"][1] == "ro" and c.mounts[place][1] == "rw"
+    assert c.order.index(f"/app{project.home}") < c.order.index(place)
+    assert c.order.index(place) < c.order.index(f"{place}/vendor")
+
+
+def test_what_may_not_be_read_only(project):
+    project.refused("--read-only", project.root / "missing")
+    assert "whole machine" in project.refused("--read-only", "/")
+    assert "is taken" in project.refused("--read-only", project.work)
+    project.refused("--read-only", "/dev/null")
+    os.mkfifo(project.root / "fifo")
+    project.refused("--read-only", project.root / "fifo")
+
+
+def test_what_the_host_obeys_is_protected(project):
+    project.write(project.work / ".git" / "config")
+    (project.work / ".git" / "hooks").mkdir()
+    place = f"/app{project.work}"
+    c = project.dry()
+    assert c.mounts[f"{place}/.git/hooks"] == (f"{project.work}/.git/hooks", "ro")
+    assert c.mounts[f"{place}/.git/config"] == (f"{project.work}/.git/config", "ro")
+    assert c.mounts[f"{place}/.codex"][1] == "ro"
+    # A mount can't be renamed: without this, .git could be moved out of the way as a whole.
+    assert c.mounts[f"{place}/.git"] == (f"{project.work}/.git", "rw")
+    depths = [target.count("/") for target in c.order]
+    assert depths == sorted(depths)
+    open_ = project.dry("--no-protect")
+    assert set(open_.mounts) == {"/codex_home", place}
+
+
+def test_protection_of_what_is_not_there(project):
+    (project.work / ".git").mkdir()
+    assert not [m for m in project.dry().mounts if "/.git/" in m]
+    (project.work / ".git").rmdir()
+    project.write(project.work / ".git", "gitdir: /elsewhere")
+    assert not [m for m in project.dry().mounts if ".git" in m]
+
+
+def test_hooks_that_are_a_link_are_told(project):
+    (project.work / ".git").mkdir()
+    (project.work / ".git" / "hooks").symlink_to(project.home)
+    c = project.dry()
+    assert "can't be protected" in project.warnings
+    assert f"/app{project.work}/.git/hooks" not in c.mounts
+
+
+# ---- Links that lead out -------------------------------------------------------------------
+
+HOSTILE = [
+    (".codex", ""),
+    (".codex/.environment", ""),
+    (".codex/.environment/sessions", ""),
+    (".codex/.environment/config.toml", "config.toml"),
+    (".codex/.environment/auth.json", "auth.json"),
+    (".codex/.environment/prompts", "prompts"),
+    (".codex/.environment/init.sh", "config.toml"),
+    (".codex/auth.json", "auth.json"),
+    (".codex/config.toml", "config.toml"),
+    (".codex/prompts", "prompts"),
+    (".codex/prompts/a.md", "config.toml"),
+    (".codex/skills/deep/down/x", ""),
+    (".codex/missing", "nothing-there"),
+    ("codex", ""),
+    ("codex/auth.json", "auth.json"),
+    ("codex/config.toml", "config.toml"),
+    ("codex/prompts", "prompts"),
+]
+
+
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("link,target", HOSTILE, ids=[link for link, _ in HOSTILE])
+def test_a_link_that_leads_out(project, link, target, relative):
+    secret = project.root / "secret"
+    project.write(secret / "auth.json", GOOD)
+    project.write(secret / "config.toml")
+    (secret / "prompts").mkdir()
+    path = project.work / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for directory in (project.work / ".codex", project.work / ".codex" / ".environment"):
+        if directory.exists():
+            os.chown(directory, UID, UID)
+    end = secret / target
+    path.symlink_to(os.path.relpath(end, path.parent) if relative else end)
+    project.refused()
+
+
+@pytest.mark.parametrize("link", [link for link, _ in HOSTILE if "auth" not in link])
+def test_a_link_that_stays_inside(project, link):
+    kept = project.work / "kept"
+    path = project.work / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept.mkdir()
+    for directory in (kept, project.work / ".codex", project.work / ".codex" / ".environment"):
+        if directory.exists():
+            os.chown(directory, UID, UID)
+    if link.endswith((".toml", ".sh", ".md")):
+        path.symlink_to(os.path.relpath(project.write(kept / "file"), path.parent))
+    else:
+        path.symlink_to(kept)
+    project.dry()
+
+
+def test_a_link_in_the_place_of_a_mount_is_refused_wherever_it_leads(project):
+    home = project.work / ".codex" / ".environment"
+    home.mkdir(parents=True)
+    os.chown(home, UID, UID)
+    (home / "auth.json").symlink_to("../../inside.json")
+    project.write(project.work / "inside.json", GOOD)
+    assert "symbolic link" in project.refused()
+
+
+def test_a_link_in_a_circle(project):
+    (project.work / ".codex").symlink_to(".codex")
+    project.refused()
+
+
+def test_files_in_the_place_of_directories(project):
+    project.write(project.work / ".codex")
+    project.refused()
+    (project.work / ".codex").unlink()
+    project.write(project.work / ".codex" / ".environment")
+    project.refused()
+
+
+def test_a_virtual_environment_in_the_home_is_fine(project):
+    """Deep in Codex's own home links to the container's files are nothing unusual."""
+    bin_ = project.work / ".codex" / ".environment" / "venv" / "bin"
+    bin_.mkdir(parents=True)
+    os.chown(bin_.parents[1], UID, UID)
+    (bin_ / "python").symlink_to("/usr/bin/python3")
+    project.dry()
