@@ -114,8 +114,10 @@ static int make_staging(struct own *o, struct failure *f)
 {
 	int fd = safe_create(o->parent_fd, o->staging, 0600);
 
-	if (fd < 0)
-		return fail_errno(f, tried, o->home);
+	if (fd < 0) {
+		fail_errno(f, tried, o->home);
+		return fail_hint(f, "mount a directory of uid %u's there", (unsigned int)o->uid);
+	}
 	close(fd);
 	if (unlinkat(o->parent_fd, o->staging, 0) < 0 ||
 		mkdirat(o->parent_fd, o->staging, 0700) < 0)
@@ -137,9 +139,6 @@ static int stage(struct own *o, struct failure *f)
 	if (o->parent_fd < 0)
 		return fail_errno(f, tried, o->home);
 	done = make_staging(o, f);
-	if (done < 0 && (errno == EROFS || errno == EACCES))
-		fail_hint(f, "mount a directory of uid %u's at %s", (unsigned int)o->uid,
-			o->home);
 	if (done == 0)
 		done = move_in(o, f);
 	if (o->staging_fd >= 0) {
