@@ -15,7 +15,9 @@
 enum resolver_message_type {
 	/* resolver -> PID 1 */
 	RESOLVER_PIN = 1,    /* name, addresses: open these; answered by RESOLVER_PINNED */
-	RESOLVER_REFUSED,    /* name: the payload asked for it and no rule allows it */
+	RESOLVER_REFUSED,    /* name, reason, count: the payload asked for it so often and no rule
+			      * allows it, or REASON_LIMIT. An octet that no host name has is
+			      * '?'. Name "": that many more questions, not told one by one */
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
@@ -32,7 +34,8 @@ enum resolver_reason {
 	REASON_NOT_PUBLIC, /* its addresses are private or special and the rule lacks +private
 			    */
 	REASON_HOSTILE,    /* the answer was malformed or not about the question */
-	REASON_LAST = REASON_HOSTILE,
+	REASON_LIMIT,      /* under a wildcard: too long, or too many in a minute */
+	REASON_LAST = REASON_LIMIT,
 };
 
 struct resolver_address {
@@ -47,7 +50,8 @@ struct resolver_message {
 	uint32_t sequence; /* chosen by the sender of RESOLVER_PIN, returned in RESOLVER_PINNED
 			    */
 	uint32_t reason;   /* enum resolver_reason */
-	uint32_t count;    /* addresses, or names in RESOLVER_BOOTED */
+	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; questions in
+			    * RESOLVER_REFUSED */
 	uint32_t accepted; /* bit i: addresses[i] is open now */
 	uint32_t reserved;
 	char name[256]; /* normalised, NUL-terminated, the rest zero; "" where none */

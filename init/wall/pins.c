@@ -12,6 +12,7 @@ static const char *const reasons[] = {
 	[REASON_SERVER] = "the DNS servers could not answer",
 	[REASON_NOT_PUBLIC] = "its address is not public and the rule lacks +private",
 	[REASON_HOSTILE] = "the answer was malformed or not about the question",
+	[REASON_LIMIT] = "too long a name, or too many in a minute, under this wildcard",
 };
 
 const char *pins_reason(uint32_t reason)

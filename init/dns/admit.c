@@ -1,0 +1,104 @@
+/*
+ * Whether a name of the payload's may be asked for. The policy decides; what is added here is a
+ * bound on how much a name under a wildcard can carry to the servers of that wildcard's owner.
+ */
+#include "worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MINUTE_MS 60000
+
+static int refuse(struct worker *w, const char *name, enum resolver_reason reason)
+{
+	channel_refused(w, name, reason);
+	return -1;
+}
+
+/* Is the part of the name before the rule's no longer than a host name is? */
+static bool short_enough(const char *name, const char *parent)
+{
+	size_t part = strlen(name) - strlen(parent) - 1;
+
+	if (part > LIMIT_WILDCARD_PART)
+		return false;
+	for (const char *p = name; p < name + part;) {
+		size_t label = strcspn(p, ".");
+
+		if (label > LIMIT_WILDCARD_LABEL)
+			return false;
+		p += label + 1;
+	}
+	return true;
+}
+
+static bool few_enough(struct worker *w, const struct rule *rule)
+{
+	struct admit_rule *r = &w->rules[rule - w->config->policy->rules];
+	int64_t minute = w->now / MINUTE_MS;
+
+	if (r->minute != minute) {
+		r->minute = minute;
+		r->count = 0;
+	}
+	return r->count++ < LIMIT_WILDCARD_NAMES;
+}
+
+static void explain(char text[ADMIT_TEXT], const char *name, const struct verdict *v)
+{
+	if (v->rule && v->rule->effect == RULE_DENY && v->rule->reason)
+		snprintf(text, ADMIT_TEXT, "%s is denied: %s", name, v->rule->reason);
+	else if (v->rule && v->rule->effect == RULE_DENY)
+		snprintf(text, ADMIT_TEXT, "%s is denied by a rule", name);
+	else
+		snprintf(text, ADMIT_TEXT, "%s is not allowed; add --allow %s", name, name);
+}
+
+int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT])
+{
+	int index = plain ? cache_find(&w->cache, name) : -1;
+	struct verdict v = {0};
+
+	if (index >= 0) {
+		const struct cache_name *n = &w->cache.names[index];
+
+		cache_touch(&w->cache, index);
+		if (n->open) /* in audit mode: what strict would refuse */
+			channel_refused(w, name, REASON_NONE);
+		return index;
+	}
+	if (plain && name[0])
+		v = policy_check_name(w->config->policy, name);
+	if (!v.allowed && w->config->audit && plain && name[0]) {
+		channel_refused(w, name, REASON_NONE);
+		index = cache_add_dynamic(&w->cache, name);
+		if (index >= 0)
+			w->cache.names[index].open = true;
+		else
+			snprintf(text, ADMIT_TEXT, "too many questions at one time");
+		return index;
+	}
+	if (!v.allowed) {
+		explain(text, name, &v);
+		return refuse(w, name, REASON_NONE);
+	}
+	if (v.rule && v.rule->kind == RULE_WILDCARD) {
+		if (!short_enough(name, v.rule->name)) {
+			snprintf(text, ADMIT_TEXT, "%s is longer than a wildcard lets through; "
+				"add --allow %s", name, name);
+			return refuse(w, name, REASON_LIMIT);
+		}
+		if (!few_enough(w, v.rule)) {
+			snprintf(text, ADMIT_TEXT, "more than %d new names under *.%s in this "
+				"minute", LIMIT_WILDCARD_NAMES, v.rule->name);
+			return refuse(w, name, REASON_LIMIT);
+		}
+	}
+	index = cache_add_dynamic(&w->cache, name);
+	if (index < 0) {
+		snprintf(text, ADMIT_TEXT, "too many questions at one time");
+		return refuse(w, name, REASON_LIMIT);
+	}
+	w->cache.names[index].allowed = true;
+	return index;
+}

@@ -1,0 +1,186 @@
+/* The table of names; see cache.h. Hash chains for finding, a list by last use for giving way. */
+#include "cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE (-1)
+
+static uint32_t hash_name(const struct cache *c, const char *name)
+{
+	uint64_t h = c->seed;
+
+	/* FNV-1a over a secret start, mixed once more at the end: the payload sees no order and
+	 * no time from which it could learn the start. */
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	h ^= h >> 29;
+	h *= UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(h >> 32);
+}
+
+int cache_init(struct cache *c, size_t fixed, bool dynamic, uint32_t seed)
+{
+	size_t buckets = 64;
+
+	memset(c, 0, sizeof(*c));
+	c->room = fixed + (dynamic ? LIMIT_DYNAMIC_NAMES : 0);
+	while (buckets < c->room)
+		buckets *= 2;
+	c->mask = buckets - 1;
+	c->seed = seed;
+	c->oldest = c->newest = NONE;
+	/* Pages that no name has come to yet cost nothing: calloc() takes them from the kernel
+	 * and they are first touched by use. */
+	c->names = calloc(c->room + 1, sizeof(*c->names));
+	c->texts = dynamic ? calloc(LIMIT_DYNAMIC_NAMES, sizeof(*c->texts)) : NULL;
+	c->buckets = malloc(buckets * sizeof(*c->buckets));
+	if (!c->names || !c->buckets || (dynamic && !c->texts)) {
+		cache_free(c);
+		return -1;
+	}
+	memset(c->buckets, 0xff, buckets * sizeof(*c->buckets));
+	return 0;
+}
+
+void cache_free(struct cache *c)
+{
+	free(c->names);
+	free(c->texts);
+	free(c->buckets);
+	memset(c, 0, sizeof(*c));
+}
+
+int cache_find(const struct cache *c, const char *name)
+{
+	uint32_t hash = hash_name(c, name);
+
+	for (int32_t i = c->buckets[hash & c->mask]; i != NONE; i = c->names[i].chain)
+		if (c->names[i].hash == hash && strcmp(c->names[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+static void link_name(struct cache *c, int index, const char *name)
+{
+	struct cache_name *n = &c->names[index];
+
+	memset(n, 0, sizeof(*n));
+	n->name = name;
+	n->hash = hash_name(c, name);
+	n->chain = c->buckets[n->hash & c->mask];
+	c->buckets[n->hash & c->mask] = index;
+	n->older = n->newer = n->queued = NONE;
+	n->record[FAMILY_4].waiters = n->record[FAMILY_6].waiters = NONE;
+}
+
+int cache_add_fixed(struct cache *c, const char *name)
+{
+	int index = cache_find(c, name);
+
+	if (index >= 0)
+		return index;
+	if (c->count == c->room)
+		return -1;
+	index = (int)c->count++;
+	link_name(c, index, name);
+	c->fixed = c->count;
+	return index;
+}
+
+static void unlink_use(struct cache *c, struct cache_name *n)
+{
+	if (n->older != NONE)
+		c->names[n->older].newer = n->newer;
+	else
+		c->oldest = n->newer;
+	if (n->newer != NONE)
+		c->names[n->newer].older = n->older;
+	else
+		c->newest = n->older;
+}
+
+static void link_newest(struct cache *c, int index)
+{
+	struct cache_name *n = &c->names[index];
+
+	n->older = c->newest;
+	n->newer = NONE;
+	if (c->newest != NONE)
+		c->names[c->newest].newer = index;
+	else
+		c->oldest = index;
+	c->newest = index;
+}
+
+static void unlink_name(struct cache *c, int index)
+{
+	struct cache_name *n = &c->names[index];
+	int32_t *at = &c->buckets[n->hash & c->mask];
+
+	while (*at != index)
+		at = &c->names[*at].chain;
+	*at = n->chain;
+	unlink_use(c, n);
+}
+
+static bool busy(const struct cache_name *n)
+{
+	return n->in_queue || n->sequence || n->record[FAMILY_4].work ||
+	       n->record[FAMILY_6].work;
+}
+
+int cache_add_dynamic(struct cache *c, const char *name)
+{
+	int index;
+
+	if (!c->texts)
+		return -1;
+	if (c->count < c->room) {
+		index = (int)c->count++;
+	} else {
+		for (index = c->oldest; index != NONE && busy(&c->names[index]);)
+			index = c->names[index].newer;
+		if (index == NONE)
+			return -1;
+		unlink_name(c, index);
+	}
+	char *text = c->texts[(size_t)index - c->fixed];
+
+	strncpy(text, name, NAME_TEXT - 1);
+	text[NAME_TEXT - 1] = '\0';
+	link_name(c, index, text);
+	c->names[index].dynamic = true;
+	link_newest(c, index);
+	return index;
+}
+
+void cache_touch(struct cache *c, int index)
+{
+	if (!c->names[index].dynamic || c->newest == index)
+		return;
+	unlink_use(c, &c->names[index]);
+	link_newest(c, index);
+}
+
+uint8_t *cache_addresses(struct cache_name *n, enum cache_family family)
+{
+	return family == FAMILY_4 ? n->v4 : n->v6;
+}
+
+size_t cache_size(enum cache_family family)
+{
+	return family == FAMILY_4 ? 4 : 16;
+}
+
+bool cache_fresh(const struct cache_record *r, int64_t now)
+{
+	return r->result != CACHE_UNKNOWN && r->work != WORK_PIN && r->work != WORK_PINNING &&
+	       now < r->expires;
+}
+
+bool cache_stale_usable(const struct cache_record *r, int64_t now)
+{
+	return r->result == CACHE_ADDRESSES && r->count > 0 &&
+	       now - r->answered < CACHE_STALE_MAX * INT64_C(1000);
+}

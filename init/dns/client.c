@@ -1,0 +1,244 @@
+/* The payload's questions: read, decided, answered at once or when the record is settled. */
+#include "client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+/* Datagrams taken from one socket before the upstreams have their turn. */
+#define BURST 32
+
+int client_init(struct worker *w)
+{
+	const struct resolver_sockets *s = &w->config->sockets;
+	const int fds[] = {s->udp4, s->udp6, s->tcp4, s->tcp6};
+
+	w->clients = calloc(1, sizeof(*w->clients));
+	if (!w->clients)
+		return -1;
+	w->clients->free = NONE;
+	for (int i = 0; i < LIMIT_CLIENT_TCP; i++)
+		w->clients->connections[i].fd = -1;
+	for (int i = 0; i < 4; i++) {
+		struct epoll_event e = {.events = EPOLLIN,
+			.data.u64 = WORKER_DATA(
+				i < 2 ? KIND_UDP : KIND_LISTEN, (unsigned)fds[i])};
+
+		if (fds[i] >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fds[i], &e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
+	const struct message_reply *r)
+{
+	uint8_t packet[LIMIT_DNS_UDP];
+	size_t len = message_write_reply(
+		asked, r, packet, o->fd >= 0 ? asked->room : sizeof(packet));
+
+	if (o->fd < 0)
+		client_tcp_reply(w, o, packet, len);
+	else if (len > 0)
+		/* A client that doesn't read loses its own answers, as UDP has it. */
+		sendto(o->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL, &o->address.any,
+			o->len);
+}
+
+static void reply_code(struct worker *w, const struct origin *o,
+	const struct message_asked *asked, enum message_rcode rcode, const char *why)
+{
+	struct message_reply r = {
+		.rcode = rcode, .ede = why ? MESSAGE_EDE_BLOCKED : -1, .ede_text = why};
+
+	reply(w, o, asked, &r);
+}
+
+/*
+ * Is the name there in the other family, or barred in this one? Then this family is empty, not
+ * an error: C libraries take NXDOMAIN for either as "no such name", and musl waits half a
+ * minute on SERVFAIL for AAAA however good the A is.
+ */
+static bool empty_instead(const struct cache_name *n, enum cache_family family)
+{
+	const struct cache_record *other = &n->record[!family];
+
+	if (other->result == CACHE_ADDRESSES)
+		return true;
+	if (family == FAMILY_4)
+		return false;
+	return n->record[family].result == CACHE_NXDOMAIN || other->result == CACHE_NXDOMAIN ||
+	       (other->result == CACHE_FAILED && other->reason == REASON_NOT_PUBLIC);
+}
+
+static void reply_record(struct worker *w, const struct origin *o,
+	const struct message_asked *asked, struct cache_name *n, enum cache_family family)
+{
+	const struct cache_record *r = &n->record[family];
+	struct message_reply m = {.type = family == FAMILY_4 ? MESSAGE_A : MESSAGE_AAAA,
+		.addresses = cache_addresses(n, family),
+		.ede = -1};
+	int64_t left = (r->expires - w->now) / 1000;
+	char text[ADMIT_TEXT];
+
+	switch ((enum cache_result)r->result) {
+	case CACHE_ADDRESSES:
+		m.count = r->count;
+		m.ttl = left < 1 ? 1 : left < (int64_t)r->ttl ? (uint32_t)left : r->ttl;
+		m.ede = r->stale ? MESSAGE_EDE_STALE : -1;
+		lookup_used(w, n, family);
+		break;
+	case CACHE_EMPTY:
+		break;
+	case CACHE_NXDOMAIN:
+		m.rcode = empty_instead(n, family) ? RCODE_NOERROR : RCODE_NXDOMAIN;
+		break;
+	case CACHE_UNKNOWN:
+	case CACHE_FAILED:
+		if (empty_instead(n, family))
+			break;
+		m.rcode = r->reason == REASON_NOT_PUBLIC ? RCODE_NXDOMAIN : RCODE_SERVFAIL;
+		if (m.rcode == RCODE_NXDOMAIN) {
+			snprintf(text, sizeof(text), "%s has no public address, and its rule "
+				"lacks +private", n->name);
+			m.ede = MESSAGE_EDE_BLOCKED;
+			m.ede_text = text;
+		}
+		break;
+	}
+	reply(w, o, asked, &m);
+}
+
+static struct waiter *new_waiter(struct clients *c)
+{
+	struct waiter *x;
+
+	if (c->free == NONE)
+		return c->fresh < LIMIT_WAITERS ? &c->waiters[c->fresh++] : NULL;
+	x = &c->waiters[c->free];
+	c->free = x->next;
+	return x;
+}
+
+static void wait_for(struct worker *w, int index, enum cache_family family,
+	const struct message_query *q, const struct origin *o)
+{
+	struct clients *c = w->clients;
+	struct waiter *x = new_waiter(c);
+	struct cache_record *r = &w->cache.names[index].record[family];
+
+	if (!x) {
+		reply_code(w, o, &q->asked, RCODE_SERVFAIL, NULL);
+		return;
+	}
+	x->origin = *o;
+	x->asked = q->asked;
+	x->next = r->waiters;
+	r->waiters = (int)(x - c->waiters);
+	lookup_need(w, index, family);
+}
+
+void client_wake(struct worker *w, int index, enum cache_family family)
+{
+	struct clients *c = w->clients;
+	struct cache_name *n = &w->cache.names[index];
+	int at = n->record[family].waiters;
+
+	n->record[family].waiters = NONE;
+	while (at != NONE) {
+		struct waiter *x = &c->waiters[at];
+		int next = x->next;
+
+		reply_record(w, &x->origin, &x->asked, n, family);
+		x->next = c->free;
+		c->free = at;
+		at = next;
+	}
+}
+
+void client_question(
+	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o)
+{
+	struct message_query q;
+	char why[ADMIT_TEXT];
+	enum cache_family family;
+	int rcode = message_read_query(packet, len, &q), index;
+
+	if (rcode < 0) {
+		if (o->fd < 0)
+			client_tcp_drop(w, o);
+		return;
+	}
+	if (rcode != RCODE_NOERROR || q.class != MESSAGE_CLASS_IN) {
+		reply_code(w, o, &q.asked,
+			rcode ? (enum message_rcode)rcode : RCODE_REFUSED, NULL);
+		return;
+	}
+	index = admit_name(w, q.name, q.plain, why);
+	if (index < 0) {
+		reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
+		return;
+	}
+	/* The other types of an allowed name are empty, and no upstream hears of the question:
+	 * HTTPS and SVCB would hide the name that the wall goes by, TXT and NULL carry data. */
+	if (q.type != MESSAGE_A && q.type != MESSAGE_AAAA) {
+		reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
+		return;
+	}
+	family = q.type == MESSAGE_A ? FAMILY_4 : FAMILY_6;
+	if (cache_fresh(&w->cache.names[index].record[family], w->now))
+		reply_record(w, o, &q.asked, &w->cache.names[index], family);
+	else
+		wait_for(w, index, family, &q, o);
+}
+
+static void udp_ready(struct worker *w, int fd)
+{
+	static uint8_t packets[BURST][QUERY_ROOM];
+	struct origin origins[BURST];
+	struct mmsghdr messages[BURST];
+	struct iovec vectors[BURST];
+	int n;
+
+	for (int i = 0; i < BURST; i++) {
+		vectors[i] = (struct iovec){packets[i], QUERY_ROOM};
+		origins[i].fd = fd;
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &origins[i].address,
+			.msg_namelen = sizeof(origins[i].address),
+			.msg_iov = &vectors[i],
+			.msg_iovlen = 1};
+	}
+	n = recvmmsg(fd, messages, BURST, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++) {
+		origins[i].len = messages[i].msg_hdr.msg_namelen;
+		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+			continue;
+		client_question(w, packets[i], messages[i].msg_len, &origins[i]);
+	}
+}
+
+void client_ready(struct worker *w, uint64_t data, uint32_t events)
+{
+	switch ((enum worker_kind)WORKER_KIND(data)) {
+	case KIND_UDP:
+		udp_ready(w, (int)WORKER_NUMBER(data));
+		break;
+	case KIND_LISTEN:
+		client_tcp_accept(w, (int)WORKER_NUMBER(data));
+		break;
+	case KIND_TCP:
+		client_tcp_ready(w, (int)WORKER_NUMBER(data), events);
+		break;
+	case KIND_CHANNEL:
+	case KIND_UPSTREAM:
+		break;
+	}
+}
+
+int64_t client_tick(struct worker *w)
+{
+	return client_tcp_tick(w);
+}

@@ -1,0 +1,178 @@
+/*
+ * The payload's questions by TCP (RFC 7766): one at a time on each connection; the next is read
+ * when the answer is out. When all places are taken the one that was idle longest gives way.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Connections taken at one time. */
+#define BURST 16
+
+static void watch(struct worker *w, struct connection *c, int how, uint32_t events)
+{
+	int slot = (int)(c - w->clients->connections);
+	struct epoll_event e = {
+		.events = events, .data.u64 = WORKER_DATA(KIND_TCP, (unsigned)slot)};
+
+	epoll_ctl(w->epoll, how, c->fd, &e);
+}
+
+static void shut(struct worker *w, struct connection *c)
+{
+	close(c->fd);
+	c->fd = -1;
+	c->generation++; /* what it waits for finds nobody */
+	w->clients->open--;
+}
+
+/* A free place; the one idle longest makes room. One that waits for us is idle too. */
+static struct connection *place(struct worker *w)
+{
+	struct connection *best = NULL;
+
+	for (int i = 0; i < LIMIT_CLIENT_TCP; i++) {
+		struct connection *c = &w->clients->connections[i];
+
+		if (c->fd < 0)
+			return c;
+		if (!best || c->since < best->since)
+			best = c;
+	}
+	shut(w, best);
+	return best;
+}
+
+void client_tcp_accept(struct worker *w, int listener)
+{
+	for (int i = 0; i < BURST; i++) {
+		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct connection *c;
+
+		if (fd < 0)
+			return;
+		c = place(w);
+		c->fd = fd;
+		c->waiting = false;
+		c->since = w->now;
+		c->got = c->out_len = c->out_sent = 0;
+		w->clients->open++;
+		watch(w, c, EPOLL_CTL_ADD, EPOLLIN);
+	}
+}
+
+static void push(struct worker *w, struct connection *c)
+{
+	ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
+		MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN) {
+		shut(w, c);
+		return;
+	}
+	c->out_sent += n > 0 ? (size_t)n : 0;
+	if (c->out_sent < c->out_len) {
+		watch(w, c, EPOLL_CTL_MOD, EPOLLOUT);
+		return;
+	}
+	c->out_len = c->out_sent = 0;
+	watch(w, c, EPOLL_CTL_MOD, EPOLLIN);
+}
+
+static struct connection *find(struct worker *w, const struct origin *o)
+{
+	struct connection *c = &w->clients->connections[o->tcp];
+
+	return c->fd >= 0 && c->generation == o->generation ? c : NULL;
+}
+
+void client_tcp_reply(
+	struct worker *w, const struct origin *o, const uint8_t *packet, size_t len)
+{
+	struct connection *c = find(w, o);
+
+	if (!c || len == 0 || len > LIMIT_DNS_UDP)
+		return;
+	c->out[0] = (uint8_t)(len >> 8);
+	c->out[1] = (uint8_t)len;
+	memcpy(c->out + 2, packet, len);
+	c->out_len = len + 2;
+	c->out_sent = 0;
+	c->waiting = false;
+	c->since = w->now;
+	push(w, c);
+}
+
+void client_tcp_drop(struct worker *w, const struct origin *o)
+{
+	struct connection *c = find(w, o);
+
+	if (c)
+		shut(w, c);
+}
+
+static void pull(struct worker *w, struct connection *c)
+{
+	size_t want = c->got < 2 ? 2 : 2 + (size_t)(c->in[0] << 8 | c->in[1]);
+	struct origin o = {.fd = -1,
+		.tcp = (int)(c - w->clients->connections),
+		.generation = c->generation};
+	ssize_t n;
+
+	if (want > sizeof(c->in)) {
+		shut(w, c);
+		return;
+	}
+	n = c->got < want ? recv(c->fd, c->in + c->got, want - c->got, MSG_DONTWAIT) : 0;
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		shut(w, c);
+		return;
+	}
+	c->got += (size_t)n;
+	c->since = w->now;
+	if (c->got < 2 || c->got < 2 + (size_t)(c->in[0] << 8 | c->in[1]))
+		return;
+	c->waiting = true;
+	/* No reading until it is answered; only its end is of interest. */
+	watch(w, c, EPOLL_CTL_MOD, 0);
+	n = (ssize_t)c->got - 2;
+	c->got = 0;
+	client_question(w, c->in + 2, (size_t)n, &o);
+}
+
+void client_tcp_ready(struct worker *w, int slot, uint32_t events)
+{
+	struct connection *c = &w->clients->connections[slot];
+
+	if (c->fd < 0)
+		return;
+	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN)))
+		shut(w, c);
+	else if (c->out_len > 0)
+		push(w, c);
+	else if (!c->waiting)
+		pull(w, c);
+}
+
+int64_t client_tcp_tick(struct worker *w)
+{
+	int64_t next = INT64_MAX;
+
+	if (w->clients->open == 0)
+		return next;
+	for (int i = 0; i < LIMIT_CLIENT_TCP; i++) {
+		struct connection *c = &w->clients->connections[i];
+
+		if (c->fd >= 0 && w->now - c->since >= LIMIT_CLIENT_TCP_MS)
+			shut(w, c);
+		if (c->fd >= 0 && c->since + LIMIT_CLIENT_TCP_MS < next)
+			next = c->since + LIMIT_CLIENT_TCP_MS;
+	}
+	return next;
+}

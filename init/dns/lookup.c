@@ -1,0 +1,459 @@
+/*
+ * The life of a record: asked, answered, checked, pinned, given to clients, renewed, given past
+ * its time while the upstreams fail. And the boot, which is all of that for every exact name at
+ * once.
+ */
+#include "worker.h"
+
+#include <string.h>
+
+/* The boot's end; RESOLVER_BOOT_MS less what the last reports take on their way. */
+#define BOOT_MS (RESOLVER_BOOT_MS - 200)
+/* In the boot, how long a name's first answer waits for its second, to make one pin of both. */
+#define HOLD_MS 150
+/* A record in use is renewed when this part of its life is left, within these bounds. */
+#define REFRESH_PART   10
+#define REFRESH_LEAST  1000
+#define REFRESH_MOST   30000
+/* An absent family that no upstream could tell us about, beside one that is there. */
+#define LAME_TTL 30
+
+static const uint16_t type_of[FAMILIES] = {MESSAGE_A, MESSAGE_AAAA};
+
+static uint32_t clamp(uint32_t ttl, uint32_t floor, uint32_t ceiling)
+{
+	return ttl < floor ? floor : ttl > ceiling ? ceiling : ttl;
+}
+
+/* ---- Settling ---------------------------------------------------------------------------- */
+
+static bool has_address(const struct cache_name *n)
+{
+	return (n->record[FAMILY_4].result == CACHE_ADDRESSES && !n->record[FAMILY_4].work) ||
+	       (n->record[FAMILY_6].result == CACHE_ADDRESSES && !n->record[FAMILY_6].work);
+}
+
+static void boot_settled(struct worker *w, int index)
+{
+	struct cache_name *n = &w->cache.names[index];
+
+	n->booting = false;
+	w->lookup.left--;
+	if (has_address(n)) {
+		w->lookup.pinned++;
+	} else {
+		n->report = true;
+		channel_queue(w, index);
+	}
+}
+
+static int64_t refresh_at(const struct cache_record *r)
+{
+	int64_t margin = (int64_t)r->ttl * 1000 / REFRESH_PART;
+
+	if (margin < REFRESH_LEAST)
+		margin = REFRESH_LEAST;
+	if (margin > REFRESH_MOST)
+		margin = REFRESH_MOST;
+	return r->expires - margin;
+}
+
+static void note_refresh(struct worker *w, const struct cache_record *r)
+{
+	int64_t at = refresh_at(r);
+
+	/* Not more often than once a second, whatever the upstreams say. */
+	if (at < w->now + REFRESH_LEAST)
+		at = w->now + REFRESH_LEAST;
+	if (at < w->lookup.refresh)
+		w->lookup.refresh = at;
+}
+
+/* The record is what it is now, for so many seconds: tell all who wait. */
+static void settle(struct worker *w, int index, enum cache_family family,
+	enum cache_result result, enum resolver_reason reason, uint32_t seconds)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct cache_record *r = &n->record[family], *other = &n->record[!family];
+
+	r->work = WORK_NONE;
+	r->result = (uint8_t)result;
+	r->reason = (uint8_t)reason;
+	r->expires = w->now + seconds * INT64_C(1000);
+	if (result == CACHE_ADDRESSES && n->hosts)
+		note_refresh(w, r);
+	if (other->work == WORK_PIN)
+		channel_queue(w, index); /* it waited for us */
+	if (n->booting && !other->work && other->result != CACHE_UNKNOWN)
+		boot_settled(w, index);
+	client_wake(w, index, family);
+}
+
+/* The upstreams failed us. What we have goes on as long as it may. */
+static void failed(
+	struct worker *w, int index, enum cache_family family, enum resolver_reason reason)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct cache_record *r = &n->record[family];
+	uint32_t seconds = CACHE_FAILURE_TTL;
+
+	if (r->result == CACHE_ADDRESSES && w->now < r->expires) {
+		/* Only a renewal failed. It is tried again when somebody asks again. */
+		r->work = WORK_NONE;
+		r->used = false;
+		client_wake(w, index, family);
+		return;
+	}
+	if (cache_stale_usable(r, w->now)) {
+		/* Its pin may have run out: it is pinned again first. */
+		r->stale = true;
+		r->ttl = CACHE_STALE_TTL;
+		if (n->open) {
+			settle(w, index, family, CACHE_ADDRESSES, REASON_NONE, r->ttl);
+			return;
+		}
+		r->work = WORK_PIN;
+		channel_queue(w, index);
+		return;
+	}
+	if (family == FAMILY_6 && n->record[FAMILY_4].result == CACHE_ADDRESSES)
+		seconds = LAME_TTL;
+	r->count = 0;
+	if (!n->booting && family == FAMILY_4 && !n->open) {
+		n->report = true;
+		channel_queue(w, index);
+	}
+	settle(w, index, family, CACHE_FAILED, reason, seconds);
+}
+
+/* Takes the usable addresses of an answer over. Reports the first that isn't. */
+static void take_addresses(struct worker *w, int index, enum cache_family family,
+	const uint8_t (*from)[16], size_t count)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct cache_record *r = &n->record[family];
+	struct verdict v = policy_check_name(w->config->policy, n->name);
+	bool told = false;
+
+	r->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct address a = {.family = family == FAMILY_4 ? 4 : 6};
+		const char *why = NULL;
+
+		memcpy(a.bytes, from[i], cache_size(family));
+		if (!n->open && !policy_address_usable(w->config->policy, &v, &a, &why)) {
+			if (!told)
+				channel_dropped(w, n, REASON_NOT_PUBLIC, &a);
+			told = true;
+			continue;
+		}
+		memcpy(cache_addresses(n, family) + r->count * cache_size(family), a.bytes,
+			cache_size(family));
+		r->count++;
+	}
+}
+
+static void answered(void *context, int index, uint16_t type, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason)
+{
+	struct worker *w = context;
+	struct cache_name *n = &w->cache.names[index];
+	enum cache_family family = type == MESSAGE_A ? FAMILY_4 : FAMILY_6;
+	struct cache_record *r = &n->record[family];
+	uint32_t seconds;
+
+	if (!answer) {
+		failed(w, index, family, reason);
+		return;
+	}
+	r->stale = false;
+	r->used = false;
+	r->answered = w->now;
+	if (outcome != OUTCOME_ADDRESSES) {
+		seconds = clamp(answer->ttl, CACHE_NEGATIVE_FLOOR, CACHE_NEGATIVE_CEILING);
+		r->count = 0;
+		settle(w, index, family,
+			outcome == OUTCOME_NXDOMAIN ? CACHE_NXDOMAIN : CACHE_EMPTY, REASON_NONE,
+			seconds);
+		return;
+	}
+	r->ttl = clamp(answer->ttl, CACHE_TTL_FLOOR, CACHE_TTL_CEILING);
+	take_addresses(w, index, family, answer->addresses, answer->count);
+	if (r->count == 0) {
+		settle(w, index, family, CACHE_FAILED, REASON_NOT_PUBLIC,
+			CACHE_NEGATIVE_FLOOR);
+		return;
+	}
+	if (n->open) {
+		settle(w, index, family, CACHE_ADDRESSES, REASON_NONE, r->ttl);
+		return;
+	}
+	r->work = WORK_PIN;
+	r->result = CACHE_ADDRESSES;
+	if (!n->booting || w->now >= w->lookup.hold || n->record[!family].work != WORK_ASKING)
+		channel_queue(w, index);
+}
+
+void lookup_pinned(struct worker *w, int index, uint32_t accepted)
+{
+	struct cache_name *n = &w->cache.names[index];
+
+	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
+		struct cache_record *r = &n->record[f];
+		size_t size = cache_size(f);
+		uint8_t *a = cache_addresses(n, f);
+		unsigned kept = 0;
+
+		if (r->work != WORK_PINNING)
+			continue;
+		/* Only what is open is told: a client must not run into the wall. */
+		for (unsigned i = 0; i < r->count; i++, accepted >>= 1)
+			if (accepted & 1)
+				memmove(a + kept++ * size, a + i * size, size);
+		r->count = (uint8_t)kept;
+		n->pins_out[f] = 0;
+		if (kept)
+			settle(w, index, f, CACHE_ADDRESSES, REASON_NONE, r->ttl);
+		else
+			settle(w, index, f, CACHE_FAILED, REASON_NOT_PUBLIC,
+				CACHE_FAILURE_TTL);
+	}
+}
+
+/* ---- Asking ------------------------------------------------------------------------------ */
+
+static bool ask(
+	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
+{
+	struct cache_name *n = &w->cache.names[index];
+
+	if (!upstream_ask(w->upstream, n->name, type_of[family], index, urgency, w->now))
+		return false;
+	n->record[family].work = WORK_ASKING;
+	return true;
+}
+
+void lookup_need(struct worker *w, int index, enum cache_family family)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct cache_record *r = &n->record[family];
+
+	if (r->work || cache_fresh(r, w->now))
+		return;
+	if (n->hosts) { /* its time never really runs out */
+		r->work = WORK_PIN;
+		channel_queue(w, index);
+		return;
+	}
+	if (!ask(w, index, family,
+		    cache_stale_usable(r, w->now) ? UPSTREAM_STALE : UPSTREAM_CLIENT))
+		failed(w, index, family, REASON_TIMEOUT);
+}
+
+void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family)
+{
+	struct cache_record *r = &n->record[family];
+
+	if (r->used || r->result != CACHE_ADDRESSES)
+		return;
+	r->used = true;
+	note_refresh(w, r);
+}
+
+static void hostile(void *context, int index)
+{
+	struct worker *w = context;
+
+	channel_dropped(w, &w->cache.names[index], REASON_HOSTILE, NULL);
+}
+
+/* ---- The boot and what is due ------------------------------------------------------------ */
+
+/* Asks for as many more names as there are places for; each needs two. */
+static void boot_more(struct worker *w)
+{
+	struct lookup *l = &w->lookup;
+
+	for (; l->next < w->cache.fixed; l->next++) {
+		struct cache_name *n = &w->cache.names[l->next];
+
+		if (!n->booting || n->hosts)
+			continue;
+		if (w->config->conf.upstreams_count == 0) {
+			n->record[FAMILY_4].reason = REASON_TIMEOUT;
+			boot_settled(w, (int)l->next);
+			continue;
+		}
+		if (upstream_room(w->upstream) < LIMIT_QUESTIONS_SPARE + 2)
+			return;
+		for (enum cache_family f = FAMILY_4; f < FAMILIES; f++)
+			if (!n->record[f].work)
+				ask(w, (int)l->next, f, UPSTREAM_BOOT);
+	}
+}
+
+/* Time is up: what has no answer is reported. Questions that are out go on and are pinned. */
+static void boot_give_up(struct worker *w)
+{
+	for (size_t i = 0; i < w->cache.fixed; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		if (!n->booting)
+			continue;
+		if (n->record[FAMILY_4].result == CACHE_UNKNOWN)
+			n->record[FAMILY_4].reason = REASON_TIMEOUT;
+		boot_settled(w, (int)i);
+	}
+	w->lookup.next = w->cache.fixed;
+}
+
+static void boot_release(struct worker *w)
+{
+	w->lookup.hold = 0;
+	for (size_t i = 0; i < w->cache.fixed; i++)
+		if (w->cache.names[i].record[FAMILY_4].work == WORK_PIN ||
+			w->cache.names[i].record[FAMILY_6].work == WORK_PIN)
+			channel_queue(w, (int)i);
+}
+
+static void renew(struct worker *w)
+{
+	w->lookup.refresh = INT64_MAX;
+	for (size_t i = 0; i < w->cache.count; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
+			struct cache_record *r = &n->record[f];
+
+			if (r->work || r->result != CACHE_ADDRESSES || !(r->used || n->hosts))
+				continue;
+			if (n->hosts && !n->allowed)
+				continue;
+			if (refresh_at(r) > w->now) {
+				note_refresh(w, r);
+			} else if (n->hosts) {
+				r->work = WORK_PIN;
+				channel_queue(w, (int)i);
+			} else {
+				r->used = false;
+				ask(w, (int)i, f, UPSTREAM_CLIENT);
+			}
+		}
+	}
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t lookup_tick(struct worker *w)
+{
+	struct lookup *l = &w->lookup;
+	int64_t next = INT64_MAX;
+
+	upstream_tick(w->upstream, w->now);
+	if (l->booting) {
+		boot_more(w);
+		if (l->hold && w->now >= l->hold)
+			boot_release(w);
+		if (w->now >= l->deadline)
+			boot_give_up(w);
+		if (l->left == 0) {
+			l->booting = false;
+			channel_booted(w, l->pinned);
+		} else {
+			next = l->hold ? l->hold : l->deadline;
+		}
+	}
+	if (w->now >= l->refresh)
+		renew(w);
+	/* Again: what was asked just now has its times, too. */
+	return sooner(sooner(next, l->refresh), upstream_tick(w->upstream, w->now));
+}
+
+/* ---- The start --------------------------------------------------------------------------- */
+
+/* /etc/hosts: answered as it stands; what the policy has no quarrel with is pinned. */
+static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
+{
+	const struct policy *p = w->config->policy;
+	struct verdict v = policy_check_name(p, e->name);
+	enum cache_family family = e->address.family == 4 ? FAMILY_4 : FAMILY_6;
+	int index = cache_add_fixed(&w->cache, e->name);
+	struct cache_record *r;
+	struct cache_name *n;
+	const char *why;
+	bool usable;
+
+	if (index < 0)
+		return;
+	n = &w->cache.names[index];
+	r = &n->record[family];
+	n->hosts = true;
+	n->allowed = v.allowed;
+	usable = v.allowed && policy_address_usable(p, &v, &e->address, &why);
+	if (r->count == LIMIT_ANSWER_ADDRESSES || (r->work == WORK_PIN && !usable))
+		return;
+	if (v.allowed && !usable)
+		channel_dropped(w, n, REASON_NOT_PUBLIC, &e->address);
+	if (usable && r->work != WORK_PIN)
+		r->count = 0; /* only what can be reached, once there is any of it */
+	memcpy(cache_addresses(n, family) + r->count++ * cache_size(family), e->address.bytes,
+		cache_size(family));
+	r->ttl = CACHE_HOSTS_TTL;
+	r->result = CACHE_ADDRESSES;
+	r->expires = INT64_MAX / 2;
+	if (usable) {
+		r->work = WORK_PIN;
+		channel_queue(w, index);
+	}
+}
+
+int lookup_init(struct worker *w, bool boot)
+{
+	const struct policy *p = w->config->policy;
+	struct upstream_config u = {
+		.endpoints = w->config->conf.upstreams,
+		.count = w->config->conf.upstreams_count,
+		.epoll = w->epoll,
+		.data = WORKER_DATA(KIND_UPSTREAM, 0),
+		.answered = answered,
+		.hostile = hostile,
+		.context = w,
+	};
+
+	w->upstream = upstream_new(&u);
+	if (!w->upstream)
+		return -1;
+	w->lookup.refresh = INT64_MAX;
+	for (size_t i = 0; i < p->names_count; i++) {
+		int index = cache_add_fixed(&w->cache, p->names[i].name);
+
+		if (index < 0)
+			return -1;
+		w->cache.names[index].allowed = true;
+	}
+	for (size_t i = 0; i < w->config->hosts_count; i++)
+		add_hosts_entry(w, &w->config->hosts[i]);
+	for (size_t i = 0; i < w->cache.fixed; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		for (enum cache_family f = FAMILY_4; n->hosts && f < FAMILIES; f++) {
+			if (n->record[f].result != CACHE_UNKNOWN)
+				continue;
+			n->record[f].result = CACHE_EMPTY;
+			n->record[f].expires = INT64_MAX / 2;
+		}
+		/* A hosts name with nothing to pin is settled: it is answered as it stands. */
+		if (!boot || !n->allowed ||
+			(n->hosts && !n->record[0].work && !n->record[1].work))
+			continue;
+		n->booting = true;
+		w->lookup.left++;
+	}
+	w->lookup.booting = boot;
+	w->lookup.hold = w->now + HOLD_MS;
+	w->lookup.deadline = w->now + BOOT_MS;
+	return 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * Questions to the upstreams: sending, retransmitting, failing over, TCP for what was
+ * truncated. Knows nothing of policy or clients; whoever asks gets one call back.
+ *
+ * Against forged answers (RFC 5452): each upstream has a pool of connected UDP sockets, so the
+ * kernel drops what comes from elsewhere; each socket has a port that the kernel chose at
+ * random and is replaced after LIMIT_UPSTREAM_USES questions; which socket and which id a
+ * question gets is random; and the question must be repeated in the answer.
+ */
+#ifndef INIT_DNS_UPSTREAM_H
+#define INIT_DNS_UPSTREAM_H
+
+#include "message.h"
+#include "protocol.h"
+#include "resolvconf.h"
+
+struct upstream;
+
+/*
+ * Called once for each question that upstream_ask() took, never from inside upstream_ask():
+ * reason REASON_NONE and outcome ADDRESSES, EMPTY or NXDOMAIN with *answer; or another reason
+ * (TIMEOUT, SERVER, HOSTILE) and answer NULL.
+ */
+typedef void upstream_answered(void *context, int tag, uint16_t type,
+	enum message_outcome outcome, const struct message_answer *answer,
+	enum resolver_reason reason);
+/* Called for each malformed answer of an upstream. */
+typedef void upstream_hostile(void *context, int tag);
+
+struct upstream_config {
+	const struct endpoint *endpoints;
+	size_t count;
+	int epoll;           /* where sockets are added ... */
+	uint64_t data;       /* ... with this value plus a number below UPSTREAM_NUMBERS */
+	upstream_answered *answered;
+	upstream_hostile *hostile;
+	void *context;
+};
+#define UPSTREAM_NUMBERS (LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS + LIMIT_UPSTREAM_TCP)
+
+/* All the memory it will ever use. NULL: none left. */
+struct upstream *upstream_new(const struct upstream_config *c);
+
+enum upstream_urgency {
+	UPSTREAM_BOOT,   /* to every upstream at once */
+	UPSTREAM_CLIENT, /* to the one that answers, then to all */
+	UPSTREAM_STALE,  /* the same, given up early: there is an old answer to give */
+};
+/*
+ * Asks for a record of a name, which must stay where it is until the answer. Returns false when
+ * there is no upstream or no place for the question.
+ */
+bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
+	enum upstream_urgency urgency, int64_t now);
+/* Places left. */
+size_t upstream_room(const struct upstream *u);
+
+/* A socket is ready: `number` as added to the epoll, its events. */
+void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now);
+/* Retransmits and gives up what is due. Returns when to call again, or INT64_MAX. */
+int64_t upstream_tick(struct upstream *u, int64_t now);
+
+#endif

@@ -1,0 +1,81 @@
+/* What upstream.c and upstream_tcp.c share; nobody else includes it. */
+#ifndef INIT_DNS_UPSTREAM_PRIVATE_H
+#define INIT_DNS_UPSTREAM_PRIVATE_H
+
+#include "upstream.h"
+
+#define NONE     (-1)
+#define ATTEMPTS 4
+#define BUCKETS  1024
+
+/* One question as sent to one upstream. */
+struct sent {
+	uint16_t id;
+	uint8_t slot; /* of the pool */
+	bool live;    /* in its bucket */
+	bool plain;   /* without EDNS */
+	int chain;    /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
+};
+
+struct question {
+	const char *name;
+	int64_t deadline;
+	int tag;
+	int previous, next; /* in its attempt's list; next: in the free list */
+	int tcp;            /* the connection that fetches it, or NONE */
+	uint16_t type;
+	uint8_t attempt, last, rounds;
+	uint8_t failed; /* bit i: upstream i could not answer in this round */
+	enum resolver_reason reason;
+	struct sent sent[LIMIT_UPSTREAMS];
+};
+
+struct question_list {
+	int first, last;
+};
+
+struct pool_socket {
+	int fd;
+	unsigned uses, out;
+};
+
+struct tcp_fetch {
+	int fd; /* -1: free */
+	int question, which;
+	size_t sent, query_len, got;
+	uint8_t query[2 + MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+	uint8_t answer[2 + LIMIT_DNS_TCP];
+};
+
+struct upstream {
+	struct upstream_config config;
+	struct question questions[LIMIT_QUESTIONS];
+	int free;       /* the first of those that were used before, or NONE */
+	unsigned fresh; /* from here on never used: pages not touched yet */
+	size_t room;
+	struct question_list list[ATTEMPTS];
+	int buckets[BUCKETS];
+	struct pool_socket sockets[LIMIT_UPSTREAMS][LIMIT_UPSTREAM_SOCKETS];
+	bool plain[LIMIT_UPSTREAMS]; /* answered EDNS by FORMERR or NOTIMP */
+	unsigned preferred;
+	uint8_t random[256];
+	size_t random_left;
+	struct tcp_fetch tcp[LIMIT_UPSTREAM_TCP];
+};
+
+uint16_t upstream_random(struct upstream *u);
+/* A non-blocking socket connected to an upstream and added to the epoll; or -1. */
+int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events);
+/* An answer has come; the question may be finished by it. */
+void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
+	size_t len, bool tcp, int64_t now);
+void upstream_failed(struct upstream *u, struct question *q, int which, enum resolver_reason r);
+void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason);
+
+/* upstream_tcp.c: fetches the question's answer from this upstream; false: no place. */
+bool upstream_tcp_open(struct upstream *u, struct question *q, int which);
+void upstream_tcp_close(struct upstream *u, struct question *q);
+void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * The truncated answer, fetched by TCP (RFC 7766): one connection for one question, since it is
+ * rare. Two octets of length, then the message, both ways.
+ */
+#include "upstream_private.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool upstream_tcp_open(struct upstream *u, struct question *q, int which)
+{
+	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++) {
+		struct tcp_fetch *t = &u->tcp[i];
+		size_t len;
+
+		if (t->fd >= 0)
+			continue;
+		len = message_write_query(q->sent[which].id, q->name, q->type,
+			!q->sent[which].plain, t->query + 2, sizeof(t->query) - 2);
+		if (len == 0)
+			return false;
+		t->fd = upstream_connect(u, which, SOCK_STREAM,
+			(unsigned)(LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS + i), EPOLLOUT);
+		if (t->fd < 0)
+			return false;
+		t->query[0] = (uint8_t)(len >> 8);
+		t->query[1] = (uint8_t)len;
+		t->query_len = len + 2;
+		t->sent = t->got = 0;
+		t->question = (int)(q - u->questions);
+		t->which = which;
+		q->tcp = i;
+		return true;
+	}
+	return false;
+}
+
+void upstream_tcp_close(struct upstream *u, struct question *q)
+{
+	if (q->tcp == NONE)
+		return;
+	close(u->tcp[q->tcp].fd);
+	u->tcp[q->tcp].fd = -1;
+	q->tcp = NONE;
+}
+
+static void give_up(struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason)
+{
+	struct question *q = &u->questions[t->question];
+	int which = t->which;
+
+	upstream_tcp_close(u, q);
+	upstream_failed(u, q, which, reason);
+}
+
+static void send_query(struct upstream *u, struct tcp_fetch *t, int slot)
+{
+	struct epoll_event e = {.events = EPOLLIN,
+		.data.u64 = u->config.data + LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS +
+			    (unsigned)slot};
+	ssize_t n = send(t->fd, t->query + t->sent, t->query_len - t->sent, MSG_NOSIGNAL);
+
+	if (n < 0) {
+		if (errno != EAGAIN)
+			give_up(u, t, REASON_TIMEOUT);
+		return;
+	}
+	t->sent += (size_t)n;
+	if (t->sent == t->query_len && epoll_ctl(u->config.epoll, EPOLL_CTL_MOD, t->fd, &e) < 0)
+		give_up(u, t, REASON_SERVER);
+}
+
+void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
+{
+	struct tcp_fetch *t = &u->tcp[slot];
+	struct question *q;
+	size_t want;
+	ssize_t n;
+
+	if (t->fd < 0)
+		return;
+	q = &u->questions[t->question];
+	if (t->sent < t->query_len) {
+		if (events & (EPOLLERR | EPOLLHUP))
+			give_up(u, t, REASON_TIMEOUT);
+		else
+			send_query(u, t, slot);
+		return;
+	}
+	want = t->got < 2 ? 2 : 2 + (size_t)(t->answer[0] << 8 | t->answer[1]);
+	if (want > sizeof(t->answer)) {
+		u->config.hostile(u->config.context, q->tag);
+		give_up(u, t, REASON_HOSTILE);
+		return;
+	}
+	n = recv(t->fd, t->answer + t->got, want - t->got, 0);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		give_up(u, t, REASON_SERVER);
+		return;
+	}
+	t->got += (size_t)n;
+	if (t->got < 2 || t->got < 2 + (size_t)(t->answer[0] << 8 | t->answer[1]))
+		return;
+	/* Kept open until the answer is read: q is the question still. A foreign answer ends
+	 * the try as well, since nothing else will come this way. */
+	upstream_take(u, q, t->which, t->answer + 2, t->got - 2, true, now);
+	if (t->fd >= 0 && q->tcp == slot)
+		give_up(u, t, REASON_HOSTILE);
+}

@@ -1,0 +1,116 @@
+/*
+ * The resolver's process from inside: one structure that its files pass around, and who calls
+ * whom. Only the files of this room include it.
+ *
+ *	client.c -> admit.c		is the name allowed, and where in the cache is it?
+ *	client.c -> lookup.c		this record is needed
+ *	lookup.c -> upstream.c -> lookup.c	question and answer
+ *	lookup.c -> channel.c -> lookup.c	pin request and acknowledgement
+ *	lookup.c -> client.c		the record is settled: answer those who wait
+ */
+#ifndef INIT_DNS_WORKER_H
+#define INIT_DNS_WORKER_H
+
+#include "cache.h"
+#include "message.h"
+#include "resolver.h"
+#include "upstream.h"
+
+/* A refused name whose repeats are counted before they are told. */
+struct refused_held {
+	char name[NAME_TEXT];
+	uint32_t reason;
+	uint32_t count;
+};
+
+/* channel.c: the talk with PID 1. */
+struct channel {
+	int fd;
+	bool blocked;        /* waits for EPOLLOUT */
+	int first, last;     /* names with something to send */
+	unsigned pins_out;   /* requests not acknowledged */
+	uint32_t sequence;
+	bool booted_due;     /* RESOLVER_BOOTED follows when the queue is empty */
+	uint32_t booted_count;
+	int64_t second;      /* this second's reports: their start ... */
+	unsigned told;       /* ... and how many */
+	uint32_t untold;     /* refused, told neither one by one nor by name */
+	int64_t flush;       /* when what is held is told; INT64_MAX: nothing is */
+	struct refused_held held[LIMIT_REFUSED_HELD];
+};
+
+/* lookup.c: boot and renewal. */
+struct lookup {
+	bool booting;
+	size_t next;        /* the first name not asked for yet */
+	size_t left;        /* names not settled */
+	uint32_t pinned;    /* names settled with an address */
+	int64_t hold;       /* until then both families of a name go in one pin request */
+	int64_t deadline;   /* the boot's end */
+	int64_t refresh;    /* no record is due for renewal before; INT64_MAX: none */
+};
+
+/* admit.c: new names under a wildcard rule in this minute. */
+struct admit_rule {
+	int64_t minute;
+	unsigned count;
+};
+
+struct clients; /* client.c */
+
+struct worker {
+	const struct resolver_config *config;
+	int epoll;
+	int64_t now; /* CLOCK_MONOTONIC, milliseconds, as of the last wake-up */
+	struct cache cache;
+	struct upstream *upstream;
+	struct channel channel;
+	struct lookup lookup;
+	struct admit_rule *rules; /* one for each rule of the policy */
+	struct clients *clients;
+};
+
+/* What an epoll event is about: one of these plus a number. */
+#define WORKER_KIND(data)   ((data) >> 32)
+#define WORKER_NUMBER(data) ((unsigned)(data))
+enum worker_kind { KIND_CHANNEL, KIND_UPSTREAM, KIND_UDP, KIND_LISTEN, KIND_TCP };
+#define WORKER_DATA(kind, number) ((uint64_t)(kind) << 32 | (unsigned)(number))
+
+/* ---- channel.c. PID 1 that is gone, or says what it must not: the process ends. ---------- */
+int channel_init(struct worker *w, int fd);
+void channel_ready(struct worker *w, uint32_t events);
+/* The name has addresses to be pinned (WORK_PIN), or a report due. */
+void channel_queue(struct worker *w, int index);
+void channel_flush(struct worker *w);
+void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
+void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
+	const struct address *address);
+void channel_booted(struct worker *w, uint32_t count);
+int64_t channel_tick(struct worker *w); /* returns when to be called again */
+
+/* ---- admit.c ----------------------------------------------------------------------------- */
+#define ADMIT_TEXT 640
+/*
+ * The index of a name that may be asked for, or -1 with *reason, and text holding what the client
+ * is told. plain: as in struct message_query. Reports refusals.
+ */
+int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT]);
+
+/* ---- lookup.c ---------------------------------------------------------------------------- */
+int lookup_init(struct worker *w, bool boot);
+/* Sees to it that the record gets settled, unless it is fresh or on its way; then client_wake()
+ * is called, perhaps from here. */
+void lookup_need(struct worker *w, int index, enum cache_family family);
+/* A client was answered from the record. */
+void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
+void lookup_pinned(struct worker *w, int index, uint32_t accepted);
+int64_t lookup_tick(struct worker *w);
+
+/* ---- client.c ---------------------------------------------------------------------------- */
+int client_init(struct worker *w);
+void client_ready(struct worker *w, uint64_t data, uint32_t events);
+/* Answers all who wait for the record. */
+void client_wake(struct worker *w, int index, enum cache_family family);
+int64_t client_tick(struct worker *w);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * DNS messages: any octets as a question of the payload's and as an upstream's answer. What
+ * is read as a question must be answerable, and the answer must repeat it.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "init/dns/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void question(const uint8_t *data, size_t size)
+{
+	static const uint8_t addresses[16 * LIMIT_ANSWER_ADDRESSES];
+	struct message_query q;
+	struct message_reply reply = {.type = MESSAGE_AAAA,
+		.addresses = addresses,
+		.count = LIMIT_ANSWER_ADDRESSES,
+		.ede = MESSAGE_EDE_BLOCKED,
+		.ede_text = "not allowed"};
+	uint8_t out[LIMIT_DNS_UDP];
+	int rcode = message_read_query(data, size, &q);
+	size_t len;
+
+	if (rcode < 0)
+		return;
+	reply.rcode = (enum message_rcode)rcode;
+	assert(q.asked.room >= MESSAGE_PLAIN_SIZE && q.asked.room <= sizeof(out));
+	assert(strlen(q.name) <= LIMIT_NAME_TEXT);
+	len = message_write_reply(&q.asked, &reply, out, q.asked.room);
+	assert(len >= MESSAGE_HEADER + q.asked.question_len && len <= q.asked.room);
+	assert(memcmp(out + MESSAGE_HEADER, q.asked.question, q.asked.question_len) == 0);
+	assert(message_read_query(out, len, &q) == -1); /* a reply is no question */
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct message_answer answer;
+	uint8_t query[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+	uint16_t id = size >= 2 ? (uint16_t)(data[0] << 8 | data[1]) : 0;
+	uint16_t type = size & 1 ? MESSAGE_A : MESSAGE_AAAA;
+	struct message_query q;
+
+	question(data, size);
+	message_read_response(data, size, id, "a.test", type, &answer);
+	assert(answer.count <= LIMIT_ANSWER_ADDRESSES);
+	/* As an answer to its own question, so that the name check lets it through. */
+	if (size > MESSAGE_HEADER && message_read_query(data, size, &q) >= 0 && q.plain) {
+		size_t len = message_write_query(
+			id, q.name, q.type, true, query, sizeof(query));
+
+		assert(len == 0 || message_read_query(query, len, &q) == RCODE_NOERROR);
+	}
+	return 0;
+}

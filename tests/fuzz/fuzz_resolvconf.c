@@ -1,0 +1,22 @@
+/* resolv.conf and hosts: any text is read without harm and within the limits. */
+#include <assert.h>
+
+#include "init/dns/resolvconf.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	struct hosts_entry hosts[8];
+	struct resolvconf conf;
+	const char *text = (const char *)data;
+	size_t n;
+
+	resolvconf_parse(text, size, &conf);
+	assert(conf.upstreams_count <= LIMIT_UPSTREAMS && conf.search_count <= LIMIT_SEARCH);
+	n = hosts_parse(text, size, hosts, 8);
+	assert(n <= 8);
+	for (size_t i = 0; i < n; i++)
+		assert(hosts[i].name[0] && hosts[i].address.family);
+	return 0;
+}
