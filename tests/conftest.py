@@ -197,6 +197,14 @@ def sinks(internet):
 
 
 @pytest.fixture
+def wire(lab, internet):
+    """Every packet that containers send, seen at their own end of the wire: also those to the
+    gateway and to each other, which the Internet never sees."""
+    lab.wire.mark()
+    return lab.wire
+
+
+@pytest.fixture
 def runner(lab, internet):
     return Runner(lab)
 
@@ -349,3 +357,19 @@ def tools():
     missing = [name for name in ("docker", "ip", "nft", "zstd") if not shutil.which(name)]
     if missing:
         pytest.exit(f"missing: {' '.join(missing)}; `make test` installs them", returncode=1)
+
+
+TOTALS = {"passed": 0, "failed": 0}
+
+
+def pytest_runtest_logreport(report):
+    """A test counts once; what goes wrong around it, or is skipped, counts as a failure."""
+    if report.when == "call" and report.passed:
+        TOTALS["passed"] += 1
+    elif not report.passed:
+        TOTALS["failed"] += 1
+
+
+def pytest_unconfigure():
+    """The last line, in the form that ci/test.sh adds up."""
+    print(f"\n{TOTALS['passed']} passed, {TOTALS['failed']} failed")

@@ -190,9 +190,28 @@ class Sinks:
     def addresses(self):
         return {flow.address for flow in self.seen()}
 
+    def to(self, address):
+        return [packet for packet in self.packets() if packet.address == address]
+
     def carried(self, data):
         """Whether the bytes stood in any packet."""
         return any(data in packet.data for packet in self.packets())
+
+
+class Wire(Sinks):
+    """The same on every interface of the engine's side, for what containers send."""
+
+    SOURCES = ("172.29.", "172.30.", "fd77:1:", "fe80:")
+    GATEWAY = "172.30.0.1"
+
+    def serve(self):
+        capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
+        capture.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+        start(self._capture, capture)
+
+    def packets(self):
+        sent = (p for p in super().packets() if p.source.startswith(self.SOURCES))
+        return [p for p in sent if p.source != self.GATEWAY]
 
 
 def parse(frame):

@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from engine import Engine, Missing, remove, remove_cgroups  # noqa: E402
-from internet import Internet  # noqa: E402
+from internet import Internet, Wire  # noqa: E402
 from namespaces import Namespace, connect  # noqa: E402
 
 BASE = pathlib.Path("/var/lib/codex-sandbox-lab")
@@ -36,6 +36,7 @@ class Lab:
         self._namespaces = [Namespace(f"{name}-engine"), Namespace(f"{name}-internet")]
         self.engine = Engine(self._namespaces[0], self.directory)
         self.internet = Internet(self._namespaces[1], "in0")
+        self.wire = Wire()
         self.ca = self.directory / "ca.pem"
         self._lock = None
 
@@ -49,6 +50,7 @@ class Lab:
                 namespace.create()
             connect(*self._namespaces)
             self.internet.start()
+            self._namespaces[0].call(self.wire.serve)
             self.internet.certificates.authority.cert_pem.write_to_path(self.ca)
             self.ca.chmod(0o644)
             (self.directory / "daemon.json").write_text("{}")

