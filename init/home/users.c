@@ -176,11 +176,14 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 }
 
 /* What our workers may do, their uids may: nobody else gets them. */
-static int refuse_ours(uint32_t uid, const char *text, struct failure *f)
+static int take_ids(uint32_t id, uint32_t group, uid_t *uid, gid_t *gid, const char *text,
+	struct failure *f)
 {
-	if (uid != UID_RESOLVER && uid != UID_GATE)
-		return 0;
-	return fail(f, "find the user", text, "this uid is codex-init's own");
+	if (id == UID_RESOLVER || id == UID_GATE)
+		return fail(f, "find the user", text, "this uid is codex-init's own");
+	*uid = id;
+	*gid = group;
+	return 0;
 }
 
 static int find_by_name(
@@ -194,9 +197,7 @@ static int find_by_name(
 		fail(f, "find the user", text, "there is no such user in /etc/passwd");
 		return fail_hint(f, "a number is taken as it is: --user UID[:GID]");
 	}
-	*uid = line.id;
-	*gid = group;
-	return refuse_ours(line.id, text, f);
+	return take_ids(line.id, group, uid, gid, text, f);
 }
 
 int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct failure *f)
@@ -224,9 +225,7 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 				      line.fields < 4 ||
 				      !userdb_id(line.field[3], line.field_length[3], &group)))
 			group = id;
-		*uid = id;
-		*gid = group;
-		done = refuse_ours(id, text, f);
+		done = take_ids(id, group, uid, gid, text, f);
 	}
 	free(passwd.bytes);
 	return done;
