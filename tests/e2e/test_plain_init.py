@@ -738,16 +738,20 @@ class Terminal:
 
     def wait(self):
         """Reads (or the program could not end its writing) until it has ended."""
+        def drain():
+            while self.fd >= 0 and select.select([self.fd], [], [], 0)[0]:
+                try:
+                    self.seen += os.read(self.fd, 65536)
+                except OSError:
+                    return
+
         def ended():
-            if self.fd >= 0:
-                ready, _, _ = select.select([self.fd], [], [], 0)
-                if ready:
-                    try:
-                        self.seen += os.read(self.fd, 65536)
-                    except OSError:
-                        pass
+            drain()
             pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                drain()
             return (os.waitstatus_to_exitcode(status),) if pid else None
+
         result = until(ended, "the program's end")[0]
         self.pid = 0
         return result
@@ -941,14 +945,20 @@ class TestSessionLeader:
         t.expect(rb"same True\r\n")
         assert t.wait() == 0
 
-    def test_nothing_is_pending_after_the_hand_over(self, terminal, prefix):
-        t = self.begin(terminal, prefix, "sh", "-c",
-                       "trap 'echo hup' HUP; trap 'echo cont' CONT; "
-                       "grep -E '^(SigPnd|ShdPnd|SigBlk|SigIgn):' /proc/$$/status; echo over")
-        _, before = t.expect(rb"over\r\n")
-        assert len(re.findall(rb":\t0{16}\r\n", before)) == 4
-        assert b"hup" not in before and b"cont" not in before
+    def test_the_farewell_of_the_hand_over_does_not_reach_the_payload(self, terminal, prefix):
+        """The kernel sends SIGHUP and SIGCONT when the terminal is given up."""
+        for _ in range(20):
+            t = self.begin(terminal, prefix, *RECORD)
+            t.expect(rb"ready \d+\r\n")
+            t.send("\x1c")
+            _, before = t.expect(rb"got \d+\r\n")
+            assert before == b"^\\got 3\r\n"
+
+    def test_mask_and_dispositions_after_the_hand_over(self, terminal, prefix):
+        t = self.begin(terminal, prefix, "grep", "-E", "^(SigBlk|SigIgn|ShdPnd):",
+                       "/proc/self/status")
         assert t.wait() == 0
+        assert len(re.findall(rb":\t0{16}\r\n", t.seen)) == 3
 
     def test_ctrl_c_reaches_the_payload_once(self, terminal, prefix):
         t = self.begin(terminal, prefix, *RECORD)
