@@ -65,7 +65,8 @@ static void put_line(const char *prefix, const char *text)
 		return;
 }
 
-static void put_stage(const char *stage, const char *text, va_list ap)
+__attribute__((format(printf, 2, 0))) static void put_stage(
+	const char *stage, const char *text, va_list ap)
 {
 	char message[1000], prefix[64];
 

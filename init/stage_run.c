@@ -91,7 +91,8 @@ int stage_hook(struct boot *b, struct failure *f)
 
 int stage_payload(struct boot *b, struct failure *f)
 {
-	static char *const codex[] = {(char *)"codex", NULL};
+	static char name[] = "codex";
+	static char *const codex[] = {name, NULL};
 	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
 	struct program p = program(b, b->o->command[0] ? b->o->command : codex);
 	int status = 0;
