@@ -224,4 +224,4 @@ help: ## this list
 
 -include image/image.mk
 -include tests/tests.mk
--include $(shell find $(BUILD)/static $(BUILD)/unit $(BUILD)/fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/static $(BUILD)/unit $(BUILD)/fuzz -type f -name '*.d' 2>/dev/null)
