@@ -71,13 +71,11 @@ static int drop_bounding(uint64_t keep, struct failure *f)
 	char on[32];
 
 	for (int c = 0; c < LIMIT_CAPABILITIES; c++) {
-		if (keep & bit(c))
-			continue;
-		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0)
-			continue;
-		if (errno == EINVAL) /* above the kernel's last one */
+		int in = prctl(PR_CAPBSET_READ, c, 0, 0, 0);
+
+		if (in < 0) /* above the kernel's last one */
 			return 0;
-		if (prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 0)
+		if (in == 0 || (keep & bit(c)) || prctl(PR_CAPBSET_DROP, c, 0, 0, 0) == 0)
 			continue;
 		snprintf(on, sizeof(on), "capability %d", c);
 		fail(f, "empty the bounding set", on, "%s", strerror(EPERM));
