@@ -31,11 +31,17 @@ for proxy in http_proxy https_proxy no_proxy; do
   eval "value=\${$proxy:-}"
   [ -z "$value" ] || set -- "$@" --build-arg "$proxy"
 done
-set -- "$@" --tag "$image" --tag "$image:$codex" --tag "$image:node$node" "$context"
+set -- "$@" --tag "$image"
+case ${image##*/} in
+*:*) ;; # a tag of the user's own
+*) set -- "$@" --tag "$image:$codex" --tag "$image:node$node" ;;
+esac
+set -- "$@" "$context"
 start=$(date +%s)
-# The steps go by as they start; the rest is in the log, and shown if it matters.
+# Each step that is not in the cache is told as it starts; the rest is in the log, and shown if
+# it matters.
 { DOCKER_BUILDKIT=0 docker "$@" 2>&1 || echo "BUILD FAILED"; } | tee "$log" |
-  sed -n 's#^Step \([0-9]*/[0-9]*\) : \([A-Z]* [^\\]\{0,60\}\).*#image: step \1: \2#p' >&2
+  sed -u -n '/^Step /h; /^ ---> Running in/{x; s#^Step \([0-9/]*\) : RUN \(.\{0,70\}\).*#image: step \1: \2#p}' >&2
 if grep -q '^BUILD FAILED$' "$log"; then
   tail -n 40 "$log" >&2
   echo "image: the build failed; the end of its log is above" >&2

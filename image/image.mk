@@ -29,6 +29,8 @@ image: image-needs ## build the container image (CODEX_VERSION= NODE_VERSION=18|
 	@install -m 0644 /etc/ssl/certs/ca-certificates.crt $(CONTEXT)/ca-certificates.crt
 	@image/build.sh '$(IMAGE)' '$(CODEX_VERSION)' '$(NODE_VERSION)' '$(BASE)' '$(VERSION)' $(CONTEXT) $(BUILD_FLAGS)
 
+# By the environment: a path may hold any character.
+run: export WORK_DIR := $(WORK_DIR)
 run: image ## all set-up, then Codex in its sandbox for WORK_DIR (here), or the demo without credentials
 	@$(MAKE) --no-print-directory $(BUILD)/codex-sandbox
-	@image/run.sh $(BUILD)/codex-sandbox '$(IMAGE)' '$(WORK_DIR)' $(ARGS)
+	@image/run.sh $(BUILD)/codex-sandbox '$(IMAGE)' "$$WORK_DIR" $(ARGS)
