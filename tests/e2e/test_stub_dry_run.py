@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pty
+import select
 import shutil
 import subprocess
 import tempfile
@@ -263,6 +264,12 @@ def test_an_auth_that_is_not_a_file(project):
     project.refused("--auth_file", project.home / "fifo")
 
 
+def test_a_pipe_in_the_place_of_credentials_does_not_block(project):
+    (project.home / ".codex").mkdir()
+    os.mkfifo(project.home / ".codex" / "auth.json")
+    assert "not a regular file" in project.refused()
+
+
 def test_an_auth_that_is_too_big(project):
     path = project.write(project.home / "big.json", {"a": "x" * 300000})
     assert "larger" in project.refused("--auth_file", path)
@@ -425,6 +432,9 @@ def test_another_user(project):
     project.dry(env={"CODEX_INIT_USER": "1234:99"})
     project.dry("-e", "CODEX_INIT_USER=1234")
     assert "UID:GID" in project.refused(env={"CODEX_INIT_USER": "somebody"})
+    os.chown(home, UID, UID)
+    project.dry(env={"CODEX_INIT_USER": ""})
+    project.dry(env={"CODEX_INIT_USER": "codex"})
 
 
 def test_a_user_who_cannot_create_a_home_for_another():
@@ -537,6 +547,15 @@ def test_trust(project):
     assert "-c" not in project.dry("resume").payload
 
 
+def read_until(terminal, wanted):
+    """What a terminal shows, up to and including the text that is waited for."""
+    shown = ""
+    while wanted not in shown:
+        assert select.select([terminal], [], [], 10)[0], f"no {wanted!r} in {shown!r}"
+        shown += os.read(terminal, 65536).decode()
+    return shown
+
+
 def terminal_flag(project, **more):
     return [f for f in project.dry(**more).flags if f in ("-i", "-t", "-it")]
 
@@ -560,7 +579,7 @@ def test_a_terminal(project):
     assert terminal_flag(project, stdin=theirs) == ["-i"]  # stdout is a pipe
     done = project.start("--dry-run", stdin=theirs, stdout=theirs)
     assert done.returncode == 0
-    assert " -it " in os.read(ours, 65536).decode()
+    assert " -it " in read_until(ours, "\n")
     os.close(ours)
     os.close(theirs)
 
@@ -575,10 +594,24 @@ def test_the_question(project, answer, agreed):
     ours, theirs = pty.openpty()
     os.write(ours, answer.encode() + b"\n")
     done = project.start("--dry-run", "--sessions-path", outside, stdin=theirs, stderr=theirs)
-    shown = os.read(ours, 65536).decode()
+    assert str(outside) in read_until(ours, "[y/N]")
     os.close(ours)
     os.close(theirs)
-    assert str(outside) in shown and "[y/N]" in shown
     assert done.returncode == (0 if agreed else 100)
     assert (done.stdout != b"") == agreed
     assert snapshot(project.root) == before
+
+
+def test_no_question_without_a_terminal_on_both_sides(project):
+    """A prompt that nobody sees, or an answer out of a pipe, is no agreement."""
+    outside = project.root / "sessions"
+    outside.mkdir()
+    os.chown(outside, UID, UID)
+    ours, theirs = pty.openpty()
+    os.write(ours, b"y\n")
+    assert "nobody to ask" in project.refused("--sessions-path", outside, stdin=theirs)
+    for extra in ([], ["--dry-run"]):
+        done = project.start(*extra, "--sessions-path", outside, stderr=theirs)
+        assert (done.returncode, done.stdout) == (100, b"")
+    os.close(ours)
+    os.close(theirs)
