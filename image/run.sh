@@ -20,7 +20,7 @@ if ! [ -t 0 ] || ! [ -t 1 ]; then
 elif [ -z "${OPENAI_API_KEY:-}${CODEX_API_KEY:-}" ]; then
   plan=$("$launcher" --dry-run "$@")
   case $plan in
-  *target=/codex_home/auth.json*) ;;
+  *target=/codex_home/auth.json* | *target=/codex_auth*) ;;
   *) why="there are no credentials for a session (no auth.json, no OPENAI_API_KEY)" ;;
   esac
 fi

@@ -40,6 +40,7 @@ mkdir "$tmp/project"
 # As root we own the project, and Codex never runs as root: let it be its own user's.
 [ "$(id -u)" != 0 ] || chown 1000:1000 "$tmp/project"
 
+docker image inspect "$image" >/dev/null 2>&1 || die "there is no image $image here (make image)"
 docker network create --internal "$name" >/dev/null || die "the engine made no network"
 docker run --detach --pull=never --name "$name" --network "$name" \
   --network-alias api.openai.com --network-alias chatgpt.com \
