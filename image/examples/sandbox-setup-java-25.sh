@@ -37,7 +37,7 @@ else
 fi
 
 # A JDK says its version in its file "release"; whether it runs here is seen by running it.
-usable() { grep -q "^JAVA_VERSION=\"$wanted[.\"]" "$1/release" 2>/dev/null && "$1/bin/java" -version >/dev/null 2>&1; }
+usable() { grep -q "^JAVA_VERSION=\"${wanted}[.\"]" "$1/release" 2>/dev/null && "$1/bin/java" -version >/dev/null 2>&1; }
 for jdk in "$JAVA_HOME" /app/opt/*/ /app/opt/sdkman/candidates/java/*/ /app/usr/lib/jvm/*/ \
   /app/home/*/.sdkman/candidates/java/*/ /app/root/.sdkman/candidates/java/*/; do
   jdk=${jdk%/}
