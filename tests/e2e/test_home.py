@@ -1,0 +1,177 @@
+"""Codex's home: what the drop-off brings, the init hook, and what must stay as it was."""
+
+import os
+
+import pytest
+
+IN = "/run/codex/in"
+
+
+@pytest.fixture
+def drop_off(tmp_path):
+    """drop_off(files): options of docker run that mount a drop-off with these files."""
+
+    def fill(files, target=IN):
+        place = tmp_path / "in"
+        for name, text in files.items():
+            path = place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return ("-v", f"{place}:{target}:ro")
+
+    tmp_path.chmod(0o755)
+    return fill
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home on the host, of uid 1000's, and the option that mounts it."""
+    place = tmp_path / "codex_home"
+    place.mkdir()
+    os.chown(place, 1000, 1000)
+    tmp_path.chmod(0o755)
+    return place
+
+
+def mounted(home):
+    return ("-v", f"{home}:/codex_home")
+
+
+def test_config_and_prompts_are_copied(shell, drop_off, home):
+    options = drop_off({"config.toml": "a = 1\n", "prompts/one.md": "1", "prompts/sub/two.md": "2"})
+    done = shell("cd /codex_home; cat config.toml prompts/one.md prompts/sub/two.md; "
+                 "stat -c %U config.toml prompts prompts/one.md", options=[*options, *mounted(home)]).ok()
+    assert done.out == "a = 1\n12codex\ncodex\ncodex\n"
+    assert (home / "config.toml").read_text() == "a = 1\n"
+
+
+def test_what_is_there_is_not_overwritten(shell, drop_off, home):
+    (home / "config.toml").write_text("mine = 1\n")
+    (home / "prompts").mkdir()
+    (home / "prompts/one.md").write_text("mine")
+    for path in (home / "config.toml", home / "prompts", home / "prompts/one.md"):
+        os.chown(path, 1000, 1000)
+    options = drop_off({"config.toml": "theirs = 1\n", "prompts/one.md": "theirs", "prompts/new.md": "new"})
+    shell("true", options=[*options, *mounted(home)]).ok()
+    assert (home / "config.toml").read_text() == "mine = 1\n"
+    assert (home / "prompts/one.md").read_text() == "mine"
+    assert (home / "prompts/new.md").read_text() == "new"
+
+
+def test_no_drop_off_no_files(shell, home):
+    shell("true", options=mounted(home)).ok()
+    assert not (home / "config.toml").exists() and not (home / "prompts").exists()
+
+
+def test_home_from_names_another_directory(shell, drop_off):
+    options = drop_off({"config.toml": "b = 2\n"}, target="/elsewhere")
+    done = shell("cat /codex_home/config.toml", options=options, init=["--home-from", "/elsewhere"]).ok()
+    assert done.out == "b = 2\n"
+
+
+def test_a_new_init_script_replaces_the_old_one_and_runs(shell, drop_off, home):
+    old = home / "init.sh"
+    old.write_text("#!/bin/sh\necho old\n")
+    old.chmod(0o755)
+    os.chown(old, 1000, 1000)
+    done = shell("echo payload", options=[*drop_off({"init.sh": "#!/bin/sh\necho new\n"}), *mounted(home)])
+    assert done.ok().out == "new\npayload\n"
+    assert "new" in old.read_text() and old.stat().st_mode & 0o111
+
+
+def test_an_executable_init_script_of_the_homes_own_runs(shell, home):
+    hook = home / "init.sh"
+    hook.write_text("#!/bin/sh\necho own\n")
+    hook.chmod(0o755)
+    os.chown(hook, 1000, 1000)
+    assert shell("echo payload", options=mounted(home)).ok().out == "own\npayload\n"
+
+
+def test_one_that_is_not_executable_does_not(shell, home):
+    hook = home / "init.sh"
+    hook.write_text("#!/bin/sh\necho own\n")
+    os.chown(hook, 1000, 1000)
+    assert shell("echo payload", options=mounted(home)).ok().out == "payload\n"
+
+
+def test_the_hook_runs_as_the_payloads_user_in_the_workdir(shell, drop_off):
+    script = "#!/bin/sh\nid -u; pwd; echo $SANDBOX_ENV_DIR; test -w $SANDBOX_ENV_FILE && echo writable\n"
+    done = shell("true", options=drop_off({"init.sh": script})).ok()
+    assert done.lines()[:2] == ["1000", "/workspace"]
+    assert done.lines()[2] and done.lines()[3] == "writable"
+
+
+def test_the_hook_hands_variables_to_the_payload(shell, drop_off):
+    script = "#!/bin/sh\necho 'A_NAME=some value = 1' >>$SANDBOX_ENV_FILE; echo B= >>$SANDBOX_ENV_FILE; export C=no\n"
+    done = shell('echo "$A_NAME|${B-unset}|${C-unset}|${SANDBOX_ENV_FILE-unset}"', options=drop_off({"init.sh": script}))
+    assert done.ok().out == "some value = 1||unset|unset\n"
+
+
+def test_a_bad_line_from_the_hook_stops_it(shell, drop_off):
+    done = shell("echo payload", options=drop_off({"init.sh": "#!/bin/sh\necho '9x y' >>$SANDBOX_ENV_FILE\n"}))
+    assert done.ok(112).out == "" and "1" in done.err
+
+
+@pytest.mark.parametrize("script", ["exit 3", "kill -KILL $$", "false"])
+def test_a_failing_hook_is_112_and_codex_does_not_start(shell, drop_off, script):
+    done = shell("echo payload", options=drop_off({"init.sh": f"#!/bin/sh\necho begun\n{script}\n"})).ok(112)
+    assert done.out == "begun\n"
+    assert "codex-init: hook: " in done.err and "init.sh" in done.err, done
+
+
+def test_a_hook_that_cannot_be_executed_is_112(shell, drop_off):
+    done = shell("echo payload", options=drop_off({"init.sh": "#!/no/such/interpreter\n"})).ok(112)
+    assert done.out == ""
+
+
+def test_what_the_hook_puts_first_on_the_path_is_found(shell, drop_off):
+    script = "#!/bin/sh\nmkdir -p /codex_home/bin; printf '#!/bin/sh\\necho from-hook\\n' >/codex_home/bin/mytool; chmod +x /codex_home/bin/mytool\n"
+    assert shell("mytool", options=drop_off({"init.sh": script})).ok().out == "from-hook\n"
+
+
+@pytest.mark.parametrize("name", ["config.toml", "init.sh", "prompts"])
+def test_a_symlink_in_the_home_is_never_followed(shell, drop_off, home, tmp_path, name):
+    """A project could hold a link that points out of the home; nothing is written through it."""
+    target = tmp_path / "target"
+    target.mkdir()
+    os.chown(target, 1000, 1000)
+    victim = target / "victim"
+    victim.write_text("untouched")
+    os.chown(victim, 1000, 1000)
+    (home / name).symlink_to("/target" if name == "prompts" else "/target/victim")
+    options = drop_off({"config.toml": "x = 1\n", "init.sh": "#!/bin/sh\n", "prompts/p.md": "p"})
+    shell("true", options=[*options, *mounted(home), "-v", f"{target}:/target"])
+    assert victim.read_text() == "untouched"
+    assert [p.name for p in target.iterdir()] == ["victim"]
+
+
+def test_a_symlink_in_the_drop_off_is_never_followed(shell, drop_off, home, tmp_path):
+    options = drop_off({"prompts/p.md": "p"})
+    (tmp_path / "in/config.toml").symlink_to("/etc/passwd")
+    shell("true", options=[*options, *mounted(home)])
+    assert not (home / "config.toml").exists()
+
+
+def test_a_home_of_somebody_elses_is_refused_in_words(shell, tmp_path):
+    tmp_path.chmod(0o755)
+    place = tmp_path / "theirs"
+    place.mkdir()
+    os.chown(place, 4242, 4242)
+    (place / "file").write_text("")
+    done = shell("echo ran", options=["-v", f"{place}:/codex_home"]).ok(111)
+    assert done.out == "" and "/codex_home" in done.err
+
+
+def test_the_user_database_names_the_payload(shell):
+    done = shell("id -un; getent passwd $(id -u); getent group $(id -g); echo ~").ok()
+    assert done.lines()[0] == "codex"
+    assert done.lines()[1].split(":")[5] == "/codex_home"
+    assert done.lines()[2].split(":")[0] == "codex"
+    assert done.lines()[3] == "/codex_home"
+
+
+def test_managed_settings_are_in_force(shell):
+    """Root's layer beats the user's config: the daemon stays off whatever the user's file says."""
+    done = shell("printf '[features]\\ndaemon_auto_start = true\\n' >/codex_home/config.toml; codex features list")
+    line = next(line for line in done.ok().lines() if line.startswith("daemon_auto_start"))
+    assert line.split()[-1] == "false", line
