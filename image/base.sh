@@ -29,7 +29,7 @@ mirrors() {
 # The same for our release as this machine's own sources say for its release, in the format of
 # sources.list. Nothing found (not a Debian): mmdebstrap falls back to its own default.
 sources() {
-  mirrors >/dev/null 2>&1 || apt-get update -q >&2
+  mirrors >/dev/null 2>&1 || apt-get update -q >&2 || :
   mirrors | sort -u | while read -r label uri; do
     case $label in
     Debian/Debian) printf 'deb %s %s main\ndeb %s %s-updates main\n' "$uri" "$release" "$uri" "$release" ;;
