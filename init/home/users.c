@@ -106,14 +106,18 @@ static int put_line(int dir, const char *file, uint32_t id, const char *line)
 	return done;
 }
 
-/* The shell that codex, or whoever has the uid, has now; else one that is there. */
+/*
+ * The shell that codex has now, or whoever has the uid, or else root's: what this image calls a
+ * shell is the image's to say. None at all means the system's default (passwd(5)).
+ */
 static void find_shell(const struct text *passwd, uid_t uid, char *out, size_t size)
 {
 	struct userdb_line line;
 
-	snprintf(out, size, "%s", access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh");
+	*out = '\0';
 	if (!userdb_by_name(passwd->bytes, passwd->length, USER_NAME, &line) &&
-		!userdb_by_id(passwd->bytes, passwd->length, (uint32_t)uid, &line))
+		!userdb_by_id(passwd->bytes, passwd->length, (uint32_t)uid, &line) &&
+		!userdb_by_id(passwd->bytes, passwd->length, 0, &line))
 		return;
 	if (line.fields == USERDB_FIELDS && line.field_length[6] > 0 &&
 		line.field_length[6] < size && line.field[6][0] == '/')

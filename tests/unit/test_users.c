@@ -104,6 +104,16 @@ static void what_is_right_is_not_written(void **state)
 	assert_int_equal(before.st_ino, after.st_ino);
 }
 
+static void the_shell_is_the_image_s(void **state)
+{
+	put(at(*state, "passwd"), "root:x:0:0:root:/root:/bin/ash\n", 0644, 0);
+	write_now(*state);
+	assert_in(passwd(*state), ":/codex_home:/bin/ash\n");
+	put(at(*state, "passwd"), "root:x:0:0:root:/root\nx:x:4321:4:::not a path\n", 0644, 0);
+	write_now(*state);
+	assert_in(passwd(*state), ":/codex_home:\n");
+}
+
 static void odd_lines_stay(void **state)
 {
 	static const char odd[] = "\n:x:4321:\n+::::::\ncodexx:x:7:7::/:\n# codex\ncodex\n"
@@ -112,8 +122,8 @@ static void odd_lines_stay(void **state)
 	put(at(*state, "passwd"), odd, 0644, 0);
 	write_now(*state);
 	assert_int_equal(strncmp(passwd(*state), odd, strlen(odd)), 0);
-	assert_string_equal(passwd(*state) + strlen(odd),
-		"\ncodex:x:4321:4322:Codex:/codex_home:/bin/bash\n");
+	assert_string_equal(
+		passwd(*state) + strlen(odd), "\ncodex:x:4321:4322:Codex:/codex_home:\n");
 }
 
 static void group_0_stays_root_s(void **state)
@@ -128,7 +138,7 @@ static void no_files_at_all_is_fine(void **state)
 	assert_int_equal(unlink(at(*state, "passwd")), 0);
 	assert_int_equal(unlink(at(*state, "group")), 0);
 	write_now(*state);
-	assert_string_equal(passwd(*state), "codex:x:4321:4322:Codex:/codex_home:/bin/bash\n");
+	assert_string_equal(passwd(*state), "codex:x:4321:4322:Codex:/codex_home:\n");
 }
 
 static void no_etc_is_a_warning(void **state)
@@ -285,8 +295,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {T(a_new_user_is_added),
 		T(a_codex_of_another_uid_moves), T(whoever_has_the_uid_comes_second),
-		T(there_is_one_codex), T(what_is_right_is_not_written), T(odd_lines_stay),
-		T(group_0_stays_root_s), T(no_files_at_all_is_fine), T(no_etc_is_a_warning),
+		T(there_is_one_codex), T(what_is_right_is_not_written),
+		T(the_shell_is_the_image_s), T(odd_lines_stay), T(group_0_stays_root_s),
+		T(no_files_at_all_is_fine), T(no_etc_is_a_warning),
 		T(a_home_that_breaks_the_line_is_a_warning), T(a_mounted_passwd_is_a_warning),
 		T(a_read_only_etc_is_a_warning),
 		T(a_full_disk_is_a_failure_and_changes_nothing), T(a_huge_passwd_is_a_failure),
