@@ -84,13 +84,17 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 	}
 	if (v.rule && v.rule->kind == RULE_WILDCARD) {
 		if (!short_enough(name, v.rule->name)) {
-			snprintf(text, ADMIT_TEXT, "%s is longer than a wildcard lets through; "
-				"add --allow %s", name, name);
+			snprintf(text, ADMIT_TEXT,
+				"%s is longer than a wildcard lets through; "
+				"add --allow %s",
+				name, name);
 			return refuse(w, name, REASON_LIMIT);
 		}
 		if (!few_enough(w, v.rule)) {
-			snprintf(text, ADMIT_TEXT, "more than %d new names under *.%s in this "
-				"minute", LIMIT_WILDCARD_NAMES, v.rule->name);
+			snprintf(text, ADMIT_TEXT,
+				"more than %d new names under *.%s in this "
+				"minute",
+				LIMIT_WILDCARD_NAMES, v.rule->name);
 			return refuse(w, name, REASON_LIMIT);
 		}
 	}

@@ -1,4 +1,5 @@
-/* The table of names; see cache.h. Hash chains for finding, a list by last use for giving way. */
+/* The table of names; see cache.h. Hash chains for finding, a list by last use for giving way.
+ */
 #include "cache.h"
 
 #include <stdlib.h>

@@ -56,11 +56,11 @@ struct cache_record {
 	uint8_t work;   /* enum cache_work */
 	uint8_t reason; /* enum resolver_reason */
 	uint8_t count;
-	bool used;       /* asked for since it was fetched: worth renewing */
-	bool stale;      /* given past its time */
-	uint32_t ttl;    /* seconds, clamped; for the pin */
-	int waiters;     /* the first of client.c's waiters, or -1 */
-	int64_t expires; /* CLOCK_MONOTONIC, milliseconds */
+	bool used;        /* asked for since it was fetched: worth renewing */
+	bool stale;       /* given past its time */
+	uint32_t ttl;     /* seconds, clamped; for the pin */
+	int waiters;      /* the first of client.c's waiters, or -1 */
+	int64_t expires;  /* CLOCK_MONOTONIC, milliseconds */
 	int64_t answered; /* when an upstream last told us of it */
 };
 
@@ -105,8 +105,8 @@ int cache_find(const struct cache *c, const char *name);
  * that is there already, too), or -1 when there is no room. */
 int cache_add_fixed(struct cache *c, const char *name);
 /*
- * Adds a name that may give way; its text is copied. The least recently used one that nothing is
- * under way for gives way where the table is full. Returns its index, or -1.
+ * Adds a name that may give way; its text is copied. The least recently used one that nothing
+ * is under way for gives way where the table is full. Returns its index, or -1.
  */
 int cache_add_dynamic(struct cache *c, const char *name);
 /* Marks a dynamic name as used now. */

@@ -245,7 +245,8 @@ static bool may_tell(struct worker *w)
 
 static bool tell_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
 {
-	struct resolver_message m = {.type = RESOLVER_REFUSED, .reason = reason, .count = count};
+	struct resolver_message m = {
+		.type = RESOLVER_REFUSED, .reason = reason, .count = count};
 
 	if (!may_tell(w))
 		return false;

@@ -24,8 +24,8 @@ int client_init(struct worker *w)
 		w->clients->connections[i].fd = -1;
 	for (int i = 0; i < 4; i++) {
 		struct epoll_event e = {.events = EPOLLIN,
-			.data.u64 = WORKER_DATA(
-				i < 2 ? KIND_UDP : KIND_LISTEN, (unsigned)fds[i])};
+			.data.u64 =
+				WORKER_DATA(i < 2 ? KIND_UDP : KIND_LISTEN, (unsigned)fds[i])};
 
 		if (fds[i] >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fds[i], &e) < 0)
 			return -1;
@@ -102,8 +102,10 @@ static void reply_record(struct worker *w, const struct origin *o,
 			break;
 		m.rcode = r->reason == REASON_NOT_PUBLIC ? RCODE_NXDOMAIN : RCODE_SERVFAIL;
 		if (m.rcode == RCODE_NXDOMAIN) {
-			snprintf(text, sizeof(text), "%s has no public address, and its rule "
-				"lacks +private", n->name);
+			snprintf(text, sizeof(text),
+				"%s has no public address, and its rule "
+				"lacks +private",
+				n->name);
 			m.ede = MESSAGE_EDE_BLOCKED;
 			m.ede_text = text;
 		}
@@ -173,8 +175,8 @@ void client_question(
 		return;
 	}
 	if (rcode != RCODE_NOERROR || q.class != MESSAGE_CLASS_IN) {
-		reply_code(w, o, &q.asked,
-			rcode ? (enum message_rcode)rcode : RCODE_REFUSED, NULL);
+		reply_code(w, o, &q.asked, rcode ? (enum message_rcode)rcode : RCODE_REFUSED,
+			NULL);
 		return;
 	}
 	index = admit_name(w, q.name, q.plain, why);

@@ -12,8 +12,8 @@
 
 /* Where an answer goes. */
 struct origin {
-	int fd;  /* the UDP socket, or -1: */
-	int tcp; /* the TCP connection ... */
+	int fd;              /* the UDP socket, or -1: */
+	int tcp;             /* the TCP connection ... */
 	uint32_t generation; /* ... if it is that one still */
 	socklen_t len;
 	union {

@@ -12,9 +12,9 @@
 /* In the boot, how long a name's first answer waits for its second, to make one pin of both. */
 #define HOLD_MS 150
 /* A record in use is renewed when this part of its life is left, within these bounds. */
-#define REFRESH_PART   10
-#define REFRESH_LEAST  1000
-#define REFRESH_MOST   30000
+#define REFRESH_PART  10
+#define REFRESH_LEAST 1000
+#define REFRESH_MOST  30000
 /* An absent family that no upstream could tell us about, beside one that is there. */
 #define LAME_TTL 30
 
@@ -180,8 +180,7 @@ static void answered(void *context, int index, uint16_t type, enum message_outco
 	r->ttl = clamp(answer->ttl, CACHE_TTL_FLOOR, CACHE_TTL_CEILING);
 	take_addresses(w, index, family, answer->addresses, answer->count);
 	if (r->count == 0) {
-		settle(w, index, family, CACHE_FAILED, REASON_NOT_PUBLIC,
-			CACHE_NEGATIVE_FLOOR);
+		settle(w, index, family, CACHE_FAILED, REASON_NOT_PUBLIC, CACHE_NEGATIVE_FLOOR);
 		return;
 	}
 	if (n->open) {
@@ -215,8 +214,7 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 		if (kept)
 			settle(w, index, f, CACHE_ADDRESSES, REASON_NONE, r->ttl);
 		else
-			settle(w, index, f, CACHE_FAILED, REASON_NOT_PUBLIC,
-				CACHE_FAILURE_TTL);
+			settle(w, index, f, CACHE_FAILED, REASON_NOT_PUBLIC, CACHE_FAILURE_TTL);
 	}
 }
 

@@ -51,7 +51,8 @@ static bool add_label(
 
 		if (c >= 'A' && c <= 'Z')
 			c = (uint8_t)(c | 0x20);
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_') {
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' &&
+			c != '_') {
 			*plain = false;
 			c = '?';
 		}
@@ -111,7 +112,8 @@ static size_t write_name(const char *name, uint8_t *out, size_t room)
 	while (*name) {
 		size_t n = strcspn(name, ".");
 
-		if (n == 0 || n > LIMIT_LABEL || used + n + 2 > room || used + n + 2 > NAME_WIRE)
+		if (n == 0 || n > LIMIT_LABEL || used + n + 2 > room ||
+			used + n + 2 > NAME_WIRE)
 			return 0;
 		out[used++] = (uint8_t)n;
 		memcpy(out + used, name, n);
@@ -127,8 +129,8 @@ static size_t write_name(const char *name, uint8_t *out, size_t room)
 }
 
 /* Looks through the additional section for an OPT record. Returns an rcode. */
-static int read_additional(
-	const uint8_t *packet, size_t len, size_t at, unsigned count, struct message_asked *asked)
+static int read_additional(const uint8_t *packet, size_t len, size_t at, unsigned count,
+	struct message_asked *asked)
 {
 	char name[NAME_TEXT];
 	bool plain;
@@ -259,7 +261,8 @@ size_t message_write_reply(const struct message_asked *asked, const struct messa
 			next = size ? put_record(p, end, reply, pointer, size) : NULL;
 		} else {
 			size = reply->type == MESSAGE_AAAA ? 16 : 4;
-			next = put_record(p, end, reply, reply->addresses + written * size, size);
+			next = put_record(
+				p, end, reply, reply->addresses + written * size, size);
 		}
 		if (!next) {
 			out[2] |= FLAG_TC;

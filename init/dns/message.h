@@ -66,7 +66,8 @@ struct message_asked {
 struct message_query {
 	struct message_asked asked;
 	uint16_t type, class;
-	bool plain; /* the name is made of letters, digits, '-', '_': only such can be allowed */
+	bool plain; /* the name is made of letters, digits, '-', '_': only such can be allowed
+		     */
 	char name[NAME_TEXT]; /* lower case, no trailing dot ("" is the root); an octet that
 			       * is not plain is '?' */
 };
@@ -82,13 +83,13 @@ int message_read_query(const uint8_t *packet, size_t len, struct message_query *
 /* What to reply. */
 struct message_reply {
 	enum message_rcode rcode;
-	uint16_t type;                   /* MESSAGE_A, MESSAGE_AAAA or MESSAGE_PTR */
-	uint32_t ttl;                    /* seconds, for each record */
-	const uint8_t *addresses;        /* count times 4 or 16 octets, as type says */
-	size_t count;                    /* records; 0: an empty answer */
-	const char *pointer;             /* MESSAGE_PTR: the name */
-	int ede;                         /* an extended error code, or -1 */
-	const char *ede_text;            /* its text, or NULL */
+	uint16_t type;            /* MESSAGE_A, MESSAGE_AAAA or MESSAGE_PTR */
+	uint32_t ttl;             /* seconds, for each record */
+	const uint8_t *addresses; /* count times 4 or 16 octets, as type says */
+	size_t count;             /* records; 0: an empty answer */
+	const char *pointer;      /* MESSAGE_PTR: the name */
+	int ede;                  /* an extended error code, or -1 */
+	const char *ede_text;     /* its text, or NULL */
 };
 
 /*

@@ -110,7 +110,8 @@ int resolver_listen(struct resolver_sockets *out, struct failure *f)
 		if (bound < 0)
 			return -1;
 	}
-	return fail(f, "listen for DNS", "127.0.0.1 and ::1", "no port is free for UDP and TCP");
+	return fail(
+		f, "listen for DNS", "127.0.0.1 and ::1", "no port is free for UDP and TCP");
 }
 
 /* ---- The worker -------------------------------------------------------------------------- */
@@ -127,7 +128,8 @@ static bool kept(const struct worker *w, int channel, int fd)
 {
 	const struct resolver_sockets *s = &w->config->sockets;
 
-	return fd == channel || fd == s->udp4 || fd == s->tcp4 || fd == s->udp6 || fd == s->tcp6;
+	return fd == channel || fd == s->udp4 || fd == s->tcp4 || fd == s->udp6 ||
+	       fd == s->tcp6;
 }
 
 /* Closes everything but our own, in runs between what is kept: no /proc is needed. */
@@ -148,7 +150,8 @@ static void close_others(const struct worker *w, int channel)
 			close(fd);
 }
 
-/* stdin, stdout and stderr are the payload's; whoever reads them waits for our end otherwise. */
+/* stdin, stdout and stderr are the payload's; whoever reads them waits for our end otherwise.
+ */
 static int leave_terminal(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -1,4 +1,5 @@
-/* Questions to the upstreams by UDP: ids, ports, time. See upstream.h; TCP is upstream_tcp.c. */
+/* Questions to the upstreams by UDP: ids, ports, time. See upstream.h; TCP is upstream_tcp.c.
+ */
 #include "upstream_private.h"
 
 #include <errno.h>
@@ -294,8 +295,8 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 		u->config.hostile(u->config.context, q->tag);
 		break;
 	}
-	upstream_failed(u, q, which,
-		outcome == OUTCOME_HOSTILE ? REASON_HOSTILE : REASON_SERVER);
+	upstream_failed(
+		u, q, which, outcome == OUTCOME_HOSTILE ? REASON_HOSTILE : REASON_SERVER);
 }
 
 /* The question that was sent with this id by this socket. */
@@ -337,7 +338,8 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 		return;
 	}
 	for (int i = 0; i < BURST && u->sockets[which][slot].fd >= 0; i++) {
-		ssize_t n = recv(u->sockets[which][slot].fd, packet, sizeof(packet), MSG_DONTWAIT);
+		ssize_t n =
+			recv(u->sockets[which][slot].fd, packet, sizeof(packet), MSG_DONTWAIT);
 
 		if (n < 0 && errno == ECONNREFUSED)
 			refused(u, which, slot);

@@ -30,8 +30,8 @@ typedef void upstream_hostile(void *context, int tag);
 struct upstream_config {
 	const struct endpoint *endpoints;
 	size_t count;
-	int epoll;           /* where sockets are added ... */
-	uint64_t data;       /* ... with this value plus a number below UPSTREAM_NUMBERS */
+	int epoll;     /* where sockets are added ... */
+	uint64_t data; /* ... with this value plus a number below UPSTREAM_NUMBERS */
 	upstream_answered *answered;
 	upstream_hostile *hostile;
 	void *context;

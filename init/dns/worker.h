@@ -26,28 +26,28 @@ struct refused_held {
 /* channel.c: the talk with PID 1. */
 struct channel {
 	int fd;
-	bool blocked;        /* waits for EPOLLOUT */
-	int first, last;     /* names with something to send */
-	unsigned pins_out;   /* requests not acknowledged */
+	bool blocked;      /* waits for EPOLLOUT */
+	int first, last;   /* names with something to send */
+	unsigned pins_out; /* requests not acknowledged */
 	uint32_t sequence;
-	bool booted_due;     /* RESOLVER_BOOTED follows when the queue is empty */
+	bool booted_due; /* RESOLVER_BOOTED follows when the queue is empty */
 	uint32_t booted_count;
-	int64_t second;      /* this second's reports: their start ... */
-	unsigned told;       /* ... and how many */
-	uint32_t untold;     /* refused, told neither one by one nor by name */
-	int64_t flush;       /* when what is held is told; INT64_MAX: nothing is */
+	int64_t second;  /* this second's reports: their start ... */
+	unsigned told;   /* ... and how many */
+	uint32_t untold; /* refused, told neither one by one nor by name */
+	int64_t flush;   /* when what is held is told; INT64_MAX: nothing is */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 
 /* lookup.c: boot and renewal. */
 struct lookup {
 	bool booting;
-	size_t next;        /* the first name not asked for yet */
-	size_t left;        /* names not settled */
-	uint32_t pinned;    /* names settled with an address */
-	int64_t hold;       /* until then both families of a name go in one pin request */
-	int64_t deadline;   /* the boot's end */
-	int64_t refresh;    /* no record is due for renewal before; INT64_MAX: none */
+	size_t next;      /* the first name not asked for yet */
+	size_t left;      /* names not settled */
+	uint32_t pinned;  /* names settled with an address */
+	int64_t hold;     /* until then both families of a name go in one pin request */
+	int64_t deadline; /* the boot's end */
+	int64_t refresh;  /* no record is due for renewal before; INT64_MAX: none */
 };
 
 /* admit.c: new names under a wildcard rule in this minute. */
@@ -91,8 +91,8 @@ int64_t channel_tick(struct worker *w); /* returns when to be called again */
 /* ---- admit.c ----------------------------------------------------------------------------- */
 #define ADMIT_TEXT 640
 /*
- * The index of a name that may be asked for, or -1 with *reason, and text holding what the client
- * is told. plain: as in struct message_query. Reports refusals.
+ * The index of a name that may be asked for, or -1 with *reason, and text holding what the
+ * client is told. plain: as in struct message_query. Reports refusals.
  */
 int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT]);
 

@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(answer.count <= LIMIT_ANSWER_ADDRESSES);
 	/* As an answer to its own question, so that the name check lets it through. */
 	if (size > MESSAGE_HEADER && message_read_query(data, size, &q) >= 0 && q.plain) {
-		size_t len = message_write_query(
-			id, q.name, q.type, true, query, sizeof(query));
+		size_t len =
+			message_write_query(id, q.name, q.type, true, query, sizeof(query));
 
 		assert(len == 0 || message_read_query(query, len, &q) == RCODE_NOERROR);
 	}

@@ -1,0 +1,593 @@
+/*
+ * What the resolver's tests stand on: a network namespace with nothing in it but lo; two small
+ * scripted DNS servers in it, whose log is shared memory; and PID 1's end of the channel,
+ * played by the test. The namespace has no way out: no packet of a test can leave the machine.
+ *
+ * The first label of a name says how the servers answer for it (answer_for()).
+ */
+#ifndef TESTS_UNIT_DNS_FIXTURE_H
+#define TESTS_UNIT_DNS_FIXTURE_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "init/dns/message.h"
+#include "init/dns/resolver.h"
+
+#define SERVERS 2
+#define LOG_MAX 8192
+
+struct log_line {
+	int64_t ms;
+	int server;
+	bool tcp;
+	uint16_t id, port, type;
+	char name[NAME_TEXT];
+};
+
+struct shared {
+	unsigned count;
+	int delay_ms;       /* before every answer */
+	bool down[SERVERS]; /* answers nothing at all */
+	bool no_edns;       /* FORMERR for EDNS */
+	struct log_line log[LOG_MAX];
+};
+static struct shared *shared;
+static pid_t server_pid;
+
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool begins(const char *name, const char *label)
+{
+	size_t n = strlen(label);
+
+	return strncmp(name, label, n) == 0 && (name[n] == '.' || name[n] == '-');
+}
+
+static unsigned seen(const char *name, int type)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < shared->count; i++)
+		n += strcmp(shared->log[i].name, name) == 0 &&
+		     (!type || shared->log[i].type == type);
+	return n;
+}
+
+/* ---- The servers ------------------------------------------------------------------------- */
+
+static uint8_t *add16(uint8_t *p, unsigned v)
+{
+	*p++ = (uint8_t)(v >> 8);
+	*p++ = (uint8_t)v;
+	return p;
+}
+
+static uint8_t *add_name(uint8_t *p, const char *name)
+{
+	while (*name) {
+		size_t n = strcspn(name, ".");
+
+		*p++ = (uint8_t)n;
+		memcpy(p, name, n);
+		p += n;
+		name += n + (name[n] == '.');
+	}
+	*p++ = 0;
+	return p;
+}
+
+/* A record; owner NULL: the question's name. */
+static uint8_t *add_record(uint8_t *p, const char *owner, unsigned type, unsigned ttl,
+	const void *data, size_t size)
+{
+	p = owner ? add_name(p, owner) : add16(p, 0xc00c);
+	p = add16(add16(p, type), 1);
+	p = add16(add16(p, ttl >> 16), ttl & 0xffff);
+	p = add16(p, (unsigned)size);
+	memcpy(p, data, size);
+	return p + size;
+}
+
+static uint8_t *add_alias(uint8_t *p, const char *owner, const char *target)
+{
+	uint8_t wire[256];
+
+	return add_record(p, owner, 5, 300, wire, (size_t)(add_name(wire, target) - wire));
+}
+
+/* The address that a test expects: public, and different for each name. */
+static void address_for(const char *name, uint8_t out[4])
+{
+	unsigned h = 7;
+
+	for (; *name; name++)
+		h = h * 31 + (uint8_t)*name;
+	out[0] = 93;
+	out[1] = (uint8_t)(h >> 16);
+	out[2] = (uint8_t)(h >> 8);
+	out[3] = (uint8_t)h;
+}
+
+static uint8_t *negative(uint8_t *out, uint8_t *p, unsigned rcode, unsigned minimum)
+{
+	uint8_t soa[24] = {0};
+
+	soa[20] = (uint8_t)(minimum >> 8);
+	soa[21] = (uint8_t)minimum;
+	out[3] = (uint8_t)(0x80 | rcode);
+	out[9] = 1;
+	return add_record(p, NULL, 6, 3600, soa, 22);
+}
+
+/* Writes the answer to q; p stands behind the question. Returns its end, NULL: say nothing. */
+static uint8_t *answer_for(
+	uint8_t *out, uint8_t *p, const struct message_query *q, bool tcp, int server)
+{
+	static const uint8_t evil[4] = {66, 66, 66, 66};
+	static const uint8_t inside[4] = {10, 0, 0, 1};
+	uint8_t v6[16] = {0x26, 0x06, 0x47, 0x00, [15] = 1}, v4[4];
+	const char *name = q->name;
+	unsigned times = seen(name, q->type);
+
+	out[2] = 0x81;
+	out[3] = 0x80;
+	out[7] = 1;
+	address_for(name, v4);
+	if (begins(name, "silent") || (begins(name, "lost") && times < 2))
+		return NULL;
+	if (begins(name, "nx"))
+		return out[7] = 0, negative(out, p, 3, 60);
+	if (begins(name, "servfail") || (begins(name, "half") && server == 0))
+		return out[7] = 0, out[3] = 0x82, p;
+	if (begins(name, "lame") && q->type == 28)
+		return NULL;
+	if (q->type == 28 && begins(name, "v4only"))
+		return out[7] = 0, negative(out, p, 0, 60);
+	if (q->type == 28 && begins(name, "nx6"))
+		return out[7] = 0, negative(out, p, 3, 60);
+	if (begins(name, "trunc") && !tcp)
+		return out[7] = 0, out[2] |= 2, p;
+	if (begins(name, "other")) /* addresses for another name only */
+		return add_record(p, "evil.test", 1, 60, evil, 4);
+	if (begins(name, "loop")) {
+		out[7] = 2;
+		p = add_alias(p, NULL, "x.test");
+		return add_alias(p, "x.test", name);
+	}
+	if (begins(name, "counts")) /* says 200 records, holds one */
+		return out[7] = 200, add_record(p, NULL, 1, 60, evil, 4);
+	if (q->type == 28)
+		return add_record(p, NULL, 28, 300, v6, 16);
+	if (begins(name, "private"))
+		return add_record(p, NULL, 1, 60, inside, 4);
+	if (begins(name, "mixed")) {
+		out[7] = 2;
+		p = add_record(p, NULL, 1, 60, inside, 4);
+		return add_record(p, NULL, 1, 60, v4, 4);
+	}
+	if (begins(name, "alias")) {
+		out[7] = 3;
+		p = add_record(p, "end.test", 1, 77, v4, 4);
+		p = add_alias(p, "mid.test", "end.test");
+		return add_alias(p, NULL, "mid.test");
+	}
+	if (begins(name, "rotate"))
+		return v4[3] = (uint8_t)times, add_record(p, NULL, 1, 0, v4, 4);
+	return add_record(p, NULL, 1, 300, v4, 4);
+}
+
+/* Notes a question and writes its answer; 0: none. */
+static size_t handle(
+	const uint8_t *in, size_t n, uint8_t *out, int server, bool tcp, unsigned port)
+{
+	struct message_query q;
+	struct log_line *l = &shared->log[shared->count];
+	uint8_t *p;
+
+	if (message_read_query(in, n, &q) < 0 || shared->count + 1 >= LOG_MAX)
+		return 0;
+	*l = (struct log_line){.ms = clock_ms(),
+		.server = server,
+		.tcp = tcp,
+		.id = q.asked.id,
+		.port = (uint16_t)port,
+		.type = q.type};
+	strcpy(l->name, q.name);
+	__sync_synchronize();
+	shared->count++;
+	if (shared->down[server])
+		return 0;
+	memset(out, 0, 12);
+	add16(out, q.asked.id);
+	out[5] = 1;
+	memcpy(out + 12, q.asked.question, q.asked.question_len);
+	p = out + 12 + q.asked.question_len;
+	if (shared->no_edns && q.asked.edns) {
+		out[2] = 0x81;
+		out[3] = 0x81;
+		return (size_t)(p - out);
+	}
+	p = answer_for(out, p, &q, tcp, server);
+	return p ? (size_t)(p - out) : 0;
+}
+
+/* One answer that waits for its time. */
+struct pending {
+	int64_t at;
+	int fd;
+	struct sockaddr_in to;
+	size_t len;
+	uint8_t packet[600];
+};
+
+static void serve_tcp(int listener, int server)
+{
+	uint8_t in[600], out[1200];
+	int fd = accept(listener, NULL, NULL);
+	size_t len;
+
+	if (fd < 0 || recv(fd, in, 2, MSG_WAITALL) != 2)
+		return;
+	len = (size_t)(in[0] << 8 | in[1]);
+	if (len < sizeof(in) && recv(fd, in, len, MSG_WAITALL) == (ssize_t)len) {
+		len = handle(in, len, out + 2, server, true, 0);
+		out[0] = (uint8_t)(len >> 8);
+		out[1] = (uint8_t)len;
+		if (len)
+			send(fd, out, len + 2, MSG_NOSIGNAL);
+	}
+	close(fd);
+}
+
+static void send_wrong_ids(int fd, const struct pending *p)
+{
+	static const uint8_t evil[4] = {66, 66, 66, 66};
+	uint8_t packet[600];
+
+	for (int i = 1; i < 50; i++) {
+		memcpy(packet, p->packet, p->len);
+		packet[0] = (uint8_t)(packet[0] + i);
+		memcpy(packet + p->len - 4, evil, 4);
+		sendto(fd, packet, p->len, 0, (const void *)&p->to, sizeof(p->to));
+	}
+}
+
+static _Noreturn void servers(int udp[SERVERS], int tcp[SERVERS])
+{
+	static struct pending queue[4096];
+	unsigned head = 0, tail = 0;
+
+	for (;;) {
+		struct pollfd p[2 * SERVERS];
+		int64_t now = clock_ms();
+		uint8_t in[1500];
+
+		while (head != tail && queue[head % 4096].at <= now) {
+			struct pending *a = &queue[head++ % 4096];
+
+			if (memmem(a->packet, a->len, "\7wrongid", 8))
+				send_wrong_ids(a->fd, a);
+			sendto(a->fd, a->packet, a->len, 0, (void *)&a->to, sizeof(a->to));
+		}
+		for (int i = 0; i < SERVERS; i++) {
+			p[i] = (struct pollfd){udp[i], POLLIN, 0};
+			p[SERVERS + i] = (struct pollfd){tcp[i], POLLIN, 0};
+		}
+		poll(p, 2 * SERVERS, head == tail ? -1 : (int)(queue[head % 4096].at - now));
+		for (int i = 0; i < SERVERS; i++) {
+			struct pending *a = &queue[tail % 4096];
+			socklen_t len = sizeof(a->to);
+
+			if (p[SERVERS + i].revents)
+				serve_tcp(tcp[i], i);
+			if (!p[i].revents)
+				continue;
+			ssize_t n = recvfrom(
+				udp[i], in, sizeof(in), MSG_DONTWAIT, (void *)&a->to, &len);
+
+			if (n < 0)
+				continue;
+			a->len = handle(
+				in, (size_t)n, a->packet, i, false, ntohs(a->to.sin_port));
+			a->fd = udp[i];
+			a->at = clock_ms() + shared->delay_ms;
+			tail += a->len > 0;
+		}
+	}
+}
+
+static struct endpoint server_endpoint(int i)
+{
+	return (struct endpoint){
+		.address = {.family = 4, .bytes = {127, 0, 1, (uint8_t)(i + 1)}}, .port = 53};
+}
+
+static int bound(int type, int i)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(53)};
+	int fd = socket(AF_INET, type, 0), on = 1, size = 4 << 20;
+
+	memcpy(&a.sin_addr, server_endpoint(i).address.bytes, 4);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	if (bind(fd, (void *)&a, sizeof(a)) < 0 ||
+		(type == SOCK_STREAM && listen(fd, 64) < 0)) {
+		perror("the test's DNS server");
+		exit(1);
+	}
+	return fd;
+}
+
+/* A group's setup: the namespace and the servers. */
+static int dns_begin(void **state)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int udp[SERVERS], tcp[SERVERS], s;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) < 0 || (s = socket(AF_INET, SOCK_DGRAM, 0)) < 0 ||
+		ioctl(s, SIOCSIFFLAGS, &r) < 0) {
+		perror("a network namespace (these tests run as root)");
+		return -1;
+	}
+	close(s);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	for (int i = 0; i < SERVERS; i++) {
+		udp[i] = bound(SOCK_DGRAM, i);
+		tcp[i] = bound(SOCK_STREAM, i);
+	}
+	server_pid = fork();
+	if (server_pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		servers(udp, tcp);
+	}
+	for (int i = 0; i < SERVERS; i++) {
+		close(udp[i]);
+		close(tcp[i]);
+	}
+	return server_pid < 0 ? -1 : 0;
+}
+
+static int dns_end(void **state)
+{
+	(void)state;
+	kill(server_pid, SIGKILL);
+	return waitpid(server_pid, NULL, 0) == server_pid ? 0 : -1;
+}
+
+/* ---- The resolver, and PID 1 as the test plays it ---------------------------------------- */
+
+#define MESSAGES 4096
+
+struct play {
+	struct policy policy;
+	struct resolver_config config;
+	pid_t pid;
+	int channel;
+	bool hold;       /* pin requests are not acknowledged */
+	uint32_t accept; /* mask of what is acknowledged as open */
+	struct resolver_message got[MESSAGES];
+	unsigned count;
+};
+
+static void allow(struct play *p, const char *rule)
+{
+	struct rule_error e;
+
+	if (policy_add(&p->policy, rule, RULE_ALLOW, ORIGIN_OPTION, NULL, NULL, &e) < 0)
+		fail_msg("%s: %s", rule, e.reason);
+}
+
+static struct play *play_new(void)
+{
+	struct play *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	policy_init(&p->policy);
+	p->accept = UINT32_MAX;
+	p->channel = -1;
+	p->config.policy = &p->policy;
+	p->config.conf.upstreams[0] = server_endpoint(0);
+	p->config.conf.upstreams[1] = server_endpoint(1);
+	p->config.conf.upstreams_count = 1;
+	shared->count = 0;
+	shared->delay_ms = 0;
+	shared->no_edns = false;
+	memset(shared->down, 0, sizeof(shared->down));
+	return p;
+}
+
+static void play_start(struct play *p, bool boot)
+{
+	struct failure f = {0};
+
+	assert_int_equal(policy_compile(&p->policy), 0);
+	if (resolver_listen(&p->config.sockets, &f) < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+	p->pid = resolver_start(&p->config, boot, &p->channel, &f);
+	if (p->pid < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+}
+
+static void play_acknowledge(struct play *p, const struct resolver_message *m)
+{
+	struct resolver_message reply = {.type = RESOLVER_PINNED, .sequence = m->sequence};
+
+	reply.accepted = p->accept & ((1U << m->count) - 1);
+	assert_int_equal(send(p->channel, &reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
+}
+
+/* Takes one message, at most ms from now. Returns its type, or 0. */
+static uint32_t play_take(struct play *p, int ms)
+{
+	struct pollfd f = {p->channel, POLLIN, 0};
+	struct resolver_message *m = &p->got[p->count];
+
+	if (poll(&f, 1, ms) != 1)
+		return 0;
+	ssize_t n = recv(p->channel, m, sizeof(*m), MSG_DONTWAIT);
+
+	if (n == 0)
+		fail_msg("the resolver has ended");
+	assert_int_equal(n, sizeof(*m));
+	assert_true(p->count + 1 < MESSAGES);
+	p->count++;
+	if (m->type == RESOLVER_PIN && !p->hold)
+		play_acknowledge(p, m);
+	return m->type;
+}
+
+/* Serves the channel until RESOLVER_BOOTED; returns its count. */
+static int play_booted(struct play *p)
+{
+	int64_t until = clock_ms() + RESOLVER_BOOT_MS + 500;
+
+	while (clock_ms() < until)
+		if (play_take(p, (int)(until - clock_ms())) == RESOLVER_BOOTED)
+			return (int)p->got[p->count - 1].count;
+	fail_msg("no RESOLVER_BOOTED");
+	return -1;
+}
+
+/* The last message of this type about this name, or NULL. */
+static const struct resolver_message *play_find(
+	const struct play *p, uint32_t type, const char *name)
+{
+	for (unsigned i = p->count; i-- > 0;)
+		if (p->got[i].type == type && strcmp(p->got[i].name, name) == 0)
+			return &p->got[i];
+	return NULL;
+}
+
+static void play_end(struct play *p)
+{
+	int status;
+
+	close(p->channel);
+	/* It ends by itself when PID 1 is gone, and without an error. */
+	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(p->config.sockets.udp4);
+	close(p->config.sockets.tcp4);
+	close(p->config.sockets.udp6);
+	close(p->config.sockets.tcp6);
+	policy_free(&p->policy);
+	free(p);
+}
+
+/* ---- A client ---------------------------------------------------------------------------- */
+
+struct reply {
+	size_t len; /* 0: none came */
+	uint8_t packet[2000];
+	int rcode;
+	unsigned count; /* records in the answer */
+	enum message_outcome outcome;
+	struct message_answer answer;
+};
+
+static int client_socket(const struct play *p, int type)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+		.sin_port = htons(p->config.sockets.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, type, 0);
+
+	assert_int_equal(connect(fd, (void *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static void client_send(int fd, uint16_t id, const char *name, uint16_t type, bool edns)
+{
+	uint8_t packet[300];
+	size_t len = message_write_query(id, name, type, edns, packet, sizeof(packet));
+
+	assert_true(len > 0);
+	assert_int_equal(send(fd, packet, len, 0), len);
+}
+
+/* Waits for the answer and serves the channel meanwhile. */
+static void client_take(struct play *p, int fd, uint16_t id, const char *name, uint16_t type,
+	int ms, struct reply *r)
+{
+	int64_t until = clock_ms() + ms;
+
+	memset(r, 0, sizeof(*r));
+	for (;;) {
+		struct pollfd f[2] = {{fd, POLLIN, 0}, {p->channel, POLLIN, 0}};
+		int left = (int)(until - clock_ms());
+
+		if (left < 0 || poll(f, 2, left) <= 0)
+			return;
+		if (f[1].revents)
+			play_take(p, 0);
+		if (f[0].revents)
+			break;
+	}
+	ssize_t n = recv(fd, r->packet, sizeof(r->packet), 0);
+
+	if (n < 12)
+		return;
+	r->len = (size_t)n;
+	r->rcode = r->packet[3] & 15;
+	r->count = (unsigned)(r->packet[6] << 8 | r->packet[7]);
+	r->outcome = message_read_response(r->packet, r->len, id, name, type, &r->answer);
+}
+
+static __attribute__((unused)) struct reply ask_for(
+	struct play *p, const char *name, uint16_t type, bool edns)
+{
+	static uint16_t id = 100;
+	struct reply r;
+	int fd = client_socket(p, SOCK_DGRAM);
+
+	client_send(fd, ++id, name, type, edns);
+	client_take(p, fd, id, name, type, 6000, &r);
+	close(fd);
+	if (!r.len)
+		fail_msg("no answer for %s", name);
+	return r;
+}
+
+static __attribute__((unused)) bool has_text(const struct reply *r, const char *text)
+{
+	return memmem(r->packet, r->len, text, strlen(text)) != NULL;
+}
+
+static __attribute__((unused)) void drain(struct play *p, int ms)
+{
+	int64_t until = clock_ms() + ms;
+
+	while (clock_ms() < until)
+		play_take(p, (int)(until - clock_ms()));
+}
+
+#endif

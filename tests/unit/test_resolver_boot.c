@@ -1,0 +1,305 @@
+/* The resolver's boot: every exact name at once, judged by what the DNS servers saw. */
+#include "dns_fixture.h"
+
+static void allow_many(struct play *p, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "n%d.example.test", i);
+		allow(p, name);
+	}
+}
+
+/* All 200 questions are out before the first answer comes: one round trip, however many. */
+static void test_hundred_names_in_one_round_trip(void **state)
+{
+	struct play *p = play_new();
+	int64_t first;
+
+	(void)state;
+	allow_many(p, 100);
+	shared->delay_ms = 150;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 100);
+	assert_int_equal(shared->count, 200);
+	first = shared->log[0].ms;
+	for (unsigned i = 0; i < shared->count; i++)
+		assert_true(shared->log[i].ms < first + shared->delay_ms);
+	/* Both families of a name went in one request. */
+	const struct resolver_message *m = play_find(p, RESOLVER_PIN, "n42.example.test");
+	uint8_t expected[4];
+
+	assert_non_null(m);
+	assert_int_equal(m->count, 2);
+	address_for("n42.example.test", expected);
+	assert_int_equal(m->addresses[0].family, 4);
+	assert_memory_equal(m->addresses[0].bytes, expected, 4);
+	assert_int_equal(m->addresses[0].ttl, 300);
+	assert_int_equal(m->addresses[1].family, 6);
+	play_end(p);
+}
+
+/* More names than may be out at one time still all get their turn. */
+static void test_more_names_than_places(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow_many(p, 700);
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 700);
+	play_end(p);
+}
+
+/* What a forger has to guess: ids and ports are spread, no question has its neighbour's. */
+static void test_ids_and_ports_are_spread(void **state)
+{
+	struct play *p = play_new();
+	static bool port_seen[65536], id_seen[65536];
+	unsigned ports = 0, ids = 0, in_order = 0;
+
+	(void)state;
+	allow_many(p, 100);
+	play_start(p, true);
+	play_booted(p);
+	for (unsigned i = 0; i < shared->count; i++) {
+		const struct log_line *l = &shared->log[i];
+
+		ports += !port_seen[l->port];
+		ids += !id_seen[l->id];
+		port_seen[l->port] = id_seen[l->id] = true;
+		in_order += i > 0 && (uint16_t)(l->id - shared->log[i - 1].id) < 16;
+	}
+	assert_true(ports > LIMIT_UPSTREAM_SOCKETS / 2);
+	assert_true(ids > 190);
+	assert_true(in_order < 10);
+	play_end(p);
+}
+
+static void test_lost_packets_are_sent_again(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "lost.test");
+	allow(p, "good.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 2);
+	assert_int_equal(seen("lost.test", MESSAGE_A), 2);
+	assert_int_equal(seen("good.test", MESSAGE_A), 1);
+	play_end(p);
+}
+
+static void test_truncated_goes_by_tcp(void **state)
+{
+	struct play *p = play_new();
+	bool tcp = false;
+
+	(void)state;
+	allow(p, "trunc.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	for (unsigned i = 0; i < shared->count; i++)
+		tcp |= shared->log[i].tcp && shared->log[i].type == MESSAGE_A;
+	assert_true(tcp);
+	assert_int_equal(play_find(p, RESOLVER_PIN, "trunc.test")->count, 2);
+	play_end(p);
+}
+
+static void test_second_upstream_takes_over(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "good.test");
+	allow(p, "half.test"); /* the first server answers SERVFAIL for it */
+	p->config.conf.upstreams_count = 2;
+	shared->down[0] = true;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 2);
+	play_end(p);
+}
+
+/* An upstream that nobody listens at answers by ICMP: no time is lost over it. */
+static void test_dead_port_beside_a_good_one(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "good.test");
+	p->config.conf.upstreams_count = 2;
+	p->config.conf.upstreams[0].port = 54;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	assert_int_equal(seen("good.test", MESSAGE_A), 1);
+	play_end(p);
+}
+
+static void test_all_dead_ends_in_time(void **state)
+{
+	struct play *p = play_new();
+	int64_t start = clock_ms();
+
+	(void)state;
+	allow(p, "a.test");
+	allow(p, "b.test");
+	p->config.conf.upstreams_count = 2;
+	shared->down[0] = shared->down[1] = true;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 0);
+	/* The one bound of time that is promised. */
+	assert_true(clock_ms() - start <= RESOLVER_BOOT_MS);
+	assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "a.test")->reason, REASON_TIMEOUT);
+	assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "b.test")->reason, REASON_TIMEOUT);
+	assert_null(play_find(p, RESOLVER_PIN, "a.test"));
+	play_end(p);
+}
+
+static void test_no_upstream_at_all(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "a.test");
+	p->config.conf.upstreams_count = 0;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 0);
+	assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "a.test")->reason, REASON_TIMEOUT);
+	play_end(p);
+}
+
+static void test_reasons(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t reason;
+	} cases[] = {
+		{"nx.test", REASON_NXDOMAIN},
+		{"servfail.test", REASON_SERVER},
+		{"private-a.test", 0}, /* has a public AAAA */
+		{"loop.test", REASON_HOSTILE},
+		{"counts.test", REASON_HOSTILE},
+		{"other.test", REASON_NO_ADDRESS},
+		{"silent.test", REASON_TIMEOUT},
+	};
+	struct play *p = play_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		allow(p, cases[i].name);
+	allow(p, "good.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 2);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct resolver_message *m =
+			play_find(p, RESOLVER_UNRESOLVED, cases[i].name);
+
+		if (!cases[i].reason) {
+			assert_null(m);
+			continue;
+		}
+		if (!m)
+			fail_msg("no report for %s", cases[i].name);
+		assert_int_equal(m->reason, cases[i].reason);
+		assert_null(play_find(p, RESOLVER_PIN, cases[i].name));
+	}
+	/* The private address was dropped, and said so; the other family was pinned. */
+	assert_int_equal(
+		play_find(p, RESOLVER_DROPPED, "private-a.test")->reason, REASON_NOT_PUBLIC);
+	assert_int_equal(play_find(p, RESOLVER_DROPPED, "private-a.test")->count, 1);
+	assert_int_equal(play_find(p, RESOLVER_PIN, "private-a.test")->count, 1);
+	assert_int_equal(play_find(p, RESOLVER_PIN, "private-a.test")->addresses[0].family, 6);
+	assert_non_null(play_find(p, RESOLVER_DROPPED, "loop.test"));
+	play_end(p);
+}
+
+static void test_private_is_pinned_where_the_rule_says_so(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "private.test+private");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	assert_int_equal(play_find(p, RESOLVER_PIN, "private.test")->count, 2);
+	play_end(p);
+}
+
+static void test_forged_ids_are_ignored(void **state)
+{
+	struct play *p = play_new();
+	uint8_t expected[4];
+
+	(void)state;
+	allow(p, "wrongid.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	address_for("wrongid.test", expected);
+	assert_memory_equal(
+		play_find(p, RESOLVER_PIN, "wrongid.test")->addresses[0].bytes, expected, 4);
+	play_end(p);
+}
+
+static void test_upstream_without_edns(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "good.test");
+	shared->no_edns = true;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	play_end(p);
+}
+
+static void test_hosts_entries_are_pinned_unasked(void **state)
+{
+	static const struct hosts_entry hosts[] = {
+		{{4, {93, 1, 2, 3}}, "good.test"},
+		{{4, {10, 1, 2, 3}}, "inside.test"},
+		{{4, {172, 17, 0, 2}}, "a1b2c3"},
+	};
+	struct play *p = play_new();
+	struct reply r;
+
+	(void)state;
+	allow(p, "good.test");
+	allow(p, "inside.test");
+	p->config.hosts = hosts;
+	p->config.hosts_count = 3;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	assert_non_null(play_find(p, RESOLVER_PIN, "good.test"));
+	assert_null(play_find(p, RESOLVER_PIN, "inside.test"));
+	assert_non_null(play_find(p, RESOLVER_DROPPED, "inside.test"));
+	r = ask_for(p, "a1b2c3", MESSAGE_A, false);
+	assert_int_equal(r.answer.count, 1);
+	assert_int_equal(r.answer.addresses[0][0], 172);
+	r = ask_for(p, "good.test", MESSAGE_AAAA, false);
+	assert_int_equal(r.outcome, OUTCOME_EMPTY);
+	assert_int_equal(shared->count, 0);
+	play_end(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hundred_names_in_one_round_trip),
+		cmocka_unit_test(test_more_names_than_places),
+		cmocka_unit_test(test_ids_and_ports_are_spread),
+		cmocka_unit_test(test_lost_packets_are_sent_again),
+		cmocka_unit_test(test_truncated_goes_by_tcp),
+		cmocka_unit_test(test_second_upstream_takes_over),
+		cmocka_unit_test(test_dead_port_beside_a_good_one),
+		cmocka_unit_test(test_all_dead_ends_in_time),
+		cmocka_unit_test(test_no_upstream_at_all),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_private_is_pinned_where_the_rule_says_so),
+		cmocka_unit_test(test_forged_ids_are_ignored),
+		cmocka_unit_test(test_upstream_without_edns),
+		cmocka_unit_test(test_hosts_entries_are_pinned_unasked),
+	};
+
+	return cmocka_run_group_tests(tests, dns_begin, dns_end);
+}
