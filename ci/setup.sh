@@ -28,12 +28,13 @@ test,lint         libnl-3-dev           /usr/include/libnl3/netlink/netlink.h
 test,lint         libnl-route-3-dev     /usr/include/libnl3/netlink/route/route.h
 test              nftables              nft
 test              file                  file
-test              binutils              strings
+build,test        binutils              objcopy
 test,bench        python3               python3
 test              python3-pytest        /usr/lib/python3/dist-packages/pytest/__init__.py
 test              python3-trustme       /usr/lib/python3/dist-packages/trustme/__init__.py
 test,bench        python3-dnspython     /usr/lib/python3/dist-packages/dns/__init__.py
 test,bench        procps                ps
+image,test        zstd                  zstd
 lint,fuzz         clang                 clang
 lint              clang-format          clang-format
 fuzz              libclang-rt-dev       /usr/share/doc/libclang-rt-dev

@@ -1,0 +1,233 @@
+"""The two binaries as files, the build that makes them, and the set-up before it."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARIES = ["build/codex-init", "build/codex-sandbox"]
+LIMIT_INIT = 400 * 1024
+
+
+def run(*words, **options):
+    return subprocess.run(words, capture_output=True, text=True, **options)
+
+
+def output(*words):
+    return run(*words, cwd=ROOT, check=True).stdout
+
+
+def copy_of_the_source(to):
+    """What is committed or about to be, and the sysroot, in another directory."""
+    names = output("git", "ls-files", "-co", "--exclude-standard", "-z").split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+    (to / "build").mkdir(exist_ok=True)
+    (to / "build/sysroot").symlink_to(ROOT / "build/sysroot")
+    return to
+
+
+# ---- The files -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_it_is_static(binary):
+    assert re.search("static-pie linked|statically linked", output("file", binary))
+    headers = output("readelf", "-lW", binary)
+    assert "INTERP" not in headers
+    assert "NEEDED" not in output("readelf", "-dW", binary)
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_it_is_hardened(binary):
+    headers = output("readelf", "-lW", binary)
+    assert re.search(r"Type:\s+DYN", output("readelf", "-hW", binary)), "not at a random address"
+    assert "GNU_RELRO" in headers
+    assert re.search(r"GNU_STACK .* RW ", headers), "the stack may be executed"
+    assert not re.search(r"LOAD .* RWE ", headers), "memory that is writable and executable"
+    dynamic = output("readelf", "-dW", binary)
+    assert re.search(r"FLAGS.*NOW", dynamic)
+    assert "TEXTREL" not in dynamic
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_it_is_stripped(binary):
+    assert ", stripped" in output("file", binary)
+    sections = output("readelf", "-SW", binary)
+    for name in (".symtab", ".debug_info", ".note.gnu.build-id"):
+        assert name not in sections
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_it_names_no_shell(binary):
+    shells = re.compile(r"(^|[/\s])(ba|da|a|z|k)?sh(\s+-c)?$")
+    text = output("strings", "-a", "-n", "2", binary).split("\n")
+    assert [s for s in text if shells.search(s)] == []
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_it_does_not_tell_where_it_was_built(binary):
+    text = output("strings", "-a", binary)
+    assert str(ROOT) not in text
+    assert "/build/" not in text
+
+
+def test_codex_init_is_small():
+    assert (ROOT / BINARIES[0]).stat().st_size <= LIMIT_INIT
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_it_knows_its_version(binary):
+    version = (ROOT / "VERSION").read_text().strip()
+    assert version in output(binary, "--version")
+
+
+# ---- The build -----------------------------------------------------------------------------
+
+
+def test_another_directory_gives_the_same_bytes(tmp_path):
+    copy = copy_of_the_source(tmp_path / "somewhere with another, longer name".replace(" ", "-"))
+    made = run("make", "-j2", cwd=copy)
+    assert made.returncode == 0, made.stderr
+    for binary in BINARIES:
+        assert (copy / binary).read_bytes() == (ROOT / binary).read_bytes(), binary
+
+
+def test_install_puts_both_where_it_is_told(tmp_path):
+    done = run("make", "install", "PREFIX=/usr", f"DESTDIR={tmp_path}", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    files = {str(p.relative_to(tmp_path)): oct(p.stat().st_mode & 0o777)
+             for p in tmp_path.rglob("*") if p.is_file()}
+    assert files == {"usr/sbin/codex-init": "0o755", "usr/bin/codex-sandbox": "0o755"}
+
+
+def test_help_lists_the_targets():
+    text = output("make", "help")
+    for target in ("all", "image", "run", "test", "test-unit", "test-e2e", "bench", "fuzz",
+                   "install", "clean"):
+        assert re.search(rf"make {target} ", text), target
+
+
+def test_no_file_names_a_mirror():
+    """The mirror is this machine's to say: no file may say another."""
+    hosts = set()
+    for source in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]:
+        if source.is_file():
+            hosts |= set(re.findall(r"://([^/\s:]+)", re.sub("(?m)^#.*", "", source.read_text())))
+    assert hosts
+    for name in filter(None, output("git", "ls-files", "-z").split("\0")):
+        if (ROOT / name).is_file():
+            text = (ROOT / name).read_bytes().decode(errors="replace")
+            assert [h for h in hosts if h in text] == [], name
+
+
+# ---- Set-up --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare():
+    """A machine where dpkg knows of no package, and apt-get tells that it was called. Not in
+    tmp_path, which only root may enter."""
+    with tempfile.TemporaryDirectory(prefix="codex-bare-") as name:
+        place = Path(name)
+        for tool, script in {
+            "dpkg-query": "#!/bin/sh\n",
+            "apt-get": f"#!/bin/sh\necho \"$@\" >>{place}/apt-called\nexit 100\n",
+        }.items():
+            (place / tool).write_text(script)
+            (place / tool).chmod(0o755)
+        place.chmod(0o777)
+        yield place
+
+
+def setup_on(bare, *goals, prefix=()):
+    return run(*prefix, str(ROOT / "ci/setup.sh"), *goals,
+               env={"PATH": f"{bare}:{os.environ['PATH']}"}, cwd=bare)
+
+
+def test_set_up_calls_no_apt_when_nothing_is_missing(bare):
+    (bare / "dpkg-query").unlink()
+    done = setup_on(bare, "build", "image", "test")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (bare / "apt-called").exists()
+
+
+def test_make_alone_tells_what_is_missing(bare, tmp_path):
+    copy = copy_of_the_source(tmp_path / "copy")
+    before = sorted(p.name for p in (copy / "build").iterdir())
+    done = run("make", cwd=copy, env={"PATH": f"{bare}:{os.environ['PATH']}"})
+    assert done.returncode != 0
+    assert re.search("missing packages: .*gcc .*musl-tools ", done.stderr)
+    assert "hint: as root: ci/setup.sh build" in done.stderr
+    assert not (bare / "apt-called").exists()
+    assert sorted(p.name for p in (copy / "build").iterdir()) == before
+
+
+def test_without_root_nothing_is_installed(bare):
+    done = setup_on(bare, "build", prefix=["setpriv", "--reuid=65534", "--clear-groups"])
+    assert done.returncode == 1
+    assert re.search("not root.*musl-tools", done.stderr)
+    assert not (bare / "apt-called").exists()
+
+
+@pytest.mark.parametrize("name", ["fedora", "ubuntu"])
+def test_elsewhere_than_debian_nothing_is_installed(bare, name):
+    (bare / "os-release").write_text(f"ID={name}\n")
+    script = (f"mount --bind {bare}/os-release /etc/os-release && "
+              f"PATH={bare}/few exec /bin/sh {ROOT}/ci/setup.sh build")
+    few = bare / "few"
+    few.mkdir()
+    for tool in ("awk", "cat", "sed", "tr", "id", "mktemp"):
+        (few / tool).symlink_to(shutil.which(tool))
+    done = run("unshare", "-m", "sh", "-c", script)
+    assert done.returncode == 1
+    assert "this is not Debian" in done.stderr
+    assert "musl-gcc (musl-tools)" in done.stderr
+    assert not (bare / "apt-called").exists()
+
+
+def test_a_failed_install_is_told(bare):
+    done = setup_on(bare, "build")
+    assert done.returncode == 1
+    assert "could not install" in done.stderr
+    assert "update" in (bare / "apt-called").read_text()
+
+
+def test_an_unknown_goal_is_refused():
+    done = run(str(ROOT / "ci/setup.sh"), "everything")
+    assert done.returncode == 2
+    assert "everything" in done.stderr
+
+
+# ---- The count of the tests -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script, total", [
+    ("echo '[  PASSED  ] 3 test(s).'", "3 passed, 0 failed"),
+    ("echo '[  PASSED  ] 3 test(s).'; exit 1", "3 passed, 1 failed"),
+    ("echo '[  PASSED  ] 3 test(s).'; echo '[  FAILED  ] 2 test(s), listed below:'; exit 2",
+     "3 passed, 2 failed"),
+    ("echo '[  SKIPPED ] some_test'; echo '[  PASSED  ] 3 test(s).'", "3 passed, 1 failed"),
+    ("kill -SEGV $$", "0 passed, 1 failed"),
+    ("exit 0", "0 passed, 1 failed"),
+])
+def test_the_count_of_unit_tests_is_honest(tmp_path, script, total):
+    program = tmp_path / "test_one"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    done = run(str(ROOT / "ci/unit.sh"), str(program))
+    assert done.stdout.splitlines()[-1] == total
+    assert (done.returncode == 0) == total.endswith(" 0 failed")
+
+
+def test_a_unit_test_that_was_not_built_is_a_failure(tmp_path):
+    done = run(str(ROOT / "ci/unit.sh"), str(tmp_path / "test_none"))
+    assert done.stdout.splitlines()[-1] == "0 passed, 1 failed"
+    assert done.returncode == 1
