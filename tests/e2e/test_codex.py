@@ -1,0 +1,158 @@
+"""The real Codex CLI in the real container, doing whole turns. What it did is judged by what reached
+the lab's servers, and by what came back to the model."""
+
+import json
+import os
+
+import openai
+import pytest
+from conftest import IMAGE
+from internet import OPENAI, address_of
+
+EXEC = ("codex", "exec", "--skip-git-repo-check")
+KEY = {"CODEX_API_KEY": "sk-lab-key"}
+
+
+@pytest.fixture
+def model(internet):
+    return internet.openai
+
+
+def posts(model):
+    return [r for r in model.requests if r["method"] == "POST" and r["path"].endswith("/responses")]
+
+
+def only_openai(sinks):
+    """Codex's own packets: https to OpenAI's two names and nothing else."""
+    allowed = {("tcp", address_of(name), 443) for name in OPENAI}
+    return set(sinks.seen()) - allowed
+
+
+def test_a_turn_with_an_api_key(run, model, sinks):
+    model.script("echo the tool ran as $(id -u) in $(pwd)")
+    done = run(*EXEC, "do it", env=KEY).ok()
+    assert "the tool ran as 1000 in /workspace" in done.out
+    assert "the tool ran as 1000 in /workspace" in "".join(model.outputs())
+    assert [r["authorization"] for r in posts(model)] == ["key", "key"]
+    assert {r["host"] for r in posts(model)} == {"api.openai.com"}
+    assert only_openai(sinks) == set()
+
+
+def test_a_tool_reaches_what_is_allowed_and_nothing_else(run, model, sinks, dns):
+    dns.add("secret.attacker.test", "45.20.0.1")
+    model.script(
+        "curl -sS -o /dev/null -w 'allowed %{http_code}\\n' https://allowed.test",
+        "curl -sS -m 5 https://secret.attacker.test; echo refused $?",
+        "curl -sS -m 5 https://8.8.8.8; echo refused $?; env | grep -c attacker",
+    )
+    done = run(*EXEC, "do it", env=KEY, allow="allowed.test").ok()
+    told = "".join(model.outputs())
+    assert "allowed 200" in told and "refused 6" in told and "refused 7" in told
+    assert only_openai(sinks) == {("tcp", address_of("allowed.test"), 443)}
+    assert dns.asked("attacker.test") == []
+    assert "secret.attacker.test" in done.err and "--allow" in done.err
+    assert "8.8.8.8" in done.err
+
+
+def test_what_codex_tries_and_is_refused_costs_it_nothing(run, model):
+    """Telemetry and update hosts aren't allowed; refused fast, they don't slow a turn."""
+    model.script("true")
+    done = run(*EXEC, "do it", env=KEY).ok()
+    assert done.seconds < 15
+
+
+def login(tmp_path, **kind):
+    path = tmp_path / "auth.json"
+    path.write_text(json.dumps(openai.chatgpt_login(**kind)))
+    path.chmod(0o600)
+    os.chown(path, 1000, 1000)
+    tmp_path.chmod(0o755)
+    return path
+
+
+def test_a_turn_with_a_chatgpt_login(run, model, sinks, tmp_path):
+    auth = login(tmp_path)
+    before = auth.read_bytes()
+    model.script("echo tool output")
+    done = run(*EXEC, "do it", options=["-v", f"{auth}:/codex_home/auth.json:ro"]).ok()
+    assert "tool output" in "".join(model.outputs()), done
+    assert {r["host"] for r in posts(model)} == {"chatgpt.com"}
+    assert {r["authorization"] for r in posts(model)} == {"chatgpt"}
+    assert auth.read_bytes() == before
+    assert only_openai(sinks) == set()
+
+
+def test_a_read_only_login_is_never_spent(run, model, sinks, dns, tmp_path):
+    """A refresh would use up the host's single-use token and couldn't be stored: the name is denied."""
+    auth = login(tmp_path, lifetime=-3600)
+    model.script("true")
+    done = run(*EXEC, "do it", options=["-v", f"{auth}:/codex_home/auth.json:ro"])
+    assert dns.asked("auth.openai.com") == []
+    assert address_of("auth.openai.com") not in sinks.addresses()
+    assert not [r for r in model.requests if "oauth" in r["path"]]
+    assert "auth.openai.com" in done.err and "read-only" in done.err, done
+
+
+def test_a_writable_login_is_renewed(run, model, tmp_path):
+    """The opposite: in a directory that is mounted writable, the renewed login is stored."""
+    place = tmp_path / "auth"
+    place.mkdir()
+    os.chown(place, 1000, 1000)
+    auth = login(place, lifetime=-3600)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "auth.json").symlink_to("/codex_auth/auth.json")
+    for path in (home, home / "auth.json"):
+        os.chown(path, 1000, 1000, follow_symlinks=False)
+    tmp_path.chmod(0o755)
+    model.script("true")
+    run(*EXEC, "do it", options=["-v", f"{place}:/codex_auth", "-v", f"{home}:/codex_home"]).ok()
+    assert [r for r in model.requests if r["path"].endswith("/oauth/token")]
+    assert json.loads(auth.read_text())["tokens"]["refresh_token"] == "new"
+    assert (home / "auth.json").is_symlink()
+
+
+def test_addresses_of_openai_that_change_at_every_question(run, model, dns, sinks):
+    dns.rotate("api.openai.com", [f"45.21.0.{i}" for i in range(1, 200)], ttl=1)
+    model.script("echo one", "sleep 1.5; echo two", "echo three")
+    done = run(*EXEC, "do it", env=KEY).ok()
+    assert "three" in "".join(model.outputs()), done
+    assert len([a for a in sinks.addresses() if a.startswith("45.21.0.")]) > 1
+
+
+def test_sessions_config_and_hook_in_one_home(run, model, tmp_path):
+    """The user's config is read, the hook's work is seen by the tool, the transcript is kept."""
+    home, drop_off = tmp_path / "home", tmp_path / "in"
+    for place in (home, drop_off):
+        place.mkdir()
+    os.chown(home, 1000, 1000)
+    tmp_path.chmod(0o755)
+    (drop_off / "config.toml").write_text('model = "gpt-5-lab"\n')
+    (drop_off / "init.sh").write_text("#!/bin/sh\necho FROM_HOOK=yes >>$SANDBOX_ENV_FILE\n")
+    model.script("echo hook says $FROM_HOOK")
+    done = run(*EXEC, "do it", env=KEY,
+               options=["-v", f"{home}:/codex_home", "-v", f"{drop_off}:/run/codex/in:ro"]).ok()
+    assert "hook says yes" in "".join(model.outputs()), done
+    assert "gpt-5-lab" in done.said
+    transcripts = list((home / "sessions").rglob("rollout-*.jsonl"))
+    assert len(transcripts) == 1 and "hook says yes" in transcripts[0].read_text()
+    assert not (home / "packages").exists(), "the background daemon stays off"
+
+
+def test_a_tool_that_leaves_something_running_does_not_hold_up_the_end(run, model):
+    model.script("setsid sleep 1000 >/dev/null 2>&1 & echo started")
+    done = run(*EXEC, "do it", env=KEY).ok()
+    assert "started" in "".join(model.outputs())
+    assert done.seconds < 30
+
+
+def test_without_an_answer_from_openai_it_ends_with_its_own_status(run, internet, dns):
+    for name in OPENAI:
+        dns.remove(name)
+    done = run("timeout", "-s", "INT", "8", *EXEC, "do it", env=KEY)
+    assert done.status not in (0, 111, 112, 126, 127), done
+
+
+def test_the_version_is_the_images(docker, run):
+    version = docker("image", "inspect", "-f", '{{index .Config.Labels "codex-sandbox.codex"}}', IMAGE)
+    assert version.ok().out.strip() in run("codex", "--version").ok().out

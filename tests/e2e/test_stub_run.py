@@ -1,0 +1,204 @@
+"""The launcher with a real engine: what it promises about mounts, homes and hosts holds inside. (What
+command it makes of which option is test_stub_dry_run.py's matter.)"""
+
+import json
+import os
+import re
+import subprocess
+
+import openai
+import pytest
+from conftest import CA_PATH, IMAGE, ROOT, until
+from internet import address_of
+
+
+def test_exec_runs_in_the_workdir_as_its_owner(stub, workdir):
+    done = stub("--exec", "sh", "-c", "pwd; id -u; id -un; echo $CODEX_HOME; touch new").ok()
+    assert done.lines() == [f"/app{workdir}", "1000", "codex", "/codex_home"]
+    assert (workdir / "new").stat().st_uid == 1000
+
+
+def test_the_home_is_made_and_kept(stub, workdir):
+    stub("--exec", "sh", "-c", "echo x >/codex_home/kept; ls -a $SANDBOX_ENV_DIR").ok()
+    home = workdir / ".codex/.environment"
+    assert (home / "kept").read_text() == "x\n"
+    assert home.stat().st_mode & 0o777 == 0o700 and home.stat().st_uid == 1000
+    assert (home / ".gitignore").read_text().strip() == "*"
+
+
+def test_exit_statuses_pass_through(stub):
+    assert stub("--exec", "sh", "-c", "exit 9").status == 9
+    assert stub("--exec", "no-such-command").status == 127
+
+
+def test_read_only_paths_are_read_only(stub, tmp_path):
+    shared = tmp_path / "shared libs"
+    shared.mkdir()
+    (shared / "file").write_text("content")
+    os.chown(shared, 1000, 1000)
+    single = tmp_path / "one,file"
+    single.write_text("single")
+    done = stub("--read-only", shared, "--read-only", single, "--exec", "sh", "-c",
+                f"cat '/app{shared}/file' '/app{single}'; touch '/app{shared}/x'; echo y >'/app{single}'; true").ok()
+    assert done.out == "contentsingle"
+    assert done.err.count("Read-only file system") == 2, done
+    assert [p.name for p in shared.iterdir()] == ["file"]
+
+
+def test_what_the_host_obeys_is_protected(stub, workdir):
+    subprocess.run(["git", "init", "-q", workdir], check=True)
+    subprocess.run(["chown", "-R", "1000:1000", workdir], check=True)
+    script = "cd {}; touch .git/hooks/pre-commit .git/config .codex/config.toml; echo ok >tracked && touch .git/index.x"
+    done = stub("--exec", "sh", "-c", script.format(f"/app{workdir}")).ok()
+    assert not (workdir / ".git/hooks/pre-commit").exists()
+    assert not (workdir / ".codex/config.toml").exists()
+    assert done.err.count("Read-only") >= 2 and (workdir / "tracked").exists()
+
+
+def test_no_protect_lifts_it(stub, workdir):
+    subprocess.run(["git", "init", "-q", workdir], check=True)
+    subprocess.run(["chown", "-R", "1000:1000", workdir], check=True)
+    stub("--no-protect", "--exec", "touch", f"/app{workdir}/.git/hooks/pre-commit").ok()
+    assert (workdir / ".git/hooks/pre-commit").exists()
+
+
+def test_the_rest_of_the_host_is_not_there(stub, host_home, tmp_path):
+    (host_home / "secret").write_text("host secret")
+    done = stub("--exec", "sh", "-c", f"ls {host_home} /app{host_home}; cat /app{host_home}/secret; true")
+    assert "host secret" not in done.said
+
+
+def test_config_auth_and_prompts_of_the_users_own(stub, workdir, host_home, internet):
+    codex = host_home / ".codex"
+    (codex / "prompts").mkdir(parents=True)
+    (codex / "config.toml").write_text('model = "from-home"\n')
+    (codex / "prompts/p.md").write_text("prompt")
+    (codex / "auth.json").write_text(json.dumps(openai.chatgpt_login()))
+    os.chown(codex / "auth.json", 1000, 1000)
+    done = stub("--exec", "sh", "-c",
+                "cd /codex_home; cat config.toml prompts/p.md; grep -c refresh_token auth.json;"
+                "echo x >auth.json; rm -f auth.json; true").ok()
+    assert done.lines()[:2] == ['model = "from-home"', "prompt1"]
+    assert "chatgpt" in (codex / "auth.json").read_text()
+    assert not (workdir / ".codex/.environment/auth.json").exists() or (
+        (workdir / ".codex/.environment/auth.json").stat().st_size == 0
+    ), "auth.json is never copied"
+
+
+def test_an_init_script_runs_first_and_is_kept(stub, workdir, tmp_path):
+    script = tmp_path / "setup.sh"
+    script.write_text("#!/bin/sh\necho set up in $(pwd); touch $SANDBOX_ENV_DIR/made\n")
+    done = stub("--init_script", script, "--exec", "echo", "payload").ok()
+    assert done.lines() == [f"set up in /app{workdir}", "payload"]
+    home = workdir / ".codex/.environment"
+    assert (home / "made").exists() and os.access(home / "init.sh", os.X_OK)
+    # It is there now: the next run needs no option.
+    assert stub("--exec", "echo", "payload").ok().lines() == done.lines()
+
+
+def test_a_failing_init_script_is_112(stub, tmp_path):
+    script = tmp_path / "setup.sh"
+    script.write_text("#!/bin/sh\nexit 1\n")
+    assert stub("--init_script", script, "--exec", "echo", "payload").ok(112).out == ""
+
+
+def test_allow_and_deny(stub, lab, sinks):
+    get = "curl -sS -o /dev/null --cacert /app/{0} https://{1}; echo $?"
+    ca = str(lab.ca)
+    script = ";".join(get.format(ca.lstrip("/"), n) for n in ("allowed.test", "other.test", "example.org"))
+    done = stub("--read-only", ca, "--allow", "allowed.test", "--allow", "other.test", "--deny", "other.test",
+                "--exec", "sh", "-c", script, env={"OPENAI_ALLOWED_DOMAINS": "example.org"}).ok()
+    assert done.lines() == ["0", "6", "0"], done
+    assert sinks.addresses() == {address_of("allowed.test"), address_of("example.org")}
+
+
+def test_a_refusal_is_told_with_the_option_that_permits_it(stub, sinks):
+    done = stub("--exec", "curl", "-sS", "https://example.com")
+    assert done.status == 6 and "--allow example.com" in done.err
+    assert sinks.seen() == []
+
+
+def test_environment_by_name_and_by_value(stub):
+    done = stub("-e", "BY_NAME", "-e", "BY_VALUE=a b", "--exec", "env", env={"BY_NAME": "x y", "NOT_NAMED": "z"}).ok()
+    assert "BY_NAME=x y" in done.lines() and "BY_VALUE=a b" in done.lines()
+    assert "NOT_NAMED" not in done.out
+
+
+def test_sessions_elsewhere(stub, workdir, tmp_path):
+    sessions = tmp_path / "my sessions"
+    sessions.mkdir()
+    os.chown(sessions, 1000, 1000)
+    refused = stub("--sessions-path", sessions, "--exec", "true").ok(100)
+    assert "my sessions" in refused.err
+    stub("-y", "--sessions-path", sessions, "--exec", "touch", "/codex_home/sessions/s").ok()
+    assert (sessions / "s").exists()
+    assert not (workdir / ".codex/.environment/sessions/s").exists()
+
+
+def test_a_whole_turn_of_codex(stub, lab, internet, workdir):
+    """The main job: the launcher, the container, the wall, the real Codex and a tool."""
+    internet.openai.script("echo written by the tool >file; curl -sS -m 5 https://example.com; true")
+    done = stub(
+        "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}", "-e", "CODEX_API_KEY", "--",
+        "exec", "--skip-git-repo-check", "write it", env={"CODEX_API_KEY": "sk-lab"},
+    ).ok()
+    assert (workdir / "file").read_text() == "written by the tool\n"
+    assert (workdir / "file").stat().st_uid == 1000
+    assert "example.com" in done.err and "--allow example.com" in done.err
+    assert internet.web.hosts() <= {"api.openai.com", "chatgpt.com"}
+    assert list((workdir / ".codex/.environment/sessions").rglob("*.jsonl"))
+
+
+def test_twice_in_a_row_and_nothing_is_left(stub, runner):
+    for _ in range(2):
+        stub("--exec", "true").ok()
+    assert runner.docker("ps", "-aq").ok().out == ""
+
+
+def test_the_same_project_twice_at_once_is_refused_in_words(stub, runner, lab, terminal, host_home, workdir):
+    """One home, two Codex: their databases would fight. The container's name tells."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(host_home), "DOCKER_HOST": lab.engine.host}
+    first = terminal([ROOT / "build/codex-sandbox", "--exec", "sh", "-c", "echo up; read x"],
+                     cwd=workdir, env=environment)
+    first.until_says(b"up")
+    second = stub("--exec", "echo", "second")
+    assert second.status and "second" not in second.out
+    assert "already" in second.err or "in use" in second.err, second
+    first.type(b"\n")
+    assert first.wait() == 0
+
+
+def test_a_missing_image_is_one_clear_line(stub, workdir):
+    done = stub("--image", "no-such-image:1", "--exec", "true")
+    assert done.status not in (0, 1) and "no-such-image:1" in done.err
+    assert "make image" in done.err or "hint" in done.err, done
+
+
+def test_an_engine_that_does_not_run(stub, tmp_path):
+    done = stub("--exec", "true", env={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
+    assert done.status not in (0, 1)
+    assert "docker" in done.err.lower(), done
+
+
+def test_an_engine_that_is_not_installed(stub, tmp_path):
+    done = stub("--exec", "true", env={"PATH": str(tmp_path)})
+    assert done.status not in (0, 1) and "docker" in done.err, done
+
+
+@pytest.mark.parametrize("name", ["with space", "comma,name", 'quo"te', "ünï", "dollar$HOME"])
+def test_awkward_workdirs(stub, tmp_path, name):
+    work = tmp_path / name
+    work.mkdir()
+    os.chown(work, 1000, 1000)
+    done = stub("--work_dir", work, "--exec", "sh", "-c", "pwd; touch made").ok()
+    assert done.out.rstrip("\n") == f"/app{work}" and (work / "made").exists()
+
+
+def test_a_terminal_is_passed_on(lab, internet, terminal, host_home, workdir):
+    environment = {"PATH": os.environ["PATH"], "HOME": str(host_home), "DOCKER_HOST": lab.engine.host,
+                   "TERM": "xterm-256color"}
+    t = terminal([ROOT / "build/codex-sandbox", "--exec", "sh", "-c", "test -t 0 && echo a terminal: $TERM; read x; exit 6"],
+                 cwd=workdir, env=environment)
+    t.until_says(b"a terminal: xterm-256color")
+    t.type(b"\n")
+    assert t.wait() == 6
