@@ -119,7 +119,8 @@ class Project:
             "ENGINE_LOG": str(self.log),
         }
         surroundings.update(env or {})
-        more.setdefault("stdin", subprocess.DEVNULL)
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             [STUB, *(a if isinstance(a, bytes) else str(a) for a in arguments)],
             env=surroundings,

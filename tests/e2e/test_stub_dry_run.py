@@ -611,7 +611,8 @@ def test_no_question_without_a_terminal_on_both_sides(project):
     os.write(ours, b"y\n")
     assert "nobody to ask" in project.refused("--sessions-path", outside, stdin=theirs)
     for extra in ([], ["--dry-run"]):
-        done = project.start(*extra, "--sessions-path", outside, stderr=theirs)
+        more = {"input": b"y\n", "stderr": theirs}
+        done = project.start(*extra, "--sessions-path", outside, **more)
         assert (done.returncode, done.stdout) == (100, b"")
     os.close(ours)
     os.close(theirs)

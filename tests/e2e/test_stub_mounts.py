@@ -143,6 +143,29 @@ def test_a_link_in_the_place_of_a_mount_is_refused_wherever_it_leads(project):
     assert "symbolic link" in project.refused()
 
 
+def test_a_link_to_something_missing_inside(project):
+    """It leads nowhere, so it carries nothing out."""
+    for link, target in (("AGENTS.md", "../AGENTS.md"), ("skills", "../kept/skills")):
+        path = project.work / ".codex" / link
+        path.parent.mkdir(exist_ok=True)
+        path.symlink_to(target)
+        project.dry()
+    (project.work / ".codex" / ".environment").symlink_to("../missing")
+    project.refused()
+
+
+def test_a_directory_of_the_host_that_is_a_link_into_the_project(project):
+    """What counts is where the file lies, not by which path it was reached."""
+    secret = project.write(project.root / "secret.json", GOOD)
+    (project.work / "settings").mkdir()
+    (project.home / ".codex").symlink_to(project.work / "settings")
+    inside = project.write(project.work / "settings" / "auth.json", GOOD)
+    assert project.dry().mounts["/codex_home/auth.json"] == (str(inside), "ro")
+    inside.unlink()
+    inside.symlink_to(secret)
+    assert "leads out" in project.refused()
+
+
 def test_a_link_in_a_circle(project):
     (project.work / ".codex").symlink_to(".codex")
     project.refused()
