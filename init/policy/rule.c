@@ -200,10 +200,10 @@ static int refuse_habits(const char *text, size_t len, struct rule_error *e)
 	return 0;
 }
 
-static bool only(const char *text, size_t from, size_t to, const char *set)
+static bool only(const char *text, size_t len, const char *set)
 {
-	for (; from < to; from++)
-		if (!text[from] || !strchr(set, text[from]))
+	for (size_t p = 0; p < len; p++)
+		if (!text[p] || !strchr(set, text[p]))
 			return false;
 	return true;
 }
@@ -233,8 +233,8 @@ static int read_host(
 	if (address_parse(text, slash ? (size_t)(slash - text) : len, &a) && a.family == 6)
 		return refuse(e, 0, "an IPv6 address is written in brackets");
 	slash = memchr(text, '/', *end);
-	if (address_parse(text, slash ? (size_t)(slash - text) : *end, &a) ||
-		(slash && only(text, 0, (size_t)(slash - text), "0123456789.")))
+	/* Digits and dots alone were meant to be an address. */
+	if (*end > 0 && only(text, slash ? (size_t)(slash - text) : *end, "0123456789."))
 		return read_network(text, 0, *end, 4, out, e);
 	if (slash)
 		return refuse(e, (size_t)(slash - text),

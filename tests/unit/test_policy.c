@@ -1,0 +1,649 @@
+/* Rules: what is read as what, where and why the rest is refused, and what they decide. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <cmocka.h>
+
+#include "../../init/policy/policy.h"
+
+struct preset {
+	const char *name, *text;
+};
+
+/* A NULL-terminated list of presets. */
+static long read_preset(void *context, const char *name, char *text, size_t size)
+{
+	for (const struct preset *p = context; p->name; p++) {
+		if (strcmp(p->name, name) != 0)
+			continue;
+		if (!p->text) {
+			memset(text, '#', size);
+			return (long)size;
+		}
+		memcpy(text, p->text, strlen(p->text));
+		return (long)strlen(p->text);
+	}
+	errno = ENOENT;
+	return -1;
+}
+
+static int add(struct policy *p, const char *rule, struct rule_error *e)
+{
+	bool deny = rule[0] == '!';
+
+	return policy_add(
+		p, rule + deny, deny ? RULE_DENY : RULE_ALLOW, ORIGIN_OPTION, NULL, NULL, e);
+}
+
+/* Compiles a policy of the rules; those beginning with '!' deny. */
+static struct policy compile(const char *const *rules)
+{
+	struct rule_error e;
+	struct policy p;
+
+	policy_init(&p);
+	for (; *rules; rules++)
+		if (add(&p, *rules, &e) < 0)
+			fail_msg("%s: at %zu: %s", *rules, e.position, e.reason);
+	assert_int_equal(policy_compile(&p), 0);
+	return p;
+}
+#define POLICY(...) compile((const char *const[]){__VA_ARGS__, NULL})
+
+static void rules_and_their_text(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{"example.com", "example.com"},
+		{"Example.COM.", "example.com"},
+		{"example.com:443,80", "example.com"},
+		{"example.com:22", "example.com:22"},
+		{"example.com:8443,443,443", "example.com:443,8443"},
+		{"db:5432+private", "db:5432+private"},
+		{"*.a.example", "*.a.example"},
+		{"*.a.example:1,65535+ech", "*.a.example:1,65535+ech"},
+		{"a.example+ech+private", "a.example+private+ech"},
+		{"b\xc3\xbc"
+		 "cher.de:1",
+			"xn--bcher-kva.de:1"},
+		{"1.2.3.0/24:5432", "1.2.3.0/24:5432"},
+		{"9.9.9.9:443,80", "9.9.9.9:80,443"},
+		{"9.9.9.9/32:53", "9.9.9.9:53"},
+		{"0.0.0.0/0:443", "0.0.0.0/0:443"},
+		{"10.0.0.0/8:5432+private", "10.0.0.0/8:5432+private"},
+		{"[2001:db8::/32]:443", "[2001:db8::/32]:443"},
+		{"[2600::1]:22", "[2600::1]:22"},
+		{"[2600::1/128]:22", "[2600::1]:22"},
+		{"[::/0]:1", "[::/0]:1"},
+		{"[fd00::/8]:5432+private", "[fd00::/8]:5432+private"},
+		{"!example.com", "example.com"},
+		{"!example.com:80,443", "example.com:80,443"},
+		{"!*.com", "*.com"},
+		{"!10.0.0.0/8", "10.0.0.0/8"},
+		{"![::1]:80", "[::1]:80"},
+		{"!169.254.169.254", "169.254.169.254"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy p = POLICY(cases[i].in);
+		char text[LIMIT_RULE_TEXT];
+
+		assert_int_equal(p.count, 1);
+		rule_text(&p.rules[0], text, sizeof(text));
+		assert_string_equal(text, cases[i].out);
+		policy_free(&p);
+	}
+}
+
+static void rules_that_are_refused(void **state)
+{
+	static const struct {
+		const char *in;
+		size_t where;
+		const char *why;
+	} cases[] = {
+		{"", 0, "begins with"},
+		{"+private", 0, "begins with"},
+		{":443", 0, "name is missing"},
+		{"exa mple.com", 3, "one rule at a time"},
+		{" a.b", 0, "one rule at a time"},
+		{"a_b.c", 1, "underscore"},
+		{"a.b:0", 4, "1 to 65535"},
+		{"a.b:65536", 4, "1 to 65535"},
+		{"a.b:123456", 4, "1 to 65535"},
+		{"a.b:22222222222222222222", 4, "number"},
+		{"a.b:022", 4, "number"},
+		{"a.b:+1", 4, "suffix"},
+		{"a.b:-1", 4, "number"},
+		{"a.b:http", 4, "number"},
+		{"a.b:22x", 4, "number"},
+		{"a.b:22:23", 4, "number"},
+		{"a.b:", 4, "port is missing"},
+		{"a.b:1,", 6, "port is missing"},
+		{"a.b:,1", 4, "port is missing"},
+		{"a.b:1,,2", 6, "port is missing"},
+		{"a.b:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", 43, "16 ports"},
+		{"a.b+privat", 3, "+private and +ech are known"},
+		{"a.b+", 3, "unknown suffix +:"},
+		{"a.b+ech+x", 7, "unknown suffix +x:"},
+		{"a.b+PRIVATE", 3, "unknown suffix"},
+		{"!a.b+private", 3, "deny rule has no suffix"},
+		{"*", 0, "needs a name"},
+		{"*.", 0, "needs a name"},
+		{"*a.b", 0, "needs a name"},
+		{"**.a.b", 0, "needs a name"},
+		{"*.com", 2, "*.com is too wide"},
+		{"*.*.a.b", 2, "star"},
+		{"a.*.b", 2, "star"},
+		{"a.b*", 3, "star"},
+		{"https://a.b/c", 0, "write a.b"},
+		{"http://a.b", 0, "write a.b"},
+		{"a.b/c", 3, "write a.b"},
+		{"a.b/24:80", 3, "path"},
+		{"10.0.0.0/8", 10, "needs a port: 10.0.0.0/8:5432"},
+		{"9.9.9.9", 7, "needs a port"},
+		{"10.0.0.0/8:5432", 0, "+private"},
+		{"192.168.1.1:80", 0, "+private"},
+		{"[fd00::1]:80", 0, "+private"},
+		{"127.0.0.1:80", 0, "loopback"},
+		{"[::1]:80", 0, "loopback"},
+		{"169.254.169.254:80", 0, "link-local"},
+		{"169.254.0.0/16:80+private", 0, "link-local"},
+		{"[fe80::/64]:1", 0, "link-local"},
+		{"224.0.0.1:80", 0, "multicast"},
+		{"100.100.100.200:80+private", 0, "metadata"},
+		{"[fd00:ec2::254]:80+private", 0, "metadata"},
+		{"9.9.9.9/24:1", 0, "network is 9.9.9.0/24"},
+		{"9.9.9.0/33:1", 8, "0 to 32"},
+		{"9.9.9.0/:1", 8, "0 to 32"},
+		{"9.9.9.0/024:1", 8, "0 to 32"},
+		{"9.9.9.0/-1:1", 8, "0 to 32"},
+		{"9.9.9.0/2x:1", 8, "0 to 32"},
+		{"9.9.9/24:1", 0, "not an IPv4"},
+		{"09.9.9.0/24:1", 0, "not an IPv4"},
+		{"256.1.1.1:1", 0, "not an IPv4"},
+		{"0.0.0.1/0:1", 0, "network is 0.0.0.0/0"},
+		{"[2600::/129]:1", 8, "0 to 128"},
+		{"[2600::1/64]:1", 1, "network is 2600::/64"},
+		{"[2600::]/64:1", 8, "inside the brackets"},
+		{"[2600::1]x", 9, "only a port"},
+		{"[2600::1", 0, "isn't closed"},
+		{"[]:1", 1, "not an IPv6"},
+		{"[1.2.3.4]:80", 1, "not an IPv6"},
+		{"[a.b]:80", 1, "not an IPv6"},
+		{"2001:db8::1", 0, "brackets"},
+		{"2001:db8::1:443", 0, "brackets"},
+		{"fd00::/8:443", 0, "brackets"},
+		{"!fd00::/8", 0, "brackets"},
+		{"@", 1, "1 to 63"},
+		{"@Pypi", 1, "a-z"},
+		{"@a/b", 2, "a-z"},
+		{"@../x", 1, "a-z"},
+		{"@a:22", 2, "its own ports"},
+		{"@pypi", 1, "no preset pypi"},
+	};
+	struct rule_error e;
+	struct policy p;
+
+	(void)state;
+	policy_init(&p);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (add(&p, cases[i].in, &e) == 0)
+			fail_msg("taken: %s", cases[i].in);
+		if (!strstr(e.reason, cases[i].why) || e.position != cases[i].where)
+			fail_msg("%s: at %zu: %s", cases[i].in, e.position, e.reason);
+		assert_string_equal(e.rule, cases[i].in + (cases[i].in[0] == '!'));
+		assert_string_equal(e.preset, "");
+		assert_int_equal(p.count, 0);
+	}
+	policy_free(&p);
+}
+
+static void a_rule_of_64k_is_refused(void **state)
+{
+	char *text = malloc(65537);
+	struct rule_error e;
+	struct policy p;
+
+	(void)state;
+	assert_non_null(text);
+	policy_init(&p);
+	for (const char *c = "a1,:.[@+*/\xff"; *c; c++) {
+		memset(text, *c, 65536);
+		text[65536] = '\0';
+		assert_int_equal(add(&p, text, &e), -1);
+		assert_int_equal(e.position, LIMIT_RULE_TEXT);
+		assert_int_equal(strlen(e.rule), LIMIT_RULE_TEXT);
+		memcpy(text, "a:1", 3);
+		if (*c != ',')
+			assert_int_equal(policy_add_list(&p, text, RULE_ALLOW, ORIGIN_OPTION,
+						 NULL, NULL, &e),
+				-1);
+	}
+	assert_int_equal(p.count, 0);
+	policy_free(&p);
+	free(text);
+}
+
+static void lists(void **state)
+{
+	static const struct {
+		const char *in,
+			*out; /* the rules' text, each followed by a blank; NULL: refused */
+	} cases[] = {
+		{"", ""},
+		{" ,\t\n ", ""},
+		{"a.b", "a.b "},
+		{"a.b c.d", "a.b c.d "},
+		{"a.b,c.d", "a.b c.d "},
+		{" a.b\n\tc.d ,, e.f,", "a.b c.d e.f "},
+		{"a.b:443,8443 c.d", "a.b:443,8443 c.d "},
+		{"a.b:1,2,c.d", "a.b:1,2 c.d "},
+		{"a.b:1,2+private,c.d:3,4", "a.b:1,2+private c.d:3,4 "},
+		{"a.b:1,9.9.9.9:2", "a.b:1 9.9.9.9:2 "},
+		{"a.b:1,3com.x", "a.b:1 3com.x "},
+		{"[2600::1]:1,2,a.b", "[2600::1]:1,2 a.b "},
+		{"a.b:1, c.d", "a.b:1 c.d "},
+		{"a.b,443", NULL},
+		{"a.b:1 2", NULL},
+		{"a.b c_d", NULL},
+
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char all[512] = "", text[LIMIT_RULE_TEXT];
+		struct rule_error e;
+		struct policy p;
+		int done;
+
+		policy_init(&p);
+		done = policy_add_list(
+			&p, cases[i].in, RULE_ALLOW, ORIGIN_ENVIRONMENT, NULL, NULL, &e);
+		assert_int_equal(done, cases[i].out ? 0 : -1);
+		for (size_t j = 0; j < p.count; j++) {
+			rule_text(&p.rules[j], text, sizeof(text));
+			strcat(strcat(all, text), " ");
+			assert_int_equal(p.rules[j].origin, ORIGIN_ENVIRONMENT);
+		}
+		/* A list that is refused adds nothing of itself. */
+		assert_string_equal(all, cases[i].out ? cases[i].out : "");
+		policy_free(&p);
+	}
+}
+
+static void presets(void **state)
+{
+	static const struct preset files[] = {
+		{"good", "# comment\n\n  a.example \r\nb.example:22 # ssh\n*.c.example+ech"},
+		{"bad", "a.example\n  b_d.example"}, {"nested", "a.example\n@good"},
+		{"empty", ""}, {"huge", NULL},
+		{"private", "10.0.0.0/8:5432+private\nd.example:1"}, {NULL, NULL}};
+	void *context = (void *)(uintptr_t)files;
+	struct rule_error e;
+	struct policy p;
+
+	(void)state;
+	policy_init(&p);
+#define ADD(rule, effect) policy_add(&p, rule, effect, ORIGIN_OPTION, read_preset, context, &e)
+	assert_int_equal(ADD("@good+private", RULE_ALLOW), 0);
+	assert_int_equal(p.count, 3);
+	assert_string_equal(p.rules[1].name, "b.example");
+	assert_string_equal(p.rules[1].preset, "good");
+	assert_int_equal(p.rules[1].ports.port[0], 22);
+	assert_true(p.rules[0].private && !p.rules[0].ech && p.rules[2].ech);
+	assert_int_equal(ADD("@empty", RULE_ALLOW), 0);
+	assert_int_equal(ADD("@bad", RULE_ALLOW), -1);
+	assert_string_equal(e.preset, "bad");
+	assert_string_equal(e.rule, "b_d.example");
+	assert_int_equal(e.position, 1);
+	assert_int_equal(ADD("@nested", RULE_ALLOW), -1);
+	assert_non_null(strstr(e.reason, "another"));
+	assert_int_equal(ADD("@huge", RULE_ALLOW), -1);
+	assert_non_null(strstr(e.reason, "65536"));
+	assert_int_equal(ADD("@missing", RULE_ALLOW), -1);
+	assert_non_null(strstr(e.reason, "no preset missing"));
+	/* All or nothing: the good line of a bad file isn't kept. */
+	assert_int_equal(p.count, 3);
+	policy_free(&p);
+	/* Denied whole: every port, whatever its suffixes. */
+	assert_int_equal(ADD("@private", RULE_DENY), 0);
+	assert_int_equal(p.count, 2);
+	assert_int_equal(p.rules[0].effect, RULE_DENY);
+	assert_false(p.rules[0].private);
+	assert_int_equal(ADD("@good", RULE_DENY), 0);
+	assert_int_equal(p.rules[2].ports.count, 0);
+#undef ADD
+	policy_free(&p);
+}
+
+static void names_and_ports(void **state)
+{
+	struct policy p =
+		POLICY("a.example", "b.example:22", "*.w.example:8443", "x.w.example");
+	struct verdict v;
+
+	(void)state;
+	v = policy_check_name(&p, "a.example");
+	assert_true(v.allowed && !v.private && !v.ech);
+	assert_int_equal(v.ports.count, 2);
+	assert_int_equal(v.ports.port[0], 80);
+	assert_int_equal(v.ports.port[1], 443);
+	assert_true(policy_check_name_port(&p, "a.example", 443).allowed);
+	assert_false(policy_check_name_port(&p, "a.example", 22).allowed);
+	assert_false(policy_check_name_port(&p, "a.example", 0).allowed);
+	assert_true(policy_check_name_port(&p, "b.example", 22).allowed);
+	assert_false(policy_check_name_port(&p, "b.example", 443).allowed);
+	/* Neither a name below an exact one, nor above, nor one that merely ends alike. */
+	assert_false(policy_check_name(&p, "s.a.example").allowed);
+	assert_false(policy_check_name(&p, "example").allowed);
+	assert_false(policy_check_name(&p, "xa.example").allowed);
+	assert_false(policy_check_name(&p, "a.example.evil").allowed);
+	assert_false(policy_check_name(&p, "").allowed);
+	assert_null(policy_check_name(&p, "evil.example").rule);
+	assert_true(policy_check_name(&p, "y.w.example").allowed);
+	assert_true(policy_check_name(&p, "z.y.w.example").allowed);
+	assert_false(policy_check_name(&p, "w.example").allowed);
+	assert_false(policy_check_name(&p, "yw.example").allowed);
+	/* A name's own rule and a wildcard above it add up. */
+	assert_int_equal(policy_check_name(&p, "x.w.example").ports.count, 3);
+	policy_free(&p);
+}
+
+static void deny_wins(void **state)
+{
+	struct policy p = POLICY("a.example:22,443", "!a.example:22", "b.example", "!b.example",
+		"*.w.example", "!x.w.example", "!*.y.w.example", "y.w.example", "z.y.w.example",
+		"!nobody.example:22", "c.example:443,80", "!c.example:80,443");
+	struct verdict v = policy_check_name(&p, "a.example");
+
+	(void)state;
+	assert_true(v.allowed);
+	assert_int_equal(v.ports.count, 1);
+	assert_int_equal(v.ports.port[0], 443);
+	v = policy_check_name_port(&p, "a.example", 22);
+	assert_false(v.allowed);
+	assert_int_equal(v.rule->effect, RULE_DENY);
+	v = policy_check_name(&p, "b.example");
+	assert_false(v.allowed);
+	assert_int_equal(v.ports.count, 0);
+	assert_int_equal(v.rule->effect, RULE_DENY);
+	assert_false(policy_check_name(&p, "c.example").allowed);
+	assert_true(policy_check_name(&p, "v.w.example").allowed);
+	assert_false(policy_check_name(&p, "x.w.example").allowed);
+	/* A denied wildcard doesn't deny the name itself, but all below, named or not. */
+	assert_true(policy_check_name(&p, "y.w.example").allowed);
+	assert_false(policy_check_name(&p, "z.y.w.example").allowed);
+	assert_false(policy_check_name(&p, "q.z.y.w.example").allowed);
+	/* A deny for another port decides nothing about the name. */
+	assert_null(policy_check_name(&p, "nobody.example").rule);
+	assert_non_null(policy_check_name_port(&p, "nobody.example", 22).rule);
+	assert_null(policy_check_name_port(&p, "nobody.example", 23).rule);
+	policy_free(&p);
+}
+
+static void a_reason_of_our_own(void **state)
+{
+	struct policy p;
+
+	(void)state;
+	policy_init(&p);
+	assert_int_equal(policy_add_defaults(&p), 0);
+	assert_int_equal(policy_deny_because(&p, "auth.openai.com", "read-only"), 0);
+	assert_int_equal(policy_compile(&p), 0);
+	assert_false(policy_check_name(&p, "auth.openai.com").allowed);
+	assert_string_equal(policy_check_name(&p, "auth.openai.com").rule->reason, "read-only");
+	assert_true(policy_check_name(&p, "api.openai.com").allowed);
+	assert_true(policy_check_name(&p, "chatgpt.com").allowed);
+	assert_false(policy_check_name(&p, "ab.chatgpt.com").allowed);
+	policy_free(&p);
+}
+
+static void the_names_to_resolve(void **state)
+{
+	struct policy p = POLICY("b.example:22", "a.example", "*.w.example",
+		"b.example:23+private", "gone.example", "!gone.example", "part.example:1,2",
+		"!part.example:1", "9.9.9.9:1", "b.example:22");
+
+	(void)state;
+	assert_int_equal(p.names_count, 3);
+	assert_string_equal(p.names[0].name, "a.example");
+	assert_false(p.names[0].private);
+	assert_string_equal(p.names[1].name, "b.example");
+	assert_true(p.names[1].private);
+	assert_int_equal(p.names[1].ports.count, 2);
+	assert_string_equal(p.names[2].name, "part.example");
+	assert_int_equal(p.names[2].ports.count, 1);
+	assert_int_equal(p.names[2].ports.port[0], 2);
+	policy_free(&p);
+}
+
+static char *printed(struct policy *p)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	assert_int_equal(policy_print(p, f), 0);
+	fclose(f);
+	return text;
+}
+
+static void the_order_of_rules_does_not_matter(void **state)
+{
+	static const char *const rules[] = {"a.example", "a.example:22", "!a.example:80",
+		"*.b.example+ech", "*.b.example", "9.9.9.0/24:1", "9.9.9.0/24:2", "!9.9.9.9",
+		"a.example:443"};
+	enum { N = sizeof(rules) / sizeof(rules[0]) };
+	struct policy first = POLICY(rules[0], rules[1], rules[2], rules[3], rules[4], rules[5],
+		rules[6], rules[7], rules[8]);
+	char *wanted = printed(&first);
+
+	(void)state;
+	for (int turn = 0; turn < N; turn++) {
+		const char *turned[N + 1] = {NULL};
+		struct policy p;
+		char *text;
+
+		for (int i = 0; i < N; i++)
+			turned[i] = rules[(i * 2 + turn) % N];
+		p = compile(turned);
+		text = printed(&p);
+		assert_string_equal(text, wanted);
+		free(text);
+		policy_free(&p);
+	}
+	/* Merged: one allow and one deny for a.example, two for *.b (they differ), three
+	 * networks less one. */
+	assert_int_equal(first.count, 6);
+	assert_non_null(strstr(wanted, "a.example:22,80,443 "));
+	assert_non_null(strstr(wanted, "9.9.9.0/24:1,2 "));
+	free(wanted);
+	policy_free(&first);
+}
+
+static void what_is_denied_is_not_printed_as_allowed(void **state)
+{
+	struct policy p = POLICY("gone.example", "!gone.example", "kept.example");
+	char *text = printed(&p);
+
+	(void)state;
+	assert_non_null(strstr(text, "deny gone.example"));
+	assert_null(strstr(text, "\ngone.example"));
+	assert_non_null(strstr(text, "\nkept.example"));
+	free(text);
+	policy_free(&p);
+}
+
+static void networks(void **state)
+{
+	static const struct {
+		const char *address;
+		uint16_t port;
+		bool allowed;
+	} cases[] = {
+		{"1.2.3.0", 5432, true},
+		{"1.2.3.255", 5432, true},
+		{"1.2.4.0", 5432, false},
+		{"1.2.3.7", 5432, false},
+		{"1.2.3.1", 5433, false},
+		{"1.2.3.1", 0, false},
+		{"10.1.2.3", 80, true},
+		{"11.0.0.0", 80, false},
+		{"2600::1", 443, true},
+		{"2600::2", 443, false},
+		{"::ffff:1.2.3.1", 5432, false},
+		{"8.8.8.8", 53, true},
+		{"8.8.8.8", 54, false},
+		{"192.168.0.1", 53, false},
+		{"127.0.0.1", 53, false},
+		{"169.254.169.254", 53, false},
+		{"2001:db8::1", 443, false},
+		{"168.63.129.16", 53, false},
+	};
+	struct policy p = POLICY("1.2.3.0/24:5432", "!1.2.3.7", "10.0.0.0/8:80+private",
+		"[2600::1]:443", "0.0.0.0/0:53", "[2001:db8::/32]:443", "a.example:5432");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address a;
+		struct verdict v;
+
+		assert_true(address_parse(cases[i].address, strlen(cases[i].address), &a));
+		v = policy_check_address(&p, &a, cases[i].port);
+		if (v.allowed != cases[i].allowed)
+			fail_msg("%s:%u", cases[i].address, cases[i].port);
+		assert_int_equal(v.ports.count, v.allowed);
+	}
+	policy_free(&p);
+}
+
+static void answers(void **state)
+{
+	static const struct {
+		const char *address;
+		bool plain, private;
+	} cases[] = {
+		{"9.9.9.9", true, true}, {"2600::1", true, true}, {"10.0.0.1", false, true},
+		{"fd00::1", false, true}, {"127.0.0.1", false, false}, {"::1", false, false},
+		{"169.254.169.254", false, false}, {"fd00:ec2::254", false, false},
+		{"100.100.100.200", false, false}, {"::ffff:9.9.9.9", false, false},
+		{"64:ff9b::909:909", false, false}, {"224.0.0.1", false, false},
+		{"0.0.0.0", false, false}, {"255.255.255.255", false, false},
+		{"8.8.8.8", false, false},  /* denied on every port */
+		{"8.8.4.4", true, true},    /* denied on one */
+		{"10.9.0.1", false, false}, /* denied, though private is open */
+	};
+	struct policy p = POLICY("!8.8.8.0/24", "!8.8.4.4:443", "!10.9.0.0/16");
+	struct verdict plain = {.allowed = true}, private = {.allowed = true, .private = true};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *reason;
+		struct address a;
+
+		assert_true(address_parse(cases[i].address, strlen(cases[i].address), &a));
+		if (policy_address_usable(&p, &plain, &a, &reason) != cases[i].plain)
+			fail_msg("%s", cases[i].address);
+		assert_int_equal(reason == NULL, cases[i].plain);
+		if (policy_address_usable(&p, &private, &a, &reason) != cases[i].private)
+			fail_msg("%s with +private", cases[i].address);
+		assert_int_equal(reason == NULL, cases[i].private);
+	}
+	policy_free(&p);
+}
+
+static void a_policy_that_is_not_compiled_allows_nothing(void **state)
+{
+	struct address a = {4, {9, 9, 9, 9}};
+	struct rule_error e;
+	struct policy p;
+
+	(void)state;
+	policy_init(&p);
+	assert_int_equal(add(&p, "a.example", &e), 0);
+	assert_int_equal(add(&p, "9.9.9.9:1", &e), 0);
+	assert_false(policy_check_name(&p, "a.example").allowed);
+	assert_false(policy_check_address(&p, &a, 1).allowed);
+	assert_int_equal(policy_compile(&p), 0);
+	assert_true(policy_check_name(&p, "a.example").allowed);
+	assert_true(policy_check_address(&p, &a, 1).allowed);
+	policy_free(&p);
+	/* An empty one compiles, and allows nothing. */
+	assert_int_equal(policy_compile(&p), 0);
+	assert_false(policy_check_name(&p, "a.example").allowed);
+	policy_free(&p);
+}
+
+static void more_ports_than_a_verdict_holds(void **state)
+{
+	struct policy p =
+		POLICY("a.example:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "a.example:17,18");
+	struct verdict v;
+
+	(void)state;
+	v = policy_check_name(&p, "a.example");
+	assert_int_equal(v.ports.count, LIMIT_RULE_PORTS);
+	assert_int_equal(v.ports.port[15], 16);
+	assert_true(policy_check_name_port(&p, "a.example", 18).allowed);
+	policy_free(&p);
+}
+
+static void as_many_rules_as_there_may_be(void **state)
+{
+	struct rule_error e;
+	struct policy p;
+	char rule[64];
+
+	(void)state;
+	policy_init(&p);
+	for (unsigned i = 0; i < LIMIT_RULES; i++) {
+		snprintf(rule, sizeof(rule), "%sn%u.example", i % 3 ? "" : "*.",
+			i * 7919 % LIMIT_RULES);
+		assert_int_equal(add(&p, rule, &e), 0);
+	}
+	assert_int_equal(add(&p, "one.more.example", &e), -1);
+	assert_non_null(strstr(e.reason, "16384"));
+	assert_int_equal(policy_compile(&p), 0);
+	for (unsigned i = 0; i < LIMIT_RULES; i++) {
+		unsigned n = i * 7919 % LIMIT_RULES;
+
+		snprintf(rule, sizeof(rule), "n%u.example", n);
+		assert_int_equal(policy_check_name(&p, rule).allowed, i % 3 != 0);
+		snprintf(rule, sizeof(rule), "x.n%u.example", n);
+		assert_int_equal(policy_check_name(&p, rule).allowed, i % 3 == 0);
+	}
+	policy_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_and_their_text),
+		cmocka_unit_test(rules_that_are_refused),
+		cmocka_unit_test(a_rule_of_64k_is_refused),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(presets),
+		cmocka_unit_test(names_and_ports),
+		cmocka_unit_test(deny_wins),
+		cmocka_unit_test(a_reason_of_our_own),
+		cmocka_unit_test(the_names_to_resolve),
+		cmocka_unit_test(the_order_of_rules_does_not_matter),
+		cmocka_unit_test(what_is_denied_is_not_printed_as_allowed),
+		cmocka_unit_test(networks),
+		cmocka_unit_test(answers),
+		cmocka_unit_test(a_policy_that_is_not_compiled_allows_nothing),
+		cmocka_unit_test(more_ports_than_a_verdict_holds),
+		cmocka_unit_test(as_many_rules_as_there_may_be),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
