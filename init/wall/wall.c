@@ -1,0 +1,227 @@
+/* The calls of wall.h that talk to the kernel, but for reading back (verify.c, probe.c). */
+#include "kernel.h"
+
+#include "wall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libnftnl/expr.h>
+
+#include "wall_private.h"
+
+int wall_open(struct wall **out, struct failure *f)
+{
+	struct wall *w = calloc(1, sizeof(*w));
+
+	*out = NULL;
+	if (!w)
+		return fail_errno(f, "open the wall", "");
+	if (nft_open(&w->nft, f) < 0) {
+		free(w);
+		return -1;
+	}
+	*out = w;
+	return 0;
+}
+
+void wall_close(struct wall *w)
+{
+	if (!w)
+		return;
+	nft_close(&w->nft);
+	free(w);
+}
+
+/* All elements of a set, in as many messages as they need: a list holds 64 KB. */
+static int put_elements(struct nft *n, struct nftnl_set *set)
+{
+	const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
+	struct nftnl_set_elems_iter *i = nftnl_set_elems_iter_create(set);
+	int more;
+
+	if (!i)
+		return -1;
+	do {
+		if (!nftnl_set_elems_iter_cur(i))
+			break;
+		more = nftnl_set_elems_nlmsg_build_payload_iter(
+			nft_message(n, NFT_MSG_NEWSETELEM, NFPROTO_INET, NLM_F_CREATE, name),
+			i);
+	} while (more > 0);
+	nftnl_set_elems_iter_destroy(i);
+	return 0;
+}
+
+static int put_ruleset(struct nft *n, const struct ruleset *r)
+{
+	nft_begin(n);
+	/* Adding a table that is there changes nothing, and what is there can be deleted. */
+	nftnl_table_nlmsg_build_payload(
+		nft_message(n, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE, "the table"),
+		r->table);
+	nftnl_table_nlmsg_build_payload(
+		nft_message(n, NFT_MSG_DELTABLE, NFPROTO_INET, 0, "the old table"), r->table);
+	nftnl_table_nlmsg_build_payload(
+		nft_message(n, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE, "the table"),
+		r->table);
+	for (size_t i = 0; i < SETS; i++)
+		nftnl_set_nlmsg_build_payload(
+			nft_message(n, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE,
+				nftnl_set_get_str(r->sets[i].set, NFTNL_SET_NAME)),
+			r->sets[i].set);
+	/* Before the rules: a constant set is closed once a rule looks at it. */
+	for (size_t i = 0; i < SETS; i++)
+		if (put_elements(n, r->sets[i].set) < 0)
+			return -1;
+	for (size_t i = 0; i < r->chains_count; i++)
+		nftnl_chain_nlmsg_build_payload(
+			nft_message(n, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE,
+				nftnl_chain_get_str(r->chains[i], NFTNL_CHAIN_NAME)),
+			r->chains[i]);
+	for (size_t i = 0; i < r->rules_count; i++)
+		nftnl_rule_nlmsg_build_payload(
+			nft_message(n, NFT_MSG_NEWRULE, NFPROTO_INET,
+				NLM_F_CREATE | NLM_F_APPEND,
+				nftnl_rule_get_str(r->rules[i], NFTNL_RULE_CHAIN)),
+			r->rules[i]);
+	return 0;
+}
+
+int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
+{
+	struct ruleset r;
+	int status;
+
+	if (ruleset_compile(&r, c) < 0 || put_ruleset(&w->nft, &r) < 0) {
+		ruleset_free(&r);
+		errno = ENOMEM;
+		return fail_errno(f, "compile the wall", "");
+	}
+	status = nft_commit(&w->nft, f); /* names in its messages belong to r */
+	ruleset_free(&r);
+	return status;
+}
+
+/* One message with one element. */
+static int put_pin(struct nft *n, uint16_t type, const struct pin *p)
+{
+	const char *name =
+		ruleset_set_name(p->private ? SET_PRIVATE : SET_PINS, p->address.family);
+	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
+	struct nftnl_set *s = nftnl_set_alloc();
+	uint8_t key[KEY_MAX];
+	uint32_t len = sets_key(key, &p->address, -1, p->port);
+	int status = -1;
+
+	if (s && e && nftnl_set_set_str(s, NFTNL_SET_TABLE, TABLE_NAME) == 0 &&
+		nftnl_set_set_str(s, NFTNL_SET_NAME, name) == 0 &&
+		nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, len) == 0) {
+		if (p->seconds && type == NFT_MSG_NEWSETELEM)
+			nftnl_set_elem_set_u64(
+				e, NFTNL_SET_ELEM_TIMEOUT, (uint64_t)p->seconds * 1000);
+		nftnl_set_elem_add(s, e);
+		e = NULL;
+		nftnl_set_elems_nlmsg_build_payload(
+			nft_message(n, type, NFPROTO_INET,
+				type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, name),
+			s);
+		status = 0;
+	}
+	if (e)
+		nftnl_set_elem_free(e);
+	if (s)
+		nftnl_set_free(s);
+	return status;
+}
+
+/*
+ * Kernels before 6.12 leave the life of an element alone when it is added again. So it is
+ * added (in case it isn't there), deleted and added: one transaction, no moment without it.
+ */
+int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f)
+{
+	static const uint16_t steps[] = {
+		NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM};
+
+	if (count == 0)
+		return 0;
+	nft_begin(&w->nft);
+	for (size_t i = 0; i < count; i++) {
+		if (pins[i].address.family != 4 && pins[i].address.family != 6)
+			return fail(f, "open an address", "", "it has no family");
+		for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++)
+			if (put_pin(&w->nft, steps[j], &pins[i]) < 0)
+				return fail_errno(f, "open an address", "");
+	}
+	return nft_commit(&w->nft, f);
+}
+
+struct refusals {
+	unsigned family;
+	void (*each)(void *context, const struct wall_refusal *r);
+	void *context;
+};
+
+static int read_counter(struct nftnl_expr *e, void *context)
+{
+	uint64_t *packets = context;
+
+	*packets = nftnl_expr_get_u64(e, NFTNL_EXPR_CTR_PACKETS);
+	return 0;
+}
+
+static int read_refusal(struct nftnl_set_elem *e, void *context)
+{
+	struct refusals *all = context;
+	struct wall_refusal r = {.address.family = (uint8_t)all->family};
+	uint32_t len, address_len = all->family == 4 ? 4 : 16;
+	const uint8_t *key = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &len);
+
+	if (!key || len != address_len + 8)
+		return 0;
+	memcpy(r.address.bytes, key, address_len);
+	r.protocol = key[address_len];
+	r.port = (uint16_t)(key[address_len + 4] << 8 | key[address_len + 5]);
+	if (r.port == 0 && r.protocol != IPPROTO_TCP && r.protocol != IPPROTO_UDP)
+		r.protocol = 0;
+	nftnl_set_elem_expr_foreach(e, read_counter, &r.packets);
+	all->each(all->context, &r);
+	return 0;
+}
+
+static int read_refusals(const struct nlmsghdr *answer, void *context)
+{
+	struct nftnl_set *s = nftnl_set_alloc();
+
+	if (!s)
+		return MNL_CB_ERROR;
+	if (nftnl_set_elems_nlmsg_parse(answer, s) == 0)
+		nftnl_set_elem_foreach(s, read_refusal, context);
+	nftnl_set_free(s);
+	return MNL_CB_OK;
+}
+
+static void ask_refusals(struct nlmsghdr *request, void *context)
+{
+	const struct refusals *all = context;
+
+	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
+	mnl_attr_put_strz(
+		request, NFTA_SET_ELEM_LIST_SET, ruleset_set_name(SET_REFUSED, all->family));
+}
+
+int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_refusal *r),
+	void *context, struct failure *f)
+{
+	struct refusals all = {.each = each, .context = context};
+
+	/* A set that changes under the dump (EINTR) is still worth telling: it only grows. */
+	for (all.family = 4; all.family <= 6; all.family += 2)
+		if (nft_dump(&w->nft, NFT_MSG_GETSETELEM, NFPROTO_INET, ask_refusals,
+			    read_refusals, &all) < 0 &&
+			errno != EINTR)
+			return nft_fail(f, "read what was refused", "nf_tables", NULL);
+	return 0;
+}

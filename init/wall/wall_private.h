@@ -1,0 +1,13 @@
+/* What struct wall is; private to this room. */
+#ifndef INIT_WALL_WALL_PRIVATE_H
+#define INIT_WALL_WALL_PRIVATE_H
+
+#include "nft.h"
+#include "ruleset.h"
+#include "wall.h"
+
+struct wall {
+	struct nft nft;
+};
+
+#endif
