@@ -163,7 +163,7 @@ class Runner:
     ):
         """command: what runs in the container. init: options of codex-init before the "--"."""
         made = self.arguments(command, allow, env, options, flags, network, init, trust)
-        return self.docker("run", "--rm", *made, **rest)
+        return self.docker("run", "--rm", "--pull=never", *made, **rest)
 
     def shell(self, script, **rest):
         """The same with a script for bash."""
@@ -235,7 +235,7 @@ def start(runner):
         name = name or f"test-{uuid.uuid4().hex[:12]}"
         names.append(name)
         made = runner.arguments(command, allow, env, options, flags, network, init, trust)
-        runner.docker("run", "-d", "--name", name, *made).ok()
+        runner.docker("run", "-d", "--pull=never", "--name", name, *made).ok()
         return Container(runner.docker, name)
 
     yield begin
@@ -285,6 +285,7 @@ def stub(lab, internet, host_home, workdir):
             "PATH": os.environ["PATH"],
             "HOME": str(host_home),
             "DOCKER_HOST": lab.engine.host,
+            "CODEX_DOCKER_IMAGE": IMAGE,
             **(env or {}),
         }
         binary = ROOT / "build/codex-sandbox"

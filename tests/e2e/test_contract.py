@@ -10,7 +10,7 @@ from internet import address_of
 
 
 def status_fields(text):
-    return dict(re.findall(r"^(\w+):\s*(.*)$", text, re.M))
+    return dict(re.findall(r"^(\w+):[ \t]*(.*)$", text, re.M))
 
 
 def test_the_payload_has_no_privilege(run):

@@ -1,11 +1,10 @@
 """What breaks never leaves a payload without a wall: workers killed, disks full, no resolver, boots cut
 short. Each is judged by what left the container meanwhile."""
 
-import json
 import re
 
 import pytest
-from conftest import FLAGS, IMAGE, until
+from conftest import FLAGS, until
 from internet import DNS_ADDRESS, address_of
 
 KNOCK = """

@@ -2,6 +2,7 @@
 
 import socket
 
+from conftest import IMAGE
 from internet import DNS_ADDRESS, GREETING, address_of
 
 # A plain container: no codex-init, so nothing stands between it and the Internet.
@@ -10,7 +11,7 @@ OPEN = ("--entrypoint", "bash", "--cap-add=NET_RAW")
 
 def bare(docker, lab, script, *options):
     made = ("-v", f"{lab.ca}:/ca.pem:ro", "-e", "SSL_CERT_FILE=/ca.pem")
-    return docker("run", "--rm", *OPEN, *made, *options, "codex-sandbox", "-c", script)
+    return docker("run", "--rm", "--pull=never", *OPEN, *made, *options, IMAGE, "-c", script)
 
 
 def test_whatever_leaves_a_container_arrives_in_the_sinks(docker, lab, sinks):

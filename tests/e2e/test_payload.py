@@ -6,7 +6,7 @@ import signal
 import uuid
 
 import pytest
-from conftest import FLAGS, IMAGE, until
+from conftest import FLAGS, IMAGE
 
 
 @pytest.mark.parametrize("uid, gid", [(1000, 1000), (1001, 1002), (501, 20), (70000, 70000)])
