@@ -105,7 +105,8 @@ static int candidate(struct search *s, const char *directory, const char *name,
 	if (in_project(s, directory) && !beneath_contains(s->workdir, real)) {
 		refuse(t, "use the workdir", s->workdir,
 			"%s leads out of it through a symbolic link", path);
-		return refuse_hint(t, "remove the link, or put the file itself there");
+		refuse_hint(t, "remove the link, or put the file itself there");
+		return -1;
 	}
 	*found = pool_copy(s->pool, real);
 	return 1;
@@ -116,7 +117,7 @@ static int find_first(
 {
 	*found = NULL;
 	for (size_t i = 0; i < s->directories.count; i++) {
-		const char *path;
+		const char *path = NULL;
 		struct stat st;
 		int there = candidate(s, s->directories.word[i], name, &path, t);
 
