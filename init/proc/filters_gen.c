@@ -157,6 +157,10 @@ static const char *const payload_refused[] = {
 static const uint64_t namespace_flags[] = {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS,
 	CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, 0x80 /* CLONE_NEWTIME */};
 
+#define CLONE_NAMESPACES                                                                       \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |         \
+		CLONE_NEWPID | CLONE_NEWNET)
+
 /* Input typed into a terminal from inside it, and line disciplines (loadable drivers). */
 static const uint64_t refused_ioctls[] = {TIOCSTI, TIOCLINUX, TIOCSETD};
 
@@ -217,20 +221,6 @@ static void payload(void)
 
 /* ---- Workers and PID 1: everything is closed but what is named here. ----------------- */
 
-/* What any C program does: memory, time, its own end. mmap and mprotect are below. */
-static const char *const common[] = {"brk", "munmap", "mremap", "madvise", "read", "readv",
-	"write", "writev", "close", "fcntl", "poll", "ppoll", "select", "pselect6",
-	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "timerfd_create",
-	"timerfd_settime", "timerfd_gettime", "eventfd2", "clock_gettime", "clock_getres",
-	"clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "getpid",
-	"getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "rt_sigaction",
-	"rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "signalfd4", "sigaltstack", "futex",
-	"sched_yield", "restart_syscall", "tkill", "tgkill", "exit", "exit_group",
-	/* sockets that exist already */
-	"recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "bind", "connect",
-	"listen", "accept", "accept4", "shutdown", "getsockname", "getpeername", "getsockopt",
-	"setsockopt", NULL};
-
 /* No page that is executable, now or later: nothing here makes code. */
 static void no_new_code(scmp_filter_ctx f)
 {
@@ -249,13 +239,19 @@ static void inet_sockets(scmp_filter_ctx f)
 				BITS(1, 0xf, types[j]));
 }
 
-/* DNS over UDP and TCP, one channel to PID 1; no file, no process, no privilege. */
+/*
+ * DNS over UDP and TCP and one channel to PID 1, as the head of resolver.c lists it. All its
+ * memory is there already: no file, no process, no privilege, not even another page.
+ */
+static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl",
+	"recvfrom", "recvmmsg", "sendto", "connect", "accept4", "close", "getrandom",
+	"clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group", NULL};
+
 static void resolver(void)
 {
 	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
 
-	rules(f, SCMP_ACT_ALLOW, common);
-	no_new_code(f);
+	rules(f, SCMP_ACT_ALLOW, resolver_calls);
 	inet_sockets(f);
 	print(f, "filter_resolver", NULL, 0);
 }
@@ -266,33 +262,46 @@ static void resolver(void)
  * installs its own. There is no execve here: a worker is a fork, and PID 1 never runs a file.
  */
 static const char *const monitor_calls[] = {
+	/* what any C program does: memory (mmap and mprotect are below), time, its own end */
+	"brk", "munmap", "mremap", "madvise", "read", "readv", "write", "writev", "close",
+	"fcntl", "poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl",
+	"epoll_wait", "epoll_pwait", "timerfd_create", "timerfd_settime", "timerfd_gettime",
+	"eventfd2", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
+	"gettimeofday", "time", "getrandom", "getpid", "getppid", "gettid", "getuid", "geteuid",
+	"getgid", "getegid", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending",
+	"signalfd4", "sigaltstack", "futex", "sched_yield", "restart_syscall", "tkill",
+	"tgkill", "exit", "exit_group",
+	/* netlink, the control socket, the workers' channels */
+	"recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "bind", "connect",
+	"listen", "accept", "accept4", "shutdown", "getsockname", "getpeername", "getsockopt",
+	"setsockopt",
 	/* its event log, status file and /proc */
 	"open", "openat", "openat2", "stat", "lstat", "fstat", "newfstatat", "statx", "access",
 	"faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "lseek", "pread64",
 	"pwrite64", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat",
 	"ftruncate", "fsync", "fdatasync", "fchmod", "fchown", "flock", "getcwd", "umask",
 	/* processes */
-	"fork", "clone", "wait4", "waitid", "kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
-	"pidfd_open", "pidfd_send_signal", "rt_sigtimedwait", "rt_sigsuspend", "setpgid",
-	"getpgid", "getpgrp", "getsid", "setsid", "set_tid_address", "set_robust_list",
-	"prlimit64", "getrlimit", "getrusage", "sched_getaffinity", "uname", "sysinfo",
-	"socketpair", "pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
+	"fork", "wait4", "waitid", "kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
+	"pidfd_send_signal", "rt_sigtimedwait", "rt_sigsuspend", "setpgid", "getpgid",
+	"getpgrp", "getsid", "setsid", "set_tid_address", "set_robust_list", "prlimit64",
+	"getrlimit", "getrusage", "sched_getaffinity", "uname", "sysinfo", "socketpair",
+	"pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
 	/* what a worker gives up */
 	"prctl", "capget", "capset", "setgroups", "getgroups", "setuid", "setgid", "setresuid",
 	"setresgid", "getresuid", "getresgid", "seccomp", NULL};
 
 /* The terminal's modes and foreground; interface indexes (if_nametoindex). */
-static const uint64_t monitor_ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGPGRP,
-	TIOCSPGRP, TIOCGSID, TIOCNOTTY, TIOCSCTTY, TIOCGWINSZ, FIONREAD, FIONBIO, SIOCGIFINDEX,
-	SIOCGIFNAME};
+static const uint64_t monitor_ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TCXONC, TCSBRK,
+	TIOCGPGRP, TIOCSPGRP, TIOCGSID, TIOCNOTTY, TIOCSCTTY, TIOCGWINSZ, FIONREAD, FIONBIO,
+	SIOCGIFINDEX, SIOCGIFNAME};
 
 static void monitor(void)
 {
 	/* EPERM and not the end: PID 1's loop reports what fails and carries on. */
 	scmp_filter_ctx f = begin(SCMP_ACT_ERRNO(EPERM));
 
-	rules(f, SCMP_ACT_ALLOW, common);
 	rules(f, SCMP_ACT_ALLOW, monitor_calls);
+	rule(f, SCMP_ACT_ALLOW, "clone", 1, BITS(0, CLONE_NAMESPACES, 0), none);
 	no_new_code(f);
 	inet_sockets(f);
 	rule(f, SCMP_ACT_ALLOW, "socket", 1, EQ(0, AF_UNIX), none);
