@@ -1,0 +1,247 @@
+/*
+ * The compiled policy: rules in one sorted array, looked up by binary search.
+ *
+ * The order is kind, then name or network, then deny before allow. All rules for one name lie
+ * side by side; a wildcard is found by asking for each parent of the name in turn, so a lookup
+ * takes O(labels * log rules) and no memory. Networks are few and are walked.
+ *
+ * The addresses of a name are the same whichever rule named it. So where rules for one name
+ * differ, it has the ports of all of them, and +private or +ech when any of them has it.
+ */
+#include "policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rule.h"
+
+/* True when b says nothing that a does not: they differ in origin, preset or ports only. Adds
+ * b's ports to a then. */
+static bool merge(struct rule *a, const struct rule *b)
+{
+	struct port_list ports = a->ports;
+
+	if (a->kind != b->kind || a->effect != b->effect || strcmp(a->name, b->name) != 0 ||
+		address_compare(&a->network, &b->network) != 0 || a->prefix != b->prefix ||
+		a->private != b->private || a->ech != b->ech || a->reason != b->reason)
+		return false;
+	if (a->ports.count == 0)
+		return true; /* every port is denied already */
+	for (unsigned i = 0; i < b->ports.count; i++)
+		if (!ports_add(&ports, b->ports.port[i]))
+			return false;
+	if (b->ports.count == 0)
+		ports.count = 0;
+	a->ports = ports;
+	return true;
+}
+
+/* The first rule that is not before (kind, name). */
+static size_t find(const struct policy *p, enum rule_kind kind, const char *name)
+{
+	size_t low = 0, high = p->count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct rule *r = &p->rules[middle];
+
+		if (r->kind < kind || (r->kind == kind && strcmp(r->name, name) < 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool same(const struct policy *p, size_t i, enum rule_kind kind, const char *name)
+{
+	return i < p->count && p->rules[i].kind == kind && strcmp(p->rules[i].name, name) == 0;
+}
+
+int policy_compile(struct policy *p)
+{
+	size_t kept = 0;
+
+	if (p->count > 0)
+		qsort(p->rules, p->count, sizeof(*p->rules), rule_compare);
+	for (size_t i = 0; i < p->count; i++)
+		if (kept == 0 || !merge(&p->rules[kept - 1], &p->rules[i]))
+			p->rules[kept++] = p->rules[i];
+	p->count = kept;
+	free(p->names);
+	p->names = calloc(kept + 1, sizeof(*p->names));
+	p->names_count = 0;
+	p->compiled = p->names != NULL;
+	if (!p->compiled)
+		return -1;
+	for (size_t i = 0, next; i < kept && p->rules[i].kind == RULE_NAME; i = next) {
+		const char *name = p->rules[i].name;
+		struct verdict v = policy_check_name(p, name);
+		bool allow = false;
+
+		for (next = i; same(p, next, RULE_NAME, name); next++)
+			allow |= p->rules[next].effect == RULE_ALLOW;
+		if (allow && v.allowed)
+			p->names[p->names_count++] = (struct policy_name){
+				.name = name, .ports = v.ports, .private = v.private};
+	}
+	return 0;
+}
+
+/*
+ * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
+ * the nearest up.
+ */
+static void each_rule(const struct policy *p, const char *name,
+	void (*see)(struct verdict *v, const struct rule *r, uint16_t port), struct verdict *v,
+	uint16_t port)
+{
+	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++)
+		see(v, &p->rules[i], port);
+	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+		for (size_t i = find(p, RULE_WILDCARD, dot + 1);
+			same(p, i, RULE_WILDCARD, dot + 1); i++)
+			see(v, &p->rules[i], port);
+}
+
+static bool covers(const struct rule *r, uint16_t port)
+{
+	return r->ports.count == 0 || ports_have(&r->ports, port);
+}
+
+/* The allow rules' ports; port 0 stands for any. */
+static void see_allow(struct verdict *v, const struct rule *r, uint16_t port)
+{
+	if (r->effect != RULE_ALLOW || (port && !covers(r, port)))
+		return;
+	if (!v->rule)
+		v->rule = r;
+	v->private |= r->private;
+	v->ech |= r->ech;
+	for (unsigned i = 0; i < r->ports.count; i++)
+		if (!port || r->ports.port[i] == port)
+			ports_add(&v->ports, r->ports.port[i]);
+}
+
+/* Takes away what is denied. The first deny rule that leaves nothing is the one to tell; one
+ * that speaks of other ports only decides nothing. */
+static void see_deny(struct verdict *v, const struct rule *r, uint16_t port)
+{
+	unsigned left = 0, before = v->ports.count;
+
+	if (r->effect != RULE_DENY || (port && !covers(r, port)))
+		return;
+	for (unsigned i = 0; i < v->ports.count; i++)
+		if (!covers(r, v->ports.port[i]))
+			v->ports.port[left++] = v->ports.port[i];
+	v->ports.count = (uint8_t)left;
+	if (left == 0 && (before > 0 || port || r->ports.count == 0) &&
+		(!v->rule || v->rule->effect == RULE_ALLOW))
+		v->rule = r;
+}
+
+static struct verdict check(const struct policy *p, const char *name, uint16_t port)
+{
+	struct verdict v = {0};
+
+	/* A policy that is not compiled allows nothing: its order means nothing yet. */
+	if (!p->compiled)
+		return v;
+	each_rule(p, name, see_allow, &v, port);
+	each_rule(p, name, see_deny, &v, port);
+	v.allowed = v.ports.count > 0;
+	v.private &= v.allowed;
+	v.ech &= v.allowed;
+	return v;
+}
+
+struct verdict policy_check_name(const struct policy *p, const char *name)
+{
+	return check(p, name, 0);
+}
+
+struct verdict policy_check_name_port(const struct policy *p, const char *name, uint16_t port)
+{
+	/* There is no port 0, and below it stands for all of them. */
+	return port ? check(p, name, port) : (struct verdict){0};
+}
+
+struct verdict policy_check_address(
+	const struct policy *p, const struct address *a, uint16_t port)
+{
+	enum address_class class = address_classify(a);
+	struct verdict v = {0};
+
+	if (!p->compiled || port == 0)
+		return v;
+	for (size_t i = find(p, RULE_NETWORK, ""); i < p->count; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (!address_inside(a, &r->network, r->prefix) || !covers(r, port))
+			continue;
+		if (r->effect == RULE_DENY)
+			return (struct verdict){.rule = r};
+		if (class != ADDRESS_PUBLIC && !(class == ADDRESS_PRIVATE && r->private))
+			continue;
+		v.rule = r;
+		v.private |= r->private;
+		v.ech |= r->ech;
+		ports_add(&v.ports, port);
+		v.allowed = true;
+	}
+	return v;
+}
+
+bool policy_address_usable(const struct policy *p, const struct verdict *v,
+	const struct address *a, const char **reason)
+{
+	enum address_class class = address_classify(a);
+
+	*reason = NULL;
+	if (class == ADDRESS_PRIVATE && !v->private)
+		*reason = "its address is private and the rule lacks +private";
+	else if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
+		*reason = "its address is not one of the public Internet";
+	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count;
+		i < p->count && !*reason; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (r->effect == RULE_DENY && r->ports.count == 0 &&
+			address_inside(a, &r->network, r->prefix))
+			*reason = "its address is in a network that a rule denies";
+	}
+	return !*reason;
+}
+
+static const char *origin_text(const struct rule *r)
+{
+	switch (r->origin) {
+	case ORIGIN_DEFAULT:
+		return "default";
+	case ORIGIN_OPTION:
+		return "option";
+	case ORIGIN_ENVIRONMENT:
+		return "environment";
+	}
+	return "";
+}
+
+int policy_print(const struct policy *p, FILE *f)
+{
+	char text[LIMIT_RULE_TEXT];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rule *r = &p->rules[i];
+
+		/* Effective rules: an allow that a deny takes away whole is none. */
+		if (r->kind == RULE_NAME && r->effect == RULE_ALLOW &&
+			!policy_check_name(p, r->name).allowed)
+			continue;
+		rule_text(r, text, sizeof(text));
+		fprintf(f, "%s%-*s # %s%s%s%s%s\n", r->effect == RULE_DENY ? "deny " : "",
+			r->effect == RULE_DENY ? 35 : 40, text, origin_text(r),
+			r->preset[0] ? " @" : "", r->preset, r->reason ? ": " : "",
+			r->reason ? r->reason : "");
+	}
+	return ferror(f) ? -1 : 0;
+}
