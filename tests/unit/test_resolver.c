@@ -1,0 +1,594 @@
+/* The resolver at work: what the payload is told, when, and what upstream heard of it. */
+#include "dns_fixture.h"
+#include "init/dns/cache.h"
+
+static struct play *serving(const char *const *rules, bool boot)
+{
+	struct play *p = play_new();
+
+	for (; *rules; rules++)
+		allow(p, *rules);
+	play_start(p, boot);
+	if (boot)
+		play_booted(p);
+	return p;
+}
+#define SERVING(boot, ...) serving((const char *const[]){__VA_ARGS__, NULL}, boot)
+
+static void test_pinned_name_is_answered_from_the_cache(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	unsigned before = shared->count;
+	uint8_t expected[4];
+	struct reply r;
+
+	(void)state;
+	address_for("good.test", expected);
+	for (int i = 0; i < 3; i++) {
+		r = ask_for(p, "good.test", MESSAGE_A, false);
+		assert_int_equal(r.outcome, OUTCOME_ADDRESSES);
+		assert_memory_equal(r.answer.addresses[0], expected, 4);
+		assert_true(r.answer.ttl > 290 && r.answer.ttl <= 300);
+	}
+	r = ask_for(p, "good.test", MESSAGE_AAAA, true);
+	assert_int_equal(r.answer.count, 1);
+	assert_int_equal(shared->count, before);
+	play_end(p);
+}
+
+static void test_refused_name_never_reaches_upstream(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	unsigned before = shared->count;
+	static const char *const names[] = {"secret.attacker.test", "sub.good.test",
+		"good.test.attacker", "a.b.c.d.e", "test"};
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		for (int type = 1; type < 300; type += 13) {
+			struct reply r = ask_for(p, names[i], (uint16_t)type, type & 1);
+
+			assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+			assert_int_equal(r.count, 0);
+		}
+	assert_int_equal(shared->count, before);
+	play_end(p);
+}
+
+static void test_refusal_explains_itself(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	struct reply r = ask_for(p, "example.com", MESSAGE_A, true);
+	static const uint8_t ede[] = {0, 15, 0, 53, 0, 15}; /* option, length, code */
+	const struct resolver_message *m;
+
+	(void)state;
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	assert_true(has_text(&r, "example.com is not allowed; add --allow example.com"));
+	assert_non_null(memmem(r.packet, r.len, ede, sizeof(ede)));
+	assert_int_equal(r.packet[11], 1);
+	assert_int_equal(r.packet[3] & 0x20, 0); /* AD */
+	/* Without EDNS there is no place for it. */
+	r = ask_for(p, "example.com", MESSAGE_A, false);
+	assert_int_equal(r.packet[11], 0);
+	assert_int_equal(r.len, 12 + 13 + 4);
+	drain(p, 50);
+	m = play_find(p, RESOLVER_REFUSED, "example.com");
+	assert_non_null(m);
+	assert_int_equal(m->count, 1);
+	play_end(p);
+}
+
+static void test_denied_name_says_so(void **state)
+{
+	struct play *p = play_new();
+	struct rule_error e;
+	struct reply r;
+
+	(void)state;
+	allow(p, "*.good.test");
+	assert_int_equal(policy_add(&p->policy, "bad.good.test", RULE_DENY, ORIGIN_OPTION, NULL,
+				 NULL, &e),
+		0);
+	play_start(p, false);
+	r = ask_for(p, "bad.good.test", MESSAGE_A, true);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	assert_true(has_text(&r, "bad.good.test is denied by a rule"));
+	assert_int_equal(shared->count, 0);
+	play_end(p);
+}
+
+/* A flood of refusals is counted, not told one by one, and loses no count. */
+static void test_refusals_are_counted(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	unsigned total = 0, messages = 0, before = p->count;
+
+	(void)state;
+	for (int i = 0; i < 600; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "x%d.attacker.test", i % 300);
+		ask_for(p, name, MESSAGE_A, false);
+	}
+	drain(p, 3500);
+	for (unsigned i = before; i < p->count; i++)
+		if (p->got[i].type == RESOLVER_REFUSED) {
+			total += p->got[i].count;
+			messages++;
+		}
+	assert_int_equal(total, 600);
+	assert_true(messages < 500);
+	play_end(p);
+}
+
+static void test_other_types_are_empty_and_stay_here(void **state)
+{
+	struct play *p = SERVING(true, "good.test", "*.wild.test");
+	unsigned before = shared->count;
+	static const uint16_t types[] = {2, 5, 10, 15, 16, 33, 64, 65, 255, 257};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		struct reply r = ask_for(p, "good.test", types[i], true);
+
+		assert_int_equal(r.rcode, RCODE_NOERROR);
+		assert_int_equal(r.count, 0);
+		r = ask_for(p, "secret.wild.test", types[i], true);
+		assert_int_equal(r.rcode, RCODE_NOERROR);
+		assert_int_equal(r.count, 0);
+	}
+	assert_int_equal(shared->count, before);
+	play_end(p);
+}
+
+/* musl fails altogether on NXDOMAIN for AAAA, and waits half a minute on SERVFAIL. */
+static void test_absent_aaaa_is_empty(void **state)
+{
+	static const char *const names[] = {"v4only.test", "nx6.test", "lame.test"};
+	struct play *p = SERVING(false, "v4only.test", "nx6.test", "lame.test");
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct reply r = ask_for(p, names[i], MESSAGE_A, false);
+
+		assert_int_equal(r.answer.count, 1);
+		r = ask_for(p, names[i], MESSAGE_AAAA, false);
+		assert_int_equal(r.rcode, RCODE_NOERROR);
+		assert_int_equal(r.count, 0);
+	}
+	play_end(p);
+}
+
+static void test_absent_name(void **state)
+{
+	struct play *p = SERVING(true, "nx.test");
+	unsigned before = shared->count;
+	struct reply r = ask_for(p, "nx.test", MESSAGE_A, true);
+
+	(void)state;
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	assert_false(has_text(&r, "allow")); /* it is allowed; it does not exist */
+	r = ask_for(p, "nx.test", MESSAGE_AAAA, false);
+	assert_int_equal(r.rcode, RCODE_NOERROR);
+	assert_int_equal(shared->count, before); /* both kept, RFC 2308 */
+	play_end(p);
+}
+
+/* The order that everything rests on: no answer before PID 1 has acknowledged the pin. */
+static void test_pin_comes_before_the_answer(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	int fd = client_socket(p, SOCK_DGRAM);
+	const struct resolver_message *m;
+	struct reply r;
+
+	(void)state;
+	p->hold = true;
+	client_send(fd, 7, "a.wild.test", MESSAGE_A, false);
+	client_take(p, fd, 7, "a.wild.test", MESSAGE_A, 400, &r);
+	assert_int_equal(r.len, 0);
+	m = play_find(p, RESOLVER_PIN, "a.wild.test");
+	assert_non_null(m);
+	/* Nobody else gets it either meanwhile. */
+	client_send(fd, 8, "a.wild.test", MESSAGE_A, false);
+	client_take(p, fd, 8, "a.wild.test", MESSAGE_A, 200, &r);
+	assert_int_equal(r.len, 0);
+	play_acknowledge(p, m);
+	for (int i = 0; i < 2; i++) {
+		client_take(p, fd, 0, "a.wild.test", MESSAGE_A, 1000, &r);
+		assert_true(r.len > 0);
+		assert_int_equal(r.count, 1);
+	}
+	assert_int_equal(seen("a.wild.test", 0), 1);
+	close(fd);
+	play_end(p);
+}
+
+static void test_what_pid1_does_not_open_is_not_told(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	struct reply r;
+
+	(void)state;
+	p->accept = 0;
+	r = ask_for(p, "a.wild.test", MESSAGE_A, false);
+	assert_int_equal(r.count, 0);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	play_end(p);
+}
+
+static void test_private_answers_are_dropped(void **state)
+{
+	struct play *p = SERVING(false, "private.test", "mixed.test");
+	struct reply r = ask_for(p, "private.test", MESSAGE_A, true);
+
+	(void)state;
+	assert_int_equal(r.count, 0);
+	assert_true(has_text(&r, "+private"));
+	assert_null(play_find(p, RESOLVER_PIN, "private.test"));
+	r = ask_for(p, "mixed.test", MESSAGE_A, true);
+	assert_int_equal(r.count, 1);
+	assert_int_equal(r.answer.addresses[0][0], 93);
+	assert_non_null(play_find(p, RESOLVER_DROPPED, "mixed.test"));
+	play_end(p);
+}
+
+static void test_aliases_are_flattened(void **state)
+{
+	struct play *p = SERVING(false, "alias.test");
+	struct reply r = ask_for(p, "alias.test", MESSAGE_A, false);
+
+	(void)state;
+	assert_int_equal(r.count, 1);
+	assert_int_equal(r.outcome, OUTCOME_ADDRESSES);
+	assert_true(r.answer.ttl <= 77); /* the least of the chain */
+	assert_null(play_find(p, RESOLVER_PIN, "end.test"));
+	play_end(p);
+}
+
+/* One question upstream for many clients at the same time. */
+static void test_single_flight(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	int fd[50];
+
+	(void)state;
+	shared->delay_ms = 200;
+	for (int i = 0; i < 50; i++) {
+		fd[i] = client_socket(p, SOCK_DGRAM);
+		client_send(fd[i], (uint16_t)(500 + i), "a.wild.test", MESSAGE_A, false);
+	}
+	for (int i = 0; i < 50; i++) {
+		struct reply r;
+
+		client_take(p, fd[i], (uint16_t)(500 + i), "a.wild.test", MESSAGE_A, 3000, &r);
+		assert_int_equal(r.answer.count, 1);
+		close(fd[i]);
+	}
+	assert_int_equal(seen("a.wild.test", 0), 1);
+	play_end(p);
+}
+
+static void test_short_ttl_expires(void **state)
+{
+	struct play *p = SERVING(false, "rotate.test");
+	struct reply a = ask_for(p, "rotate.test", MESSAGE_A, false), b;
+
+	(void)state;
+	assert_true(a.answer.ttl >= 1 && a.answer.ttl <= CACHE_TTL_FLOOR);
+	b = ask_for(p, "rotate.test", MESSAGE_A, false);
+	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
+	/* In use: renewed before it ends, so nobody ever waits. */
+	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
+	assert_int_equal(seen("rotate.test", MESSAGE_A), 2);
+	b = ask_for(p, "rotate.test", MESSAGE_A, false);
+	assert_memory_not_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
+	play_end(p);
+}
+
+/* RFC 8767: the upstreams are down, the old answer is given, pinned anew first. */
+static void test_stale_answer_when_upstream_is_down(void **state)
+{
+	struct play *p = SERVING(false, "rotate.test");
+	struct reply a = ask_for(p, "rotate.test", MESSAGE_A, false), b;
+	unsigned before;
+
+	(void)state;
+	shared->down[0] = true;
+	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
+	before = p->count;
+	b = ask_for(p, "rotate.test", MESSAGE_A, true);
+	assert_int_equal(b.answer.count, 1);
+	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
+	assert_true(p->count > before);
+	assert_int_equal(p->got[before].type, RESOLVER_PIN);
+	play_end(p);
+}
+
+static void test_wildcard_is_bounded(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	unsigned refused = 0;
+	struct reply r;
+
+	(void)state;
+	r = ask_for(p, "0123456789012345678901234567890123456789f.wild.test", MESSAGE_A, true);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	assert_true(has_text(&r, "longer than a wildcard lets through"));
+	r = ask_for(p,
+		"0123456789.0123456789.0123456789.0123456789.0123456789.0123456789."
+		"0123456789.0123456789.wild.test",
+		MESSAGE_A, true);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	assert_int_equal(shared->count, 0);
+	for (int i = 0; i < 200; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "x%d.wild.test", i);
+		refused += ask_for(p, name, MESSAGE_A, false).rcode == RCODE_NXDOMAIN;
+	}
+	/* Two minutes may have had a part in it. */
+	assert_true(refused >= 200 - 2 * LIMIT_WILDCARD_NAMES);
+	assert_true(shared->count <= 2 * LIMIT_WILDCARD_NAMES);
+	drain(p, 50);
+	assert_int_equal(p->got[0].reason, REASON_LIMIT);
+	/* A name that came up before goes on. */
+	assert_int_equal(ask_for(p, "x0.wild.test", MESSAGE_A, false).count, 1);
+	play_end(p);
+}
+
+static void test_audit_lets_through_and_reports(void **state)
+{
+	struct play *p = play_new();
+	struct reply r;
+
+	(void)state;
+	allow(p, "good.test");
+	p->config.audit = true;
+	play_start(p, true);
+	play_booted(p);
+	r = ask_for(p, "unknown.test", MESSAGE_A, false);
+	assert_int_equal(r.answer.count, 1);
+	drain(p, 50);
+	assert_non_null(play_find(p, RESOLVER_REFUSED, "unknown.test"));
+	assert_null(play_find(p, RESOLVER_PIN, "unknown.test"));
+	r = ask_for(p, "good.test", MESSAGE_A, false);
+	assert_null(play_find(p, RESOLVER_REFUSED, "good.test"));
+	play_end(p);
+}
+
+/* Nothing of the client's packet but the name and the type travels. */
+static void test_letter_case_and_options_stay_here(void **state)
+{
+	struct play *p = SERVING(false, "good.test");
+	int fd = client_socket(p, SOCK_DGRAM);
+	uint8_t packet[128] = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, *end;
+	struct reply r;
+
+	(void)state;
+	end = add16(add16(add_name(packet + 12, "GoOd.TeSt"), 1), 1);
+	memcpy(end, "hidden secret", 13); /* behind the end: not looked at */
+	assert_true(send(fd, packet, (size_t)(end + 13 - packet), 0) > 0);
+	client_take(p, fd, 0x1234, "good.test", MESSAGE_A, 3000, &r);
+	assert_int_equal(r.answer.count, 1);
+	assert_true(has_text(&r, "\4GoOd\4TeSt")); /* the client's own case comes back */
+	assert_false(has_text(&r, "secret"));
+	assert_string_equal(shared->log[0].name, "good.test");
+	assert_int_not_equal(shared->log[0].id, 0x1234);
+	close(fd);
+	play_end(p);
+}
+
+static void test_tcp(void **state)
+{
+	struct play *p = SERVING(false, "good.test");
+	int fd = client_socket(p, SOCK_STREAM);
+	uint8_t packet[300];
+
+	(void)state;
+	/* Two questions in one go, the second octet by octet; two answers in order. */
+	for (int i = 0; i < 2; i++) {
+		size_t len = message_write_query((uint16_t)(i + 1), i ? "no.test" : "good.test",
+			MESSAGE_A, true, packet + 2, sizeof(packet) - 2);
+
+		packet[0] = (uint8_t)(len >> 8);
+		packet[1] = (uint8_t)len;
+		if (i == 0)
+			assert_int_equal(send(fd, packet, len + 2, 0), len + 2);
+		for (size_t j = 0; i == 1 && j < len + 2; j++)
+			assert_int_equal(send(fd, packet + j, 1, 0), 1);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct reply r = {0};
+		size_t got = 0, want = 2;
+
+		while (got < want) {
+			struct pollfd f[2] = {{fd, POLLIN, 0}, {p->channel, POLLIN, 0}};
+			ssize_t n;
+
+			assert_true(poll(f, 2, 3000) > 0);
+			if (f[1].revents)
+				play_take(p, 0);
+			if (!f[0].revents)
+				continue;
+			n = recv(fd, r.packet + got, want - got, 0);
+			assert_true(n > 0);
+			got += (size_t)n;
+			if (got == 2)
+				want = 2 + (size_t)(r.packet[0] << 8 | r.packet[1]);
+		}
+		assert_int_equal(r.packet[3], i + 1); /* the id */
+		assert_int_equal(r.packet[5] & 15, i ? RCODE_NXDOMAIN : RCODE_NOERROR);
+	}
+	/* A length that no question has ends the connection. */
+	assert_int_equal(send(fd, "\xff\xff", 2, 0), 2);
+	assert_int_equal(recv(fd, packet, 1, 0), 0);
+	close(fd);
+	play_end(p);
+}
+
+/* Connections without end, kept open: the newest still gets its answer. */
+static void test_tcp_flood(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	static int fds[3 * LIMIT_CLIENT_TCP];
+
+	(void)state;
+	for (int i = 0; i < 3 * LIMIT_CLIENT_TCP; i++)
+		fds[i] = client_socket(p, SOCK_STREAM);
+	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	for (int i = 0; i < 3 * LIMIT_CLIENT_TCP; i++)
+		close(fds[i]);
+	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	play_end(p);
+}
+
+static void test_malformed_questions(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	int fd = client_socket(p, SOCK_DGRAM);
+	uint8_t packet[300];
+	size_t len =
+		message_write_query(9, "good.test", MESSAGE_A, true, packet, sizeof(packet));
+	struct reply r;
+
+	(void)state;
+	/* Every cut of a question: FORMERR, or silence below a header; never another thing. */
+	for (size_t i = 1; i < len; i++) {
+		send(fd, packet, i, 0);
+		client_take(p, fd, 9, "good.test", MESSAGE_A, i < 12 ? 20 : 1000, &r);
+		assert_int_equal(r.len > 0, i >= 12);
+		if (i >= 12)
+			assert_int_equal(r.rcode, RCODE_FORMERR);
+	}
+	packet[2] = 0x81; /* a reply: answering could make a loop */
+	send(fd, packet, len, 0);
+	client_take(p, fd, 9, "good.test", MESSAGE_A, 50, &r);
+	assert_int_equal(r.len, 0);
+	packet[2] = 0x29; /* opcode UPDATE */
+	send(fd, packet, len, 0);
+	client_take(p, fd, 9, "good.test", MESSAGE_A, 1000, &r);
+	assert_int_equal(r.rcode, RCODE_NOTIMP);
+	packet[2] = 1;
+	packet[12 + 11 + 3] = 3; /* class CHAOS */
+	send(fd, packet, len, 0);
+	client_take(p, fd, 9, "good.test", MESSAGE_A, 1000, &r);
+	assert_int_equal(r.rcode, RCODE_REFUSED);
+	close(fd);
+	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	play_end(p);
+}
+
+/* More clients than places to wait: those get SERVFAIL at once, the others their answer. */
+static void test_flood_of_waiters(void **state)
+{
+	struct play *p = SERVING(true, "good.test", "silent.test");
+	int fd = client_socket(p, SOCK_DGRAM);
+	unsigned failed = 0;
+	struct reply r;
+
+	(void)state;
+	for (int i = 0; i < LIMIT_WAITERS + 200; i++) {
+		client_send(fd, (uint16_t)i, "silent.test", MESSAGE_A, false);
+		if (i % 50 == 0)
+			assert_int_equal(
+				ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	}
+	for (;;) {
+		client_take(p, fd, 0, "silent.test", MESSAGE_A, 200, &r);
+		if (!r.len)
+			break;
+		failed += r.rcode == RCODE_SERVFAIL;
+	}
+	assert_true(failed > 0);
+	close(fd);
+	play_end(p);
+}
+
+static void test_broken_protocol_ends_it(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	struct resolver_message m = {.type = RESOLVER_PINNED, .sequence = 12345};
+	int status;
+
+	(void)state;
+	assert_int_equal(send(p->channel, &m, sizeof(m), 0), sizeof(m));
+	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	close(p->channel);
+	p->pid = resolver_start(&p->config, false, &p->channel, &(struct failure){0});
+	assert_int_equal(send(p->channel, &m, sizeof(m) - 1, 0), sizeof(m) - 1);
+	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	close(p->channel);
+	/* Started again on the same sockets, it serves. */
+	p->pid = resolver_start(&p->config, false, &p->channel, &(struct failure){0});
+	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	play_end(p);
+}
+
+static void test_it_has_nothing_left_to_lose(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	char path[64], line[256];
+	unsigned checked = 0;
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)p->pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		unsigned a, b, c;
+
+		if (sscanf(line, "Uid: %u %u %u", &a, &b, &c) == 3) {
+			assert_true(a == UID_RESOLVER && b == a && c == a);
+			checked++;
+		}
+		if (strncmp(line, "CapEff:", 7) == 0 || strncmp(line, "CapPrm:", 7) == 0 ||
+			strncmp(line, "CapBnd:", 7) == 0) {
+			assert_non_null(strstr(line, "\t0000000000000000"));
+			checked++;
+		}
+		if (strncmp(line, "Seccomp:", 8) == 0) {
+			assert_non_null(strstr(line, "2"));
+			checked++;
+		}
+	}
+	fclose(f);
+	assert_int_equal(checked, 5);
+	play_end(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pinned_name_is_answered_from_the_cache),
+		cmocka_unit_test(test_refused_name_never_reaches_upstream),
+		cmocka_unit_test(test_refusal_explains_itself),
+		cmocka_unit_test(test_denied_name_says_so),
+		cmocka_unit_test(test_refusals_are_counted),
+		cmocka_unit_test(test_other_types_are_empty_and_stay_here),
+		cmocka_unit_test(test_absent_aaaa_is_empty),
+		cmocka_unit_test(test_absent_name),
+		cmocka_unit_test(test_pin_comes_before_the_answer),
+		cmocka_unit_test(test_what_pid1_does_not_open_is_not_told),
+		cmocka_unit_test(test_private_answers_are_dropped),
+		cmocka_unit_test(test_aliases_are_flattened),
+		cmocka_unit_test(test_single_flight),
+		cmocka_unit_test(test_short_ttl_expires),
+		cmocka_unit_test(test_stale_answer_when_upstream_is_down),
+		cmocka_unit_test(test_wildcard_is_bounded),
+		cmocka_unit_test(test_audit_lets_through_and_reports),
+		cmocka_unit_test(test_letter_case_and_options_stay_here),
+		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_tcp_flood),
+		cmocka_unit_test(test_malformed_questions),
+		cmocka_unit_test(test_flood_of_waiters),
+		cmocka_unit_test(test_broken_protocol_ends_it),
+		cmocka_unit_test(test_it_has_nothing_left_to_lose),
+	};
+
+	return cmocka_run_group_tests(tests, dns_begin, dns_end);
+}
