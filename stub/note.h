@@ -25,9 +25,8 @@ struct trouble {
 	char hint[PATH_MAX + 512]; /* "" leaves the line out */
 };
 
-/* Fills *t with STATUS_REFUSED and returns -1: `return refuse(t, "use the workdir", path,
- * "why")`.
- */
+/* Fills *t with STATUS_REFUSED and returns -1, so that a caller can write `return refuse(...)`.
+ * why is a format. */
 int refuse(struct trouble *t, const char *tried, const char *on, const char *why, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same with strerror(errno) as the reason. */

@@ -77,6 +77,8 @@ static int plan_user(struct plan *p, const struct cli *c, struct trouble *t)
 	p->gid = p->workdir_gid;
 	if (p->uid == 0)
 		p->uid = p->gid = IMAGE_USER;
+	else if (p->gid == 0)
+		p->gid = p->uid; /* as codex-init does: group 0 would open what is root's */
 	if (user && strcmp(user, "codex") == 0)
 		p->uid = p->gid = IMAGE_USER;
 	else if (user && !surroundings_ids(user, &p->uid, &p->gid)) {

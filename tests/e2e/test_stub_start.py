@@ -48,6 +48,14 @@ def test_a_home_in_the_workdir_of_root_belongs_to_the_image_user(project):
     assert (project.work / ".codex" / ".environment").stat().st_uid == UID
 
 
+def test_the_group_of_root_is_not_given_to_the_home(project):
+    project.engine()
+    os.chown(project.work, UID, 0)
+    assert project.start().returncode == 0
+    st = (project.work / ".codex" / ".environment").stat()
+    assert (st.st_uid, st.st_gid) == (UID, UID)
+
+
 def test_mount_points_in_the_home(project):
     project.engine()
     sessions = project.work / "s"
