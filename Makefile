@@ -15,10 +15,9 @@ Q := $(if $(V),,@)
 SHOW = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
 
 # ---- Sources ----------------------------------------------------------------------------
-# filters_gen.c is a program of the build machine; libc/ stands in for glibc in the static
-# binaries only. Sorted, so that the order of a directory never shows in a binary.
+# filters_gen.c is a program of the build machine; libc/ belongs to the static binary alone. Sorted, so that the order of a directory never shows in a binary.
 GENERATOR   := init/proc/filters_gen.c
-SHIM        := init/libc/glibc_shim.c
+SHIM        := $(sort $(wildcard init/libc/*.c))
 INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
 STUB_SRC    := $(sort $(wildcard stub/*.c))
 # What the launcher shares with codex-init: the messages and the policy. The linker leaves out
@@ -55,7 +54,7 @@ LINK_LEFT    = -static -nostartfiles -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,tex
 	$(CRT)/rcrt1.o $(CRT)/crti.o $(shell gcc -print-file-name=crtbeginS.o)
 LINK_RIGHT   = $(shell gcc -print-file-name=crtendS.o) $(CRT)/crtn.o
 endif
-HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-plt -fno-common \
+HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-common \
 	-ftrivial-auto-var-init=zero
 STATIC   := $(COMMON) -Os $(HARDEN) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	-fno-ident $(MUSL_INC)

@@ -77,9 +77,19 @@ for deb in "$state"/debs/*.deb; do
   dpkg-deb -x "$deb" "$root.new"
   basename "$deb"
 done | sort >"$state/versions"
-# Unwind tables are for C++ and debuggers: 45 KB that a stripped C program never reads.
+# Unwind tables are for C++ and debuggers: 45 KB that a stripped C program never reads. And
+# libnl's calls for names and fractions go to init/libc/lean.c, which has neither.
 for archive in "$root.new"/usr/lib/*/*.a; do
-  objcopy -R .eh_frame -R .rela.eh_frame -R .rel.eh_frame -R .comment "$archive"
+  set -- -R .eh_frame -R .rela.eh_frame -R .rel.eh_frame -R .comment
+  case $archive in
+  */libnl-*)
+    for symbol in getaddrinfo freeaddrinfo getnameinfo gai_strerror getprotobyname \
+      getprotobynumber strtod; do
+      set -- "$@" --redefine-sym "$symbol=lean_$symbol"
+    done
+    ;;
+  esac
+  objcopy "$@" "$archive"
 done
 mv "$state/versions" "$root.new/VERSIONS"
 rm -rf "$root" "$state"

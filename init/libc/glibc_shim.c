@@ -124,24 +124,18 @@ unsigned long __isoc23_strtoul(const char *s, char **end, int base)
 	return strtoul(s, end, base);
 }
 
+/*
+ * Only libnl scans: DECnet addresses, and the traffic control's clock in /proc. Neither is
+ * ours, and a scanner of formats is 10 KB, so these two never match.
+ */
 int __isoc23_sscanf(const char *s, const char *format, ...)
 {
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsscanf(s, format, ap);
-	va_end(ap);
-	return n;
+	(void)s, (void)format;
+	return EOF;
 }
 
 int __isoc23_fscanf(FILE *f, const char *format, ...)
 {
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vfscanf(f, format, ap);
-	va_end(ap);
-	return n;
+	(void)f, (void)format;
+	return EOF;
 }

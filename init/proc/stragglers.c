@@ -73,8 +73,11 @@ static bool read_process(int proc, const char *pid, struct process *p)
 		return false;
 	text[n] = '\0';
 	after = strrchr(text, ')');
-	if (!after || sscanf(after + 1, " %c %d", &state, &p->parent) != 2)
+	if (!after || strlen(after) < 5)
 		return false;
+	/* Not sscanf(): the C library's scanner is 10 KB of the binary. */
+	state = after[2];
+	p->parent = atoi(after + 4);
 	p->pid = atoi(pid);
 	p->ours = false;
 	/* A zombie is gone already; its parent has yet to notice. */

@@ -1,0 +1,117 @@
+/*
+ * What the libraries would bring along and codex-init never uses: a name service, a scanner for
+ * numbers with a point, the reader of every network device's properties, and the three dozen
+ * nftables expressions that our ruleset has none of. Together a fifth of the binary, and code
+ * that parses what somebody else sends; PID 1 is better without it.
+ *
+ *	libnl	asks the C library for names only in functions for command lines, which we
+ *		don't call; ci/sysroot.sh gave those calls the names below. It prints routes
+ *		with their device's name, for which it reads all devices.
+ *	libnftnl looks expressions up in a table of all that there are; ours has those that
+ *		init/wall makes. Another one in a dump can't be read, and is a difference.
+ *
+ * A library that renames one of these no longer links: nothing here can fail unnoticed. If the
+ * project comes to need rtnl_link_*() itself, the linker says so by a symbol defined twice.
+ */
+#include <netdb.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+struct nl_cache;
+struct expr_ops;
+
+int lean_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+	struct addrinfo **out);
+void lean_freeaddrinfo(struct addrinfo *list);
+int lean_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
+	socklen_t host_size, char *service, socklen_t service_size, int flags);
+const char *lean_gai_strerror(int code);
+struct protoent *lean_getprotobyname(const char *name);
+struct protoent *lean_getprotobynumber(int number);
+double lean_strtod(const char *text, char **end);
+char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size);
+const struct expr_ops *nftnl_expr_ops_lookup(const char *name);
+
+int lean_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+	struct addrinfo **out)
+{
+	(void)node, (void)service, (void)hints, (void)out;
+	return EAI_FAIL;
+}
+
+void lean_freeaddrinfo(struct addrinfo *list)
+{
+	(void)list;
+}
+
+int lean_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
+	socklen_t host_size, char *service, socklen_t service_size, int flags)
+{
+	(void)address, (void)length, (void)host, (void)host_size, (void)service,
+		(void)service_size, (void)flags;
+	return EAI_FAIL;
+}
+
+const char *lean_gai_strerror(int code)
+{
+	(void)code;
+	return "no name service here";
+}
+
+struct protoent *lean_getprotobyname(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+struct protoent *lean_getprotobynumber(int number)
+{
+	(void)number;
+	return NULL;
+}
+
+/* Nothing was read: *end stays at the beginning, as strtod(3) has it. */
+double lean_strtod(const char *text, char **end)
+{
+	if (end)
+		memcpy(end, &text, sizeof(text));
+	return 0;
+}
+
+/* The device by its number. */
+char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size)
+{
+	(void)links;
+	snprintf(out, size, "%d", index);
+	return out;
+}
+
+extern struct expr_ops expr_ops_bitwise, expr_ops_cmp, expr_ops_counter, expr_ops_ct,
+	expr_ops_dynset, expr_ops_immediate, expr_ops_lookup, expr_ops_meta, expr_ops_payload,
+	expr_ops_redir, expr_ops_reject;
+
+const struct expr_ops *nftnl_expr_ops_lookup(const char *name)
+{
+	static const struct {
+		const char *name;
+		const struct expr_ops *ops;
+	} table[] = {
+		{"bitwise", &expr_ops_bitwise},
+		{"cmp", &expr_ops_cmp},
+		{"counter", &expr_ops_counter},
+		{"ct", &expr_ops_ct},
+		{"dynset", &expr_ops_dynset},
+		{"immediate", &expr_ops_immediate},
+		{"lookup", &expr_ops_lookup},
+		{"meta", &expr_ops_meta},
+		{"payload", &expr_ops_payload},
+		{"redir", &expr_ops_redir},
+		{"reject", &expr_ops_reject},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(name, table[i].name) == 0)
+			return table[i].ops;
+	return NULL;
+}
