@@ -89,11 +89,11 @@ $(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
 	$(call SHOW,CC)
 	$(Q)$(MUSL_CC) $(STATIC) $(EXTRA_$*) -MMD -MP -c -o $@ $<
 
-EXTRA_init/main := -DVERSION='"$(VERSION)"'
+EXTRA_init/version := -DVERSION='"$(VERSION)"'
 EXTRA_stub/main := -DVERSION='"$(VERSION)"'
 # Debian's archives were compiled without the checks for "no prototype in any header".
 EXTRA_init/libc/glibc_shim := -Wno-format-nonliteral
-$(call STATIC_OBJ,init/main.c stub/main.c): VERSION
+$(call STATIC_OBJ,init/version.c stub/main.c): VERSION
 
 $(BUILD)/codex-init: $(call STATIC_OBJ,$(INIT_SRC) $(MUSL_SRC))
 	$(call SHOW,LINK)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "version.h"
+
 enum when { ALWAYS, FENCED, AS_USER };
 
 static const struct stage {
@@ -123,7 +125,7 @@ int boot_run(struct options *o, struct monitor *m)
 	b->o = o;
 	b->m = m;
 	b->keeper.channel = b->keeper.timer = -1;
-	b->status.version = VERSION;
+	b->status.version = version_text;
 	b->status.egress = modes[o->egress];
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;

@@ -6,10 +6,7 @@
 #include <stdio.h>
 
 #include "boot.h"
-
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
+#include "version.h"
 
 int main(int argc, char **argv)
 {
@@ -32,7 +29,7 @@ int main(int argc, char **argv)
 		if (options.help)
 			options_help();
 		else
-			printf("codex-init %s\n", VERSION);
+			printf("codex-init %s\n", version_text);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
 	status = options.check ? boot_check(&options) : boot_run(&options, &monitor);

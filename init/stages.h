@@ -13,10 +13,6 @@
 #include "home/environment.h"
 #include "wall/routes.h"
 
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
-
 #define RUN_DIR "/run/codex"
 #define ETC_DIR "/etc/codex"
 

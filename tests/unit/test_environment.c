@@ -98,6 +98,21 @@ static void the_sandbox_sets_its_promises(void **state)
 	environment_free(&e);
 }
 
+static void the_homes_bin_is_named_once(void **state)
+{
+	char *base[] = {(char *)"PATH=/codex_home/bin:/x", NULL};
+	struct environment e;
+
+	(void)state;
+	assert_int_equal(environment_copy(&e, base), 0);
+	assert_int_equal(environment_sandbox(&e, "/codex_home"), 0);
+	assert_string_equal(environment_get(&e, "PATH"), "/codex_home/bin:/x");
+	assert_int_equal(environment_set(&e, "PATH", "/codex_home/bins:/x"), 0);
+	assert_int_equal(environment_sandbox(&e, "/codex_home"), 0);
+	assert_string_equal(environment_get(&e, "PATH"), "/codex_home/bin:/codex_home/bins:/x");
+	environment_free(&e);
+}
+
 static void a_given_sandbox_dir_stays(void **state)
 {
 	char *base[] = {
@@ -124,6 +139,7 @@ int main(void)
 		cmocka_unit_test(a_prefix_is_another_name),
 		cmocka_unit_test(grows),
 		cmocka_unit_test(the_sandbox_sets_its_promises),
+		cmocka_unit_test(the_homes_bin_is_named_once),
 		cmocka_unit_test(a_given_sandbox_dir_stays),
 	};
 
