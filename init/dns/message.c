@@ -61,7 +61,7 @@ static bool add_label(
 	return true;
 }
 
-bool message_read_name(
+static bool read_labels(
 	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain)
 {
 	size_t here = *at, used = 0, start = here;
@@ -100,6 +100,15 @@ bool message_read_name(
 		*at = here + 1;
 	out[used] = '\0';
 	return true;
+}
+
+bool message_read_name(
+	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain)
+{
+	if (read_labels(packet, len, at, out, plain))
+		return true;
+	out[0] = '\0'; /* half a name is none, and never without an end */
+	return false;
 }
 
 /* Writes a normalised name uncompressed; returns the octets used, 0 for what is no name. */

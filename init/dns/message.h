@@ -141,7 +141,8 @@ enum message_outcome message_read_response(const uint8_t *packet, size_t len, ui
  * Reads the possibly compressed name at *at (RFC 1035 §4.1.4) and moves *at behind it. out gets
  * its text in lower case (plain false: an octet that is not a letter, digit, '-' or '_' stands
  * in it as '?'). Each pointer must point before the name or pointer that led to it, so that
- * none loops. Returns false when the name is malformed.
+ * none loops. Returns false when the name is malformed,
+ * and out is empty then.
  */
 bool message_read_name(
 	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain);

@@ -605,6 +605,12 @@ static void test_what_is_no_question(void **state)
 		assert_int_equal(read_query(p->len), RCODE_FORMERR);
 		assert_int_equal(query.asked.question_len, 0);
 	}
+	/* A name that breaks off half way is not left behind without an end. */
+	question("aaaa.bbbb.test", 0);
+	for (size_t len = 12; len < p->len; len++) {
+		assert_int_equal(read_query(len), RCODE_FORMERR);
+		assert_int_equal(query.name[len < p->len - 4 ? 0 : 14], '\0');
+	}
 	/* A pointer in the question would name octets of the header. */
 	for (unsigned target = 0; target < 20; target++) {
 		begin(p, 0x0100, 1, 0, 0);
