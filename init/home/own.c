@@ -116,7 +116,8 @@ static int make_staging(struct own *o, struct failure *f)
 
 	if (fd < 0) {
 		fail_errno(f, tried, o->home);
-		return fail_hint(f, "mount a directory of uid %u's there", (unsigned int)o->uid);
+		return fail_hint(
+			f, "mount a directory of uid %u's there", (unsigned int)o->uid);
 	}
 	close(fd);
 	if (unlinkat(o->parent_fd, o->staging, 0) < 0 ||
