@@ -9,7 +9,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 launcher=$1 image=$2
-command='curl https://example.com'
+# curl alone would only say that there is no such host; the answer's extended error says why.
+command='curl https://example.com -sS || dig example.com | grep EDE:'
 prompt='Is https://example.com up?'
 
 say() { printf 'demo: %s\n' "$*"; }
@@ -95,11 +96,12 @@ result=$(cat "$tmp/result")
 requests=$(docker exec "$name" cat /tmp/requests 2>/dev/null) || requests=
 echo
 [ "$result" = 0 ] || die "the sandbox ended with status $result instead of 0"
-# What curl told Codex, as Codex handed it on to the API: it ran, and it did not get through.
+# What the command told Codex, as Codex handed it on to the API: it ran, it did not get through,
+# and it was the sandbox that refused, not some failure of the network.
 case $requests in
-*'curl: ('*) ;;
-*) die "the API never heard of curl's failure: the command was not run, or not refused" ;;
+*'curl: ('*'EDE: 15'*'example.com is not allowed'*) ;;
+*) die "the API never heard of the refusal: the command was not run, or not refused" ;;
 esac
 grep -q -e '--allow example\.com' "$tmp/output" ||
   die "the sandbox's closing summary does not name example.com"
-say "that is all: $command was refused, and the summary above names the option that allows it"
+say "that is all: example.com was refused, and the summary above names the option that allows it"
