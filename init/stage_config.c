@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "home/home.h"
@@ -121,18 +121,25 @@ static int choose_user(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* A login that can't be stored must not be renewed: the host's would be spent by it. */
+/*
+ * A login that can't be stored must not be renewed: the host's would be spent by it. The
+ * list of mounts tells, since root without DAC_OVERRIDE can't look into the user's home.
+ */
 static int guard_login(struct boot *b, struct failure *f)
 {
 	char path[PATH_MAX];
-	struct statvfs fs;
-	struct stat st;
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *mount;
+	bool readonly = false;
 
+	if (!mounts)
+		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
 	snprintf(path, sizeof(path), "%s/auth.json", b->home);
-	if (stat(path, &st) < 0 || st.st_size == 0 || statvfs(path, &fs) < 0 ||
-		!(fs.f_flag & ST_RDONLY))
-		return 0;
-	if (policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
+	while ((mount = getmntent(mounts)) != NULL)
+		if (strcmp(mount->mnt_dir, path) == 0)
+			readonly = hasmntopt(mount, "ro") != NULL;
+	endmntent(mounts);
+	if (readonly && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
 		return fail_errno(f, "deny " AUTH_HOST, "");
 	return 0;
 }
@@ -182,7 +189,7 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
-	if (guard_login(b, f) < 0 || stage_compile_policy(b->o, f) < 0)
+	if ((fenced && guard_login(b, f) < 0) || stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
 	if (fenced &&

@@ -93,13 +93,16 @@ int environment_sandbox(struct environment *e, const char *home)
 {
 	const char *path = environment_get(e, "PATH"),
 		   *rest = path && *path ? path : DEFAULT_PATH;
-	size_t size = strlen(home) + sizeof("/bin:") + strlen(rest);
+	size_t len = strlen(home) + sizeof("/bin:") - 1, size = len + strlen(rest) + 1;
 	char *joined = malloc(size);
 	int done;
 
 	if (!joined)
 		return -1;
 	snprintf(joined, size, "%s/bin:%s", home, rest);
+	/* The image's own PATH may begin with it already. */
+	if (strncmp(joined, rest, len) == 0)
+		snprintf(joined, size, "%s", rest);
 	done = environment_set(e, "PATH", joined);
 	free(joined);
 	if (done < 0 || environment_set(e, "HOME", home) < 0 ||
