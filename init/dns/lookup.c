@@ -1,16 +1,12 @@
 /*
  * The life of a record: asked, answered, checked, pinned, given to clients, renewed, given past
- * its time while the upstreams fail. And the boot, which is all of that for every exact name at
+ * its time while the upstreams fail. lookup_boot.c does all of that for every exact name at
  * once.
  */
 #include "worker.h"
 
 #include <string.h>
 
-/* The boot's end; RESOLVER_BOOT_MS less what the last reports take on their way. */
-#define BOOT_MS (RESOLVER_BOOT_MS - 200)
-/* In the boot, how long a name's first answer waits for its second, to make one pin of both. */
-#define HOLD_MS 150
 /* A record in use is renewed when this part of its life is left, within these bounds. */
 #define REFRESH_PART  10
 #define REFRESH_LEAST 1000
@@ -26,26 +22,6 @@ static uint32_t clamp(uint32_t ttl, uint32_t floor, uint32_t ceiling)
 }
 
 /* ---- Settling ---------------------------------------------------------------------------- */
-
-static bool has_address(const struct cache_name *n)
-{
-	return (n->record[FAMILY_4].result == CACHE_ADDRESSES && !n->record[FAMILY_4].work) ||
-	       (n->record[FAMILY_6].result == CACHE_ADDRESSES && !n->record[FAMILY_6].work);
-}
-
-static void boot_settled(struct worker *w, int index)
-{
-	struct cache_name *n = &w->cache.names[index];
-
-	n->booting = false;
-	w->lookup.left--;
-	if (has_address(n)) {
-		w->lookup.pinned++;
-	} else {
-		n->report = true;
-		channel_queue(w, index);
-	}
-}
 
 static int64_t refresh_at(const struct cache_record *r)
 {
@@ -85,7 +61,7 @@ static void settle(struct worker *w, int index, enum cache_family family,
 	if (other->work == WORK_PIN)
 		channel_queue(w, index); /* it waited for us */
 	if (n->booting && !other->work && other->result != CACHE_UNKNOWN)
-		boot_settled(w, index);
+		lookup_boot_settled(w, index);
 	client_wake(w, index, family);
 }
 
@@ -153,7 +129,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 	}
 }
 
-static void answered(void *context, int index, uint16_t type, enum message_outcome outcome,
+void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason)
 {
 	struct worker *w = context;
@@ -220,7 +196,7 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 
 /* ---- Asking ------------------------------------------------------------------------------ */
 
-static bool ask(
+bool lookup_ask(
 	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
 {
 	struct cache_name *n = &w->cache.names[index];
@@ -243,7 +219,7 @@ void lookup_need(struct worker *w, int index, enum cache_family family)
 		channel_queue(w, index);
 		return;
 	}
-	if (!ask(w, index, family,
+	if (!lookup_ask(w, index, family,
 		    cache_stale_usable(r, w->now) ? UPSTREAM_STALE : UPSTREAM_CLIENT))
 		failed(w, index, family, REASON_TIMEOUT);
 }
@@ -258,61 +234,14 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 	note_refresh(w, r);
 }
 
-static void hostile(void *context, int index)
+void lookup_hostile(void *context, int index)
 {
 	struct worker *w = context;
 
 	channel_dropped(w, &w->cache.names[index], REASON_HOSTILE, NULL);
 }
 
-/* ---- The boot and what is due ------------------------------------------------------------ */
-
-/* Asks for as many more names as there are places for; each needs two. */
-static void boot_more(struct worker *w)
-{
-	struct lookup *l = &w->lookup;
-
-	for (; l->next < w->cache.fixed; l->next++) {
-		struct cache_name *n = &w->cache.names[l->next];
-
-		if (!n->booting || n->hosts)
-			continue;
-		if (w->config->conf.upstreams_count == 0) {
-			n->record[FAMILY_4].reason = REASON_TIMEOUT;
-			boot_settled(w, (int)l->next);
-			continue;
-		}
-		if (upstream_room(w->upstream) < LIMIT_QUESTIONS_SPARE + 2)
-			return;
-		for (enum cache_family f = FAMILY_4; f < FAMILIES; f++)
-			if (!n->record[f].work)
-				ask(w, (int)l->next, f, UPSTREAM_BOOT);
-	}
-}
-
-/* Time is up: what has no answer is reported. Questions that are out go on and are pinned. */
-static void boot_give_up(struct worker *w)
-{
-	for (size_t i = 0; i < w->cache.fixed; i++) {
-		struct cache_name *n = &w->cache.names[i];
-
-		if (!n->booting)
-			continue;
-		if (n->record[FAMILY_4].result == CACHE_UNKNOWN)
-			n->record[FAMILY_4].reason = REASON_TIMEOUT;
-		boot_settled(w, (int)i);
-	}
-	w->lookup.next = w->cache.fixed;
-}
-
-static void boot_release(struct worker *w)
-{
-	w->lookup.hold = 0;
-	for (size_t i = 0; i < w->cache.fixed; i++)
-		if (w->cache.names[i].record[FAMILY_4].work == WORK_PIN ||
-			w->cache.names[i].record[FAMILY_6].work == WORK_PIN)
-			channel_queue(w, (int)i);
-}
+/* ---- What is due ------------------------------------------------------------------------- */
 
 static void renew(struct worker *w)
 {
@@ -334,7 +263,7 @@ static void renew(struct worker *w)
 				channel_queue(w, (int)i);
 			} else {
 				r->used = false;
-				ask(w, (int)i, f, UPSTREAM_CLIENT);
+				lookup_ask(w, (int)i, f, UPSTREAM_CLIENT);
 			}
 		}
 	}
@@ -347,111 +276,12 @@ static int64_t sooner(int64_t a, int64_t b)
 
 int64_t lookup_tick(struct worker *w)
 {
-	struct lookup *l = &w->lookup;
-	int64_t next = INT64_MAX;
+	int64_t next;
 
 	upstream_tick(w->upstream, w->now);
-	if (l->booting) {
-		boot_more(w);
-		if (l->hold && w->now >= l->hold)
-			boot_release(w);
-		if (w->now >= l->deadline)
-			boot_give_up(w);
-		if (l->left == 0) {
-			l->booting = false;
-			channel_booted(w, l->pinned);
-		} else {
-			next = l->hold ? l->hold : l->deadline;
-		}
-	}
-	if (w->now >= l->refresh)
+	next = lookup_boot_tick(w);
+	if (w->now >= w->lookup.refresh)
 		renew(w);
 	/* Again: what was asked just now has its times, too. */
-	return sooner(sooner(next, l->refresh), upstream_tick(w->upstream, w->now));
-}
-
-/* ---- The start --------------------------------------------------------------------------- */
-
-/* /etc/hosts: answered as it stands; what the policy has no quarrel with is pinned. */
-static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
-{
-	const struct policy *p = w->config->policy;
-	struct verdict v = policy_check_name(p, e->name);
-	enum cache_family family = e->address.family == 4 ? FAMILY_4 : FAMILY_6;
-	int index = cache_add_fixed(&w->cache, e->name);
-	struct cache_record *r;
-	struct cache_name *n;
-	const char *why;
-	bool usable;
-
-	if (index < 0)
-		return;
-	n = &w->cache.names[index];
-	r = &n->record[family];
-	n->hosts = true;
-	n->allowed = v.allowed;
-	usable = v.allowed && policy_address_usable(p, &v, &e->address, &why);
-	if (r->count == LIMIT_ANSWER_ADDRESSES || (r->work == WORK_PIN && !usable))
-		return;
-	if (v.allowed && !usable)
-		channel_dropped(w, n, REASON_NOT_PUBLIC, &e->address);
-	if (usable && r->work != WORK_PIN)
-		r->count = 0; /* only what can be reached, once there is any of it */
-	memcpy(cache_addresses(n, family) + r->count++ * cache_size(family), e->address.bytes,
-		cache_size(family));
-	r->ttl = CACHE_HOSTS_TTL;
-	r->result = CACHE_ADDRESSES;
-	r->expires = INT64_MAX / 2;
-	if (usable) {
-		r->work = WORK_PIN;
-		channel_queue(w, index);
-	}
-}
-
-int lookup_init(struct worker *w, bool boot)
-{
-	const struct policy *p = w->config->policy;
-	struct upstream_config u = {
-		.endpoints = w->config->conf.upstreams,
-		.count = w->config->conf.upstreams_count,
-		.epoll = w->epoll,
-		.data = WORKER_DATA(KIND_UPSTREAM, 0),
-		.answered = answered,
-		.hostile = hostile,
-		.context = w,
-	};
-
-	w->upstream = upstream_new(&u);
-	if (!w->upstream)
-		return -1;
-	w->lookup.refresh = INT64_MAX;
-	for (size_t i = 0; i < p->names_count; i++) {
-		int index = cache_add_fixed(&w->cache, p->names[i].name);
-
-		if (index < 0)
-			return -1;
-		w->cache.names[index].allowed = true;
-	}
-	for (size_t i = 0; i < w->config->hosts_count; i++)
-		add_hosts_entry(w, &w->config->hosts[i]);
-	for (size_t i = 0; i < w->cache.fixed; i++) {
-		struct cache_name *n = &w->cache.names[i];
-
-		for (enum cache_family f = FAMILY_4; n->hosts && f < FAMILIES; f++) {
-			if (n->record[f].result != CACHE_UNKNOWN)
-				continue;
-			n->record[f].result = CACHE_EMPTY;
-			n->record[f].expires = INT64_MAX / 2;
-		}
-		/* A hosts name with nothing to pin is settled: it is answered as it stands. */
-		if (!boot || !n->allowed ||
-			(n->hosts && !n->record[0].work && !n->record[1].work))
-			continue;
-		n->booting = true;
-		w->lookup.left++;
-	}
-	w->lookup.booting = boot;
-	w->lookup.hold = w->now + HOLD_MS;
-	w->lookup.deadline = w->now + BOOT_MS;
-	return 0;
+	return sooner(sooner(next, w->lookup.refresh), upstream_tick(w->upstream, w->now));
 }

@@ -105,6 +105,13 @@ void lookup_need(struct worker *w, int index, enum cache_family family);
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
+/* Between lookup.c and lookup_boot.c. */
+bool lookup_ask(
+	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency);
+upstream_answered lookup_answered;
+upstream_hostile lookup_hostile;
+void lookup_boot_settled(struct worker *w, int index);
+int64_t lookup_boot_tick(struct worker *w);
 
 /* ---- client.c ---------------------------------------------------------------------------- */
 int client_init(struct worker *w);
