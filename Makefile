@@ -91,8 +91,6 @@ $(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
 
 EXTRA_init/version := -DVERSION='"$(VERSION)"'
 EXTRA_stub/main := -DVERSION='"$(VERSION)"'
-# Debian's archives were compiled without the checks for "no prototype in any header".
-EXTRA_init/libc/glibc_shim := -Wno-format-nonliteral
 $(call STATIC_OBJ,init/version.c stub/main.c): VERSION
 
 $(BUILD)/codex-init: $(call STATIC_OBJ,$(INIT_SRC) $(MUSL_SRC))
