@@ -1,0 +1,64 @@
+"""The documents are held against the code: what they name exists, and what exists is named."""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+REQUIREMENTS = (TOP / "REQUIREMENTS.md").read_text()
+README = (TOP / "README.md").read_text()
+
+
+def options_of(program):
+    """The long options that a program's help lists."""
+    text = subprocess.run([TOP / "build" / program, "--help"], capture_output=True, text=True,
+                          check=True).stdout
+    return sorted(set(re.findall(r"^\s+(?:-\w, )?(--[a-z][a-z_-]+)", text, re.M)))
+
+
+def test_every_requirement_names_a_test():
+    rows = [line for line in REQUIREMENTS.splitlines()
+            if line.startswith("| ") and not line.startswith("| requirement")]
+    assert len(rows) > 40
+    for row in rows:
+        assert re.search(r"`test_\w+\.(py::test_\w+|c)`", row), row
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+\.py)::", REQUIREMENTS))))
+def test_the_tests_that_requirements_name_exist(name):
+    source = (TOP / "tests/e2e" / name).read_text()
+    for function in re.findall(rf"`{re.escape(name)}::(test_\w+)`", REQUIREMENTS):
+        assert re.search(rf"^\s*def {function}\(", source, re.M), function
+
+
+def test_the_unit_tests_that_requirements_name_exist():
+    names = set(re.findall(r"`(test_\w+\.c)`", REQUIREMENTS))
+    assert len(names) > 10
+    missing = [n for n in sorted(names) if not (TOP / "tests/unit" / n).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("program", ["codex-sandbox"])
+def test_the_readme_names_every_option(program):
+    options = options_of(program)
+    assert len(options) > 15
+    missing = [o for o in options if o not in README and o.replace("-", "_") not in README
+               and "--" + o[2:].replace("_", "-") not in README]
+    assert missing in ([], ["--help", "--version"])
+
+
+def test_the_readme_names_no_option_that_is_not_there():
+    known = set(options_of("codex-sandbox")) | set(options_of("codex-init"))
+    known |= {o.replace("_", "-") for o in known}
+    # Options of the engine and of Codex that examples use.
+    others = {"--cap-drop", "--cap-add", "--device-auth"}
+    used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", README))
+    assert used <= known | others, used - known - others
+
+
+def test_links_between_documents_lead_somewhere():
+    for document in [TOP / "README.md", TOP / "REQUIREMENTS.md", *TOP.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
