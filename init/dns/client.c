@@ -161,6 +161,21 @@ void client_wake(struct worker *w, int index, enum cache_family family)
 	}
 }
 
+/* Names of addresses come from our own table. Nobody hears of those that aren't in it: they are
+ * no rule's matter, and tools ask for them by the dozen. */
+static void answer_reverse(
+	struct worker *w, const struct message_query *q, const struct origin *o)
+{
+	struct message_reply r = {.type = MESSAGE_PTR,
+		.ttl = CACHE_TTL_FLOOR,
+		.ede = -1,
+		.pointer = reverse_find(w, q->name)};
+
+	r.rcode = r.pointer ? RCODE_NOERROR : RCODE_NXDOMAIN;
+	r.count = r.pointer && q->type == MESSAGE_PTR;
+	reply(w, o, &q->asked, &r);
+}
+
 void client_question(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o)
 {
@@ -177,6 +192,10 @@ void client_question(
 	if (rcode != RCODE_NOERROR || q.class != MESSAGE_CLASS_IN) {
 		reply_code(w, o, &q.asked, rcode ? (enum message_rcode)rcode : RCODE_REFUSED,
 			NULL);
+		return;
+	}
+	if (q.plain && reverse_zone(q.name)) {
+		answer_reverse(w, &q, o);
 		return;
 	}
 	index = admit_name(w, q.name, q.plain, why);

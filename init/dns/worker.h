@@ -113,6 +113,12 @@ upstream_hostile lookup_hostile;
 void lookup_boot_settled(struct worker *w, int index);
 int64_t lookup_boot_tick(struct worker *w);
 
+/* ---- reverse.c --------------------------------------------------------------------------- */
+/* Is it a name under which addresses have their names? */
+bool reverse_zone(const char *name);
+/* The name that was answered with this address ("4.3.2.1.in-addr.arpa"), or NULL. */
+const char *reverse_find(const struct worker *w, const char *name);
+
 /* ---- client.c ---------------------------------------------------------------------------- */
 int client_init(struct worker *w);
 void client_ready(struct worker *w, uint64_t data, uint32_t events);

@@ -358,6 +358,41 @@ static void test_audit_lets_through_and_reports(void **state)
 	play_end(p);
 }
 
+#define NIBBLES "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.4.6.0.6.2."
+
+/* From our own table, and never from upstream: a row of PTR questions can carry any secret. */
+static void test_names_of_addresses(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	unsigned before = shared->count;
+	uint8_t a[4];
+	char name[80];
+	struct reply r;
+
+	(void)state;
+	address_for("good.test", a);
+	snprintf(name, sizeof(name), "%u.%u.%u.%u.in-addr.arpa", a[3], a[2], a[1], a[0]);
+	r = ask_for(p, name, MESSAGE_PTR, false);
+	assert_int_equal(r.rcode, RCODE_NOERROR);
+	assert_int_equal(r.count, 1);
+	assert_true(has_text(&r, "\4good\4test"));
+	r = ask_for(p, NIBBLES "ip6.arpa", MESSAGE_PTR, false); /* 2606:4700::1 */
+	assert_int_equal(r.count, 1);
+	assert_true(has_text(&r, "\4good\4test"));
+	r = ask_for(p, NIBBLES "ip6.arpa", MESSAGE_A,
+		false); /* the name is there, the type isn't */
+	assert_int_equal(r.rcode, RCODE_NOERROR);
+	assert_int_equal(r.count, 0);
+	r = ask_for(p, "0." NIBBLES "ip6.arpa", MESSAGE_PTR, false); /* a digit too many */
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	r = ask_for(p, "1.2.3.4.in-addr.arpa", MESSAGE_PTR, false);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	r = ask_for(p, "1.2.3.4.5.in-addr.arpa", MESSAGE_PTR, false);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	assert_int_equal(shared->count, before);
+	play_end(p);
+}
+
 /* Nothing of the client's packet but the name and the type travels. */
 static void test_letter_case_and_options_stay_here(void **state)
 {
@@ -582,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_wildcard_is_bounded),
 		cmocka_unit_test(test_audit_lets_through_and_reports),
 		cmocka_unit_test(test_letter_case_and_options_stay_here),
+		cmocka_unit_test(test_names_of_addresses),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_tcp_flood),
 		cmocka_unit_test(test_malformed_questions),
