@@ -56,16 +56,19 @@
 #define LIMIT_DNS_UDP 1232
 /* Records behind the question that a client may send: OPT, perhaps a TSIG, nothing else. */
 #define LIMIT_QUERY_ADDITIONAL 4
-/* Records looked at in one section of an answer: the chain, and sixteen addresses many times. */
+/* Records looked at in one section of an answer: the chain, and sixteen addresses many times.
+ */
 #define LIMIT_ANSWER_RECORDS 128
 /* An answer by TCP. One with 128 records and long names fits; 64 KB of aliases does not. */
 #define LIMIT_DNS_TCP (16 * 1024)
-/* Questions out to the upstreams at one time; dnsmasq and Docker's resolver take about as many. */
+/* Questions out to the upstreams at one time; dnsmasq and Docker's resolver take about as many.
+ */
 #define LIMIT_QUESTIONS 1024
 /* Of these, what the boot leaves free for the payload's own. */
 #define LIMIT_QUESTIONS_SPARE 128
 /* Sockets for each upstream, each with a port of the kernel's choice, and how many questions
- * one carries before it is replaced by another: with 16 bits of id, what a forger must guess. */
+ * one carries before it is replaced by another: with 16 bits of id, what a forger must guess.
+ */
 #define LIMIT_UPSTREAM_SOCKETS 32
 #define LIMIT_UPSTREAM_USES    64
 /* Truncated answers fetched by TCP at one time. */
@@ -85,7 +88,8 @@
 #define LIMIT_WILDCARD_LABEL 40
 #define LIMIT_WILDCARD_PART  80
 #define LIMIT_WILDCARD_NAMES 60
-/* Pins asked of PID 1 and not yet acknowledged: what its answers' socket buffer surely holds. */
+/* Pins asked of PID 1 and not yet acknowledged: what its answers' socket buffer surely holds.
+ */
 #define LIMIT_PINS_OUT 64
 /* Refused names whose repeats are counted before they are told, and reports a second. */
 #define LIMIT_REFUSED_HELD       64
