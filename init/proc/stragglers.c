@@ -149,19 +149,31 @@ static size_t signal_left(struct hunt *h, int signal)
 	return found;
 }
 
-/* Reaps what there is. True when nobody is left but those to keep. */
-static bool all_gone(struct hunt *h)
+/* Reaps what there is. False when there is no child at all any more. */
+static bool reap_ended(void)
 {
 	pid_t pid = 1;
 
 	for (int i = 0; i < LIMIT_REAP && pid > 0; i++)
 		pid = waitpid(-1, NULL, WNOHANG | __WALL);
+	return pid >= 0;
+}
+
+/* True when nobody is left but those to keep. */
+static bool all_gone(struct hunt *h)
+{
+	const bool children = reap_ended();
+
 	/* An orphan becomes our child: without children we have no descendants at all. */
-	if (h->m->self != 1 && pid < 0)
+	if (h->m->self != 1 && !children)
 		return true;
 	if (h->m->self != 1 && h->keep_count == 0)
 		return false;
-	return signal_left(h, 0) == 0;
+	if (signal_left(h, 0) > 0)
+		return false;
+	/* The look passed over those that had ended since. */
+	reap_ended();
+	return true;
 }
 
 static int64_t milliseconds_now(void)
