@@ -39,6 +39,8 @@ lint,fuzz         clang                 clang
 lint              clang-format          clang-format
 fuzz              libclang-rt-dev       /usr/share/doc/libclang-rt-dev
 bench             tini                  tini
+bench             dumb-init             dumb-init
+bench             catatonit             catatonit
 bench             bind9-dnsutils        dig
 bench             ipset                 ipset
 bench             iproute2              ip
