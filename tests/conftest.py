@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 import lab as laboratory  # noqa: E402
 from internet import address_of  # noqa: E402
 
+STUB = ROOT / "build/codex-sandbox"
 IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
 # Word for word what the README tells people to type.
 FLAGS = ("--cap-drop=ALL",) + tuple(
@@ -39,7 +40,9 @@ def until(condition, seconds=10, what="it"):
     """Polls a condition up to a deadline and returns its value once it is true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} didn't happen in {seconds} seconds"
+        assert time.monotonic() < deadline, (
+            f"{what() if callable(what) else what} didn't happen in {seconds} seconds"
+        )
         time.sleep(0.02)
     return value
 
@@ -277,19 +280,24 @@ def workdir(tmp_path):
 
 
 @pytest.fixture
-def stub(lab, internet, host_home, workdir):
+def stub_environment(lab, internet, host_home):
+    """What the stub gets from the shell it is called in: no more than it needs."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(host_home),
+        "TERM": "xterm-256color",
+        "DOCKER_HOST": lab.engine.host,
+        "CODEX_DOCKER_IMAGE": IMAGE,
+    }
+
+
+@pytest.fixture
+def stub(stub_environment, workdir):
     """stub(arguments..., env={}, cwd=workdir): build/codex-sandbox with the lab's engine."""
 
     def call(*arguments, env=None, cwd=workdir, **rest):
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(host_home),
-            "DOCKER_HOST": lab.engine.host,
-            "CODEX_DOCKER_IMAGE": IMAGE,
-            **(env or {}),
-        }
-        binary = ROOT / "build/codex-sandbox"
-        return program([binary, *arguments], env=environment, cwd=cwd, **rest)
+        environment = {**stub_environment, **(env or {})}
+        return program([STUB, *arguments], env=environment, cwd=cwd, **rest)
 
     return call
 
@@ -314,10 +322,12 @@ class Terminal:
         os.write(self._master, data)
 
     def until_says(self, text, seconds=15):
-        until(lambda: text in self._read(), seconds, f"{text!r} on the terminal, only {self.output!r}")
+        missed = f"{text!r} on the terminal"
+        until(lambda: text in self._read(), seconds, lambda: f"{missed}, only {self.output!r},")
 
     def wait(self, seconds=30):
-        until(lambda: self._read() is not None and self.process.poll() is not None, seconds, "its end")
+        ended = lambda: self._read() is not None and self.process.poll() is not None  # noqa: E731
+        until(ended, seconds, lambda: f"its end, after {self.output!r},")
         self._read()
         return self.process.returncode
 

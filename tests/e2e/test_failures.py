@@ -94,9 +94,9 @@ def test_no_network_at_all(run):
 
 def test_a_full_run_directory(run, sinks):
     """Events and status are lost, the wall isn't."""
-    done = run("bash", "-c", "curl -sS -m 3 https://8.8.8.8; echo started $?",
+    done = run("bash", "-c", "curl -sS -m 3 https://8.8.8.8; echo started",
                options=["--tmpfs", "/run:size=4k,mode=755"])
-    assert "started 0" in done.out or done.status == 111, done
+    assert "started" in done.out or done.status == 111, done
     assert sinks.seen() == []
 
 

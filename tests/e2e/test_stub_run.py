@@ -3,12 +3,11 @@ command it makes of which option is test_stub_dry_run.py's matter.)"""
 
 import json
 import os
-import re
 import subprocess
 
 import openai
 import pytest
-from conftest import CA_PATH, IMAGE, ROOT, until
+from conftest import STUB
 from internet import address_of
 
 
@@ -155,11 +154,10 @@ def test_twice_in_a_row_and_nothing_is_left(stub, runner):
     assert runner.docker("ps", "-aq").ok().out == ""
 
 
-def test_the_same_project_twice_at_once_is_refused_in_words(stub, runner, lab, terminal, host_home, workdir):
+def test_the_same_project_twice_at_once_is_refused(stub, terminal, stub_environment, workdir):
     """One home, two Codex: their databases would fight. The container's name tells."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(host_home), "DOCKER_HOST": lab.engine.host}
-    first = terminal([ROOT / "build/codex-sandbox", "--exec", "sh", "-c", "echo up; read x"],
-                     cwd=workdir, env=environment)
+    command = [STUB, "--exec", "sh", "-c", "echo up; read x"]
+    first = terminal(command, cwd=workdir, env=stub_environment)
     first.until_says(b"up")
     second = stub("--exec", "echo", "second")
     assert second.status and "second" not in second.out
@@ -194,11 +192,9 @@ def test_awkward_workdirs(stub, tmp_path, name):
     assert done.out.rstrip("\n") == f"/app{work}" and (work / "made").exists()
 
 
-def test_a_terminal_is_passed_on(lab, internet, terminal, host_home, workdir):
-    environment = {"PATH": os.environ["PATH"], "HOME": str(host_home), "DOCKER_HOST": lab.engine.host,
-                   "TERM": "xterm-256color"}
-    t = terminal([ROOT / "build/codex-sandbox", "--exec", "sh", "-c", "test -t 0 && echo a terminal: $TERM; read x; exit 6"],
-                 cwd=workdir, env=environment)
+def test_a_terminal_is_passed_on(terminal, stub_environment, workdir):
+    script = "test -t 0 && echo a terminal: $TERM; read x; exit 6"
+    t = terminal([STUB, "--exec", "sh", "-c", script], cwd=workdir, env=stub_environment)
     t.until_says(b"a terminal: xterm-256color")
     t.type(b"\n")
     assert t.wait() == 6
