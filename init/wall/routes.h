@@ -3,7 +3,8 @@
  *
  * Private and special ranges become `prohibit` routes; the connected networks are replaced by
  * host routes to the gateways and the upstream resolvers, through the device that led there.
- * Where the kernel or the engine has IPv6 off, there is nothing to fence for it.
+ * Where the kernel or the engine has IPv6 off, there is nothing to fence for it. In audit mode
+ * there is no fence at all: nft lets through and records, and a prohibit route does neither.
  */
 #ifndef INIT_WALL_ROUTES_H
 #define INIT_WALL_ROUTES_H
@@ -12,7 +13,7 @@
 
 struct routes; /* opaque: the netlink socket and what the tables were before */
 
-/* Reads interfaces, addresses and the main table of both families. */
+/* Reads the main table of both families. */
 int routes_open(struct routes **out, struct failure *f);
 void routes_close(struct routes *r);
 

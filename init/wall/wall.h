@@ -2,10 +2,12 @@
  * The egress wall: one nftables table, `inet codex_init`, put up in one netlink transaction
  * and read back. Runs in PID 1 with CAP_NET_ADMIN; no other table is touched.
  *
- *	ruleset.c	policy -> libnftnl objects; pure
+ *	ruleset.c	policy -> libnftnl objects, pure; its sets in sets.c, the words that
+ *			its rules are made of in statement.c
  *	nft.c		libmnl transport: send a batch, wait for its acks, dump
- *	verify.c	read back and compare, object by object; try what must fail
- *	wall.c		the calls below
+ *	verify.c	read back and compare, object by object
+ *	probe.c		try what must fail
+ *	wall.c		the other calls below
  */
 #ifndef INIT_WALL_WALL_H
 #define INIT_WALL_WALL_H
