@@ -323,7 +323,7 @@ static int child_wait(struct monitor *m)
 	CHECK(s.pid == pid && WEXITSTATUS(s.status) == 22);
 	CHECK(monitor_wait(m, &s.done, 0)); /* done already */
 	/* The signal that came during the wait is the program's (and ends it: 128 + 10). */
-	CHECK(run(m, "sleep 30", PLAIN, &f) == 128 + SIGUSR1);
+	CHECK(run(m, "exec sleep 30", PLAIN, &f) == 128 + SIGUSR1);
 	return 0;
 }
 
@@ -340,7 +340,7 @@ static int child_signal_kept(struct monitor *m)
 
 	kill(getpid(), SIGTERM);
 	CHECK(!monitor_wait(m, &never, 30));
-	CHECK(run(m, "sleep 30", PLAIN, &f) == 143);
+	CHECK(run(m, "exec sleep 30", PLAIN, &f) == 143);
 	return 0;
 }
 
