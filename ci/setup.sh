@@ -26,7 +26,7 @@ test,lint         libmnl-dev            /usr/include/libmnl/libmnl.h
 test,lint         libnftnl-dev          /usr/include/libnftnl/rule.h
 test,lint         libnl-3-dev           /usr/include/libnl3/netlink/netlink.h
 test,lint         libnl-route-3-dev     /usr/include/libnl3/netlink/route/route.h
-test              nftables              nft
+test,bench        nftables              nft
 test              file                  file
 build,test        binutils              objcopy
 test,bench        python3               python3
