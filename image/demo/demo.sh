@@ -82,7 +82,7 @@ sandbox() {
     "$launcher" --image "$image" --network "$name" --work_dir "$tmp/project" \
     --allow api.openai.com+private --allow chatgpt.com+private \
     --read-only "$tmp/ca.pem" -e "CODEX_CA_CERTIFICATE=/app$tmp/ca.pem" \
-    -e OPENAI_API_KEY=sk-demo \
+    -e "SSL_CERT_FILE=/app$tmp/ca.pem" -e OPENAI_API_KEY=sk-demo \
     exec --skip-git-repo-check "$prompt" </dev/null
 }
 # Codex repeats its answer on standard output; one will do.
