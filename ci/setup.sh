@@ -16,7 +16,8 @@ build,test        gcc                   gcc
 build,test        libc6-dev             /usr/include/stdio.h
 build             musl-tools            musl-gcc
 build,test        libseccomp-dev        /usr/include/seccomp.h
-image,test        docker.io             docker
+image,test        docker.io             dockerd
+image,test        docker-cli            docker
 image,test        mmdebstrap            mmdebstrap
 image,test        ca-certificates       /etc/ssl/certs/ca-certificates.crt
 image,test        iptables              iptables
@@ -58,9 +59,17 @@ for goal in "$@"; do
   esac
 done
 
+# Until Debian 12, docker.io had docker(1) in it.
+split_docker() {
+  case $debian-$(. /etc/os-release 2>/dev/null && echo "${VERSION_ID:-}") in
+  yes-[1-9] | yes-1[0-2]) grep -v '^[a-z,]* *docker-cli ' ;;
+  *) cat ;;
+  esac
+}
+
 # Lines "PACKAGE PROBE" of the goals that were asked for.
 selected() {
-  needs | awk -v wanted="$wanted" '{
+  needs | split_docker | awk -v wanted="$wanted" '{
     split($1, goals, ",")
     for (i in goals) if (index(wanted, "," goals[i] ",")) { if (!seen[$2]++) print $2, $3; break }
   }'
