@@ -77,7 +77,7 @@ TEXT
 # A clean environment: nothing of the user's, no credentials above all, gets into the demo.
 sandbox() {
   env -i PATH="$PATH" HOME="$tmp" TERM="${TERM:-dumb}" \
-    DOCKER_CONFIG="${DOCKER_CONFIG:-$HOME/.docker}" ${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} \
+    DOCKER_CONFIG="${DOCKER_CONFIG:-${HOME:-/root}/.docker}" ${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} \
     CODEX_INIT_DEFAULT_RULES=0 \
     "$launcher" --image "$image" --network "$name" --work_dir "$tmp/project" \
     --allow api.openai.com+private --allow chatgpt.com+private \
