@@ -8,7 +8,8 @@ NODES := $(if $(ALL_NODES),18 20 22 24)
 test-e2e: ## real containers, the real Codex, in a laboratory; ALL_NODES=1: every Node
 	@ci/setup.sh test
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory image
+	@# The default one last: each build takes the tag codex-sandbox for itself.
 	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node || exit 1; done
+	@$(MAKE) --no-print-directory image
 	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" PYTHONDONTWRITEBYTECODE=1 \
 		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e $(E2E)

@@ -98,6 +98,9 @@ def test_a_command_that_cannot_be_executed(run):
         (["--egress=maybe"], "maybe"),
         (["--user", "root"], "root"),
         (["--allow"], "--allow"),
+        (["--wall=cell"], "cell"),
+        (["--proxy", "http://proxy.test:3128"], "proxy"),
+        (["--upstream", "not-an-address"], "not-an-address"),
     ],
 )
 def test_wrong_options_end_with_100_before_anything_runs(run, sinks, options, quoted):

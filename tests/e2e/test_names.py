@@ -369,3 +369,76 @@ def test_an_international_name(shell, sinks, dns):
     dns.add("xn--bcher-kva.test", "45.14.0.1")
     shell(f"{GET} https://xn--bcher-kva.test", allow="Bücher.test").ok()
     assert sinks.addresses() == {"45.14.0.1"}
+
+
+def test_answers_are_kept(shell, dns):
+    """Codex asks dozens of times a turn and remembers nothing itself."""
+    dns.add("allowed.test", address_of("allowed.test"), ttl=300)
+    shell("for i in $(seq 30); do getent ahosts allowed.test; done", allow="allowed.test").ok()
+    assert len(dns.asked("allowed.test")) <= 4
+
+
+def test_a_name_outlives_its_servers_for_a_while(start, dns):
+    """RFC 8767: what was known is still answered while upstream is down."""
+    dns.add("allowed.test", address_of("allowed.test"), ttl=1)
+    box = start("sleep", "60", allow="allowed.test")
+    ask = ("dig", "+short", "+time=5", "allowed.test")
+    until(lambda: box.exec(*ask, user="1000").out.strip() == address_of("allowed.test"))
+    dns.drop("*")
+    asked = len(dns.asked("allowed.test"))
+    # Polled until the cache has had to ask again, in vain.
+    until(lambda: box.exec(*ask, user="1000") and len(dns.asked("allowed.test")) > asked, 20)
+    assert box.exec(*ask, user="1000").out.strip() == address_of("allowed.test")
+
+
+def test_search_domains(shell, dns, sinks):
+    dns.add("build.corp.test", "45.22.0.1")
+    done = shell(
+        f"{GET} http://build && {GET} http://nobody", allow="build.corp.test",
+        options=["--dns-search", "corp.test"],
+    )
+    assert done.status == 6, done
+    assert sinks.addresses() == {"45.22.0.1"}
+    assert dns.asked("nobody.corp.test") == []
+
+
+def test_resolv_conf_does_not_matter(shell, dns, sinks):
+    """Whatever server a tool thinks it asks, it is ours that answers."""
+    done = shell(
+        "dig +short @192.168.1.1 allowed.test; dig +short +tcp @1.1.1.1 allowed.test;"
+        "dig +short @127.0.0.1 allowed.test; dig +short @127.0.0.11 allowed.test || true",
+        allow="allowed.test",
+    ).ok()
+    assert done.lines().count(address_of("allowed.test")) >= 3, done
+    assert sinks.seen() == []
+
+
+def test_a_name_that_is_allowed_twice_has_both_ports(shell, sinks):
+    done = shell(
+        "for p in 22 8443 443; do timeout 5 bash -c 'exec 3<>/dev/tcp/allowed.test/'$p; echo $?; done",
+        allow="allowed.test:22",
+        init=["--allow", "allowed.test:8443"],
+    ).ok()
+    assert done.lines() == ["0", "0", "1"], done
+
+
+def test_a_denied_port_of_an_allowed_name(shell, sinks):
+    done = shell(f"{GET} https://allowed.test; {GET} http://allowed.test",
+                 allow="allowed.test", init=["--deny", "allowed.test:80"])
+    assert done.status == 7, done
+    assert reached(sinks) == {("tcp", address_of("allowed.test"), 443)}
+
+
+def test_a_denied_network_takes_an_allowed_name_with_it(shell, sinks, dns):
+    dns.add("allowed.test", "45.23.1.1")
+    done = shell(f"{GET} https://allowed.test", allow="allowed.test", init=["--deny", "45.23.0.0/16"])
+    assert done.status != 0
+    assert sinks.seen() == []
+
+
+def test_the_same_address_behind_a_refused_name_gains_nothing(shell, sinks, dns):
+    """Two names on one address: the allowed one opens it, and the other still has no address."""
+    dns.add("shared.attacker.test", address_of("allowed.test"))
+    done = shell(f"{GET} https://allowed.test; {GET} https://shared.attacker.test", allow="allowed.test")
+    assert done.status == 6, done
+    assert dns.asked("attacker.test") == []

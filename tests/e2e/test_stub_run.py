@@ -3,7 +3,6 @@ command it makes of which option is test_stub_dry_run.py's matter.)"""
 
 import json
 import os
-import subprocess
 
 import openai
 import pytest
@@ -44,9 +43,17 @@ def test_read_only_paths_are_read_only(stub, tmp_path):
     assert [p.name for p in shared.iterdir()] == ["file"]
 
 
+def repository(workdir):
+    """As much of a git repository as git hooks need, of uid 1000's."""
+    hooks = workdir / ".git/hooks"
+    hooks.mkdir(parents=True)
+    (workdir / ".git/config").write_text("[core]\n")
+    for path in (hooks.parent, hooks, workdir / ".git/config"):
+        os.chown(path, 1000, 1000)
+
+
 def test_what_the_host_obeys_is_protected(stub, workdir):
-    subprocess.run(["git", "init", "-q", workdir], check=True)
-    subprocess.run(["chown", "-R", "1000:1000", workdir], check=True)
+    repository(workdir)
     script = "cd {}; touch .git/hooks/pre-commit .git/config .codex/config.toml; echo ok >tracked && touch .git/index.x"
     done = stub("--exec", "sh", "-c", script.format(f"/app{workdir}")).ok()
     assert not (workdir / ".git/hooks/pre-commit").exists()
@@ -55,8 +62,7 @@ def test_what_the_host_obeys_is_protected(stub, workdir):
 
 
 def test_no_protect_lifts_it(stub, workdir):
-    subprocess.run(["git", "init", "-q", workdir], check=True)
-    subprocess.run(["chown", "-R", "1000:1000", workdir], check=True)
+    repository(workdir)
     stub("--no-protect", "--exec", "touch", f"/app{workdir}/.git/hooks/pre-commit").ok()
     assert (workdir / ".git/hooks/pre-commit").exists()
 
