@@ -1,0 +1,663 @@
+/*
+ * The wall, judged by real sockets of real uids and by what a packet socket outside saw: for
+ * every rule a packet that passes and one that does not, IPv4 and IPv6. Runs as root.
+ */
+#include "wall_fixture.h"
+
+#define assert_ok(call)                                                                        \
+	do {                                                                                   \
+		struct failure why_ = {0}, *f = &why_;                                         \
+		if ((call) < 0)                                                                \
+			fail_msg("%s: %s: %s", f->tried, f->on, f->why);                       \
+	} while (0)
+
+static struct wall *wall;
+static struct policy policy;
+static struct wall_config config;
+
+static void build(void)
+{
+	assert_ok(wall_build(wall, &config, f));
+	assert_ok(wall_verify(wall, &config, f));
+	reached(NULL);
+}
+
+static void pin(const char *address, uint16_t port, bool private, uint32_t seconds)
+{
+	struct pin p = {addr(address), port, private, seconds};
+
+	assert_ok(wall_pin(wall, &p, 1, f));
+}
+
+static void upstream(const char *address, uint16_t port)
+{
+	config.upstreams[config.upstreams_count++] = (struct endpoint){addr(address), port};
+}
+
+/* Every test begins with a config of its own and no table. */
+static int begin(void **state)
+{
+	(void)state;
+	policy_init(&policy);
+	memset(&config, 0, sizeof(config));
+	config.policy = &policy;
+	config.resolver_uid = RESOLVER;
+	config.resolver_port = OUR_PORT;
+	assert_int_equal(policy_compile(&policy), 0);
+	assert_ok(wall_open(&wall, f));
+	return 0;
+}
+
+static void begin_with(const char *const *allow, const char *const *deny)
+{
+	policy_free(&policy);
+	policy_init(&policy);
+	for (; allow && *allow; allow++)
+		rule_add(&policy, *allow, RULE_ALLOW);
+	for (; deny && *deny; deny++)
+		rule_add(&policy, *deny, RULE_DENY);
+	assert_int_equal(policy_compile(&policy), 0);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	wall_close(wall);
+	policy_free(&policy);
+	run("nft flush ruleset");
+	return 0;
+}
+
+static void the_world_is_open_without_a_wall(void **state)
+{
+	(void)state;
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "10.1.2.3", 443), 0);
+	assert_int_equal(udp(PAYLOAD, "20.1.2.3", 53), 0);
+	assert_true(reached("20.1.2.3"));
+}
+
+static void a_pin_opens_its_address_and_port_alone(void **state)
+{
+	(void)state;
+	build();
+	pin("20.1.2.3", 443, false, 0);
+	pin("2600::7", 443, false, 60);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), 0);
+	assert_int_equal(tcp(0, "20.1.2.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 80), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 80), ECONNREFUSED);
+	assert_int_equal(udp(PAYLOAD, "20.1.2.3", 443), EPERM);
+	assert_int_equal(udp(PAYLOAD, "2600::7", 443), EPERM);
+	reached(NULL);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.4", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600::8", 443), ECONNREFUSED);
+	assert_int_equal(udp(PAYLOAD, "20.1.2.4", 443), EPERM);
+	assert_int_equal(tcp(0, "20.1.2.4", 443), ECONNREFUSED);
+	assert_false(reached("20.1.2.4"));
+	assert_int_equal(tcp(PAYLOAD, "2600::8", 443), ECONNREFUSED);
+	assert_false(reached("2600::8"));
+}
+
+static void a_pin_runs_out_and_is_renewed(void **state)
+{
+	(void)state;
+	build();
+	pin("20.1.2.3", 443, false, 1);
+	pin("20.1.2.4", 443, false, 1);
+	pin("20.1.2.5", 443, false, 1);
+	pin("20.1.2.4", 443, false, 60);
+	pin("20.1.2.5", 443, false, 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	usleep(1300 * 1000);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.4", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.5", 443), 0);
+	pin("20.1.2.3", 443, false, 60);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+}
+
+static void many_pins_in_one_transaction(void **state)
+{
+	struct pin pins[256];
+
+	(void)state;
+	build();
+	for (size_t i = 0; i < 256; i++)
+		pins[i] = (struct pin){{4, {20, 9, 9, (uint8_t)i}}, 443, false, 60};
+	assert_ok(wall_pin(wall, pins, 256, f));
+	assert_ok(wall_pin(wall, pins, 256, f));
+	assert_ok(wall_pin(wall, pins, 0, f));
+	assert_int_equal(tcp(PAYLOAD, "20.9.9.0", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.9.255", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.8.255", 443), ECONNREFUSED);
+}
+
+/* The same connection before and after: only the pin ends, not the flow. */
+static void a_flow_outlives_its_pin(void **state)
+{
+	struct sockaddr_storage a;
+	socklen_t len = to_sockaddr("20.1.2.3", 443, &a);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	build();
+	pin("20.1.2.3", 443, false, 1);
+	assert_int_equal(connect(s, (void *)&a, len), 0);
+	usleep(1300 * 1000);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), ECONNREFUSED);
+	reached(NULL);
+	assert_int_equal(send(s, "x", 1, 0), 1);
+	usleep(20 * 1000);
+	assert_true(reached("20.1.2.3"));
+	close(s);
+}
+
+/* ct established alone is no licence: this flow was never approved. */
+static void a_flow_from_before_the_wall_ends(void **state)
+{
+	struct sockaddr_storage a;
+	socklen_t len = to_sockaddr("20.1.2.3", 443, &a);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	run("nft 'add table inet d_track; add chain inet d_track o { type filter hook output "
+	    "priority 0; }; add rule inet d_track o ct state established accept'");
+	assert_int_equal(connect(s, (void *)&a, len), 0);
+	build();
+	assert_true(send(s, "x", 1, MSG_NOSIGNAL) == 1 || errno == EPERM);
+	usleep(20 * 1000);
+	assert_false(reached("20.1.2.3"));
+	close(s);
+}
+
+static void special_ranges_and_gateways_are_refused(void **state)
+{
+	static const char *const never[] = {"169.254.169.254", "100.100.100.200", "198.18.0.1",
+		"192.0.2.1", "203.0.113.9", "168.63.129.16", "0.1.2.3", "2001:db8:77::1",
+		"fd00:ec2::254", "64:ff9b::a00:1", "2002:a00:1::1"};
+	static const char *const inside[] = {
+		"10.1.2.3", "172.16.0.1", "172.30.0.7", "192.168.1.1", "100.64.0.1", "fd12::1"};
+
+	(void)state;
+	config.gateways[config.gateways_count++] = addr("20.0.0.1");
+	config.gateways[config.gateways_count++] = addr("2600::1");
+	build();
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		/* Not even a private pin leads there. */
+		pin(never[i], 80, true, 0);
+		pin(never[i], 80, false, 0);
+		if (tcp(PAYLOAD, never[i], 80) == 0 || reached(never[i]))
+			fail_msg("%s was reached", never[i]);
+	}
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		pin(inside[i], 80, false, 0);
+		assert_int_equal(tcp(PAYLOAD, inside[i], 80), ECONNREFUSED);
+		if (reached(inside[i]))
+			fail_msg("%s was reached", inside[i]);
+	}
+	pin("20.0.0.1", 80, false, 0);
+	pin("2600::1", 80, false, 0);
+	assert_int_equal(tcp(PAYLOAD, "20.0.0.1", 80), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600::1", 80), ECONNREFUSED);
+	assert_int_equal(udp(PAYLOAD, "20.0.0.1", 80), EPERM);
+}
+
+static void a_private_pin_opens_private_space(void **state)
+{
+	(void)state;
+	config.gateways[config.gateways_count++] = addr("172.30.0.1");
+	build();
+	pin("10.1.2.3", 5432, true, 0);
+	pin("fd12::1", 5432, true, 0);
+	pin("172.30.0.1", 5432, true, 0);
+	assert_int_equal(tcp(PAYLOAD, "10.1.2.3", 5432), 0);
+	assert_int_equal(tcp(PAYLOAD, "fd12::1", 5432), 0);
+	assert_int_equal(tcp(PAYLOAD, "172.30.0.1", 5432), 0);
+	assert_int_equal(tcp(PAYLOAD, "10.1.2.3", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "10.1.2.4", 5432), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "172.30.0.1", 80), ECONNREFUSED);
+}
+
+static void network_rules(void **state)
+{
+	static const char *const allow[] = {"20.1.0.0/16:443,8443", "20.1.2.0/24:443",
+		"[2600:1::/32]:443", "10.9.0.0/16:5432+private", "[fd12::/16]:22+private",
+		"20.7.0.0/16:443", "20.8.0.0/16:443", "100.64.0.0/10:80+private", NULL};
+	static const char *const deny[] = {
+		"20.7.0.0/16", "20.8.0.0/16:443", "10.9.9.0/24", "[2600:1:9::/48]", NULL};
+
+	(void)state;
+	begin_with(allow, deny);
+	build();
+	assert_int_equal(tcp(PAYLOAD, "20.1.200.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 8443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 80), ECONNREFUSED);
+	assert_int_equal(udp(PAYLOAD, "20.1.2.3", 443), EPERM);
+	assert_int_equal(tcp(PAYLOAD, "20.2.0.0", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.0.255.255", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600:1::7", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "2600:2::7", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600:1:9::7", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "10.9.1.1", 5432), 0);
+	assert_int_equal(tcp(PAYLOAD, "10.9.1.1", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "10.9.9.1", 5432), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "fd12::5", 22), 0);
+	/* What a deny covers, pinned or not. */
+	pin("20.7.1.1", 443, false, 0);
+	pin("20.8.1.1", 443, false, 0);
+	pin("20.8.1.1", 80, false, 0);
+	pin("10.9.9.1", 5432, true, 0);
+	assert_int_equal(tcp(PAYLOAD, "20.7.1.1", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.8.1.1", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.8.1.1", 80), 0);
+	assert_int_equal(tcp(PAYLOAD, "10.9.9.1", 5432), ECONNREFUSED);
+	/* +private is for private addresses; a metadata service among them isn't one. */
+	assert_int_equal(tcp(PAYLOAD, "100.64.1.1", 80), 0);
+	assert_int_equal(tcp(PAYLOAD, "100.100.100.200", 80), ECONNREFUSED);
+}
+
+static void a_denied_flow_ends(void **state)
+{
+	static const char *const deny[] = {"20.1.0.0/16", NULL};
+	struct sockaddr_storage a;
+	socklen_t len = to_sockaddr("20.1.2.3", 443, &a);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	build();
+	pin("20.1.2.3", 443, false, 0);
+	assert_int_equal(connect(s, (void *)&a, len), 0);
+	begin_with(NULL, deny);
+	build();
+	(void)!send(s, "x", 1, MSG_NOSIGNAL);
+	usleep(20 * 1000);
+	assert_false(reached("20.1.2.3"));
+	close(s);
+}
+
+static void only_the_resolver_reaches_the_upstreams(void **state)
+{
+	(void)state;
+	upstream("9.9.9.9", 53);
+	upstream("172.30.0.53", 53);
+	upstream("2620:fe::fe", 53);
+	build();
+	assert_int_equal(udp(RESOLVER, "9.9.9.9", 53), 0);
+	assert_true(reached("9.9.9.9"));
+	assert_int_equal(tcp(RESOLVER, "9.9.9.9", 53), 0);
+	assert_int_equal(udp(RESOLVER, "2620:fe::fe", 53), 0);
+	assert_true(reached("2620:fe::fe"));
+	assert_int_equal(tcp(RESOLVER, "2620:fe::fe", 53), 0);
+	/* Nothing else, not even what is pinned for the payload. */
+	pin("20.1.2.3", 443, false, 0);
+	assert_int_equal(tcp(RESOLVER, "20.1.2.3", 443), ECONNREFUSED);
+	assert_int_equal(tcp(RESOLVER, "9.9.9.9", 443), ECONNREFUSED);
+	assert_int_equal(udp(RESOLVER, "9.9.9.8", 53), EPERM);
+	assert_int_equal(udp(RESOLVER, "2620:fe::ff", 53), EPERM);
+	/* And nobody else: root has no embedded resolver here. */
+	reached(NULL);
+	assert_int_equal(udp(0, "9.9.9.9", 53), EPERM);
+	assert_int_equal(tcp(0, "9.9.9.9", 53), ECONNREFUSED);
+	assert_int_equal(udp(0, "2620:fe::fe", 53), EPERM);
+	assert_false(reached("9.9.9.9"));
+}
+
+/* An upstream on another port than 53 isn't redirected, so the wall must refuse it. */
+static void an_upstream_on_an_odd_port(void **state)
+{
+	(void)state;
+	upstream("9.9.9.9", 8443);
+	build();
+	pin("9.9.9.9", 8443, false, 0);
+	assert_int_equal(tcp(RESOLVER, "9.9.9.9", 8443), 0);
+	assert_int_equal(tcp(PAYLOAD, "9.9.9.9", 8443), ECONNREFUSED);
+	assert_int_equal(udp(PAYLOAD, "9.9.9.9", 8443), EPERM);
+}
+
+static void port_53_comes_to_our_resolver(void **state)
+{
+	static const char *const servers[] = {
+		"8.8.8.8", "127.0.0.11", "172.30.0.1", "2001:4860::8", "10.1.1.1"};
+	char text[16];
+
+	(void)state;
+	upstream("9.9.9.9", 53);
+	build();
+	pin("8.8.8.8", 53, false, 0);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		int family = strchr(servers[i], ':') ? AF_INET6 : AF_INET;
+		int u = listener(family, SOCK_DGRAM, OUR_PORT);
+		int t = listener(family, SOCK_STREAM, OUR_PORT);
+		struct pollfd p = {.fd = u, .events = POLLIN};
+
+		assert_int_equal(udp(PAYLOAD, servers[i], 53), 0);
+		assert_int_equal(poll(&p, 1, ATTEMPT_MS), 1);
+		assert_int_equal(recv(u, text, sizeof(text), 0), 6);
+		assert_int_equal(tcp(PAYLOAD, servers[i], 53), 0);
+		p.fd = t;
+		assert_int_equal(poll(&p, 1, ATTEMPT_MS), 1);
+		close(u);
+		close(t);
+		assert_false(reached(servers[i]));
+	}
+	assert_int_equal(tcp(PAYLOAD, "8.8.8.8", 853), ECONNREFUSED);
+}
+
+/* A socket bound to the device would put its redirected question on the wire, with a loopback
+ * address for a destination. */
+static void a_bound_socket_takes_no_question_out(void **state)
+{
+	struct attempt t = {.uid = PAYLOAD, .type = SOCK_DGRAM, .device = "d-in"};
+
+	(void)state;
+	build();
+	attempt(&t, "8.8.8.8", 53);
+	attempt(&t, "2001:4860::8", 53);
+	attempt(&t, "127.0.0.1", 53);
+	attempt(&t, "::1", 53);
+	attempt(&t, "127.0.0.1", OUR_PORT);
+	attempt(&t, "::1", OUR_PORT);
+	attempt(&t, "::1", 80);
+	usleep(20 * 1000);
+	{
+		unsigned char frame[2048];
+		ssize_t len;
+
+		while ((len = recv(world_capture, frame, sizeof(frame), 0)) > 0)
+			assert_null(memmem(frame, (size_t)len, "secret", 6));
+	}
+}
+
+/* The resolver's UDP "connection" lives on in conntrack for 30 s after its socket closed. A
+ * payload that takes over the source port must not ride on it. */
+static void nobody_rides_on_the_resolvers_flows(void **state)
+{
+	struct attempt t = {.uid = RESOLVER, .type = SOCK_DGRAM, .from = 40001};
+
+	(void)state;
+	upstream("9.9.9.9", 53);
+	build();
+	assert_int_equal(attempt(&t, "9.9.9.9", 53), 0);
+	t.uid = PAYLOAD;
+	reached(NULL);
+	attempt(&t, "9.9.9.9", 53);
+	usleep(20 * 1000);
+	assert_false(reached("9.9.9.9"));
+}
+
+static void the_embedded_resolver(void **state)
+{
+	int s;
+
+	(void)state;
+	config.embedded_dns = true;
+	upstream("127.0.0.11", 53);
+	build();
+	s = listener(AF_INET, SOCK_STREAM, 34567); /* as the engine's: a random port */
+	assert_int_equal(tcp(RESOLVER, "127.0.0.11", 34567), 0);
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.11", 34567), ECONNREFUSED);
+	assert_int_equal(udp(PAYLOAD, "127.0.0.11", 34567), EPERM);
+	assert_int_equal(tcp(0, "127.0.0.11", 34567), ECONNREFUSED);
+	/* Other loopback is open, and so is a name for the same listener. */
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.1", 34567), 0);
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.12", 34567), 0);
+	/* Older engines forward from in here as root, to port 53 alone. */
+	assert_int_equal(udp(0, "8.8.4.4", 53), 0);
+	assert_true(reached("8.8.4.4"));
+	assert_int_equal(tcp(0, "8.8.4.4", 53), 0);
+	assert_int_equal(udp(0, "8.8.4.4", 443), EPERM);
+	assert_int_equal(udp(RESOLVER, "8.8.4.4", 53), EPERM);
+	close(s);
+}
+
+/* The engine's resolver may be there though it isn't asked: --upstream was given. */
+static void the_embedded_resolver_unasked(void **state)
+{
+	int s;
+
+	(void)state;
+	upstream("9.9.9.9", 53);
+	build();
+	s = listener(AF_INET, SOCK_STREAM, 34567);
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.11", 34567), ECONNREFUSED);
+	assert_int_equal(tcp(RESOLVER, "127.0.0.11", 34567), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.1", 34567), 0);
+	close(s);
+}
+
+static void loopback_and_own_addresses_work(void **state)
+{
+	int s4, s6;
+
+	(void)state;
+	build();
+	s4 = listener(AF_INET, SOCK_STREAM, 8080);
+	s6 = listener(AF_INET6, SOCK_STREAM, 8080);
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.1", 8080), 0);
+	assert_int_equal(tcp(PAYLOAD, "::1", 8080), 0);
+	assert_int_equal(tcp(PAYLOAD, "172.30.0.2", 8080), 0);
+	assert_int_equal(tcp(PAYLOAD, "2001:db8:9::2", 8080), 0);
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.1", 8081), ECONNREFUSED);
+	close(s4);
+	close(s6);
+}
+
+static void nothing_comes_in(void **state)
+{
+	int s4 = listener(AF_INET, SOCK_STREAM, 8080);
+	int s6 = listener(AF_INET6, SOCK_STREAM, 8080);
+
+	(void)state;
+	enter(world_outside);
+	assert_int_equal(tcp(PAYLOAD, "172.30.0.2", 8080), 0);
+	assert_int_equal(tcp(PAYLOAD, "2001:db8:9::2", 8080), 0);
+	enter(world_inside);
+	build();
+	enter(world_outside);
+	assert_int_equal(tcp(PAYLOAD, "172.30.0.2", 8080), NO_ANSWER);
+	assert_int_equal(tcp(PAYLOAD, "2001:db8:9::2", 8080), NO_ANSWER);
+	enter(world_inside);
+	close(s4);
+	close(s6);
+}
+
+/* IPv6 dies without it; the neighbours' cache is emptied so that it is really needed. */
+static void neighbours_are_still_found(void **state)
+{
+	(void)state;
+	build();
+	pin("2600::7", 443, false, 0);
+	run("ip -6 neigh flush all && ip neigh flush all");
+	enter(world_outside);
+	run("ip -6 neigh flush all && ip neigh flush all");
+	enter(world_inside);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), 0);
+}
+
+struct seen {
+	size_t count;
+	struct wall_refusal item[64];
+};
+
+static void see(void *context, const struct wall_refusal *r)
+{
+	struct seen *s = context;
+
+	if (s->count < 64)
+		s->item[s->count++] = *r;
+}
+
+static uint64_t packets(const struct seen *s, const char *to, uint8_t protocol, uint16_t port)
+{
+	struct address a = addr(to);
+
+	for (size_t i = 0; i < s->count; i++)
+		if (address_compare(&s->item[i].address, &a) == 0 &&
+			s->item[i].protocol == protocol && s->item[i].port == port)
+			return s->item[i].packets;
+	return 0;
+}
+
+static void ping(const char *to)
+{
+	static const unsigned char echo[8] = {8}, echo6[8] = {128};
+	struct sockaddr_storage a;
+	socklen_t len = to_sockaddr(to, 0, &a);
+	bool six = a.ss_family == AF_INET6;
+	int s = socket(a.ss_family, SOCK_DGRAM, six ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+
+	assert_true(s >= 0);
+	(void)!sendto(s, six ? echo6 : echo, 8, 0, (void *)&a, len); /* IPv6 tells no error */
+	close(s);
+}
+
+static void refusals_are_counted(void **state)
+{
+	struct seen s = {0};
+
+	(void)state;
+	build();
+	pin("20.1.2.3", 443, false, 0);
+	assert_ok(wall_refusals(wall, see, &s, f));
+	assert_int_equal(s.count, 0);
+	tcp(PAYLOAD, "20.1.2.3", 443);
+	tcp(PAYLOAD, "20.1.2.3", 22);
+	tcp(PAYLOAD, "10.1.1.1", 22);
+	udp(PAYLOAD, "20.1.2.3", 4000);
+	udp(PAYLOAD, "20.1.2.3", 4000);
+	udp(PAYLOAD, "20.1.2.3", 4000);
+	tcp(PAYLOAD, "2600::9", 22);
+	udp(PAYLOAD, "2600::9", 4000);
+	tcp(PAYLOAD, "127.0.0.11", 5555);
+	ping("20.3.3.3");
+	ping("2600::a");
+	assert_false(reached("2600::a"));
+	assert_ok(wall_refusals(wall, see, &s, f));
+	assert_int_equal(packets(&s, "20.1.2.3", IPPROTO_TCP, 22), 1);
+	assert_int_equal(packets(&s, "10.1.1.1", IPPROTO_TCP, 22), 1);
+	assert_int_equal(packets(&s, "20.1.2.3", IPPROTO_UDP, 4000), 3);
+	assert_int_equal(packets(&s, "2600::9", IPPROTO_TCP, 22), 1);
+	assert_int_equal(packets(&s, "2600::9", IPPROTO_UDP, 4000), 1);
+	assert_int_equal(packets(&s, "127.0.0.11", IPPROTO_TCP, 5555), 1);
+	assert_int_equal(packets(&s, "20.3.3.3", 0, 0), 1);
+	assert_int_equal(packets(&s, "2600::a", 0, 0), 1);
+	assert_int_equal(packets(&s, "20.1.2.3", IPPROTO_TCP, 443), 0);
+	/* Nothing of what the kernel sends by itself: multicast reports, resets. */
+	assert_int_equal(s.count, 8);
+}
+
+static void count_only(void *context, const struct wall_refusal *r)
+{
+	(void)r;
+	++*(size_t *)context;
+}
+
+static void a_scan_fills_a_bounded_set_and_is_still_refused(void **state)
+{
+	struct sockaddr_storage a;
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	size_t count = 0;
+
+	(void)state;
+	build();
+	for (uint16_t port = 1000; port < 4000; port++) {
+		socklen_t len = to_sockaddr("20.1.2.3", port, &a);
+
+		assert_int_equal(sendto(s, "secret", 6, 0, (void *)&a, len), -1);
+	}
+	close(s);
+	assert_ok(wall_refusals(wall, count_only, &count, f));
+	assert_in_range(count, 512, 1024);
+	assert_false(reached("20.1.2.3"));
+}
+
+static void audit_lets_through_and_records(void **state)
+{
+	static const char *const deny[] = {"20.7.0.0/16", NULL};
+	struct seen s = {0};
+
+	(void)state;
+	begin_with(NULL, deny);
+	config.audit = true;
+	build();
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.7.2.3", 22), 0);
+	assert_int_equal(tcp(PAYLOAD, "10.1.2.3", 22), 0);
+	assert_int_equal(tcp(PAYLOAD, "2600::9", 22), 0);
+	assert_int_equal(udp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_true(reached("20.1.2.3"));
+	assert_int_equal(tcp(PAYLOAD, "127.0.0.11", 5555), ECONNREFUSED);
+	assert_ok(wall_refusals(wall, see, &s, f));
+	assert_true(packets(&s, "20.1.2.3", IPPROTO_TCP, 22) > 0);
+	assert_true(packets(&s, "20.7.2.3", IPPROTO_TCP, 22) > 0);
+	assert_true(packets(&s, "10.1.2.3", IPPROTO_TCP, 22) > 0);
+	assert_true(packets(&s, "2600::9", IPPROTO_TCP, 22) > 0);
+	assert_int_equal(packets(&s, "20.1.2.3", IPPROTO_UDP, 443), 1);
+}
+
+static void the_probe_believes_no_open_door(void **state)
+{
+	struct failure bad = {0};
+
+	(void)state;
+	config.gateways[config.gateways_count++] = addr("172.30.0.1");
+	config.gateways[config.gateways_count++] = addr("2001:db8:9::1");
+	build();
+	assert_ok(wall_probe(&config, f));
+	assert_false(reached("198.51.100.1"));
+	run("nft insert rule inet codex_init egress6 ip6 daddr 2001:db8::1 accept");
+	assert_int_equal(wall_probe(&config, &bad), -1);
+	assert_non_null(strstr(bad.on, "2001:db8::1"));
+	build();
+	run("nft insert rule inet codex_init egress4 ip daddr 169.254.169.254 udp dport 80 "
+	    "accept");
+	assert_int_equal(wall_probe(&config, &bad), -1);
+	build();
+	run("nft insert rule inet codex_init egress4 ip daddr 172.30.0.1 accept");
+	assert_int_equal(wall_probe(&config, &bad), -1);
+	assert_non_null(strstr(bad.on, "172.30.0.1"));
+	build();
+	/* Not let through, but not refused at once either. */
+	run("nft insert rule inet codex_init egress4 ip daddr 198.51.100.1 tcp dport 9 drop");
+	assert_int_equal(wall_probe(&config, &bad), -1);
+	assert_non_null(strstr(bad.why, "at once"));
+	run("nft delete table inet codex_init");
+	assert_int_equal(wall_probe(&config, &bad), -1);
+}
+
+int main(void)
+{
+#define W(test) cmocka_unit_test_setup_teardown(test, begin, end)
+	const struct CMUnitTest tests[] = {
+		W(the_world_is_open_without_a_wall),
+		W(a_pin_opens_its_address_and_port_alone),
+		W(a_pin_runs_out_and_is_renewed),
+		W(many_pins_in_one_transaction),
+		W(a_flow_outlives_its_pin),
+		W(a_flow_from_before_the_wall_ends),
+		W(special_ranges_and_gateways_are_refused),
+		W(a_private_pin_opens_private_space),
+		W(network_rules),
+		W(a_denied_flow_ends),
+		W(only_the_resolver_reaches_the_upstreams),
+		W(an_upstream_on_an_odd_port),
+		W(port_53_comes_to_our_resolver),
+		W(a_bound_socket_takes_no_question_out),
+		W(nobody_rides_on_the_resolvers_flows),
+		W(the_embedded_resolver),
+		W(the_embedded_resolver_unasked),
+		W(loopback_and_own_addresses_work),
+		W(nothing_comes_in),
+		W(neighbours_are_still_found),
+		W(refusals_are_counted),
+		W(a_scan_fills_a_bounded_set_and_is_still_refused),
+		W(audit_lets_through_and_records),
+		W(the_probe_believes_no_open_door),
+	};
+
+	return cmocka_run_group_tests(tests, world_up, world_down);
+}
