@@ -115,19 +115,19 @@ void client_tcp_drop(struct worker *w, const struct origin *o)
 		shut(w, c);
 }
 
+/* What the question being read takes, as far as its length is known. */
+static size_t wanted(const struct connection *c)
+{
+	return c->got < 2 ? 2 : 2 + (size_t)(c->in[0] << 8 | c->in[1]);
+}
+
 static void pull(struct worker *w, struct connection *c)
 {
-	size_t want = c->got < 2 ? 2 : 2 + (size_t)(c->in[0] << 8 | c->in[1]);
 	struct origin o = {.fd = -1,
 		.tcp = (int)(c - w->clients->connections),
 		.generation = c->generation};
-	ssize_t n;
+	ssize_t n = recv(c->fd, c->in + c->got, wanted(c) - c->got, MSG_DONTWAIT);
 
-	if (want > sizeof(c->in)) {
-		shut(w, c);
-		return;
-	}
-	n = c->got < want ? recv(c->fd, c->in + c->got, want - c->got, MSG_DONTWAIT) : 0;
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -136,7 +136,12 @@ static void pull(struct worker *w, struct connection *c)
 	}
 	c->got += (size_t)n;
 	c->since = w->now;
-	if (c->got < 2 || c->got < 2 + (size_t)(c->in[0] << 8 | c->in[1]))
+	/* No question has no octets, or so many: it would never be read to its end. */
+	if (wanted(c) > sizeof(c->in) || (c->got >= 2 && wanted(c) == 2)) {
+		shut(w, c);
+		return;
+	}
+	if (c->got < wanted(c))
 		return;
 	c->waiting = true;
 	/* No reading until it is answered; only its end is of interest. */

@@ -263,7 +263,7 @@ static void renew(struct worker *w)
 				channel_queue(w, (int)i);
 			} else {
 				r->used = false;
-				lookup_ask(w, (int)i, f, UPSTREAM_CLIENT);
+				lookup_ask(w, (int)i, f, UPSTREAM_STALE);
 			}
 		}
 	}

@@ -10,6 +10,11 @@
 #define BOOT_MS (RESOLVER_BOOT_MS - 200)
 /* How long a name's first answer waits for its second, to make one pin request of both. */
 #define HOLD_MS 150
+/*
+ * How long the boot waits for a name's second family. Some servers never answer AAAA: one such
+ * zone must not keep the payload from starting.
+ */
+#define PATIENCE_MS 1200
 
 static bool has_address(const struct cache_name *n)
 {
@@ -69,6 +74,13 @@ static void boot_give_up(struct worker *w)
 	w->lookup.next = w->cache.fixed;
 }
 
+static void boot_lose_patience(struct worker *w)
+{
+	for (size_t i = 0; i < w->cache.fixed; i++)
+		if (w->cache.names[i].booting && has_address(&w->cache.names[i]))
+			lookup_boot_settled(w, (int)i);
+}
+
 static void boot_release(struct worker *w)
 {
 	w->lookup.hold = 0;
@@ -87,10 +99,12 @@ int64_t lookup_boot_tick(struct worker *w)
 	boot_more(w);
 	if (l->hold && w->now >= l->hold)
 		boot_release(w);
+	if (w->now >= l->patience)
+		boot_lose_patience(w);
 	if (w->now >= l->deadline)
 		boot_give_up(w);
 	if (l->left > 0)
-		return l->hold ? l->hold : l->deadline;
+		return l->hold ? l->hold : w->now < l->patience ? l->patience : l->deadline;
 	l->booting = false;
 	channel_booted(w, l->pinned);
 	return INT64_MAX;
@@ -178,6 +192,7 @@ int lookup_init(struct worker *w, bool boot)
 	}
 	w->lookup.booting = boot;
 	w->lookup.hold = w->now + HOLD_MS;
+	w->lookup.patience = w->now + PATIENCE_MS;
 	w->lookup.deadline = w->now + BOOT_MS;
 	return 0;
 }

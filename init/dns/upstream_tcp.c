@@ -72,11 +72,16 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot)
 		give_up(u, t, REASON_SERVER);
 }
 
+/* What the answer takes, as far as its length is known. */
+static size_t wanted(const struct tcp_fetch *t)
+{
+	return t->got < 2 ? 2 : 2 + (size_t)(t->answer[0] << 8 | t->answer[1]);
+}
+
 void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
 {
 	struct tcp_fetch *t = &u->tcp[slot];
 	struct question *q;
-	size_t want;
 	ssize_t n;
 
 	if (t->fd < 0)
@@ -89,13 +94,7 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 			send_query(u, t, slot);
 		return;
 	}
-	want = t->got < 2 ? 2 : 2 + (size_t)(t->answer[0] << 8 | t->answer[1]);
-	if (want > sizeof(t->answer)) {
-		u->config.hostile(u->config.context, q->tag);
-		give_up(u, t, REASON_HOSTILE);
-		return;
-	}
-	n = recv(t->fd, t->answer + t->got, want - t->got, 0);
+	n = recv(t->fd, t->answer + t->got, wanted(t) - t->got, 0);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -103,7 +102,12 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 		return;
 	}
 	t->got += (size_t)n;
-	if (t->got < 2 || t->got < 2 + (size_t)(t->answer[0] << 8 | t->answer[1]))
+	if (wanted(t) > sizeof(t->answer) || (t->got >= 2 && wanted(t) == 2)) {
+		u->config.hostile(u->config.context, q->tag);
+		give_up(u, t, REASON_HOSTILE);
+		return;
+	}
+	if (t->got < wanted(t))
 		return;
 	/* Kept open until the answer is read: q is the question still. A foreign answer ends
 	 * the try as well, since nothing else will come this way. */

@@ -46,6 +46,7 @@ struct lookup {
 	size_t left;      /* names not settled */
 	uint32_t pinned;  /* names settled with an address */
 	int64_t hold;     /* until then both families of a name go in one pin request */
+	int64_t patience; /* from then on a name with one family is settled */
 	int64_t deadline; /* the boot's end */
 	int64_t refresh;  /* no record is due for renewal before; INT64_MAX: none */
 };

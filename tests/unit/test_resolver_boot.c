@@ -156,6 +156,22 @@ static void test_all_dead_ends_in_time(void **state)
 	play_end(p);
 }
 
+/* A zone whose servers never answer AAAA does not keep the boot to its last moment. */
+static void test_silence_about_one_family(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "lame.test");
+	allow(p, "good.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 2);
+	assert_int_equal(play_find(p, RESOLVER_PIN, "lame.test")->count, 1);
+	/* By the log: the question was not sent as often as it would be to the end. */
+	assert_in_range(seen("lame.test", MESSAGE_AAAA), 2, 3);
+	play_end(p);
+}
+
 static void test_no_upstream_at_all(void **state)
 {
 	struct play *p = play_new();
@@ -293,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_second_upstream_takes_over),
 		cmocka_unit_test(test_dead_port_beside_a_good_one),
 		cmocka_unit_test(test_all_dead_ends_in_time),
+		cmocka_unit_test(test_silence_about_one_family),
 		cmocka_unit_test(test_no_upstream_at_all),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_private_is_pinned_where_the_rule_says_so),
