@@ -111,7 +111,10 @@
 /*
  * Our workers' user ids. Above what distributions hand out and below 65534 ("nobody"), so
  * that they are mapped in a user namespace of 65,536 ids, as rootless engines set up.
+ * The probe tries the wall from inside: to the wall it is as the payload is, but for its
+ * tries not being counted.
  */
+#define UID_PROBE    65310
 #define UID_RESOLVER 65311
 #define UID_GATE     65312
 /* The image's unprivileged user, used when the working directory belongs to root. */

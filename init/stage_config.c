@@ -112,7 +112,7 @@ static int choose_user(struct boot *b, struct failure *f)
 			"the command never runs as root");
 		return fail_hint(f, "give --user another name or number");
 	}
-	if (b->uid == UID_RESOLVER || b->uid == UID_GATE)
+	if (b->uid == UID_PROBE || b->uid == UID_RESOLVER || b->uid == UID_GATE)
 		return fail(f, "choose the user", "",
 			"uid %lu is one of codex-init's own workers", (unsigned long)b->uid);
 	/* Group 0 would open what root's group may read. */

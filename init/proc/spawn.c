@@ -237,6 +237,22 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 	return fail_errno(f, "start", p->argv[0]);
 }
 
+/*
+ * /dev/stdout and /dev/stderr are opened by name in many a script, which asks the pipe's or
+ * terminal's own mode. The engine made those for root; without CHOWN they stay root's, so they
+ * are opened to everybody, which in the container is the program. Files are left alone: they
+ * may be the host's.
+ */
+static void open_to_program(void)
+{
+	struct stat st;
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+			(S_ISFIFO(st.st_mode) || isatty(fd)))
+			fchmod(fd, (st.st_mode & 07777) | 0666);
+}
+
 int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f)
 {
 	/* Where PID 1 has something to do that must come first: give up the terminal, or put
@@ -246,6 +262,9 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 	pid_t pid;
 
 	*exit_status = SPAWN_FAILED;
+	/* Not where we aren't PID 1: the terminal would be one of the machine's. */
+	if (p->drop && m->self == 1)
+		open_to_program();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) < 0)
 		return fail_errno(f, "make a socket pair", "");
 	pid = fork();

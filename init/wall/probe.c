@@ -18,9 +18,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* Neither root nor one of our workers nor, in an image of ours, anybody's: as the payload is
- * to the wall. */
-#define UID_PROBE 65310
 /* The wall answers from inside the kernel; what takes longer has left the machine. */
 #define PROBE_MS 200
 /* Discard, RFC 863: an open door where something listens would be one byte wide. */

@@ -182,7 +182,8 @@ static void egress(
 	then_verdict(&s, NFT_GOTO, "refuse");
 }
 
-/* Counts a refused packet in the kernel, so that PID 1 never has to look at one. */
+/* Counts a refused packet in the kernel, so that PID 1 never has to look at one. Our own
+ * probe's tries are nobody's business. */
 static void record(struct ruleset *r, const char *chain, uint8_t family)
 {
 	struct statement s;
@@ -190,13 +191,13 @@ static void record(struct ruleset *r, const char *chain, uint8_t family)
 	for (size_t i = 0; i < sizeof(transports); i++) {
 		s = rule(r, chain, family);
 		match_protocol(&s, transports[i]);
-		match_some_uid(&s);
+		match_not_uid(&s, UID_PROBE);
 		then_count(&s, set_of(SET_REFUSED, &s), true);
 	}
 	s = rule(r, chain, family);
 	match_not_protocol(&s, IPPROTO_TCP);
 	match_not_protocol(&s, IPPROTO_UDP);
-	match_some_uid(&s);
+	match_not_uid(&s, UID_PROBE);
 	then_count(&s, set_of(SET_REFUSED, &s), false);
 }
 

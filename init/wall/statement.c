@@ -190,11 +190,6 @@ void match_not_uid(struct statement *s, uint32_t uid)
 	compare(s, NFT_CMP_NEQ, &uid, sizeof(uid));
 }
 
-void match_some_uid(struct statement *s)
-{
-	load_meta(s, NFT_META_SKUID, 0);
-}
-
 void match_port(struct statement *s, uint16_t port)
 {
 	uint16_t wire = htons(port);

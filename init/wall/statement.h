@@ -29,10 +29,9 @@ void match_loopback_out(struct statement *s);     /* oif lo */
 void match_not_loopback_out(struct statement *s); /* oif != lo */
 void match_loopback_in(struct statement *s);      /* iif lo */
 void match_uid(struct statement *s, uint32_t uid);
-void match_not_uid(struct statement *s, uint32_t uid);
-/* There is a socket, and a file that somebody holds: not so for what the kernel sends itself.
+/* Matches a packet that has a socket, held by another: what the kernel sends itself has none.
  */
-void match_some_uid(struct statement *s);
+void match_not_uid(struct statement *s, uint32_t uid);
 void match_port(struct statement *s, uint16_t port); /* th dport; match_protocol() first */
 void match_to(struct statement *s, const struct address *a, unsigned prefix); /* daddr */
 void match_icmp6(struct statement *s, uint8_t type); /* match_protocol() first */

@@ -57,6 +57,15 @@ def test_its_output_and_input_are_passed_on(run):
     assert done.out == "one\ntwo\n"
 
 
+def test_its_output_can_be_opened_by_name(lab, internet, run, terminal):
+    script = "echo out >/dev/stdout; echo err >/dev/stderr; cat </dev/stdin"
+    done = run("sh", "-c", script, options=["-i"], input=b"in\n").ok()
+    assert (done.out, done.err) == ("out\nin\n", "err\n")
+    t = terminal(docker_it(lab, "sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr"))
+    assert t.wait() == 0
+    assert b"out" in t.output and b"err" in t.output and b"denied" not in t.output
+
+
 READY = "echo ready; while :; do sleep 0.05; done"
 
 
