@@ -14,10 +14,10 @@
 
 enum resolver_message_type {
 	/* resolver -> PID 1 */
-	RESOLVER_PIN = 1,    /* name, addresses: open these; answered by RESOLVER_PINNED */
-	RESOLVER_REFUSED,    /* name, reason, count: the payload asked for it so often and no rule
-			      * allows it, or REASON_LIMIT. An octet that no host name has is
-			      * '?'. Name "": that many more questions, not told one by one */
+	RESOLVER_PIN = 1, /* name, addresses: open these; answered by RESOLVER_PINNED */
+	RESOLVER_REFUSED, /* name, reason, count: the payload asked for it so often and no rule
+			   * allows it, or REASON_LIMIT. An octet that no host name has is
+			   * '?'. Name "": that many more questions, not told one by one */
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */

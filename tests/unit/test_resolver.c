@@ -122,6 +122,22 @@ static void test_refusals_are_counted(void **state)
 	play_end(p);
 }
 
+/* A tool that tries again and again makes two lines: the first question, and the rest. */
+static void test_repeated_refusals_are_one_report(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	unsigned before = p->count;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		ask_for(p, "attacker.test", MESSAGE_A, false);
+	drain(p, 1500);
+	assert_int_equal(p->count, before + 2);
+	assert_int_equal(p->got[before].count, 1);
+	assert_int_equal(p->got[before + 1].count, 49);
+	play_end(p);
+}
+
 static void test_other_types_are_empty_and_stay_here(void **state)
 {
 	struct play *p = SERVING(true, "good.test", "*.wild.test");
@@ -608,6 +624,7 @@ int main(void)
 		cmocka_unit_test(test_refusal_explains_itself),
 		cmocka_unit_test(test_denied_name_says_so),
 		cmocka_unit_test(test_refusals_are_counted),
+		cmocka_unit_test(test_repeated_refusals_are_one_report),
 		cmocka_unit_test(test_other_types_are_empty_and_stay_here),
 		cmocka_unit_test(test_absent_aaaa_is_empty),
 		cmocka_unit_test(test_absent_name),

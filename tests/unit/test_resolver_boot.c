@@ -156,6 +156,23 @@ static void test_all_dead_ends_in_time(void **state)
 	play_end(p);
 }
 
+/* Some of these never get a place for their question; they are reported all the same. */
+static void test_more_names_than_places_all_dead(void **state)
+{
+	struct play *p = play_new();
+	unsigned reports = 0;
+
+	(void)state;
+	allow_many(p, 700);
+	shared->down[0] = true;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 0);
+	for (unsigned i = 0; i < p->count; i++)
+		reports += p->got[i].type == RESOLVER_UNRESOLVED;
+	assert_int_equal(reports, 700);
+	play_end(p);
+}
+
 /* A zone whose servers never answer AAAA does not keep the boot to its last moment. */
 static void test_silence_about_one_family(void **state)
 {
@@ -309,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_second_upstream_takes_over),
 		cmocka_unit_test(test_dead_port_beside_a_good_one),
 		cmocka_unit_test(test_all_dead_ends_in_time),
+		cmocka_unit_test(test_more_names_than_places_all_dead),
 		cmocka_unit_test(test_silence_about_one_family),
 		cmocka_unit_test(test_no_upstream_at_all),
 		cmocka_unit_test(test_reasons),
