@@ -20,6 +20,8 @@
  *		refuse
  *	}
  *
+ * (No chain bears the name of one of nft's words, so that `nft list` can be fed back to it.)
+ *
  * approve marks the connection in conntrack, and only a marked one goes on by itself: a flow
  * whose pin has run out lives on, while neither one that was there before the wall, nor the
  * resolver's own flow that somebody else's packet happens to match (same ports, the resolver's
@@ -219,15 +221,15 @@ static void conclusion(struct ruleset *r, const struct wall_config *c)
 	if (c->audit)
 		then_verdict(&s, NF_ACCEPT, NULL);
 	else
-		then_verdict(&s, NFT_GOTO, "reject");
+		then_verdict(&s, NFT_GOTO, "reject_all");
 
 	record(r, "record4", 4);
 	record(r, "record6", 6);
 
-	s = rule(r, "reject", 4);
+	s = rule(r, "reject_all", 4);
 	match_protocol(&s, IPPROTO_TCP);
 	then_reset(&s);
-	s = rule(r, "reject", 4);
+	s = rule(r, "reject_all", 4);
 	then_prohibit(&s);
 }
 
@@ -254,7 +256,7 @@ static void loopback(struct ruleset *r, const struct wall_config *c)
 	s = rule(r, "loopback", 4);
 	match_family(&s);
 	match_to(&s, &embedded, 32);
-	then_verdict(&s, NFT_GOTO, "reject");
+	then_verdict(&s, NFT_GOTO, "reject_all");
 	s = rule(r, "loopback", 4);
 	then_verdict(&s, NF_ACCEPT, NULL);
 }
@@ -342,7 +344,7 @@ static void leaving(struct ruleset *r)
 static void redirect(struct ruleset *r, const struct wall_config *c)
 {
 	for (size_t i = 0; i < sizeof(transports); i++) {
-		struct statement s = rule(r, "redirect", 4);
+		struct statement s = rule(r, "redirect_dns", 4);
 
 		match_protocol(&s, transports[i]);
 		match_port(&s, DNS_PORT);
@@ -366,7 +368,8 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	add_base_chain(out, "input", "filter", NF_INET_LOCAL_IN, 0, NF_DROP);
 	add_base_chain(out, "forward", "filter", NF_INET_FORWARD, 0, NF_DROP);
 	add_base_chain(out, "leaving", "filter", NF_INET_POST_ROUTING, 0, NF_ACCEPT);
-	add_base_chain(out, "redirect", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
+	add_base_chain(
+		out, "redirect_dns", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
 	add_chain(out, "loopback");
 	add_chain(out, "egress4");
 	add_chain(out, "egress6");
@@ -374,7 +377,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	add_chain(out, "refuse");
 	add_chain(out, "record4");
 	add_chain(out, "record6");
-	add_chain(out, "reject");
+	add_chain(out, "reject_all");
 
 	/* In the order of the chains: the kernel reads them back like that. */
 	output(out, c);
