@@ -9,7 +9,7 @@ test-e2e: ## real containers, the real Codex, in a laboratory; ALL_NODES=1: ever
 	@ci/setup.sh test
 	@$(MAKE) --no-print-directory all
 	@# The default one last: each build takes the tag codex-sandbox for itself.
-	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node || exit 1; done
+	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node IMAGE=codex-sandbox:node$$node || exit 1; done
 	@$(MAKE) --no-print-directory image
 	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" PYTHONDONTWRITEBYTECODE=1 \
 		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e $(E2E)
