@@ -134,10 +134,10 @@ $(UNIT_LIB): unit-archive
 	@rm -f $@
 	@ar qcsDP $@ $(foreach o,$(filter $(BUILD)/unit/$(basename $(@F))/%,$(UNIT_OBJ)),$$(test -e $o && echo $o))
 
-$(BUILD)/unit/test_%: tests/unit/test_%.c $(BUILD)/unit/tests/unit/sanitizer.o $(UNIT_LIB)
+$(BUILD)/unit/test_%: tests/unit/test_%.c $(UNIT_LIB)
 	@mkdir -p $(@D)
 	$(call SHOW,CC)
-	$(Q)$(UNIT_CC) $(UNIT) $(TEST_C) -MMD -MP -o $@ $< $(BUILD)/unit/tests/unit/sanitizer.o \
+	$(Q)$(UNIT_CC) $(UNIT) $(TEST_C) -MMD -MP -o $@ $< \
 		$(if $(findstring stub,$*),$(BUILD)/unit/stub.a $(BUILD)/unit/init.a,$(UNIT_LIB)) \
 		$(BUILD)/unit/init.a -Wl,--as-needed -lcmocka -lnftnl -lmnl -lnl-route-3 -lnl-3 -lseccomp
 
