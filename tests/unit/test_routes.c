@@ -1,0 +1,411 @@
+/*
+ * The second fence, in network namespaces made up like the engine's: what `ip route get` says
+ * afterwards about addresses inside and outside. Runs as root.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../init/wall/routes.h"
+
+static struct policy policy;
+static struct wall_config config;
+static struct routes *routes;
+
+static void run(const char *command)
+{
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+static char *output_of(const char *command)
+{
+	size_t used = 0, n, room = 1 << 16;
+	char *text = calloc(1, room);
+	FILE *p = popen(command, "r");
+
+	assert_non_null(p);
+	while ((n = fread(text + used, 1, room - 1 - used, p)) > 0)
+		used += n;
+	pclose(p);
+	return text;
+}
+
+/* Where the kernel would send a packet: "via X dev Y", "dev Y" (on the link), "prohibited"
+ * for whatever it refuses, "lo" for what is local. */
+static void assert_way(const char *to, const char *want)
+{
+	char command[128], *got;
+
+	snprintf(command, sizeof(command), "ip route get %s 2>&1", to);
+	got = output_of(command);
+	if (strcmp(want, "prohibited") == 0) {
+		/* EACCES: prohibit; ENETUNREACH: no route at all */
+		if (!strstr(got, "Permission denied") && !strstr(got, "prohibit") &&
+			!strstr(got, "unreachable"))
+			fail_msg("%s: %s", to, got);
+	} else if (!strstr(got, want)) {
+		fail_msg("%s: wanted %s: %s", to, want, got);
+	}
+	if (strncmp(want, "dev ", 4) == 0 && strstr(got, " via "))
+		fail_msg("%s: wanted it on the link: %s", to, got);
+	free(got);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	policy_init(&policy);
+	memset(&config, 0, sizeof(config));
+	config.policy = &policy;
+	run("ip link set lo up");
+	routes = NULL;
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	routes_close(routes);
+	policy_free(&policy);
+	return 0;
+}
+
+/* The engine's bridge network, with IPv6 as well. */
+static void bridge(void)
+{
+	run("ip link add d-eth0 type veth peer name d-peer && ip link set d-peer up && "
+	    "ip addr add 172.17.0.2/16 dev d-eth0 && "
+	    "ip addr add 2001:db8:9::2/64 dev d-eth0 nodad && ip link set d-eth0 up && "
+	    "ip route add default via 172.17.0.1 && ip -6 route add default via 2001:db8:9::1");
+}
+
+static void allow(const char *rule)
+{
+	struct rule_error e;
+
+	if (policy_add(&policy, rule, RULE_ALLOW, ORIGIN_OPTION, NULL, NULL, &e) < 0)
+		fail_msg("%s: %s", rule, e.reason);
+}
+
+static void upstream(const char *text)
+{
+	struct address a;
+
+	assert_true(address_parse(text, strlen(text), &a));
+	config.upstreams[config.upstreams_count++] = (struct endpoint){a, 53};
+}
+
+static void fence(void)
+{
+	struct failure f = {0};
+
+	assert_int_equal(policy_compile(&policy), 0);
+	if (routes_open(&routes, &f) < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+	config.gateways_count = routes_gateways(routes, config.gateways);
+	if (routes_build(routes, &config, &f) < 0 || routes_verify(routes, &config, &f) < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+}
+
+static void the_bridge_network(void **state)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	bridge();
+	upstream("172.17.0.53");
+	upstream("10.0.0.53");
+	assert_way("172.17.0.9", "dev d-eth0");
+	assert_way("10.1.1.1", "via 172.17.0.1");
+	assert_way("fd12::1", "via 2001:db8:9::1");
+	fence();
+	assert_int_equal(config.gateways_count, 2);
+	assert_string_equal(address_text(&config.gateways[0], text), "172.17.0.1");
+	assert_string_equal(address_text(&config.gateways[1], text), "2001:db8:9::1");
+	assert_way("20.1.2.3", "via 172.17.0.1");
+	assert_way("2600::7", "via 2001:db8:9::1");
+	assert_way("172.17.0.1", "dev d-eth0");
+	assert_way("172.17.0.53", "dev d-eth0");
+	assert_way("10.0.0.53", "via 172.17.0.1");
+	assert_way("172.17.0.9", "prohibited");
+	assert_way("172.16.0.1", "prohibited");
+	assert_way("10.1.1.1", "prohibited");
+	assert_way("192.168.1.1", "prohibited");
+	assert_way("169.254.169.254", "prohibited");
+	assert_way("198.51.100.1", "prohibited");
+	assert_way("2001:db8:9::9", "prohibited");
+	assert_way("2001:db8:77::1", "prohibited");
+	assert_way("fd12::1", "prohibited");
+	assert_way("64:ff9b::1", "prohibited");
+	/* The container's own addresses and loopback. */
+	assert_way("172.17.0.2", "lo");
+	assert_way("127.0.0.11", "lo");
+	assert_way("::1", "lo");
+	assert_way("2001:db8:9::2", "lo");
+}
+
+static void an_internal_network_has_no_default(void **state)
+{
+	(void)state;
+	run("ip link add d-eth0 type dummy 2>/dev/null || "
+	    "ip link add d-eth0 type veth peer name d-peer; ip link set d-peer up; "
+	    "ip addr add 172.18.0.2/16 dev d-eth0 && ip link set d-eth0 up");
+	upstream("172.18.0.53");
+	fence();
+	assert_int_equal(config.gateways_count, 0);
+	assert_way("172.18.0.53", "dev d-eth0");
+	assert_way("172.18.0.9", "prohibited");
+	assert_way("20.1.2.3", "prohibited");
+}
+
+/* An overlay network's task has two interfaces; the default leads by the second. */
+static void two_interfaces(void **state)
+{
+	(void)state;
+	run("ip link add d-eth0 type veth peer name d-p0 && ip link add d-eth1 type veth peer "
+	    "name "
+	    "d-p1 && ip link set d-p0 up && ip link set d-p1 up && "
+	    "ip addr add 10.0.1.5/24 dev d-eth0 && ip addr add 172.19.0.3/16 dev d-eth1 && "
+	    "ip link set d-eth0 up && ip link set d-eth1 up && "
+	    "ip route add default via 172.19.0.1 dev d-eth1");
+	allow("10.0.1.0/24:5432+private");
+	upstream("10.0.1.53");
+	fence();
+	assert_way("20.1.2.3", "via 172.19.0.1");
+	assert_way("172.19.0.1", "dev d-eth1");
+	assert_way("172.19.0.9", "prohibited");
+	assert_way("10.0.1.53", "dev d-eth0");
+	assert_way("10.0.1.9", "dev d-eth0");
+	assert_way("10.0.2.9", "prohibited");
+}
+
+/* As some orchestrators do: a gateway that is in no network of ours. */
+static void a_gateway_beyond_the_subnet(void **state)
+{
+	(void)state;
+	run("ip link add d-eth0 type veth peer name d-peer && ip link set d-peer up && "
+	    "ip addr add 10.244.0.7/32 dev d-eth0 && ip link set d-eth0 up && "
+	    "ip route add 169.254.1.1 dev d-eth0 scope link && "
+	    "ip route add default via 169.254.1.1 dev d-eth0");
+	upstream("10.96.0.10");
+	fence();
+	assert_way("169.254.1.1", "dev d-eth0");
+	assert_way("20.1.2.3", "via 169.254.1.1");
+	assert_way("10.96.0.10", "via 169.254.1.1");
+	assert_way("10.96.0.11", "prohibited");
+	assert_way("169.254.169.254", "prohibited");
+}
+
+static void an_onlink_gateway(void **state)
+{
+	(void)state;
+	run("ip link add d-eth0 type veth peer name d-peer && ip link set d-peer up && "
+	    "ip addr add 10.244.0.7/32 dev d-eth0 && ip link set d-eth0 up && "
+	    "ip route add default via 10.9.9.9 dev d-eth0 onlink");
+	upstream("10.96.0.10");
+	fence();
+	assert_way("20.1.2.3", "via 10.9.9.9");
+	assert_way("10.96.0.10", "via 10.9.9.9");
+	assert_way("10.9.9.8", "prohibited");
+}
+
+static void a_link_without_a_gateway(void **state)
+{
+	(void)state;
+	run("ip link add d-eth0 type veth peer name d-peer && ip link set d-peer up && "
+	    "ip addr add 10.0.2.100 peer 10.0.2.2 dev d-eth0 && ip link set d-eth0 up && "
+	    "ip route add default dev d-eth0");
+	upstream("10.0.2.3");
+	fence();
+	assert_int_equal(config.gateways_count, 0);
+	assert_way("20.1.2.3", "dev d-eth0");
+	assert_way("10.0.2.3", "dev d-eth0");
+	assert_way("10.0.2.2", "prohibited");
+}
+
+static void private_rules_keep_their_way(void **state)
+{
+	(void)state;
+	bridge();
+	run("ip route add 10.8.0.0/16 via 172.17.0.99 && ip route add 20.5.0.0/16 via "
+	    "172.17.0.98");
+	allow("10.8.7.0/24:22+private");
+	allow("10.7.0.0/16:22+private");
+	allow("172.17.5.0/24:22+private");
+	allow("192.168.0.0/16:22+private");
+	allow("[fd12:3::/32]:22+private");
+	fence();
+	assert_way("10.8.7.1", "via 172.17.0.99");
+	assert_way("10.8.6.1", "prohibited");
+	assert_way("10.7.1.1", "via 172.17.0.1");
+	assert_way("172.17.5.1", "dev d-eth0");
+	assert_way("172.17.6.1", "prohibited");
+	assert_way("192.168.1.1", "via 172.17.0.1"); /* the whole of a range */
+	assert_way("fd12:3::1", "via 2001:db8:9::1");
+	assert_way("fd12:4::1", "prohibited");
+	assert_way("20.5.1.1", "via 172.17.0.98"); /* public: not ours to close */
+}
+
+static void a_private_pin_gets_a_route(void **state)
+{
+	struct address on_link = {4, {172, 17, 0, 9}}, beyond = {4, {10, 3, 3, 3}},
+		       public = {4, {20, 1, 2, 3}}, six = {6, {0xfd, 0x12, [15] = 1}};
+	struct failure f = {0};
+
+	(void)state;
+	bridge();
+	fence();
+	assert_way("10.3.3.3", "prohibited");
+	for (int i = 0; i < 2; i++) { /* the same again is no error */
+		assert_int_equal(routes_allow(routes, &on_link, &f), 0);
+		assert_int_equal(routes_allow(routes, &beyond, &f), 0);
+		assert_int_equal(routes_allow(routes, &public, &f), 0);
+		assert_int_equal(routes_allow(routes, &six, &f), 0);
+	}
+	assert_way("172.17.0.9", "dev d-eth0");
+	assert_way("172.17.0.8", "prohibited");
+	assert_way("10.3.3.3", "via 172.17.0.1");
+	assert_way("10.3.3.4", "prohibited");
+	assert_way("fd12::1", "via 2001:db8:9::1");
+	assert_way("fd12::2", "prohibited");
+	assert_int_equal(routes_verify(routes, &config, &f), 0);
+}
+
+static void every_change_is_found(void **state)
+{
+	static const char *const tampering[] = {
+		"ip route add 10.0.0.0/9 via 172.17.0.1",
+		"ip route del prohibit 10.0.0.0/8",
+		"ip route replace 10.0.0.0/8 via 172.17.0.1",
+		"ip route add 172.17.0.0/16 dev d-eth0 src 172.17.0.2",
+		"ip route del default",
+		"ip route del 172.17.0.1",
+		"ip -6 route add fd12::/16 via 2001:db8:9::1",
+		"ip -6 route del prohibit fc00::/7",
+		"ip -6 route add 2001:db8:9::/64 dev d-eth0",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tampering) / sizeof(tampering[0]); i++) {
+		struct failure f = {0};
+
+		assert_int_equal(unshare(CLONE_NEWNET), 0);
+		run("ip link set lo up");
+		bridge();
+		routes_close(routes);
+		config.upstreams_count = 0;
+		fence();
+		run(tampering[i]);
+		if (routes_verify(routes, &config, &f) == 0)
+			fail_msg("not found: %s", tampering[i]);
+		assert_true(f.tried[0] && f.on[0] && f.why[0]);
+	}
+}
+
+/* A pod's namespace outlives its containers: the fence of the first start is there. */
+static void a_second_start_in_the_same_namespace(void **state)
+{
+	struct address beyond = {4, {10, 3, 3, 3}};
+	struct failure f = {0};
+
+	(void)state;
+	bridge();
+	upstream("10.0.0.53");
+	fence();
+	assert_int_equal(routes_allow(routes, &beyond, &f), 0);
+	routes_close(routes);
+	fence();
+	assert_way("10.0.0.53", "via 172.17.0.1");
+	assert_way("10.3.3.3", "prohibited");
+	assert_way("172.17.0.9", "prohibited");
+	assert_int_equal(routes_allow(routes, &beyond, &f), 0);
+	assert_way("10.3.3.3", "via 172.17.0.1");
+}
+
+static void ipv6_switched_off(void **state)
+{
+	char *six;
+
+	(void)state;
+	run("for i in all default lo; do echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; "
+	    "done; "
+	    "ip link add d-eth0 type veth peer name d-peer && ip link set d-peer up && "
+	    "ip addr add 172.17.0.2/16 dev d-eth0 && ip link set d-eth0 up && "
+	    "ip route add default via 172.17.0.1");
+	allow("[fd12:3::/32]:22+private");
+	fence();
+	assert_way("10.1.1.1", "prohibited");
+	six = output_of("ip -6 route get 2600::7 2>&1");
+	assert_true(strstr(six, "unreachable") || strstr(six, "prohibit") ||
+		    strstr(six, "Permission") || strstr(six, "denied"));
+	free(six);
+}
+
+static void audit_leaves_the_routes_alone(void **state)
+{
+	char *before, *after;
+
+	(void)state;
+	bridge();
+	before = output_of("ip route; ip -6 route");
+	config.audit = true;
+	fence();
+	after = output_of("ip route; ip -6 route");
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
+static void without_the_capability(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	bridge();
+	pid = fork();
+	if (pid == 0) {
+		struct failure f = {0};
+		struct routes *r;
+
+		if (policy_compile(&policy) < 0 || setuid(1000) < 0 ||
+			routes_open(&r, &f) < 0 || routes_build(r, &config, &f) == 0)
+			_exit(1);
+		_exit(strstr(f.hint, "--cap-add=NET_ADMIN") ? 0 : 2);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
+	const struct CMUnitTest tests[] = {
+		T(the_bridge_network),
+		T(an_internal_network_has_no_default),
+		T(two_interfaces),
+		T(a_gateway_beyond_the_subnet),
+		T(an_onlink_gateway),
+		T(a_link_without_a_gateway),
+		T(private_rules_keep_their_way),
+		T(a_private_pin_gets_a_route),
+		T(every_change_is_found),
+		T(a_second_start_in_the_same_namespace),
+		T(ipv6_switched_off),
+		T(audit_leaves_the_routes_alone),
+		T(without_the_capability),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
