@@ -23,7 +23,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
 import lab as laboratory  # noqa: E402
-from internet import address_of  # noqa: E402
 
 STUB = ROOT / "build/codex-sandbox"
 IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
@@ -40,9 +39,9 @@ def until(condition, seconds=10, what="it"):
     """Polls a condition up to a deadline and returns its value once it is true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, (
-            f"{what() if callable(what) else what} didn't happen in {seconds} seconds"
-        )
+        assert (
+            time.monotonic() < deadline
+        ), f"{what() if callable(what) else what} didn't happen in {seconds} seconds"
         time.sleep(0.02)
     return value
 
@@ -113,9 +112,9 @@ class Container:
         return self
 
     def gone(self, text):
-        assert self.inspect(".State.Running") == "true", (
-            f"ended before it said {text!r}: {self.logs()}"
-        )
+        assert (
+            self.inspect(".State.Running") == "true"
+        ), f"ended before it said {text!r}: {self.logs()}"
         return False
 
     def wait(self, seconds=30):
@@ -233,8 +232,17 @@ def start(runner):
     that its log and status can be looked at."""
     names = []
 
-    def begin(*command, allow=None, env=None, options=(), flags=FLAGS, network=None, init=(),
-              trust=True, name=None):
+    def begin(
+        *command,
+        allow=None,
+        env=None,
+        options=(),
+        flags=FLAGS,
+        network=None,
+        init=(),
+        trust=True,
+        name=None,
+    ):
         name = name or f"test-{uuid.uuid4().hex[:12]}"
         names.append(name)
         made = runner.arguments(command, allow, env, options, flags, network, init, trust)

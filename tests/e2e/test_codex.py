@@ -1,5 +1,5 @@
-"""The real Codex CLI in the real container, doing whole turns. What it did is judged by what reached
-the lab's servers, and by what came back to the model."""
+"""The real Codex CLI in the real container, doing whole turns. What it did is judged by what
+reached the lab's servers, and by what came back to the model."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def test_a_turn_with_a_chatgpt_login(run, model, sinks, tmp_path):
 
 
 def test_a_read_only_login_is_never_spent(run, model, sinks, dns, tmp_path):
-    """A refresh would use up the host's single-use token and couldn't be stored: the name is denied."""
+    """A refresh would spend the host's single-use token and couldn't be stored: it is denied."""
     auth = login(tmp_path, lifetime=-3600)
     model.script("true")
     done = run(*EXEC, "do it", options=["-v", f"{auth}:/codex_home/auth.json:ro"])
@@ -130,8 +130,12 @@ def test_sessions_config_and_hook_in_one_home(run, model, tmp_path):
     (drop_off / "config.toml").write_text('model = "gpt-5-lab"\n')
     (drop_off / "init.sh").write_text("#!/bin/sh\necho FROM_HOOK=yes >>$SANDBOX_ENV_FILE\n")
     model.script("echo hook says $FROM_HOOK")
-    done = run(*EXEC, "do it", env=KEY,
-               options=["-v", f"{home}:/codex_home", "-v", f"{drop_off}:/run/codex/in:ro"]).ok()
+    done = run(
+        *EXEC,
+        "do it",
+        env=KEY,
+        options=["-v", f"{home}:/codex_home", "-v", f"{drop_off}:/run/codex/in:ro"],
+    ).ok()
     assert "hook says yes" in "".join(model.outputs()), done
     assert "gpt-5-lab" in done.said
     transcripts = list((home / "sessions").rglob("rollout-*.jsonl"))
@@ -156,5 +160,7 @@ def test_where_openai_cannot_be_reached_it_is_codex_that_says_so(run, dns, sinks
 
 
 def test_the_version_is_the_images(docker, run):
-    version = docker("image", "inspect", "-f", '{{index .Config.Labels "codex-sandbox.codex"}}', IMAGE)
+    version = docker(
+        "image", "inspect", "-f", '{{index .Config.Labels "codex-sandbox.codex"}}', IMAGE
+    )
     assert version.ok().out.strip() in run("codex", "--version").ok().out

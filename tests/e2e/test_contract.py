@@ -41,8 +41,10 @@ def test_an_allowed_name_is_reached(run, sinks):
 
 
 def test_another_name_is_refused_at_once_with_a_reason(shell, sinks):
-    done = shell("s=$(date +%s%N); curl -sS https://example.com; r=$?; e=$(date +%s%N);"
-                 "echo $(((e - s) / 1000000)); exit $r")
+    done = shell(
+        "s=$(date +%s%N); curl -sS https://example.com; r=$?; e=$(date +%s%N);"
+        "echo $(((e - s) / 1000000)); exit $r"
+    )
     assert done.status != 0
     assert int(done.lines()[-1]) < 1000
     assert "example.com" in done.err.splitlines()[0], done
@@ -132,8 +134,17 @@ def test_no_flags_at_all_is_not_a_hole(docker, sinks):
 
 def test_egress_off_is_a_plain_init(docker, lab, sinks):
     flags = ("--cap-drop=ALL", "-v", f"{lab.ca}:/ca:ro", "-e", "SSL_CERT_FILE=/ca")
-    done = docker("run", "--rm", *flags, IMAGE, "--egress=off", "--", "bash", "-c",
-                  "id -u; curl -sS https://example.com; ls /run/codex 2>&1; exit 5").ok(5)
+    done = docker(
+        "run",
+        "--rm",
+        *flags,
+        IMAGE,
+        "--egress=off",
+        "--",
+        "bash",
+        "-c",
+        "id -u; curl -sS https://example.com; ls /run/codex 2>&1; exit 5",
+    ).ok(5)
     assert done.lines()[0] == "0"
     assert ("tcp", address_of("example.com"), 443) in sinks.seen()
 
@@ -148,8 +159,14 @@ def test_the_files_in_the_container(start):
     assert status["egress"] == "strict"
     for line in box.exec("cat", "/run/codex/events.jsonl").ok().lines():
         json.loads(line)
-    modes = box.exec("stat", "-c", "%U %a %n", "/etc/codex/allowed_domains.txt",
-                     "/run/codex/status.json", "/etc/codex/managed_config.toml").ok()
+    modes = box.exec(
+        "stat",
+        "-c",
+        "%U %a %n",
+        "/etc/codex/allowed_domains.txt",
+        "/run/codex/status.json",
+        "/etc/codex/managed_config.toml",
+    ).ok()
     for line in modes.lines():
         owner, mode, name = line.split()
         assert owner == "root" and int(mode, 8) & 0o022 == 0, name
@@ -178,8 +195,17 @@ def test_workspace_and_home_are_the_payloads(shell):
 
 
 def test_check_prints_the_policy_and_changes_nothing(docker, sinks):
-    done = docker("run", "--rm", "--cap-drop=ALL", IMAGE, "--check", "--allow",
-                  "*.example.com:22", "--deny", "bad.example.com").ok()
+    done = docker(
+        "run",
+        "--rm",
+        "--cap-drop=ALL",
+        IMAGE,
+        "--check",
+        "--allow",
+        "*.example.com:22",
+        "--deny",
+        "bad.example.com",
+    ).ok()
     for rule in ("*.example.com:22", "bad.example.com", "api.openai.com"):
         assert rule in done.out
     assert sinks.seen(dns=True) == []

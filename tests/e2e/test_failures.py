@@ -1,5 +1,5 @@
-"""What breaks never leaves a payload without a wall: workers killed, disks full, no resolver, boots cut
-short. Each is judged by what left the container meanwhile."""
+"""What breaks never leaves a payload without a wall: workers killed, disks full, no resolver,
+boots cut short. Each is judged by what left the container meanwhile."""
 
 import re
 
@@ -39,7 +39,12 @@ def test_a_killed_resolver_opens_nothing_and_comes_back(start, sinks, docker):
     for _ in range(3):
         old = kill_resolver(box)
         until(lambda: resolver_pid(box) not in (None, old))
-    until(lambda: box.exec("curl", "-sS", "-o", "/dev/null", "https://allowed.test", user="1000").status == 0)
+    until(
+        lambda: box.exec(
+            "curl", "-sS", "-o", "/dev/null", "https://allowed.test", user="1000"
+        ).status
+        == 0
+    )
     strangers = set(sinks.seen()) - {("tcp", address_of("allowed.test"), 443)}
     assert strangers == set()
     events = box.exec("cat", "/run/codex/events.jsonl").ok().out
@@ -69,9 +74,13 @@ def test_pid_1_killed_takes_everything_with_it(start, sinks):
 
 
 def test_no_resolver_at_all(run, sinks):
-    """An upstream that never answers: the boot ends in time, with a message, and the wall stands."""
-    done = run("bash", "-c", "curl -sS -m 3 https://api.openai.com; curl -sS -m 3 https://8.8.8.8; echo started",
-               options=["--dns", "45.99.99.99"]).ok()
+    """An upstream that never answers: the boot ends in time, says so, and the wall stands."""
+    done = run(
+        "bash",
+        "-c",
+        "curl -sS -m 3 https://api.openai.com; curl -sS -m 3 https://8.8.8.8; echo started",
+        options=["--dns", "45.99.99.99"],
+    ).ok()
     assert "started" in done.out
     assert "45.99.99.99" in done.err, done
     assert [f for f in sinks.seen() if f.port != 53] == []
@@ -81,21 +90,31 @@ def test_no_resolver_at_all(run, sinks):
 def test_an_empty_resolv_conf(run, sinks, tmp_path):
     empty = tmp_path / "resolv.conf"
     empty.write_text("")
-    done = run("bash", "-c", "curl -sS -m 3 https://api.openai.com; echo started",
-               options=["-v", f"{empty}:/etc/resolv.conf:ro"]).ok()
+    done = run(
+        "bash",
+        "-c",
+        "curl -sS -m 3 https://api.openai.com; echo started",
+        options=["-v", f"{empty}:/etc/resolv.conf:ro"],
+    ).ok()
     assert "started" in done.out and "resolv.conf" in done.err, done
     assert sinks.seen(dns=True) == []
 
 
 def test_no_network_at_all(run):
-    done = run("bash", "-c", "curl -sS -m 3 https://api.openai.com; echo started", network="none").ok()
+    done = run(
+        "bash", "-c", "curl -sS -m 3 https://api.openai.com; echo started", network="none"
+    ).ok()
     assert "started" in done.out
 
 
 def test_a_full_run_directory(run, sinks):
     """Events and status are lost, the wall isn't."""
-    done = run("bash", "-c", "curl -sS -m 3 https://8.8.8.8; echo started",
-               options=["--tmpfs", "/run:size=4k,mode=755"])
+    done = run(
+        "bash",
+        "-c",
+        "curl -sS -m 3 https://8.8.8.8; echo started",
+        options=["--tmpfs", "/run:size=4k,mode=755"],
+    )
     assert "started" in done.out or done.status == 111, done
     assert sinks.seen() == []
 
@@ -106,16 +125,37 @@ def test_a_full_home(run, sinks, tmp_path):
     drop_off.mkdir()
     (drop_off / "config.toml").write_text("x = 1\n" * 4000)
     tmp_path.chmod(0o755)
-    done = run("bash", "-c", "echo started", options=[
-        "--tmpfs", "/codex_home:size=4k,uid=1000,gid=1000,mode=700", "-v", f"{drop_off}:/run/codex/in:ro"])
+    done = run(
+        "bash",
+        "-c",
+        "echo started",
+        options=[
+            "--tmpfs",
+            "/codex_home:size=4k,uid=1000,gid=1000,mode=700",
+            "-v",
+            f"{drop_off}:/run/codex/in:ro",
+        ],
+    )
     done.ok(111)
     assert "started" not in done.out and "No space left" in done.err, done
     assert sinks.seen() == []
 
 
 def test_a_read_only_root(run, sinks):
-    done = run("bash", "-c", "curl -sS -m 3 https://8.8.8.8; curl -sS -o /dev/null https://api.openai.com && echo fine",
-               options=["--read-only", "--tmpfs", "/run", "--tmpfs", "/tmp", "--tmpfs", "/codex_home:uid=1000,gid=1000,mode=700"])
+    done = run(
+        "bash",
+        "-c",
+        "curl -sS -m 3 https://8.8.8.8; curl -sS -o /dev/null https://api.openai.com && echo fine",
+        options=[
+            "--read-only",
+            "--tmpfs",
+            "/run",
+            "--tmpfs",
+            "/tmp",
+            "--tmpfs",
+            "/codex_home:uid=1000,gid=1000,mode=700",
+        ],
+    )
     assert "fine" in done.out or done.status == 111, done
     assert "8.8.8.8" not in sinks.addresses()
 
@@ -129,33 +169,45 @@ def test_without_one_capability_nothing_runs(run, sinks, missing):
 
 def test_few_processes_allowed(run, sinks):
     """A limit that leaves no room for the workers ends the boot, it doesn't leave the wall out."""
-    done = run("bash", "-c", "curl -sS -m 3 https://8.8.8.8; echo started", options=["--pids-limit", "2"])
+    done = run(
+        "bash", "-c", "curl -sS -m 3 https://8.8.8.8; echo started", options=["--pids-limit", "2"]
+    )
     assert done.status, done
     assert sinks.seen() == []
 
 
 def test_more_capabilities_than_needed_are_given_up(shell):
-    done = shell("grep -E 'Cap(Eff|Bnd)' /proc/self/status /proc/1/status",
-                 flags=(*FLAGS, "--cap-add=NET_RAW", "--cap-add=SYS_PTRACE", "--cap-add=DAC_OVERRIDE")).ok()
+    done = shell(
+        "grep -E 'Cap(Eff|Bnd)' /proc/self/status /proc/1/status",
+        flags=(*FLAGS, "--cap-add=NET_RAW", "--cap-add=SYS_PTRACE", "--cap-add=DAC_OVERRIDE"),
+    ).ok()
     values = [int(line.split()[-1], 16) for line in done.lines()]
     assert values[:2] == [0, 0]
     assert all(value & (1 << 13 | 1 << 19 | 1 << 1) == 0 for value in values[2:])
 
 
 def test_no_new_privileges_of_the_engines_changes_nothing(shell):
-    done = shell("id -u; grep NoNewPrivs /proc/self/status",
-                 options=["--security-opt", "no-new-privileges"]).ok()
+    done = shell(
+        "id -u; grep NoNewPrivs /proc/self/status", options=["--security-opt", "no-new-privileges"]
+    ).ok()
     assert done.lines()[0] == "1000" and done.lines()[1].split()[-1] == "1"
 
 
 def test_setuid_programs_give_nothing(shell):
-    done = shell("find / -xdev -perm -4000 -type f 2>/dev/null | head; su -c id root </dev/null; passwd -S root; true").ok()
+    done = shell(
+        "find / -xdev -perm -4000 -type f 2>/dev/null | head;"
+        "su -c id root </dev/null; passwd -S root; true"
+    ).ok()
     assert "uid=0" not in done.said
 
 
 def test_a_container_started_twice_is_walled_both_times(start, docker, sinks):
     """`docker start` of a stopped container boots anew, in a namespace of its own."""
-    box = start("bash", "-c", "curl -s -m 2 https://8.8.8.8; curl -sS -o /dev/null https://api.openai.com && echo fine")
+    box = start(
+        "bash",
+        "-c",
+        "curl -s -m 2 https://8.8.8.8; curl -sS -o /dev/null https://api.openai.com && echo fine",
+    )
     assert box.wait() == 0
     docker("start", box.name).ok()
     assert box.wait() == 0
@@ -164,15 +216,25 @@ def test_a_container_started_twice_is_walled_both_times(start, docker, sinks):
 
 
 def test_a_flood_of_questions_keeps_others_served(start, sinks):
-    box = ready(start("bash", "-c", """
-        for i in $(seq 20000); do echo -n "x$i" >/dev/udp/127.0.0.1/53; done 2>/dev/null; sleep 60""",
-        allow="allowed.test"))
-    done = box.exec("curl", "-sS", "-m", "5", "-o", "/dev/null", "https://allowed.test", user="1000")
+    box = ready(
+        start(
+            "bash",
+            "-c",
+            """
+        for i in $(seq 20000); do echo -n "x$i" >/dev/udp/127.0.0.1/53; done 2>/dev/null
+        sleep 60""",
+            allow="allowed.test",
+        )
+    )
+    done = box.exec(
+        "curl", "-sS", "-m", "5", "-o", "/dev/null", "https://allowed.test", user="1000"
+    )
     assert done.status == 0, done
 
 
 def test_malformed_questions_do_not_hurt(shell, sinks):
-    done = shell(r"""python3 - <<'E'
+    done = shell(
+        r"""python3 - <<'E'
 import os, random, socket
 random.seed(7)
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -186,7 +248,8 @@ t = socket.create_connection(("8.8.8.8", 53), 3)
 t.send(b"\xff\xff" + random.randbytes(5000))
 t.close()
 E
-        curl -sS -o /dev/null https://api.openai.com && echo fine""").ok()
+        curl -sS -o /dev/null https://api.openai.com && echo fine"""
+    ).ok()
     assert "fine" in done.out
     assert sinks.addresses() == {address_of("api.openai.com")}
     assert DNS_ADDRESS not in sinks.addresses()

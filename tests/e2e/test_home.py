@@ -39,8 +39,11 @@ def mounted(home):
 
 def test_config_and_prompts_are_copied(shell, drop_off, home):
     options = drop_off({"config.toml": "a = 1\n", "prompts/one.md": "1", "prompts/sub/two.md": "2"})
-    done = shell("cd /codex_home; cat config.toml prompts/one.md prompts/sub/two.md; "
-                 "stat -c %U config.toml prompts prompts/one.md", options=[*options, *mounted(home)]).ok()
+    done = shell(
+        "cd /codex_home; cat config.toml prompts/one.md prompts/sub/two.md; "
+        "stat -c %U config.toml prompts prompts/one.md",
+        options=[*options, *mounted(home)],
+    ).ok()
     assert done.out == "a = 1\n12codex\ncodex\ncodex\n"
     assert (home / "config.toml").read_text() == "a = 1\n"
 
@@ -51,7 +54,9 @@ def test_what_is_there_is_not_overwritten(shell, drop_off, home):
     (home / "prompts/one.md").write_text("mine")
     for path in (home / "config.toml", home / "prompts", home / "prompts/one.md"):
         os.chown(path, 1000, 1000)
-    options = drop_off({"config.toml": "theirs = 1\n", "prompts/one.md": "theirs", "prompts/new.md": "new"})
+    options = drop_off(
+        {"config.toml": "theirs = 1\n", "prompts/one.md": "theirs", "prompts/new.md": "new"}
+    )
     shell("true", options=[*options, *mounted(home)]).ok()
     assert (home / "config.toml").read_text() == "mine = 1\n"
     assert (home / "prompts/one.md").read_text() == "mine"
@@ -65,7 +70,9 @@ def test_no_drop_off_no_files(shell, home):
 
 def test_home_from_names_another_directory(shell, drop_off):
     options = drop_off({"config.toml": "b = 2\n"}, target="/elsewhere")
-    done = shell("cat /codex_home/config.toml", options=options, init=["--home-from", "/elsewhere"]).ok()
+    done = shell(
+        "cat /codex_home/config.toml", options=options, init=["--home-from", "/elsewhere"]
+    ).ok()
     assert done.out == "b = 2\n"
 
 
@@ -74,7 +81,9 @@ def test_a_new_init_script_replaces_the_old_one_and_runs(shell, drop_off, home):
     old.write_text("#!/bin/sh\necho old\n")
     old.chmod(0o755)
     os.chown(old, 1000, 1000)
-    done = shell("echo payload", options=[*drop_off({"init.sh": "#!/bin/sh\necho new\n"}), *mounted(home)])
+    done = shell(
+        "echo payload", options=[*drop_off({"init.sh": "#!/bin/sh\necho new\n"}), *mounted(home)]
+    )
     assert done.ok().out == "new\npayload\n"
     assert "new" in old.read_text() and old.stat().st_mode & 0o111
 
@@ -95,26 +104,40 @@ def test_one_that_is_not_executable_does_not(shell, home):
 
 
 def test_the_hook_runs_as_the_payloads_user_in_the_workdir(shell, drop_off):
-    script = "#!/bin/sh\nid -u; pwd; echo $SANDBOX_ENV_DIR; test -w $SANDBOX_ENV_FILE && echo writable\n"
+    script = (
+        "#!/bin/sh\nid -u; pwd; echo $SANDBOX_ENV_DIR; test -w $SANDBOX_ENV_FILE && echo writable\n"
+    )
     done = shell("true", options=drop_off({"init.sh": script})).ok()
     assert done.lines()[:2] == ["1000", "/workspace"]
     assert done.lines()[2] and done.lines()[3] == "writable"
 
 
 def test_the_hook_hands_variables_to_the_payload(shell, drop_off):
-    script = "#!/bin/sh\necho 'A_NAME=some value = 1' >>$SANDBOX_ENV_FILE; echo B= >>$SANDBOX_ENV_FILE; export C=no\n"
-    done = shell('echo "$A_NAME|${B-unset}|${C-unset}|${SANDBOX_ENV_FILE-unset}"', options=drop_off({"init.sh": script}))
+    script = """#!/bin/sh
+        echo 'A_NAME=some value = 1' >>$SANDBOX_ENV_FILE
+        echo B= >>$SANDBOX_ENV_FILE
+        export C=no
+        """
+    done = shell(
+        'echo "$A_NAME|${B-unset}|${C-unset}|${SANDBOX_ENV_FILE-unset}"',
+        options=drop_off({"init.sh": script}),
+    )
     assert done.ok().out == "some value = 1||unset|unset\n"
 
 
 def test_a_bad_line_from_the_hook_stops_it(shell, drop_off):
-    done = shell("echo payload", options=drop_off({"init.sh": "#!/bin/sh\necho '9x y' >>$SANDBOX_ENV_FILE\n"}))
+    done = shell(
+        "echo payload",
+        options=drop_off({"init.sh": "#!/bin/sh\necho '9x y' >>$SANDBOX_ENV_FILE\n"}),
+    )
     assert done.ok(112).out == "" and "1" in done.err
 
 
 @pytest.mark.parametrize("script", ["exit 3", "kill -KILL $$", "false"])
 def test_a_failing_hook_is_112_and_codex_does_not_start(shell, drop_off, script):
-    done = shell("echo payload", options=drop_off({"init.sh": f"#!/bin/sh\necho begun\n{script}\n"})).ok(112)
+    done = shell(
+        "echo payload", options=drop_off({"init.sh": f"#!/bin/sh\necho begun\n{script}\n"})
+    ).ok(112)
     assert done.out == "begun\n"
     assert "codex-init: hook: " in done.err and "init.sh" in done.err, done
 
@@ -125,8 +148,11 @@ def test_a_hook_that_cannot_be_executed_is_112(shell, drop_off):
 
 
 def test_what_the_hook_puts_first_on_the_path_is_found(shell, drop_off):
-    script = "#!/bin/sh\nmkdir -p /codex_home/bin; printf '#!/bin/sh\\necho from-hook\\n' >/codex_home/bin/mytool; chmod +x /codex_home/bin/mytool\n"
-    assert shell("mytool", options=drop_off({"init.sh": script})).ok().out == "from-hook\n"
+    script = """#!/bin/sh
+        mkdir -p /codex_home/bin
+        ln -s /usr/bin/printenv /codex_home/bin/mytool
+        """
+    assert shell("mytool HOME", options=drop_off({"init.sh": script})).ok().out == "/codex_home\n"
 
 
 @pytest.mark.parametrize("name", ["config.toml", "init.sh", "prompts"])
@@ -172,6 +198,23 @@ def test_the_user_database_names_the_payload(shell):
 
 def test_managed_settings_are_in_force(shell):
     """Root's layer beats the user's config: the daemon stays off whatever the user's file says."""
-    done = shell("printf '[features]\\ndaemon_auto_start = true\\n' >/codex_home/config.toml; codex features list")
+    done = shell(
+        "printf '[features]\\ndaemon_auto_start = true\\n' >/codex_home/config.toml;"
+        "codex features list"
+    )
     line = next(line for line in done.ok().lines() if line.startswith("daemon_auto_start"))
     assert line.split()[-1] == "false", line
+
+
+def test_a_hook_that_hangs_can_be_stopped(start, drop_off):
+    options = drop_off({"init.sh": "#!/bin/sh\necho begun\nsleep 1000\n"})
+    box = start("echo", "payload", options=options)
+    box.until_says("begun")
+    assert box.docker("stop", "-t", "20", box.name).ok().seconds < 10
+    assert box.wait() == 112 and "payload" not in box.logs().split()
+
+
+def test_the_hook_is_refused_what_the_payload_is(shell, drop_off, sinks):
+    script = "#!/bin/sh\ncurl -sS -m 5 https://example.com && exit 1; exit 0\n"
+    done = shell("true", options=drop_off({"init.sh": script})).ok()
+    assert sinks.seen() == [] and "--allow example.com" in done.err

@@ -1,4 +1,4 @@
-"""The laboratory itself: without these, a test that finds nothing in the sinks would prove nothing."""
+"""The laboratory itself: without these, a test that finds the sinks empty would prove nothing."""
 
 import socket
 

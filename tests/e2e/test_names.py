@@ -15,6 +15,13 @@ def reached(sinks):
     return set(sinks.seen())
 
 
+def knock(*ports):
+    """A script that opens a connection to each port of allowed.test and prints what came of it."""
+    tried = " ".join(map(str, ports))
+    connect = "timeout 5 bash -c 'exec 3<>/dev/tcp/allowed.test/'$p"
+    return f"for p in {tried}; do {connect}; echo $?; done"
+
+
 def test_a_name_is_443_and_80_and_nothing_below_it(shell, sinks, dns):
     dns.add("sub.allowed.test", "45.3.3.3")
     done = shell(
@@ -33,7 +40,7 @@ def test_a_wildcard_is_every_sub_name_and_not_the_name(shell, sinks, dns):
     dns.add("wild.test", "45.3.0.3")
     dns.add("notwild.test", "45.3.0.4")
     done = shell(
-        f"for n in a.wild.test b.c.wild.test wild.test notwild.test; do {GET} https://$n; echo $?; done",
+        f"for n in a.wild b.c.wild wild notwild; do {GET} https://$n.test; echo $?; done",
         allow="*.wild.test",
     ).ok()
     assert done.lines() == ["0", "0", "6", "6"], done
@@ -42,7 +49,7 @@ def test_a_wildcard_is_every_sub_name_and_not_the_name(shell, sinks, dns):
 
 def test_ports_of_a_rule(shell, sinks):
     done = shell(
-        "for p in 22 8443 443 80; do timeout 5 bash -c 'exec 3<>/dev/tcp/allowed.test/'$p; echo $?; done",
+        knock(22, 8443, 443, 80),
         allow="allowed.test:22,8443",
     ).ok()
     assert done.lines() == ["0", "0", "1", "1"], done
@@ -74,20 +81,35 @@ def test_options_add_to_the_environment(shell, sinks):
         allow="allowed.test",
         init=["--allow", "other.test", "--allow=example.org"],
     ).ok()
-    assert sinks.addresses() == {address_of(n) for n in ("allowed.test", "other.test", "example.org")}
+    assert sinks.addresses() == {
+        address_of(n) for n in ("allowed.test", "other.test", "example.org")
+    }
 
 
 def test_no_default_rules(shell, sinks):
-    done = shell(f"{GET} https://allowed.test; {GET} https://api.openai.com", allow="allowed.test",
-                 init=["--no-default-rules"])
+    done = shell(
+        f"{GET} https://allowed.test; {GET} https://api.openai.com",
+        allow="allowed.test",
+        init=["--no-default-rules"],
+    )
     assert done.status == 6
     assert sinks.addresses() == {address_of("allowed.test")}
 
 
 def test_a_private_address_for_a_public_name_is_not_believed(shell, sinks, dns, wire):
     """Rebinding: the name is allowed, what it points to isn't."""
-    for i, address in enumerate(("10.1.2.3", "192.168.7.7", "169.254.169.254", "127.0.0.1",
-                                 "100.64.1.1", "172.30.0.1", "0.0.0.0", "224.0.0.1")):
+    for i, address in enumerate(
+        (
+            "10.1.2.3",
+            "192.168.7.7",
+            "169.254.169.254",
+            "127.0.0.1",
+            "100.64.1.1",
+            "172.30.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+        )
+    ):
         dns.add(f"n{i}.inside.test", address)
     dns.add("n8.inside.test", "fd00::5", "::1", "::ffff:10.0.0.1", "64:ff9b::a00:1")
     done = shell(
@@ -121,8 +143,11 @@ def test_a_mixed_answer_gives_only_its_public_half(shell, sinks, dns):
 def test_presets(shell, sinks, dns):
     for name in ("pypi.org", "files.pythonhosted.org"):
         dns.add(name, address_of(name))
-    done = shell(f"{GET} https://pypi.org && {GET} https://files.pythonhosted.org && "
-                 f"{GET} https://crates.io", allow="@pypi")
+    done = shell(
+        f"{GET} https://pypi.org && {GET} https://files.pythonhosted.org && "
+        f"{GET} https://crates.io",
+        allow="@pypi",
+    )
     assert done.status == 6, done
     assert sinks.addresses() == {address_of(n) for n in ("pypi.org", "files.pythonhosted.org")}
 
@@ -162,14 +187,24 @@ def test_require_names_is_content_with_working_ones(run):
 
 
 def test_add_host_is_honoured(shell, sinks, dns):
-    done = shell(f"{GET} https://allowed.test && grep 45.7.7.7 /etc/hosts", allow="allowed.test",
-                 options=["--add-host", "allowed.test:45.7.7.7"]).ok()
+    done = shell(
+        f"{GET} https://allowed.test && grep 45.7.7.7 /etc/hosts",
+        allow="allowed.test",
+        options=["--add-host", "allowed.test:45.7.7.7"],
+    ).ok()
     assert "45.7.7.7" in done.out
     assert reached(sinks) == {("tcp", "45.7.7.7", 443)}
 
 
 def test_add_host_does_not_allow_what_no_rule_does(run, sinks):
-    done = run("curl", "-sS", "-m", "3", "https://other.test", options=["--add-host", "other.test:45.7.7.8"])
+    done = run(
+        "curl",
+        "-sS",
+        "-m",
+        "3",
+        "https://other.test",
+        options=["--add-host", "other.test:45.7.7.8"],
+    )
     assert done.status and done.seconds < 3
     assert sinks.seen() == []
 
@@ -214,7 +249,9 @@ def test_an_alias_chain_is_followed(run, dns, sinks):
 def test_an_alias_does_not_allow_its_target(shell, dns, sinks):
     dns.alias("first.test", "cdn.elsewhere.test")
     dns.add("cdn.elsewhere.test", "45.10.0.2")
-    done = shell(f"{GET} https://first.test && {GET} https://cdn.elsewhere.test", allow="first.test")
+    done = shell(
+        f"{GET} https://first.test && {GET} https://cdn.elsewhere.test", allow="first.test"
+    )
     assert done.status == 6, done
 
 
@@ -230,7 +267,8 @@ def test_addresses_that_rotate_stay_reachable(shell, dns, sinks):
     addresses = [f"45.11.0.{i}" for i in range(1, 51)]
     dns.rotate("moving.test", addresses, ttl=1)
     done = shell(
-        f"for i in $(seq 10); do {GET} https://moving.test || echo failed; sleep 0.3; done", allow="moving.test"
+        f"for i in $(seq 10); do {GET} https://moving.test || echo failed; sleep 0.3; done",
+        allow="moving.test",
     ).ok()
     assert "failed" not in done.out, done
     assert sinks.addresses() <= set(addresses)
@@ -252,7 +290,7 @@ REFUSED_LOOKUPS = [
     "getent hosts {name}",
     "curl -sS -m 3 https://{name}",
     "python3 -c 'import socket; socket.gethostbyname(\"{name}\")'",
-    "node -e 'require(\"dns\").lookup(\"{name}\", e => process.exit(e ? 1 : 0))'",
+    'node -e \'require("dns").lookup("{name}", e => process.exit(e ? 1 : 0))\'',
     "git ls-remote https://{name}/x.git",
 ]
 
@@ -260,7 +298,7 @@ REFUSED_LOOKUPS = [
 def test_refused_names_never_leave_the_container(shell, dns, sinks, wire):
     name = "deadbeef.attacker.test"
     dns.add(name, "45.12.0.1")
-    script = "\n".join(f"timeout 5 {c.format(name=name)}; echo \"# $?\"" for c in REFUSED_LOOKUPS)
+    script = "\n".join(f'timeout 5 {c.format(name=name)}; echo "# $?"' for c in REFUSED_LOOKUPS)
     done = shell(script).ok()
     statuses = [line for line in done.lines() if line.startswith("# ")]
     assert len(statuses) == len(REFUSED_LOOKUPS)
@@ -281,7 +319,10 @@ def test_on_a_user_defined_network_neither(shell, dns, sinks, network):
 
 def test_nothing_of_the_clients_question_travels(shell, dns, wire):
     """Letter case, EDNS options and trailing bytes could carry secrets under an allowed name."""
-    shell("dig +nocookie +ednsopt=65001:736563726574 ApI.oPeNaI.CoM; dig +subnet=1.2.3.4 api.openai.com").ok()
+    shell(
+        "dig +nocookie +ednsopt=65001:736563726574 ApI.oPeNaI.CoM;"
+        "dig +subnet=1.2.3.4 api.openai.com"
+    ).ok()
     assert not wire.carried(b"secret")
     assert not wire.carried(b"ApI")
     for query in dns.asked("api.openai.com"):
@@ -333,7 +374,9 @@ def pointer_loop(_, packet):
     return [packet[:12] + b"\xc0\x0c" + packet[14:], packet]
 
 
-@pytest.mark.parametrize("maker", [answer_for_another_name, wrong_id, not_an_answer, rubbish, pointer_loop])
+@pytest.mark.parametrize(
+    "maker", [answer_for_another_name, wrong_id, not_an_answer, rubbish, pointer_loop]
+)
 def test_a_hostile_answer_is_not_believed(shell, dns, sinks, maker):
     """What comes before the honest answer is dropped, and the honest one still counts."""
     dns.forge("allowed.test", maker)
@@ -343,23 +386,35 @@ def test_a_hostile_answer_is_not_believed(shell, dns, sinks, maker):
 
 def test_upstream_option_asks_that_server(run, dns, sinks, wire):
     """resolv.conf's server is left alone when another is named."""
-    run("curl", "-sS", "https://api.openai.com/", init=["--upstream", DNS_ADDRESS],
-        options=["--dns", "45.99.99.99"]).ok()
+    run(
+        "curl",
+        "-sS",
+        "https://api.openai.com/",
+        init=["--upstream", DNS_ADDRESS],
+        options=["--dns", "45.99.99.99"],
+    ).ok()
     assert wire.to("45.99.99.99") == []
 
 
 def test_a_dead_upstream_is_no_end_where_there_is_another(run, sinks):
-    run("curl", "-sS", "https://api.openai.com/",
-        options=["--dns", "45.99.99.99", "--dns", DNS_ADDRESS]).ok()
+    run(
+        "curl",
+        "-sS",
+        "https://api.openai.com/",
+        options=["--dns", "45.99.99.99", "--dns", DNS_ADDRESS],
+    ).ok()
     assert address_of("api.openai.com") in sinks.addresses()
 
 
-@pytest.mark.parametrize("tool", [
-    "curl -sS https://allowed.test/ -o /dev/null",
-    "python3 -c 'import urllib.request as u; u.urlopen(\"https://allowed.test/\").read()'",
-    "node -e 'fetch(\"https://allowed.test/\").then(r => process.exit(r.ok ? 0 : 1), () => process.exit(2))'",
-    "node -e 'require(\"https\").get(\"https://allowed.test/\", r => process.exit(0))'",
-])
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "curl -sS https://allowed.test/ -o /dev/null",
+        "python3 -c 'import urllib.request as u; u.urlopen(\"https://allowed.test/\").read()'",
+        "node -e 'fetch(\"https://allowed.test/\").then(r => process.exit(r.ok ? 0 : 1))'",
+        'node -e \'require("https").get("https://allowed.test/", r => process.exit(0))\'',
+    ],
+)
 def test_real_tools_reach_allowed_names(shell, sinks, tool):
     shell(tool, allow="allowed.test").ok()
     assert reached(sinks) == {("tcp", address_of("allowed.test"), 443)}
@@ -394,7 +449,8 @@ def test_a_name_outlives_its_servers_for_a_while(start, dns):
 def test_search_domains(shell, dns, sinks):
     dns.add("build.corp.test", "45.22.0.1")
     done = shell(
-        f"{GET} http://build && {GET} http://nobody", allow="build.corp.test",
+        f"{GET} http://build && {GET} http://nobody",
+        allow="build.corp.test",
         options=["--dns-search", "corp.test"],
     )
     assert done.status == 6, done
@@ -415,7 +471,7 @@ def test_resolv_conf_does_not_matter(shell, dns, sinks):
 
 def test_a_name_that_is_allowed_twice_has_both_ports(shell, sinks):
     done = shell(
-        "for p in 22 8443 443; do timeout 5 bash -c 'exec 3<>/dev/tcp/allowed.test/'$p; echo $?; done",
+        knock(22, 8443, 443),
         allow="allowed.test:22",
         init=["--allow", "allowed.test:8443"],
     ).ok()
@@ -423,15 +479,20 @@ def test_a_name_that_is_allowed_twice_has_both_ports(shell, sinks):
 
 
 def test_a_denied_port_of_an_allowed_name(shell, sinks):
-    done = shell(f"{GET} https://allowed.test; {GET} http://allowed.test",
-                 allow="allowed.test", init=["--deny", "allowed.test:80"])
+    done = shell(
+        f"{GET} https://allowed.test; {GET} http://allowed.test",
+        allow="allowed.test",
+        init=["--deny", "allowed.test:80"],
+    )
     assert done.status == 7, done
     assert reached(sinks) == {("tcp", address_of("allowed.test"), 443)}
 
 
 def test_a_denied_network_takes_an_allowed_name_with_it(shell, sinks, dns):
     dns.add("allowed.test", "45.23.1.1")
-    done = shell(f"{GET} https://allowed.test", allow="allowed.test", init=["--deny", "45.23.0.0/16"])
+    done = shell(
+        f"{GET} https://allowed.test", allow="allowed.test", init=["--deny", "45.23.0.0/16"]
+    )
     assert done.status != 0
     assert sinks.seen() == []
 
@@ -439,6 +500,8 @@ def test_a_denied_network_takes_an_allowed_name_with_it(shell, sinks, dns):
 def test_the_same_address_behind_a_refused_name_gains_nothing(shell, sinks, dns):
     """Two names on one address: the allowed one opens it, and the other still has no address."""
     dns.add("shared.attacker.test", address_of("allowed.test"))
-    done = shell(f"{GET} https://allowed.test; {GET} https://shared.attacker.test", allow="allowed.test")
+    done = shell(
+        f"{GET} https://allowed.test; {GET} https://shared.attacker.test", allow="allowed.test"
+    )
     assert done.status == 6, done
     assert dns.asked("attacker.test") == []

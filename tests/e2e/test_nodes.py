@@ -38,7 +38,9 @@ def test_codex_does_a_turn(image, run, internet):
 
 def test_the_tools_are_there(image, shell):
     """What the image promises to hold."""
-    done = shell("""for tool in git curl dig python3 iptables ip ipset javac node npm codex; do
-        command -v $tool >/dev/null || echo missing $tool; done; javac -version""").ok()
+    done = shell(
+        """for tool in git curl dig python3 iptables ip ipset javac node npm codex; do
+        command -v $tool >/dev/null || echo missing $tool; done; javac -version"""
+    ).ok()
     assert "missing" not in done.out
     assert any(version in done.out for version in ("javac 21", "javac 17"))

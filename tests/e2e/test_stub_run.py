@@ -1,5 +1,5 @@
-"""The launcher with a real engine: what it promises about mounts, homes and hosts holds inside. (What
-command it makes of which option is test_stub_dry_run.py's matter.)"""
+"""The launcher with a real engine: what it promises about mounts, homes and hosts holds inside.
+(What command it makes of which option is test_stub_dry_run.py's matter.)"""
 
 import json
 import os
@@ -36,8 +36,17 @@ def test_read_only_paths_are_read_only(stub, tmp_path):
     os.chown(shared, 1000, 1000)
     single = tmp_path / "one,file"
     single.write_text("single")
-    done = stub("--read-only", shared, "--read-only", single, "--exec", "sh", "-c",
-                f"cat '/app{shared}/file' '/app{single}'; touch '/app{shared}/x'; echo y >'/app{single}'; true").ok()
+    done = stub(
+        "--read-only",
+        shared,
+        "--read-only",
+        single,
+        "--exec",
+        "sh",
+        "-c",
+        f"cat '/app{shared}/file' '/app{single}';"
+        f"touch '/app{shared}/x'; echo y >'/app{single}'; true",
+    ).ok()
     assert done.out == "contentsingle"
     assert done.err.count("Read-only file system") == 2, done
     assert [p.name for p in shared.iterdir()] == ["file"]
@@ -54,7 +63,7 @@ def repository(workdir):
 
 def test_what_the_host_obeys_is_protected(stub, workdir):
     repository(workdir)
-    script = "cd {}; touch .git/hooks/pre-commit .git/config .codex/config.toml; echo ok >tracked && touch .git/index.x"
+    script = "cd {}; touch .git/hooks/pre-commit .git/config .codex/config.toml; echo ok >tracked"
     done = stub("--exec", "sh", "-c", script.format(f"/app{workdir}")).ok()
     assert not (workdir / ".git/hooks/pre-commit").exists()
     assert not (workdir / ".codex/config.toml").exists()
@@ -69,7 +78,9 @@ def test_no_protect_lifts_it(stub, workdir):
 
 def test_the_rest_of_the_host_is_not_there(stub, host_home, tmp_path):
     (host_home / "secret").write_text("host secret")
-    done = stub("--exec", "sh", "-c", f"ls {host_home} /app{host_home}; cat /app{host_home}/secret; true")
+    done = stub(
+        "--exec", "sh", "-c", f"ls {host_home} /app{host_home}; cat /app{host_home}/secret; true"
+    )
     assert "host secret" not in done.said
 
 
@@ -80,9 +91,13 @@ def test_config_auth_and_prompts_of_the_users_own(stub, workdir, host_home, inte
     (codex / "prompts/p.md").write_text("prompt")
     (codex / "auth.json").write_text(json.dumps(openai.chatgpt_login()))
     os.chown(codex / "auth.json", 1000, 1000)
-    done = stub("--exec", "sh", "-c",
-                "cd /codex_home; cat config.toml prompts/p.md; grep -c refresh_token auth.json;"
-                "echo x >auth.json; rm -f auth.json; true").ok()
+    done = stub(
+        "--exec",
+        "sh",
+        "-c",
+        "cd /codex_home; cat config.toml prompts/p.md; grep -c refresh_token auth.json;"
+        "echo x >auth.json; rm -f auth.json; true",
+    ).ok()
     assert done.lines()[:2] == ['model = "from-home"', "prompt1"]
     assert "chatgpt" in (codex / "auth.json").read_text()
     assert not (workdir / ".codex/.environment/auth.json").exists() or (
@@ -110,9 +125,24 @@ def test_a_failing_init_script_is_112(stub, tmp_path):
 def test_allow_and_deny(stub, lab, sinks):
     get = "curl -sS -o /dev/null --cacert /app/{0} https://{1}; echo $?"
     ca = str(lab.ca)
-    script = ";".join(get.format(ca.lstrip("/"), n) for n in ("allowed.test", "other.test", "example.org"))
-    done = stub("--read-only", ca, "--allow", "allowed.test", "--allow", "other.test", "--deny", "other.test",
-                "--exec", "sh", "-c", script, env={"OPENAI_ALLOWED_DOMAINS": "example.org"}).ok()
+    script = ";".join(
+        get.format(ca.lstrip("/"), n) for n in ("allowed.test", "other.test", "example.org")
+    )
+    done = stub(
+        "--read-only",
+        ca,
+        "--allow",
+        "allowed.test",
+        "--allow",
+        "other.test",
+        "--deny",
+        "other.test",
+        "--exec",
+        "sh",
+        "-c",
+        script,
+        env={"OPENAI_ALLOWED_DOMAINS": "example.org"},
+    ).ok()
     assert done.lines() == ["0", "6", "0"], done
     assert sinks.addresses() == {address_of("allowed.test"), address_of("example.org")}
 
@@ -124,7 +154,15 @@ def test_a_refusal_is_told_with_the_option_that_permits_it(stub, sinks):
 
 
 def test_environment_by_name_and_by_value(stub):
-    done = stub("-e", "BY_NAME", "-e", "BY_VALUE=a b", "--exec", "env", env={"BY_NAME": "x y", "NOT_NAMED": "z"}).ok()
+    done = stub(
+        "-e",
+        "BY_NAME",
+        "-e",
+        "BY_VALUE=a b",
+        "--exec",
+        "env",
+        env={"BY_NAME": "x y", "NOT_NAMED": "z"},
+    ).ok()
     assert "BY_NAME=x y" in done.lines() and "BY_VALUE=a b" in done.lines()
     assert "NOT_NAMED" not in done.out
 
@@ -142,10 +180,21 @@ def test_sessions_elsewhere(stub, workdir, tmp_path):
 
 def test_a_whole_turn_of_codex(stub, lab, internet, workdir):
     """The main job: the launcher, the container, the wall, the real Codex and a tool."""
-    internet.openai.script("echo written by the tool >file; curl -sS -m 5 https://example.com; true")
+    internet.openai.script(
+        "echo written by the tool >file; curl -sS -m 5 https://example.com; true"
+    )
     done = stub(
-        "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}", "-e", "CODEX_API_KEY", "--",
-        "exec", "--skip-git-repo-check", "write it", env={"CODEX_API_KEY": "sk-lab"},
+        "--read-only",
+        lab.ca,
+        "-e",
+        f"SSL_CERT_FILE=/app{lab.ca}",
+        "-e",
+        "CODEX_API_KEY",
+        "--",
+        "exec",
+        "--skip-git-repo-check",
+        "write it",
+        env={"CODEX_API_KEY": "sk-lab"},
     ).ok()
     assert (workdir / "file").read_text() == "written by the tool\n"
     assert (workdir / "file").stat().st_uid == 1000
@@ -204,3 +253,55 @@ def test_a_terminal_is_passed_on(terminal, stub_environment, workdir):
     t.until_says(b"a terminal: xterm-256color")
     t.type(b"\n")
     assert t.wait() == 6
+
+
+def test_two_projects_at_once(terminal, stub, stub_environment, workdir, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    os.chown(other, 1000, 1000)
+    command = [STUB, "--exec", "sh", "-c", "echo up; read x"]
+    first = terminal(command, cwd=workdir, env=stub_environment)
+    first.until_says(b"up")
+    assert stub("--work_dir", other, "--exec", "pwd").ok().out == f"/app{other}\n"
+    first.type(b"\n")
+    assert first.wait() == 0
+
+
+def test_a_login_in_a_directory_of_its_own_renews_itself(stub, lab, internet, workdir, tmp_path):
+    """--auth_dir: an expired login is renewed by the real Codex and the new one is on the host."""
+    place = tmp_path / "login"
+    place.mkdir()
+    auth = place / "auth.json"
+    auth.write_text(json.dumps(openai.chatgpt_login(lifetime=-3600)))
+    for path in (place, auth):
+        os.chown(path, 1000, 1000)
+    auth.chmod(0o600)
+    internet.openai.script("echo tool output")
+    trust = ("--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}")
+    turn = ("--", "exec", "--skip-git-repo-check", "do it")
+    stub("-y", "--auth_dir", place, *trust, *turn).ok()
+    assert json.loads(auth.read_text())["tokens"]["refresh_token"] == "new"
+    assert "tool output" in "".join(internet.openai.outputs())
+    assert (workdir / ".codex/.environment/auth.json").is_symlink()
+
+
+def test_a_login_in_the_users_home_is_used_and_never_spent(stub, lab, internet, host_home):
+    """The seed's way: ~/.codex/auth.json read-only. An expired one is warned about, not renewed."""
+    codex = host_home / ".codex"
+    codex.mkdir()
+    auth = codex / "auth.json"
+    auth.write_text(json.dumps(openai.chatgpt_login(lifetime=-3600)))
+    os.chown(auth, 1000, 1000)
+    before = auth.read_bytes()
+    internet.openai.script("true")
+    trust = ("--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}")
+    done = stub(*trust, "--", "exec", "--skip-git-repo-check", "do it")
+    assert f"the login in {auth}" in done.err, done
+    assert not [r for r in internet.openai.requests if "oauth" in r["path"]]
+    assert auth.read_bytes() == before
+
+
+def test_audit_shows_what_to_allow(stub, sinks):
+    done = stub("--audit", "--exec", "curl", "-sS", "-o", "/dev/null", "http://example.com").ok()
+    assert "--allow example.com" in done.err
+    assert sinks.addresses() == {address_of("example.com")}

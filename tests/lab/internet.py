@@ -309,4 +309,3 @@ class Internet:
         for server in self._servers:
             server.shutdown()
             server.server_close()
-

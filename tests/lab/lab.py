@@ -4,8 +4,8 @@
     lab.py            checks that the lab works, in a few seconds, and takes it down again
     lab.py -- CMD     runs CMD with DOCKER_HOST and LAB_CA set, then takes the lab down
 
-A lab's directory, namespaces and control groups carry its process id, and the directory holds a lock
-while the lab lives; what a killed run left behind is taken away by the next.
+A lab's directory, namespaces and control groups carry its process id, and the directory holds a
+lock while the lab lives; what a killed run left behind is taken away by the next.
 """
 
 import fcntl
