@@ -83,6 +83,18 @@ $(BUILD)/gen/filters.h: $(BUILD)/filters_gen
 	$(call SHOW,GEN)
 	$(Q)$< >$@
 
+# The same filters with what the sanitizers' own runtime calls, for the unit tests.
+UNIT_GEN := $(if $(HEADERS_GEN),$(BUILD)/gen-unit/filters.h)
+$(BUILD)/filters_gen_unit: $(GENERATOR) $(wildcard init/*.h init/proc/*.h) | build-needs
+	@mkdir -p $(@D)
+	$(call SHOW,HOSTCC)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -DFOR_SANITIZERS $(WARNINGS) -O1 -o $@ $(GENERATOR) -lseccomp
+
+$(BUILD)/gen-unit/filters.h: $(BUILD)/filters_gen_unit
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)
+	$(Q)$< >$@
+
 # ---- The two binaries -------------------------------------------------------------------
 $(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
 	@mkdir -p $(@D)
@@ -103,7 +115,7 @@ $(BUILD)/codex-sandbox: $(call STATIC_OBJ,$(STUB_SRC) $(SHARED_SRC))
 
 # ---- Unit tests: the same sources for this machine, under the sanitizers -----------------
 UNIT_CC  ?= gcc
-UNIT     := $(COMMON) -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+UNIT     := -I$(BUILD)/gen-unit $(COMMON) -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -I. -isystem /usr/include/libnl3
 # Tests hand string literals to functions that take argv; and say.h comes first, because
 # cmocka.h has a macro fail().
@@ -118,7 +130,7 @@ UNIT_LIB := $(BUILD)/unit/init.a $(BUILD)/unit/stub.a
 test-needs:
 	@ci/setup.sh --check build test
 
-$(BUILD)/unit/%.o: %.c $(HEADERS_GEN) Makefile | build-needs
+$(BUILD)/unit/%.o: %.c $(UNIT_GEN) Makefile | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,CC)
 	$(Q)$(UNIT_CC) $(UNIT) $(EXTRA_$*) -MMD -MP -c -o $@ $<
@@ -128,7 +140,7 @@ unit-objects: $(UNIT_OBJ)
 # A source that does not compile keeps only those tests from linking that need it: the archive
 # takes what there is. test-unit itself insists on every object.
 .PHONY: unit-archive
-unit-archive: $(HEADERS_GEN)
+unit-archive: $(UNIT_GEN)
 	@$(MAKE) -k --no-print-directory unit-objects || echo "unit: some sources do not compile" >&2
 $(UNIT_LIB): unit-archive
 	@rm -f $@
