@@ -21,6 +21,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/lab"))
+# A shell that became root by su may lack the places of ip, nft and dockerd.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 import lab as laboratory  # noqa: E402
 
