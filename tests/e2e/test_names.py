@@ -324,7 +324,7 @@ def test_nothing_of_the_clients_question_travels(shell, dns, wire):
         "dig +subnet=1.2.3.4 api.openai.com"
     ).ok()
     assert not wire.carried(b"secret")
-    assert not wire.carried(b"ApI")
+    assert not wire.carried(b"\3ApI\6oPeNaI\3CoM")
     for query in dns.asked("api.openai.com"):
         assert len(query.wire) <= 12 + 16 + 4 + 11, query
 
