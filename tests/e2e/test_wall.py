@@ -234,6 +234,44 @@ def test_a_neighbour_cannot_come_in(start, run):
     assert attempt(run, knock, init=["--egress=off"])[0][3] != "ok"
 
 
+def test_the_routes_are_a_fence_of_their_own(start, lab, wire):
+    """With the wall torn down by somebody who may, what is private is still out of reach."""
+    box = start("sleep", "60")
+    until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
+    lab.engine.in_container(box.name, "nft", "flush", "ruleset")
+    wire.mark()
+    private = [place for place in INSIDE if place[1] != Wire.GATEWAY]
+    done = box.exec("python3", "-c", TRY, json.dumps(private), user="1000").ok()
+    refused([json.loads(line) for line in done.lines()])
+    assert wire.seen() == []
+    # What is public would now leave: so it was the wall that kept it in.
+    box.exec("python3", "-c", TRY, json.dumps([("udp", "8.8.8.8", 4500)]), user="1000").ok()
+    assert ("udp", "8.8.8.8", 4500) in wire.seen()
+
+
+LISTEN = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 8000))
+print("bound", flush=True)
+while True:
+    print("heard", s.recv(100), flush=True)
+"""
+
+
+@pytest.mark.parametrize("options, heard", [([], False), (["--egress=off"], True)])
+def test_a_neighbour_cannot_even_be_heard(start, run, options, heard):
+    """One datagram is enough to tell a tool what to do, and needs no way back."""
+    box = start("python3", "-u", "-c", LISTEN, init=options)
+    box.until_says("bound")
+    send = f"echo -n outside >/dev/udp/{box.address()}/8000"
+    run("bash", "-c", send, init=["--egress=off"]).ok()
+    # What came in before this one is told before it.
+    box.exec("bash", "-c", "echo -n inside >/dev/udp/127.0.0.1/8000").ok()
+    box.until_says("inside")
+    assert ("outside" in box.logs()) == heard
+
+
 def test_loopback_is_open(shell):
     done = shell(
         """
