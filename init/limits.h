@@ -94,6 +94,17 @@
 /* Refused names whose repeats are counted before they are told, and reports a second. */
 #define LIMIT_REFUSED_HELD       64
 #define LIMIT_REFUSED_PER_SECOND 100
+/*
+ * The gate. A hello: Codex's has 1,490 octets, one with every post-quantum share that is
+ * proposed today under 8 KB. A request's head: servers take 8 KB (Apache, nginx) to 16 KB
+ * (Node).
+ */
+#define LIMIT_GATE_HELLO (16 * 1024)
+#define LIMIT_GATE_HEAD  (16 * 1024)
+/* Fields of a head; Apache takes 100. */
+#define LIMIT_GATE_FIELDS 128
+/* A chunk's extension or the trailer fields: nobody sends any. */
+#define LIMIT_GATE_LINE 1024
 /* How long what the payload left may take to end by TERM; docker stop gives ten seconds. */
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */
