@@ -23,45 +23,61 @@ static void close_channel(struct keeper *k)
 	k->channel = -1;
 }
 
+/* The resolver has a bounded number of requests out: a full socket means that it does not read,
+ * and then it has no claim to an answer. */
+static void reply(void *context, const struct resolver_message *m)
+{
+	struct keeper *k = context;
+
+	if (k->channel >= 0 &&
+		send(k->channel, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+		errno != EAGAIN)
+		close_channel(k);
+}
+
+static void broken(struct keeper *k)
+{
+	struct event e = {.kind = EVENT_WORKER,
+		.name = "resolver",
+		.reason = "it broke the protocol and was ended"};
+
+	events_add(k->pins.events, &e);
+	close_channel(k);
+	if (k->pid > 0)
+		kill(k->pid, SIGKILL);
+}
+
+/* Takes one datagram; false: there is none, or the channel is closed now. */
+static bool take(struct keeper *k)
+{
+	struct resolver_message m;
+	ssize_t got = recv(k->channel, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got <= 0) {
+		close_channel(k);
+		return false;
+	}
+	if (pins_message(&k->pins, &m, (size_t)got) < 0) {
+		broken(k);
+		return false;
+	}
+	if (k->unresolved && (m.type == RESOLVER_UNRESOLVED || m.type == RESOLVER_DROPPED))
+		k->unresolved(k->context, &m);
+	return true;
+}
+
 static void channel_ready(void *context, int fd)
 {
 	struct keeper *k = context;
-	struct resolver_message m, reply;
-	bool has_reply;
 
-	for (int i = 0; i < BURST; i++) {
-		ssize_t got = recv(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (got <= 0) {
-			close_channel(k);
-			return;
-		}
-		if (pins_message(&k->pins, &m, (size_t)got, &reply, &has_reply) < 0) {
-			struct event e = {.kind = EVENT_WORKER,
-				.name = "resolver",
-				.reason = "it broke the protocol and was ended"};
-
-			events_add(k->pins.events, &e);
-			close_channel(k);
-			if (k->pid > 0)
-				kill(k->pid, SIGKILL);
-			return;
-		}
-		if (k->unresolved &&
-			(m.type == RESOLVER_UNRESOLVED || m.type == RESOLVER_DROPPED))
-			k->unresolved(k->context, &m);
-		k->settled |= k->pins.booted;
-		/* The resolver has a bounded number of requests out: a full socket means that
-		 * it does not read, and then it has no claim to an answer. */
-		if (has_reply &&
-			send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-			errno != EAGAIN) {
-			close_channel(k);
-			return;
-		}
-	}
+	(void)fd;
+	for (int i = 0; i < BURST && !pins_full(&k->pins) && take(k); i++)
+		;
+	/* What came together goes into the wall together. */
+	pins_flush(&k->pins, reply, k);
+	k->settled |= k->pins.booted;
 }
 
 static long long seconds_now(void)

@@ -1,7 +1,23 @@
 /* PID 1's checks on what the resolver asks for. No message of it is trusted; see pins.h. */
 #include "pins.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* Pins in one transaction: many requests of a few addresses, or four of the largest. */
+#define BATCH_PINS (4 * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
+
+struct request {
+	struct resolver_message message;
+	uint32_t accepted;   /* bit i: addresses[i] may be open */
+	size_t first, count; /* of its pins */
+};
+
+struct pins_batch {
+	size_t requests_count, pins_count;
+	struct request requests[PINS_REQUESTS];
+	struct pin pins[BATCH_PINS];
+};
 
 /* The text of a reason for events; the index is enum resolver_reason. */
 static const char *const reasons[] = {
@@ -55,15 +71,14 @@ static int address_of(const struct resolver_address *in, struct address *out)
 	return 0;
 }
 
-/* Opens the addresses of one answer that the policy lets through; returns them as bits. */
-static int open_addresses(struct pins *p, const struct resolver_message *m, uint32_t *accepted)
+/* The pins of the addresses of one answer that the policy lets through. Returns -1 when the
+ * request breaks the protocol. */
+static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 {
+	const struct resolver_message *m = &r->message;
 	struct verdict v = policy_check_name(p->policy, m->name);
-	struct pin pins[LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS];
-	struct failure f = {0};
-	size_t count = 0;
+	struct failure f;
 
-	*accepted = 0;
 	if (!v.allowed)
 		return -1; /* the resolver knows the policy: it would not ask */
 	for (uint32_t i = 0; i < m->count; i++) {
@@ -81,32 +96,97 @@ static int open_addresses(struct pins *p, const struct resolver_message *m, uint
 			continue;
 		}
 		for (unsigned j = 0; j < v.ports.count; j++)
-			pins[count++] = (struct pin){
+			pins[r->count++] = (struct pin){
 				.address = a,
 				.port = v.ports.port[j],
 				.private = private,
 				.seconds = life(m->addresses[i].ttl),
 			};
-		*accepted |= UINT32_C(1) << i;
+		r->accepted |= UINT32_C(1) << i;
 	}
-	if (count && wall_pin(p->wall, pins, count, &f) < 0) {
-		/* Nothing was opened: the client must not be told an address that is shut. */
-		struct event e = {.kind = EVENT_UNRESOLVED, .name = m->name, .reason = f.why};
+	return 0;
+}
 
-		events_add(p->events, &e);
-		*accepted = 0;
-		return 0;
-	}
-	for (uint32_t i = 0; i < m->count; i++) {
-		struct event e = {.kind = EVENT_PIN, .name = m->name};
+static int add_request(struct pins *p, const struct resolver_message *m)
+{
+	struct pins_batch *b = p->batch;
+	struct request *r;
 
-		if (!(*accepted & UINT32_C(1) << i))
+	if (!b)
+		b = p->batch = calloc(1, sizeof(*b));
+	if (!b || pins_full(p))
+		return -1;
+	r = &b->requests[b->requests_count];
+	r->message = *m;
+	r->accepted = 0;
+	r->first = b->pins_count;
+	r->count = 0;
+	if (check_addresses(p, r, b->pins + b->pins_count) < 0)
+		return -1;
+	b->pins_count += r->count;
+	b->requests_count++;
+	return 0;
+}
+
+bool pins_full(const struct pins *p)
+{
+	const struct pins_batch *b = p->batch;
+
+	return b &&
+	       (b->requests_count == PINS_REQUESTS ||
+		       BATCH_PINS - b->pins_count < LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS);
+}
+
+/* Nothing of it was opened: the client must not be told an address that is shut. */
+static void shut(struct pins *p, struct request *r, const char *why)
+{
+	struct event e = {.kind = EVENT_UNRESOLVED, .name = r->message.name, .reason = why};
+
+	events_add(p->events, &e);
+	r->accepted = 0;
+}
+
+static void tell_opened(struct pins *p, const struct request *r)
+{
+	for (uint32_t i = 0; i < r->message.count; i++) {
+		struct event e = {.kind = EVENT_PIN, .name = r->message.name};
+
+		if (!(r->accepted & UINT32_C(1) << i))
 			continue;
-		address_of(&m->addresses[i], &e.address);
+		address_of(&r->message.addresses[i], &e.address);
 		events_add(p->events, &e);
 		p->pinned++;
 	}
-	return 0;
+}
+
+void pins_flush(struct pins *p, void (*reply)(void *context, const struct resolver_message *m),
+	void *context)
+{
+	struct pins_batch *b = p->batch;
+	struct failure f;
+	bool alone;
+
+	if (!b || b->requests_count == 0)
+		return;
+	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
+	for (size_t i = 0; i < b->requests_count; i++) {
+		struct request *r = &b->requests[i];
+		struct resolver_message m = {
+			.type = RESOLVER_PINNED, .sequence = r->message.sequence};
+
+		if (alone && wall_pin(p->wall, b->pins + r->first, r->count, &f) < 0)
+			shut(p, r, f.why);
+		tell_opened(p, r);
+		m.accepted = r->accepted;
+		reply(context, &m);
+	}
+	b->requests_count = b->pins_count = 0;
+}
+
+void pins_free(struct pins *p)
+{
+	free(p->batch);
+	p->batch = NULL;
 }
 
 static void report(struct pins *p, enum event_kind kind, const struct resolver_message *m)
@@ -125,10 +205,8 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 	events_add(p->events, &e);
 }
 
-int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
-	struct resolver_message *reply, bool *has_reply)
+static int take(struct pins *p, const struct resolver_message *m, size_t size)
 {
-	*has_reply = false;
 	if (size != sizeof(*m) || m->reason > REASON_LAST || !name_printable(m->name))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
@@ -136,11 +214,7 @@ int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
 		return -1;
 	switch (m->type) {
 	case RESOLVER_PIN:
-		memset(reply, 0, sizeof(*reply));
-		reply->type = RESOLVER_PINNED;
-		reply->sequence = m->sequence;
-		*has_reply = true;
-		return open_addresses(p, m, &reply->accepted);
+		return add_request(p, m);
 	case RESOLVER_REFUSED:
 		report(p, EVENT_REFUSED_NAME, m);
 		return 0;
@@ -157,4 +231,13 @@ int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
 	default:
 		return -1;
 	}
+}
+
+int pins_message(struct pins *p, const struct resolver_message *m, size_t size)
+{
+	int status = take(p, m, size);
+
+	if (status < 0 && p->batch)
+		p->batch->requests_count = p->batch->pins_count = 0;
+	return status;
 }

@@ -6,10 +6,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <libnftnl/expr.h>
 
 #include "wall_private.h"
+
+/* Linux 6.12 gives an element that is added again its new life. What a distribution brought
+ * into an older kernel isn't looked for: the other way works there, too. */
+static bool kernel_renews(void)
+{
+	struct utsname u;
+	char *end;
+	unsigned long major, minor;
+
+	if (uname(&u) < 0)
+		return false;
+	major = strtoul(u.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	return major > 6 || (major == 6 && minor >= 12);
+}
 
 int wall_open(struct wall **out, struct failure *f)
 {
@@ -22,6 +38,7 @@ int wall_open(struct wall **out, struct failure *f)
 		free(w);
 		return -1;
 	}
+	w->renews = kernel_renews();
 	*out = w;
 	return 0;
 }
@@ -34,10 +51,10 @@ void wall_close(struct wall *w)
 	free(w);
 }
 
-/* All elements of a set, in as many messages as they need: a list holds 64 KB. */
-static int put_elements(struct nft *n, struct nftnl_set *set)
+/* All elements of a set, in as many messages as they need: a list holds 64 KB. type is
+ * NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM; name, the set's, outlives the batch. */
+static int put_elements(struct nft *n, struct nftnl_set *set, const char *name, uint16_t type)
 {
-	const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
 	struct nftnl_set_elems_iter *i = nftnl_set_elems_iter_create(set);
 	int more;
 
@@ -47,7 +64,8 @@ static int put_elements(struct nft *n, struct nftnl_set *set)
 		if (!nftnl_set_elems_iter_cur(i))
 			break;
 		more = nftnl_set_elems_nlmsg_build_payload_iter(
-			nft_message(n, NFT_MSG_NEWSETELEM, NFPROTO_INET, NLM_F_CREATE, name),
+			nft_message(n, type, NFPROTO_INET,
+				type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, name),
 			i);
 	} while (more > 0);
 	nftnl_set_elems_iter_destroy(i);
@@ -73,7 +91,9 @@ static int put_ruleset(struct nft *n, const struct ruleset *r)
 			r->sets[i].set);
 	/* Before the rules: a constant set is closed once a rule looks at it. */
 	for (size_t i = 0; i < SETS; i++)
-		if (put_elements(n, r->sets[i].set) < 0)
+		if (put_elements(n, r->sets[i].set,
+			    nftnl_set_get_str(r->sets[i].set, NFTNL_SET_NAME),
+			    NFT_MSG_NEWSETELEM) < 0)
 			return -1;
 	for (size_t i = 0; i < r->chains_count; i++)
 		nftnl_chain_nlmsg_build_payload(
@@ -104,57 +124,99 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 	return status;
 }
 
-/* One message with one element. */
-static int put_pin(struct nft *n, uint16_t type, const struct pin *p)
+/* The sets that pins are in, and in each the ports of public and of private addresses. */
+#define PIN_SETS 4
+
+static unsigned set_of_pin(const struct pin *p)
 {
-	const char *name =
-		ruleset_set_name(p->private ? SET_PRIVATE : SET_PINS, p->address.family);
-	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
+	return (p->address.family == 6) + 2u * p->private;
+}
+
+static const char *pin_set_name(unsigned which)
+{
+	return ruleset_set_name(which & 2 ? SET_PRIVATE : SET_PINS, which & 1 ? 6 : 4);
+}
+
+static struct nftnl_set *new_pin_set(const char *name)
+{
 	struct nftnl_set *s = nftnl_set_alloc();
+
+	if (s && nftnl_set_set_str(s, NFTNL_SET_TABLE, TABLE_NAME) == 0 &&
+		nftnl_set_set_str(s, NFTNL_SET_NAME, name) == 0)
+		return s;
+	if (s)
+		nftnl_set_free(s);
+	return NULL;
+}
+
+static int add_pin(struct nftnl_set *s, const struct pin *p)
+{
+	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
+	uint64_t life = (uint64_t)p->seconds * 1000;
 	uint8_t key[KEY_MAX];
 	uint32_t len = sets_key(key, &p->address, -1, p->port);
-	int status = -1;
 
-	if (s && e && nftnl_set_set_str(s, NFTNL_SET_TABLE, TABLE_NAME) == 0 &&
-		nftnl_set_set_str(s, NFTNL_SET_NAME, name) == 0 &&
-		nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, len) == 0) {
-		if (p->seconds && type == NFT_MSG_NEWSETELEM)
-			nftnl_set_elem_set_u64(
-				e, NFTNL_SET_ELEM_TIMEOUT, (uint64_t)p->seconds * 1000);
-		nftnl_set_elem_add(s, e);
-		e = NULL;
-		nftnl_set_elems_nlmsg_build_payload(
-			nft_message(n, type, NFPROTO_INET,
-				type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, name),
-			s);
-		status = 0;
+	if (!e || nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, len) < 0) {
+		if (e)
+			nftnl_set_elem_free(e);
+		return -1;
 	}
-	if (e)
-		nftnl_set_elem_free(e);
+	if (life) {
+		nftnl_set_elem_set_u64(e, NFTNL_SET_ELEM_TIMEOUT, life);
+		/* What is left of it: a renewal of the same life is none without it. */
+		nftnl_set_elem_set_u64(e, NFTNL_SET_ELEM_EXPIRATION, life);
+	}
+	nftnl_set_elem_add(s, e);
+	return 0;
+}
+
+/* The pins of one set, in the messages that the steps name. */
+static int put_pins(struct nft *n, unsigned which, const struct pin *pins, size_t count,
+	const uint16_t *steps, size_t steps_count)
+{
+	const char *name = pin_set_name(which);
+	struct nftnl_set *s = NULL;
+	int status = 0;
+
+	for (size_t i = 0; i < count && status == 0; i++) {
+		if (set_of_pin(&pins[i]) != which)
+			continue;
+		if (!s && !(s = new_pin_set(name)))
+			return -1;
+		status = add_pin(s, &pins[i]);
+	}
+	for (size_t i = 0; s && i < steps_count && status == 0; i++)
+		status = put_elements(n, s, name, steps[i]);
 	if (s)
 		nftnl_set_free(s);
 	return status;
 }
 
 /*
- * Kernels before 6.12 leave the life of an element alone when it is added again. So it is
+ * Kernels before 6.12 leave the life of an element alone when it is added again. So there it is
  * added (in case it isn't there), deleted and added: one transaction, no moment without it.
  */
 int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f)
 {
 	static const uint16_t steps[] = {
 		NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM};
+	int status = 0;
 
 	if (count == 0)
 		return 0;
-	nft_begin(&w->nft);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		if (pins[i].address.family != 4 && pins[i].address.family != 6)
 			return fail(f, "open an address", "", "it has no family");
-		for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++)
-			if (put_pin(&w->nft, steps[j], &pins[i]) < 0)
-				return fail_errno(f, "open an address", "");
-	}
+	nft_begin(&w->nft);
+	if (w->renews)
+		for (unsigned which = 0; which < PIN_SETS && status == 0; which++)
+			status = put_pins(&w->nft, which, pins, count, steps, 1);
+	else
+		/* One by one: what is there twice can't be deleted twice in a row. */
+		for (size_t i = 0; i < count && status == 0; i++)
+			status = put_pins(&w->nft, set_of_pin(&pins[i]), &pins[i], 1, steps, 3);
+	if (status < 0)
+		return fail_errno(f, "open an address", "");
 	return nft_commit(&w->nft, f);
 }
 

@@ -4,11 +4,10 @@
  *	answer ADDRESS			the upstream: every name has one A record, whose address
  *					is made from the name, and no AAAA record
  *	ask ADDRESS KIND FIRST NAMES COUNT SECONDS WINDOW
- *					asks COUNT questions, WINDOW of them outstanding at a time,
- *					at most so many SECONDS. KIND exact: nI.exact.bench.test, I
- *					from FIRST and NAMES of them in turn; fresh: names that never
- *					came before, wild.bench.test, ZONE_NAMES in each zone
- *	hold				says "ready", then waits for the end of its input
+ *					asks COUNT questions, WINDOW of them outstanding at a
+ *time, at most so many SECONDS. KIND exact: nI.exact.bench.test, I from FIRST and NAMES of them
+ *in turn; fresh: names that never came before, wild.bench.test, ZONE_NAMES in each zone hold
+ *says "ready", then waits for the end of its input
  *
  * ask prints a line: answers a second, answers with an address, answers without, questions that
  * got none, the median of an answer's microseconds (WINDOW 1 only).
@@ -125,7 +124,8 @@ static int answer(const char *address)
 		if (count < 0)
 			return fail("recvmmsg");
 		for (int i = 0; i < count; i++) {
-			reply[ready] = (struct iovec){packet[i], turn(packet[i], in[i].msg_len)};
+			reply[ready] =
+				(struct iovec){packet[i], turn(packet[i], in[i].msg_len)};
 			out[ready].msg_hdr = in[i].msg_hdr;
 			out[ready].msg_hdr.msg_iov = &reply[ready];
 			ready += reply[ready].iov_len > 0;
@@ -188,8 +188,7 @@ static void refill(struct run *r, int which)
 		unsigned n = 0;
 
 		while (n < BURST && r->outstanding[which] + n < share && r->asked < r->count) {
-			part[n] = (struct iovec){
-				packet[n], write_question(r, packet[n])};
+			part[n] = (struct iovec){packet[n], write_question(r, packet[n])};
 			out[n].msg_hdr = (struct msghdr){.msg_iov = &part[n], .msg_iovlen = 1};
 			r->asked++;
 			n++;
@@ -224,7 +223,8 @@ static void take(struct run *r, int which)
 	}
 	n = recvmmsg(r->sockets[which], in, BURST, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
-		bool address = in[i].msg_len > 12 && (packet[i][3] & 15) == 0 && packet[i][7] > 0;
+		bool address =
+			in[i].msg_len > 12 && (packet[i][3] & 15) == 0 && packet[i][7] > 0;
 
 		r->good += address;
 		r->bad += !address;
@@ -287,8 +287,9 @@ static int ask(const char *address, char **argv)
 		last = now();
 	}
 	qsort(r.times, r.times_count, sizeof(*r.times), ascending);
-	printf("%.0f %lu %lu %lu %.2f\n", (double)(r.good + r.bad) / ((double)(last - begun) / 1e9),
-		r.good, r.bad, r.lost, r.times_count ? (double)r.times[r.times_count / 2] : 0.0);
+	printf("%.0f %lu %lu %lu %.2f\n",
+		(double)(r.good + r.bad) / ((double)(last - begun) / 1e9), r.good, r.bad,
+		r.lost, r.times_count ? (double)r.times[r.times_count / 2] : 0.0);
 	return 0;
 }
 
@@ -311,7 +312,8 @@ int main(int argc, char **argv)
 		return ask(argv[2], argv + 3);
 	if (argc == 2 && strcmp(argv[1], "hold") == 0)
 		return hold();
-	fputs("usage: dns answer ADDRESS | ask ADDRESS KIND FIRST NAMES COUNT SECONDS WINDOW | hold\n",
+	fputs("usage: dns answer ADDRESS | ask ADDRESS KIND FIRST NAMES COUNT SECONDS WINDOW | "
+	      "hold\n",
 		stderr);
 	return 2;
 }

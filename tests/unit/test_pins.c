@@ -60,6 +60,7 @@ static int teardown(void **state)
 {
 	struct fixture *x = *state;
 
+	pins_free(&x->pins);
 	events_close(x->pins.events);
 	routes_close(x->pins.routes);
 	wall_close(x->pins.wall);
@@ -86,18 +87,34 @@ static struct resolver_message pin(const char *name, const char *const *addresse
 }
 #define PIN(name, ...) pin(name, (const char *const[]){__VA_ARGS__, NULL})
 
+struct replies {
+	size_t count;
+	struct resolver_message reply[PINS_REQUESTS];
+};
+
+static void note(void *context, const struct resolver_message *m)
+{
+	struct replies *r = context;
+
+	assert_true(r->count < PINS_REQUESTS);
+	r->reply[r->count++] = *m;
+}
+
 /* Sends one message; returns what pins_message() does, with the accepted bits in *accepted. */
 static int give(struct fixture *x, const struct resolver_message *m, uint32_t *accepted)
 {
-	struct resolver_message reply;
-	bool has_reply;
-	int done = pins_message(&x->pins, m, sizeof(*m), &reply, &has_reply);
+	struct replies r = {0};
+	int done = pins_message(&x->pins, m, sizeof(*m));
 
 	*accepted = 0;
-	if (done == 0 && has_reply) {
-		assert_int_equal(reply.type, RESOLVER_PINNED);
-		assert_int_equal(reply.sequence, m->sequence);
-		*accepted = reply.accepted;
+	pins_flush(&x->pins, note, &r);
+	if (done == 0 && m->type == RESOLVER_PIN) {
+		assert_int_equal(r.count, 1);
+		assert_int_equal(r.reply[0].type, RESOLVER_PINNED);
+		assert_int_equal(r.reply[0].sequence, m->sequence);
+		*accepted = r.reply[0].accepted;
+	} else {
+		assert_int_equal(r.count, 0);
 	}
 	return done;
 }
@@ -168,9 +185,8 @@ static void addresses_that_are_not_public_are_left_out(void **state)
 static void fields_out_of_range_break_the_protocol(void **state)
 {
 	struct fixture *x = *state;
-	struct resolver_message good = PIN("good.example", "9.9.9.9"), m, reply;
+	struct resolver_message good = PIN("good.example", "9.9.9.9"), m;
 	uint32_t accepted;
-	bool has_reply;
 
 	m = good;
 	m.type = 0;
@@ -192,8 +208,7 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	m = good;
 	m.name[0] = '\n';
 	assert_int_equal(give(x, &m, &accepted), -1);
-	assert_int_equal(
-		pins_message(&x->pins, &good, sizeof(good) - 1, &reply, &has_reply), -1);
+	assert_int_equal(pins_message(&x->pins, &good, sizeof(good) - 1), -1);
 	assert_int_equal(listed("pins4", "9.9.9.9"), 0);
 	assert_int_equal(give(x, &good, &accepted), 0);
 }
@@ -231,6 +246,96 @@ static void an_empty_pin_opens_nothing(void **state)
 	assert_int_equal(accepted, 0);
 }
 
+/* As many as fit come first, then one transaction, then an answer to each. */
+static void requests_that_come_together(void **state)
+{
+	struct fixture *x = *state;
+	struct replies r = {0};
+	char text[32];
+
+	for (unsigned i = 0; i < PINS_REQUESTS; i++) {
+		snprintf(text, sizeof(text), "9.9.8.%u", i);
+		struct resolver_message m =
+			PIN(i % 2 ? "a.wild.example" : "good.example", text, "10.0.0.1");
+
+		m.sequence = 100 + i;
+		assert_false(pins_full(&x->pins));
+		assert_int_equal(pins_message(&x->pins, &m, sizeof(m)), 0);
+		assert_int_equal(listed("pins4", text), 0);
+	}
+	assert_true(pins_full(&x->pins));
+	pins_flush(&x->pins, note, &r);
+	assert_false(pins_full(&x->pins));
+	assert_int_equal(r.count, PINS_REQUESTS);
+	for (unsigned i = 0; i < PINS_REQUESTS; i++) {
+		assert_int_equal(r.reply[i].sequence, 100 + i);
+		assert_int_equal(r.reply[i].accepted, 1);
+		snprintf(text, sizeof(text), "9.9.8.%u . %u", i, i % 2 ? 8443 : 443);
+		assert_int_equal(listed("pins4", text), 1);
+	}
+	pins_flush(&x->pins, note, &r);
+	assert_int_equal(r.count, PINS_REQUESTS);
+}
+
+/* The largest requests there can be fill a batch before their number does. */
+static void requests_of_the_largest_kind(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = {.type = RESOLVER_PIN, .count = LIMIT_ANSWER_ADDRESSES};
+	struct replies r = {0};
+	unsigned taken = 0;
+
+	allow(&x->policy, "many.example:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16");
+	assert_int_equal(policy_compile(&x->policy), 0);
+	snprintf(m.name, sizeof(m.name), "many.example");
+	for (; !pins_full(&x->pins); taken++) {
+		for (uint8_t i = 0; i < LIMIT_ANSWER_ADDRESSES; i++)
+			m.addresses[i] = (struct resolver_address){
+				.family = 4, .ttl = 60, .bytes = {9, 9, (uint8_t)taken, i}};
+		assert_int_equal(pins_message(&x->pins, &m, sizeof(m)), 0);
+	}
+	assert_in_range(taken, 1, PINS_REQUESTS - 1);
+	assert_int_equal(pins_message(&x->pins, &m, sizeof(m)), -1);
+	pins_flush(&x->pins, note, &r);
+	assert_int_equal(r.count, 0); /* the last broke the protocol: all are forgotten */
+}
+
+/* What one worker asked for before it broke the protocol isn't opened. */
+static void a_broken_protocol_forgets_what_waits(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message good = PIN("good.example", "9.9.9.9");
+	struct resolver_message evil = PIN("evil.example", "9.9.9.8");
+	struct replies r = {0};
+
+	assert_int_equal(pins_message(&x->pins, &good, sizeof(good)), 0);
+	assert_int_equal(pins_message(&x->pins, &evil, sizeof(evil)), -1);
+	pins_flush(&x->pins, note, &r);
+	assert_int_equal(r.count, 0);
+	assert_int_equal(listed("pins4", "9.9.9"), 0);
+}
+
+/* A set that takes nothing: the others' places are open, and only they are told. */
+static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
+{
+	struct fixture *x = *state;
+	struct replies r = {0};
+	struct resolver_message inside = PIN("inside.example", "10.9.9.9");
+	struct resolver_message good = PIN("good.example", "9.9.9.9");
+
+	/* The set for private addresses is gone: a transaction that names it fails whole. */
+	assert_int_equal(system("nft flush chain inet codex_init egress4 && "
+				"nft delete set inet codex_init private4"),
+		0);
+	assert_int_equal(pins_message(&x->pins, &inside, sizeof(inside)), 0);
+	assert_int_equal(pins_message(&x->pins, &good, sizeof(good)), 0);
+	pins_flush(&x->pins, note, &r);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(r.reply[0].accepted, 0);
+	assert_int_equal(r.reply[1].accepted, 1);
+	assert_int_equal(listed("pins4", "9.9.9.9 . 443"), 1);
+}
+
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
@@ -253,6 +358,10 @@ int main(void)
 		TEST(a_refused_name_is_counted),
 		TEST(booted_is_noted),
 		TEST(an_empty_pin_opens_nothing),
+		TEST(requests_that_come_together),
+		TEST(requests_of_the_largest_kind),
+		TEST(a_broken_protocol_forgets_what_waits),
+		TEST(one_request_that_cannot_be_met_is_no_others_harm),
 		cmocka_unit_test(every_reason_has_its_words),
 	};
 

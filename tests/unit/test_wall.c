@@ -3,6 +3,7 @@
  * every rule a packet that passes and one that does not, IPv4 and IPv6. Runs as root.
  */
 #include "wall_fixture.h"
+#include "../../init/wall/wall_private.h"
 
 #define assert_ok(call)                                                                        \
 	do {                                                                                   \
@@ -117,6 +118,47 @@ static void a_pin_runs_out_and_is_renewed(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.5", 443), 0);
 	pin("20.1.2.3", 443, false, 60);
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+}
+
+/* The same life over again counts from now; by either way that a kernel may need. */
+static void a_pin_is_renewed_with_the_life_it_had(void **state)
+{
+	bool renews = wall->renews;
+
+	(void)state;
+	for (int way = 0; way < (renews ? 2 : 1); way++) {
+		wall->renews = way;
+		build();
+		pin("20.1.2.3", 443, false, 2);
+		pin("20.1.2.4", 443, false, 2);
+		usleep(1200 * 1000);
+		pin("20.1.2.4", 443, false, 2);
+		usleep(1100 * 1000);
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), ECONNREFUSED);
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.4", 443), 0);
+	}
+	wall->renews = renews;
+}
+
+/* Two names with one address come in one transaction. */
+static void the_same_pin_twice_in_one_transaction(void **state)
+{
+	const struct pin pins[] = {{{4, {20, 1, 2, 3}}, 443, false, 60},
+		{{4, {20, 1, 2, 4}}, 443, false, 60}, {{4, {20, 1, 2, 3}}, 443, false, 90},
+		{addr("2600::8"), 443, false, 60}, {addr("2600::8"), 443, false, 60}};
+	bool renews = wall->renews;
+
+	(void)state;
+	for (int way = 0; way < (renews ? 2 : 1); way++) {
+		wall->renews = way;
+		build();
+		for (int times = 0; times < 2; times++)
+			assert_ok(wall_pin(wall, pins, 5, f));
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.4", 443), 0);
+		assert_int_equal(tcp(PAYLOAD, "2600::8", 443), 0);
+	}
+	wall->renews = renews;
 }
 
 static void many_pins_in_one_transaction(void **state)
@@ -636,6 +678,8 @@ int main(void)
 		W(the_world_is_open_without_a_wall),
 		W(a_pin_opens_its_address_and_port_alone),
 		W(a_pin_runs_out_and_is_renewed),
+		W(a_pin_is_renewed_with_the_life_it_had),
+		W(the_same_pin_twice_in_one_transaction),
 		W(many_pins_in_one_transaction),
 		W(a_flow_outlives_its_pin),
 		W(a_flow_from_before_the_wall_ends),
