@@ -107,8 +107,10 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 /* One message with one element. */
 static int put_pin(struct nft *n, uint16_t type, const struct pin *p)
 {
-	const char *name =
-		ruleset_set_name(p->private ? SET_PRIVATE : SET_PINS, p->address.family);
+	static const enum set_kind sets[] = {[PIN_PUBLIC] = SET_PINS,
+		[PIN_PRIVATE] = SET_PRIVATE,
+		[PIN_PROXY] = SET_PROXIES};
+	const char *name = ruleset_set_name(sets[p->kind], p->address.family);
 	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
 	struct nftnl_set *s = nftnl_set_alloc();
 	uint8_t key[KEY_MAX];
