@@ -29,9 +29,9 @@ static const char *status_of(enum gate_reason reason)
 size_t http_refusal_write(
 	enum gate_reason reason, const char *name, uint16_t port, char out[HTTP_REFUSAL_SIZE])
 {
-	char clean[NAME_TEXT], at[sizeof(":65535")] = "", rule[NAME_TEXT + 32] = "";
+	char clean[NAME_TEXT], at[sizeof(":65535")] = "", rule[NAME_TEXT + 64] = "";
 	const char *why = gate_reason_text(reason);
-	char line[2 * NAME_TEXT + 128];
+	char line[2 * NAME_TEXT + 192];
 	int len;
 
 	host_report((const uint8_t *)name, strlen(name), clean);
