@@ -1,7 +1,7 @@
 /*
- * What the resolver and PID 1 say to each other: one SOCK_SEQPACKET datagram of exactly
- * sizeof(struct resolver_message), fixed-width integers in host order (one machine, one
- * binary). The receiver checks every field against its range and the policy; a message of
+ * What the resolver and PID 1 say to each other: SOCK_SEQPACKET datagrams of one message or a
+ * few, each exactly a struct resolver_message, fixed-width integers in host order (one machine,
+ * one binary). The receiver checks every field against its range and the policy; a datagram of
  * another size or an unknown type ends the worker.
  */
 #ifndef INIT_DNS_PROTOCOL_H
@@ -11,6 +11,9 @@
 
 #include "../limits.h"
 #include "../policy/address.h"
+
+/* Messages in one datagram, at most: what comes together is cheaper together. */
+#define RESOLVER_TOGETHER 16
 
 enum resolver_message_type {
 	/* resolver -> PID 1 */

@@ -26,7 +26,9 @@ struct refused_held {
 /* channel.c: the talk with PID 1. */
 struct channel {
 	int fd;
-	bool blocked;      /* waits for EPOLLOUT */
+	bool blocked;       /* waits for EPOLLOUT */
+	unsigned out_count; /* messages written, to be sent in one datagram */
+	struct resolver_message out[RESOLVER_TOGETHER];
 	int first, last;   /* names with something to send */
 	unsigned pins_out; /* requests not acknowledged */
 	uint32_t sequence;
@@ -61,6 +63,7 @@ struct clients; /* client.c */
 
 struct worker {
 	const struct resolver_config *config;
+	bool boot; /* the names of the policy are to be asked for */
 	int epoll;
 	int64_t now; /* CLOCK_MONOTONIC, milliseconds, as of the last wake-up */
 	struct cache cache;
@@ -104,6 +107,8 @@ int lookup_init(struct worker *w, bool boot);
 void lookup_need(struct worker *w, int index, enum cache_family family);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
+/* Behind a proxy: gives a name the address that stands for it. */
+void lookup_invent(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
 /* Between lookup.c and lookup_boot.c. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pins in one transaction: many requests of a few addresses, or four of the largest. */
-#define BATCH_PINS (4 * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
+/* Of all requests, each of the largest kind. Pages that no pin has come to yet cost nothing. */
+#define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
 
 struct request {
 	struct resolver_message message;
@@ -16,6 +16,7 @@ struct request {
 struct pins_batch {
 	size_t requests_count, pins_count;
 	struct request requests[PINS_REQUESTS];
+	struct resolver_message replies[PINS_REQUESTS];
 	struct pin pins[BATCH_PINS];
 };
 
@@ -34,22 +35,6 @@ static const char *const reasons[] = {
 const char *pins_reason(uint32_t reason)
 {
 	return reason <= REASON_LAST ? reasons[reason] : NULL;
-}
-
-/*
- * A name that may go into an event: printable, NUL-terminated inside its field. Refused names
- * are the payload's own words, so they need not be proper host names.
- */
-static bool name_printable(const char name[256])
-{
-	size_t len = strnlen(name, 256);
-
-	if (len > LIMIT_NAME_TEXT)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (name[i] <= ' ' || name[i] == 0x7f)
-			return false;
-	return true;
 }
 
 static uint32_t life(uint32_t ttl)
@@ -76,7 +61,8 @@ static int address_of(const struct resolver_address *in, struct address *out)
 static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 {
 	const struct resolver_message *m = &r->message;
-	struct verdict v = policy_check_name(p->policy, m->name);
+	struct verdict v = policy_check_pin(p->policy, m->name);
+	bool proxy = policy_is_proxy(p->policy, m->name);
 	struct failure f;
 
 	if (!v.allowed)
@@ -99,7 +85,9 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 			pins[r->count++] = (struct pin){
 				.address = a,
 				.port = v.ports.port[j],
-				.private = private,
+				.kind = proxy     ? PIN_PROXY
+					: private ? PIN_PRIVATE
+						  : PIN_PUBLIC,
 				.seconds = life(m->addresses[i].ttl),
 			};
 		r->accepted |= UINT32_C(1) << i;
@@ -114,7 +102,7 @@ static int add_request(struct pins *p, const struct resolver_message *m)
 
 	if (!b)
 		b = p->batch = calloc(1, sizeof(*b));
-	if (!b || pins_full(p))
+	if (!b || b->requests_count == PINS_REQUESTS)
 		return -1;
 	r = &b->requests[b->requests_count];
 	r->message = *m;
@@ -126,15 +114,6 @@ static int add_request(struct pins *p, const struct resolver_message *m)
 	b->pins_count += r->count;
 	b->requests_count++;
 	return 0;
-}
-
-bool pins_full(const struct pins *p)
-{
-	const struct pins_batch *b = p->batch;
-
-	return b &&
-	       (b->requests_count == PINS_REQUESTS ||
-		       BATCH_PINS - b->pins_count < LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS);
 }
 
 /* Nothing of it was opened: the client must not be told an address that is shut. */
@@ -159,28 +138,30 @@ static void tell_opened(struct pins *p, const struct request *r)
 	}
 }
 
-void pins_flush(struct pins *p, void (*reply)(void *context, const struct resolver_message *m),
-	void *context)
+size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 {
 	struct pins_batch *b = p->batch;
 	struct failure f;
+	size_t count;
 	bool alone;
 
 	if (!b || b->requests_count == 0)
-		return;
+		return 0;
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
 	for (size_t i = 0; i < b->requests_count; i++) {
 		struct request *r = &b->requests[i];
-		struct resolver_message m = {
-			.type = RESOLVER_PINNED, .sequence = r->message.sequence};
 
 		if (alone && wall_pin(p->wall, b->pins + r->first, r->count, &f) < 0)
 			shut(p, r, f.why);
 		tell_opened(p, r);
-		m.accepted = r->accepted;
-		reply(context, &m);
+		b->replies[i] = (struct resolver_message){.type = RESOLVER_PINNED,
+			.sequence = r->message.sequence,
+			.accepted = r->accepted};
 	}
+	count = b->requests_count;
 	b->requests_count = b->pins_count = 0;
+	*replies = b->replies;
+	return count;
 }
 
 void pins_free(struct pins *p)
@@ -205,9 +186,9 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 	events_add(p->events, &e);
 }
 
-static int take(struct pins *p, const struct resolver_message *m, size_t size)
+static int take(struct pins *p, const struct resolver_message *m)
 {
-	if (size != sizeof(*m) || m->reason > REASON_LAST || !name_printable(m->name))
+	if (m->reason > REASON_LAST || !name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
 		m->count > LIMIT_ANSWER_ADDRESSES)
@@ -233,9 +214,9 @@ static int take(struct pins *p, const struct resolver_message *m, size_t size)
 	}
 }
 
-int pins_message(struct pins *p, const struct resolver_message *m, size_t size)
+int pins_message(struct pins *p, const struct resolver_message *m)
 {
-	int status = take(p, m, size);
+	int status = take(p, m);
 
 	if (status < 0 && p->batch)
 		p->batch->requests_count = p->batch->pins_count = 0;

@@ -41,21 +41,19 @@ struct pins {
 };
 
 /*
- * Takes one datagram of size bytes. A request for pins is checked and waits for pins_flush().
+ * Takes one message. A request for pins is checked and waits for pins_flush().
  * Returns 0; or -1 when it breaks the protocol (or PID 1 has no memory left): the worker that
  * sent it must not go on, and what it asked for and isn't in the wall is forgotten.
  */
-int pins_message(struct pins *p, const struct resolver_message *m, size_t size);
+int pins_message(struct pins *p, const struct resolver_message *m);
 
 /*
  * Puts all that waits into the wall, in one transaction; when that fails, each request in its
- * own, so that one that can't be met is no other's harm. Then calls reply() for each request,
- * in order. To be called when the datagrams at hand are taken; with PINS_REQUESTS waiting
- * (pins_full()) before the next is.
+ * own, so that one that can't be met is no other's harm. Returns how many answers there are,
+ * one for each request and in order, in *replies (good until the next call of these functions).
+ * To be called when the datagrams at hand are taken.
  */
-void pins_flush(struct pins *p, void (*reply)(void *context, const struct resolver_message *m),
-	void *context);
-bool pins_full(const struct pins *p);
+size_t pins_flush(struct pins *p, const struct resolver_message **replies);
 void pins_free(struct pins *p);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */

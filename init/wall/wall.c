@@ -3,6 +3,7 @@
 
 #include "wall.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,10 @@ void wall_close(struct wall *w)
 	free(w);
 }
 
-/* All elements of a set, in as many messages as they need: a list holds 64 KB. type is
- * NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM; name, the set's, outlives the batch. */
-static int put_elements(struct nft *n, struct nftnl_set *set, const char *name, uint16_t type)
+/* All elements of a set, in as many messages as they need: a list holds 64 KB. */
+static int put_elements(struct nft *n, struct nftnl_set *set)
 {
+	const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
 	struct nftnl_set_elems_iter *i = nftnl_set_elems_iter_create(set);
 	int more;
 
@@ -64,8 +65,7 @@ static int put_elements(struct nft *n, struct nftnl_set *set, const char *name, 
 		if (!nftnl_set_elems_iter_cur(i))
 			break;
 		more = nftnl_set_elems_nlmsg_build_payload_iter(
-			nft_message(n, type, NFPROTO_INET,
-				type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, name),
+			nft_message(n, NFT_MSG_NEWSETELEM, NFPROTO_INET, NLM_F_CREATE, name),
 			i);
 	} while (more > 0);
 	nftnl_set_elems_iter_destroy(i);
@@ -91,9 +91,7 @@ static int put_ruleset(struct nft *n, const struct ruleset *r)
 			r->sets[i].set);
 	/* Before the rules: a constant set is closed once a rule looks at it. */
 	for (size_t i = 0; i < SETS; i++)
-		if (put_elements(n, r->sets[i].set,
-			    nftnl_set_get_str(r->sets[i].set, NFTNL_SET_NAME),
-			    NFT_MSG_NEWSETELEM) < 0)
+		if (put_elements(n, r->sets[i].set) < 0)
 			return -1;
 	for (size_t i = 0; i < r->chains_count; i++)
 		nftnl_chain_nlmsg_build_payload(
@@ -124,72 +122,70 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 	return status;
 }
 
-/* The sets that pins are in, and in each the ports of public and of private addresses. */
-#define PIN_SETS 4
+/* Pins in one message: their list stays below the 64 KB that an attribute can hold. */
+#define MESSAGE_PINS 1000
+/* The sets that pins are in: one for each kind and family. */
+#define PIN_SETS 6
 
 static unsigned set_of_pin(const struct pin *p)
 {
-	return (p->address.family == 6) + 2u * p->private;
+	return 2 * (unsigned)p->kind + (p->address.family == 6);
 }
 
 static const char *pin_set_name(unsigned which)
 {
-	return ruleset_set_name(which & 2 ? SET_PRIVATE : SET_PINS, which & 1 ? 6 : 4);
+	static const enum set_kind sets[] = {[PIN_PUBLIC] = SET_PINS,
+		[PIN_PRIVATE] = SET_PRIVATE,
+		[PIN_PROXY] = SET_PROXIES};
+
+	return ruleset_set_name(sets[which / 2], which % 2 ? 6 : 4);
 }
 
-static struct nftnl_set *new_pin_set(const char *name)
+static void put_element(struct nlmsghdr *m, const struct pin *p, bool with_life)
 {
-	struct nftnl_set *s = nftnl_set_alloc();
-
-	if (s && nftnl_set_set_str(s, NFTNL_SET_TABLE, TABLE_NAME) == 0 &&
-		nftnl_set_set_str(s, NFTNL_SET_NAME, name) == 0)
-		return s;
-	if (s)
-		nftnl_set_free(s);
-	return NULL;
-}
-
-static int add_pin(struct nftnl_set *s, const struct pin *p)
-{
-	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
-	uint64_t life = (uint64_t)p->seconds * 1000;
+	uint64_t life = htobe64((uint64_t)p->seconds * 1000);
+	struct nlattr *element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
 	uint8_t key[KEY_MAX];
-	uint32_t len = sets_key(key, &p->address, -1, p->port);
 
-	if (!e || nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, len) < 0) {
-		if (e)
-			nftnl_set_elem_free(e);
-		return -1;
-	}
-	if (life) {
-		nftnl_set_elem_set_u64(e, NFTNL_SET_ELEM_TIMEOUT, life);
+	mnl_attr_put(m, NFTA_DATA_VALUE, sets_key(key, &p->address, -1, p->port), key);
+	mnl_attr_nest_end(m, data);
+	if (with_life && life) {
+		mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, life);
 		/* What is left of it: a renewal of the same life is none without it. */
-		nftnl_set_elem_set_u64(e, NFTNL_SET_ELEM_EXPIRATION, life);
+		mnl_attr_put_u64(m, NFTA_SET_ELEM_EXPIRATION, life);
 	}
-	nftnl_set_elem_add(s, e);
-	return 0;
+	mnl_attr_nest_end(m, element);
 }
 
-/* The pins of one set, in the messages that the steps name. */
-static int put_pins(struct nft *n, unsigned which, const struct pin *pins, size_t count,
-	const uint16_t *steps, size_t steps_count)
+/* Messages of one type about those of the pins that are one set's. By hand and not by libnftnl,
+ * which allocates for each element: this is what an answer to the payload waits for. */
+static void put_pins(
+	struct nft *n, uint16_t type, unsigned which, const struct pin *pins, size_t count)
 {
+	uint16_t flags = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
 	const char *name = pin_set_name(which);
-	struct nftnl_set *s = NULL;
-	int status = 0;
+	struct nlmsghdr *m = NULL;
+	struct nlattr *list = NULL;
+	size_t listed = 0;
 
-	for (size_t i = 0; i < count && status == 0; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (set_of_pin(&pins[i]) != which)
 			continue;
-		if (!s && !(s = new_pin_set(name)))
-			return -1;
-		status = add_pin(s, &pins[i]);
+		if (!m) {
+			m = nft_message(n, type, NFPROTO_INET, flags, name);
+			mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
+			mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, name);
+			list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+		}
+		put_element(m, &pins[i], type == NFT_MSG_NEWSETELEM);
+		if (++listed % MESSAGE_PINS == 0) {
+			mnl_attr_nest_end(m, list);
+			m = NULL;
+		}
 	}
-	for (size_t i = 0; s && i < steps_count && status == 0; i++)
-		status = put_elements(n, s, name, steps[i]);
-	if (s)
-		nftnl_set_free(s);
-	return status;
+	if (m)
+		mnl_attr_nest_end(m, list);
 }
 
 /*
@@ -200,7 +196,6 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 {
 	static const uint16_t steps[] = {
 		NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM};
-	int status = 0;
 
 	if (count == 0)
 		return 0;
@@ -208,15 +203,12 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 		if (pins[i].address.family != 4 && pins[i].address.family != 6)
 			return fail(f, "open an address", "", "it has no family");
 	nft_begin(&w->nft);
-	if (w->renews)
-		for (unsigned which = 0; which < PIN_SETS && status == 0; which++)
-			status = put_pins(&w->nft, which, pins, count, steps, 1);
-	else
-		/* One by one: what is there twice can't be deleted twice in a row. */
-		for (size_t i = 0; i < count && status == 0; i++)
-			status = put_pins(&w->nft, set_of_pin(&pins[i]), &pins[i], 1, steps, 3);
-	if (status < 0)
-		return fail_errno(f, "open an address", "");
+	for (unsigned which = 0; w->renews && which < PIN_SETS; which++)
+		put_pins(&w->nft, NFT_MSG_NEWSETELEM, which, pins, count);
+	/* One by one: what is there twice can't be deleted twice in a row. */
+	for (size_t i = 0; !w->renews && i < count; i++)
+		for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++)
+			put_pins(&w->nft, steps[j], set_of_pin(&pins[i]), &pins[i], 1);
 	return nft_commit(&w->nft, f);
 }
 

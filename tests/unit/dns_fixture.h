@@ -444,7 +444,7 @@ static void play_acknowledge(struct play *p, const struct resolver_message *m)
 	assert_int_equal(send(p->channel, &reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
 }
 
-/* Takes one message, at most ms from now. Returns its type, or 0. */
+/* Takes one datagram, at most ms from now. Returns the type of its last message, or 0. */
 static uint32_t play_take(struct play *p, int ms)
 {
 	struct pollfd f = {p->channel, POLLIN, 0};
@@ -452,16 +452,16 @@ static uint32_t play_take(struct play *p, int ms)
 
 	if (poll(&f, 1, ms) != 1)
 		return 0;
-	ssize_t n = recv(p->channel, m, sizeof(*m), MSG_DONTWAIT);
+	assert_true(p->count + RESOLVER_TOGETHER < MESSAGES);
+	ssize_t n = recv(p->channel, m, RESOLVER_TOGETHER * sizeof(*m), MSG_DONTWAIT);
 
 	if (n == 0)
 		fail_msg("the resolver has ended");
-	assert_int_equal(n, sizeof(*m));
-	assert_true(p->count + 1 < MESSAGES);
-	p->count++;
-	if (m->type == RESOLVER_PIN && !p->hold)
-		play_acknowledge(p, m);
-	return m->type;
+	assert_true(n > 0 && (size_t)n % sizeof(*m) == 0);
+	for (; n > 0; n -= (ssize_t)sizeof(*m), m++, p->count++)
+		if (m->type == RESOLVER_PIN && !p->hold)
+			play_acknowledge(p, m);
+	return p->got[p->count - 1].type;
 }
 
 /* Serves the channel until RESOLVER_BOOTED; returns its count. */

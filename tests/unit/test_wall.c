@@ -143,9 +143,10 @@ static void a_pin_is_renewed_with_the_life_it_had(void **state)
 /* Two names with one address come in one transaction. */
 static void the_same_pin_twice_in_one_transaction(void **state)
 {
-	const struct pin pins[] = {{{4, {20, 1, 2, 3}}, 443, false, 60},
-		{{4, {20, 1, 2, 4}}, 443, false, 60}, {{4, {20, 1, 2, 3}}, 443, false, 90},
-		{addr("2600::8"), 443, false, 60}, {addr("2600::8"), 443, false, 60}};
+	const struct pin pins[] = {{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 60},
+		{{4, {20, 1, 2, 4}}, 443, PIN_PUBLIC, 60},
+		{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 90},
+		{addr("2600::8"), 443, PIN_PUBLIC, 60}, {addr("2600::8"), 443, false, 60}};
 	bool renews = wall->renews;
 
 	(void)state;
@@ -168,7 +169,7 @@ static void many_pins_in_one_transaction(void **state)
 	(void)state;
 	build();
 	for (size_t i = 0; i < 256; i++)
-		pins[i] = (struct pin){{4, {20, 9, 9, (uint8_t)i}}, 443, false, 60};
+		pins[i] = (struct pin){{4, {20, 9, 9, (uint8_t)i}}, 443, PIN_PUBLIC, 60};
 	assert_ok(wall_pin(wall, pins, 256, f));
 	assert_ok(wall_pin(wall, pins, 256, f));
 	assert_ok(wall_pin(wall, pins, 0, f));
