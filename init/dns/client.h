@@ -39,7 +39,21 @@ struct connection {
 	uint8_t out[2 + LIMIT_DNS_UDP];
 };
 
+/* Answers by UDP that wait to be sent, all by one socket: one system call for many. */
+#define OUTBOX 32
+
+struct outbox {
+	int fd;
+	unsigned count;
+	struct {
+		struct origin to;
+		uint8_t packet[LIMIT_DNS_UDP];
+		size_t len;
+	} letter[OUTBOX];
+};
+
 struct clients {
+	struct outbox outbox;
 	struct waiter waiters[LIMIT_WAITERS];
 	int free;
 	unsigned fresh;

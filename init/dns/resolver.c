@@ -2,8 +2,8 @@
  * The resolver's process: how it is born, what it gives up, and its loop.
  *
  * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, recvfrom, recvmmsg,
- * sendto, socket (AF_INET and AF_INET6, STREAM and DGRAM), connect, accept4, close, getrandom,
- * clock_gettime (where there is no vDSO), exit_group. All memory is had before.
+ * sendto, sendmmsg, socket (AF_INET and AF_INET6, STREAM and DGRAM), connect, accept4, close,
+ * getrandom, clock_gettime (where there is no vDSO), exit_group. All memory is had before.
  */
 #include "worker.h"
 
@@ -118,6 +118,7 @@ static int64_t tick(struct worker *w)
 	next = other < next ? other : next;
 	/* Last, so that what the others put there goes out now. */
 	channel_flush(w);
+	client_flush(w);
 	return next;
 }
 

@@ -19,7 +19,7 @@ static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 /* With a stale answer at hand: 1.2 s (RFC 8767 §5 suggests 1.8 s at most). */
 #define ATTEMPTS_STALE 2
 /* Datagrams taken from one socket before the others have their turn. */
-#define BURST 32
+#define BURST 16
 
 uint16_t upstream_random(struct upstream *u)
 {
@@ -111,6 +111,7 @@ static int choose_socket(struct upstream *u, int which)
 		s->fd = upstream_connect(u, which, SOCK_DGRAM,
 			(unsigned)(which * LIMIT_UPSTREAM_SOCKETS + slot), EPOLLIN);
 		s->uses = 0;
+		s->opened++;
 	}
 	return slot;
 }
@@ -328,29 +329,37 @@ static void refused(struct upstream *u, int which, int slot)
 
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
 {
-	uint8_t packet[LIMIT_DNS_UDP + 1];
+	static uint8_t packets[BURST][LIMIT_DNS_UDP + 1];
+	struct mmsghdr messages[BURST];
+	struct iovec vectors[BURST];
 	int which = (int)number / LIMIT_UPSTREAM_SOCKETS;
 	int slot = (int)number % LIMIT_UPSTREAM_SOCKETS;
+	unsigned opened;
+	int n;
 
 	if (number >= LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS) {
 		upstream_tcp_ready(
 			u, (int)number - LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS, events, now);
 		return;
 	}
-	for (int i = 0; i < BURST && u->sockets[which][slot].fd >= 0; i++) {
-		ssize_t n =
-			recv(u->sockets[which][slot].fd, packet, sizeof(packet), MSG_DONTWAIT);
+	for (int i = 0; i < BURST; i++) {
+		vectors[i] = (struct iovec){packets[i], sizeof(packets[i])};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+	}
+	opened = u->sockets[which][slot].opened;
+	n = recvmmsg(u->sockets[which][slot].fd, messages, BURST, MSG_DONTWAIT, NULL);
+	if (n < 0 && errno == ECONNREFUSED)
+		refused(u, which, slot);
+	/* What came to the socket that was here before is nobody's answer any more. */
+	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
+		size_t len = messages[i].msg_len;
+		struct question *q;
 
-		if (n < 0 && errno == ECONNREFUSED)
-			refused(u, which, slot);
-		if (n < 0)
-			return;
-		if (n < MESSAGE_HEADER || n > LIMIT_DNS_UDP)
+		if (len < MESSAGE_HEADER || len > LIMIT_DNS_UDP)
 			continue; /* more than we offered to take */
-		struct question *q =
-			find(u, which, slot, (uint16_t)(packet[0] << 8 | packet[1]));
+		q = find(u, which, slot, (uint16_t)(packets[i][0] << 8 | packets[i][1]));
 		if (q)
-			upstream_take(u, q, which, packet, (size_t)n, false, now);
+			upstream_take(u, q, which, packets[i], len, false, now);
 	}
 }
 

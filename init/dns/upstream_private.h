@@ -37,6 +37,7 @@ struct question_list {
 struct pool_socket {
 	int fd;
 	unsigned uses, out;
+	unsigned opened; /* how often */
 };
 
 struct tcp_fetch {

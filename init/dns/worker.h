@@ -131,5 +131,7 @@ void client_ready(struct worker *w, uint64_t data, uint32_t events);
 /* Answers all who wait for the record. */
 void client_wake(struct worker *w, int index, enum cache_family family);
 int64_t client_tick(struct worker *w);
+/* Sends the answers that wait; to be called before the process does. */
+void client_flush(struct worker *w);
 
 #endif
