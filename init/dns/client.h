@@ -35,6 +35,10 @@ struct connection {
 	bool waiting; /* for an answer to what it asked */
 	int64_t since;
 	size_t got, out_len, out_sent;
+};
+
+/* What a connection reads and writes: apart, so that pages are touched by use alone. */
+struct connection_data {
 	uint8_t in[2 + QUERY_ROOM];
 	uint8_t out[2 + LIMIT_DNS_UDP];
 };
@@ -58,6 +62,7 @@ struct clients {
 	int free;
 	unsigned fresh;
 	struct connection connections[LIMIT_CLIENT_TCP];
+	struct connection_data data[LIMIT_CLIENT_TCP];
 	unsigned open;
 };
 

@@ -44,6 +44,10 @@ struct tcp_fetch {
 	int fd; /* -1: free */
 	int question, which;
 	size_t sent, query_len, got;
+};
+
+/* What it sends and receives: apart, so that pages are touched by use alone. */
+struct tcp_data {
 	uint8_t query[2 + MESSAGE_HEADER + MESSAGE_QUESTION + 11];
 	uint8_t answer[2 + LIMIT_DNS_TCP];
 };
@@ -62,6 +66,7 @@ struct upstream {
 	uint8_t random[256];
 	size_t random_left;
 	struct tcp_fetch tcp[LIMIT_UPSTREAM_TCP];
+	struct tcp_data tcp_data[LIMIT_UPSTREAM_TCP];
 };
 
 uint16_t upstream_random(struct upstream *u);
