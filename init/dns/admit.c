@@ -106,6 +106,7 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		return refuse(w, name, REASON_LIMIT);
 	}
 	w->cache.names[index].allowed = true;
+	w->cache.names[index].internal = v.private;
 	if (w->config->proxied)
 		lookup_invent(w, index);
 	return index;

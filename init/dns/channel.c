@@ -328,6 +328,28 @@ void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver
 	w->channel.told++;
 }
 
+void channel_foreign(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	c->foreign++;
+	if (c->flush == INT64_MAX)
+		c->flush = w->now + HOLD_MS;
+}
+
+static void tell_foreign(struct worker *w)
+{
+	struct channel *c = &w->channel;
+	struct resolver_message *m =
+		c->foreign && may_tell(w) ? put(w, RESOLVER_FOREIGN) : NULL;
+
+	if (!m)
+		return;
+	m->count = c->foreign;
+	c->foreign = 0;
+	c->told++;
+}
+
 int64_t channel_tick(struct worker *w)
 {
 	struct channel *c = &w->channel;
@@ -338,6 +360,7 @@ int64_t channel_tick(struct worker *w)
 		tell_held(w, &c->held[i]);
 	if (c->untold && tell_refused(w, "", REASON_NONE, c->untold))
 		c->untold = 0;
-	c->flush = c->untold ? w->now + HOLD_MS : INT64_MAX;
+	tell_foreign(w);
+	c->flush = c->untold || c->foreign ? w->now + HOLD_MS : INT64_MAX;
 	return c->flush;
 }

@@ -171,6 +171,8 @@ int lookup_init(struct worker *w, bool boot)
 		if (index < 0)
 			return -1;
 		w->cache.names[index].allowed = true;
+		w->cache.names[index].internal =
+			p->names[i].private || !strchr(p->names[i].name, '.');
 	}
 	for (size_t i = 0; i < w->config->hosts_count; i++)
 		add_hosts_entry(w, &w->config->hosts[i]);

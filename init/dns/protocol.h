@@ -24,6 +24,7 @@ enum resolver_message_type {
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
+	RESOLVER_FOREIGN, /* count: datagrams of upstreams that answered no question of ours */
 	/* PID 1 -> resolver */
 	RESOLVER_PINNED = 64, /* sequence, accepted */
 };
@@ -54,7 +55,7 @@ struct resolver_message {
 			    */
 	uint32_t reason;   /* enum resolver_reason */
 	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; questions in
-			    * RESOLVER_REFUSED */
+			    * RESOLVER_REFUSED; datagrams in RESOLVER_FOREIGN */
 	uint32_t accepted; /* bit i: addresses[i] is open now */
 	uint32_t reserved;
 	char name[256]; /* normalised, NUL-terminated, the rest zero; "" where none */

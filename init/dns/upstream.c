@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -55,7 +56,20 @@ struct upstream *upstream_new(const struct upstream_config *c)
 			u->sockets[i][j].fd = -1;
 	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++)
 		u->tcp[i].fd = -1;
+	/* Nobody forges on loopback, and what the engine's own resolver does to letters when it
+	 * looks for a neighbour's name is its affair. */
+	for (size_t i = 0; i < c->count; i++)
+		if (address_classify(&c->endpoints[i].address) == ADDRESS_LOOPBACK)
+			u->spelling[i] = SPELLING_LOST;
 	return u;
+}
+
+const char *upstream_name(const struct question *q, char text[NAME_TEXT])
+{
+	if (!q->suffix)
+		return q->name;
+	snprintf(text, NAME_TEXT, "%s.%s", q->name, q->suffix); /* fits: upstream_ask() */
+	return text;
 }
 
 size_t upstream_room(const struct upstream *u)
@@ -159,6 +173,11 @@ static void unsend(struct upstream *u, struct question *q, int which)
 	*at = q->sent[which].chain;
 	q->sent[which].live = false;
 	u->sockets[which][q->sent[which].slot].out--;
+	u->late[u->late_next++ % LIMIT_QUESTIONS] = (struct late){
+		.id = q->sent[which].id,
+		.which = (uint8_t)which,
+		.slot = q->sent[which].slot,
+	};
 }
 
 void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
@@ -178,11 +197,21 @@ void upstream_finish(struct upstream *u, struct question *q, enum message_outcom
 	u->config.answered(u->config.context, tag, type, outcome, answer, reason);
 }
 
+static uint64_t random_spelling(struct upstream *u)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 4; i++)
+		bits = bits << 16 | upstream_random(u);
+	return bits;
+}
+
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
 static void send_to(struct upstream *u, struct question *q, int which)
 {
 	uint8_t packet[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
 	struct sent *s = &q->sent[which];
+	char text[NAME_TEXT];
 	size_t len;
 
 	if (!s->live) {
@@ -190,6 +219,8 @@ static void send_to(struct upstream *u, struct question *q, int which)
 
 		s->slot = (uint8_t)choose_socket(u, which);
 		s->id = upstream_random(u);
+		s->bits = u->spelling[which] == SPELLING_LOST ? 0 : random_spelling(u);
+		s->respelt = false;
 		s->live = true;
 		s->chain = u->buckets[s->id % BUCKETS];
 		u->buckets[s->id % BUCKETS] = index;
@@ -197,7 +228,13 @@ static void send_to(struct upstream *u, struct question *q, int which)
 		u->sockets[which][s->slot].uses++;
 	}
 	s->plain = u->plain[which];
-	len = message_write_query(s->id, q->name, q->type, !s->plain, packet, sizeof(packet));
+	/* It has been answered, by somebody who does not keep letters: perhaps the upstream is
+	 * another one now. The second try goes without. */
+	if (s->respelt)
+		s->bits = 0;
+	len = message_write_query(
+		s->id, upstream_name(q, text), q->type, !s->plain, packet, sizeof(packet));
+	message_mix_case(packet, len, s->bits);
 	/* What can't be sent now is as good as lost on the way: it is sent again in time. */
 	if (len > 0 && u->sockets[which][s->slot].fd >= 0)
 		send(u->sockets[which][s->slot].fd, packet, len, MSG_NOSIGNAL);
@@ -210,12 +247,14 @@ static void send_to_all(struct upstream *u, struct question *q)
 		send_to(u, q, (int)i);
 }
 
-bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
-	enum upstream_urgency urgency, int64_t now)
+bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint16_t type,
+	int tag, enum upstream_urgency urgency, int64_t now)
 {
 	struct question *q;
 
 	if (u->room == 0 || u->config.count == 0)
+		return false;
+	if (suffix && strlen(name) + 1 + strlen(suffix) > LIMIT_NAME_TEXT)
 		return false;
 	if (u->free != NONE) {
 		q = &u->questions[u->free];
@@ -226,6 +265,7 @@ bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
 	u->room--;
 	memset(q, 0, sizeof(*q));
 	q->name = name;
+	q->suffix = suffix;
 	q->type = type;
 	q->tag = tag;
 	q->last = (uint8_t)(urgency == UPSTREAM_STALE ? ATTEMPTS_STALE : ATTEMPTS);
@@ -254,15 +294,41 @@ void upstream_failed(struct upstream *u, struct question *q, int which, enum res
 		upstream_finish(u, q, OUTCOME_SERVER, NULL, r);
 }
 
+/*
+ * Is the answer's question spelt as ours was? An upstream's first answer tells whether it keeps
+ * letters. From one that does, another spelling is a forgery; or the upstream has changed, and
+ * then it answers the second try, which has none.
+ */
+static bool right_spelling(struct upstream *u, struct sent *s, int which, const char *name,
+	const uint8_t *packet, size_t len)
+{
+	bool same = message_same_case(packet, len, name, s->bits);
+
+	if (!s->bits && s->respelt)
+		u->spelling[which] = SPELLING_LOST;
+	if (!s->bits || (packet[4] << 8 | packet[5]) == 0)
+		return true; /* or an old server's FORMERR, without a question */
+	if (u->spelling[which] == SPELLING_UNKNOWN)
+		u->spelling[which] = same ? SPELLING_KEPT : SPELLING_LOST;
+	s->respelt = !same;
+	return same || u->spelling[which] == SPELLING_LOST;
+}
+
 void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
 	size_t len, bool tcp, int64_t now)
 {
+	char text[NAME_TEXT];
+	const char *name = upstream_name(q, text);
 	struct message_answer answer;
-	enum message_outcome outcome = message_read_response(
-		packet, len, q->sent[which].id, q->name, q->type, &answer);
+	enum message_outcome outcome =
+		message_read_response(packet, len, q->sent[which].id, name, q->type, &answer);
 
+	if (outcome != OUTCOME_FOREIGN && !tcp &&
+		!right_spelling(u, &q->sent[which], which, name, packet, len))
+		outcome = OUTCOME_FOREIGN;
 	switch (outcome) {
 	case OUTCOME_FOREIGN:
+		u->config.hostile(u->config.context, -1);
 		return;
 	case OUTCOME_ADDRESSES:
 	case OUTCOME_EMPTY:
@@ -316,6 +382,18 @@ static struct question *find(struct upstream *u, int which, int slot, uint16_t i
 	return NULL;
 }
 
+/* A datagram that answers no question that is out. Late answers are told apart: every failover,
+ * and every question to two upstreams at once, makes some. */
+static void foreign(struct upstream *u, int which, int slot, const uint8_t *packet, size_t len)
+{
+	uint16_t id = (uint16_t)(len < 2 ? 0 : packet[0] << 8 | packet[1]);
+
+	for (unsigned i = 0; len >= MESSAGE_HEADER && i < LIMIT_QUESTIONS; i++)
+		if (u->late[i].id == id && u->late[i].which == which && u->late[i].slot == slot)
+			return;
+	u->config.hostile(u->config.context, -1);
+}
+
 /* The upstream's machine says that nobody listens (ICMP): no need to wait for the time. */
 static void refused(struct upstream *u, int which, int slot)
 {
@@ -355,11 +433,15 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 		size_t len = messages[i].msg_len;
 		struct question *q;
 
-		if (len < MESSAGE_HEADER || len > LIMIT_DNS_UDP)
-			continue; /* more than we offered to take */
-		q = find(u, which, slot, (uint16_t)(packets[i][0] << 8 | packets[i][1]));
+		/* Longer is more than we offered to take. */
+		q = len < MESSAGE_HEADER || len > LIMIT_DNS_UDP
+			    ? NULL
+			    : find(u, which, slot,
+				      (uint16_t)(packets[i][0] << 8 | packets[i][1]));
 		if (q)
 			upstream_take(u, q, which, packets[i], len, false, now);
+		else
+			foreign(u, which, slot, packets[i], len);
 	}
 }
 

@@ -11,14 +11,20 @@
 /* One question as sent to one upstream. */
 struct sent {
 	uint16_t id;
-	uint8_t slot; /* of the pool */
-	bool live;    /* in its bucket */
-	bool plain;   /* without EDNS */
-	int chain;    /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
+	uint8_t slot;  /* of the pool */
+	bool live;     /* in its bucket */
+	bool plain;    /* without EDNS */
+	bool respelt;  /* an answer came whose letters were not ours */
+	uint64_t bits; /* the spelling (message_mix_case()); 0: all small */
+	int chain;     /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
 };
+
+/* What an upstream does to a question's letters. */
+enum spelling { SPELLING_UNKNOWN, SPELLING_KEPT, SPELLING_LOST };
 
 struct question {
 	const char *name;
+	const char *suffix; /* a search domain behind it, or NULL */
 	int64_t deadline;
 	int tag;
 	int previous, next; /* in its attempt's list; next: in the free list */
@@ -32,6 +38,12 @@ struct question {
 
 struct question_list {
 	int first, last;
+};
+
+/* A question that is done with: an answer that comes to it now is late, not forged. */
+struct late {
+	uint16_t id;
+	uint8_t which, slot;
 };
 
 struct pool_socket {
@@ -61,7 +73,10 @@ struct upstream {
 	struct question_list list[ATTEMPTS];
 	int buckets[BUCKETS];
 	struct pool_socket sockets[LIMIT_UPSTREAMS][LIMIT_UPSTREAM_SOCKETS];
-	bool plain[LIMIT_UPSTREAMS]; /* answered EDNS by FORMERR or NOTIMP */
+	bool plain[LIMIT_UPSTREAMS];       /* answered EDNS by FORMERR or NOTIMP */
+	struct late late[LIMIT_QUESTIONS]; /* the last ones, round and round */
+	unsigned late_next;
+	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
 	uint8_t random[256];
 	size_t random_left;
@@ -70,6 +85,8 @@ struct upstream {
 };
 
 uint16_t upstream_random(struct upstream *u);
+/* The whole name that the question asks for; text is where it is put together if need be. */
+const char *upstream_name(const struct question *q, char text[NAME_TEXT]);
 /* A non-blocking socket connected to an upstream and added to the epoll; or -1. */
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events);
 /* An answer has come; the question may be finished by it. */

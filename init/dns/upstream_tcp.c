@@ -14,11 +14,12 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which)
 	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++) {
 		struct tcp_fetch *t = &u->tcp[i];
 		uint8_t *query = u->tcp_data[i].query;
+		char text[NAME_TEXT];
 		size_t len;
 
 		if (t->fd >= 0)
 			continue;
-		len = message_write_query(q->sent[which].id, q->name, q->type,
+		len = message_write_query(q->sent[which].id, upstream_name(q, text), q->type,
 			!q->sent[which].plain, query + 2, sizeof(u->tcp_data[i].query) - 2);
 		if (len == 0)
 			return false;

@@ -34,10 +34,11 @@ struct channel {
 	uint32_t sequence;
 	bool booted_due; /* RESOLVER_BOOTED follows when the queue is empty */
 	uint32_t booted_count;
-	int64_t second;  /* this second's reports: their start ... */
-	unsigned told;   /* ... and how many */
-	uint32_t untold; /* refused, told neither one by one nor by name */
-	int64_t flush;   /* when what is held is told; INT64_MAX: nothing is */
+	int64_t second;   /* this second's reports: their start ... */
+	unsigned told;    /* ... and how many */
+	uint32_t untold;  /* refused, told neither one by one nor by name */
+	uint32_t foreign; /* datagrams of upstreams that were no answers, not told yet */
+	int64_t flush;    /* when what is held is told; INT64_MAX: nothing is */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 
@@ -89,6 +90,8 @@ void channel_flush(struct worker *w);
 void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
 void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
 	const struct address *address);
+/* A datagram of an upstream's that answered no question of ours. */
+void channel_foreign(struct worker *w);
 void channel_booted(struct worker *w, uint32_t count);
 int64_t channel_tick(struct worker *w); /* returns when to be called again */
 

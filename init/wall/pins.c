@@ -186,12 +186,21 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 	events_add(p->events, &e);
 }
 
+static void report_foreign(struct pins *p, const struct resolver_message *m)
+{
+	struct event e = {.kind = EVENT_DROPPED_ANSWER,
+		.reason = "it answered no question of ours: late, or forged",
+		.count = m->count};
+
+	events_add(p->events, &e);
+}
+
 static int take(struct pins *p, const struct resolver_message *m)
 {
 	if (m->reason > REASON_LAST || !name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
-		m->count > LIMIT_ANSWER_ADDRESSES)
+		m->type != RESOLVER_FOREIGN && m->count > LIMIT_ANSWER_ADDRESSES)
 		return -1;
 	switch (m->type) {
 	case RESOLVER_PIN:
@@ -204,6 +213,9 @@ static int take(struct pins *p, const struct resolver_message *m)
 		return 0;
 	case RESOLVER_DROPPED:
 		report(p, EVENT_DROPPED_ANSWER, m);
+		return 0;
+	case RESOLVER_FOREIGN:
+		report_foreign(p, m);
 		return 0;
 	case RESOLVER_BOOTED:
 		p->boot_pinned = m->count;
