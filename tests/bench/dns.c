@@ -1,17 +1,18 @@
 /*
  * The bench's two ends of DNS, fast enough that what lies between them is what is measured.
  *
- *	answer ADDRESS			the upstream: every name has one A record, whose address
- *					is made from the name, and no AAAA record
- *	ask ADDRESS KIND FIRST NAMES COUNT SECONDS WINDOW
- *					asks COUNT questions, WINDOW of them outstanding at a
- *time, at most so many SECONDS. KIND exact: nI.exact.bench.test, I from FIRST and NAMES of them
- *in turn; fresh: names that never came before, wild.bench.test, ZONE_NAMES in each zone hold
- *says "ready", then waits for the end of its input
+ * "answer ADDRESS" is the upstream: every name has one A record, whose address is made from the
+ * name, and no AAAA record.
  *
- * ask prints a line: answers a second, answers with an address, answers without, questions that
- * got none, and with WINDOW 1 the microseconds of an answer: the first decile, which says what
- * it takes when nobody else has the processor.
+ * "ask ADDRESS KIND FIRST NAMES COUNT SECONDS WINDOW" is the clients: COUNT questions, WINDOW
+ * of them outstanding at a time, for at most so many SECONDS. KIND is exact:
+ * nI.exact.bench.test with I from FIRST on, NAMES of them in turn; or fresh: names that never
+ * came before, below wild.bench.test, ZONE_NAMES in each zone. It prints answers a second, how
+ * many had an address, how many had none, questions without answer, and with WINDOW 1 the
+ * microseconds of an answer: the first decile, which is what it takes when nobody else has the
+ * processor.
+ *
+ * "hold" says "ready" and waits for the end of its input.
  */
 #include <arpa/inet.h>
 #include <errno.h>
