@@ -153,16 +153,16 @@ def hostile(counts=False):
         return [packet[:6] + struct.pack("!H", 200) + packet[8:]]
 
     def aliases(_, packet):
-        """64 KB of them, each to the next."""
-        question = packet[12 : packet.index(b"\0\0\1\0\1", 12) + 5] if b"\0\0\1\0\1" in packet else b""
-        if not question:
+        """64 KB of them, each to the next, by TCP: the answer by UDP is marked as cut short."""
+        if packet[2] & 2:
             return [packet]
+        question = packet[12 : packet.index(b"\0", 12) + 5]
         records, owner = b"", b"\xc0\x0c"
-        for i in range(2000):
-            target = struct.pack("!B5s", 5, f"{i:05d}".encode()) + b"\1x\4test\0"
+        for i in range(2400):
+            target = b"\5%05d\1x\4test\0" % i
             records += owner + struct.pack("!HHIH", 5, 1, 60, len(target)) + target
             owner = target
-        return [packet[:6] + struct.pack("!HHH", 2000, 0, 0) + question + records]
+        return [packet[:6] + struct.pack("!HHH", 2400, 0, 0) + question + records[:65000]]
 
     return lie if counts else aliases
 
