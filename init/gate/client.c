@@ -77,7 +77,7 @@ static bool let_pass(struct gate *g, struct connection *c)
 {
 	struct address aim = c->aim;
 
-	if (!g->config->audit || c->pass || aim.family == 0 || !gate_sit(g, c))
+	if (!g->config->audit || c->pass || c->tunnel || aim.family == 0 || !gate_sit(g, c))
 		return false;
 	c->pass = true;
 	c->port = c->aim_port;
@@ -106,7 +106,7 @@ void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason
 		c->refused = true;
 		c->refusal = (uint8_t)reason;
 		memcpy(g->hosts[gate_number(g, c)], name, sizeof(name));
-		gate_deadline(g, c, false);
+		gate_deadline(g, c, true);
 		gate_again(g, c);
 		return;
 	}
@@ -117,15 +117,27 @@ void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason
 	last_words(g, c);
 }
 
+/* The refusal of a request that came after others, whose answers have gone before it. */
+static void refused_last(struct gate *g, struct connection *c)
+{
+	tell_http(c, (enum gate_reason)c->refusal, g->hosts[gate_number(g, c)]);
+	last_words(g, c);
+}
+
 void client_slow(struct gate *g, struct connection *c)
 {
 	const struct desk *d = gate_desk(g, c);
 
-	/* Nobody spoke: nobody listens. In audit mode the server may be the one to begin. */
+	/* Nothing was said, so nothing was refused: browsers open connections in advance. In
+	 * audit mode the server may be the one to begin. */
 	if (c->phase == PHASE_HEAD && !d) {
-		report_refused(g, c, "", GATE_TOO_SLOW);
 		if (!let_pass(g, c))
 			gate_end(g, c, true);
+		return;
+	}
+	/* The server has had its time to answer what came before. */
+	if (c->refused) {
+		refused_last(g, c);
 		return;
 	}
 	client_refuse(g, c, GATE_TOO_SLOW);
@@ -423,11 +435,10 @@ void client_http(struct gate *g, struct connection *c)
 		end_half(c);
 	if (!relay_down(g, c))
 		return;
-	/* relay_down() has told the client so already, but where more is to be said. */
 	if (c->server.finished && c->down.held == 0) {
 		if (c->refused)
-			tell_http(c, (enum gate_reason)c->refusal, g->hosts[gate_number(g, c)]);
-		gate_leave_desk(g, c);
-		last_words(g, c);
+			refused_last(g, c);
+		else
+			last_words(g, c);
 	}
 }

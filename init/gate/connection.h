@@ -45,6 +45,7 @@ struct side {
 	bool hung_up;  /* the other has ended its half (EPOLLRDHUP): a short read isn't all */
 	bool finished; /* nothing more comes from here */
 	bool shut;     /* we have ended our half towards it */
+	bool open;     /* it is not to be ended yet: more may have to be said to it */
 };
 
 /* Bytes on their way from one side to the other. */
