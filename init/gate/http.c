@@ -206,12 +206,10 @@ static bool connection_read(struct http_text list, struct fields *f)
 static bool field_read(struct http_text line, struct fields *f)
 {
 	struct http_text value = line, name = text_until(&value, ':');
+	bool clean = name.len < line.len && is_token(name); /* or: no colon, a blank */
 
-	if (name.len == line.len || !is_token(name))
-		return false; /* no colon, a blank before it or at the beginning */
 	for (size_t i = 0; i < value.len; i++)
-		if ((value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
-			return false;
+		clean &= (value.at[i] >= ' ' || value.at[i] == '\t') && value.at[i] != 0x7f;
 	value = trimmed(value);
 	if (text_is(name, "host")) {
 		if (f->hosts++ == 0)
@@ -226,9 +224,9 @@ static bool field_read(struct http_text line, struct fields *f)
 		f->upgrade = value;
 		f->upgrades++;
 	} else if (text_is(name, "connection")) {
-		return connection_read(value, f);
+		clean &= connection_read(value, f);
 	}
-	return true;
+	return clean;
 }
 
 static bool length_read(struct http_text t, uint64_t *out)
