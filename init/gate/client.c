@@ -276,31 +276,44 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 	return false;
 }
 
+enum client_filled client_fill(struct gate *g, struct connection *c)
+{
+	struct desk *d;
+	ssize_t n;
+
+	if (!gate_sit(g, c))
+		return FILL_GONE;
+	d = gate_desk(g, c);
+	if (!c->client.readable || d->got == sizeof(d->in))
+		return FILL_NONE;
+	n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN) {
+		c->client.readable = false;
+		return FILL_NONE;
+	}
+	if (n <= 0)
+		return n == 0 ? FILL_ENDED : FILL_GONE;
+	d->got += (size_t)n;
+	return FILL_SOME;
+}
+
 void client_read(struct gate *g, struct connection *c)
 {
 	bool more = true;
 
 	while (c->phase == PHASE_HEAD && more && c->client.readable) {
-		struct desk *d;
-		ssize_t n;
+		enum client_filled filled = client_fill(g, c);
+		struct desk *d = gate_desk(g, c);
 
-		if (!gate_sit(g, c)) {
-			gate_end(g, c, true);
-			return;
-		}
-		d = gate_desk(g, c);
-		n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN) {
-			c->client.readable = false;
+		if (filled == FILL_NONE) {
 			if (d->got == 0)
 				gate_leave_desk(g, c);
 			return;
 		}
-		if (n <= 0) {
-			gate_end(g, c, n < 0);
+		if (filled != FILL_SOME) {
+			gate_end(g, c, filled == FILL_GONE);
 			return;
 		}
-		d->got += (size_t)n;
 		/* What came behind a CONNECT is read once more from the start. */
 		do {
 			bool tunnelled = c->tunnel;
@@ -382,30 +395,16 @@ static void approve(struct gate *g, struct connection *c, struct desk *d)
 /* Reads what the client says further. False: it has nothing more now. */
 static bool read_on(struct gate *g, struct connection *c)
 {
-	struct desk *d;
-	ssize_t n;
+	enum client_filled filled;
 
 	if (!c->client.readable || c->client.finished || c->refused)
 		return false;
-	if (!gate_sit(g, c)) {
+	filled = client_fill(g, c);
+	if (filled == FILL_GONE)
 		gate_end(g, c, true);
-		return false;
-	}
-	d = gate_desk(g, c);
-	if (d->got == sizeof(d->in))
-		return false;
-	n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
-	if (n < 0 && errno == EAGAIN) {
-		c->client.readable = false;
-		return false;
-	}
-	if (n < 0) {
-		gate_end(g, c, true);
-		return false;
-	}
-	c->client.finished = n == 0;
-	d->got += (size_t)n;
-	return n > 0;
+	else
+		c->client.finished = filled == FILL_ENDED;
+	return filled == FILL_SOME;
 }
 
 static void end_half(struct connection *c)

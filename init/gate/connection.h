@@ -172,6 +172,14 @@ void gate_pipe_give(struct gate *g, struct way *w);
 /* A connection to an address that stands for a name, on a port that isn't the web's. */
 void client_named(struct gate *g, struct connection *c, const char *name);
 void client_read(struct gate *g, struct connection *c);
+/* Reads more of what a client says to its desk, which it is given where it has none. */
+enum client_filled {
+	FILL_SOME,
+	FILL_NONE,  /* nothing is there now, or there is no room */
+	FILL_ENDED, /* it has ended its half */
+	FILL_GONE,  /* an error, or no desk is free */
+};
+enum client_filled client_fill(struct gate *g, struct connection *c);
 /* PHASE_HTTP: reads requests, approves what may go on, and sends it. */
 void client_http(struct gate *g, struct connection *c);
 /* Refuses: tells the client in its own protocol, tells PID 1; or, in audit mode, lets pass. */

@@ -152,30 +152,23 @@ static enum gate_reason read_second(
 
 static void second_hello(struct gate *g, struct connection *c)
 {
+	bool done = false;
+
 	if (!relay_down(g, c))
 		return;
-	while (flight_flush(g, c) && (c->client.readable || c->desk != NONE)) {
+	while (flight_flush(g, c)) {
 		enum gate_reason reason;
+		enum client_filled filled;
 		struct desk *d;
-		bool done = false;
-		ssize_t n = 0;
 
-		if (!gate_sit(g, c)) {
-			gate_end(g, c, true);
+		if (!c->client.readable && c->desk == NONE)
+			return;
+		filled = client_fill(g, c);
+		if (filled == FILL_ENDED || filled == FILL_GONE) {
+			gate_end(g, c, filled == FILL_GONE);
 			return;
 		}
 		d = gate_desk(g, c);
-		if (c->client.readable && d->got < sizeof(d->in))
-			n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got,
-				MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
-			c->client.readable = false;
-		else if (c->client.readable && n <= 0) {
-			gate_end(g, c, n < 0);
-			return;
-		}
-		if (n > 0)
-			d->got += (size_t)n;
 		reason = read_second(g, c, d, &done);
 		if (reason != GATE_FINE) {
 			client_refuse(g, c, reason);
