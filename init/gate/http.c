@@ -20,7 +20,7 @@
 struct fields {
 	struct http_text host, length, coding, upgrade;
 	unsigned hosts, lengths, codings, upgrades;
-	bool close, keep, upgrading;
+	bool close, keep, upgrading, expecting;
 	enum gate_reason reason; /* of the first fault */
 };
 
@@ -223,6 +223,9 @@ static bool field_read(struct http_text line, struct fields *f)
 	} else if (text_is(name, "upgrade")) {
 		f->upgrade = value;
 		f->upgrades++;
+	} else if (text_is(name, "expect")) {
+		f->expecting = true;
+		clean &= text_is(value, "100-continue");
 	} else if (text_is(name, "connection")) {
 		clean &= connection_read(value, f);
 	}
@@ -257,16 +260,14 @@ static bool body_find(const struct fields *f, bool old, struct http_head *out)
 	return true;
 }
 
-/* Overwrites the name of each Upgrade field in the lines from rest on. */
-static void upgrades_hide(struct http_text rest)
+/* Overwrites the name of each such field in the lines from rest on with another as long. */
+static void hide(struct http_text rest, const char *field, const char *other)
 {
-	static const char other[] = "X-Asked"; /* as long as "Upgrade" */
-
 	while (rest.len > 0) {
 		struct http_text line = text_until(&rest, '\n'), name = text_until(&line, ':');
 
-		if (text_is(name, "upgrade"))
-			memcpy(name.at, other, sizeof(other) - 1);
+		if (text_is(name, field))
+			memcpy(name.at, other, name.len);
 	}
 }
 
@@ -338,10 +339,13 @@ enum http_result http_head_read(
 	if (f.reason != GATE_FINE)
 		return refuse(out, f.reason);
 	out->keep_alive = old ? f.keep && !f.close : !f.close;
+	out->expect = f.expecting && !old && out->body != HTTP_NO_BODY;
 	out->websocket = allow_upgrade && f.upgrades == 1 && text_is(f.upgrade, "websocket") &&
 			 f.upgrading && !old && out->body == HTTP_NO_BODY &&
 			 text_is(method, "GET");
 	if (f.upgrades > 0 && !out->websocket)
-		upgrades_hide(lines);
+		hide(lines, "upgrade", "X-Asked");
+	if (f.expecting)
+		hide(lines, "expect", "X-Wait");
 	return HTTP_WHOLE;
 }

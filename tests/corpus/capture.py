@@ -26,7 +26,7 @@ def sink(listener, got):
     """Keeps what the first connection sends; the client waits for an answer after it."""
     while True:
         connection, _ = listener.accept()
-        connection.settimeout(1)
+        connection.settimeout(0.5)
         data = b""
         try:
             while part := connection.recv(65536):

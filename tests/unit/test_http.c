@@ -24,7 +24,7 @@ static enum http_result read_some(size_t len, bool allow_upgrade)
 
 static void set(const char *text)
 {
-	o.len = 0;
+	memset(&o, 0, sizeof(o));
 	add_text(&o, text);
 }
 
@@ -75,6 +75,7 @@ static const struct {
 } real[] = {
 	{"curl", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
 	{"curl-post", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 3, true},
+	{"curl-expect", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 0, true},
 	{"curl-h2c", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
 	{"curl-proxy", "www.example.test", 8080, HTTP_ABSOLUTE, HTTP_NO_BODY, 0, true},
 	{"curl-connect", "www.example.test", 443, HTTP_AUTHORITY, HTTP_NO_BODY, 0, true},
@@ -101,7 +102,9 @@ static void every_real_head_cut_everywhere(void **state)
 			assert_int_equal(got.port, real[i].port);
 			assert_int_equal(got.form, real[i].form);
 			assert_int_equal(got.body, real[i].body);
-			assert_int_equal(got.content_length, real[i].rest);
+			if (real[i].rest)
+				assert_int_equal(got.content_length, real[i].rest);
+			assert_int_equal(got.expect, strcmp(real[i].file, "curl-expect") == 0);
 			assert_int_equal(got.keep_alive, real[i].keep_alive);
 			assert_false(got.websocket);
 		}
@@ -573,6 +576,36 @@ static void other_upgrades_are_hidden(void **state)
 	assert_non_null(memmem(o.at, o.len, "\r\nX-Asked: h2c\r\n", 16));
 }
 
+/* ---- Expect ------------------------------------------------------------------------------ */
+
+static void an_expectation_is_told_and_hidden(void **state)
+{
+	static const struct {
+		const char *text;
+		bool expect;
+	} cases[] = {
+		{POST "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", true},
+		{POST "eXPECT:100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n", true},
+		{POST "Expect: 100-continue\r\n\r\n", false},
+		{"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 5" HOST, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		set(cases[i].text);
+		expect_whole("a.example", 0);
+		assert_int_equal(got.expect, cases[i].expect);
+		assert_null(strcasestr((const char *)o.at, "\nExpect:"));
+		assert_non_null(memmem(o.at, o.len, "\r\nX-Wait:", 9));
+	}
+	set(POST "Expected: x\r\nX: Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+	expect_whole("a.example", 0);
+	assert_false(got.expect);
+	assert_null(memmem(o.at, o.len, "X-Wait", 6));
+	refused(POST "Expect: 200-ok\r\nContent-Length: 5\r\n\r\n", GATE_MALFORMED);
+	refused(POST "Expect:\r\nContent-Length: 5\r\n\r\n", GATE_MALFORMED);
+}
+
 /* ---- Responses
  * ------------------------------------------------------------------------------------------------
  */
@@ -667,6 +700,7 @@ int main(void)
 		cmocka_unit_test(framing_that_does_not),
 		cmocka_unit_test(websocket_where_it_may),
 		cmocka_unit_test(other_upgrades_are_hidden),
+		cmocka_unit_test(an_expectation_is_told_and_hidden),
 		cmocka_unit_test(a_status),
 		cmocka_unit_test(what_is_no_status),
 	};
