@@ -271,6 +271,7 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 		return tunnel(g, c, d, h.length);
 	d->approved = h.length;
 	d->upgrade = h.websocket;
+	d->expect = h.expect;
 	http_body_begin(&c->body, &h);
 	go_on(g, c);
 	return false;

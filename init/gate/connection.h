@@ -97,6 +97,7 @@ struct desk {
 	size_t hello;    /* TLS: where the hello ends */
 	char name[NAME_TEXT];
 	bool upgrade; /* the request asks for a websocket */
+	bool expect;  /* the client waits for our word before it sends the body */
 	/* connect.c */
 	int32_t waits; /* names.c: the next desk that waits for the same name, or NONE */
 	int32_t entry; /* names.c: the name it waits for, or NONE */

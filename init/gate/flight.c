@@ -261,6 +261,7 @@ static void proxy_answer(struct gate *g, struct connection *c)
 static void stand(struct gate *g, struct connection *c)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct desk *d = gate_desk(g, c);
 
 	gate_deadline(g, c, false);
@@ -272,6 +273,10 @@ static void stand(struct gate *g, struct connection *c)
 		relay_begin(g, c);
 		return;
 	}
+	/* The field was hidden from the server. Of a later request the client waits in vain,
+	 * and then sends: our word could fall into the middle of another's answer. */
+	if (d->expect)
+		client_tell(c, go_on, sizeof(go_on) - 1);
 	c->phase = c->tls ? PHASE_FLIGHT : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
 	flight_work(g, c);
 }
