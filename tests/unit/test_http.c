@@ -348,6 +348,9 @@ static void a_refusal_names_the_host_and_nothing_unclean(void **state)
 	assert_string_equal(got.name, "evil?.example");
 	refused(GET "Bad Field: x\r\nHost: evil.example\r\n\r\n", GATE_MALFORMED);
 	assert_string_equal(got.name, "evil.example");
+	refused(GET "Bad Field: x\r\nHost: Evil.example:8080\r\n\r\n", GATE_MALFORMED);
+	assert_string_equal(got.name, "evil.example");
+	assert_int_equal(got.port, 8080);
 	refused("GET http://a<b>/ HTTP/1.1\r\nHost: a\r\n\r\n", GATE_BAD_NAME);
 	assert_string_equal(got.name, "a?b?");
 	refused(GET "Host: [::1]\r\n\r\n", GATE_BAD_NAME);
