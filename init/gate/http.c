@@ -329,7 +329,7 @@ enum http_result http_head_read(
 	}
 	/* The name for the report, even where another fault comes first. */
 	if (out->name[0] == '\0' && f.hosts > 0)
-		host_report(f.host.at, f.host.len, out->name);
+		authority(f.host, out->name, &out->port);
 	if (f.reason == GATE_FINE && !sound)
 		f.reason = GATE_MALFORMED;
 	if (f.reason == GATE_FINE)

@@ -202,6 +202,50 @@ static void no_name_is_refused(void **state)
 		assert_int_equal(read_some(&o, cut), HELLO_MORE);
 }
 
+/* The name of each real hello made one that no rule holds, its lengths wrong, its server_name
+ * taken away: refused when it is whole, and not before, in one record and in two. */
+static void hostile_variants_of_real_hellos(void **state)
+{
+	enum { LAST = 1000 };
+	static const struct {
+		int at; /* from the name's beginning; LAST: its last octet */
+		uint8_t value;
+		enum gate_reason reason;
+	} changes[] = {
+		{LAST, '.', GATE_BAD_NAME}, {LAST, '\0', GATE_BAD_NAME},
+		{0, '\0', GATE_BAD_NAME}, {0, '.', GATE_BAD_NAME}, {1, 0xc3, GATE_BAD_NAME},
+		{1, ':', GATE_BAD_NAME}, {1, ' ', GATE_BAD_NAME},
+		{-1, 0xff, GATE_MALFORMED}, /* the entry's length */
+		{-3, 1, GATE_BAD_NAME},     /* its type */
+		{-4, 0, GATE_MALFORMED},    /* the list's length */
+		{-9, 0x3a, GATE_NO_NAME},   /* the extension's type */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < REAL; i++) {
+		const char *name = strcmp(real[i].file, "s_client-upper") == 0 ? "Shop.EXAMPLE"
+									       : real[i].name;
+		uint8_t *at;
+
+		for (size_t c = 0; c < sizeof(changes) / sizeof(changes[0]); c++) {
+			corpus(&o, "hello", real[i].file);
+			at = memmem(o.at, o.len, name, strlen(name));
+			assert_non_null(at);
+			at += changes[c].at == LAST ? (int)strlen(name) - 1 : changes[c].at;
+			*at = changes[c].value;
+			for (size_t cut = 0; cut < o.len; cut++)
+				assert_int_equal(read_some(&o, cut), HELLO_MORE);
+			expect_refused(changes[c].reason, NULL);
+			body.len = 0;
+			add(&body, o.at + 5, o.len - 5);
+			for (size_t cut = 1; cut < body.len; cut++) {
+				spread(cut, body.len);
+				expect_refused(changes[c].reason, NULL);
+			}
+		}
+	}
+}
+
 /* Every octet of a real hello changed, to each of some values: nothing but a hello with a name
  * that can be, or a refusal; and the name never other than what stands there. */
 static void changed_octets(void **state)
@@ -726,6 +770,7 @@ int main(void)
 		cmocka_unit_test(it_may_be_spread_over_records),
 		cmocka_unit_test(what_follows_in_a_record_of_its_own_is_not_read),
 		cmocka_unit_test(no_name_is_refused),
+		cmocka_unit_test(hostile_variants_of_real_hellos),
 		cmocka_unit_test(changed_octets),
 		cmocka_unit_test(names_that_a_rule_can_hold),
 		cmocka_unit_test(names_that_it_can_not),

@@ -111,6 +111,45 @@ static void every_real_head_cut_everywhere(void **state)
 	}
 }
 
+/* What makes a head one that two servers could read in two ways, behind each of its lines. */
+static void hostile_lines_in_real_heads(void **state)
+{
+	static const char *const lines[] = {
+		"Host: evil.example\r\n",
+		"Host : evil.example\r\n",
+		" Host: evil.example\r\n",
+		"X: y\nHost: evil.example\r\n",
+		"X: y\rHost: evil.example\r\n",
+		"\n",
+		"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		"Content-Length: 5\r\nContent-Length: 6\r\n",
+		"Transfer-Encoding: chunked, identity\r\n",
+		"Connection: Host\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < REAL; i++) {
+		struct octets *was = calloc(1, sizeof(*was));
+
+		corpus(was, "http", real[i].file);
+		was->len -= real[i].rest;
+		for (size_t at = 1; at < was->len - 2; at++) {
+			if (was->at[at - 1] != '\n')
+				continue;
+			for (size_t l = 0; l < sizeof(lines) / sizeof(lines[0]); l++) {
+				o.len = 0;
+				add(&o, was->at, at);
+				add_text(&o, lines[l]);
+				add(&o, was->at + at, was->len - at);
+				for (size_t cut = 0; cut < o.len; cut++)
+					assert_int_not_equal(read_some(cut, true), HTTP_WHOLE);
+				assert_int_equal(read_some(o.len, true), HTTP_REFUSED);
+			}
+		}
+		free(was);
+	}
+}
+
 /* Every octet of a real head changed: its name is never any but what stands there. */
 static void changed_octets(void **state)
 {
@@ -309,6 +348,9 @@ static void a_refusal_names_the_host_and_nothing_unclean(void **state)
 	assert_string_equal(got.name, "evil?.example");
 	refused(GET "Bad Field: x\r\nHost: evil.example\r\n\r\n", GATE_MALFORMED);
 	assert_string_equal(got.name, "evil.example");
+	refused(GET "Bad Field: x\r\nHost: Evil.example:8080\r\n\r\n", GATE_MALFORMED);
+	assert_string_equal(got.name, "evil.example");
+	assert_int_equal(got.port, 8080);
 	refused("GET http://a<b>/ HTTP/1.1\r\nHost: a\r\n\r\n", GATE_BAD_NAME);
 	assert_string_equal(got.name, "a?b?");
 	refused(GET "Host: [::1]\r\n\r\n", GATE_BAD_NAME);
@@ -491,7 +533,7 @@ static void framing_that_does_not(void **state)
 		POST "Transfer-Encoding:\r\n chunked\r\n\r\n",
 		POST "Transfer-Encoding : chunked\r\n\r\n",
 		POST "Content-Length : 5\r\n\r\n",
-		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked" HOST,
+		("POST / HTTP/1.0\r\nTransfer-Encoding: chunked" HOST),
 	};
 
 	(void)state;
@@ -522,6 +564,18 @@ static void websocket_where_it_may(void **state)
 	assert_memory_not_equal(o.at, was, o.len);
 	/* Once it is hidden, it stays so. */
 	assert_int_equal(read_some(o.len, true), HTTP_WHOLE);
+	assert_false(got.websocket);
+}
+
+static void a_real_websocket(void **state)
+{
+	(void)state;
+	corpus(&o, "http", "node-websocket");
+	for (size_t cut = 0; cut < o.len; cut++)
+		assert_int_equal(read_some(cut, true), HTTP_MORE);
+	assert_int_equal(read_some(o.len, true), HTTP_WHOLE);
+	assert_true(got.websocket);
+	assert_int_equal(read_some(o.len, false), HTTP_WHOLE);
 	assert_false(got.websocket);
 }
 
@@ -685,6 +739,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_real_head_cut_everywhere),
+		cmocka_unit_test(hostile_lines_in_real_heads),
 		cmocka_unit_test(changed_octets),
 		cmocka_unit_test(http2_without_tls),
 		cmocka_unit_test(what_is_no_http),
@@ -699,6 +754,7 @@ int main(void)
 		cmocka_unit_test(framing_that_passes),
 		cmocka_unit_test(framing_that_does_not),
 		cmocka_unit_test(websocket_where_it_may),
+		cmocka_unit_test(a_real_websocket),
 		cmocka_unit_test(other_upgrades_are_hidden),
 		cmocka_unit_test(an_expectation_is_told_and_hidden),
 		cmocka_unit_test(a_status),
