@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "policy/policy.h"
+#include "policy/target.h"
 #include "say.h"
 #include "wall/wall.h"
 
@@ -27,6 +28,8 @@ struct options {
 	const char *home_from; /* NULL: /run/codex/in where it exists */
 	const char *events;    /* NULL: /run/codex/events.jsonl */
 	bool check;
+	bool explain; /* with check: about target */
+	struct target target;
 	bool require_names;
 	bool quiet, verbose;
 	bool help, version;
