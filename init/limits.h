@@ -105,6 +105,16 @@
 #define LIMIT_GATE_FIELDS 128
 /* A chunk's extension or the trailer fields: nobody sends any. */
 #define LIMIT_GATE_LINE 1024
+/*
+ * The control socket, which root alone can reach. Clients at one time (the oldest gives way to
+ * a newcomer), and what one status lists of pins and of refused places: a reply of at most 64
+ * KB, which the kernel takes at once, so that no client can hold PID 1.
+ */
+#define LIMIT_CONTROL_CLIENTS 8
+#define LIMIT_REPORT_PINS     256
+#define LIMIT_REPORT_PLACES   32
+/* How long codex-egress waits for PID 1, which may be busy with a thousand refusals. */
+#define LIMIT_CONTROL_SECONDS 10
 /* How long what the payload left may take to end by TERM; docker stop gives ten seconds. */
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "boot.h"
+#include "control/control.h"
 #include "control/events.h"
 #include "control/status.h"
 #include "dns/keeper.h"
@@ -32,8 +33,10 @@ struct boot {
 	struct wall_config fence;
 	struct keeper keeper;
 	struct status status;
-	unsigned unresolved; /* names told as unresolved at boot */
-	int exit_status;     /* what a failing stage ends with */
+	struct control *control; /* NULL: it could not be had */
+	long long began;         /* CLOCK_MONOTONIC, seconds: when the boot was done */
+	unsigned unresolved;     /* names told as unresolved at boot */
+	int exit_status;         /* what a failing stage ends with */
 };
 
 /* Each returns 0, or -1 with *f filled; b->exit_status is then what the container ends with. */
@@ -44,5 +47,9 @@ stage_function stage_wall, stage_routes, stage_resolver, stage_verify; /* stage_
 stage_function stage_home, stage_hook, stage_payload;                  /* stage_run.c */
 
 int stage_compile_policy(struct options *o, struct failure *f);
+
+/* stage_control.c: lets codex-egress ask. Without the socket the sandbox is as safe: a warning.
+ */
+void open_control(struct boot *b);
 
 #endif
