@@ -86,7 +86,9 @@ static bool explain_name(
 {
 	struct verdict any = policy_check_name(p, t->name);
 	struct verdict v = t->port ? policy_check_name_port(p, t->name, t->port) : any;
-	bool fits = !v.allowed || policy_wildcard_fits(v.rule, t->name);
+	/* The resolver asks about the name as such: which rule it goes by depends on no port.
+	 */
+	bool fits = !v.allowed || policy_wildcard_fits(any.rule, t->name);
 	char text[TARGET_TEXT];
 
 	/* Each of the ports that --allow NAME means may be denied by a rule of its own. */

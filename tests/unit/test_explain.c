@@ -10,6 +10,9 @@
 
 #include "../../init/control/explain.h"
 
+/* One character more than the resolver lets a label under a wildcard have. */
+#define LONG_LABEL "01234567890123456789012345678901234567890"
+
 static struct policy policy;
 
 static long preset(void *context, const char *name, char *text, size_t size)
@@ -39,6 +42,8 @@ static int begin(void **state)
 	add("name.example", RULE_ALLOW, ORIGIN_OPTION);
 	add("*.wild.example:443,8443+private+ech", RULE_ALLOW, ORIGIN_ENVIRONMENT);
 	add("ssh.example:22", RULE_ALLOW, ORIGIN_OPTION);
+	add("*.mixed.example", RULE_ALLOW, ORIGIN_OPTION);
+	add(LONG_LABEL ".mixed.example:22", RULE_ALLOW, ORIGIN_OPTION);
 	add("@some", RULE_ALLOW, ORIGIN_OPTION);
 	add("20.0.0.0/8:5432,6432", RULE_ALLOW, ORIGIN_OPTION);
 	add("[2600::/16]:443", RULE_ALLOW, ORIGIN_OPTION);
@@ -165,9 +170,13 @@ static const struct {
 	{"wild.example", false, {"none speaks of it"}},
 	{"bad.wild.example", false, {"deny bad.wild.example (--deny)"}},
 	{"bad.wild.example:8443", false, {"deny bad.wild.example (--deny)"}},
-	{"01234567890123456789012345678901234567890.wild.example", false,
+	{LONG_LABEL ".wild.example", false,
 		{"longer than a wildcard lets through", "remedy     --allow 0123"}},
 	{"0123456789012345678901234567890123456789.wild.example", true, {"!longer"}},
+	/* As the resolver has it: a name with a rule of its own is no longer under a wildcard.
+	 */
+	{LONG_LABEL ".mixed.example:443", true, {"*.mixed.example (--allow)", "!longer"}},
+	{LONG_LABEL ".mixed.example:22", true, {"!longer"}},
 	{"ssh.example", true, {"tcp 22", "all ports: pins"}},
 	{"in-preset.example", true, {"(--allow, preset @some)"}},
 	{"web.example", false, {"deny web.example:80,443", "no --allow helps"}},
