@@ -14,7 +14,7 @@
 #include "control/report.h"
 #include "version.h"
 
-enum when { ALWAYS, FENCED, AS_USER };
+enum when { ALWAYS, FENCED, GATED, AS_USER };
 
 static const struct stage {
 	const char *name;
@@ -25,7 +25,7 @@ static const struct stage {
 	{"wall", stage_wall, FENCED},
 	{"routes", stage_routes, FENCED},
 	{"resolver", stage_resolver, FENCED},
-	/* gate: its place, between the names it asks for and the files it may not see */
+	{"gate", stage_gate, GATED},
 	{"home", stage_home, AS_USER},
 	{"verify", stage_verify, FENCED},
 	{"hook", stage_hook, AS_USER},
@@ -42,6 +42,8 @@ static uint64_t microseconds_now(void)
 
 static bool applies(const struct boot *b, enum when when)
 {
+	if (when == GATED)
+		return b->gate.counters != NULL;
 	if (when == FENCED)
 		return b->o->egress != EGRESS_OFF;
 	return when == ALWAYS || b->o->egress != EGRESS_OFF || b->o->user;
@@ -83,7 +85,8 @@ static void worker_ended(void *context, pid_t pid, int status)
 {
 	struct boot *b = context;
 
-	keeper_ended(&b->keeper, pid, status);
+	for (int i = 0; i < WORKERS; i++)
+		keeper_ended(&b->keepers[i], pid, status);
 }
 
 /* What was refused, told once the terminal is ours again. */
@@ -111,7 +114,8 @@ int boot_run(struct options *o, struct monitor *m)
 		return EXIT_SANDBOX;
 	b->o = o;
 	b->m = m;
-	b->keeper.channel = b->keeper.timer = -1;
+	for (int i = 0; i < WORKERS; i++)
+		b->keepers[i].channel = b->keepers[i].timer = -1;
 	b->status.version = version_text;
 	b->status.egress = modes[o->egress];
 	b->status.exit_status = -1;

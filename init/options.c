@@ -167,11 +167,12 @@ static int set_explain(struct options *o, const struct given *g, struct failure 
 
 static int set_proxy(struct options *o, const struct given *g, struct failure *f)
 {
-	(void)o;
-	bad_value(f, g, "going through an HTTP proxy needs the gate, which this version lacks");
-	return fail_hint(f,
-		"allow the proxy itself as name:port, +private if it is inside, and "
-		"set HTTPS_PROXY for the command");
+	const char *why;
+
+	/* Its value may hold a password: it is never repeated. */
+	if (!proxy_read(g->value, &o->proxy, &why))
+		return fail(f, "read the options", g->name, "%s", why);
+	return 0;
 }
 
 static int set_user(struct options *o, const struct given *g, struct failure *f)
@@ -235,7 +236,7 @@ static const struct option_row rows[] = {
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
 	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
-		"reach upstream through a proxy"},
+		"reach everything through this HTTP proxy, by CONNECT"},
 	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user,
 		"who the command runs as; default: the working directory's owner"},
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
@@ -341,6 +342,11 @@ int options_read(struct options *out, int argc, char **argv, struct failure *f)
 	if (out->explain && !out->check) {
 		fail(f, "read the options", "--explain", "it goes with --check");
 		return fail_hint(f, "in a container that runs, ask: codex-egress explain HOST");
+	}
+	if (out->proxy.port && out->egress == EGRESS_PIN) {
+		fail(f, "read the options", "--proxy",
+			"with --egress=pin there is no gate to use it");
+		return fail_hint(f, "leave --egress as it is: strict is the default");
 	}
 	if (out->default_rules && policy_add_defaults(&out->policy) < 0)
 		return fail_errno(f, "add the default rules", "");

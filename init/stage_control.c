@@ -9,9 +9,19 @@
 /* The one place that knows how workers are kept. */
 static size_t list_workers(const struct boot *b, struct report_worker out[REPORT_WORKERS])
 {
-	out[0] = (struct report_worker){"resolver", b->keeper.pid, b->keeper.restarts};
-	return 1;
+	size_t count = 0;
+
+	for (int i = 0; i < WORKERS; i++) {
+		const struct keeper *k = &b->keepers[i];
+
+		if (k->worker)
+			out[count++] = (struct report_worker){
+				k->worker->name, k->pid, k->starts ? k->starts - 1 : 0};
+	}
+	return count;
 }
+
+_Static_assert(WORKERS <= REPORT_WORKERS, "each worker has its line");
 
 static long long seconds_now(void)
 {
@@ -24,7 +34,10 @@ static long long seconds_now(void)
 static int answer(void *context, enum control_type type, const struct target *t, FILE *to)
 {
 	const struct boot *b = context;
-	struct report r = {.status = &b->status, .events = b->events, .wall = b->wall};
+	struct report r = {.status = &b->status,
+		.events = b->events,
+		.wall = b->wall,
+		.gate = b->gate.counters};
 
 	if (type == CONTROL_EXPLAIN)
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;

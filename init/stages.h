@@ -10,12 +10,17 @@
 #include "control/control.h"
 #include "control/events.h"
 #include "control/status.h"
-#include "dns/keeper.h"
+#include "dns/resolver.h"
+#include "gate/gate.h"
 #include "home/environment.h"
+#include "proc/keeper.h"
+#include "wall/pins.h"
 #include "wall/routes.h"
 
 #define RUN_DIR "/run/codex"
 #define ETC_DIR "/etc/codex"
+
+enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKERS };
 
 struct boot {
 	struct options *o;
@@ -31,7 +36,12 @@ struct boot {
 	struct wall *wall;
 	struct routes *routes;
 	struct wall_config fence;
-	struct keeper keeper;
+	struct resolver_config names;
+	struct pins pins;
+	bool names_settled; /* the boot's names are done with, or the resolver ended before */
+	bool gate_ready;
+	struct gate_config gate; /* counters NULL: there is none */
+	struct keeper keepers[WORKERS];
 	struct status status;
 	struct control *control; /* NULL: it could not be had */
 	long long began;         /* CLOCK_MONOTONIC, seconds: when the boot was done */
@@ -43,8 +53,9 @@ struct boot {
 typedef int stage_function(struct boot *b, struct failure *f);
 
 stage_function stage_config; /* stage_config.c: validates; changes nothing */
-stage_function stage_wall, stage_routes, stage_resolver, stage_verify; /* stage_fence.c */
-stage_function stage_home, stage_hook, stage_payload;                  /* stage_run.c */
+stage_function stage_wall, stage_routes, stage_verify; /* stage_fence.c */
+stage_function stage_resolver, stage_gate;             /* stage_workers.c */
+stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
 int stage_compile_policy(struct options *o, struct failure *f);
 

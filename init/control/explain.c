@@ -60,25 +60,31 @@ static void put_denied(const struct rule *r, FILE *to)
 	fprintf(to, "  remedy     no --allow helps: a deny wins over all of them\n");
 }
 
+/* Is there a gate, which takes the web's ports? */
+static bool gated(enum egress egress)
+{
+	return egress == EGRESS_STRICT || egress == EGRESS_AUDIT;
+}
+
 /* By which way an allowed name's ports are reached. */
 static void put_way(const struct verdict *v, enum egress egress, FILE *to)
 {
-	unsigned gated = 0;
+	unsigned web_count = 0;
 
-	for (unsigned i = 0; i < sizeof(web) / sizeof(web[0]) && egress == EGRESS_STRICT; i++)
-		gated += ports_have(&v->ports, web[i]);
-	if (gated)
+	for (unsigned i = 0; i < sizeof(web) / sizeof(web[0]) && gated(egress); i++)
+		web_count += ports_have(&v->ports, web[i]);
+	if (web_count)
 		fprintf(to,
 			"  way        %s: through the gate, where the name inside TLS or "
-			"HTTP must be allowed too\n",
-			gated == 2                   ? "443 and 80"
+			"HTTP is checked too\n",
+			web_count == 2               ? "443 and 80"
 			: ports_have(&v->ports, 443) ? "443"
 						     : "80");
-	if (v->ports.count > gated)
+	if (v->ports.count > web_count)
 		fprintf(to,
 			"  way        %s: pins, straight through the wall to the addresses "
 			"that DNS gives for it\n",
-			gated ? "other ports" : "all ports");
+			web_count ? "other ports" : "all ports");
 }
 
 static bool explain_name(
@@ -170,7 +176,8 @@ static void put_loopback(const struct target *t, bool open, FILE *to)
 		     : "  rule       none opens it: the engine's resolver is for ours alone\n");
 }
 
-static bool explain_address(const struct policy *p, const struct target *t, FILE *to)
+static bool explain_address(
+	const struct policy *p, const struct target *t, enum egress egress, FILE *to)
 {
 	enum address_class class = address_classify(&t->address);
 	char text[ADDRESS_TEXT], port[8] = "PORT";
@@ -209,7 +216,13 @@ static bool explain_address(const struct policy *p, const struct target *t, FILE
 				       : "  remedy     --allow %s:%s%s\n",
 		address_text(&t->address, text), port,
 		class == ADDRESS_PRIVATE ? "+private" : "");
-	if (class == ADDRESS_PUBLIC)
+	if (class != ADDRESS_PUBLIC)
+		return false;
+	if (gated(egress) && (!t->port || t->port == web[0] || t->port == web[1]))
+		fprintf(to,
+			"  note       on 443 and 80 the gate goes by the name that a client "
+			"sends, not by this address\n");
+	if (!gated(egress) || (t->port != web[0] && t->port != web[1]))
 		fprintf(to,
 			"  note       while an allowed name has this address, a pin opens it "
 			"for that name's ports\n");
@@ -218,8 +231,8 @@ static bool explain_address(const struct policy *p, const struct target *t, FILE
 
 bool explain(const struct policy *p, const struct target *t, enum egress egress, FILE *to)
 {
-	bool allowed =
-		t->address.family ? explain_address(p, t, to) : explain_name(p, t, egress, to);
+	bool allowed = t->address.family ? explain_address(p, t, egress, to)
+					 : explain_name(p, t, egress, to);
 
 	if (egress == EGRESS_OFF)
 		fprintf(to, "  mode       off: there is no wall, and nothing is refused\n");

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,9 @@ static void see_pin(void *context, const struct pin *p)
 
 static void put_pins(const struct report *r, FILE *to)
 {
+	static const char *const kinds[] = {[PIN_PUBLIC] = "",
+		[PIN_PRIVATE] = "  private",
+		[PIN_PROXY] = "  the proxy, for the gate alone"};
 	struct pins_seen seen = {0};
 	struct failure f = {0};
 	char text[ADDRESS_TEXT];
@@ -46,10 +50,9 @@ static void put_pins(const struct report *r, FILE *to)
 
 		fprintf(to, "  %-39s %5u  ", address_text(&p->address, text), p->port);
 		if (p->seconds)
-			fprintf(to, "%6" PRIu32 " s%s\n", p->seconds,
-				p->private ? "  private" : "");
+			fprintf(to, "%6" PRIu32 " s%s\n", p->seconds, kinds[p->kind]);
 		else
-			fprintf(to, "to the end%s\n", p->private ? "  private" : "");
+			fprintf(to, "to the end%s\n", kinds[p->kind]);
 	}
 	if (seen.total > seen.count)
 		fprintf(to, "  and %zu more\n", seen.total - seen.count);
@@ -96,6 +99,15 @@ static void put_duration(long long seconds, FILE *to)
 	fprintf(to, "%lld s\n", seconds % 60);
 }
 
+static void put_flows(const struct gate_counters *c, FILE *to)
+{
+	fprintf(to,
+		"flows      %" PRIu64 " under way; %" PRIu64 " connections so far, %" PRIu64
+		" refused; %" PRIu64 " bytes up, %" PRIu64 " down\n",
+		atomic_load(&c->flows), atomic_load(&c->connections), atomic_load(&c->refused),
+		atomic_load(&c->bytes_up), atomic_load(&c->bytes_down));
+}
+
 void report_status(const struct report *r, FILE *to)
 {
 	const struct status *s = r->status;
@@ -121,6 +133,8 @@ void report_status(const struct report *r, FILE *to)
 		fprintf(to, ", started again %u time%s\n", w->restarts,
 			w->restarts == 1 ? "" : "s");
 	}
+	if (r->gate)
+		put_flows(r->gate, to);
 	put_refusals(r, to);
 	put_pins(r, to);
 }

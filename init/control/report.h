@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "../gate/gate.h"
 #include "../wall/wall.h"
 #include "events.h"
 #include "status.h"
@@ -15,7 +16,7 @@
 struct report_worker {
 	const char *name;
 	pid_t pid;         /* 0: it is down */
-	unsigned restarts; /* in a row */
+	unsigned restarts;
 };
 
 /* What there is to tell; all of it is somebody else's and only read. */
@@ -23,6 +24,7 @@ struct report {
 	const struct status *status;
 	const struct events *events;
 	struct wall *wall;
+	const struct gate_counters *gate; /* NULL: there is no gate */
 	long long uptime; /* seconds */
 	struct report_worker workers[REPORT_WORKERS];
 	size_t workers_count;

@@ -57,7 +57,9 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		index = cache_add_dynamic(&w->cache, name);
 		if (index >= 0)
 			w->cache.names[index].open = true;
-		else
+		if (index >= 0 && w->config->proxied)
+			lookup_invent(w, index);
+		if (index < 0)
 			snprintf(text, ADMIT_TEXT, "too many questions at one time");
 		return index;
 	}
@@ -87,5 +89,7 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		return refuse(w, name, REASON_LIMIT);
 	}
 	w->cache.names[index].allowed = true;
+	if (w->config->proxied)
+		lookup_invent(w, index);
 	return index;
 }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "invented.h"
+
 /* A record in use is renewed when this part of its life is left, within these bounds. */
 #define REFRESH_PART  10
 #define REFRESH_LEAST 1000
@@ -108,7 +110,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
-	struct verdict v = policy_check_name(w->config->policy, n->name);
+	struct verdict v = policy_check_pin(w->config->policy, n->name);
 	bool told = false;
 
 	r->count = 0;
@@ -192,6 +194,20 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 		else
 			settle(w, index, f, CACHE_FAILED, REASON_NOT_PUBLIC, CACHE_FAILURE_TTL);
 	}
+}
+
+void lookup_invent(struct worker *w, int index)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct address a = invented_address((size_t)index);
+
+	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
+		n->record[f].result = f == FAMILY_4 ? CACHE_ADDRESSES : CACHE_EMPTY;
+		n->record[f].ttl = CACHE_TTL_FLOOR;
+		n->record[f].expires = INT64_MAX / 2;
+	}
+	memcpy(n->v4, a.bytes, cache_size(FAMILY_4));
+	n->record[FAMILY_4].count = 1;
 }
 
 /* ---- Asking ------------------------------------------------------------------------------ */

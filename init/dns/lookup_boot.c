@@ -183,6 +183,11 @@ int lookup_init(struct worker *w, bool boot)
 			n->record[f].result = CACHE_EMPTY;
 			n->record[f].expires = INT64_MAX / 2;
 		}
+		if (w->config->proxied && !n->hosts && !policy_is_proxy(p, n->name)) {
+			lookup_invent(w, (int)i);
+			w->lookup.pinned++;
+			continue;
+		}
 		/* A hosts name with nothing to pin is settled: it is answered as it stands. */
 		if (!boot || !n->allowed ||
 			(n->hosts && !n->record[0].work && !n->record[1].work))

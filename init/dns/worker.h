@@ -61,6 +61,7 @@ struct clients; /* client.c */
 
 struct worker {
 	const struct resolver_config *config;
+	bool boot; /* the names of the policy are to be asked for */
 	int epoll;
 	int64_t now; /* CLOCK_MONOTONIC, milliseconds, as of the last wake-up */
 	struct cache cache;
@@ -104,6 +105,8 @@ int lookup_init(struct worker *w, bool boot);
 void lookup_need(struct worker *w, int index, enum cache_family family);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
+/* Behind a proxy: gives a name the address that stands for it. */
+void lookup_invent(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
 /* Between lookup.c and lookup_boot.c. */

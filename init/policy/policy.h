@@ -62,6 +62,8 @@ struct policy {
 	size_t count, room;
 	struct policy_name *names; /* owned; exact names, sorted, those with a port left */
 	size_t names_count;
+	char proxy[NAME_TEXT]; /* the proxy's name, which is the gate's alone; "": none */
+	uint16_t proxy_port;
 	bool compiled;
 };
 
@@ -108,6 +110,13 @@ int policy_add_defaults(struct policy *p);
 /* Denies one normalised name on every port for a reason of our own, told in the refusal; the
  * text must outlive the policy. Returns 0, or -1 when out of memory. */
 int policy_deny_because(struct policy *p, const char *name, const char *reason);
+
+/* Has the name resolved and pinned for the gate alone, on one port, private or not. */
+void policy_set_proxy(struct policy *p, const char *name, uint16_t port);
+/* True when it is that name: its pins are the gate's. */
+bool policy_is_proxy(const struct policy *p, const char *name);
+/* What may be pinned for a name: what the rules say, or, for the proxy's, its port. */
+struct verdict policy_check_pin(const struct policy *p, const char *name);
 
 /* Sorts and merges. Returns 0, or -1 when out of memory. */
 int policy_compile(struct policy *p);

@@ -69,7 +69,7 @@ int policy_compile(struct policy *p)
 			p->rules[kept++] = p->rules[i];
 	p->count = kept;
 	free(p->names);
-	p->names = calloc(kept + 1, sizeof(*p->names));
+	p->names = calloc(kept + 2, sizeof(*p->names));
 	p->names_count = 0;
 	p->compiled = p->names != NULL;
 	if (!p->compiled)
@@ -85,7 +85,41 @@ int policy_compile(struct policy *p)
 			p->names[p->names_count++] = (struct policy_name){
 				.name = name, .ports = v.ports, .private = v.private};
 	}
+	/* Last, so that the others keep their places; once, should a rule name it too. */
+	if (p->proxy[0]) {
+		struct verdict v = policy_check_pin(p, p->proxy);
+		size_t i = 0;
+
+		while (i < p->names_count && !policy_is_proxy(p, p->names[i].name))
+			i++;
+		p->names[i] = (struct policy_name){
+			.name = p->proxy, .ports = v.ports, .private = true};
+		if (i == p->names_count)
+			p->names_count++;
+	}
 	return 0;
+}
+
+void policy_set_proxy(struct policy *p, const char *name, uint16_t port)
+{
+	snprintf(p->proxy, sizeof(p->proxy), "%s", name);
+	p->proxy_port = port;
+	p->compiled = false;
+}
+
+bool policy_is_proxy(const struct policy *p, const char *name)
+{
+	return p->proxy[0] && strcmp(p->proxy, name) == 0;
+}
+
+struct verdict policy_check_pin(const struct policy *p, const char *name)
+{
+	struct verdict v = {.allowed = true, .private = true};
+
+	if (!policy_is_proxy(p, name))
+		return policy_check_name(p, name);
+	ports_add(&v.ports, p->proxy_port);
+	return v;
 }
 
 /*

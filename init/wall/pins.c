@@ -20,22 +20,6 @@ const char *pins_reason(uint32_t reason)
 	return reason <= REASON_LAST ? reasons[reason] : NULL;
 }
 
-/*
- * A name that may go into an event: printable, NUL-terminated inside its field. Refused names
- * are the payload's own words, so they need not be proper host names.
- */
-static bool name_printable(const char name[256])
-{
-	size_t len = strnlen(name, 256);
-
-	if (len > LIMIT_NAME_TEXT)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (name[i] <= ' ' || name[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static uint32_t life(uint32_t ttl)
 {
 	if (ttl < PINS_TTL_FLOOR)
@@ -58,7 +42,8 @@ static int address_of(const struct resolver_address *in, struct address *out)
 /* Opens the addresses of one answer that the policy lets through; returns them as bits. */
 static int open_addresses(struct pins *p, const struct resolver_message *m, uint32_t *accepted)
 {
-	struct verdict v = policy_check_name(p->policy, m->name);
+	struct verdict v = policy_check_pin(p->policy, m->name);
+	bool proxy = policy_is_proxy(p->policy, m->name);
 	struct pin pins[LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS];
 	struct failure f = {0};
 	size_t count = 0;
@@ -84,7 +69,9 @@ static int open_addresses(struct pins *p, const struct resolver_message *m, uint
 			pins[count++] = (struct pin){
 				.address = a,
 				.port = v.ports.port[j],
-				.private = private,
+				.kind = proxy     ? PIN_PROXY
+					: private ? PIN_PRIVATE
+						  : PIN_PUBLIC,
 				.seconds = life(m->addresses[i].ttl),
 			};
 		*accepted |= UINT32_C(1) << i;
@@ -129,7 +116,8 @@ int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
 	struct resolver_message *reply, bool *has_reply)
 {
 	*has_reply = false;
-	if (size != sizeof(*m) || m->reason > REASON_LAST || !name_printable(m->name))
+	if (size != sizeof(*m) || m->reason > REASON_LAST ||
+		!name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
 		m->count > LIMIT_ANSWER_ADDRESSES)

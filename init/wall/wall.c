@@ -107,8 +107,10 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 /* One message with one element. */
 static int put_pin(struct nft *n, uint16_t type, const struct pin *p)
 {
-	const char *name =
-		ruleset_set_name(p->private ? SET_PRIVATE : SET_PINS, p->address.family);
+	static const enum set_kind sets[] = {[PIN_PUBLIC] = SET_PINS,
+		[PIN_PRIVATE] = SET_PRIVATE,
+		[PIN_PROXY] = SET_PROXIES};
+	const char *name = ruleset_set_name(sets[p->kind], p->address.family);
 	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
 	struct nftnl_set *s = nftnl_set_alloc();
 	uint8_t key[KEY_MAX];
@@ -223,7 +225,9 @@ static const uint8_t *read_key(
 static int read_pin(struct nftnl_set_elem *e, void *context)
 {
 	const struct set_dump *d = context;
-	struct pin p = {.private = d->kind == SET_PRIVATE};
+	struct pin p = {.kind = d->kind == SET_PRIVATE   ? PIN_PRIVATE
+				: d->kind == SET_PROXIES ? PIN_PROXY
+							 : PIN_PUBLIC};
 	const uint8_t *port = read_key(e, d, 4, &p.address);
 
 	if (!port)
@@ -241,7 +245,7 @@ int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), 
 	struct failure *f)
 {
 	struct set_dump d = {.read = read_pin, .each.pin = each, .context = context};
-	static const enum set_kind kinds[] = {SET_PINS, SET_PRIVATE};
+	static const enum set_kind kinds[] = {SET_PINS, SET_PRIVATE, SET_PROXIES};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		d.kind = kinds[i];

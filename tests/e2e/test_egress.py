@@ -70,6 +70,8 @@ def test_status_tells_what_is_going_on(start):
         r"names      \d+ of 8 resolved at the start",
         r"boot       config \d+\.\d ms, wall \d+\.\d ms, .*",
         r"resolver   pid \d+, started again 0 times",
+        r"gate       pid \d+, started again 0 times",
+        r"flows      \d+ under way; \d+ connections so far, \d+ refused; \d+ bytes up, \d+ down",
         r"refused    [1-9]\d*",
         r"  refused\.test +[1-9]\d*x   allow with: --allow refused\.test",
         r"  45\.9\.9\.9:853 +[1-9]\d*x   allow with: --allow 45\.9\.9\.9:853",
@@ -77,6 +79,19 @@ def test_status_tells_what_is_going_on(start):
     ):
         assert re.search(rf"^{line}$", text, re.M), (line, text)
     assert "example.com  " not in text
+
+
+def test_status_counts_what_goes_through_the_gate(start):
+    box = booted(start(*IDLE))
+    fields = r"^flows +(\d+) under way; (\d+) connections so far, (\d+) refused; (\d+) bytes up"
+    count = lambda: [int(n) for n in  # noqa: E731
+                     re.search(fields, egress(box, "status").ok().out, re.M).groups()]
+    assert count() == [0, 0, 0, 0]
+    box.exec("curl", "-sS", "https://api.openai.com/", user="1000",
+             options=("-e", "CURL_CA_BUNDLE=/lab-ca.pem")).ok()
+    until(lambda: count()[0] == 0, what="the end of the flow")
+    _, connections, refused, up = count()
+    assert (connections, refused) == (1, 0) and up > 0
 
 
 def test_asking_doesnt_count_twice(start):

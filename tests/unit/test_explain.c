@@ -184,7 +184,9 @@ static const struct {
 	{"own.example", false, {"(codex-init's own)", "the reason why"}},
 	{"20.1.2.3", true, {"20.0.0.0/8:5432,6432 (--allow)", "tcp 5432, 6432"}},
 	{"20.1.2.3:5432", true, {"20.1.2.3:5432: allowed", "ports      tcp 5432\n"}},
-	{"20.1.2.3:80", false, {"--allow 20.1.2.3:80\n", "a pin opens it"}},
+	{"20.1.2.3:80", false,
+		{"--allow 20.1.2.3:80\n", "the gate goes by the name", "!a pin"}},
+	{"20.1.2.3:22", false, {"--allow 20.1.2.3:22\n", "a pin opens it", "!gate"}},
 	{"20.8.2.3", true, {"ports      tcp 6432\n", "rule       20.0.0.0/8"}},
 	{"20.8.2.3:5432", false, {"deny 20.8.0.0/16:5432", "no --allow helps"}},
 	{"20.9.2.3", false, {"deny 20.9.0.0/16 (--deny)"}},
@@ -271,6 +273,10 @@ static void the_mode_is_told(void **state)
 	text = about("api.openai.com", EGRESS_PIN, &allowed);
 	assert_null(strstr(text, "gate"));
 	assert_null(strstr(text, "mode"));
+	free(text);
+	text = about("9.9.9.9:443", EGRESS_PIN, &allowed);
+	assert_null(strstr(text, "gate"));
+	assert_non_null(strstr(text, "a pin opens it"));
 	free(text);
 }
 

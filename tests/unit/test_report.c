@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 static struct wall *wall;
 static struct policy policy;
 static struct events *events;
+static struct gate_counters *gate;
 static struct status status = {.version = "1.2",
 	.egress = "strict",
 	.stages = {{"config", 450}, {"wall", 12345}},
@@ -60,6 +62,7 @@ static char *reported(long long uptime, pid_t pid)
 	struct report r = {.status = &status,
 		.events = events,
 		.wall = wall,
+		.gate = gate,
 		.uptime = uptime,
 		.workers = {{"resolver", pid, pid ? 0 : 8}},
 		.workers_count = 1};
@@ -118,6 +121,18 @@ static void nothing_happened_yet(void **state)
 				  "refused    0\n"
 				  "pins       0\n");
 	free(text);
+	gate = gate_counters_new();
+	assert_non_null(gate);
+	atomic_store(&gate->flows, 2);
+	atomic_store(&gate->connections, 30);
+	atomic_store(&gate->refused, 4);
+	atomic_store(&gate->bytes_down, UINT64_C(1) << 40);
+	text = reported(59, 7);
+	assert_non_null(
+		strstr(text, "flows      2 under way; 30 connections so far, 4 refused; "
+			     "0 bytes up, 1099511627776 down\n"));
+	free(text);
+	gate = NULL;
 	text = reported(90061, 0);
 	assert_non_null(strstr(text, "up         1 d 1 h 1 min 1 s\n"));
 	assert_non_null(strstr(text, "resolver   down, started again 8 times\n"));

@@ -159,12 +159,12 @@ static void pins_are_listed(void **state)
 	assert_int_equal(l.count, 4);
 	p = listed(&l, "20.1.2.3", 443);
 	assert_non_null(p);
-	assert_false(p->private);
+	assert_int_equal(p->kind, PIN_PUBLIC);
 	assert_in_range(p->seconds, 400, 500);
 	p = listed(&l, "20.1.2.3", 80);
 	assert_true(p && p->seconds == 0);
 	p = listed(&l, "10.1.2.3", 5432);
-	assert_true(p && p->private && p->seconds > 0);
+	assert_true(p && p->kind == PIN_PRIVATE && p->seconds > 0);
 	p = listed(&l, "2600::7", 65535);
 	assert_true(p && p->seconds == 1);
 	assert_null(listed(&l, "20.1.2.4", 443));
@@ -174,7 +174,7 @@ static void pins_are_listed(void **state)
 	assert_null(listed(&l, "2600::7", 65535));
 	/* More than one answer of the kernel's holds. */
 	for (size_t i = 0; i < 500; i++) {
-		struct pin more = {{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, false, 60};
+		struct pin more = {{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, PIN_PUBLIC, 60};
 
 		assert_ok(wall_pin(wall, &more, 1, f));
 	}
