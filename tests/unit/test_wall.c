@@ -174,7 +174,8 @@ static void pins_are_listed(void **state)
 	assert_null(listed(&l, "2600::7", 65535));
 	/* More than one answer of the kernel's holds. */
 	for (size_t i = 0; i < 500; i++) {
-		struct pin more = {{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, PIN_PUBLIC, 60};
+		struct pin more = {
+			{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, PIN_PUBLIC, 60};
 
 		assert_ok(wall_pin(wall, &more, 1, f));
 	}
