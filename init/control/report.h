@@ -15,7 +15,7 @@
 
 struct report_worker {
 	const char *name;
-	pid_t pid;         /* 0: it is down */
+	pid_t pid; /* 0: it is down */
 	unsigned restarts;
 };
 
@@ -25,7 +25,7 @@ struct report {
 	const struct events *events;
 	struct wall *wall;
 	const struct gate_counters *gate; /* NULL: there is no gate */
-	long long uptime; /* seconds */
+	long long uptime;                 /* seconds */
 	struct report_worker workers[REPORT_WORKERS];
 	size_t workers_count;
 };
