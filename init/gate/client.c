@@ -6,6 +6,7 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -153,6 +154,26 @@ static enum gate_reason judge(struct gate *g, const char *name, uint16_t port, b
 	return ech && !v.ech ? GATE_ECH : GATE_FINE;
 }
 
+void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
+{
+	const struct resolvconf *conf = g->config->conf;
+	char whole[2 * NAME_TEXT];
+	unsigned dots = 0;
+
+	for (const char *p = name; *p; p++)
+		dots += *p == '.';
+	if (!name[0] || dots >= conf->ndots || judge(g, name, port, false) == GATE_FINE)
+		return;
+	for (size_t i = 0; i < conf->search_count; i++) {
+		int len = snprintf(whole, sizeof(whole), "%s.%s", name, conf->search[i]);
+
+		if (len < NAME_TEXT && judge(g, whole, port, false) == GATE_FINE) {
+			memcpy(name, whole, (size_t)len + 1);
+			return;
+		}
+	}
+}
+
 static void go_on(struct gate *g, struct connection *c)
 {
 	enum gate_reason reason = judge(g, gate_desk(g, c)->name, c->port, false);
@@ -198,7 +219,8 @@ static bool read_hello(struct gate *g, struct connection *c, struct desk *d)
 		client_refuse(g, c, GATE_PROTOCOL);
 		return false;
 	}
-	if (h.ech && judge(g, h.name, c->port, true) == GATE_ECH) {
+	client_complete(g, d->name, c->port);
+	if (h.ech && judge(g, d->name, c->port, true) == GATE_ECH) {
 		client_refuse(g, c, GATE_ECH);
 		return false;
 	}
@@ -267,6 +289,7 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 		client_refuse(g, c, reason);
 		return false;
 	}
+	client_complete(g, d->name, c->port);
 	if (h.form == HTTP_AUTHORITY)
 		return tunnel(g, c, d, h.length);
 	d->approved = h.length;
@@ -353,6 +376,7 @@ static bool next_request(struct gate *g, struct connection *c, struct desk *d)
 		break;
 	case HTTP_WHOLE:
 		reason = take_port(c, &h);
+		client_complete(g, h.name, c->port);
 		same = h.form != HTTP_AUTHORITY && port == c->port && strcmp(h.name, host) == 0;
 		/* Another may be allowed too, but not at the end of this connection. */
 		if (reason == GATE_FINE && !same)

@@ -183,6 +183,12 @@ enum client_filled {
 enum client_filled client_fill(struct gate *g, struct connection *c);
 /* PHASE_HTTP: reads requests, approves what may go on, and sends it. */
 void client_http(struct gate *g, struct connection *c);
+/*
+ * Clients name a host as they were given it, short perhaps, while DNS completed it by a search
+ * domain (resolv.conf(5)). So where the short name isn't allowed, name becomes the first
+ * complete one that is.
+ */
+void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port);
 /* Refuses: tells the client in its own protocol, tells PID 1; or, in audit mode, lets pass. */
 void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason);
 /* It took too long to say what it wants. */

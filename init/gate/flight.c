@@ -140,6 +140,7 @@ static enum gate_reason read_second(
 	case HELLO_DONE:
 		break;
 	}
+	client_complete(g, h.name, c->port);
 	memcpy(d->name, h.name, sizeof(d->name));
 	if (strcmp(h.name, g->hosts[gate_number(g, c)]) != 0)
 		return GATE_NAMES_DIFFER;

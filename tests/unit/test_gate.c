@@ -49,6 +49,7 @@ static struct shared {
 static pid_t helpers[4];
 static size_t helpers_count;
 static struct policy policy;
+static struct resolvconf conf = {.search = {"lab.test"}, .search_count = 1, .ndots = 1};
 static struct gate_config config;
 static pid_t gate;
 static int channel;
@@ -310,6 +311,7 @@ static int begin(void **state)
 		0);
 	assert_int_equal(policy_compile(&policy), 0);
 	config.policy = &policy;
+	config.conf = &conf;
 	config.resolver_port = 5300;
 	config.audit = false;
 	config.counters = gate_counters_new();
@@ -472,6 +474,19 @@ static void an_address_that_is_not_the_names_is_never_connected_to(void **state)
 	close(s);
 	assert_int_equal(shared->to[6].connections, 0);
 	assert_int_equal(shared->to[ECHO].connections, 1);
+}
+
+static void a_short_name_is_completed(void **state)
+{
+	uint8_t bytes[512];
+	int s = greeted("45.0.0.1", "echo");
+
+	(void)state;
+	close(s);
+	s = client("45.0.0.1", 443);
+	tell(s, bytes, hello(bytes, "denied", false));
+	assert_true(alerted(s));
+	close(s);
 }
 
 static void a_hello_may_come_in_any_two_parts(void **state)
@@ -851,6 +866,7 @@ int main(void)
 		T(an_allowed_name_passes_as_it_is),
 		T(another_name_is_refused_with_an_alert),
 		T(an_address_that_is_not_the_names_is_never_connected_to),
+		T(a_short_name_is_completed),
 		T(a_hello_may_come_in_any_two_parts),
 		T(what_comes_behind_the_hello_is_not_lost),
 		T(a_second_hello_must_name_the_same),
