@@ -6,11 +6,12 @@
  */
 #include "stages.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "control/explain.h"
+#include "control/report.h"
 #include "version.h"
 
 enum when { ALWAYS, FENCED, GATED, AS_USER };
@@ -88,26 +89,12 @@ static void worker_ended(void *context, pid_t pid, int status)
 		keeper_ended(&b->keepers[i], pid, status);
 }
 
-static void add_refusal(void *context, const struct wall_refusal *r)
-{
-	struct boot *b = context;
-	struct event e = {.kind = EVENT_REFUSED_ADDRESS,
-		.address = r->address,
-		.port = r->port,
-		.reason = r->protocol == IPPROTO_TCP   ? NULL
-			  : r->protocol == IPPROTO_UDP ? "UDP is not let out"
-						       : "only TCP is let out",
-		.count = r->packets};
-
-	events_add(b->events, &e);
-}
-
 /* What was refused, told once the terminal is ours again. */
 static void close_accounts(struct boot *b)
 {
 	struct failure f = {0};
 
-	if (b->wall && wall_refusals(b->wall, add_refusal, b, &f) < 0)
+	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 	if (b->events && !b->o->quiet)
 		events_summary(b->events, stderr);
@@ -138,6 +125,7 @@ int boot_run(struct options *o, struct monitor *m)
 		close_accounts(b);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
+	control_close(b->control);
 	events_close(b->events);
 	environment_free(&b->env);
 	routes_close(b->routes);
@@ -154,6 +142,11 @@ int boot_check(struct options *o)
 	if (stage_compile_policy(o, &f) < 0) {
 		say_failure("config", &f);
 		return EXIT_OPTIONS;
+	}
+	if (o->explain) {
+		bool allowed = explain(&o->policy, &o->target, o->egress, stdout);
+
+		return fflush(stdout) == 0 && allowed ? 0 : 1;
 	}
 	return policy_print(&o->policy, stdout) == 0 && fflush(stdout) == 0 ? 0 : 1;
 }

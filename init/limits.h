@@ -127,6 +127,16 @@
 /* Refusals whose repeats are counted before they are told, and reports a second. */
 #define LIMIT_GATE_HELD       64
 #define LIMIT_GATE_PER_SECOND 100
+/*
+ * The control socket, which root alone can reach. Clients at one time (the oldest gives way to
+ * a newcomer), and what one status lists of pins and of refused places: a reply of at most 64
+ * KB, which the kernel takes at once, so that no client can hold PID 1.
+ */
+#define LIMIT_CONTROL_CLIENTS 8
+#define LIMIT_REPORT_PINS     256
+#define LIMIT_REPORT_PLACES   32
+/* How long codex-egress waits for PID 1, which may be busy with a thousand refusals. */
+#define LIMIT_CONTROL_SECONDS 10
 /* How long what the payload left may take to end by TERM; docker stop gives ten seconds. */
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */

@@ -10,6 +10,7 @@
 
 #include "gate/proxy.h"
 #include "policy/policy.h"
+#include "policy/target.h"
 #include "say.h"
 #include "wall/wall.h"
 
@@ -29,6 +30,8 @@ struct options {
 	const char *home_from;   /* NULL: /run/codex/in where it exists */
 	const char *events;      /* NULL: /run/codex/events.jsonl */
 	bool check;
+	bool explain; /* with check: about target */
+	struct target target;
 	bool require_names;
 	bool quiet, verbose;
 	bool help, version;

@@ -72,5 +72,6 @@ int stage_verify(struct boot *b, struct failure *f)
 		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
 		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
+	open_control(b);
 	return 0;
 }

@@ -173,6 +173,7 @@ int stage_gate(struct boot *b, struct failure *f)
 	b->gate.resolver_port = b->names.sockets.port;
 	b->gate.audit = b->fence.audit;
 	b->gate.proxy = b->o->proxy;
+	b->gate.conf = &b->names.conf;
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;

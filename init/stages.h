@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "boot.h"
+#include "control/control.h"
 #include "control/events.h"
 #include "control/status.h"
 #include "dns/resolver.h"
@@ -42,8 +43,10 @@ struct boot {
 	struct gate_config gate; /* counters NULL: there is none */
 	struct keeper keepers[WORKERS];
 	struct status status;
-	unsigned unresolved; /* names told as unresolved at boot */
-	int exit_status;     /* what a failing stage ends with */
+	struct control *control; /* NULL: it could not be had */
+	long long began;         /* CLOCK_MONOTONIC, seconds: when the boot was done */
+	unsigned unresolved;     /* names told as unresolved at boot */
+	int exit_status;         /* what a failing stage ends with */
 };
 
 /* Each returns 0, or -1 with *f filled; b->exit_status is then what the container ends with. */
@@ -55,5 +58,9 @@ stage_function stage_resolver, stage_gate;             /* stage_workers.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
 int stage_compile_policy(struct options *o, struct failure *f);
+
+/* stage_control.c: lets codex-egress ask. Without the socket the sandbox is as safe: a warning.
+ */
+void open_control(struct boot *b);
 
 #endif

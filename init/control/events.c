@@ -312,33 +312,41 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
 }
 
-void events_summary(const struct events *e, FILE *to)
+void events_places(const struct events *e, size_t most, FILE *to)
 {
 	char text[NAME_TEXT + 8];
-	size_t width = 0;
+	size_t width = 0, count = e ? e->places_count : 0;
+	uint64_t others = e ? e->others : 0;
 
-	if (!e || e->refused == 0)
-		return;
-	for (size_t i = 0; i < e->places_count; i++) {
+	for (; count > most; count--)
+		others += e->places[count - 1].count;
+	for (size_t i = 0; i < count; i++) {
 		place_text(&e->places[i], text, sizeof(text));
 		if (strlen(text) > width)
 			width = strlen(text);
 	}
 	if (width > PLACE_COLUMN)
 		width = PLACE_COLUMN;
-	fprintf(to, "codex-init: refused %" PRIu64 " request%s to %s%zu place%s:\n", e->refused,
-		e->refused == 1 ? "" : "s", e->others ? "more than " : "", e->places_count,
-		e->places_count == 1 ? "" : "s");
-	for (size_t i = 0; i < e->places_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct place *p = &e->places[i];
 
 		place_text(p, text, sizeof(text));
 		fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
 		print_advice(p, text, to);
 	}
-	if (e->others)
+	if (others)
 		fprintf(to, "  %-*s  %4" PRIu64 "x   see the event log\n", (int)width, "others",
-			e->others);
+			others);
+}
+
+void events_summary(const struct events *e, FILE *to)
+{
+	if (!e || e->refused == 0)
+		return;
+	fprintf(to, "codex-init: refused %" PRIu64 " request%s to %s%zu place%s:\n", e->refused,
+		e->refused == 1 ? "" : "s", e->others ? "more than " : "", e->places_count,
+		e->places_count == 1 ? "" : "s");
+	events_places(e, LIMIT_SUMMARY, to);
 }
 
 void events_close(struct events *e)

@@ -52,6 +52,8 @@ void events_add(struct events *e, const struct event *event);
 /* The closing summary: each refused name or address once, how often, and the --allow that
  * would permit it. Prints nothing when nothing was refused. */
 void events_summary(const struct events *e, FILE *to);
+/* The same list without its headline, at most `most` places of it; for a summary so far. */
+void events_places(const struct events *e, size_t most, FILE *to);
 /* Refusals so far, summed; for status.json. */
 uint64_t events_refused(const struct events *e);
 void events_close(struct events *e);

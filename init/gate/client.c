@@ -6,6 +6,7 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -77,7 +78,7 @@ static bool let_pass(struct gate *g, struct connection *c)
 {
 	struct address aim = c->aim;
 
-	if (!g->config->audit || c->pass || aim.family == 0 || !gate_sit(g, c))
+	if (!g->config->audit || c->pass || c->tunnel || aim.family == 0 || !gate_sit(g, c))
 		return false;
 	c->pass = true;
 	c->port = c->aim_port;
@@ -106,7 +107,7 @@ void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason
 		c->refused = true;
 		c->refusal = (uint8_t)reason;
 		memcpy(g->hosts[gate_number(g, c)], name, sizeof(name));
-		gate_deadline(g, c, false);
+		gate_deadline(g, c, true);
 		gate_again(g, c);
 		return;
 	}
@@ -117,15 +118,27 @@ void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason
 	last_words(g, c);
 }
 
+/* The refusal of a request that came after others, whose answers have gone before it. */
+static void refused_last(struct gate *g, struct connection *c)
+{
+	tell_http(c, (enum gate_reason)c->refusal, g->hosts[gate_number(g, c)]);
+	last_words(g, c);
+}
+
 void client_slow(struct gate *g, struct connection *c)
 {
 	const struct desk *d = gate_desk(g, c);
 
-	/* Nobody spoke: nobody listens. In audit mode the server may be the one to begin. */
+	/* Nothing was said, so nothing was refused: browsers open connections in advance. In
+	 * audit mode the server may be the one to begin. */
 	if (c->phase == PHASE_HEAD && !d) {
-		report_refused(g, c, "", GATE_TOO_SLOW);
 		if (!let_pass(g, c))
 			gate_end(g, c, true);
+		return;
+	}
+	/* The server has had its time to answer what came before. */
+	if (c->refused) {
+		refused_last(g, c);
 		return;
 	}
 	client_refuse(g, c, GATE_TOO_SLOW);
@@ -139,6 +152,26 @@ static enum gate_reason judge(struct gate *g, const char *name, uint16_t port, b
 	if (!v.allowed)
 		return v.rule && v.rule->effect == RULE_DENY ? GATE_DENIED : GATE_NOT_ALLOWED;
 	return ech && !v.ech ? GATE_ECH : GATE_FINE;
+}
+
+void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
+{
+	const struct resolvconf *conf = g->config->conf;
+	char whole[2 * NAME_TEXT];
+	unsigned dots = 0;
+
+	for (const char *p = name; *p; p++)
+		dots += *p == '.';
+	if (!name[0] || dots >= conf->ndots || judge(g, name, port, false) == GATE_FINE)
+		return;
+	for (size_t i = 0; i < conf->search_count; i++) {
+		int len = snprintf(whole, sizeof(whole), "%s.%s", name, conf->search[i]);
+
+		if (len < NAME_TEXT && judge(g, whole, port, false) == GATE_FINE) {
+			memcpy(name, whole, (size_t)len + 1);
+			return;
+		}
+	}
 }
 
 static void go_on(struct gate *g, struct connection *c)
@@ -186,7 +219,8 @@ static bool read_hello(struct gate *g, struct connection *c, struct desk *d)
 		client_refuse(g, c, GATE_PROTOCOL);
 		return false;
 	}
-	if (h.ech && judge(g, h.name, c->port, true) == GATE_ECH) {
+	client_complete(g, d->name, c->port);
+	if (h.ech && judge(g, d->name, c->port, true) == GATE_ECH) {
 		client_refuse(g, c, GATE_ECH);
 		return false;
 	}
@@ -255,13 +289,36 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 		client_refuse(g, c, reason);
 		return false;
 	}
+	client_complete(g, d->name, c->port);
 	if (h.form == HTTP_AUTHORITY)
 		return tunnel(g, c, d, h.length);
 	d->approved = h.length;
 	d->upgrade = h.websocket;
+	d->expect = h.expect;
 	http_body_begin(&c->body, &h);
 	go_on(g, c);
 	return false;
+}
+
+enum client_filled client_fill(struct gate *g, struct connection *c)
+{
+	struct desk *d;
+	ssize_t n;
+
+	if (!gate_sit(g, c))
+		return FILL_GONE;
+	d = gate_desk(g, c);
+	if (!c->client.readable || d->got == sizeof(d->in))
+		return FILL_NONE;
+	n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN) {
+		c->client.readable = false;
+		return FILL_NONE;
+	}
+	if (n <= 0)
+		return n == 0 ? FILL_ENDED : FILL_GONE;
+	d->got += (size_t)n;
+	return FILL_SOME;
 }
 
 void client_read(struct gate *g, struct connection *c)
@@ -269,26 +326,18 @@ void client_read(struct gate *g, struct connection *c)
 	bool more = true;
 
 	while (c->phase == PHASE_HEAD && more && c->client.readable) {
-		struct desk *d;
-		ssize_t n;
+		enum client_filled filled = client_fill(g, c);
+		struct desk *d = gate_desk(g, c);
 
-		if (!gate_sit(g, c)) {
-			gate_end(g, c, true);
-			return;
-		}
-		d = gate_desk(g, c);
-		n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN) {
-			c->client.readable = false;
+		if (filled == FILL_NONE) {
 			if (d->got == 0)
 				gate_leave_desk(g, c);
 			return;
 		}
-		if (n <= 0) {
-			gate_end(g, c, n < 0);
+		if (filled != FILL_SOME) {
+			gate_end(g, c, filled == FILL_GONE);
 			return;
 		}
-		d->got += (size_t)n;
 		/* What came behind a CONNECT is read once more from the start. */
 		do {
 			bool tunnelled = c->tunnel;
@@ -327,6 +376,7 @@ static bool next_request(struct gate *g, struct connection *c, struct desk *d)
 		break;
 	case HTTP_WHOLE:
 		reason = take_port(c, &h);
+		client_complete(g, h.name, c->port);
 		same = h.form != HTTP_AUTHORITY && port == c->port && strcmp(h.name, host) == 0;
 		/* Another may be allowed too, but not at the end of this connection. */
 		if (reason == GATE_FINE && !same)
@@ -370,30 +420,16 @@ static void approve(struct gate *g, struct connection *c, struct desk *d)
 /* Reads what the client says further. False: it has nothing more now. */
 static bool read_on(struct gate *g, struct connection *c)
 {
-	struct desk *d;
-	ssize_t n;
+	enum client_filled filled;
 
 	if (!c->client.readable || c->client.finished || c->refused)
 		return false;
-	if (!gate_sit(g, c)) {
+	filled = client_fill(g, c);
+	if (filled == FILL_GONE)
 		gate_end(g, c, true);
-		return false;
-	}
-	d = gate_desk(g, c);
-	if (d->got == sizeof(d->in))
-		return false;
-	n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
-	if (n < 0 && errno == EAGAIN) {
-		c->client.readable = false;
-		return false;
-	}
-	if (n < 0) {
-		gate_end(g, c, true);
-		return false;
-	}
-	c->client.finished = n == 0;
-	d->got += (size_t)n;
-	return n > 0;
+	else
+		c->client.finished = filled == FILL_ENDED;
+	return filled == FILL_SOME;
 }
 
 static void end_half(struct connection *c)
@@ -423,11 +459,10 @@ void client_http(struct gate *g, struct connection *c)
 		end_half(c);
 	if (!relay_down(g, c))
 		return;
-	/* relay_down() has told the client so already, but where more is to be said. */
 	if (c->server.finished && c->down.held == 0) {
 		if (c->refused)
-			tell_http(c, (enum gate_reason)c->refusal, g->hosts[gate_number(g, c)]);
-		gate_leave_desk(g, c);
-		last_words(g, c);
+			refused_last(g, c);
+		else
+			last_words(g, c);
 	}
 }

@@ -166,13 +166,18 @@ static enum hello_result refuse(struct hello *out, enum gate_reason reason)
 	return HELLO_REFUSED;
 }
 
-/* Joins the records' contents, whose headers were checked; total octets fit into joined. */
-static struct reader join(const uint8_t *bytes, size_t total, uint8_t joined[LIMIT_GATE_HELLO])
+/* Reads the hello of total octets in records whose headers were checked. */
+static enum gate_reason message(const uint8_t *bytes, size_t total, struct hello *out)
 {
-	size_t first = number16(bytes + 3);
+	struct reader body;
 
-	if (first == total) /* one record, as nearly everybody sends it: no copy */
-		return (struct reader){bytes + RECORD_HEADER, total, false};
+	if (number16(bytes + 3) == total) { /* one record, as most send it: no copy */
+		body = (struct reader){bytes + RECORD_HEADER, total, false};
+		take(&body, HANDSHAKE_HEADER);
+		return client_hello(body, out);
+	}
+	uint8_t joined[LIMIT_GATE_HELLO];
+
 	for (size_t got = 0; got < total;) {
 		size_t n = number16(bytes + 3);
 
@@ -180,14 +185,15 @@ static struct reader join(const uint8_t *bytes, size_t total, uint8_t joined[LIM
 		got += n;
 		bytes += RECORD_HEADER + n;
 	}
-	return (struct reader){joined, total, false};
+	body = (struct reader){joined, total, false};
+	take(&body, HANDSHAKE_HEADER);
+	return client_hello(body, out);
 }
 
 enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out)
 {
-	uint8_t joined[LIMIT_GATE_HELLO], start[HANDSHAKE_HEADER];
+	uint8_t start[HANDSHAKE_HEADER];
 	size_t at = 0, announced = 0, got = 0, total = 0;
-	struct reader body;
 	enum gate_reason reason;
 
 	*out = (struct hello){.reason = GATE_FINE};
@@ -225,10 +231,8 @@ enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out
 			return HELLO_MORE;
 		at += RECORD_HEADER + n;
 	}
-	body = join(bytes, total, joined);
-	take(&body, HANDSHAKE_HEADER);
 	out->length = at;
-	reason = client_hello(body, out);
+	reason = message(bytes, total, out);
 	return reason == GATE_FINE ? HELLO_DONE : refuse(out, reason);
 }
 

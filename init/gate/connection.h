@@ -45,6 +45,7 @@ struct side {
 	bool hung_up;  /* the other has ended its half (EPOLLRDHUP): a short read isn't all */
 	bool finished; /* nothing more comes from here */
 	bool shut;     /* we have ended our half towards it */
+	bool open;     /* it is not to be ended yet: more may have to be said to it */
 };
 
 /* Bytes on their way from one side to the other. */
@@ -96,6 +97,7 @@ struct desk {
 	size_t hello;    /* TLS: where the hello ends */
 	char name[NAME_TEXT];
 	bool upgrade; /* the request asks for a websocket */
+	bool expect;  /* the client waits for our word before it sends the body */
 	/* connect.c */
 	int32_t waits; /* names.c: the next desk that waits for the same name, or NONE */
 	int32_t entry; /* names.c: the name it waits for, or NONE */
@@ -171,8 +173,22 @@ void gate_pipe_give(struct gate *g, struct way *w);
 /* A connection to an address that stands for a name, on a port that isn't the web's. */
 void client_named(struct gate *g, struct connection *c, const char *name);
 void client_read(struct gate *g, struct connection *c);
+/* Reads more of what a client says to its desk, which it is given where it has none. */
+enum client_filled {
+	FILL_SOME,
+	FILL_NONE,  /* nothing is there now, or there is no room */
+	FILL_ENDED, /* it has ended its half */
+	FILL_GONE,  /* an error, or no desk is free */
+};
+enum client_filled client_fill(struct gate *g, struct connection *c);
 /* PHASE_HTTP: reads requests, approves what may go on, and sends it. */
 void client_http(struct gate *g, struct connection *c);
+/*
+ * Clients name a host as they were given it, short perhaps, while DNS completed it by a search
+ * domain (resolv.conf(5)). So where the short name isn't allowed, name becomes the first
+ * complete one that is.
+ */
+void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port);
 /* Refuses: tells the client in its own protocol, tells PID 1; or, in audit mode, lets pass. */
 void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason);
 /* It took too long to say what it wants. */

@@ -140,6 +140,7 @@ static enum gate_reason read_second(
 	case HELLO_DONE:
 		break;
 	}
+	client_complete(g, h.name, c->port);
 	memcpy(d->name, h.name, sizeof(d->name));
 	if (strcmp(h.name, g->hosts[gate_number(g, c)]) != 0)
 		return GATE_NAMES_DIFFER;
@@ -152,30 +153,23 @@ static enum gate_reason read_second(
 
 static void second_hello(struct gate *g, struct connection *c)
 {
+	bool done = false;
+
 	if (!relay_down(g, c))
 		return;
-	while (flight_flush(g, c) && (c->client.readable || c->desk != NONE)) {
+	while (flight_flush(g, c)) {
 		enum gate_reason reason;
+		enum client_filled filled;
 		struct desk *d;
-		bool done = false;
-		ssize_t n = 0;
 
-		if (!gate_sit(g, c)) {
-			gate_end(g, c, true);
+		if (!c->client.readable && c->desk == NONE)
+			return;
+		filled = client_fill(g, c);
+		if (filled == FILL_ENDED || filled == FILL_GONE) {
+			gate_end(g, c, filled == FILL_GONE);
 			return;
 		}
 		d = gate_desk(g, c);
-		if (c->client.readable && d->got < sizeof(d->in))
-			n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got,
-				MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
-			c->client.readable = false;
-		else if (c->client.readable && n <= 0) {
-			gate_end(g, c, n < 0);
-			return;
-		}
-		if (n > 0)
-			d->got += (size_t)n;
 		reason = read_second(g, c, d, &done);
 		if (reason != GATE_FINE) {
 			client_refuse(g, c, reason);
@@ -268,6 +262,7 @@ static void proxy_answer(struct gate *g, struct connection *c)
 static void stand(struct gate *g, struct connection *c)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct desk *d = gate_desk(g, c);
 
 	gate_deadline(g, c, false);
@@ -279,6 +274,10 @@ static void stand(struct gate *g, struct connection *c)
 		relay_begin(g, c);
 		return;
 	}
+	/* The field was hidden from the server. Of a later request the client waits in vain,
+	 * and then sends: our word could fall into the middle of another's answer. */
+	if (d->expect)
+		client_tell(c, go_on, sizeof(go_on) - 1);
 	c->phase = c->tls ? PHASE_FLIGHT : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
 	flight_work(g, c);
 }

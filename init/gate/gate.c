@@ -88,7 +88,8 @@ static bool make_room(struct gate *g, bool with_desk)
 
 		if (c->phase != PHASE_HEAD || (with_desk && c->desk == NONE))
 			continue;
-		report_refused(g, c, "", GATE_TOO_SLOW);
+		if (c->desk != NONE)
+			report_refused(g, c, "", GATE_TOO_SLOW);
 		gate_end(g, c, true);
 		return true;
 	}

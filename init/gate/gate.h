@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../dns/resolvconf.h"
 #include "../policy/policy.h"
 #include "../say.h"
 #include "protocol.h"
@@ -38,6 +39,8 @@ struct gate_config {
 	const struct policy *policy;
 	struct gate_sockets sockets;
 	uint16_t resolver_port; /* where our resolver answers, on 127.0.0.1 */
+	const struct resolvconf
+		*conf; /* its search domains complete what clients write short */
 	struct gate_proxy proxy;
 	bool audit; /* refuse nothing, report what would be */
 	struct gate_counters *counters;

@@ -20,7 +20,7 @@
 struct fields {
 	struct http_text host, length, coding, upgrade;
 	unsigned hosts, lengths, codings, upgrades;
-	bool close, keep, upgrading;
+	bool close, keep, upgrading, expecting;
 	enum gate_reason reason; /* of the first fault */
 };
 
@@ -206,12 +206,10 @@ static bool connection_read(struct http_text list, struct fields *f)
 static bool field_read(struct http_text line, struct fields *f)
 {
 	struct http_text value = line, name = text_until(&value, ':');
+	bool clean = name.len < line.len && is_token(name); /* or: no colon, a blank */
 
-	if (name.len == line.len || !is_token(name))
-		return false; /* no colon, a blank before it or at the beginning */
 	for (size_t i = 0; i < value.len; i++)
-		if ((value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
-			return false;
+		clean &= (value.at[i] >= ' ' || value.at[i] == '\t') && value.at[i] != 0x7f;
 	value = trimmed(value);
 	if (text_is(name, "host")) {
 		if (f->hosts++ == 0)
@@ -225,10 +223,13 @@ static bool field_read(struct http_text line, struct fields *f)
 	} else if (text_is(name, "upgrade")) {
 		f->upgrade = value;
 		f->upgrades++;
+	} else if (text_is(name, "expect")) {
+		f->expecting = true;
+		clean &= text_is(value, "100-continue");
 	} else if (text_is(name, "connection")) {
-		return connection_read(value, f);
+		clean &= connection_read(value, f);
 	}
-	return true;
+	return clean;
 }
 
 static bool length_read(struct http_text t, uint64_t *out)
@@ -259,16 +260,14 @@ static bool body_find(const struct fields *f, bool old, struct http_head *out)
 	return true;
 }
 
-/* Overwrites the name of each Upgrade field in the lines from rest on. */
-static void upgrades_hide(struct http_text rest)
+/* Overwrites the name of each such field in the lines from rest on with another as long. */
+static void hide(struct http_text rest, const char *field, const char *other)
 {
-	static const char other[] = "X-Asked"; /* as long as "Upgrade" */
-
 	while (rest.len > 0) {
 		struct http_text line = text_until(&rest, '\n'), name = text_until(&line, ':');
 
-		if (text_is(name, "upgrade"))
-			memcpy(name.at, other, sizeof(other) - 1);
+		if (text_is(name, field))
+			memcpy(name.at, other, name.len);
 	}
 }
 
@@ -330,7 +329,7 @@ enum http_result http_head_read(
 	}
 	/* The name for the report, even where another fault comes first. */
 	if (out->name[0] == '\0' && f.hosts > 0)
-		host_report(f.host.at, f.host.len, out->name);
+		authority(f.host, out->name, &out->port);
 	if (f.reason == GATE_FINE && !sound)
 		f.reason = GATE_MALFORMED;
 	if (f.reason == GATE_FINE)
@@ -340,10 +339,13 @@ enum http_result http_head_read(
 	if (f.reason != GATE_FINE)
 		return refuse(out, f.reason);
 	out->keep_alive = old ? f.keep && !f.close : !f.close;
+	out->expect = f.expecting && !old && out->body != HTTP_NO_BODY;
 	out->websocket = allow_upgrade && f.upgrades == 1 && text_is(f.upgrade, "websocket") &&
 			 f.upgrading && !old && out->body == HTTP_NO_BODY &&
 			 text_is(method, "GET");
 	if (f.upgrades > 0 && !out->websocket)
-		upgrades_hide(lines);
+		hide(lines, "upgrade", "X-Asked");
+	if (f.expecting)
+		hide(lines, "expect", "X-Wait");
 	return HTTP_WHOLE;
 }

@@ -105,8 +105,8 @@ static bool step(struct http_body *b, uint8_t c)
 	case FIELD_LF:
 		return expect(b, c, '\n', TRAILER);
 	case END_LF:
-		b->done = true;
-		return c == '\n';
+		b->done = c == '\n';
+		return b->done;
 	default:
 		return false;
 	}

@@ -122,9 +122,9 @@ static enum step step(
 	if (w->held)
 		return empty_pipe(g, to, w);
 	if (from->finished) {
-		if (!to->shut)
+		if (!to->shut && !to->open)
 			shutdown(to->fd, SHUT_WR);
-		to->shut = true;
+		to->shut = !to->open;
 		return STEP_WAIT;
 	}
 	if (!from->readable || !to->writable)
@@ -154,6 +154,7 @@ static bool move(struct gate *g, struct connection *c, struct side *from, struct
 
 bool relay_down(struct gate *g, struct connection *c)
 {
+	c->client.open = c->phase == PHASE_HTTP;
 	if (move(g, c, &c->server, &c->client, &c->down, &g->config->counters->bytes_down))
 		return true;
 	gate_end(g, c, true);

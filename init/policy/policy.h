@@ -144,6 +144,12 @@ struct verdict policy_check_address(
 	const struct policy *p, const struct address *a, uint16_t port);
 
 /*
+ * A name below a wildcard can carry data to the servers of the wildcard's owner. Is the part of
+ * the name before the rule's own no longer than a host name is? True for every other rule.
+ */
+bool policy_wildcard_fits(const struct rule *r, const char *name);
+
+/*
  * May this address be the answer for a name with this verdict? False for every address that
  * is not public (unless private is set and it is ADDRESS_PRIVATE) and for those that a deny
  * rule for a network covers on every port; *reason is then static text.

@@ -226,6 +226,25 @@ struct verdict policy_check_address(
 	return v;
 }
 
+bool policy_wildcard_fits(const struct rule *r, const char *name)
+{
+	size_t part = strlen(name) - strlen(r->name);
+
+	if (r->kind != RULE_WILDCARD)
+		return true;
+	/* Less the dot between the two. */
+	if (--part > LIMIT_WILDCARD_PART)
+		return false;
+	for (const char *p = name; p < name + part;) {
+		size_t label = strcspn(p, ".");
+
+		if (label > LIMIT_WILDCARD_LABEL)
+			return false;
+		p += label + 1;
+	}
+	return true;
+}
+
 bool policy_address_usable(const struct policy *p, const struct verdict *v,
 	const struct address *a, const char **reason)
 {

@@ -81,6 +81,11 @@ struct pin {
  * pin that is there already gets the new life. */
 int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f);
 
+/* Reads the pins that are open now; calls each() for every one, in no order, with seconds what
+ * is left of its life, rounded up (0: until the container ends). */
+int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), void *context,
+	struct failure *f);
+
 /* A destination that the wall refused, with how many packets it counted. */
 struct wall_refusal {
 	struct address address;

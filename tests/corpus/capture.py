@@ -2,17 +2,14 @@
 
 usage: /usr/bin/python3 tests/corpus/capture.py NAME tls|http -- COMMAND...
 
-Runs COMMAND in a network namespace of its own, where nothing leads out, with every name at
-127.0.0.1 and a sink on tcp/443 and tcp/80 that reads until the client pauses, then hangs up. What
-the first connection sent is kept as NAME.bin. Needs root; COMMAND has PATH and HOME only.
+Runs COMMAND in a network namespace of its own, where nothing leads out, with the names in HOSTS
+at 127.0.0.1 and a sink on tcp/443 or tcp/80 that reads until the client pauses, then hangs up.
+What the first connection sent is kept as NAME.bin. Needs root; COMMAND has PATH and HOME only.
 
-What lives in an image is captured there, Codex for one:
-  docker run --rm --network none --privileged -e CAPTURE_INSIDE=1 -v "$PWD/tests/corpus:/corpus" \\
-    --entrypoint python3 codex-sandbox /corpus/capture.py codex tls -- \\
-    env HOME=/tmp CODEX_API_KEY=none codex exec --skip-git-repo-check hello
+Codex is a static binary: copied out of the image (docker cp -L ID:/usr/local/bin/codex .), it is
+captured as any other: env HOME=... CODEX_API_KEY=none ./codex exec --skip-git-repo-check hello
 """
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -26,7 +23,7 @@ def sink(listener, got):
     """Keeps what the first connection sends; the client waits for an answer after it."""
     while True:
         connection, _ = listener.accept()
-        connection.settimeout(1)
+        connection.settimeout(0.5)
         data = b""
         try:
             while part := connection.recv(65536):
@@ -45,8 +42,7 @@ def main():
         os.environ["CAPTURE_INSIDE"] = "1"
         os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    if shutil.which("ip"):  # a container without network has its lo up, and no ip
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     hosts = f"/run/capture-hosts.{os.getpid()}"
     with open(hosts, "w", encoding="ascii") as f:
         f.write(HOSTS)

@@ -146,7 +146,7 @@ static void the_same_pin_twice_in_one_transaction(void **state)
 	const struct pin pins[] = {{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 60},
 		{{4, {20, 1, 2, 4}}, 443, PIN_PUBLIC, 60},
 		{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 90},
-		{addr("2600::8"), 443, PIN_PUBLIC, 60}, {addr("2600::8"), 443, false, 60}};
+		{addr("2600::8"), 443, PIN_PUBLIC, 60}, {addr("2600::8"), 443, PIN_PUBLIC, 60}};
 	bool renews = wall->renews;
 
 	(void)state;
@@ -160,6 +160,72 @@ static void the_same_pin_twice_in_one_transaction(void **state)
 		assert_int_equal(tcp(PAYLOAD, "2600::8", 443), 0);
 	}
 	wall->renews = renews;
+}
+
+struct listed {
+	struct pin pin[600];
+	size_t count;
+};
+
+static void list(void *context, const struct pin *p)
+{
+	struct listed *l = context;
+
+	assert_true(l->count < sizeof(l->pin) / sizeof(l->pin[0]));
+	l->pin[l->count++] = *p;
+}
+
+static const struct pin *listed(const struct listed *l, const char *address, uint16_t port)
+{
+	struct address a = addr(address);
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->pin[i].port == port && address_compare(&l->pin[i].address, &a) == 0)
+			return &l->pin[i];
+	return NULL;
+}
+
+static void pins_are_listed(void **state)
+{
+	struct listed l = {0};
+	const struct pin *p;
+
+	(void)state;
+	build();
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_int_equal(l.count, 0);
+	pin("20.1.2.3", 443, false, 500);
+	pin("20.1.2.3", 80, false, 0);
+	pin("10.1.2.3", 5432, true, 500);
+	pin("2600::7", 65535, false, 1);
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_int_equal(l.count, 4);
+	p = listed(&l, "20.1.2.3", 443);
+	assert_non_null(p);
+	assert_int_equal(p->kind, PIN_PUBLIC);
+	assert_in_range(p->seconds, 400, 500);
+	p = listed(&l, "20.1.2.3", 80);
+	assert_true(p && p->seconds == 0);
+	p = listed(&l, "10.1.2.3", 5432);
+	assert_true(p && p->kind == PIN_PRIVATE && p->seconds > 0);
+	p = listed(&l, "2600::7", 65535);
+	assert_true(p && p->seconds == 1);
+	assert_null(listed(&l, "20.1.2.4", 443));
+	usleep(1300 * 1000);
+	l.count = 0;
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_null(listed(&l, "2600::7", 65535));
+	/* More than one answer of the kernel's holds. */
+	for (size_t i = 0; i < 500; i++) {
+		struct pin more = {
+			{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, PIN_PUBLIC, 60};
+
+		assert_ok(wall_pin(wall, &more, 1, f));
+	}
+	l.count = 0;
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_int_equal(l.count, 503);
+	assert_non_null(listed(&l, "20.9.1.243", 443));
 }
 
 static void many_pins_in_one_transaction(void **state)
@@ -681,6 +747,7 @@ int main(void)
 		W(a_pin_runs_out_and_is_renewed),
 		W(a_pin_is_renewed_with_the_life_it_had),
 		W(the_same_pin_twice_in_one_transaction),
+		W(pins_are_listed),
 		W(many_pins_in_one_transaction),
 		W(a_flow_outlives_its_pin),
 		W(a_flow_from_before_the_wall_ends),
