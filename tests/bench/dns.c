@@ -35,7 +35,7 @@
 #define QUERY_ROOM 128
 #define REPLY_ROOM 1500
 /* When nothing has come for so long, what is outstanding is lost. */
-#define PATIENCE_MS 300
+#define PATIENCE_MS 1000
 #define TIMES_MAX   100000
 
 static uint64_t now(void)
