@@ -117,6 +117,7 @@ static int64_t tick(struct worker *w)
 	other = channel_tick(w);
 	next = other < next ? other : next;
 	/* Last, so that what the others put there goes out now. */
+	upstream_flush(w->upstream);
 	channel_flush(w);
 	client_flush(w);
 	return next;

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -47,6 +48,8 @@ struct upstream *upstream_new(const struct upstream_config *c)
 		return NULL;
 	u->config = *c;
 	u->free = NONE;
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		u->slot[i] = NONE;
 	u->room = LIMIT_QUESTIONS;
 	for (int i = 0; i < ATTEMPTS; i++)
 		u->list[i].first = u->list[i].last = NONE;
@@ -111,13 +114,46 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 	return fd;
 }
 
-/* A socket of the pool, chosen at random; opened where it isn't, replaced where it is worn. */
+void upstream_flush(struct upstream *u)
+{
+	struct departures *d = &u->departures;
+	struct mmsghdr messages[TOGETHER];
+	struct iovec vectors[TOGETHER];
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < d->count; i++) {
+		vectors[i] = (struct iovec){d->packet[i], d->len[i]};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+	}
+	/* What can't be sent now is as good as lost on the way: it is sent again in time. A
+	 * second try, since the first may have taken an error that the socket held for us. By
+	 * its number: musl's function of that name calls sendmsg(2) for each. */
+	for (int tries = 0; sent < d->count && tries < 2; tries++) {
+		long n = syscall(SYS_sendmmsg, d->fd, messages + sent, d->count - sent,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sent += n > 0 ? (unsigned)n : 0;
+	}
+	d->count = 0;
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		u->slot[i] = NONE;
+}
+
+/*
+ * A socket of the pool, chosen at random for the questions that leave together; opened where it
+ * isn't, replaced where it is worn.
+ */
 static int choose_socket(struct upstream *u, int which)
 {
-	int slot = upstream_random(u) % LIMIT_UPSTREAM_SOCKETS;
-	struct pool_socket *s = &u->sockets[which][slot];
+	int slot = u->slot[which];
+	struct pool_socket *s;
 
+	if (slot == NONE)
+		slot = upstream_random(u) % LIMIT_UPSTREAM_SOCKETS;
+	s = &u->sockets[which][slot];
 	if (s->fd >= 0 && s->uses >= LIMIT_UPSTREAM_USES && s->out == 0) {
+		if (u->departures.fd == s->fd)
+			upstream_flush(u);
 		close(s->fd);
 		s->fd = -1;
 	}
@@ -127,6 +163,7 @@ static int choose_socket(struct upstream *u, int which)
 		s->uses = 0;
 		s->opened++;
 	}
+	u->slot[which] = slot;
 	return slot;
 }
 
@@ -209,10 +246,11 @@ static uint64_t random_spelling(struct upstream *u)
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
 static void send_to(struct upstream *u, struct question *q, int which)
 {
-	uint8_t packet[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+	struct departures *d = &u->departures;
 	struct sent *s = &q->sent[which];
 	char text[NAME_TEXT];
 	size_t len;
+	int fd;
 
 	if (!s->live) {
 		int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
@@ -232,12 +270,18 @@ static void send_to(struct upstream *u, struct question *q, int which)
 	 * another one now. The second try goes without. */
 	if (s->respelt)
 		s->bits = 0;
-	len = message_write_query(
-		s->id, upstream_name(q, text), q->type, !s->plain, packet, sizeof(packet));
-	message_mix_case(packet, len, s->bits);
-	/* What can't be sent now is as good as lost on the way: it is sent again in time. */
-	if (len > 0 && u->sockets[which][s->slot].fd >= 0)
-		send(u->sockets[which][s->slot].fd, packet, len, MSG_NOSIGNAL);
+	fd = u->sockets[which][s->slot].fd;
+	if (fd < 0)
+		return;
+	if (d->count == TOGETHER || (d->count > 0 && d->fd != fd))
+		upstream_flush(u);
+	len = message_write_query(s->id, upstream_name(q, text), q->type, !s->plain,
+		d->packet[d->count], QUERY_BYTES);
+	if (len == 0)
+		return;
+	message_mix_case(d->packet[d->count], len, s->bits);
+	d->fd = fd;
+	d->len[d->count++] = len;
 }
 
 static void send_to_all(struct upstream *u, struct question *q)

@@ -4,9 +4,10 @@
  *
  * Against forged answers (RFC 5452): each upstream has a pool of connected UDP sockets, so the
  * kernel drops what comes from elsewhere; each socket has a port that the kernel chose at
- * random and is replaced after LIMIT_UPSTREAM_USES questions; which socket and which id a
- * question gets is random; and the question must be repeated in the answer, its letters large
- * and small as they were sent, once an upstream has shown that it keeps them ("0x20").
+ * random and is replaced after LIMIT_UPSTREAM_USES questions; which socket the questions of one
+ * wake-up go by and which id each gets is random; and the question must be repeated in the
+ * answer, its letters large and small as they were sent, once an upstream has shown that it
+ * keeps them ("0x20").
  */
 #ifndef INIT_DNS_UPSTREAM_H
 #define INIT_DNS_UPSTREAM_H
@@ -55,6 +56,8 @@ enum upstream_urgency {
  */
 bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint16_t type,
 	int tag, enum upstream_urgency urgency, int64_t now);
+/* Sends the questions that wait; to be called before the process does. */
+void upstream_flush(struct upstream *u);
 /* Places left. */
 size_t upstream_room(const struct upstream *u);
 

@@ -7,6 +7,17 @@
 #define NONE     (-1)
 #define ATTEMPTS 4
 #define BUCKETS  1024
+/* Questions that leave by one system call, and by one socket. */
+#define TOGETHER    16
+#define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
+
+/* Questions that wait to be sent, all by one socket. */
+struct departures {
+	int fd;
+	unsigned count;
+	size_t len[TOGETHER];
+	uint8_t packet[TOGETHER][QUERY_BYTES];
+};
 
 /* One question as sent to one upstream. */
 struct sent {
@@ -60,7 +71,7 @@ struct tcp_fetch {
 
 /* What it sends and receives: apart, so that pages are touched by use alone. */
 struct tcp_data {
-	uint8_t query[2 + MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+	uint8_t query[2 + QUERY_BYTES];
 	uint8_t answer[2 + LIMIT_DNS_TCP];
 };
 
@@ -78,6 +89,8 @@ struct upstream {
 	unsigned late_next;
 	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
+	struct departures departures;
+	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
 	uint8_t random[256];
 	size_t random_left;
 	struct tcp_fetch tcp[LIMIT_UPSTREAM_TCP];

@@ -124,18 +124,25 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 
 /*
  * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
- * the nearest up.
+ * the nearest up. Returns whether a deny rule is among them.
  */
-static void each_rule(const struct policy *p, const char *name,
+static bool each_rule(const struct policy *p, const char *name,
 	void (*see)(struct verdict *v, const struct rule *r, uint16_t port), struct verdict *v,
 	uint16_t port)
 {
-	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++)
+	bool denies = false;
+
+	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++) {
 		see(v, &p->rules[i], port);
+		denies |= p->rules[i].effect == RULE_DENY;
+	}
 	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
 		for (size_t i = find(p, RULE_WILDCARD, dot + 1);
-			same(p, i, RULE_WILDCARD, dot + 1); i++)
+			same(p, i, RULE_WILDCARD, dot + 1); i++) {
 			see(v, &p->rules[i], port);
+			denies |= p->rules[i].effect == RULE_DENY;
+		}
+	return denies;
 }
 
 static bool covers(const struct rule *r, uint16_t port)
@@ -181,8 +188,9 @@ static struct verdict check(const struct policy *p, const char *name, uint16_t p
 	/* A policy that is not compiled allows nothing: its order means nothing yet. */
 	if (!p->compiled)
 		return v;
-	each_rule(p, name, see_allow, &v, port);
-	each_rule(p, name, see_deny, &v, port);
+	/* Most names have no deny rule: the second look is for those that have. */
+	if (each_rule(p, name, see_allow, &v, port))
+		each_rule(p, name, see_deny, &v, port);
 	v.allowed = v.ports.count > 0;
 	v.private &= v.allowed;
 	v.ech &= v.allowed;
