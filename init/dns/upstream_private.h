@@ -1,4 +1,4 @@
-/* What upstream.c and upstream_tcp.c share; nobody else includes it. */
+/* What upstream.c, upstream_send.c and upstream_tcp.c share; nobody else includes it. */
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
@@ -97,7 +97,10 @@ struct upstream {
 	struct tcp_data tcp_data[LIMIT_UPSTREAM_TCP];
 };
 
+/* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
+/* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
+void upstream_send(struct upstream *u, struct question *q, int which);
 /* The whole name that the question asks for; text is where it is put together if need be. */
 const char *upstream_name(const struct question *q, char text[NAME_TEXT]);
 /* A non-blocking socket connected to an upstream and added to the epoll; or -1. */

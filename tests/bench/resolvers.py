@@ -152,7 +152,8 @@ remote-control:
                 self.ask("127.0.0.1", "exact", 0, EXACT, EXACT, 2, 8)
                 time.sleep(0.3)
                 got["memory"] = memory()
-                got["cached"], got["cached_cpu"] = self.rate("exact", 0, EXACT, 10**9, SECONDS, WINDOW)
+                got["cached"], got["cached_cpu"] = self.rate("exact", 0, EXACT, 10**9, SECONDS,
+                                                             WINDOW)
                 got["fresh"], got["fresh_cpu"] = self.rate("fresh", 0, 1, fresh, 4, WINDOW)
                 got["miss"] = self.ask("127.0.0.1", "fresh", fresh, 1, LONELY, 2, 1)[4]
                 if name == "codex":
@@ -178,7 +179,8 @@ remote-control:
 
     def check_pins(self, what, count):
         """An answer without its pin would be fast, too."""
-        text = self.run("ip", "netns", "exec", self.inside, "nft", "-j", "list", "set", *what.split())
+        text = self.run("ip", "netns", "exec", self.inside, "nft", "-j", "list", "set",
+                        *what.split())
         pins = text.count('"45.')
         if pins < count * 99 // 100:
             raise SystemExit(f"bench: {pins} addresses are open, for {count} names")
@@ -218,8 +220,8 @@ def measure(rounds, **with_these):
             ("fresh", "new names pinned, then answered, a second", "{:.0f}", "goal: 60000 or more"),
             ("fresh_cpu", "the same, a second of the server's processor time", "{:.0f}",
              "goal: 60000 or more"),
-            ("over", f"a pinned miss alone, us over the upstream's {upstream:.0f} (first decile)", "{:.1f}",
-             "goal: under 30"),
+            ("over", f"a pinned miss alone, us over the upstream's {upstream:.0f} (first decile)",
+             "{:.1f}", "goal: under 30"),
             ("memory", f"private KB when idle, {EXACT} names", "{:.0f}", "goal: under 400"),
             ("many", f"private KB when idle, {MANY} names", "{:.0f}", "goal: under 6144")):
         print(f"  {what}")

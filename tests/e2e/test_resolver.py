@@ -127,7 +127,7 @@ def test_names_of_addresses_come_from_our_own_table(shell, dns):
 
 
 def test_a_wildcard_is_bounded_and_says_so(start, dns):
-    """Under *.x a name carries data to x's own servers: so many names a minute, and no long ones."""
+    """Under *.x a name carries data to x's servers: so many names a minute, and no long ones."""
     for i in range(150):
         dns.add(f"n{i}.wild.test", f"45.32.0.{i + 1}")
     box = start(
