@@ -99,6 +99,19 @@ static void add_refusal(void *context, const struct wall_refusal *r)
 	events_add(b->events, &e);
 }
 
+/* What the host would obey, told also where the init script failed: it may have written it. */
+static void tell_obeyed(struct boot *b, bool ended)
+{
+	struct failure f = {0};
+
+	if (!b->obeyed || b->o->quiet)
+		return;
+	if (!ended)
+		monitor_end_stragglers(b->m, &b->keeper.pid, b->keeper.pid ? 1 : 0, false);
+	if (obeyed_report(b->obeyed, stderr, &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
 /* What was refused, told once the terminal is ours again. */
 static void close_accounts(struct boot *b)
 {
@@ -118,6 +131,7 @@ int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
 	struct boot *b = calloc(1, sizeof(*b));
+	bool ended;
 	int status;
 
 	if (!b)
@@ -130,11 +144,14 @@ int boot_run(struct options *o, struct monitor *m)
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
-	if (run_stages(b) == 0)
+	ended = run_stages(b) == 0;
+	if (ended)
 		close_accounts(b);
+	tell_obeyed(b, ended);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
 	events_close(b->events);
+	obeyed_free(b->obeyed);
 	environment_free(&b->env);
 	routes_close(b->routes);
 	wall_close(b->wall);

@@ -44,6 +44,19 @@
 #define LIMIT_HOME_BYTES (4 * 1024 * 1024)
 /* A path below the drop-off: what Linux itself takes in one call is 4096. */
 #define LIMIT_HOME_PATH 1024
+/*
+ * The look for files that the host obeys: directories and names looked at (a monorepo with its
+ * node_modules has 50,000 directories), how long that may take on a slow disk, files kept and
+ * the room for their paths (a hundred packages, each with an editor's settings), the longest
+ * path, and lines of the closing report. What is beyond a limit is told as not looked at.
+ */
+#define LIMIT_OBEYED_DIRECTORIES 65536
+#define LIMIT_OBEYED_ENTRIES     1000000
+#define LIMIT_OBEYED_MS          2000
+#define LIMIT_OBEYED_FILES       1024
+#define LIMIT_OBEYED_TEXT        (64 * 1024)
+#define LIMIT_OBEYED_PATH        512
+#define LIMIT_OBEYED_TOLD        40
 /* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
 #define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */

@@ -1,14 +1,47 @@
 /* The stages that run the user's things: `home`, `hook`, `payload`. */
 #include "stages.h"
 
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "home/home.h"
 
 #define DROP_OFF RUN_DIR "/in"
+
+/* Is the directory in something that is mounted? What isn't goes with the container, and is
+ * nobody's on the host. Where it can't be found out it counts as mounted. */
+static bool is_mounted(const char *directory)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *mount;
+	bool found = !mounts;
+
+	while (mounts && !found && (mount = getmntent(mounts)) != NULL) {
+		size_t n = strlen(mount->mnt_dir);
+
+		found = n > 1 && strncmp(directory, mount->mnt_dir, n) == 0 &&
+			(directory[n] == '/' || directory[n] == '\0');
+	}
+	if (mounts)
+		endmntent(mounts);
+	return found;
+}
+
+/* A project that can't be looked through is no reason not to work in it. */
+static void look_at_project(struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->o->egress == EGRESS_OFF || !is_mounted(b->workdir))
+		return;
+	if (obeyed_begin(&b->obeyed, b->workdir, b->uid, b->gid, &f) < 0)
+		say_warning("home", "%s: %s: %s; changes to such files can't be told", f.tried,
+			f.on, f.why);
+}
 
 int stage_home(struct boot *b, struct failure *f)
 {
@@ -31,6 +64,7 @@ int stage_home(struct boot *b, struct failure *f)
 	b->hook = done.hook;
 	if (environment_sandbox(&b->env, b->home) < 0)
 		return fail_errno(f, "set the environment", "");
+	look_at_project(b);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "control/status.h"
 #include "dns/keeper.h"
 #include "home/environment.h"
+#include "home/obeyed.h"
 #include "wall/routes.h"
 
 #define RUN_DIR "/run/codex"
@@ -24,7 +25,8 @@ struct boot {
 	const char *home;
 	uid_t uid;
 	gid_t gid;
-	bool hook; /* the home has an init.sh to run */
+	bool hook;             /* the home has an init.sh to run */
+	struct obeyed *obeyed; /* what the host obeys in the project; NULL: nothing to tell */
 	struct hosts_entry *hosts;
 	struct events *events;
 	struct wall *wall;
