@@ -59,7 +59,7 @@ static const struct named in_git[] = {
 	/* where configuration and hooks are read from instead */
 	{"commondir", OBEYED_FILE},
 	{"hooks", OBEYED_TREE},
-	{"info", OBEYED_TREE},
+	{"info", OBEYED_GIT_INFO},
 	{"modules", OBEYED_LOOK_INTO},
 	{"worktrees", OBEYED_LOOK_INTO},
 };
@@ -126,7 +126,7 @@ static int open_beneath(const struct walk *w, const char *path, int flags, bool 
 
 static void put_off(struct walk *w, const char *path, enum obeyed_name is, bool link)
 {
-	struct queue *q = is == OBEYED_TREE || is == OBEYED_GIT ? &w->obeyed : &w->ordinary;
+	struct queue *q = is == OBEYED_NOT ? &w->ordinary : &w->obeyed;
 	size_t size = strlen(path) + 1;
 	struct step *s = malloc(sizeof(*s) + size);
 
@@ -181,6 +181,8 @@ static enum obeyed_name meaning(const struct step *s, const char *name, bool git
 
 	if (s->is == OBEYED_TREE)
 		return OBEYED_TREE;
+	if (s->is == OBEYED_GIT_INFO)
+		return strcasecmp(name, "attributes") == 0 ? OBEYED_FILE : OBEYED_NOT;
 	if (git)
 		is = obeyed_name_in_git(name);
 	if (is == OBEYED_NOT && s->is != OBEYED_GIT)
@@ -196,8 +198,8 @@ static void take(
 	bool top = s->path[0] == '.' && s->path[1] == '\0';
 	struct stat st;
 
-	if (is == OBEYED_NOT &&
-		(s->is == OBEYED_GIT || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)))
+	if (is == OBEYED_NOT && (s->is == OBEYED_GIT || s->is == OBEYED_GIT_INFO ||
+					(e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)))
 		return;
 	if (snprintf(path, sizeof(path), "%s%s%s", top ? "" : s->path, top ? "" : "/",
 		    e->d_name) >= (int)sizeof(path)) {
@@ -224,7 +226,7 @@ static bool is_git(const struct step *s, int dir)
 
 	if (s->is == OBEYED_GIT)
 		return true;
-	if (s->is == OBEYED_TREE || fstatat(dir, "HEAD", &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (s->is != OBEYED_NOT || fstatat(dir, "HEAD", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	return fstatat(dir, "commondir", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	       (fstatat(dir, "objects", &st, 0) == 0 && fstatat(dir, "refs", &st, 0) == 0);

@@ -157,6 +157,8 @@ static void works_on_sources(const struct tree *t)
 	put(at(t, "home/.git/index"), "index", 0644, USER);
 	put(at(t, "home/.git/HEAD"), "ref: refs/heads/other\n", 0644, USER);
 	put(at(t, "home/.git/refs/config"), "0000", 0644, USER);
+	make_dir(at(t, "home/.git/info"), 0755, USER);
+	put(at(t, "home/.git/info/refs"), "", 0644, USER);
 	put(at(t, "home/.git/hooks/new.sample"), "#!/bin/sh\n", 0755, USER);
 	put(at(t, "home/.codex/.environment/config.toml"), "", 0600, USER);
 	assert_int_equal(unlink(at(t, "home/src/main.c")), 0);
@@ -171,6 +173,8 @@ static void work_on_sources_says_nothing(void **state)
 static void plants(const struct tree *t)
 {
 	put(at(t, "home/.git/hooks/post-checkout"), "#!/bin/sh\n", 0755, USER);
+	make_dir(at(t, "home/.git/info"), 0755, USER);
+	put(at(t, "home/.git/info/attributes"), "* filter=evil\n", 0644, USER);
 	put(at(t, "home/.git/config"), "[core]\n\tfsmonitor = /evil\n", 0644, USER);
 	put(at(t, "home/.vscode/tasks.json"), "{}", 0644, USER);
 	put(at(t, "home/.codex/config.toml"), "", 0644, USER);
@@ -184,9 +188,10 @@ static void what_is_planted_is_told(void **state)
 {
 	const char *text = report(*state, plants);
 
-	assert_in(text, "codex-init: 6 files in the project");
+	assert_in(text, "codex-init: 7 files in the project");
 	assert_in(text, "  new      .git/hooks/post-checkout\n");
 	assert_in(text, "  changed  .git/config\n");
+	assert_in(text, "  new      .git/info/attributes\n");
 	assert_in(text, "  new      .vscode/tasks.json\n");
 	assert_in(text, "  new      .codex/config.toml\n");
 	assert_in(text, "  removed  .envrc\n");
