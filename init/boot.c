@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "home/home.h"
 #include "version.h"
 
 enum when { ALWAYS, FENCED, AS_USER };
@@ -112,6 +113,14 @@ static void tell_obeyed(struct boot *b, bool ended)
 		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
 
+static void keep_login(const struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->login_link[0] && home_keep_login(b->home, b->login_link, b->uid, b->gid, &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
 /* What was refused, told once the terminal is ours again. */
 static void close_accounts(struct boot *b)
 {
@@ -145,8 +154,10 @@ int boot_run(struct options *o, struct monitor *m)
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
 	ended = run_stages(b) == 0;
-	if (ended)
+	if (ended) {
+		keep_login(b);
 		close_accounts(b);
+	}
 	tell_obeyed(b, ended);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */

@@ -42,6 +42,8 @@
 #define LIMIT_HOME_FILES 1024
 #define LIMIT_HOME_DEPTH 8
 #define LIMIT_HOME_BYTES (4 * 1024 * 1024)
+/* auth.json: a few kilobytes; its two tokens grow with the account's claims. */
+#define LIMIT_LOGIN_BYTES (256 * 1024)
 /* A path below the drop-off: what Linux itself takes in one call is 4096. */
 #define LIMIT_HOME_PATH 1024
 /*

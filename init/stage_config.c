@@ -24,6 +24,13 @@
 	"auth.json is mounted read-only: a renewed login could not be stored, and the "        \
 	"host's would be spent; --auth_dir gives a login that renews itself"
 
+/*
+ * Where Codex asks for a renewal, if this is set. Nobody answers on port 0, nor can anybody in
+ * the container begin to.
+ */
+#define RENEWAL_VARIABLE "CODEX_REFRESH_TOKEN_URL_OVERRIDE"
+#define RENEWAL_NOWHERE  "http://127.0.0.1:0/"
+
 /* PROC_PID_INIT_INO: the number the kernel gives the machine's own pid namespace. */
 #define MACHINE_PID_NAMESPACE "pid:[4026531836]"
 
@@ -121,26 +128,48 @@ static int choose_user(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/*
- * A login that can't be stored must not be renewed: the host's would be spent by it. The
- * list of mounts tells, since root without DAC_OVERRIDE can't look into the user's home.
- */
-static int guard_login(struct boot *b, struct failure *f)
+/* Is the file a mount of its own, and a read-only one? The list of mounts tells, since root
+ * without DAC_OVERRIDE can't look into the user's home. -1 where there is no such list. */
+static int is_read_only_mount(const char *path)
 {
-	char path[PATH_MAX];
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	struct mntent *mount;
-	bool readonly = false;
+	int readonly = 0;
 
 	if (!mounts)
-		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
-	snprintf(path, sizeof(path), "%s/auth.json", b->home);
+		return -1;
 	while ((mount = getmntent(mounts)) != NULL)
 		if (strcmp(mount->mnt_dir, path) == 0)
 			readonly = hasmntopt(mount, "ro") != NULL;
 	endmntent(mounts);
-	if (readonly && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
+	return readonly;
+}
+
+/*
+ * A login that can't be stored must not be renewed: the host's would be spent by it. So the
+ * renewal's host is denied, and where denying is not enforced Codex is sent nowhere instead.
+ */
+static int guard_login(struct boot *b, struct failure *f)
+{
+	const bool fenced = b->o->egress != EGRESS_OFF;
+	char path[PATH_MAX];
+	int readonly;
+
+	/* A plain init in somebody else's image looks no further. */
+	if (!fenced && access(b->home, F_OK) < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/auth.json", b->home);
+	readonly = is_read_only_mount(path);
+	if (readonly < 0)
+		return fenced ? fail_errno(f, "see what is mounted", "/proc/self/mounts") : 0;
+	if (!readonly)
+		return 0;
+	if (fenced && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
 		return fail_errno(f, "deny " AUTH_HOST, "");
+	if ((!fenced || b->o->egress == EGRESS_AUDIT) &&
+		!environment_get(&b->env, RENEWAL_VARIABLE) &&
+		environment_set(&b->env, RENEWAL_VARIABLE, RENEWAL_NOWHERE) < 0)
+		return fail_errno(f, "set the environment", RENEWAL_VARIABLE);
 	return 0;
 }
 
@@ -189,7 +218,7 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
-	if ((fenced && guard_login(b, f) < 0) || stage_compile_policy(b->o, f) < 0)
+	if (guard_login(b, f) < 0 || stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
 	if (fenced &&

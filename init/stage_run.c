@@ -62,7 +62,9 @@ int stage_home(struct boot *b, struct failure *f)
 	if (done.warning[0])
 		say_warning("home", "%s", done.warning);
 	b->hook = done.hook;
-	if (environment_sandbox(&b->env, b->home) < 0)
+	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
+	if (environment_sandbox(&b->env, b->home) < 0 ||
+		(!done.login && environment_api_key(&b->env) < 0))
 		return fail_errno(f, "set the environment", "");
 	look_at_project(b);
 	return 0;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "find.h"
 #include "quote.h"
 
@@ -33,7 +34,8 @@ static int check_mount_point(
 		kind == S_IFREG ? "a regular file" : "a directory");
 }
 
-static void warn_of_expiry(const struct auth_facts *facts, const char *path)
+static void warn_of_expiry(
+	const struct plan *p, const struct auth_facts *facts, const char *path)
 {
 	int64_t now = (int64_t)time(NULL);
 
@@ -44,8 +46,12 @@ static void warn_of_expiry(const struct auth_facts *facts, const char *path)
 	else
 		note_warning("the login in %s runs out in %d minutes", path,
 			(int)((facts->expires_at - now) / 60) + 1);
-	note_hint("Codex can't renew it, since the file is mounted read-only: renew it on the "
-		  "host (any codex command does), or use --auth_dir");
+	if (beneath_contains(p->home, path))
+		note_hint("Codex can't renew it, since the file is mounted read-only: log in "
+			  "anew (codex-sandbox login --device-auth), or use --auth_dir");
+	else
+		note_hint("Codex can't renew it, since the file is mounted read-only: renew it "
+			  "on the host (any codex command does), or use --auth_dir");
 }
 
 /* Not every file that we can read can be read by Codex's user inside. */
@@ -102,6 +108,19 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);
 }
 
+/* `codex login` and `codex logout` change the login that Codex keeps in its home: a read-only
+ * one mounted on it would be in their way, after the user has been through a browser. */
+static bool changes_login(const struct cli *c)
+{
+	const char *command = c->exec ? NULL : c->rest[0];
+
+	if (!command)
+		return false;
+	if (strcmp(command, "login") == 0)
+		return !c->rest[1] || strcmp(c->rest[1], "status") != 0;
+	return strcmp(command, "logout") == 0;
+}
+
 static int plan_login(struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
 {
 	const char *named = c->auth_file ? c->auth_file : find_variable("CODEX_AUTH_FILE");
@@ -112,11 +131,13 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 		return -1;
 	if (c->auth_dir)
 		return plan_auth_dir(p, c->auth_dir, t);
+	if (changes_login(c))
+		return 0;
 	if (find_auth(s, named, p->home, &path, &facts, t) < 0)
 		return -1;
 	if (!path)
 		return 0;
-	warn_of_expiry(&facts, path);
+	warn_of_expiry(p, &facts, path);
 	warn_of_unreadable(p, path, "the credentials");
 	p->login = LOGIN_FILE;
 	return mounts_add(&p->mounts, path, "/codex_home/auth.json", false, t);

@@ -249,6 +249,17 @@ static void look_for_hook(const struct work *w, struct home_result *out)
 			"%.150s/init.sh is not executable, so it is not run", w->r->home);
 }
 
+/* By a link too: that is how a login lives in a directory of its own. */
+static void look_for_login(const struct work *w, struct home_result *out)
+{
+	struct stat st;
+	ssize_t n = readlinkat(w->home, "auth.json", out->login_link, sizeof(out->login_link));
+
+	/* A longer one is none of ours. */
+	out->login_link[n > 0 && n < (ssize_t)sizeof(out->login_link) ? n : 0] = '\0';
+	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
+}
+
 static int as_root(void *context, void *result, struct failure *f)
 {
 	struct work *w = context;
@@ -289,6 +300,7 @@ static int as_user(void *context, void *result, struct failure *f)
 				w->sources->odd > 1 ? " and more" : "");
 	}
 	look_for_hook(w, out);
+	look_for_login(w, out);
 	return 0;
 }
 
@@ -305,6 +317,7 @@ int home_prepare(const struct home_request *r, struct home_result *out, struct f
 	sources->root = -1;
 	done = child_run_as(r->uid, r->gid, as_root, as_user, &w, out, sizeof(*out), f);
 	out->warning[sizeof(out->warning) - 1] = '\0';
+	out->login_link[sizeof(out->login_link) - 1] = '\0';
 	free(sources);
 	return done;
 }

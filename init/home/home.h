@@ -20,7 +20,9 @@ struct home_request {
 
 struct home_result {
 	bool config_copied;
-	bool hook; /* HOME/init.sh is there and executable by the user */
+	bool hook;            /* HOME/init.sh is there and executable by the user */
+	bool login;           /* HOME/auth.json is there and not empty */
+	char login_link[128]; /* where it leads, when it is a link, or "" */
 	unsigned prompts_copied;
 	char warning[256]; /* something the user should know, or "" */
 };
@@ -34,6 +36,14 @@ struct home_result {
  * user's, a symlink or an odd file in the way: -1 with a reason, and nothing half done.
  */
 int home_prepare(const struct home_request *r, struct home_result *out, struct failure *f);
+
+/*
+ * After the session, where HOME/auth.json was a link to `link` at its beginning: a file that
+ * Codex has put in the link's place is moved to where the link led; where Codex has removed the
+ * link, what it led to is removed. All as the user.
+ */
+int home_keep_login(
+	const char *home, const char *link, uid_t uid, gid_t gid, struct failure *f);
 
 /* Makes sure that a home exists and is the user's: creates it when it is missing or empty and
  * somebody else's (root may, without any capability: see users.c). */

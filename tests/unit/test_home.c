@@ -125,6 +125,31 @@ static void the_hook_is_replaced(void **state)
 	assert_string_equal(text_of(at(t, "other-name")), "old and longer");
 }
 
+static void a_login_that_is_there_is_seen(void **state)
+{
+	const struct tree *t = *state;
+	char end[PATH_MAX];
+
+	must_work(t);
+	assert_false(result.login);
+	put(at(t, "home/auth.json"), "", 0600, USER);
+	must_work(t);
+	assert_false(result.login);
+	put(at(t, "home/auth.json"), "{}", 0600, USER);
+	must_work(t);
+	assert_true(result.login);
+	assert_string_equal(result.login_link, "");
+	assert_int_equal(unlink(at(t, "home/auth.json")), 0);
+	snprintf(end, sizeof(end), "%s", at(t, "login.json"));
+	assert_int_equal(symlink(end, at(t, "home/auth.json")), 0);
+	must_work(t);
+	assert_false(result.login);
+	assert_string_equal(result.login_link, end);
+	put(end, "{}", 0644, USER);
+	must_work(t);
+	assert_true(result.login);
+}
+
 static void a_hook_that_is_there_is_found(void **state)
 {
 	const struct tree *t = *state;
@@ -489,6 +514,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {T(nothing_to_copy), T(all_three_are_copied),
 		T(a_config_that_is_there_stays), T(prompts_that_are_there_stay),
+		T(the_hook_is_replaced), T(a_login_that_is_there_is_seen),
 		T(the_hook_is_replaced), T(a_hook_that_is_there_is_found),
 		T(a_hook_without_its_bit_is_not_run), T(a_directory_is_no_hook),
 		T(sources_of_root_alone_are_read), T(sources_of_the_user_alone_are_read),
