@@ -54,11 +54,16 @@
  */
 #define LIMIT_OBEYED_DIRECTORIES 65536
 #define LIMIT_OBEYED_ENTRIES     1000000
-#define LIMIT_OBEYED_MS          2000
+#define LIMIT_OBEYED_SECONDS     2
 #define LIMIT_OBEYED_FILES       1024
 #define LIMIT_OBEYED_TEXT        (64 * 1024)
 #define LIMIT_OBEYED_PATH        512
 #define LIMIT_OBEYED_TOLD        40
+/* config.toml as far as it is looked at, brackets within brackets, and a key with its tables.
+ */
+#define LIMIT_TOML_BYTES (256 * 1024)
+#define LIMIT_TOML_DEPTH 32
+#define LIMIT_TOML_PATH  256
 /* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
 #define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */

@@ -128,21 +128,34 @@ static int choose_user(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* Is the file a mount of its own, and a read-only one? The list of mounts tells, since root
- * without DAC_OVERRIDE can't look into the user's home. -1 where there is no such list. */
-static int is_read_only_mount(const char *path)
+static bool is_beneath(const char *directory, const char *path)
+{
+	size_t n = strlen(directory);
+
+	return n > 1 && strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/*
+ * What the list of mounts tells, since root without DAC_OVERRIDE can't look into the user's
+ * home: whether auth.json is mounted read-only, and whether the working directory is in
+ * something that is mounted at all, and thus the host's.
+ */
+static int read_mounts(struct boot *b, bool *login_is_read_only)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	struct mntent *mount;
-	int readonly = 0;
+	char path[PATH_MAX];
 
 	if (!mounts)
 		return -1;
-	while ((mount = getmntent(mounts)) != NULL)
+	snprintf(path, sizeof(path), "%s/auth.json", b->home);
+	while ((mount = getmntent(mounts)) != NULL) {
 		if (strcmp(mount->mnt_dir, path) == 0)
-			readonly = hasmntopt(mount, "ro") != NULL;
+			*login_is_read_only = hasmntopt(mount, "ro") != NULL;
+		b->mounted |= is_beneath(mount->mnt_dir, b->workdir);
+	}
 	endmntent(mounts);
-	return readonly;
+	return 0;
 }
 
 /*
@@ -152,16 +165,13 @@ static int is_read_only_mount(const char *path)
 static int guard_login(struct boot *b, struct failure *f)
 {
 	const bool fenced = b->o->egress != EGRESS_OFF;
-	char path[PATH_MAX];
-	int readonly;
+	bool readonly = false;
 
 	/* A plain init in somebody else's image looks no further. */
 	if (!fenced && access(b->home, F_OK) < 0)
 		return 0;
-	snprintf(path, sizeof(path), "%s/auth.json", b->home);
-	readonly = is_read_only_mount(path);
-	if (readonly < 0)
-		return fenced ? fail_errno(f, "see what is mounted", "/proc/self/mounts") : 0;
+	if (read_mounts(b, &readonly) < 0 && fenced)
+		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
 	if (!readonly)
 		return 0;
 	if (fenced && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)

@@ -1,42 +1,23 @@
 /* The stages that run the user's things: `home`, `hook`, `payload`. */
 #include "stages.h"
 
-#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "home/advice.h"
 #include "home/home.h"
 
 #define DROP_OFF RUN_DIR "/in"
-
-/* Is the directory in something that is mounted? What isn't goes with the container, and is
- * nobody's on the host. Where it can't be found out it counts as mounted. */
-static bool is_mounted(const char *directory)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
-	bool found = !mounts;
-
-	while (mounts && !found && (mount = getmntent(mounts)) != NULL) {
-		size_t n = strlen(mount->mnt_dir);
-
-		found = n > 1 && strncmp(directory, mount->mnt_dir, n) == 0 &&
-			(directory[n] == '/' || directory[n] == '\0');
-	}
-	if (mounts)
-		endmntent(mounts);
-	return found;
-}
 
 /* A project that can't be looked through is no reason not to work in it. */
 static void look_at_project(struct boot *b)
 {
 	struct failure f = {0};
 
-	if (b->o->egress == EGRESS_OFF || !is_mounted(b->workdir))
+	if (b->o->egress == EGRESS_OFF || !b->mounted)
 		return;
 	if (obeyed_begin(&b->obeyed, b->workdir, b->uid, b->gid, &f) < 0)
 		say_warning("home", "%s: %s: %s; changes to such files can't be told", f.tried,
@@ -48,7 +29,7 @@ int stage_home(struct boot *b, struct failure *f)
 	struct home_request r = {
 		.from = b->o->home_from, .home = b->home, .uid = b->uid, .gid = b->gid};
 	struct home_result done = {0};
-	char warning[256] = "";
+	char warning[256] = "", advice[1000];
 
 	if (!r.from && access(DROP_OFF, F_OK) == 0)
 		r.from = DROP_OFF;
@@ -61,6 +42,11 @@ int stage_home(struct boot *b, struct failure *f)
 		return -1;
 	if (done.warning[0])
 		say_warning("home", "%s", done.warning);
+	advice_line(done.advice, advice, sizeof(advice));
+	if (advice[0])
+		say_warning("home", "%s", advice);
+	if (advice_hint(done.advice))
+		say_hint("%s", advice_hint(done.advice));
 	b->hook = done.hook;
 	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
 	if (environment_sandbox(&b->env, b->home) < 0 ||

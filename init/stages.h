@@ -22,6 +22,7 @@ struct boot {
 	struct monitor *m;
 	struct environment env;
 	char workdir[PATH_MAX];
+	bool mounted; /* it is in something that is mounted: the host's */
 	const char *home;
 	uid_t uid;
 	gid_t gid;

@@ -159,17 +159,40 @@ static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
 	return mounts_add(&p->mounts, path, "/codex_home/sessions", true, t);
 }
 
-/* config.toml, prompts/ and init.sh: codex-init copies them from here into the home. */
+/* Prompts, and what Codex has in their place since its 0.117. */
+static int plan_instructions(struct plan *p, struct search *s, struct trouble *t)
+{
+	static const struct {
+		const char *name;
+		mode_t kind;
+	} carried[] = {{"prompts", S_IFDIR}, {"AGENTS.md", S_IFREG}, {"skills", S_IFDIR},
+		{"rules", S_IFDIR}};
+	const char *path;
+
+	for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
+		const char *name = carried[i].name;
+
+		if (find_first(s, name, carried[i].kind, &path, t) < 0)
+			return -1;
+		if (path &&
+			mounts_add(&p->mounts, path,
+				pool_format(&p->pool, "/run/codex/in/%s", name), false, t) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* All this and init.sh: codex-init copies them from here into the home. */
 static int plan_drop_off(
 	struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
 {
-	const char *config, *prompts, *script;
+	const char *config, *script;
 
-	if (find_config(s, &config, t) < 0 || find_prompts(s, &prompts, t) < 0)
+	if (find_config(s, &config, t) < 0)
 		return -1;
 	if (config && mounts_add(&p->mounts, config, "/run/codex/in/config.toml", false, t) < 0)
 		return -1;
-	if (prompts && mounts_add(&p->mounts, prompts, "/run/codex/in/prompts", false, t) < 0)
+	if (plan_instructions(p, s, t) < 0)
 		return -1;
 	if (!c->init_script)
 		return 0;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "child.h"
 #include "safe.h"
 #include "sources.h"
@@ -44,7 +45,7 @@ static mode_t mode_of(const struct source *item)
 	if (is_hook(item))
 		return 0755;
 	/* config.toml may hold keys. */
-	return item->depth == 0 ? 0600 : 0644;
+	return item->depth == 0 ? 0600 : item->program ? 0755 : 0644;
 }
 
 /*
@@ -209,7 +210,7 @@ static int copy_all(const struct work *w, struct home_result *out, struct failur
 			if (strcmp(item->path, "config.toml") == 0)
 				out->config_copied = true;
 			else if (!is_hook(item))
-				out->prompts_copied++;
+				out->copied++;
 		}
 	return 0;
 }
@@ -260,6 +261,22 @@ static void look_for_login(const struct work *w, struct home_result *out)
 	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
 }
 
+/* The one that is in force, which may be an older one than the drop-off's. */
+static void look_at_config(const struct work *w, struct home_result *out)
+{
+	static char text[LIMIT_TOML_BYTES];
+	int fd = safe_open(w->home, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	size_t total = 0;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return;
+	while (total < sizeof(text) && (n = read(fd, text + total, sizeof(text) - total)) > 0)
+		total += (size_t)n;
+	close(fd);
+	out->advice = advice_find(text, total);
+}
+
 static int as_root(void *context, void *result, struct failure *f)
 {
 	struct work *w = context;
@@ -294,13 +311,14 @@ static int as_user(void *context, void *result, struct failure *f)
 		}
 		if (w->sources->odd)
 			snprintf(out->warning, sizeof(out->warning),
-				"%u of the prompts were not copied, being no regular files: "
-				"%.120s%s",
+				"%u files of prompts, skills or rules were not copied (no "
+				"regular files, or too many): %.110s%s",
 				w->sources->odd, w->sources->odd_path,
 				w->sources->odd > 1 ? " and more" : "");
 	}
 	look_for_hook(w, out);
 	look_for_login(w, out);
+	look_at_config(w, out);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,12 @@
 
 static const char tried[] = "look for files that the host obeys";
 
-/* What one file is known by. Times in nanoseconds since 1970. */
+/* What one file is known by; without a gap, so that two can be compared as bytes. */
 struct mark {
-	uint64_t inode, size, target; /* target: of a link, the time of change of its end */
-	int64_t modified, changed;
+	struct timespec modified, changed, end_changed; /* end: of a link */
+	uint64_t inode, size;
 	uint32_t mode;
-	uint32_t path; /* in struct list's text */
+	uint32_t path; /* in struct list's text; not compared */
 };
 
 /* One look's result, without pointers: it crosses from child to parent. */
@@ -44,7 +45,7 @@ struct obeyed {
 	char workdir[PATH_MAX];
 	uid_t uid;
 	gid_t gid;
-	int64_t begun; /* the file systems' clock, as above */
+	time_t begun;
 	struct list before;
 };
 
@@ -60,25 +61,19 @@ struct report {
 	} told[LIMIT_OBEYED_TOLD];
 };
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 static struct mark mark_of(const struct stat *st, const struct stat *target)
 {
-	return (struct mark){.inode = st->st_ino,
+	return (struct mark){.modified = st->st_mtim,
+		.changed = st->st_ctim,
+		.end_changed = target->st_ctim,
+		.inode = st->st_ino,
 		.size = (uint64_t)st->st_size,
-		.target = target->st_ino ? (uint64_t)nanoseconds(&target->st_ctim) : 0,
-		.modified = nanoseconds(&st->st_mtim),
-		.changed = nanoseconds(&st->st_ctim),
 		.mode = st->st_mode};
 }
 
 static bool same(const struct mark *a, const struct mark *b)
 {
-	return a->inode == b->inode && a->size == b->size && a->target == b->target &&
-	       a->modified == b->modified && a->changed == b->changed && a->mode == b->mode;
+	return memcmp(a, b, offsetof(struct mark, path)) == 0;
 }
 
 static int open_workdir(const char *workdir, struct failure *f)
@@ -133,14 +128,12 @@ int obeyed_begin(
 	struct obeyed **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f)
 {
 	struct obeyed *o = calloc(1, sizeof(*o));
-	struct timespec now;
 	int done;
 
 	*out = NULL;
 	if (!o)
 		return fail_errno(f, tried, workdir);
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	o->begun = nanoseconds(&now);
+	o->begun = time(NULL);
 	o->uid = uid;
 	o->gid = gid;
 	snprintf(o->workdir, sizeof(o->workdir), "%s", workdir);
@@ -188,7 +181,7 @@ static bool compare(
 		return true;
 	}
 	/* Where the first look ended early, a file that it hasn't seen may be an old one. */
-	if (l->complete || now.changed >= c->o->begun)
+	if (l->complete || now.changed.tv_sec >= c->o->begun)
 		tell(c->r, IS_NEW, path);
 	return c->r->count < LIMIT_OBEYED_FILES;
 }

@@ -16,9 +16,10 @@
 
 #include "../limits.h"
 
+/* Without pointers: in a program that relocates itself each costs as much as the name. */
 struct named {
-	const char *name;
-	enum obeyed_name is;
+	char name[24];
+	unsigned char is; /* enum obeyed_name */
 };
 
 /*
@@ -82,7 +83,7 @@ struct walk {
 	void *context;
 	struct queue obeyed, ordinary;
 	unsigned directories, entries;
-	int64_t end; /* milliseconds, CLOCK_MONOTONIC */
+	time_t end; /* CLOCK_MONOTONIC */
 	bool complete, stop;
 };
 
@@ -90,7 +91,7 @@ static enum obeyed_name look_up(const struct named *list, size_t n, const char *
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcasecmp(list[i].name, name) == 0)
-			return list[i].is;
+			return (enum obeyed_name)list[i].is;
 	return OBEYED_NOT;
 }
 
@@ -104,12 +105,12 @@ enum obeyed_name obeyed_name_in_git(const char *name)
 	return look_up(in_git, sizeof(in_git) / sizeof(in_git[0]), name);
 }
 
-static int64_t milliseconds_now(void)
+static time_t seconds_now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return t.tv_sec;
 }
 
 /* A link is followed only where its name is obeyed, and never out of the root. */
@@ -280,13 +281,13 @@ bool obeyed_walk(int root, obeyed_visit *visit, void *context)
 	struct walk w = {.root = root, .visit = visit, .context = context, .complete = true};
 	struct step *s;
 
-	w.end = milliseconds_now() + LIMIT_OBEYED_MS;
+	w.end = seconds_now() + LIMIT_OBEYED_SECONDS;
 	w.obeyed.last = &w.obeyed.first;
 	w.ordinary.last = &w.ordinary.first;
 	put_off(&w, ".", OBEYED_NOT, false);
 	while ((s = next_step(&w))) {
-		if (!w.stop && (++w.directories > LIMIT_OBEYED_DIRECTORIES ||
-				       milliseconds_now() > w.end)) {
+		if (!w.stop &&
+			(++w.directories > LIMIT_OBEYED_DIRECTORIES || seconds_now() > w.end)) {
 			w.complete = false;
 			w.stop = true;
 		}
