@@ -17,7 +17,7 @@ static void check(void *context, const char *path, const char *value, size_t val
 {
 	const struct text *t = context;
 
-	if (!*path || strlen(path) >= LIMIT_TOML_PATH)
+	if (strlen(path) >= LIMIT_TOML_PATH)
 		abort();
 	for (; *path; path++)
 		if (*path <= ' ' || *path > '~')

@@ -53,6 +53,7 @@ static void keys_and_tables(void **state)
 	good("[t]\na = 1\n[t.u]\nb = 2\n", "t;t.a=1;t.u;t.u.b=2;");
 	good("[[t]]\na = 1\n[[t]]\na = 2\n", "t;t.a=1;t;t.a=2;");
 	good("[ t . \"a.b\" ] # x\nc = 1", "t.a_b;t.a_b.c=1;");
+	good("\"\" = 1\na.\"\" = 2", "=1;a.=2;");
 	good("\"a b\\\"\\u00e4\" = 1\n'c\xc3\xa4' = 2", "a_b\"u00e4=1;c__=2;");
 }
 
