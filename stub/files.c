@@ -103,6 +103,11 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 		note_warning("%s belongs to uid %lu: Codex, as uid %lu, may be unable to renew "
 			     "the login there",
 			path, (unsigned long)st.st_uid, (unsigned long)p->uid);
+	if (lstat(pool_format(&p->pool, "%s/config.toml", path), &st) == 0)
+		note_warning(
+			"%s holds more than a login: what runs in the container could change "
+			"the settings that Codex on this machine obeys",
+			path);
 	p->login = LOGIN_DIR;
 	plan_outside(p, path, "for the login");
 	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);

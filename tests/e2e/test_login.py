@@ -161,6 +161,38 @@ def test_a_login_in_a_directory_of_its_own_renews_itself(turn, host_codex, model
     still_works(host_codex, model, hosts)
 
 
+def test_one_login_for_host_and_sandbox(turn, run, host_home, model, tmp_path):
+    """A directory that holds the login alone, to which the host's auth.json is a link: whoever
+    renews it, the other goes on with what was renewed."""
+    shared = place_login(host_home / "login", lifetime=-3600)
+    codex = host_home / ".codex"
+    codex.mkdir()
+    (codex / "auth.json").symlink_to(shared)
+    os.chown(codex, 1000, 1000)
+    tmp_path.chmod(0o755)
+    seen = [openai.refresh_token(shared)]
+
+    def on_the_host():
+        mounts = ["-v", f"{codex}:/codex_home", "-v", f"{shared.parent}:{shared.parent}"]
+        return run(
+            flags=(), options=["--entrypoint", "codex", "--user", "1000:1000", *mounts], init=TURN
+        )
+
+    def expire():
+        login = json.loads(shared.read_text())
+        login["tokens"]["access_token"] = openai.jwt(-3600)
+        shared.write_text(json.dumps(login))
+
+    for one in (lambda: turn("-y", "--auth_dir", shared.parent), on_the_host) * 2:
+        model.script("echo my turn")
+        one().ok()
+        assert "my turn" in "".join(model.outputs())
+        seen.append(openai.refresh_token(shared))
+        expire()
+    assert len(set(seen)) == 5, "each has renewed it once"
+    assert all(granted for token, granted in model.renewals if token in seen)
+
+
 def device_login(terminal, stub_environment, workdir, model, *options):
     """codex login --device-auth in the sandbox, allowed by somebody with a browser elsewhere."""
     command = [STUB, *options, "login", "--device-auth"]

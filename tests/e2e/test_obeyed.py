@@ -161,6 +161,25 @@ def test_what_runs_on_after_the_payload_is_waited_for(stub, workdir):
     assert (workdir / ".envrc").read_bytes() == before
 
 
+def test_a_whole_turn_of_codex_that_plants(stub, lab, internet, repository, git):
+    """The real Codex as the agent, with everything it may try in one command."""
+    internet.openai.script(
+        "printf '#!/bin/sh\\ntouch witness\\n' >.git/hooks/post-checkout;"
+        "git config core.fsmonitor 'touch witness';"
+        "echo 'notify = []' >.codex/config.toml;"
+        "echo 'touch witness' >.envrc; mkdir -p .vscode; echo '{}' >.vscode/tasks.json; echo done"
+    )
+    done = stub(
+        "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}", "-e", "CODEX_API_KEY",
+        "--", "exec", "do it", env={"CODEX_API_KEY": "sk-lab"},
+    ).ok()  # fmt: skip
+    assert "done" in "".join(internet.openai.outputs()), done
+    assert f"2 files in the project that {TITLE} have changed" in done.err, done
+    assert "  new      .envrc\n" in done.err and "  new      .vscode/tasks.json\n" in done.err
+    host_works(git)
+    assert not witness(repository).exists()
+
+
 def test_names_are_printed_without_tricks(stub, workdir):
     done = stub("--exec", "bash", "-c", "mkdir .vscode; echo >$'.vscode/a\\e[2J\\nb'").ok()
     assert "  new      .vscode/a\\033[2J\\012b\n" in done.err, done

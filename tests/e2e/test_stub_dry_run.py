@@ -316,6 +316,24 @@ def test_auth_dir(project):
     project.refused("-y", "--auth_dir", login)
 
 
+def test_an_auth_dir_that_is_a_codex_home_is_warned_about(project):
+    codex = project.home / ".codex"
+    project.write(codex / "auth.json", GOOD)
+    project.dry("-y", "--auth_dir", codex)
+    assert "more than a login" not in project.warnings
+    project.write(codex / "config.toml")
+    project.dry("-y", "--auth_dir", codex)
+    assert "more than a login" in project.warnings
+
+
+def test_a_secret_on_the_command_line_is_warned_about(project):
+    c = project.dry("-e", "OPENAI_API_KEY=sk-x", "-e", "MY_TOKEN", "-e", "KEYS=1", "-e", "A=b",
+                    env={"MY_TOKEN": "t"})  # fmt: skip
+    assert c.env[-4:] == ["OPENAI_API_KEY=sk-x", "MY_TOKEN", "KEYS=1", "A=b"]
+    assert project.warnings.count("codex-sandbox: -e ") == 1
+    assert "OPENAI_API_KEY" in project.warnings and "sk-x" not in project.warnings
+
+
 def test_auth_dir_beside_a_login_in_the_home(project):
     login = project.root / "login"
     login.mkdir()
