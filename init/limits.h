@@ -59,6 +59,9 @@
 #define LIMIT_OBEYED_TEXT        (64 * 1024)
 #define LIMIT_OBEYED_PATH        512
 #define LIMIT_OBEYED_TOLD        40
+/* Of a repository's config, as far as its core.hooksPath is looked for; git's own has 300
+ * bytes. */
+#define LIMIT_OBEYED_CONFIG (16 * 1024)
 /* config.toml as far as it is looked at, brackets within brackets, and a key with its tables.
  */
 #define LIMIT_TOML_BYTES (256 * 1024)

@@ -92,12 +92,14 @@ static bool is(const char *value, size_t size, const char *text)
 /* Codex's home, what is mounted, and what goes with the container are places in it. */
 static bool is_inside(const char *value, size_t size)
 {
-	static const char *const inside[] = {"/codex_home", "/app/", "/tmp/"};
+	static const char inside[][12] = {"/codex_home", "/app/", "/tmp/"};
 
-	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
-		if (size >= strlen(inside[i]) &&
-			memcmp(value, inside[i], strlen(inside[i])) == 0)
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		size_t n = strlen(inside[i]);
+
+		if (size >= n && memcmp(value, inside[i], n) == 0)
 			return true;
+	}
 	return false;
 }
 

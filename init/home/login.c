@@ -26,83 +26,58 @@ struct keep {
 	const char *home, *link;
 };
 
-/* At most LIMIT_LOGIN_BYTES, from a regular file; -1 with errno. */
+/* A regular file of at most LIMIT_LOGIN_BYTES, which one read(2) takes; -1 with errno. */
 static ssize_t read_login(int home, char *text)
 {
 	int fd = safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	size_t total = 0;
-	struct stat st;
-	ssize_t n = -1;
+	ssize_t n = fd < 0 ? -1 : read(fd, text, LIMIT_LOGIN_BYTES + 1);
 
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > LIMIT_LOGIN_BYTES))
-		errno = EFBIG;
-	else
-		while ((n = read(fd, text + total, LIMIT_LOGIN_BYTES - total)) > 0)
-			total += (size_t)n;
-	close(fd);
-	return n < 0 ? -1 : (ssize_t)total;
-}
-
-/* The whole file or none, in the place of an older one. */
-static int write_login(int dir, const char *last, const char *text, size_t size)
-{
-	char temporary[SAFE_TEMPORARY];
-	int fd = safe_create(dir, temporary, 0600);
-
-	if (fd < 0)
-		return -1;
-	if (write(fd, text, size) != (ssize_t)size || fsync(fd) < 0) {
+	if (fd >= 0)
 		close(fd);
-		unlinkat(dir, temporary, 0);
-		return -1;
-	}
-	close(fd);
-	if (renameat(dir, temporary, dir, last) == 0)
-		return 0;
-	unlinkat(dir, temporary, 0);
+	if (n <= LIMIT_LOGIN_BYTES)
+		return n;
+	errno = EFBIG;
 	return -1;
 }
 
-/* Where the link led: its directory, opened, and the name in it. -1 with errno. */
-static int open_target(const char *link, const char **last)
+/* The whole file or none, in the place of an older one. */
+static int write_login(const char *path, const char *text, size_t size)
 {
-	char parent[LIMIT_HOME_PATH];
-	const char *slash = strrchr(link, '/');
+	char temporary[LIMIT_HOME_PATH];
+	int fd;
 
-	if (link[0] != '/' || slash == link || !slash[1]) {
-		errno = EINVAL;
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
 		return -1;
-	}
-	*last = slash + 1;
-	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - link), link);
-	return open(parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 && close(fd) == 0)
+		return rename(temporary, path);
+	unlink(temporary);
+	return -1;
 }
 
 static int as_user(void *context, void *result, struct failure *f)
 {
-	static char text[LIMIT_LOGIN_BYTES];
+	static char text[LIMIT_LOGIN_BYTES + 1];
 	const struct keep *k = context;
-	const char *last;
 	int home = open(k->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int dir = open_target(k->link, &last);
 	struct stat st;
 	ssize_t n;
 
 	(void)result;
-	if (home < 0 || dir < 0)
-		return fail_errno(f, tried, home < 0 ? k->home : k->link);
+	if (home < 0)
+		return fail_errno(f, tried, k->home);
 	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		/* Logged out: then here too. */
-		if (errno != ENOENT || (unlinkat(dir, last, 0) < 0 && errno != ENOENT))
+		/* Logged out: then there too. */
+		if (errno != ENOENT || (unlink(k->link) < 0 && errno != ENOENT))
 			return fail_errno(f, tried, k->link);
 		return 0;
 	}
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	n = read_login(home, text);
-	if (n < 0 || write_login(dir, last, text, (size_t)n) < 0 ||
+	if (n < 0 || write_login(k->link, text, (size_t)n) < 0 ||
 		unlinkat(home, "auth.json", 0) < 0)
 		return fail_errno(f, tried, k->link);
 	return 0;

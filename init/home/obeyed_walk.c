@@ -233,6 +233,34 @@ static bool is_git(const struct step *s, int dir)
 	       (fstatat(dir, "objects", &st, 0) == 0 && fstatat(dir, "refs", &st, 0) == 0);
 }
 
+/*
+ * core.hooksPath, where hooks are in a directory of the project's: relative to the work tree's
+ * top. Only a plain line counts; a setting that is meant to be overlooked is a change of
+ * config, which is told by itself.
+ */
+static void look_for_hooks(struct walk *w, const struct step *s, int dir)
+{
+	static char text[LIMIT_OBEYED_CONFIG + 1];
+	char path[LIMIT_OBEYED_PATH];
+	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (char *line = text; line; line = strchr(line, '\n')) {
+		line += strspn(line, " \t\n");
+		if (strncasecmp(line, "hookspath", 9) != 0)
+			continue;
+		line += 9;
+		line += strspn(line, " \t=\"");
+		snprintf(path, sizeof(path), "%.*s%.*s",
+			(int)(strlen(s->path) - strlen(".git")), s->path,
+			(int)strcspn(line, "\"\r\n"), line);
+		put_off(w, path, OBEYED_TREE, true);
+	}
+}
+
 static void look_into(struct walk *w, const struct step *s)
 {
 	int fd = open_beneath(w, s->path, O_RDONLY | O_DIRECTORY, s->link);
@@ -241,14 +269,17 @@ static void look_into(struct walk *w, const struct step *s)
 	bool git;
 
 	if (!dir) {
-		/* One that has gone, or was replaced by something else, is no gap. */
-		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+		/* One that has gone, was replaced by something else, or is elsewhere is no gap.
+		 */
+		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EXDEV)
 			w->complete = false;
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
 	git = is_git(s, fd);
+	if (s->is == OBEYED_GIT)
+		look_for_hooks(w, s, fd);
 	while (!w->stop && (e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;

@@ -133,6 +133,19 @@ def test_repositories_within_the_project(stub, repository):
     assert ".sample" not in done.err
 
 
+def test_hooks_that_are_part_of_the_project(stub, repository, git):
+    """core.hooksPath: git runs them from there, so an edit is told; elsewhere it is work."""
+    for name in ("tools/hooks", "tools/other"):
+        (repository / name).mkdir(parents=True)
+        os.chown(repository / name, 1000, 1000)
+    git("config", "core.hooksPath", "tools/hooks")
+    script = "echo '#!/bin/sh' >tools/{}/post-checkout"
+    done = stub("--exec", "bash", "-c", script.format("other")).ok()
+    assert TITLE not in done.err, done
+    done = stub("--exec", "bash", "-c", script.format("hooks")).ok()
+    assert "  new      tools/hooks/post-checkout\n" in done.err, done
+
+
 def test_a_session_of_ordinary_work_is_told_nothing(stub, repository):
     script = """
         set -e

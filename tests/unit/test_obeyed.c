@@ -280,6 +280,32 @@ static void what_an_obeyed_link_leads_to_counts_inside_alone(void **state)
 	assert_in(text, "  changed  a/.envrc\n");
 }
 
+static void edits_a_hook(const struct tree *t)
+{
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\nevil\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\nnot it\n", 0755, USER);
+}
+
+static void hooks_in_the_project_count(void **state)
+{
+	const struct tree *t = *state;
+	const char *text;
+
+	make_dir(at(t, "home/src/hooks"), 0755, USER);
+	make_dir(at(t, "home/hooks"), 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	assert_string_equal(report(t, edits_a_hook), "");
+	put(at(t, "home/.git/config"), "[core]\n\tbare = false\n\thooksPath = src/hooks\n",
+		0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "codex-init: 1 file ");
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	put(at(t, "home/.git/config"), "[core]\n\thookspath=\"../out\"\n\thookspath = /etc\n",
+		0644, USER);
+	assert_string_equal(report(t, edits_a_hook), "");
+}
+
 static void wild_names(const struct tree *t)
 {
 	put(at(t, "home/.vscode/a\x1b[2Jb\n"), "", 0644, USER);
@@ -412,6 +438,7 @@ int main(void)
 		TEST(times_that_were_set_back_hide_nothing),
 		TEST(every_repository_counts),
 		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
+		TEST(hooks_in_the_project_count),
 		TEST(odd_files_and_names_do_no_harm),
 		TEST(a_flood_is_bounded_and_told),
 		TEST(what_cannot_be_read_is_told),
