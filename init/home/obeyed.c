@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,7 +41,7 @@ struct list {
 };
 
 struct obeyed {
-	char workdir[PATH_MAX];
+	const char *workdir;
 	uid_t uid;
 	gid_t gid;
 	time_t begun;
@@ -136,9 +135,9 @@ int obeyed_begin(
 	o->begun = time(NULL);
 	o->uid = uid;
 	o->gid = gid;
-	snprintf(o->workdir, sizeof(o->workdir), "%s", workdir);
-	done = child_run_as(
-		uid, gid, NULL, first_look, o->workdir, &o->before, sizeof(o->before), f);
+	o->workdir = workdir;
+	done = child_run_as(uid, gid, NULL, first_look, (void *)(uintptr_t)workdir, &o->before,
+		sizeof(o->before), f);
 	if (done == 0 && !is_sound(&o->before))
 		done = fail(f, tried, workdir, "the list is malformed");
 	if (done == 0)

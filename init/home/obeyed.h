@@ -15,10 +15,10 @@ struct obeyed; /* what there was before hook and payload ran */
 
 /*
  * Looks through workdir (see obeyed_walk.h for what counts and where it ends) in a child with
- * the payload's rights: root in the container can't read a directory of mode 0700. Nothing of
- * the files' contents is read; what makes one is its kind, mode, size, times and inode, of
- * which a program without privilege can't set the time of change. Returns 0 with *out, to be
- * freed by the caller, or -1.
+ * the payload's rights: root in the container can't read a directory of mode 0700. A file is
+ * known by its kind, mode, size, times and inode, of which a program without privilege can't
+ * set the time of change; of contents, only a repository's config is read. Returns 0 with *out,
+ * to be freed by the caller, or -1. workdir must live as long as *out.
  */
 int obeyed_begin(
 	struct obeyed **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f);

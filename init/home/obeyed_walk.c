@@ -149,10 +149,10 @@ static void found(struct walk *w, const char *path, const struct stat *st, enum 
 
 	if (S_ISLNK(st->st_mode)) {
 		fd = open_beneath(w, path, O_PATH, true);
-		if (fd >= 0 && fstat(fd, &target) < 0)
-			target.st_ino = 0;
-		if (fd >= 0)
+		if (fd >= 0) {
+			fstat(fd, &target);
 			close(fd);
+		}
 		/* Not from within a tree: links in a circle would never end. */
 		if (target.st_ino && S_ISDIR(target.st_mode) && is != OBEYED_NOT)
 			put_off(w, path, is, true);
@@ -261,6 +261,21 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 	}
 }
 
+/*
+ * A directory that could not be opened: one that has gone, was replaced by something else or is
+ * elsewhere. Nor is it one where it is somebody else's and the payload can't write to it
+ * either.
+ */
+static bool is_no_gap(const struct walk *w, const char *path)
+{
+	struct stat st;
+
+	if (errno == EACCES)
+		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
+}
+
 static void look_into(struct walk *w, const struct step *s)
 {
 	int fd = open_beneath(w, s->path, O_RDONLY | O_DIRECTORY, s->link);
@@ -269,10 +284,7 @@ static void look_into(struct walk *w, const struct step *s)
 	bool git;
 
 	if (!dir) {
-		/* One that has gone, was replaced by something else, or is elsewhere is no gap.
-		 */
-		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EXDEV)
-			w->complete = false;
+		w->complete &= is_no_gap(w, s->path);
 		if (fd >= 0)
 			close(fd);
 		return;

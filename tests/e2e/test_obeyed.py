@@ -207,6 +207,9 @@ def test_a_project_that_only_its_owner_may_enter(stub, workdir):
 
 
 def test_quiet_and_a_directory_of_the_containers_own(stub, shell, workdir):
+    mounted = {"options": ["-v", f"{workdir}:/project", "-w", "/project"]}
+    assert "  new      .envrc\n" in shell("echo x >.envrc", **mounted).ok().err
+    assert shell("echo y >.envrc", init=["-q"], **mounted).ok().err == ""
     done = shell("cd /workspace; echo x >.envrc").ok()
     assert TITLE not in done.err, "what isn't mounted is gone with the container"
     done = stub("--exec", "bash", "-c", "echo x >.envrc", env={"CODEX_INIT_EGRESS": "off"}).ok()

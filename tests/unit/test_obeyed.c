@@ -70,6 +70,15 @@ struct looks {
 	session *session;
 };
 
+/* The project; it must live as long as what was seen there. */
+static const char *project(const struct tree *t)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", at(t, "home"));
+	return path;
+}
+
 static int two_looks(void *context, void *result, struct failure *f)
 {
 	const struct looks *l = context;
@@ -78,7 +87,7 @@ static int two_looks(void *context, void *result, struct failure *f)
 	int done;
 
 	assert_non_null(to);
-	if (obeyed_begin(&o, at(l->t, "home"), USER, GROUP, f) < 0)
+	if (obeyed_begin(&o, project(l->t), USER, GROUP, f) < 0)
 		return -1;
 	tick();
 	l->session(l->t);
@@ -351,7 +360,14 @@ static void what_cannot_be_read_is_told(void **state)
 {
 	const struct tree *t = *state;
 
-	make_dir(at(t, "home/secret"), 0700, 0);
+	/* Somebody else's, which the payload can't change either: a database's files. */
+	make_dir(at(t, "home/database"), 0700, 0);
+	assert_string_equal(report(t, nothing), "");
+	/* One that it may write to, and one of its own that it has hidden. */
+	assert_int_equal(chmod(at(t, "home/database"), 0733), 0);
+	assert_in(report(t, nothing), "could not be looked through as a whole");
+	assert_int_equal(chmod(at(t, "home/database"), 0700), 0);
+	assert_int_equal(chmod(at(t, "home/src"), 0), 0);
 	assert_in(report(t, nothing), "could not be looked through as a whole");
 }
 
@@ -372,7 +388,7 @@ static int looks_at_nothing(void *context, void *result, struct failure *f)
 	int done;
 
 	(void)result;
-	assert_int_equal(obeyed_begin(&o, at(l->t, "home"), USER, GROUP, f), 0);
+	assert_int_equal(obeyed_begin(&o, project(l->t), USER, GROUP, f), 0);
 	removes_project(l->t);
 	done = obeyed_report(o, stderr, f);
 	back_again(l->t);
