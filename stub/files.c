@@ -126,6 +126,25 @@ static bool changes_login(const struct cli *c)
 	return strcmp(command, "logout") == 0;
 }
 
+/* Somebody who logs in wants that login to be used. */
+static void warn_of_other_login(
+	struct plan *p, const struct cli *c, struct search *s, const char *named)
+{
+	struct trouble ignored; /* one that can't be used is told when it is to be used */
+	struct auth_facts facts;
+	const char *path;
+
+	if (strcmp(c->rest[0], "login") != 0 ||
+		find_auth(s, named, p->home, &path, &facts, &ignored) < 0 || !path ||
+		beneath_contains(p->home, path))
+		return;
+	note_warning("sessions use the login in %s, which is found first, and not the one that "
+		     "this leaves in %s",
+		path, p->home);
+	note_hint("--auth_dir DIR, here and for the sessions, gives the sandbox a login of its "
+		  "own");
+}
+
 static int plan_login(struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
 {
 	const char *named = c->auth_file ? c->auth_file : find_variable("CODEX_AUTH_FILE");
@@ -136,8 +155,10 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 		return -1;
 	if (c->auth_dir)
 		return plan_auth_dir(p, c->auth_dir, t);
-	if (changes_login(c))
+	if (changes_login(c)) {
+		warn_of_other_login(p, c, s, named);
 		return 0;
+	}
 	if (find_auth(s, named, p->home, &path, &facts, t) < 0)
 		return -1;
 	if (!path)

@@ -235,8 +235,8 @@ static bool is_git(const struct step *s, int dir)
 
 /*
  * core.hooksPath, where hooks are in a directory of the project's: relative to the work tree's
- * top. Only a plain line counts; a setting that is meant to be overlooked is a change of
- * config, which is told by itself.
+ * top, which is s's path without its ".git". Only a plain line counts; a setting that is meant
+ * to be overlooked is a change of config, which is told by itself.
  */
 static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 {
@@ -252,11 +252,13 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 		line += strspn(line, " \t\n");
 		if (strncasecmp(line, "hookspath", 9) != 0)
 			continue;
-		line += 9;
-		line += strspn(line, " \t=\"");
-		snprintf(path, sizeof(path), "%.*s%.*s",
-			(int)(strlen(s->path) - strlen(".git")), s->path,
-			(int)strcspn(line, "\"\r\n"), line);
+		line += 9 + strspn(line + 9, " \t=\"");
+		n = (ssize_t)strcspn(line, "\"\r\n");
+		/* Not the project itself, nor what is above: that would be a flood of files. */
+		if (n <= 2 || (line[0] == '.' && line[1] == '.'))
+			continue;
+		snprintf(path, sizeof(path), "%.*s%.*s", (int)(strlen(s->path) - 4), s->path,
+			(int)n, line);
 		put_off(w, path, OBEYED_TREE, true);
 	}
 }

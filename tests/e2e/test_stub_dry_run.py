@@ -242,8 +242,16 @@ def test_a_login_is_not_mounted_where_it_is_about_to_change(project):
     project.write(project.home / ".codex" / "auth.json", GOOD)
     for command in (["login"], ["login", "--device-auth"], ["logout"]):
         assert "/codex_home/auth.json" not in project.dry(*command).mounts
+        assert ("which is found first" in project.warnings) == (command[0] == "login")
     for command in (["login", "status"], ["exec", "login"], ["--exec", "login"]):
         assert project.dry(*command).mounts["/codex_home/auth.json"][1] == "ro"
+        assert "found first" not in project.warnings
+    # The sandbox's own old one is simply replaced.
+    (project.home / ".codex" / "auth.json").unlink()
+    own = project.write(project.work / ".codex" / ".environment" / "auth.json", GOOD)
+    os.chown(own.parent, UID, UID)
+    project.dry("login")
+    assert "found first" not in project.warnings
 
 
 def test_no_auth_anywhere(project):

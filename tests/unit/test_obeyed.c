@@ -310,7 +310,9 @@ static void hooks_in_the_project_count(void **state)
 	text = report(t, edits_a_hook);
 	assert_in(text, "codex-init: 1 file ");
 	assert_in(text, "  changed  src/hooks/pre-commit\n");
-	put(at(t, "home/.git/config"), "[core]\n\thookspath=\"../out\"\n\thookspath = /etc\n",
+	put(at(t, "home/.git/config"),
+		"hookspath=\"../out\"\nhookspath = /etc\nhookspath = .\nhookspath = ./\n"
+		"hookspath = ..\nhookspath\nhookspath =\n",
 		0644, USER);
 	assert_string_equal(report(t, edits_a_hook), "");
 }
