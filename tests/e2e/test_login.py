@@ -144,7 +144,9 @@ def test_the_warning_of_a_login_that_ends_soon(turn, model, host_home):
     assert "runs out" not in turn().ok().err
 
 
-def test_a_login_in_a_directory_of_its_own_renews_itself(turn, host_codex, model, host_home, workdir):
+def test_a_login_in_a_directory_of_its_own_renews_itself(
+    turn, host_codex, model, host_home, workdir
+):
     """--auth_dir: the sandbox's login is renewed and stored; the host's is another, untouched."""
     hosts = place_login(host_home / ".codex", lifetime=-3600)
     own = place_login(host_home / "sandbox-login", lifetime=-3600)

@@ -111,7 +111,7 @@ def test_what_editors_and_shells_obey_is_told(stub, repository, path):
 
 def test_the_hosts_own_codex_settings_cannot_be_planted(stub, workdir):
     """Codex on the host reads WORK_DIR/.codex/config.toml: notify, MCP servers, hooks."""
-    script = "echo 'notify = [\"touch\", \"witness\"]' >.codex/config.toml; mkdir .codex/rules; true"
+    script = "echo 'notify = [\"touch\", \"x\"]' >.codex/config.toml; mkdir .codex/rules; true"
     done = stub("--exec", "bash", "-c", script).ok()
     assert sorted(p.name for p in (workdir / ".codex").iterdir()) == [".environment"]
     assert "Read-only" in done.err and TITLE not in done.err, done
