@@ -44,6 +44,10 @@
 #define LIMIT_HOME_BYTES (4 * 1024 * 1024)
 /* A path below the drop-off: what Linux itself takes in one call is 4096. */
 #define LIMIT_HOME_PATH 1024
+/* Mounts that the launcher has us compare: it makes a dozen, and two for each place inside the
+ * project that the user names. Their paths: what Linux takes in one call. */
+#define LIMIT_MOUNTS     64
+#define LIMIT_MOUNT_PATH 4096
 /* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
 #define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */

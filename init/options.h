@@ -26,6 +26,7 @@ struct options {
 	const char *workdir;   /* NULL: the current directory */
 	const char *home_from; /* NULL: /run/codex/in where it exists */
 	const char *events;    /* NULL: /run/codex/events.jsonl */
+	const char *mounts;    /* NULL: not to be compared (home/mountcheck.h) */
 	bool check;
 	bool require_names;
 	bool quiet, verbose;
