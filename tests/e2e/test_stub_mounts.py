@@ -30,7 +30,7 @@ def test_read_only_by_a_relative_path_or_a_link(project):
 def test_read_only_around_and_inside_the_workdir(project):
     sub = project.work / "vendor"
     sub.mkdir()
-    c = project.dry("--read-only", sub, "--read-only", project.home)
+    c = project.dry("-y", "--read-only", sub, "--read-only", project.home)
     place = f"/app{project.work}"
     assert c.mounts[f"{place}/vendor"][1] == "ro" and c.mounts[place][1] == "rw"
     assert c.order.index(f"/app{project.home}") < c.order.index(place)
@@ -39,7 +39,6 @@ def test_read_only_around_and_inside_the_workdir(project):
 
 def test_what_may_not_be_read_only(project):
     project.refused("--read-only", project.root / "missing")
-    assert "whole machine" in project.refused("--read-only", "/")
     assert "is taken" in project.refused("--read-only", project.work)
     project.refused("--read-only", "/dev/null")
     os.mkfifo(project.root / "fifo")

@@ -15,7 +15,8 @@ def test_the_home_is_created_and_the_engine_runs(project):
     assert project.start("exec", "hello").returncode == 0
     asked = project.asked()
     assert asked[-1][1:] == words[1:] and login
-    assert [a[1:3] for a in asked[:-1]] == [["image", "inspect"], ["container", "inspect"]]
+    questions = [["image", "inspect"], ["container", "inspect"], ["version", "--format"]]
+    assert [a[1:3] for a in asked[:-1]] == questions
     home = project.work / ".codex" / ".environment"
     st = home.stat()
     assert (st.st_mode & 0o7777, st.st_uid, st.st_gid) == (0o700, UID, UID)
@@ -166,7 +167,7 @@ def test_no_shell_is_started(project):
     started = [line.split('"')[1] for line in trace.read_text().splitlines() if "execve" in line]
     assert started[0] == str(STUB)
     assert set(started[1:]) == {str(project.bin / "docker")}
-    assert len(started) == 4  # two questions, then the engine in our place
+    assert len(started) == 5  # three questions, then the engine in our place
 
 
 def test_the_binary_is_static_and_names_no_shell(project):
