@@ -52,8 +52,11 @@ static int follow(const char *link, char rest[PATH_MAX], bool more, const char *
 	char target[PATH_MAX], joined[PATH_MAX];
 	ssize_t n = readlink(link, target, sizeof(target) - 1);
 
-	if (n < 0)
+	if (n < 0) {
+		if (errno == EINVAL) /* swapped just now for something that is no link */
+			errno = ELOOP;
 		return -1;
+	}
 	target[n] = '\0';
 	if (snprintf(joined, sizeof(joined), "%s%s%s", target, more ? "/" : "", left) >=
 		PATH_MAX) {
@@ -156,7 +159,7 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 	if (realpath(path, real))
 		return beneath_contains(root, real) ? BENEATH_INSIDE : BENEATH_OUTSIDE;
 	if (errno != ENOENT && errno != ENOTDIR)
-		return BENEATH_OUTSIDE;
+		return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
 	/* Something on the way is missing; the kernel says on which side it would be. */
 	found = open_how(fd, relative, O_PATH, 0, 0);
 	if (found >= 0) { /* it has appeared just now */
@@ -258,8 +261,14 @@ static int refuse_link(
 	const struct tree *tree = context;
 	char real[PATH_MAX];
 
-	if (!S_ISLNK(st->st_mode) ||
-		beneath_look(tree->fd, tree->root, path, real) != BENEATH_OUTSIDE)
+	enum beneath where;
+
+	if (!S_ISLNK(st->st_mode))
+		return 0;
+	where = beneath_look(tree->fd, tree->root, path, real);
+	if (where == BENEATH_CLOSED)
+		return refuse(t, tried, path, "a symbolic link, and we may not look where to");
+	if (where != BENEATH_OUTSIDE)
 		return 0;
 	refuse(t, "use the workdir", tree->root, "%s is a symbolic link that leads out of it",
 		path);

@@ -22,6 +22,7 @@ enum beneath {
 	BENEATH_NOWHERE, /* a link, or a path through one, to something inside that is missing
 			  */
 	BENEATH_OUTSIDE, /* a link leads out of root, or in a circle */
+	BENEATH_CLOSED,  /* we may not look there */
 };
 
 /* Where does root/relative lead? root is absolute and resolved; fd is open on it. */

@@ -123,6 +123,9 @@ static int look_at_own(struct plan *p, const char *relative, const char **clean,
 		refuse(t, use_workdir, p->workdir, "%s is a symbolic link that leads out of it",
 			relative);
 		return refuse_hint(t, "remove the link; the directory is then created");
+	case BENEATH_CLOSED:
+		return refuse(t, use_workdir, p->workdir, "%s can't be looked at: %s", relative,
+			strerror(EACCES));
 	}
 	if (stat(real, &st) < 0)
 		return refuse_errno(t, use_workdir, real);
