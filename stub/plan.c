@@ -52,6 +52,11 @@ static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
 	}
 	if (!quote_mountable(p->workdir, &why))
 		return refuse(t, use_workdir, p->workdir, "%s", why);
+	/* Inside, and with the deepest path that we need there, it has to fit as well. */
+	if (strlen(p->workdir) + sizeof("/app/.codex/.environment/auth.json") > PATH_MAX)
+		return refuse(t, use_workdir, p->workdir,
+			"its path is too long: the container needs %zu bytes more",
+			sizeof("/app/.codex/.environment/auth.json") - 1);
 	if (check_root_dir(p, t) < 0)
 		return -1;
 	p->workdir_fd = open(p->workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -135,14 +135,22 @@ def test_an_image_that_is_not_built(project):
 
 
 def test_a_container_that_is_there_already(project):
+    """Nothing is created, and nothing is removed: whose container it is nobody here can know."""
     project.engine()
-    for state, word in (("running", "stop"), ("exited", "rm")):
+    for state, words in (("running", ("docker attach codex_", "docker stop codex_", "--codex-home")),
+                         ("exited", ("docker rm codex_",)), ("created", ("docker rm codex_",))):
         answers = json.dumps({"container inspect": [0, state + "\n", ""]})
-        env = {"ENGINE_ANSWERS": answers, "ENGINE_LOG": "/dev/null"}
-        before = snapshot(project.root)
-        done = project.start(env=env)
-        assert done.returncode == 100 and f"docker {word} codex_".encode() in done.stderr
-        assert snapshot(project.root) == before
+        project.log.write_text("")
+        before = snapshot(project.root, but=project.bin)
+        done = project.start(env={"ENGINE_ANSWERS": answers})
+        said = done.stderr.decode()
+        assert done.returncode == 100 and all(word in said for word in words), said
+        assert ("running" in said) == (state == "running") and "already" in said
+        assert [a[1:3] for a in project.asked()] == [["image", "inspect"], ["container", "inspect"]]
+        project.log.write_text("")
+        after = snapshot(project.root, but=project.bin)
+        after.pop(str(project.log)), before.pop(str(project.log), None)
+        assert after == before
 
 
 def test_messages_cannot_play_tricks_on_the_terminal(project):
