@@ -155,20 +155,20 @@ static int refuse_second(
 
 /*
  * Does the engine run on our own kernel? Docker Desktop and others run it in a virtual machine,
- * where shared files get numbers of their own; so does WSL with Windows' drives.
+ * where shared files get numbers of their own; so does WSL with Windows' drives. docker tells
+ * the kernel; podman has a server only where it isn't here.
  */
 static bool is_here(const char *program, const char *engine)
 {
-	static const char *const docker[] = {"version", "{{.Server.KernelVersion}}"};
-	static const char *const podman[] = {"info", "{{.Host.Kernel}}"};
-	const char *const *question = strcmp(engine, "podman") == 0 ? podman : docker;
-	const char *const argv[] = {engine, question[0], "--format", question[1], NULL};
+	bool podman = strcmp(engine, "podman") == 0;
+	const char *const argv[] = {engine, "version", "--format",
+		podman ? "{{if .Server}}elsewhere{{end}}" : "{{.Server.KernelVersion}}", NULL};
 	char line[BOUND_COMPLAINT];
 	struct utsname us;
 
 	return uname(&us) == 0 && !strstr(us.release, "icrosoft") &&
 	       ask(program, argv, false, line, sizeof(line)) == 0 &&
-	       strcmp(line, us.release) == 0;
+	       strcmp(line, podman ? "" : us.release) == 0;
 }
 
 int engine_check(struct pool *p, const char *engine, const char *image, const char *name,
