@@ -27,6 +27,7 @@ dns_servers = ["{dns}"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+tmp_dir = "/mnt/libpod"
 [network]
 network_backend = "netavark"
 network_config_dir = "{directory}/networks"
@@ -37,13 +38,15 @@ STORAGE = """[storage]
 driver = "{driver}"
 graphroot = "{directory}/home/storage"
 rootless_storage_path = "{directory}/home/storage"
-runroot = "{directory}/run/storage"
+runroot = "/mnt/storage"
 """
 
-# $1: the directory; $2: "rootless" or "rootful". Tells when all is in place.
+# $1: the directory; $2: the user; $3: an init, since podman leaves processes to be reaped. Tells
+# when all is in place. What is in use lies in /mnt: podman takes no longer path for it than 50 bytes.
 SETUP = """set -e
 mount --make-rprivate /
-if [ "$2" = rootless ]; then
+mount -t tmpfs -o mode=0700,uid="$2",gid="$2" none /mnt
+if [ "$2" != 0 ]; then
   for name in passwd group subuid subgid; do
     [ -e /etc/$name ] || : >/etc/$name
     mount --bind "$1/etc/$name" /etc/$name
@@ -54,7 +57,7 @@ if [ "$2" = rootless ]; then
 fi
 mount --make-rshared /
 echo ready
-exec sleep infinity
+exec "$3" --egress=off -- sleep infinity
 """
 
 
@@ -73,11 +76,10 @@ class Podman:
         for program in ("podman", "runc", "busybox", "slirp4netns", "newuidmap", "strace"):
             if not shutil.which(program):
                 raise Missing(f"{program} isn't installed; `make test` installs it")
-        for name in ("home", "run", "etc", "networks", "bin"):
+        for name in ("home", "etc", "networks", "bin"):
             (self.directory / name).mkdir(parents=True)
-        for name in ("home", "run", "networks"):
+        for name in ("home", "networks"):
             os.chown(self.directory / name, self.uid, self.uid)
-        (self.directory / "run").chmod(0o700)
         values = {"directory": self.directory, "dns": DNS_ADDRESS,
                   "driver": "vfs" if self.uid else "overlay"}
         (self.directory / "containers.conf").write_text(CONTAINERS.format(**values))
@@ -88,7 +90,7 @@ class Podman:
             self._add_user()
         self._process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "sh", "-c", SETUP, "sh", self.directory, self.kind],
+             "sh", "-c", SETUP, "sh", self.directory, str(self.uid), self._init],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             preexec_fn=self._enter)
         said = self._process.stdout.readline()
@@ -143,7 +145,7 @@ class Podman:
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": self.home,
             "TERM": "xterm",
-            "XDG_RUNTIME_DIR": self.directory / "run",
+            "XDG_RUNTIME_DIR": "/mnt",
             "CONTAINERS_CONF": self.directory / "containers.conf",
             "CONTAINERS_STORAGE_CONF": self.directory / "storage.conf",
             **(env or {}),
