@@ -19,7 +19,8 @@ OPENS = ("open", "openat", "openat2", "creat")
 
 class Call:
     def __init__(self, match):
-        self.pid, self.name, self.text, self.rest = match["pid"], match["call"], match["text"], match["rest"]
+        self.pid, self.name = match["pid"], match["call"]
+        self.text, self.rest = match["text"], match["rest"]
         self.result = int(match["result"])
         self.good = self.result >= 0
 

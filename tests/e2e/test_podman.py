@@ -51,14 +51,16 @@ def test_it_runs_as_the_owner_of_the_workdir(podman, call, work):
 
 
 def test_the_payload_has_no_privilege(call):
-    done = call("--exec", "grep", "-E", "CapEff|CapBnd|NoNewPrivs|Seccomp:", "/proc/self/status").ok()
+    fields = "CapEff|CapBnd|NoNewPrivs|Seccomp:"
+    done = call("--exec", "grep", "-E", fields, "/proc/self/status").ok()
     values = {line.split()[0]: line.split()[1] for line in done.lines()}
     assert values["CapEff:"] == values["CapBnd:"] == "0" * 16
     assert values["NoNewPrivs:"] == "1" and values["Seccomp:"] == "2"
 
 
 def test_only_what_a_rule_allows_gets_out(call, sinks):
-    script = "for n in allowed.test example.com; do wget -q -O /dev/null http://$n && echo $n; done; true"
+    get = "for n in allowed.test example.com; do wget -q -O /dev/null http://$n && echo $n; done"
+    script = f"{get}; true"
     done = call("--allow", "allowed.test", "--exec", "sh", "-c", script).ok()
     assert done.lines() == ["allowed.test"], done
     assert sinks.addresses() == {address_of("allowed.test")}
@@ -117,8 +119,8 @@ def test_what_is_swapped_ends_the_boot(podman, call, work):
         os.chown(path, podman.owner, podman.owner)
     fake = podman.directory / f"bin-{work.name}" / "podman"
     fake.parent.mkdir()
-    fake.write_text(f"#!/bin/sh\n[ $1 != run ] || {{ mv {place} {place}.away; ln -s {secret} {place}; }}\n"
-                    f'exec {INSTALLED} "$@"\n')
+    swap = f"mv {place} {place}.away; ln -s {secret} {place}"
+    fake.write_text(f'#!/bin/sh\n[ $1 != run ] || {{ {swap}; }}\nexec {INSTALLED} "$@"\n')
     fake.chmod(0o755)
     path = {"PATH": f"{fake.parent}:/usr/bin:/bin:/usr/sbin:/sbin"}
     arguments = ("--read-only", "./vendor", "--exec", "cat", f"/app{work}/vendor/id")
@@ -139,7 +141,8 @@ def test_the_engine_is_found_by_itself(podman, work):
         for name in os.listdir(place):
             if name != "docker" and not (tools / name).is_symlink():
                 (tools / name).symlink_to(f"{place}/{name}")
-    done = program(podman.inside(work, "/usr/bin/env", f"PATH={tools}", podman.stub, "--exec", "pwd"))
+    command = ("/usr/bin/env", f"PATH={tools}", podman.stub, "--exec", "pwd")
+    done = program(podman.inside(work, *command))
     assert done.ok().out == f"/app{work}\n"
 
 

@@ -322,7 +322,8 @@ def test_the_same_places_with_the_projects_own(host, place):
 @pytest.mark.parametrize("how", LINKS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("place", [".git", ".git/hooks", ".git/config"])
 def test_traps_in_the_place_of_what_is_protected(host, place, how):
-    how(host, host.trap(place), host.secret(place) if place != ".git/config" else host.keys / "config.toml")
+    secret = host.keys / "config.toml" if place == ".git/config" else host.secret(place)
+    how(host, host.trap(place), secret)
     status, said = host.run(place)
     assert status == 0 and f"/app{host.work}/{place}," not in " ".join(host.asked())
 
@@ -357,8 +358,8 @@ while True:
 
 @pytest.mark.parametrize("place", [".codex", ".codex/.environment", "home", "kept/codex"])
 def test_a_directory_that_is_swapped_for_a_link(host, place):
-    """Four hundred starts while directory and link change places all the time: whatever each comes to,
-    it makes nothing in the host's home and asks the engine for nothing there."""
+    """Four hundred starts while directory and link change places all the time: whatever each comes
+    to, it makes nothing in the host's home and shows nothing of it."""
     path = host.trap(place)
     directory(host, path, None)
     if place == "kept/codex":
@@ -391,7 +392,7 @@ def test_a_login_that_is_swapped_for_a_link(host):
 
 
 def test_a_launcher_that_is_killed_leaves_nothing_that_stops_the_next(host):
-    """SIGKILL after every number of system calls that change something, from the first to the last."""
+    """SIGKILL at every system call that changes something, from the first to the last."""
     calls = "mkdirat,openat2,fchmod,fchown,write"
     host.engine(SILENT_ENGINE)
     environment = {"HOME": str(host.home), "PATH": str(host.project.bin)}
@@ -439,11 +440,13 @@ def test_two_at_once_create_one_home(host):
 def mounted(host):
     """mounted(options): a small file system of its own in the place of the workdir."""
     def mount(*options):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(("mode=755", f"uid={UID}", f"gid={UID}", *options)),
-                        "none", host.work], check=True)
+        every = ",".join(("mode=755", f"uid={UID}", f"gid={UID}", *options))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", every, "none", host.work], check=True)
         return host.work
+
     yield mount
-    while subprocess.run(["umount", "-l", host.work], capture_output=True, check=False).returncode == 0:
+    umount = ["umount", "-l", host.work]
+    while subprocess.run(umount, capture_output=True, check=False).returncode == 0:
         pass
 
 

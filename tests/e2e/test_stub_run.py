@@ -245,7 +245,11 @@ def test_an_engine_that_is_not_installed(stub, tmp_path):
     assert done.status not in (0, 1) and "docker" in done.err, done
 
 
-@pytest.mark.parametrize("name", ["with space", "comma,name", 'quo"te', "ünï", "dollar$HOME", "-dash", "col:on", "per%20cent", "back\\slash", "d" * 200])
+AWKWARD = ["with space", "comma,name", 'quo"te', "ünï", "dollar$HOME", "-dash", "col:on",
+           "per%20cent", "back\\slash", "d" * 200]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
 def test_awkward_workdirs(stub, tmp_path, name):
     work = tmp_path / name
     work.mkdir()

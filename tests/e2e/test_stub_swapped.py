@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from stub_project import GOOD
+from conftest import STUB
 
 SECRET = "secret-of-the-host"
 # Swaps argv-independent: PLACE is moved away and becomes a link to WITH.
@@ -25,6 +25,18 @@ if sys.argv[1] == "run":
     else:
         os.symlink(other, place)
 os.execv(client, sys.argv)
+"""
+
+
+# A client whose engine says another kernel, and that tells what codex-init would be told.
+ELSEWHERE = """#!/usr/bin/python3
+import os, sys
+if sys.argv[1] == "version":
+    print("6.6.12-linuxkit")
+elif sys.argv[1] == "run":
+    print(os.environ.get("CODEX_INIT_MOUNTS"))
+else:
+    os.execv("%s", sys.argv)
 """
 
 
@@ -65,7 +77,8 @@ def secrets(tmp_path):
     return place
 
 
-LOOK = ("--exec", "sh", "-c", "grep -rs secret-of /codex_home /run/codex/in $SANDBOX_ENV_DIR . ; true")
+SCRIPT = "grep -rs secret-of /codex_home /run/codex/in $SANDBOX_ENV_DIR . ; true"
+LOOK = ("--exec", "sh", "-c", SCRIPT)
 
 
 def own(workdir, path, content=None):
@@ -129,9 +142,7 @@ def test_the_payload_is_not_bothered_with_the_list(stub):
     assert "CODEX_HOME=" in done.out and "CODEX_INIT_MOUNTS" not in done.out
 
 
-def test_the_list_is_what_the_files_are(stub, workdir, tmp_path, terminal, stub_environment, runner):
-    from conftest import STUB
-
+def test_the_list_is_what_the_files_are(workdir, terminal, stub_environment, runner):
     home = own(workdir, ".codex/.environment")
     login = own(workdir, "codex/auth.json", '{"OPENAI_API_KEY": "k"}')
     command = [STUB, "--exec", "sh", "-c", "echo up; read x"]
@@ -152,11 +163,7 @@ def test_an_engine_on_another_kernel_is_not_held_to_our_numbers(stub, workdir, t
     """Docker Desktop and its like: the engine says another kernel, and nothing is compared."""
     program = tmp_path / "bin/docker"
     program.parent.mkdir()
-    program.write_text("#!/usr/bin/python3\n"
-                       "import os, sys\n"
-                       "if sys.argv[1] == 'version':\n    print('6.6.12-linuxkit')\n    sys.exit()\n"
-                       "if sys.argv[1] == 'run':\n    print(os.environ.get('CODEX_INIT_MOUNTS'))\n    sys.exit()\n"
-                       f"os.execv({shutil.which('docker')!r}, sys.argv)\n")
+    program.write_text(ELSEWHERE % shutil.which("docker"))
     program.chmod(0o755)
     path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
     assert stub("--exec", "true", env=path).ok().out == "None\n"
@@ -167,8 +174,6 @@ def test_an_engine_on_another_kernel_is_not_held_to_our_numbers(stub, workdir, t
 
 def test_many_at_once_in_one_workdir(stub, workdir, runner, stub_environment):
     """However they race: one container at most is at work there, and the others say so."""
-    from conftest import STUB
-
     running = [subprocess.Popen([STUB, "--exec", "sleep", "1"], cwd=workdir, env=stub_environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE) for _ in range(5)]

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 
-from engine import PR_SET_PDEATHSIG, Missing
+from engine import PR_SET_PDEATHSIG, Missing, remove_cgroups
 from internet import DNS_ADDRESS
 from namespaces import LIBC, command
 
@@ -42,7 +42,7 @@ runroot = "/mnt/storage"
 """
 
 # $1: the directory; $2: the user; $3: an init, since podman leaves processes to be reaped. Tells
-# when all is in place. What is in use lies in /mnt: podman takes no longer path for it than 50 bytes.
+# when all is in place. What is in use lies in /mnt: podman takes 50 bytes of path for it at most.
 SETUP = """set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=0700,uid="$2",gid="$2" none /mnt
@@ -173,3 +173,4 @@ class Podman:
         if self._process:
             self._process.kill()  # and with it, everything in its process namespace
             self._process.communicate()
+            remove_cgroups("/libpod_parent")
