@@ -26,7 +26,7 @@ static int open_how(int fd, const char *relative, int flags, mode_t mode, unsign
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
 		.mode = mode,
-		.resolve = resolve | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
 
 	return (int)syscall(SYS_openat2, fd, relative, &how, sizeof(how));
@@ -34,7 +34,12 @@ static int open_how(int fd, const char *relative, int flags, mode_t mode, unsign
 
 int beneath_open(int fd, const char *relative, int flags, mode_t mode)
 {
-	return open_how(fd, relative, flags, mode, RESOLVE_NO_SYMLINKS);
+	return open_how(fd, relative, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
+int beneath_open_resolved(const char *path, int flags)
+{
+	return open_how(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
 }
 
 /* Takes the last component off an absolute path. */
@@ -161,7 +166,7 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 	if (errno != ENOENT && errno != ENOTDIR)
 		return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
 	/* Something on the way is missing; the kernel says on which side it would be. */
-	found = open_how(fd, relative, O_PATH, 0, 0);
+	found = open_how(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
 	if (found >= 0) { /* it has appeared just now */
 		close(found);
 		return BENEATH_OUTSIDE;

@@ -57,4 +57,8 @@ int beneath_refuse_links(int fd, const char *root, const char *relative, const c
  * errno set (ELOOP where there is a link). */
 int beneath_open(int fd, const char *relative, int flags, mode_t mode);
 
+/* The same for an absolute path that is resolved already: it had no link on its way, so one
+ * that is there now has been put there (ELOOP). */
+int beneath_open_resolved(const char *path, int flags);
+
 #endif

@@ -6,6 +6,8 @@
 #define BOUND_AUTH_BYTES (256 * 1024)
 /* The decoded claims of the access token, of which one number is wanted. */
 #define BOUND_TOKEN_BYTES (16 * 1024)
+/* A file that codex-init is to copy: no more than it takes (LIMIT_HOME_BYTES there). */
+#define BOUND_CARRIED_BYTES (4 * 1024 * 1024)
 /* Nesting of JSON that is followed. Codex writes three levels. */
 #define BOUND_JSON_DEPTH 32
 /* Entries looked at below .codex for links that lead out, and how deep. Skills and prompts are

@@ -23,10 +23,9 @@ static const char *relative(const struct plan *p, const char *real)
 
 int ground_open(const struct plan *p, const char *real, int flags)
 {
-	flags |= O_NOFOLLOW | O_CLOEXEC;
 	if (beneath_contains(p->workdir, real))
 		return beneath_open(p->workdir_fd, relative(p, real), flags, 0);
-	return open(real, flags);
+	return beneath_open_resolved(real, flags);
 }
 
 /* Who a file belongs to, and who may read it, decides where it may go. */
@@ -56,6 +55,9 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 			(unsigned long)st->st_uid);
 		return refuse_hint(t, "put a copy in its place");
 	}
+	if (c->copied && st->st_size > BOUND_CARRIED_BYTES)
+		return refuse(t, tried, path, "larger than %d MiB: that is no configuration",
+			BOUND_CARRIED_BYTES >> 20);
 	if (c->copied && !(st->st_mode & bit)) {
 		refuse(t, tried, path, "uid %lu, which Codex runs as, may not read it",
 			(unsigned long)p->uid);

@@ -11,17 +11,16 @@
 
 #include "plan.h"
 
-/* open(2) for a path that is resolved already: what has become a symbolic link meanwhile is
- * refused (ELOOP), in the workdir at any place of the path. Returns a descriptor, or -1 with
- * errno set. */
+/* open(2) for a path that is resolved already: where a symbolic link has been put on its way
+ * meanwhile, that is an error (ELOOP). Returns a descriptor, or -1 with errno set. */
 int ground_open(const struct plan *p, const char *real, int flags);
 
 /*
  * Stamps every mount whose source lies in the workdir or whose place lies in Codex's home, and
  * refuses what is neither file nor directory, what has been replaced since an earlier call, and
  * files to be carried in that aren't plainly the project's own: with more than one name, of a
- * stranger's, or (where PID 1 copies them, as root) closed to Codex's user. With all unset, the
- * home and its parent may be missing still. Returns 0, or -1 with *t filled.
+ * stranger's, or (where PID 1 copies them, as root) too big or closed to Codex's user. With all
+ * unset, the home and its parent may be missing still. Returns 0, or -1 with *t filled.
  */
 int ground_settle(struct plan *p, bool all, struct trouble *t);
 

@@ -59,7 +59,7 @@ static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
 			sizeof("/app/.codex/.environment/auth.json") - 1);
 	if (check_root_dir(p, t) < 0)
 		return -1;
-	p->workdir_fd = open(p->workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	p->workdir_fd = beneath_open_resolved(p->workdir, O_RDONLY | O_DIRECTORY);
 	if (p->workdir_fd < 0 || fstat(p->workdir_fd, &st) < 0)
 		return refuse_errno(t, use_workdir, p->workdir);
 	p->workdir_uid = st.st_uid;

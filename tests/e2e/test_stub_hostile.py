@@ -286,6 +286,9 @@ def test_an_odd_thing_in_the_workdir(host, place, how):
     status, said = host.run(place)
     if how in (hard_link, of_a_stranger) and place in FILES and "/.environment/" not in place:
         assert status == 100 and "put a copy" in said, said
+    if how is huge and place in FILES:
+        stays = place.endswith(("/.environment/config.toml", "/.environment/init.sh"))
+        assert ("larger than" in said) != stays, said
     if how is dangling_in_ssh:
         assert not (host.keys / "authorized_keys").exists()
 
@@ -375,6 +378,23 @@ def test_a_directory_that_is_swapped_for_a_link(host, place):
             assert SECRET.encode() not in done.stdout + done.stderr
     assert statuses <= {0, 100, 111} and 100 in statuses, statuses
     assert host.outside() == before
+
+
+def test_a_workdir_that_is_swapped_for_a_link(host):
+    """Inside a directory that is hostile as well. WORKSPACE_ROOT_DIR says where it must end."""
+    outer, other = host.work / "outer", host.work / "other"
+    for path in (outer, outer / "prompts"):
+        directory(host, path, None)
+    other.symlink_to(host.keys)
+    host.engine(SILENT_ENGINE)
+    before, statuses = host.outside(), set()
+    with Flipper(outer, other):
+        for _ in range(400):
+            done = host.project.start("--work_dir", "outer/prompts", "--exec", "true",
+                                      env={"WORKSPACE_ROOT_DIR": str(host.work)})
+            statuses.add(done.returncode)
+            assert host.outside() == before, done
+    assert statuses == {0, 100} or statuses == {0, 100, 111}, statuses
 
 
 def test_a_login_that_is_swapped_for_a_link(host):
