@@ -52,6 +52,9 @@ bench             catatonit             catatonit
 bench             bind9-dnsutils        dig
 bench             ipset                 ipset
 bench             iproute2              ip
+bench             dnsmasq-base          dnsmasq
+bench             unbound               unbound
+bench             util-linux            setpriv
 LIST
 }
 

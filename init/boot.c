@@ -6,14 +6,15 @@
  */
 #include "stages.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "control/explain.h"
+#include "control/report.h"
 #include "version.h"
 
-enum when { ALWAYS, FENCED, AS_USER };
+enum when { ALWAYS, FENCED, GATED, AS_USER };
 
 static const struct stage {
 	const char *name;
@@ -24,7 +25,7 @@ static const struct stage {
 	{"wall", stage_wall, FENCED},
 	{"routes", stage_routes, FENCED},
 	{"resolver", stage_resolver, FENCED},
-	/* gate: its place, between the names it asks for and the files it may not see */
+	{"gate", stage_gate, GATED},
 	{"home", stage_home, AS_USER},
 	{"verify", stage_verify, FENCED},
 	{"hook", stage_hook, AS_USER},
@@ -41,6 +42,8 @@ static uint64_t microseconds_now(void)
 
 static bool applies(const struct boot *b, enum when when)
 {
+	if (when == GATED)
+		return b->gate.counters != NULL;
 	if (when == FENCED)
 		return b->o->egress != EGRESS_OFF;
 	return when == ALWAYS || b->o->egress != EGRESS_OFF || b->o->user;
@@ -82,21 +85,8 @@ static void worker_ended(void *context, pid_t pid, int status)
 {
 	struct boot *b = context;
 
-	keeper_ended(&b->keeper, pid, status);
-}
-
-static void add_refusal(void *context, const struct wall_refusal *r)
-{
-	struct boot *b = context;
-	struct event e = {.kind = EVENT_REFUSED_ADDRESS,
-		.address = r->address,
-		.port = r->port,
-		.reason = r->protocol == IPPROTO_TCP   ? NULL
-			  : r->protocol == IPPROTO_UDP ? "UDP is not let out"
-						       : "only TCP is let out",
-		.count = r->packets};
-
-	events_add(b->events, &e);
+	for (int i = 0; i < WORKERS; i++)
+		keeper_ended(&b->keepers[i], pid, status);
 }
 
 /* What was refused, told once the terminal is ours again. */
@@ -104,7 +94,7 @@ static void close_accounts(struct boot *b)
 {
 	struct failure f = {0};
 
-	if (b->wall && wall_refusals(b->wall, add_refusal, b, &f) < 0)
+	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 	if (b->events && !b->o->quiet)
 		events_summary(b->events, stderr);
@@ -124,7 +114,8 @@ int boot_run(struct options *o, struct monitor *m)
 		return EXIT_SANDBOX;
 	b->o = o;
 	b->m = m;
-	b->keeper.channel = b->keeper.timer = -1;
+	for (int i = 0; i < WORKERS; i++)
+		b->keepers[i].channel = b->keepers[i].timer = -1;
 	b->status.version = version_text;
 	b->status.egress = modes[o->egress];
 	b->status.exit_status = -1;
@@ -134,6 +125,7 @@ int boot_run(struct options *o, struct monitor *m)
 		close_accounts(b);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
+	control_close(b->control);
 	events_close(b->events);
 	environment_free(&b->env);
 	routes_close(b->routes);
@@ -150,6 +142,11 @@ int boot_check(struct options *o)
 	if (stage_compile_policy(o, &f) < 0) {
 		say_failure("config", &f);
 		return EXIT_OPTIONS;
+	}
+	if (o->explain) {
+		bool allowed = explain(&o->policy, &o->target, o->egress, stdout);
+
+		return fflush(stdout) == 0 && allowed ? 0 : 1;
 	}
 	return policy_print(&o->policy, stdout) == 0 && fflush(stdout) == 0 ? 0 : 1;
 }

@@ -19,7 +19,8 @@ enum boot_exit {
 /* Boots, runs the command to its end, and returns the exit status. */
 int boot_run(struct options *o, struct monitor *m);
 
-/* --check: compiles the policy, prints it, changes nothing. Returns the exit status. */
+/* --check: compiles the policy, prints it or explains what it says of one target, changes
+ * nothing. Returns the exit status: of --explain 0 allowed, 1 refused. */
 int boot_check(struct options *o);
 
 #endif

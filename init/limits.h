@@ -109,6 +109,38 @@
 #define LIMIT_GATE_FIELDS 128
 /* A chunk's extension or the trailer fields: nobody sends any. */
 #define LIMIT_GATE_LINE 1024
+/* Connections through the gate at one time, of 300 octets each; fewer where the container may
+ * not have two descriptors for each. A build opens dozens, a load test hundreds. */
+#define LIMIT_GATE_CONNECTIONS 8192
+/* Of these, whose bytes are being looked at: for a hello that takes a round trip at most. */
+#define LIMIT_GATE_DESKS 512
+/* Pipes for bytes that a receiver does not take yet; who gets none waits for one. */
+#define LIMIT_GATE_PIPES 512
+/* How long a hello, a head, an address or a connection may take. Half a minute is what people
+ * wait for; ten seconds what a retransmitted SYN needs three times. */
+#define LIMIT_GATE_PATIENCE_MS 10000
+/* RFC 8305 §8: between attempts to connect. */
+#define LIMIT_GATE_ATTEMPT_MS 250
+/* Names whose addresses the gate remembers, and how long it does without asking again. */
+#define LIMIT_GATE_NAMES    256
+#define LIMIT_GATE_NAMES_MS 30000
+/* Octets moved for one connection before the others have their turn. */
+#define LIMIT_GATE_TURN (4 * 1024 * 1024)
+/* Octets of a refused client that are read and thrown away, so that it gets to read why. */
+#define LIMIT_GATE_DISCARD (1024 * 1024)
+/* Refusals whose repeats are counted before they are told, and reports a second. */
+#define LIMIT_GATE_HELD       64
+#define LIMIT_GATE_PER_SECOND 100
+/*
+ * The control socket, which root alone can reach. Clients at one time (the oldest gives way to
+ * a newcomer), and what one status lists of pins and of refused places: a reply of at most 64
+ * KB, which the kernel takes at once, so that no client can hold PID 1.
+ */
+#define LIMIT_CONTROL_CLIENTS 8
+#define LIMIT_REPORT_PINS     256
+#define LIMIT_REPORT_PLACES   32
+/* How long codex-egress waits for PID 1, which may be busy with a thousand refusals. */
+#define LIMIT_CONTROL_SECONDS 10
 /* How long what the payload left may take to end by TERM; docker stop gives ten seconds. */
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */

@@ -1,11 +1,13 @@
 /*
  * codex-init: PID 1 of a container in which Codex reaches only what it is allowed.
  *
- * Read boot.c for what happens, top to bottom.
+ * Read boot.c for what happens, top to bottom. Its second name is codex-egress:
+ * control/egress.c.
  */
 #include <stdio.h>
 
 #include "boot.h"
+#include "control/egress.h"
 #include "version.h"
 
 int main(int argc, char **argv)
@@ -15,6 +17,8 @@ int main(int argc, char **argv)
 	struct failure f = {0};
 	int status;
 
+	if (egress_called(argv[0]))
+		return egress_main(argc, argv);
 	/* First of all, so that no signal is lost from here on. */
 	if (monitor_begin(&monitor, &f) < 0) {
 		say_failure("config", &f);

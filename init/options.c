@@ -4,7 +4,6 @@
  */
 #include "options.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,43 +145,36 @@ static int set_wall(struct options *o, const struct given *g, struct failure *f)
 /* ADDR, ADDR:PORT or [ADDR6]:PORT. */
 static int set_upstream(struct options *o, const struct given *g, struct failure *f)
 {
-	const char *text = g->value, *colon = strrchr(text, ':'), *end = text + strlen(text);
-	struct endpoint *e = &o->upstreams[o->upstreams_count];
-	bool bracket = text[0] == '[';
-	unsigned long port = 53;
-	char *rest;
+	struct target t;
+	const char *reason;
 
 	if (o->upstreams_count == LIMIT_UPSTREAMS)
 		return bad_value(f, g, "three upstreams are the most, as in resolv.conf");
-	/* One colon only, or one behind a bracket, begins a port; others are an IPv6 address's.
-	 */
-	if (colon &&
-		(bracket ? colon > text && colon[-1] == ']' : strchr(text, ':') == colon)) {
-		errno = 0;
-		port = strtoul(colon + 1, &rest, 10);
-		if (errno || rest == colon + 1 || *rest || colon[1] < '0' || colon[1] > '9' ||
-			port < 1 || port > 65535)
-			return bad_value(f, g, "ports go from 1 to 65535");
-		end = colon;
-	}
-	if (bracket && (end - text < 2 || *--end != ']'))
-		return bad_value(f, g, "the bracket isn't closed");
-	text += bracket;
-	if (!address_parse(text, (size_t)(end - text), &e->address))
+	if (!target_parse(g->value, &t, &reason))
+		return bad_value(f, g, reason);
+	if (!t.address.family)
 		return bad_value(
 			f, g, "an upstream is an address, with :PORT behind it if not 53");
-	e->port = (uint16_t)port;
-	o->upstreams_count++;
+	o->upstreams[o->upstreams_count++] = (struct endpoint){t.address, t.port ? t.port : 53};
 	return 0;
+}
+
+static int set_explain(struct options *o, const struct given *g, struct failure *f)
+{
+	const char *reason;
+
+	o->explain = true;
+	return target_parse(g->value, &o->target, &reason) ? 0 : bad_value(f, g, reason);
 }
 
 static int set_proxy(struct options *o, const struct given *g, struct failure *f)
 {
-	(void)o;
-	bad_value(f, g, "going through an HTTP proxy needs the gate, which this version lacks");
-	return fail_hint(f,
-		"allow the proxy itself as name:port, +private if it is inside, and "
-		"set HTTPS_PROXY for the command");
+	const char *why;
+
+	/* Its value may hold a password: it is never repeated. */
+	if (!proxy_read(g->value, &o->proxy, &why))
+		return fail(f, "read the options", g->name, "%s", why);
+	return 0;
 }
 
 static int set_user(struct options *o, const struct given *g, struct failure *f)
@@ -254,7 +246,7 @@ static const struct option_row rows[] = {
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
 	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
-		"reach upstream through a proxy"},
+		"reach everything through this HTTP proxy, by CONNECT"},
 	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user,
 		"who the command runs as; default: the working directory's owner"},
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
@@ -269,6 +261,8 @@ static const struct option_row rows[] = {
 		"end when no allowed name resolves at start"},
 	{"--check", NULL, NULL, NULL, set_check,
 		"print the compiled policy and change nothing"},
+	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain,
+		"with --check: tell whether it may be reached, and by which rule"},
 	{"--quiet", "-q", NULL, NULL, set_quiet, "print failures only"},
 	{"--verbose", "-v", NULL, NULL, set_verbose, "tell each stage and its time"},
 	{"--help", "-h", NULL, NULL, set_help, "print this text"},
@@ -356,6 +350,15 @@ int options_read(struct options *out, int argc, char **argv, struct failure *f)
 		fail(f, "read the options", "--wall cell", "this version has no cell");
 		return fail_hint(f, "use --wall=nft and start the container with "
 				    "--cap-add=NET_ADMIN");
+	}
+	if (out->explain && !out->check) {
+		fail(f, "read the options", "--explain", "it goes with --check");
+		return fail_hint(f, "in a container that runs, ask: codex-egress explain HOST");
+	}
+	if (out->proxy.port && out->egress == EGRESS_PIN) {
+		fail(f, "read the options", "--proxy",
+			"with --egress=pin there is no gate to use it");
+		return fail_hint(f, "leave --egress as it is: strict is the default");
 	}
 	if (out->default_rules && policy_add_defaults(&out->policy) < 0)
 		return fail_errno(f, "add the default rules", "");

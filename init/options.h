@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "gate/proxy.h"
 #include "policy/policy.h"
+#include "policy/target.h"
 #include "say.h"
 #include "wall/wall.h"
 
@@ -22,12 +24,15 @@ struct options {
 	bool default_rules;
 	struct endpoint upstreams[LIMIT_UPSTREAMS]; /* --upstream; none: resolv.conf's */
 	size_t upstreams_count;
-	const char *user;      /* NULL: the owner of the working directory */
-	const char *workdir;   /* NULL: the current directory */
-	const char *home_from; /* NULL: /run/codex/in where it exists */
-	const char *events;    /* NULL: /run/codex/events.jsonl */
-	const char *mounts;    /* NULL: not to be compared (home/mountcheck.h) */
+	struct gate_proxy proxy; /* port 0: none */
+	const char *user;        /* NULL: the owner of the working directory */
+	const char *workdir;     /* NULL: the current directory */
+	const char *home_from;   /* NULL: /run/codex/in where it exists */
+	const char *events;      /* NULL: /run/codex/events.jsonl */
+	const char *mounts;      /* NULL: not to be compared (home/mountcheck.h) */
 	bool check;
+	bool explain; /* with check: about target */
+	struct target target;
 	bool require_names;
 	bool quiet, verbose;
 	bool help, version;

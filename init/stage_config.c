@@ -148,7 +148,7 @@ static int guard_login(struct boot *b, struct failure *f)
 static int read_dns_files(struct boot *b, struct failure *f)
 {
 	static char text[LIMIT_HOSTS_BYTES];
-	struct resolver_config *c = &b->keeper.config;
+	struct resolver_config *c = &b->names;
 	ssize_t n = read_file("/etc/resolv.conf", text, LIMIT_RESOLV_CONF_BYTES);
 
 	if (n < 0)
@@ -171,6 +171,8 @@ static int read_dns_files(struct boot *b, struct failure *f)
 
 int stage_compile_policy(struct options *o, struct failure *f)
 {
+	if (o->proxy.name[0])
+		policy_set_proxy(&o->policy, o->proxy.name, o->proxy.port);
 	return policy_compile(&o->policy) < 0 ? fail_errno(f, "compile the policy", "") : 0;
 }
 

@@ -95,6 +95,8 @@ int stage_payload(struct boot *b, struct failure *f)
 	static char *const codex[] = {name, NULL};
 	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
 	struct program p = program(b, b->o->command[0] ? b->o->command : codex);
+	pid_t workers[WORKERS];
+	size_t running = 0;
 	int status = 0;
 
 	b->exit_status = EXIT_SANDBOX;
@@ -102,8 +104,10 @@ int stage_payload(struct boot *b, struct failure *f)
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
 		return -1;
 	b->exit_status = monitor_exit_code(status);
-	monitor_end_stragglers(
-		b->m, &b->keeper.pid, b->keeper.pid ? 1 : 0, WIFSIGNALED(status));
+	for (int i = 0; i < WORKERS; i++)
+		if (b->keepers[i].pid)
+			workers[running++] = b->keepers[i].pid;
+	monitor_end_stragglers(b->m, workers, running, WIFSIGNALED(status));
 	e.count = (uint64_t)b->exit_status;
 	events_add(b->events, &e);
 	return 0;

@@ -7,14 +7,20 @@
 #include <limits.h>
 
 #include "boot.h"
+#include "control/control.h"
 #include "control/events.h"
 #include "control/status.h"
-#include "dns/keeper.h"
+#include "dns/resolver.h"
+#include "gate/gate.h"
 #include "home/environment.h"
+#include "proc/keeper.h"
+#include "wall/pins.h"
 #include "wall/routes.h"
 
 #define RUN_DIR "/run/codex"
 #define ETC_DIR "/etc/codex"
+
+enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKERS };
 
 struct boot {
 	struct options *o;
@@ -30,19 +36,31 @@ struct boot {
 	struct wall *wall;
 	struct routes *routes;
 	struct wall_config fence;
-	struct keeper keeper;
+	struct resolver_config names;
+	struct pins pins;
+	bool names_settled; /* the boot's names are done with, or the resolver ended before */
+	bool gate_ready;
+	struct gate_config gate; /* counters NULL: there is none */
+	struct keeper keepers[WORKERS];
 	struct status status;
-	unsigned unresolved; /* names told as unresolved at boot */
-	int exit_status;     /* what a failing stage ends with */
+	struct control *control; /* NULL: it could not be had */
+	long long began;         /* CLOCK_MONOTONIC, seconds: when the boot was done */
+	unsigned unresolved;     /* names told as unresolved at boot */
+	int exit_status;         /* what a failing stage ends with */
 };
 
 /* Each returns 0, or -1 with *f filled; b->exit_status is then what the container ends with. */
 typedef int stage_function(struct boot *b, struct failure *f);
 
 stage_function stage_config; /* stage_config.c: validates; changes nothing */
-stage_function stage_wall, stage_routes, stage_resolver, stage_verify; /* stage_fence.c */
-stage_function stage_home, stage_hook, stage_payload;                  /* stage_run.c */
+stage_function stage_wall, stage_routes, stage_verify; /* stage_fence.c */
+stage_function stage_resolver, stage_gate;             /* stage_workers.c */
+stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
 int stage_compile_policy(struct options *o, struct failure *f);
+
+/* stage_control.c: lets codex-egress ask. Without the socket the sandbox is as safe: a warning.
+ */
+void open_control(struct boot *b);
 
 #endif

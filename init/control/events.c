@@ -32,9 +32,11 @@
 struct place {
 	char name[NAME_TEXT]; /* "": an address */
 	struct address address;
-	uint16_t port;
+	uint16_t port; /* of a name: 0 for the web's, which a rule without ports means */
 	uint64_t count;
 	char reason[STRING_BYTES + 1]; /* "": no rule allows it, and one would */
+	bool advised;                  /* one would, whatever the reason */
+	char advice[8];
 };
 
 struct events {
@@ -54,8 +56,11 @@ static const char *const kinds[] = {
 	[EVENT_PIN] = "pin",
 	[EVENT_REFUSED_NAME] = "refused-name",
 	[EVENT_REFUSED_ADDRESS] = "refused-address",
+	[EVENT_REFUSED_TLS] = "refused-tls",
+	[EVENT_REFUSED_HTTP] = "refused-http",
 	[EVENT_DROPPED_ANSWER] = "dropped-answer",
 	[EVENT_UNRESOLVED] = "unresolved",
+	[EVENT_UNREACHED] = "unreached",
 	[EVENT_WORKER] = "worker",
 	[EVENT_PAYLOAD] = "payload",
 };
@@ -169,7 +174,8 @@ static void tell_skipped(struct events *e, struct line *l)
 
 static bool is_refusal(const struct event *event)
 {
-	return event->kind == EVENT_REFUSED_NAME || event->kind == EVENT_REFUSED_ADDRESS;
+	return event->kind == EVENT_REFUSED_NAME || event->kind == EVENT_REFUSED_ADDRESS ||
+	       event->kind == EVENT_REFUSED_TLS || event->kind == EVENT_REFUSED_HTTP;
 }
 
 static void log_event(struct events *e, const struct event *event, uint64_t count)
@@ -204,21 +210,24 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	write_line(e, &l);
 }
 
-static bool is_place(const struct place *p, const char *name, const struct event *event)
+static bool is_place(const struct place *p, const struct place *wanted)
 {
-	if (name[0] || p->name[0])
-		return strcmp(p->name, name) == 0;
-	return p->port == event->port && address_compare(&p->address, &event->address) == 0;
+	if (p->port != wanted->port || strcmp(p->name, wanted->name) != 0)
+		return false;
+	return p->name[0] || address_compare(&p->address, &wanted->address) == 0;
 }
 
 static void count_refusal(struct events *e, const struct event *event, uint64_t count)
 {
-	char name[NAME_TEXT];
+	struct place new = {.address = event->address, .port = event->port};
 	struct place *p = e->places;
 
 	e->refused += count;
-	snprintf(name, sizeof(name), "%s", event->name ? event->name : "");
-	while (p < e->places + e->places_count && !is_place(p, name, event))
+	if (event->name && !(event->by_address && event->address.family))
+		snprintf(new.name, sizeof(new.name), "%s", event->name);
+	if (new.name[0] && (new.port == 443 || new.port == 80))
+		new.port = 0;
+	while (p < e->places + e->places_count && !is_place(p, &new))
 		p++;
 	if (p == e->places + LIMIT_SUMMARY) {
 		e->others += count;
@@ -226,11 +235,12 @@ static void count_refusal(struct events *e, const struct event *event, uint64_t 
 	}
 	if (p == e->places + e->places_count) {
 		e->places_count++;
-		memcpy(p->name, name, sizeof(name));
-		p->address = event->address;
-		p->port = event->port;
-		snprintf(
-			p->reason, sizeof(p->reason), "%s", event->reason ? event->reason : "");
+		snprintf(new.reason, sizeof(new.reason), "%s",
+			event->reason ? event->reason : "");
+		new.advised = event->advice != NULL;
+		snprintf(new.advice, sizeof(new.advice), "%s",
+			event->advice ? event->advice : "");
+		*p = new;
 	}
 	p->count += count;
 }
@@ -258,7 +268,9 @@ static void place_text(const struct place *p, char *out, size_t size)
 {
 	char text[ADDRESS_TEXT];
 
-	if (p->name[0])
+	if (p->name[0] && p->port)
+		snprintf(out, size, "%s:%u", p->name, p->port);
+	else if (p->name[0])
 		snprintf(out, size, "%s", p->name);
 	else if (!p->port)
 		snprintf(out, size, "%s", address_text(&p->address, text));
@@ -282,11 +294,15 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 	enum address_class class = address_classify(&p->address);
 
 	if (p->reason[0])
-		fprintf(to, "%s\n", p->reason);
-	else if (p->name[0] && !name_normalise(p->name, strlen(p->name), name, &position, &why))
+		fprintf(to, "%s%s", p->reason, p->advised ? "; " : "\n");
+	if (p->reason[0] && !p->advised)
+		return;
+	if (p->name[0] && !name_normalise(p->name, strlen(p->name), name, &position, &why))
 		fprintf(to, "not a name that a rule can hold\n");
+	else if (p->name[0] && p->port)
+		fprintf(to, "allow with: --allow %s:%u%s\n", name, p->port, p->advice);
 	else if (p->name[0])
-		fprintf(to, "allow with: --allow %s\n", name);
+		fprintf(to, "allow with: --allow %s%s\n", name, p->advice);
 	else if (!p->port)
 		fprintf(to, "only TCP is let out\n");
 	else if (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE)
@@ -296,33 +312,41 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
 }
 
-void events_summary(const struct events *e, FILE *to)
+void events_places(const struct events *e, size_t most, FILE *to)
 {
 	char text[NAME_TEXT + 8];
-	size_t width = 0;
+	size_t width = 0, count = e ? e->places_count : 0;
+	uint64_t others = e ? e->others : 0;
 
-	if (!e || e->refused == 0)
-		return;
-	for (size_t i = 0; i < e->places_count; i++) {
+	for (; count > most; count--)
+		others += e->places[count - 1].count;
+	for (size_t i = 0; i < count; i++) {
 		place_text(&e->places[i], text, sizeof(text));
 		if (strlen(text) > width)
 			width = strlen(text);
 	}
 	if (width > PLACE_COLUMN)
 		width = PLACE_COLUMN;
-	fprintf(to, "codex-init: refused %" PRIu64 " request%s to %s%zu place%s:\n", e->refused,
-		e->refused == 1 ? "" : "s", e->others ? "more than " : "", e->places_count,
-		e->places_count == 1 ? "" : "s");
-	for (size_t i = 0; i < e->places_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct place *p = &e->places[i];
 
 		place_text(p, text, sizeof(text));
 		fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
 		print_advice(p, text, to);
 	}
-	if (e->others)
+	if (others)
 		fprintf(to, "  %-*s  %4" PRIu64 "x   see the event log\n", (int)width, "others",
-			e->others);
+			others);
+}
+
+void events_summary(const struct events *e, FILE *to)
+{
+	if (!e || e->refused == 0)
+		return;
+	fprintf(to, "codex-init: refused %" PRIu64 " request%s to %s%zu place%s:\n", e->refused,
+		e->refused == 1 ? "" : "s", e->others ? "more than " : "", e->places_count,
+		e->places_count == 1 ? "" : "s");
+	events_places(e, LIMIT_SUMMARY, to);
 }
 
 void events_close(struct events *e)

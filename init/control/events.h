@@ -7,6 +7,7 @@
 #ifndef INIT_CONTROL_EVENTS_H
 #define INIT_CONTROL_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -19,8 +20,11 @@ enum event_kind {
 	EVENT_PIN,             /* an allowed name's address is open */
 	EVENT_REFUSED_NAME,    /* a DNS question for a name that no rule allows */
 	EVENT_REFUSED_ADDRESS, /* a connection to an address that is not open */
+	EVENT_REFUSED_TLS,     /* a name in a TLS hello, or a hello that names none */
+	EVENT_REFUSED_HTTP,    /* a host in an HTTP request, or a request that can't be read */
 	EVENT_DROPPED_ANSWER,  /* an allowed name's answer that may not be used */
 	EVENT_UNRESOLVED,      /* an allowed name that has no address now */
+	EVENT_UNREACHED,       /* an allowed name to which no connection could be made */
 	EVENT_WORKER,          /* a worker ended, was started again */
 	EVENT_PAYLOAD,         /* the payload started or ended */
 };
@@ -32,6 +36,9 @@ struct event {
 	uint16_t port;          /* 0: none */
 	const char *reason;     /* why; NULL in a refusal: no rule speaks of it, and the summary
 				 * advises the one that would permit it */
+	const char *advice;     /* with a reason: a rule would permit it all the same, with this
+				 * behind its name or address; NULL: none would */
+	bool by_address;        /* the rule would be one for the address, whatever the name */
 	uint64_t count;         /* how many this line stands for; 0 counts as 1, but for
 				 * EVENT_PAYLOAD, whose count is the exit status */
 };
@@ -45,6 +52,8 @@ void events_add(struct events *e, const struct event *event);
 /* The closing summary: each refused name or address once, how often, and the --allow that
  * would permit it. Prints nothing when nothing was refused. */
 void events_summary(const struct events *e, FILE *to);
+/* The same list without its headline, at most `most` places of it; for a summary so far. */
+void events_places(const struct events *e, size_t most, FILE *to);
 /* Refusals so far, summed; for status.json. */
 uint64_t events_refused(const struct events *e);
 void events_close(struct events *e);

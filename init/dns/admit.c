@@ -15,23 +15,6 @@ static int refuse(struct worker *w, const char *name, enum resolver_reason reaso
 	return -1;
 }
 
-/* Is the part of the name before the rule's no longer than a host name is? */
-static bool short_enough(const char *name, const char *parent)
-{
-	size_t part = strlen(name) - strlen(parent) - 1;
-
-	if (part > LIMIT_WILDCARD_PART)
-		return false;
-	for (const char *p = name; p < name + part;) {
-		size_t label = strcspn(p, ".");
-
-		if (label > LIMIT_WILDCARD_LABEL)
-			return false;
-		p += label + 1;
-	}
-	return true;
-}
-
 static bool few_enough(struct worker *w, const struct rule *rule)
 {
 	struct admit_rule *r = &w->rules[rule - w->config->policy->rules];
@@ -74,7 +57,9 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		index = cache_add_dynamic(&w->cache, name);
 		if (index >= 0)
 			w->cache.names[index].open = true;
-		else
+		if (index >= 0 && w->config->proxied)
+			lookup_invent(w, index);
+		if (index < 0)
 			snprintf(text, ADMIT_TEXT, "too many questions at one time");
 		return index;
 	}
@@ -83,7 +68,7 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		return refuse(w, name, REASON_NONE);
 	}
 	if (v.rule && v.rule->kind == RULE_WILDCARD) {
-		if (!short_enough(name, v.rule->name)) {
+		if (!policy_wildcard_fits(v.rule, name)) {
 			snprintf(text, ADMIT_TEXT,
 				"%s is longer than a wildcard lets through; "
 				"add --allow %s",
@@ -104,5 +89,8 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		return refuse(w, name, REASON_LIMIT);
 	}
 	w->cache.names[index].allowed = true;
+	w->cache.names[index].internal = v.private;
+	if (w->config->proxied)
+		lookup_invent(w, index);
 	return index;
 }

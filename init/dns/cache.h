@@ -58,6 +58,7 @@ struct cache_record {
 	uint8_t count;
 	bool used;        /* asked for since it was fetched: worth renewing */
 	bool stale;       /* given past its time */
+	uint8_t tries;    /* search domains tried in the question that is out */
 	uint32_t ttl;     /* seconds, clamped; for the pin */
 	int waiters;      /* the first of client.c's waiters, or -1 */
 	int64_t expires;  /* CLOCK_MONOTONIC, milliseconds */
@@ -71,12 +72,13 @@ struct cache_name {
 	int32_t older, newer; /* dynamic names, by last use */
 	int32_t queued;       /* channel.c: the next in its queue, or -1 */
 	bool in_queue;
-	bool dynamic; /* came up under a wildcard, or in audit mode */
-	bool open;    /* needs no pin: audit mode lets through what no rule allows */
-	bool hosts;   /* answered from /etc/hosts */
-	bool allowed; /* a rule allows it */
-	bool booting; /* not yet counted for RESOLVER_BOOTED */
-	bool report;  /* channel.c: RESOLVER_UNRESOLVED is to be sent */
+	bool dynamic;  /* came up under a wildcard, or in audit mode */
+	bool open;     /* needs no pin: audit mode lets through what no rule allows */
+	bool hosts;    /* answered from /etc/hosts */
+	bool allowed;  /* a rule allows it */
+	bool internal; /* of one label, or +private: search domains are for it */
+	bool booting;  /* not yet counted for RESOLVER_BOOTED */
+	bool report;   /* channel.c: RESOLVER_UNRESOLVED is to be sent */
 	uint8_t pins_out[FAMILIES]; /* addresses in the pin request that is out */
 	uint32_t sequence;          /* of that request; 0: none is */
 	struct cache_record record[FAMILIES];

@@ -42,14 +42,36 @@ int channel_init(struct worker *w, int fd)
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* Sends one message; false when the socket is full. */
-static bool put(struct worker *w, const struct resolver_message *m)
+/* Sends what is written; false when the socket is full, and then it is kept. */
+static bool send_out(struct worker *w)
 {
-	if (send(w->channel.fd, m, sizeof(*m), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(*m))
+	struct channel *c = &w->channel;
+	size_t size = c->out_count * sizeof(*c->out);
+
+	if (c->out_count == 0)
 		return true;
+	if (send(c->fd, c->out, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size) {
+		c->out_count = 0;
+		return true;
+	}
 	if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
 		end(errno == EPIPE || errno == ECONNRESET ? 0 : 1);
 	return false;
+}
+
+/* A place for one message more, all zero but its type; NULL when there is none. It leaves with
+ * channel_flush() at the latest. */
+static struct resolver_message *put(struct worker *w, uint32_t type)
+{
+	struct channel *c = &w->channel;
+	struct resolver_message *m;
+
+	if (c->out_count == RESOLVER_TOGETHER && !send_out(w))
+		return NULL;
+	m = &c->out[c->out_count++];
+	memset(m, 0, sizeof(*m));
+	m->type = type;
+	return m;
 }
 
 static void set_name(struct resolver_message *m, const char *name)
@@ -83,39 +105,41 @@ void channel_queue(struct worker *w, int index)
 	c->last = index;
 }
 
+/* Has the name something to be pinned? */
+static bool has_pin(const struct cache_name *n)
+{
+	return n->record[FAMILY_4].work == WORK_PIN || n->record[FAMILY_6].work == WORK_PIN;
+}
+
 /* What is to be pinned of a name, as one request; IPv6 waits where both don't fit. */
 static bool send_pin(struct worker *w, int index)
 {
 	struct channel *c = &w->channel;
 	struct cache_name *n = &w->cache.names[index];
-	struct resolver_message m = {.type = RESOLVER_PIN};
-	uint8_t taken[FAMILIES] = {0};
+	struct resolver_message *m;
 
+	if (!has_pin(n))
+		return true;
+	m = put(w, RESOLVER_PIN);
+	if (!m)
+		return false;
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
 		struct cache_record *r = &n->record[f];
 
-		if (r->work != WORK_PIN || m.count + r->count > LIMIT_ANSWER_ADDRESSES)
+		n->pins_out[f] = 0;
+		if (r->work != WORK_PIN || m->count + r->count > LIMIT_ANSWER_ADDRESSES)
 			continue;
 		for (unsigned i = 0; i < r->count; i++)
-			set_address(&m.addresses[m.count++], f,
+			set_address(&m->addresses[m->count++], f,
 				cache_addresses(n, f) + i * cache_size(f), r->ttl);
-		taken[f] = r->count;
+		n->pins_out[f] = r->count;
+		r->work = WORK_PINNING;
 	}
-	if (m.count == 0)
-		return true;
 	/* The name's place and a running number: an acknowledgement finds its name, and one of
 	 * a request that is no longer out is known as such. 0 means none. */
 	c->sequence = (c->sequence + 1) & 0x7fff;
-	m.sequence = (uint32_t)index | (c->sequence + 1) << 16;
-	set_name(&m, n->name);
-	if (!put(w, &m))
-		return false;
-	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
-		n->pins_out[f] = taken[f];
-		if (taken[f])
-			n->record[f].work = WORK_PINNING;
-	}
-	n->sequence = m.sequence;
+	n->sequence = m->sequence = (uint32_t)index | (c->sequence + 1) << 16;
+	set_name(m, n->name);
 	c->pins_out++;
 	return true;
 }
@@ -133,23 +157,18 @@ static enum resolver_reason reason_of(const struct cache_name *n)
 
 static bool send_report(struct worker *w, struct cache_name *n)
 {
-	struct resolver_message m = {.type = RESOLVER_UNRESOLVED, .reason = reason_of(n)};
+	struct resolver_message *m = put(w, RESOLVER_UNRESOLVED);
 
-	set_name(&m, n->name);
-	if (!put(w, &m))
+	if (!m)
 		return false;
+	m->reason = reason_of(n);
+	set_name(m, n->name);
 	n->report = false;
 	return true;
 }
 
-static void stop_queue(struct worker *w)
-{
-	if (!w->channel.blocked)
-		want(w, EPOLLIN | EPOLLOUT);
-	w->channel.blocked = true;
-}
-
-void channel_flush(struct worker *w)
+/* Writes what the names in the queue have; false when there is no room. */
+static bool empty_queue(struct worker *w)
 {
 	struct channel *c = &w->channel;
 
@@ -157,18 +176,14 @@ void channel_flush(struct worker *w)
 		int index = c->first;
 		struct cache_name *n = &w->cache.names[index];
 
-		if (n->report && !send_report(w, n)) {
-			stop_queue(w);
-			return;
-		}
+		if (n->report && !send_report(w, n))
+			return false;
 		/* A request that is out already: its acknowledgement queues the name again. */
 		if (!n->sequence) {
 			if (c->pins_out == LIMIT_PINS_OUT)
-				return;
-			if (!send_pin(w, index)) {
-				stop_queue(w);
-				return;
-			}
+				return true;
+			if (!send_pin(w, index))
+				return false;
 		}
 		c->first = n->queued;
 		if (c->first == NONE)
@@ -176,12 +191,21 @@ void channel_flush(struct worker *w)
 		n->in_queue = false;
 	}
 	if (c->booted_due) {
-		struct resolver_message m = {.type = RESOLVER_BOOTED, .count = c->booted_count};
+		struct resolver_message *m = put(w, RESOLVER_BOOTED);
 
-		if (put(w, &m))
-			c->booted_due = false;
-		else
-			stop_queue(w);
+		if (!m)
+			return false;
+		m->count = c->booted_count;
+		c->booted_due = false;
+	}
+	return true;
+}
+
+void channel_flush(struct worker *w)
+{
+	if ((!empty_queue(w) || !send_out(w)) && !w->channel.blocked) {
+		want(w, EPOLLIN | EPOLLOUT);
+		w->channel.blocked = true;
 	}
 }
 
@@ -210,22 +234,23 @@ static void take(struct worker *w, const struct resolver_message *m)
 
 void channel_ready(struct worker *w, uint32_t events)
 {
-	struct resolver_message m;
+	static struct resolver_message m[RESOLVER_TOGETHER];
 
 	if (events & EPOLLOUT && w->channel.blocked) {
 		want(w, EPOLLIN);
 		w->channel.blocked = false;
 	}
 	for (int i = 0; i < BURST; i++) {
-		ssize_t n = recv(w->channel.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			end(0);
-		if (n != sizeof(m))
+		if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
 			end(1);
-		take(w, &m);
+		for (size_t j = 0; j < (size_t)n / sizeof(*m); j++)
+			take(w, &m[j]);
 	}
 }
 
@@ -245,14 +270,13 @@ static bool may_tell(struct worker *w)
 
 static bool tell_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
 {
-	struct resolver_message m = {
-		.type = RESOLVER_REFUSED, .reason = reason, .count = count};
+	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_REFUSED) : NULL;
 
-	if (!may_tell(w))
+	if (!m)
 		return false;
-	set_name(&m, name);
-	if (!put(w, &m))
-		return false;
+	m->reason = reason;
+	m->count = count;
+	set_name(m, name);
 	w->channel.told++;
 	return true;
 }
@@ -290,18 +314,40 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
 	const struct address *address)
 {
-	struct resolver_message m = {.type = RESOLVER_DROPPED, .reason = reason};
+	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_DROPPED) : NULL;
 
-	if (!may_tell(w))
+	if (!m)
 		return;
-	set_name(&m, n->name);
+	m->reason = reason;
+	set_name(m, n->name);
 	if (address) {
-		m.count = 1;
-		set_address(&m.addresses[0], address->family == 4 ? FAMILY_4 : FAMILY_6,
+		m->count = 1;
+		set_address(&m->addresses[0], address->family == 4 ? FAMILY_4 : FAMILY_6,
 			address->bytes, 0);
 	}
-	if (put(w, &m))
-		w->channel.told++;
+	w->channel.told++;
+}
+
+void channel_foreign(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	c->foreign++;
+	if (c->flush == INT64_MAX)
+		c->flush = w->now + HOLD_MS;
+}
+
+static void tell_foreign(struct worker *w)
+{
+	struct channel *c = &w->channel;
+	struct resolver_message *m =
+		c->foreign && may_tell(w) ? put(w, RESOLVER_FOREIGN) : NULL;
+
+	if (!m)
+		return;
+	m->count = c->foreign;
+	c->foreign = 0;
+	c->told++;
 }
 
 int64_t channel_tick(struct worker *w)
@@ -314,6 +360,7 @@ int64_t channel_tick(struct worker *w)
 		tell_held(w, &c->held[i]);
 	if (c->untold && tell_refused(w, "", REASON_NONE, c->untold))
 		c->untold = 0;
-	c->flush = c->untold ? w->now + HOLD_MS : INT64_MAX;
+	tell_foreign(w);
+	c->flush = c->untold || c->foreign ? w->now + HOLD_MS : INT64_MAX;
 	return c->flush;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Datagrams taken from one socket before the upstreams have their turn. */
 #define BURST 32
@@ -33,19 +35,52 @@ int client_init(struct worker *w)
 	return 0;
 }
 
+/* A client that doesn't read loses its own answers, as UDP has it; so does one whose address
+ * can't be sent to, and then the next one's turn has come. */
+void client_flush(struct worker *w)
+{
+	struct outbox *o = &w->clients->outbox;
+	struct mmsghdr messages[OUTBOX];
+	struct iovec vectors[OUTBOX];
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < o->count; i++) {
+		vectors[i] = (struct iovec){o->letter[i].packet, o->letter[i].len};
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &o->letter[i].to.address,
+			.msg_namelen = o->letter[i].to.len,
+			.msg_iov = &vectors[i],
+			.msg_iovlen = 1};
+	}
+	while (sent < o->count) {
+		/* musl's function of that name calls sendmsg(2) for each: it minds control
+		 * data, of which there is none here. */
+		long n = syscall(SYS_sendmmsg, o->fd, messages + sent, o->count - sent,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sent += n > 0 ? (unsigned)n : 1;
+	}
+	o->count = 0;
+}
+
 static void reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
 	const struct message_reply *r)
 {
-	uint8_t packet[LIMIT_DNS_UDP];
-	size_t len = message_write_reply(
-		asked, r, packet, o->fd >= 0 ? asked->room : sizeof(packet));
+	struct outbox *out = &w->clients->outbox;
+	uint8_t *packet;
+	size_t len;
 
-	if (o->fd < 0)
+	if (out->count == OUTBOX || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
+		client_flush(w);
+	/* The next letter's place; a TCP client's answer only borrows it. */
+	packet = out->letter[out->count].packet;
+	len = message_write_reply(asked, r, packet, o->fd >= 0 ? asked->room : LIMIT_DNS_UDP);
+	if (o->fd < 0) {
 		client_tcp_reply(w, o, packet, len);
-	else if (len > 0)
-		/* A client that doesn't read loses its own answers, as UDP has it. */
-		sendto(o->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL, &o->address.any,
-			o->len);
+	} else if (len > 0) {
+		out->fd = o->fd;
+		out->letter[out->count].to = *o;
+		out->letter[out->count++].len = len;
+	}
 }
 
 static void reply_code(struct worker *w, const struct origin *o,

@@ -35,15 +35,34 @@ struct connection {
 	bool waiting; /* for an answer to what it asked */
 	int64_t since;
 	size_t got, out_len, out_sent;
+};
+
+/* What a connection reads and writes: apart, so that pages are touched by use alone. */
+struct connection_data {
 	uint8_t in[2 + QUERY_ROOM];
 	uint8_t out[2 + LIMIT_DNS_UDP];
 };
 
+/* Answers by UDP that wait to be sent, all by one socket: one system call for many. */
+#define OUTBOX 32
+
+struct outbox {
+	int fd;
+	unsigned count;
+	struct {
+		struct origin to;
+		uint8_t packet[LIMIT_DNS_UDP];
+		size_t len;
+	} letter[OUTBOX];
+};
+
 struct clients {
+	struct outbox outbox;
 	struct waiter waiters[LIMIT_WAITERS];
 	int free;
 	unsigned fresh;
 	struct connection connections[LIMIT_CLIENT_TCP];
+	struct connection_data data[LIMIT_CLIENT_TCP];
 	unsigned open;
 };
 

@@ -13,6 +13,11 @@
 /* Connections taken at one time. */
 #define BURST 16
 
+static struct connection_data *data_of(struct worker *w, const struct connection *c)
+{
+	return &w->clients->data[c - w->clients->connections];
+}
+
 static void watch(struct worker *w, struct connection *c, int how, uint32_t events)
 {
 	int slot = (int)(c - w->clients->connections);
@@ -67,7 +72,7 @@ void client_tcp_accept(struct worker *w, int listener)
 
 static void push(struct worker *w, struct connection *c)
 {
-	ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
+	ssize_t n = send(c->fd, data_of(w, c)->out + c->out_sent, c->out_len - c->out_sent,
 		MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN) {
@@ -94,12 +99,14 @@ void client_tcp_reply(
 	struct worker *w, const struct origin *o, const uint8_t *packet, size_t len)
 {
 	struct connection *c = find(w, o);
+	struct connection_data *d;
 
 	if (!c || len == 0 || len > LIMIT_DNS_UDP)
 		return;
-	c->out[0] = (uint8_t)(len >> 8);
-	c->out[1] = (uint8_t)len;
-	memcpy(c->out + 2, packet, len);
+	d = data_of(w, c);
+	d->out[0] = (uint8_t)(len >> 8);
+	d->out[1] = (uint8_t)len;
+	memcpy(d->out + 2, packet, len);
 	c->out_len = len + 2;
 	c->out_sent = 0;
 	c->waiting = false;
@@ -116,9 +123,9 @@ void client_tcp_drop(struct worker *w, const struct origin *o)
 }
 
 /* What the question being read takes, as far as its length is known. */
-static size_t wanted(const struct connection *c)
+static size_t wanted(const struct connection *c, const uint8_t *in)
 {
-	return c->got < 2 ? 2 : 2 + (size_t)(c->in[0] << 8 | c->in[1]);
+	return c->got < 2 ? 2 : 2 + (size_t)(in[0] << 8 | in[1]);
 }
 
 static void pull(struct worker *w, struct connection *c)
@@ -126,7 +133,8 @@ static void pull(struct worker *w, struct connection *c)
 	struct origin o = {.fd = -1,
 		.tcp = (int)(c - w->clients->connections),
 		.generation = c->generation};
-	ssize_t n = recv(c->fd, c->in + c->got, wanted(c) - c->got, MSG_DONTWAIT);
+	uint8_t *in = data_of(w, c)->in;
+	ssize_t n = recv(c->fd, in + c->got, wanted(c, in) - c->got, MSG_DONTWAIT);
 
 	if (n < 0 && errno == EAGAIN)
 		return;
@@ -137,18 +145,18 @@ static void pull(struct worker *w, struct connection *c)
 	c->got += (size_t)n;
 	c->since = w->now;
 	/* No question has no octets, or so many: it would never be read to its end. */
-	if (wanted(c) > sizeof(c->in) || (c->got >= 2 && wanted(c) == 2)) {
+	if (wanted(c, in) > 2 + QUERY_ROOM || (c->got >= 2 && wanted(c, in) == 2)) {
 		shut(w, c);
 		return;
 	}
-	if (c->got < wanted(c))
+	if (c->got < wanted(c, in))
 		return;
 	c->waiting = true;
 	/* No reading until it is answered; only its end is of interest. */
 	watch(w, c, EPOLL_CTL_MOD, 0);
 	n = (ssize_t)c->got - 2;
 	c->got = 0;
-	client_question(w, c->in + 2, (size_t)n, &o);
+	client_question(w, in + 2, (size_t)n, &o);
 }
 
 void client_tcp_ready(struct worker *w, int slot, uint32_t events)

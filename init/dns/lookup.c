@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "invented.h"
+
 /* A record in use is renewed when this part of its life is left, within these bounds. */
 #define REFRESH_PART  10
 #define REFRESH_LEAST 1000
@@ -108,7 +110,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
-	struct verdict v = policy_check_name(w->config->policy, n->name);
+	struct verdict v = policy_check_pin(w->config->policy, n->name);
 	bool told = false;
 
 	r->count = 0;
@@ -129,6 +131,9 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 	}
 }
 
+static bool ask(
+	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency);
+
 void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason)
 {
@@ -142,6 +147,12 @@ void lookup_answered(void *context, int index, uint16_t type, enum message_outco
 		failed(w, index, family, reason);
 		return;
 	}
+	if (answer->strays)
+		channel_dropped(w, n, REASON_HOSTILE, NULL);
+	r->tries++;
+	if (outcome == OUTCOME_NXDOMAIN &&
+		ask(w, index, family, n->booting ? UPSTREAM_BOOT : UPSTREAM_CLIENT))
+		return;
 	r->stale = false;
 	r->used = false;
 	r->answered = w->now;
@@ -194,17 +205,68 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 	}
 }
 
+void lookup_invent(struct worker *w, int index)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct address a = invented_address((size_t)index);
+
+	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
+		n->record[f].result = f == FAMILY_4 ? CACHE_ADDRESSES : CACHE_EMPTY;
+		n->record[f].ttl = CACHE_TTL_FLOOR;
+		n->record[f].expires = INT64_MAX / 2;
+	}
+	memcpy(n->v4, a.bytes, cache_size(FAMILY_4));
+	n->record[FAMILY_4].count = 1;
+}
+
 /* ---- Asking ------------------------------------------------------------------------------ */
+
+/*
+ * resolv.conf's search list, for names that only it makes whole: those of one label, and those
+ * of +private rules. As in resolv.conf(5): with fewer dots than ndots a name is tried behind
+ * each domain first, then as it stands; else as it stands first. Sets *suffix for the try that
+ * r->tries counts, and counts on past what would be no name; false: there is no further try.
+ */
+static bool next_try(const struct worker *w, const struct cache_name *n, struct cache_record *r,
+	const char **suffix)
+{
+	const struct resolvconf *c = &w->config->conf;
+	size_t domains = n->internal ? c->search_count : 0, dots = 0;
+
+	for (const char *p = n->name; *p; p++)
+		dots += *p == '.';
+	for (; r->tries <= domains; r->tries++) {
+		size_t bare = dots < c->ndots ? domains : 0;
+
+		*suffix = NULL;
+		if (r->tries == bare)
+			return true;
+		*suffix = c->search[r->tries - (bare == 0)];
+		if (strlen(n->name) + 1 + strlen(*suffix) <= LIMIT_NAME_TEXT)
+			return true;
+	}
+	return false;
+}
+
+static bool ask(
+	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
+{
+	struct cache_name *n = &w->cache.names[index];
+	struct cache_record *r = &n->record[family];
+	const char *suffix;
+
+	if (!next_try(w, n, r, &suffix) || !upstream_ask(w->upstream, n->name, suffix,
+						   type_of[family], index, urgency, w->now))
+		return false;
+	r->work = WORK_ASKING;
+	return true;
+}
 
 bool lookup_ask(
 	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
 {
-	struct cache_name *n = &w->cache.names[index];
-
-	if (!upstream_ask(w->upstream, n->name, type_of[family], index, urgency, w->now))
-		return false;
-	n->record[family].work = WORK_ASKING;
-	return true;
+	w->cache.names[index].record[family].tries = 0;
+	return ask(w, index, family, urgency);
 }
 
 void lookup_need(struct worker *w, int index, enum cache_family family)
@@ -238,7 +300,10 @@ void lookup_hostile(void *context, int index)
 {
 	struct worker *w = context;
 
-	channel_dropped(w, &w->cache.names[index], REASON_HOSTILE, NULL);
+	if (index < 0)
+		channel_foreign(w);
+	else
+		channel_dropped(w, &w->cache.names[index], REASON_HOSTILE, NULL);
 }
 
 /* ---- What is due ------------------------------------------------------------------------- */

@@ -171,6 +171,8 @@ int lookup_init(struct worker *w, bool boot)
 		if (index < 0)
 			return -1;
 		w->cache.names[index].allowed = true;
+		w->cache.names[index].internal =
+			p->names[i].private || !strchr(p->names[i].name, '.');
 	}
 	for (size_t i = 0; i < w->config->hosts_count; i++)
 		add_hosts_entry(w, &w->config->hosts[i]);
@@ -182,6 +184,11 @@ int lookup_init(struct worker *w, bool boot)
 				continue;
 			n->record[f].result = CACHE_EMPTY;
 			n->record[f].expires = INT64_MAX / 2;
+		}
+		if (w->config->proxied && !n->hosts && !policy_is_proxy(p, n->name)) {
+			lookup_invent(w, (int)i);
+			w->lookup.pinned++;
+			continue;
 		}
 		/* A hosts name with nothing to pin is settled: it is answered as it stands. */
 		if (!boot || !n->allowed ||

@@ -313,3 +313,27 @@ size_t message_write_query(
 	}
 	return (size_t)(p - out);
 }
+
+/* The octets of the question's name; those of labels' lengths are below any letter. */
+void message_mix_case(uint8_t *packet, size_t len, uint64_t bits)
+{
+	unsigned letters = 0;
+
+	for (size_t i = MESSAGE_HEADER; i < len && packet[i]; i++)
+		if (packet[i] >= 'a' && packet[i] <= 'z' && bits >> (letters++ & 63) & 1)
+			packet[i] &= (uint8_t)~0x20;
+}
+
+bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits)
+{
+	uint8_t wire[NAME_WIRE];
+	size_t n = write_name(name, wire, sizeof(wire));
+	unsigned letters = 0;
+
+	if (n == 0 || len < MESSAGE_HEADER + n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (wire[i] >= 'a' && wire[i] <= 'z' && bits >> (letters++ & 63) & 1)
+			wire[i] &= (uint8_t)~0x20;
+	return memcmp(packet + MESSAGE_HEADER, wire, n) == 0;
+}

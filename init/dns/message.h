@@ -110,6 +110,16 @@ size_t message_write_reply(const struct message_asked *asked, const struct messa
 size_t message_write_query(
 	uint16_t id, const char *name, uint16_t type, bool edns, uint8_t *out, size_t room);
 
+/*
+ * "0x20" (draft-vixie-dnsext-dns0x20): a question's letters written large or small by chance,
+ * which most servers repeat as they came, is more for a forger to guess. message_mix_case()
+ * does that to a question that message_write_query() has made: a letter is large where its bit
+ * is set, bit i for the letters i, i + 64, and so on. message_same_case() tells whether an
+ * answer's question is spelt so.
+ */
+void message_mix_case(uint8_t *packet, size_t len, uint64_t bits);
+bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits);
+
 enum message_outcome {
 	OUTCOME_ADDRESSES, /* count of them, all for the end of the chain of aliases */
 	OUTCOME_EMPTY,     /* the name exists, and has no record of that type */
@@ -125,6 +135,7 @@ struct message_answer {
 	uint32_t ttl; /* the least of the chain and its end; for EMPTY and NXDOMAIN what RFC
 		       * 2308 §5 says, or 0 when the answer has no SOA record */
 	size_t count;
+	size_t strays; /* addresses of other names in the answer section: not looked at */
 	uint8_t addresses[LIMIT_ANSWER_ADDRESSES][16]; /* 4 or 16 octets used, as asked */
 };
 

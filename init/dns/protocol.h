@@ -1,7 +1,7 @@
 /*
- * What the resolver and PID 1 say to each other: one SOCK_SEQPACKET datagram of exactly
- * sizeof(struct resolver_message), fixed-width integers in host order (one machine, one
- * binary). The receiver checks every field against its range and the policy; a message of
+ * What the resolver and PID 1 say to each other: SOCK_SEQPACKET datagrams of one message or a
+ * few, each exactly a struct resolver_message, fixed-width integers in host order (one machine,
+ * one binary). The receiver checks every field against its range and the policy; a datagram of
  * another size or an unknown type ends the worker.
  */
 #ifndef INIT_DNS_PROTOCOL_H
@@ -12,6 +12,9 @@
 #include "../limits.h"
 #include "../policy/address.h"
 
+/* Messages in one datagram, at most: what comes together is cheaper together. */
+#define RESOLVER_TOGETHER 16
+
 enum resolver_message_type {
 	/* resolver -> PID 1 */
 	RESOLVER_PIN = 1, /* name, addresses: open these; answered by RESOLVER_PINNED */
@@ -21,6 +24,7 @@ enum resolver_message_type {
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
+	RESOLVER_FOREIGN, /* count: datagrams of upstreams that answered no question of ours */
 	/* PID 1 -> resolver */
 	RESOLVER_PINNED = 64, /* sequence, accepted */
 };
@@ -51,7 +55,7 @@ struct resolver_message {
 			    */
 	uint32_t reason;   /* enum resolver_reason */
 	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; questions in
-			    * RESOLVER_REFUSED */
+			    * RESOLVER_REFUSED; datagrams in RESOLVER_FOREIGN */
 	uint32_t accepted; /* bit i: addresses[i] is open now */
 	uint32_t reserved;
 	char name[256]; /* normalised, NUL-terminated, the rest zero; "" where none */

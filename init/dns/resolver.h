@@ -25,7 +25,8 @@ struct resolver_config {
 	const struct hosts_entry *hosts; /* engine's /etc/hosts; answered as they stand */
 	size_t hosts_count;
 	struct resolver_sockets sockets;
-	bool audit; /* answer for every name, report those that strict would refuse */
+	bool proxied; /* a proxy looks names up; here only the proxy's own is */
+	bool audit;   /* answer for every name, report those that strict would refuse */
 };
 
 /* Binds the four sockets, close-on-exec. Called before the wall, which redirects to them. */

@@ -140,8 +140,12 @@ static bool collect(const struct section *s, const char *name, uint16_t type,
 	for (size_t i = 0; i < s->count && out->count < LIMIT_ANSWER_ADDRESSES; i++) {
 		const struct record *r = &s->record[i];
 
-		if (r->type != type || !owned_by(s, r, name))
+		if (r->type != type)
 			continue;
+		if (!owned_by(s, r, name)) {
+			out->strays++;
+			continue;
+		}
 		if (r->size != size)
 			return false;
 		memcpy(out->addresses[out->count++], s->packet + r->data, size);
@@ -203,6 +207,7 @@ enum message_outcome message_read_response(const uint8_t *packet, size_t len, ui
 
 	out->ttl = 0;
 	out->count = 0;
+	out->strays = 0;
 	if (len < MESSAGE_HEADER || len > UINT16_MAX || get16(packet) != id)
 		return OUTCOME_FOREIGN;
 	if (!(packet[2] & FLAG_QR) || packet[2] & FLAG_OPCODE)

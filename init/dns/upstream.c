@@ -1,15 +1,11 @@
-/* Questions to the upstreams by UDP: ids, ports, time. See upstream.h; TCP is upstream_tcp.c.
- */
+/* Questions to the upstreams by UDP: time, failover, answers. See upstream.h; how they leave is
+ * upstream_send.c, and TCP upstream_tcp.c. */
 #include "upstream_private.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /*
  * Milliseconds from one sending to the next; after the last the question is given up: 4.6 s,
@@ -19,24 +15,7 @@ static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 /* With a stale answer at hand: 1.2 s (RFC 8767 §5 suggests 1.8 s at most). */
 #define ATTEMPTS_STALE 2
 /* Datagrams taken from one socket before the others have their turn. */
-#define BURST 32
-
-uint16_t upstream_random(struct upstream *u)
-{
-	uint16_t value;
-
-	if (u->random_left < sizeof(value)) {
-		/* Cannot fail or be short: 256 octets, after the pool is ready (random(7)). */
-		while (getrandom(u->random, sizeof(u->random), 0) != sizeof(u->random))
-			;
-		u->random_left = sizeof(u->random);
-	}
-	u->random_left -= sizeof(value);
-	memcpy(&value, u->random + u->random_left, sizeof(value));
-	/* What was used is wiped: nothing that reads our memory later learns earlier ids. */
-	memset(u->random + u->random_left, 0, sizeof(value));
-	return value;
-}
+#define BURST 16
 
 struct upstream *upstream_new(const struct upstream_config *c)
 {
@@ -46,6 +25,8 @@ struct upstream *upstream_new(const struct upstream_config *c)
 		return NULL;
 	u->config = *c;
 	u->free = NONE;
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		u->slot[i] = NONE;
 	u->room = LIMIT_QUESTIONS;
 	for (int i = 0; i < ATTEMPTS; i++)
 		u->list[i].first = u->list[i].last = NONE;
@@ -55,64 +36,17 @@ struct upstream *upstream_new(const struct upstream_config *c)
 			u->sockets[i][j].fd = -1;
 	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++)
 		u->tcp[i].fd = -1;
+	/* Nobody forges on loopback, and what the engine's own resolver does to letters when it
+	 * looks for a neighbour's name is its affair. */
+	for (size_t i = 0; i < c->count; i++)
+		if (address_classify(&c->endpoints[i].address) == ADDRESS_LOOPBACK)
+			u->spelling[i] = SPELLING_LOST;
 	return u;
 }
 
 size_t upstream_room(const struct upstream *u)
 {
 	return u->room;
-}
-
-/* ---- Sockets ---------------------------------------------------------------------------- */
-
-int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events)
-{
-	const struct endpoint *e = &u->config.endpoints[which];
-	struct epoll_event event = {.events = events, .data.u64 = u->config.data + number};
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} a = {0};
-	bool v4 = e->address.family == 4;
-	socklen_t len = v4 ? sizeof(a.v4) : sizeof(a.v6);
-	int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	if (v4) {
-		a.v4.sin_family = AF_INET;
-		a.v4.sin_port = htons(e->port);
-		memcpy(&a.v4.sin_addr, e->address.bytes, 4);
-	} else {
-		a.v6.sin6_family = AF_INET6;
-		a.v6.sin6_port = htons(e->port);
-		memcpy(&a.v6.sin6_addr, e->address.bytes, 16);
-	}
-	if ((connect(fd, &a.any, len) < 0 && errno != EINPROGRESS) ||
-		epoll_ctl(u->config.epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* A socket of the pool, chosen at random; opened where it isn't, replaced where it is worn. */
-static int choose_socket(struct upstream *u, int which)
-{
-	int slot = upstream_random(u) % LIMIT_UPSTREAM_SOCKETS;
-	struct pool_socket *s = &u->sockets[which][slot];
-
-	if (s->fd >= 0 && s->uses >= LIMIT_UPSTREAM_USES && s->out == 0) {
-		close(s->fd);
-		s->fd = -1;
-	}
-	if (s->fd < 0) {
-		s->fd = upstream_connect(u, which, SOCK_DGRAM,
-			(unsigned)(which * LIMIT_UPSTREAM_SOCKETS + slot), EPOLLIN);
-		s->uses = 0;
-	}
-	return slot;
 }
 
 /* ---- Questions -------------------------------------------------------------------------- */
@@ -158,6 +92,11 @@ static void unsend(struct upstream *u, struct question *q, int which)
 	*at = q->sent[which].chain;
 	q->sent[which].live = false;
 	u->sockets[which][q->sent[which].slot].out--;
+	u->late[u->late_next++ % LIMIT_QUESTIONS] = (struct late){
+		.id = q->sent[which].id,
+		.which = (uint8_t)which,
+		.slot = q->sent[which].slot,
+	};
 }
 
 void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
@@ -177,44 +116,21 @@ void upstream_finish(struct upstream *u, struct question *q, enum message_outcom
 	u->config.answered(u->config.context, tag, type, outcome, answer, reason);
 }
 
-/* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
-static void send_to(struct upstream *u, struct question *q, int which)
-{
-	uint8_t packet[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
-	struct sent *s = &q->sent[which];
-	size_t len;
-
-	if (!s->live) {
-		int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
-
-		s->slot = (uint8_t)choose_socket(u, which);
-		s->id = upstream_random(u);
-		s->live = true;
-		s->chain = u->buckets[s->id % BUCKETS];
-		u->buckets[s->id % BUCKETS] = index;
-		u->sockets[which][s->slot].out++;
-		u->sockets[which][s->slot].uses++;
-	}
-	s->plain = u->plain[which];
-	len = message_write_query(s->id, q->name, q->type, !s->plain, packet, sizeof(packet));
-	/* What can't be sent now is as good as lost on the way: it is sent again in time. */
-	if (len > 0 && u->sockets[which][s->slot].fd >= 0)
-		send(u->sockets[which][s->slot].fd, packet, len, MSG_NOSIGNAL);
-}
-
 static void send_to_all(struct upstream *u, struct question *q)
 {
 	q->failed = 0;
 	for (size_t i = 0; i < u->config.count; i++)
-		send_to(u, q, (int)i);
+		upstream_send(u, q, (int)i);
 }
 
-bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
-	enum upstream_urgency urgency, int64_t now)
+bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint16_t type,
+	int tag, enum upstream_urgency urgency, int64_t now)
 {
 	struct question *q;
 
 	if (u->room == 0 || u->config.count == 0)
+		return false;
+	if (suffix && strlen(name) + 1 + strlen(suffix) > LIMIT_NAME_TEXT)
 		return false;
 	if (u->free != NONE) {
 		q = &u->questions[u->free];
@@ -225,6 +141,7 @@ bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
 	u->room--;
 	memset(q, 0, sizeof(*q));
 	q->name = name;
+	q->suffix = suffix;
 	q->type = type;
 	q->tag = tag;
 	q->last = (uint8_t)(urgency == UPSTREAM_STALE ? ATTEMPTS_STALE : ATTEMPTS);
@@ -234,7 +151,7 @@ bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
 	if (urgency == UPSTREAM_BOOT)
 		send_to_all(u, q);
 	else
-		send_to(u, q, (int)u->preferred);
+		upstream_send(u, q, (int)u->preferred);
 	return true;
 }
 
@@ -247,21 +164,47 @@ void upstream_failed(struct upstream *u, struct question *q, int which, enum res
 	q->reason = r;
 	for (size_t i = 0; i < u->config.count; i++)
 		if (!q->sent[i].live)
-			send_to(u, q, (int)i);
+			upstream_send(u, q, (int)i);
 	/* All failed: once is perhaps a moment's overload, twice is an answer. */
 	if ((q->failed & all) == all && q->rounds++ > 0)
 		upstream_finish(u, q, OUTCOME_SERVER, NULL, r);
 }
 
+/*
+ * Is the answer's question spelt as ours was? An upstream's first answer tells whether it keeps
+ * letters. From one that does, another spelling is a forgery; or the upstream has changed, and
+ * then it answers the second try, which has none.
+ */
+static bool right_spelling(struct upstream *u, struct sent *s, int which, const char *name,
+	const uint8_t *packet, size_t len)
+{
+	bool same = message_same_case(packet, len, name, s->bits);
+
+	if (!s->bits && s->respelt)
+		u->spelling[which] = SPELLING_LOST;
+	if (!s->bits || (packet[4] << 8 | packet[5]) == 0)
+		return true; /* or an old server's FORMERR, without a question */
+	if (u->spelling[which] == SPELLING_UNKNOWN)
+		u->spelling[which] = same ? SPELLING_KEPT : SPELLING_LOST;
+	s->respelt = !same;
+	return same || u->spelling[which] == SPELLING_LOST;
+}
+
 void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
 	size_t len, bool tcp, int64_t now)
 {
+	char text[NAME_TEXT];
+	const char *name = upstream_name(q, text);
 	struct message_answer answer;
-	enum message_outcome outcome = message_read_response(
-		packet, len, q->sent[which].id, q->name, q->type, &answer);
+	enum message_outcome outcome =
+		message_read_response(packet, len, q->sent[which].id, name, q->type, &answer);
 
+	if (outcome != OUTCOME_FOREIGN && !tcp &&
+		!right_spelling(u, &q->sent[which], which, name, packet, len))
+		outcome = OUTCOME_FOREIGN;
 	switch (outcome) {
 	case OUTCOME_FOREIGN:
+		u->config.hostile(u->config.context, -1);
 		return;
 	case OUTCOME_ADDRESSES:
 	case OUTCOME_EMPTY:
@@ -285,7 +228,7 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 	case OUTCOME_NO_EDNS:
 		if (!tcp && !q->sent[which].plain) {
 			u->plain[which] = true;
-			send_to(u, q, which);
+			upstream_send(u, q, which);
 			return;
 		}
 		break;
@@ -315,6 +258,18 @@ static struct question *find(struct upstream *u, int which, int slot, uint16_t i
 	return NULL;
 }
 
+/* A datagram that answers no question that is out. Late answers are told apart: every failover,
+ * and every question to two upstreams at once, makes some. */
+static void foreign(struct upstream *u, int which, int slot, const uint8_t *packet, size_t len)
+{
+	uint16_t id = (uint16_t)(len < 2 ? 0 : packet[0] << 8 | packet[1]);
+
+	for (unsigned i = 0; len >= MESSAGE_HEADER && i < LIMIT_QUESTIONS; i++)
+		if (u->late[i].id == id && u->late[i].which == which && u->late[i].slot == slot)
+			return;
+	u->config.hostile(u->config.context, -1);
+}
+
 /* The upstream's machine says that nobody listens (ICMP): no need to wait for the time. */
 static void refused(struct upstream *u, int which, int slot)
 {
@@ -328,29 +283,41 @@ static void refused(struct upstream *u, int which, int slot)
 
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
 {
-	uint8_t packet[LIMIT_DNS_UDP + 1];
+	static uint8_t packets[BURST][LIMIT_DNS_UDP + 1];
+	struct mmsghdr messages[BURST];
+	struct iovec vectors[BURST];
 	int which = (int)number / LIMIT_UPSTREAM_SOCKETS;
 	int slot = (int)number % LIMIT_UPSTREAM_SOCKETS;
+	unsigned opened;
+	int n;
 
 	if (number >= LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS) {
 		upstream_tcp_ready(
 			u, (int)number - LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS, events, now);
 		return;
 	}
-	for (int i = 0; i < BURST && u->sockets[which][slot].fd >= 0; i++) {
-		ssize_t n =
-			recv(u->sockets[which][slot].fd, packet, sizeof(packet), MSG_DONTWAIT);
+	for (int i = 0; i < BURST; i++) {
+		vectors[i] = (struct iovec){packets[i], sizeof(packets[i])};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+	}
+	opened = u->sockets[which][slot].opened;
+	n = recvmmsg(u->sockets[which][slot].fd, messages, BURST, MSG_DONTWAIT, NULL);
+	if (n < 0 && errno == ECONNREFUSED)
+		refused(u, which, slot);
+	/* What came to the socket that was here before is nobody's answer any more. */
+	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
+		size_t len = messages[i].msg_len;
+		struct question *q;
 
-		if (n < 0 && errno == ECONNREFUSED)
-			refused(u, which, slot);
-		if (n < 0)
-			return;
-		if (n < MESSAGE_HEADER || n > LIMIT_DNS_UDP)
-			continue; /* more than we offered to take */
-		struct question *q =
-			find(u, which, slot, (uint16_t)(packet[0] << 8 | packet[1]));
+		/* Longer is more than we offered to take. */
+		q = len < MESSAGE_HEADER || len > LIMIT_DNS_UDP
+			    ? NULL
+			    : find(u, which, slot,
+				      (uint16_t)(packets[i][0] << 8 | packets[i][1]));
 		if (q)
-			upstream_take(u, q, which, packet, (size_t)n, false, now);
+			upstream_take(u, q, which, packets[i], len, false, now);
+		else
+			foreign(u, which, slot, packets[i], len);
 	}
 }
 

@@ -4,8 +4,10 @@
  *
  * Against forged answers (RFC 5452): each upstream has a pool of connected UDP sockets, so the
  * kernel drops what comes from elsewhere; each socket has a port that the kernel chose at
- * random and is replaced after LIMIT_UPSTREAM_USES questions; which socket and which id a
- * question gets is random; and the question must be repeated in the answer.
+ * random and is replaced after LIMIT_UPSTREAM_USES questions; which socket the questions of one
+ * wake-up go by and which id each gets is random; and the question must be repeated in the
+ * answer, its letters large and small as they were sent, once an upstream has shown that it
+ * keeps them ("0x20").
  */
 #ifndef INIT_DNS_UPSTREAM_H
 #define INIT_DNS_UPSTREAM_H
@@ -24,7 +26,8 @@ struct upstream;
 typedef void upstream_answered(void *context, int tag, uint16_t type,
 	enum message_outcome outcome, const struct message_answer *answer,
 	enum resolver_reason reason);
-/* Called for each malformed answer of an upstream. */
+/* Called for each malformed answer of an upstream; and with tag -1 for each datagram that was
+ * no answer to a question of ours: late, or forged. */
 typedef void upstream_hostile(void *context, int tag);
 
 struct upstream_config {
@@ -47,11 +50,14 @@ enum upstream_urgency {
 	UPSTREAM_STALE,  /* the same, given up early: there is an old answer to give */
 };
 /*
- * Asks for a record of a name, which must stay where it is until the answer. Returns false when
- * there is no upstream or no place for the question.
+ * Asks for a record of a name, with a search domain behind it where suffix isn't NULL; both
+ * must stay where they are until the answer. Returns false when there is no upstream, no place
+ * for the question, or the two are too long for a name.
  */
-bool upstream_ask(struct upstream *u, const char *name, uint16_t type, int tag,
-	enum upstream_urgency urgency, int64_t now);
+bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint16_t type,
+	int tag, enum upstream_urgency urgency, int64_t now);
+/* Sends the questions that wait; to be called before the process does. */
+void upstream_flush(struct upstream *u);
 /* Places left. */
 size_t upstream_room(const struct upstream *u);
 

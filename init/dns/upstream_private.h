@@ -1,4 +1,4 @@
-/* What upstream.c and upstream_tcp.c share; nobody else includes it. */
+/* What upstream.c, upstream_send.c and upstream_tcp.c share; nobody else includes it. */
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
@@ -7,18 +7,35 @@
 #define NONE     (-1)
 #define ATTEMPTS 4
 #define BUCKETS  1024
+/* Questions that leave by one system call, and by one socket. */
+#define TOGETHER    16
+#define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
+
+/* Questions that wait to be sent, all by one socket. */
+struct departures {
+	int fd;
+	unsigned count;
+	size_t len[TOGETHER];
+	uint8_t packet[TOGETHER][QUERY_BYTES];
+};
 
 /* One question as sent to one upstream. */
 struct sent {
 	uint16_t id;
-	uint8_t slot; /* of the pool */
-	bool live;    /* in its bucket */
-	bool plain;   /* without EDNS */
-	int chain;    /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
+	uint8_t slot;  /* of the pool */
+	bool live;     /* in its bucket */
+	bool plain;    /* without EDNS */
+	bool respelt;  /* an answer came whose letters were not ours */
+	uint64_t bits; /* the spelling (message_mix_case()); 0: all small */
+	int chain;     /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
 };
+
+/* What an upstream does to a question's letters. */
+enum spelling { SPELLING_UNKNOWN, SPELLING_KEPT, SPELLING_LOST };
 
 struct question {
 	const char *name;
+	const char *suffix; /* a search domain behind it, or NULL */
 	int64_t deadline;
 	int tag;
 	int previous, next; /* in its attempt's list; next: in the free list */
@@ -34,16 +51,27 @@ struct question_list {
 	int first, last;
 };
 
+/* A question that is done with: an answer that comes to it now is late, not forged. */
+struct late {
+	uint16_t id;
+	uint8_t which, slot;
+};
+
 struct pool_socket {
 	int fd;
 	unsigned uses, out;
+	unsigned opened; /* how often */
 };
 
 struct tcp_fetch {
 	int fd; /* -1: free */
 	int question, which;
 	size_t sent, query_len, got;
-	uint8_t query[2 + MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+};
+
+/* What it sends and receives: apart, so that pages are touched by use alone. */
+struct tcp_data {
+	uint8_t query[2 + QUERY_BYTES];
 	uint8_t answer[2 + LIMIT_DNS_TCP];
 };
 
@@ -56,14 +84,25 @@ struct upstream {
 	struct question_list list[ATTEMPTS];
 	int buckets[BUCKETS];
 	struct pool_socket sockets[LIMIT_UPSTREAMS][LIMIT_UPSTREAM_SOCKETS];
-	bool plain[LIMIT_UPSTREAMS]; /* answered EDNS by FORMERR or NOTIMP */
+	bool plain[LIMIT_UPSTREAMS];       /* answered EDNS by FORMERR or NOTIMP */
+	struct late late[LIMIT_QUESTIONS]; /* the last ones, round and round */
+	unsigned late_next;
+	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
+	struct departures departures;
+	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
 	uint8_t random[256];
 	size_t random_left;
 	struct tcp_fetch tcp[LIMIT_UPSTREAM_TCP];
+	struct tcp_data tcp_data[LIMIT_UPSTREAM_TCP];
 };
 
+/* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
+/* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
+void upstream_send(struct upstream *u, struct question *q, int which);
+/* The whole name that the question asks for; text is where it is put together if need be. */
+const char *upstream_name(const struct question *q, char text[NAME_TEXT]);
 /* A non-blocking socket connected to an upstream and added to the epoll; or -1. */
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events);
 /* An answer has come; the question may be finished by it. */

@@ -13,20 +13,22 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which)
 {
 	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++) {
 		struct tcp_fetch *t = &u->tcp[i];
+		uint8_t *query = u->tcp_data[i].query;
+		char text[NAME_TEXT];
 		size_t len;
 
 		if (t->fd >= 0)
 			continue;
-		len = message_write_query(q->sent[which].id, q->name, q->type,
-			!q->sent[which].plain, t->query + 2, sizeof(t->query) - 2);
+		len = message_write_query(q->sent[which].id, upstream_name(q, text), q->type,
+			!q->sent[which].plain, query + 2, sizeof(u->tcp_data[i].query) - 2);
 		if (len == 0)
 			return false;
 		t->fd = upstream_connect(u, which, SOCK_STREAM,
 			(unsigned)(LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS + i), EPOLLOUT);
 		if (t->fd < 0)
 			return false;
-		t->query[0] = (uint8_t)(len >> 8);
-		t->query[1] = (uint8_t)len;
+		query[0] = (uint8_t)(len >> 8);
+		query[1] = (uint8_t)len;
 		t->query_len = len + 2;
 		t->sent = t->got = 0;
 		t->question = (int)(q - u->questions);
@@ -60,7 +62,8 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot)
 	struct epoll_event e = {.events = EPOLLIN,
 		.data.u64 = u->config.data + LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS +
 			    (unsigned)slot};
-	ssize_t n = send(t->fd, t->query + t->sent, t->query_len - t->sent, MSG_NOSIGNAL);
+	ssize_t n = send(
+		t->fd, u->tcp_data[slot].query + t->sent, t->query_len - t->sent, MSG_NOSIGNAL);
 
 	if (n < 0) {
 		if (errno != EAGAIN)
@@ -73,14 +76,15 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot)
 }
 
 /* What the answer takes, as far as its length is known. */
-static size_t wanted(const struct tcp_fetch *t)
+static size_t wanted(const struct tcp_fetch *t, const uint8_t *answer)
 {
-	return t->got < 2 ? 2 : 2 + (size_t)(t->answer[0] << 8 | t->answer[1]);
+	return t->got < 2 ? 2 : 2 + (size_t)(answer[0] << 8 | answer[1]);
 }
 
 void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
 {
 	struct tcp_fetch *t = &u->tcp[slot];
+	uint8_t *answer = u->tcp_data[slot].answer;
 	struct question *q;
 	ssize_t n;
 
@@ -94,7 +98,7 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 			send_query(u, t, slot);
 		return;
 	}
-	n = recv(t->fd, t->answer + t->got, wanted(t) - t->got, 0);
+	n = recv(t->fd, answer + t->got, wanted(t, answer) - t->got, 0);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -102,16 +106,17 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 		return;
 	}
 	t->got += (size_t)n;
-	if (wanted(t) > sizeof(t->answer) || (t->got >= 2 && wanted(t) == 2)) {
+	if (wanted(t, answer) > sizeof(u->tcp_data[slot].answer) ||
+		(t->got >= 2 && wanted(t, answer) == 2)) {
 		u->config.hostile(u->config.context, q->tag);
 		give_up(u, t, REASON_HOSTILE);
 		return;
 	}
-	if (t->got < wanted(t))
+	if (t->got < wanted(t, answer))
 		return;
 	/* Kept open until the answer is read: q is the question still. A foreign answer ends
 	 * the try as well, since nothing else will come this way. */
-	upstream_take(u, q, t->which, t->answer + 2, t->got - 2, true, now);
+	upstream_take(u, q, t->which, answer + 2, t->got - 2, true, now);
 	if (t->fd >= 0 && q->tcp == slot)
 		give_up(u, t, REASON_HOSTILE);
 }

@@ -26,16 +26,19 @@ struct refused_held {
 /* channel.c: the talk with PID 1. */
 struct channel {
 	int fd;
-	bool blocked;      /* waits for EPOLLOUT */
+	bool blocked;       /* waits for EPOLLOUT */
+	unsigned out_count; /* messages written, to be sent in one datagram */
+	struct resolver_message out[RESOLVER_TOGETHER];
 	int first, last;   /* names with something to send */
 	unsigned pins_out; /* requests not acknowledged */
 	uint32_t sequence;
 	bool booted_due; /* RESOLVER_BOOTED follows when the queue is empty */
 	uint32_t booted_count;
-	int64_t second;  /* this second's reports: their start ... */
-	unsigned told;   /* ... and how many */
-	uint32_t untold; /* refused, told neither one by one nor by name */
-	int64_t flush;   /* when what is held is told; INT64_MAX: nothing is */
+	int64_t second;   /* this second's reports: their start ... */
+	unsigned told;    /* ... and how many */
+	uint32_t untold;  /* refused, told neither one by one nor by name */
+	uint32_t foreign; /* datagrams of upstreams that were no answers, not told yet */
+	int64_t flush;    /* when what is held is told; INT64_MAX: nothing is */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 
@@ -61,6 +64,7 @@ struct clients; /* client.c */
 
 struct worker {
 	const struct resolver_config *config;
+	bool boot; /* the names of the policy are to be asked for */
 	int epoll;
 	int64_t now; /* CLOCK_MONOTONIC, milliseconds, as of the last wake-up */
 	struct cache cache;
@@ -86,6 +90,8 @@ void channel_flush(struct worker *w);
 void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
 void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
 	const struct address *address);
+/* A datagram of an upstream's that answered no question of ours. */
+void channel_foreign(struct worker *w);
 void channel_booted(struct worker *w, uint32_t count);
 int64_t channel_tick(struct worker *w); /* returns when to be called again */
 
@@ -104,6 +110,8 @@ int lookup_init(struct worker *w, bool boot);
 void lookup_need(struct worker *w, int index, enum cache_family family);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
+/* Behind a proxy: gives a name the address that stands for it. */
+void lookup_invent(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
 /* Between lookup.c and lookup_boot.c. */
@@ -126,5 +134,7 @@ void client_ready(struct worker *w, uint64_t data, uint32_t events);
 /* Answers all who wait for the record. */
 void client_wake(struct worker *w, int index, enum cache_family family);
 int64_t client_tick(struct worker *w);
+/* Sends the answers that wait; to be called before the process does. */
+void client_flush(struct worker *w);
 
 #endif

@@ -31,7 +31,7 @@ struct hello {
 };
 
 enum hello_result {
-	HELLO_MORE, /* well formed as far as it goes, and not whole: read on */
+	HELLO_MORE, /* not whole, and nothing wrong that can be told yet: read on */
 	HELLO_DONE,
 	HELLO_REFUSED,
 };
@@ -42,8 +42,9 @@ enum hello_result {
  * Done only when the hello is whole and names exactly one host: one server_name extension with
  * one entry, of type host_name, which is a name that a rule can hold as it stands there (ASCII
  * letters of either case, digits, hyphens, underscores, dots; no trailing dot, no address). An
- * extension that stands there twice is refused, and so are lengths that do not add up. ech is
- * only told: whether it may pass is the policy's to say.
+ * extension that stands there twice is refused, and so are lengths that do not add up, octets
+ * behind the hello in its last record, and more than LIMIT_GATE_HELLO octets (GATE_TOO_LONG).
+ * ech is only told: whether it may pass is the policy's to say.
  */
 enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out);
 

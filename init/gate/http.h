@@ -34,12 +34,13 @@ struct http_head {
 	enum http_body_kind body;
 	uint64_t content_length; /* HTTP_LENGTH */
 	bool websocket;  /* asks for an upgrade to websocket (RFC 6455), and for nothing else */
+	bool expect;     /* waits for 100 (Continue) before it sends the body; see below */
 	bool keep_alive; /* another request may follow */
 	enum gate_reason reason; /* HTTP_REFUSED: why */
 };
 
 enum http_result {
-	HTTP_MORE, /* well formed as far as it goes, and not whole: read on */
+	HTTP_MORE, /* not whole, and nothing wrong that can be told yet: read on */
 	HTTP_WHOLE,
 	HTTP_REFUSED,
 };
@@ -49,14 +50,21 @@ enum http_result {
  * CR LF, a bare CR, NUL or another control character; a line that begins with a blank
  * (obs-fold); a blank before the colon; anything but HTTP/1.0 and 1.1 (the preface of HTTP/2
  * with GATE_PROTOCOL); a target of another form or scheme, with user information, a fragment;
- * no Host, two of them, one that differs from the target's host; Content-Length twice, not a
- * number, or with Transfer-Encoding; a Transfer-Encoding that is not exactly "chunked", or in
- * HTTP/1.0. Blank lines before the first request are refused too.
+ * no Host (but in a CONNECT of HTTP/1.0), two of them, one that differs from the target's host
+ * or port; Content-Length twice, not a plain number, or with Transfer-Encoding; a
+ * Transfer-Encoding that is not exactly "chunked", or in HTTP/1.0; a body of a CONNECT; a
+ * Connection field that names Host, Content-Length or Transfer-Encoding. Blank lines before the
+ * first request are refused too. A head beyond LIMIT_GATE_HEAD or LIMIT_GATE_FIELDS is refused
+ * with GATE_TOO_LONG. What stands in a line is looked at when the head is whole; line ends and
+ * the method are before.
  *
- * The buffer may be changed in one way: the name of an Upgrade field that asks for anything but
- * websocket (h2c would make the rest unreadable), or for websocket where allow_upgrade is
- * false, is overwritten in place by one of the same length that nobody knows, so that the
- * server goes on in HTTP/1.1, as RFC 9110 §7.8 lets it.
+ * The buffer may be changed in one way: the name of a field is overwritten in place by one of
+ * the same length that nobody knows. That of an Expect field, because servers that answer
+ * before the body differ in whether they take what comes next for the body or for a request:
+ * whoever asks is to send the 100 itself (expect tells), or to let the client wait in vain, as
+ * clients have to allow for (RFC 9110 §10.1.1). And the name of an Upgrade field that asks for
+ * anything but websocket (h2c would make the rest unreadable), or for websocket where
+ * allow_upgrade is false, so that the server goes on in HTTP/1.1, as RFC 9110 §7.8 lets it.
  */
 enum http_result http_head_read(
 	uint8_t *bytes, size_t len, bool allow_upgrade, struct http_head *out);

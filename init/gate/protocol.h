@@ -12,9 +12,10 @@
 #include "../limits.h"
 
 enum gate_message_type {
-	GATE_REFUSED_TLS = 1, /* a TLS connection was refused, or would be in audit mode */
-	GATE_REFUSED_HTTP,    /* an HTTP request */
-	GATE_UNREACHED,       /* an allowed name to which no connection could be made */
+	GATE_READY = 1,    /* it serves; the other fields are 0 */
+	GATE_REFUSED_TLS,  /* a TLS connection was refused, or would be in audit mode */
+	GATE_REFUSED_HTTP, /* an HTTP request */
+	GATE_UNREACHED,    /* an allowed name to which no connection could be made */
 };
 
 /* Why. The text of each is in gate_reason_text(). */
@@ -38,7 +39,7 @@ enum gate_reason {
 
 struct gate_message {
 	uint32_t type;
-	uint32_t reason; /* enum gate_reason, never GATE_FINE */
+	uint32_t reason; /* enum gate_reason, GATE_FINE in GATE_READY alone */
 	uint32_t count;  /* how many refusals this stands for, at least 1 */
 	uint16_t port;   /* where the client wanted to go, host order; 0 with name "" means that
 			  * many more refusals, not told one by one */

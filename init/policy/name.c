@@ -358,3 +358,15 @@ bool name_below(const char *name, const char *parent)
 	return m > 0 && n > m + 1 && name[n - m - 1] == '.' &&
 	       memcmp(name + n - m, parent, m) == 0;
 }
+
+bool name_printable(const char *name, size_t size)
+{
+	size_t len = strnlen(name, size);
+
+	if (len == size || len > LIMIT_NAME_TEXT)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] == 0x7f)
+			return false;
+	return true;
+}

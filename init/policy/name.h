@@ -24,6 +24,12 @@
 bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *position,
 	const char **reason);
 
+/*
+ * May it go into an event? Printable, NUL-terminated within size octets, and no longer than a
+ * name is. What was refused are the payload's own words: they need not be proper host names.
+ */
+bool name_printable(const char *name, size_t size);
+
 /* True when name (normalised) is a sub-name of parent, not parent itself. */
 bool name_below(const char *name, const char *parent);
 

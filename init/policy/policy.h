@@ -62,6 +62,8 @@ struct policy {
 	size_t count, room;
 	struct policy_name *names; /* owned; exact names, sorted, those with a port left */
 	size_t names_count;
+	char proxy[NAME_TEXT]; /* the proxy's name, which is the gate's alone; "": none */
+	uint16_t proxy_port;
 	bool compiled;
 };
 
@@ -109,6 +111,13 @@ int policy_add_defaults(struct policy *p);
  * text must outlive the policy. Returns 0, or -1 when out of memory. */
 int policy_deny_because(struct policy *p, const char *name, const char *reason);
 
+/* Has the name resolved and pinned for the gate alone, on one port, private or not. */
+void policy_set_proxy(struct policy *p, const char *name, uint16_t port);
+/* True when it is that name: its pins are the gate's. */
+bool policy_is_proxy(const struct policy *p, const char *name);
+/* What may be pinned for a name: what the rules say, or, for the proxy's, its port. */
+struct verdict policy_check_pin(const struct policy *p, const char *name);
+
 /* Sorts and merges. Returns 0, or -1 when out of memory. */
 int policy_compile(struct policy *p);
 
@@ -133,6 +142,12 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
  * address needs a rule with +private; the other ranges that are not public stay shut. */
 struct verdict policy_check_address(
 	const struct policy *p, const struct address *a, uint16_t port);
+
+/*
+ * A name below a wildcard can carry data to the servers of the wildcard's owner. Is the part of
+ * the name before the rule's own no longer than a host name is? True for every other rule.
+ */
+bool policy_wildcard_fits(const struct rule *r, const char *name);
 
 /*
  * May this address be the answer for a name with this verdict? False for every address that

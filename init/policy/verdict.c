@@ -69,7 +69,7 @@ int policy_compile(struct policy *p)
 			p->rules[kept++] = p->rules[i];
 	p->count = kept;
 	free(p->names);
-	p->names = calloc(kept + 1, sizeof(*p->names));
+	p->names = calloc(kept + 2, sizeof(*p->names));
 	p->names_count = 0;
 	p->compiled = p->names != NULL;
 	if (!p->compiled)
@@ -85,23 +85,64 @@ int policy_compile(struct policy *p)
 			p->names[p->names_count++] = (struct policy_name){
 				.name = name, .ports = v.ports, .private = v.private};
 	}
+	/* Last, so that the others keep their places; once, should a rule name it too. */
+	if (p->proxy[0]) {
+		struct verdict v = policy_check_pin(p, p->proxy);
+		size_t i = 0;
+
+		while (i < p->names_count && !policy_is_proxy(p, p->names[i].name))
+			i++;
+		p->names[i] = (struct policy_name){
+			.name = p->proxy, .ports = v.ports, .private = true};
+		if (i == p->names_count)
+			p->names_count++;
+	}
 	return 0;
+}
+
+void policy_set_proxy(struct policy *p, const char *name, uint16_t port)
+{
+	snprintf(p->proxy, sizeof(p->proxy), "%s", name);
+	p->proxy_port = port;
+	p->compiled = false;
+}
+
+bool policy_is_proxy(const struct policy *p, const char *name)
+{
+	return p->proxy[0] && strcmp(p->proxy, name) == 0;
+}
+
+struct verdict policy_check_pin(const struct policy *p, const char *name)
+{
+	struct verdict v = {.allowed = true, .private = true};
+
+	if (!policy_is_proxy(p, name))
+		return policy_check_name(p, name);
+	ports_add(&v.ports, p->proxy_port);
+	return v;
 }
 
 /*
  * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
- * the nearest up.
+ * the nearest up. Returns whether a deny rule is among them.
  */
-static void each_rule(const struct policy *p, const char *name,
+static bool each_rule(const struct policy *p, const char *name,
 	void (*see)(struct verdict *v, const struct rule *r, uint16_t port), struct verdict *v,
 	uint16_t port)
 {
-	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++)
+	bool denies = false;
+
+	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++) {
 		see(v, &p->rules[i], port);
+		denies |= p->rules[i].effect == RULE_DENY;
+	}
 	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
 		for (size_t i = find(p, RULE_WILDCARD, dot + 1);
-			same(p, i, RULE_WILDCARD, dot + 1); i++)
+			same(p, i, RULE_WILDCARD, dot + 1); i++) {
 			see(v, &p->rules[i], port);
+			denies |= p->rules[i].effect == RULE_DENY;
+		}
+	return denies;
 }
 
 static bool covers(const struct rule *r, uint16_t port)
@@ -147,8 +188,9 @@ static struct verdict check(const struct policy *p, const char *name, uint16_t p
 	/* A policy that is not compiled allows nothing: its order means nothing yet. */
 	if (!p->compiled)
 		return v;
-	each_rule(p, name, see_allow, &v, port);
-	each_rule(p, name, see_deny, &v, port);
+	/* Most names have no deny rule: the second look is for those that have. */
+	if (each_rule(p, name, see_allow, &v, port))
+		each_rule(p, name, see_deny, &v, port);
 	v.allowed = v.ports.count > 0;
 	v.private &= v.allowed;
 	v.ech &= v.allowed;
@@ -190,6 +232,25 @@ struct verdict policy_check_address(
 		v.allowed = true;
 	}
 	return v;
+}
+
+bool policy_wildcard_fits(const struct rule *r, const char *name)
+{
+	size_t part = strlen(name) - strlen(r->name);
+
+	if (r->kind != RULE_WILDCARD)
+		return true;
+	/* Less the dot between the two. */
+	if (--part > LIMIT_WILDCARD_PART)
+		return false;
+	for (const char *p = name; p < name + part;) {
+		size_t label = strcspn(p, ".");
+
+		if (label > LIMIT_WILDCARD_LABEL)
+			return false;
+		p += label + 1;
+	}
+	return true;
 }
 
 bool policy_address_usable(const struct policy *p, const struct verdict *v,

@@ -244,20 +244,30 @@ static void inet_sockets(scmp_filter_ctx f)
  * memory is there already: no file, no process, no privilege, not even another page.
  */
 static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl",
-	"recvfrom", "recvmmsg", "sendto", "connect", "accept4", "close", "getrandom",
-	"clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group", NULL};
+	"recvfrom", "recvmmsg", "sendto", "sendmmsg", "connect", "accept4", "close",
+	"getrandom", "clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group",
+	NULL};
 
-static void resolver(void)
+/*
+ * TCP both ways, questions to our resolver, pipes of its own, one channel to PID 1, as the head
+ * of gate.c lists it. write() has nothing to write to but those pipes.
+ */
+static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "recvfrom",
+	"sendto", "splice", "write", "pipe2", "connect", "accept4", "shutdown", "getsockopt",
+	"setsockopt", "close", "madvise", "getrandom", "clock_gettime", "rt_sigreturn",
+	"restart_syscall", "exit", "exit_group", NULL};
+
+static void worker(const char *name, const char *const *calls)
 {
 	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
 
-	rules(f, SCMP_ACT_ALLOW, resolver_calls);
+	rules(f, SCMP_ACT_ALLOW, calls);
 #ifdef FOR_SANITIZERS
 	/* AddressSanitizer looks at it before a process ends. In the unit tests alone. */
 	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
 #endif
 	inet_sockets(f);
-	print(f, "filter_resolver", NULL, 0);
+	print(f, name, NULL, 0);
 }
 
 /*
@@ -322,7 +332,8 @@ int main(int argc, char **argv)
 		die("usage", "filters_gen [x86_64|aarch64]");
 	printf("/* Made by init/proc/filters_gen.c; do not edit. */\n");
 	payload();
-	resolver();
+	worker("filter_resolver", resolver_calls);
+	worker("filter_gate", gate_calls);
 	monitor();
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -28,6 +28,7 @@ bool privileges_have(int capability);
 enum filter {
 	FILTER_PAYLOAD,  /* hook and payload: what a tool has no business calling fails EPERM */
 	FILTER_RESOLVER, /* the resolver: a closed list, anything else kills the process */
+	FILTER_GATE,     /* the gate: the same */
 	FILTER_MONITOR,  /* PID 1 once booted */
 };
 /* Installs a filter that was compiled at build time (filters_gen.c, by libseccomp). */

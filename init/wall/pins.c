@@ -1,7 +1,24 @@
 /* PID 1's checks on what the resolver asks for. No message of it is trusted; see pins.h. */
 #include "pins.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* Of all requests, each of the largest kind. Pages that no pin has come to yet cost nothing. */
+#define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
+
+struct request {
+	struct resolver_message message;
+	uint32_t accepted;   /* bit i: addresses[i] may be open */
+	size_t first, count; /* of its pins */
+};
+
+struct pins_batch {
+	size_t requests_count, pins_count;
+	struct request requests[PINS_REQUESTS];
+	struct resolver_message replies[PINS_REQUESTS];
+	struct pin pins[BATCH_PINS];
+};
 
 /* The text of a reason for events; the index is enum resolver_reason. */
 static const char *const reasons[] = {
@@ -18,22 +35,6 @@ static const char *const reasons[] = {
 const char *pins_reason(uint32_t reason)
 {
 	return reason <= REASON_LAST ? reasons[reason] : NULL;
-}
-
-/*
- * A name that may go into an event: printable, NUL-terminated inside its field. Refused names
- * are the payload's own words, so they need not be proper host names.
- */
-static bool name_printable(const char name[256])
-{
-	size_t len = strnlen(name, 256);
-
-	if (len > LIMIT_NAME_TEXT)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (name[i] <= ' ' || name[i] == 0x7f)
-			return false;
-	return true;
 }
 
 static uint32_t life(uint32_t ttl)
@@ -55,15 +56,15 @@ static int address_of(const struct resolver_address *in, struct address *out)
 	return 0;
 }
 
-/* Opens the addresses of one answer that the policy lets through; returns them as bits. */
-static int open_addresses(struct pins *p, const struct resolver_message *m, uint32_t *accepted)
+/* The pins of the addresses of one answer that the policy lets through. Returns -1 when the
+ * request breaks the protocol. */
+static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 {
-	struct verdict v = policy_check_name(p->policy, m->name);
-	struct pin pins[LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS];
-	struct failure f = {0};
-	size_t count = 0;
+	const struct resolver_message *m = &r->message;
+	struct verdict v = policy_check_pin(p->policy, m->name);
+	bool proxy = policy_is_proxy(p->policy, m->name);
+	struct failure f;
 
-	*accepted = 0;
 	if (!v.allowed)
 		return -1; /* the resolver knows the policy: it would not ask */
 	for (uint32_t i = 0; i < m->count; i++) {
@@ -81,32 +82,92 @@ static int open_addresses(struct pins *p, const struct resolver_message *m, uint
 			continue;
 		}
 		for (unsigned j = 0; j < v.ports.count; j++)
-			pins[count++] = (struct pin){
+			pins[r->count++] = (struct pin){
 				.address = a,
 				.port = v.ports.port[j],
-				.private = private,
+				.kind = proxy     ? PIN_PROXY
+					: private ? PIN_PRIVATE
+						  : PIN_PUBLIC,
 				.seconds = life(m->addresses[i].ttl),
 			};
-		*accepted |= UINT32_C(1) << i;
+		r->accepted |= UINT32_C(1) << i;
 	}
-	if (count && wall_pin(p->wall, pins, count, &f) < 0) {
-		/* Nothing was opened: the client must not be told an address that is shut. */
-		struct event e = {.kind = EVENT_UNRESOLVED, .name = m->name, .reason = f.why};
+	return 0;
+}
 
-		events_add(p->events, &e);
-		*accepted = 0;
-		return 0;
-	}
-	for (uint32_t i = 0; i < m->count; i++) {
-		struct event e = {.kind = EVENT_PIN, .name = m->name};
+static int add_request(struct pins *p, const struct resolver_message *m)
+{
+	struct pins_batch *b = p->batch;
+	struct request *r;
 
-		if (!(*accepted & UINT32_C(1) << i))
+	if (!b)
+		b = p->batch = calloc(1, sizeof(*b));
+	if (!b || b->requests_count == PINS_REQUESTS)
+		return -1;
+	r = &b->requests[b->requests_count];
+	r->message = *m;
+	r->accepted = 0;
+	r->first = b->pins_count;
+	r->count = 0;
+	if (check_addresses(p, r, b->pins + b->pins_count) < 0)
+		return -1;
+	b->pins_count += r->count;
+	b->requests_count++;
+	return 0;
+}
+
+/* Nothing of it was opened: the client must not be told an address that is shut. */
+static void shut(struct pins *p, struct request *r, const char *why)
+{
+	struct event e = {.kind = EVENT_UNRESOLVED, .name = r->message.name, .reason = why};
+
+	events_add(p->events, &e);
+	r->accepted = 0;
+}
+
+static void tell_opened(struct pins *p, const struct request *r)
+{
+	for (uint32_t i = 0; i < r->message.count; i++) {
+		struct event e = {.kind = EVENT_PIN, .name = r->message.name};
+
+		if (!(r->accepted & UINT32_C(1) << i))
 			continue;
-		address_of(&m->addresses[i], &e.address);
+		address_of(&r->message.addresses[i], &e.address);
 		events_add(p->events, &e);
 		p->pinned++;
 	}
-	return 0;
+}
+
+size_t pins_flush(struct pins *p, const struct resolver_message **replies)
+{
+	struct pins_batch *b = p->batch;
+	struct failure f;
+	size_t count;
+	bool alone;
+
+	if (!b || b->requests_count == 0)
+		return 0;
+	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
+	for (size_t i = 0; i < b->requests_count; i++) {
+		struct request *r = &b->requests[i];
+
+		if (alone && wall_pin(p->wall, b->pins + r->first, r->count, &f) < 0)
+			shut(p, r, f.why);
+		tell_opened(p, r);
+		b->replies[i] = (struct resolver_message){.type = RESOLVER_PINNED,
+			.sequence = r->message.sequence,
+			.accepted = r->accepted};
+	}
+	count = b->requests_count;
+	b->requests_count = b->pins_count = 0;
+	*replies = b->replies;
+	return count;
+}
+
+void pins_free(struct pins *p)
+{
+	free(p->batch);
+	p->batch = NULL;
 }
 
 static void report(struct pins *p, enum event_kind kind, const struct resolver_message *m)
@@ -125,22 +186,25 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 	events_add(p->events, &e);
 }
 
-int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
-	struct resolver_message *reply, bool *has_reply)
+static void report_foreign(struct pins *p, const struct resolver_message *m)
 {
-	*has_reply = false;
-	if (size != sizeof(*m) || m->reason > REASON_LAST || !name_printable(m->name))
+	struct event e = {.kind = EVENT_DROPPED_ANSWER,
+		.reason = "it answered no question of ours: late, or forged",
+		.count = m->count};
+
+	events_add(p->events, &e);
+}
+
+static int take(struct pins *p, const struct resolver_message *m)
+{
+	if (m->reason > REASON_LAST || !name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
-		m->count > LIMIT_ANSWER_ADDRESSES)
+		m->type != RESOLVER_FOREIGN && m->count > LIMIT_ANSWER_ADDRESSES)
 		return -1;
 	switch (m->type) {
 	case RESOLVER_PIN:
-		memset(reply, 0, sizeof(*reply));
-		reply->type = RESOLVER_PINNED;
-		reply->sequence = m->sequence;
-		*has_reply = true;
-		return open_addresses(p, m, &reply->accepted);
+		return add_request(p, m);
 	case RESOLVER_REFUSED:
 		report(p, EVENT_REFUSED_NAME, m);
 		return 0;
@@ -150,6 +214,9 @@ int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
 	case RESOLVER_DROPPED:
 		report(p, EVENT_DROPPED_ANSWER, m);
 		return 0;
+	case RESOLVER_FOREIGN:
+		report_foreign(p, m);
+		return 0;
 	case RESOLVER_BOOTED:
 		p->boot_pinned = m->count;
 		p->booted = true;
@@ -157,4 +224,13 @@ int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
 	default:
 		return -1;
 	}
+}
+
+int pins_message(struct pins *p, const struct resolver_message *m)
+{
+	int status = take(p, m);
+
+	if (status < 0 && p->batch)
+		p->batch->requests_count = p->batch->pins_count = 0;
+	return status;
 }

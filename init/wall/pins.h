@@ -24,22 +24,37 @@
 #define PINS_TTL_CEILING 86400
 #define PINS_GRACE       120
 
+/* Requests whose pins go into the wall in one transaction: as many as the resolver has out. */
+#define PINS_REQUESTS LIMIT_PINS_OUT
+
+struct pins_batch; /* pins.c: what is checked and not in the wall yet */
+
 struct pins {
 	const struct policy *policy;
 	struct wall *wall;
 	struct routes *routes;
 	struct events *events;
-	bool booted;          /* RESOLVER_BOOTED has come */
-	uint32_t boot_pinned; /* names pinned by then */
-	uint64_t pinned;      /* addresses opened since the start */
+	bool booted;              /* RESOLVER_BOOTED has come */
+	uint32_t boot_pinned;     /* names pinned by then */
+	uint64_t pinned;          /* addresses opened since the start */
+	struct pins_batch *batch; /* owned; had with the first request */
 };
 
 /*
- * Takes one datagram of size bytes. Returns 0, with *reply to be sent back where *has_reply;
- * or -1 when it breaks the protocol: the worker that sent it must not go on.
+ * Takes one message. A request for pins is checked and waits for pins_flush().
+ * Returns 0; or -1 when it breaks the protocol (or PID 1 has no memory left): the worker that
+ * sent it must not go on, and what it asked for and isn't in the wall is forgotten.
  */
-int pins_message(struct pins *p, const struct resolver_message *m, size_t size,
-	struct resolver_message *reply, bool *has_reply);
+int pins_message(struct pins *p, const struct resolver_message *m);
+
+/*
+ * Puts all that waits into the wall, in one transaction; when that fails, each request in its
+ * own, so that one that can't be met is no other's harm. Returns how many answers there are,
+ * one for each request and in order, in *replies (good until the next call of these functions).
+ * To be called when the datagrams at hand are taken.
+ */
+size_t pins_flush(struct pins *p, const struct resolver_message **replies);
+void pins_free(struct pins *p);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */
 const char *pins_reason(uint32_t reason);

@@ -12,6 +12,7 @@
  *		uid 0 to port 53, where the engine's resolver works in this namespace: accept
  *		an upstream, or port 53: refuse
  *		@denied: refuse
+ *		the web's ports, of everybody but the gate: goto direct4
  *		established and approved: accept
  *		@special: refuse
  *		@private . port, @private_nets . port: approve
@@ -19,6 +20,8 @@
  *		@pins . port, @nets . port: approve
  *		refuse
  *	}
+ *
+ * The chains of the gate are in web.c.
  *
  * (No chain bears the name of one of nft's words, so that `nft list` can be fed back to it.)
  *
@@ -34,11 +37,9 @@
  */
 #include "kernel.h"
 
-#include "ruleset.h"
+#include "chains.h"
 
 #include <string.h>
-
-#include "statement.h"
 
 #define DNS_PORT 53
 /* Before the engine's own NAT of 127.0.0.11, which sits at NF_IP_PRI_NAT_DST, -100. */
@@ -59,77 +60,21 @@ enum {
 	ND_NEIGHBOUR_ADVERT = 136,
 };
 
-static void add_chain(struct ruleset *r, const char *name)
+void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins)
 {
-	struct nftnl_chain *c;
+	struct statement s;
 
-	if (r->failed || r->chains_count == CHAINS_MAX || !(c = nftnl_chain_alloc())) {
-		r->failed = true;
-		return;
-	}
-	r->chains[r->chains_count++] = c;
-	nftnl_chain_set_u32(c, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
-	if (nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, TABLE_NAME) < 0 ||
-		nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name) < 0)
-		r->failed = true;
-}
-
-static void add_base_chain(struct ruleset *r, const char *name, const char *type, uint32_t hook,
-	int32_t priority, uint32_t policy)
-{
-	struct nftnl_chain *c;
-
-	add_chain(r, name);
-	if (r->failed)
-		return;
-	c = r->chains[r->chains_count - 1];
-	nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, hook);
-	nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, priority);
-	nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, policy);
-	if (nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, type) < 0)
-		r->failed = true;
-}
-
-/* A new, empty rule at the end of a chain; family is what its address words look at. */
-static struct statement rule(struct ruleset *r, const char *chain, uint8_t family)
-{
-	struct statement s = {.family = family, .failed = &r->failed};
-
-	if (r->failed || r->rules_count == RULES_MAX || !(s.rule = nftnl_rule_alloc())) {
-		r->failed = true;
-		return s;
-	}
-	r->rules[r->rules_count++] = s.rule;
-	nftnl_rule_set_u32(s.rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
-	if (nftnl_rule_set_str(s.rule, NFTNL_RULE_TABLE, TABLE_NAME) < 0 ||
-		nftnl_rule_set_str(s.rule, NFTNL_RULE_CHAIN, chain) < 0)
-		r->failed = true;
-	return s;
-}
-
-static const char *set_of(enum set_kind kind, const struct statement *s)
-{
-	return ruleset_set_name(kind, s->family);
-}
-
-/* `chain: @set goto|...`: destinations of a set, on whatever port and protocol. */
-static void rule_to_set(struct ruleset *r, const char *chain, uint8_t family,
-	enum set_kind kind, const char *to)
-{
-	struct statement s = rule(r, chain, family);
-
-	match_to_set(&s, set_of(kind, &s));
-	then_verdict(&s, NFT_GOTO, to);
-}
-
-static void rule_to_port_set(struct ruleset *r, const char *chain, uint8_t family,
-	uint8_t protocol, enum set_kind kind, const char *to)
-{
-	struct statement s = rule(r, chain, family);
-
-	match_protocol(&s, protocol);
-	match_to_port_set(&s, set_of(kind, &s));
-	then_verdict(&s, NFT_GOTO, to);
+	chains_to_set(r, chain, family, SET_SPECIAL, "refuse");
+	if (pins)
+		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "approve");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "approve");
+	chains_to_set(r, chain, family, SET_INSIDE, "refuse");
+	chains_to_set(r, chain, family, SET_GATEWAYS, "refuse");
+	if (pins)
+		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PINS, "approve");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "approve");
+	s = chains_rule(r, chain, family);
+	then_verdict(&s, NFT_GOTO, "refuse");
 }
 
 /* What leaves the container, by one address family. */
@@ -139,49 +84,51 @@ static void egress(
 	struct statement s;
 
 	for (size_t i = 0; i < sizeof(transports); i++) {
-		s = rule(r, chain, family);
+		s = chains_rule(r, chain, family);
 		match_uid(&s, c->resolver_uid);
 		match_protocol(&s, transports[i]);
-		match_to_port_set(&s, set_of(SET_UPSTREAMS, &s));
+		match_to_port_set(&s, chains_set(SET_UPSTREAMS, &s));
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
-	s = rule(r, chain, family);
+	s = chains_rule(r, chain, family);
 	match_uid(&s, c->resolver_uid);
 	then_verdict(&s, NFT_GOTO, "refuse");
 
+	/* In audit mode it goes where its client aimed at, and tells itself what it thinks. */
+	if (c->gate_port && c->audit) {
+		s = chains_rule(r, chain, family);
+		match_uid(&s, c->gate_uid);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+
 	/* The payload is never uid 0; the engine's resolver is, in this namespace. */
 	for (size_t i = 0; c->embedded_dns && i < sizeof(transports); i++) {
-		s = rule(r, chain, family);
+		s = chains_rule(r, chain, family);
 		match_uid(&s, 0);
 		match_protocol(&s, transports[i]);
 		match_port(&s, DNS_PORT);
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
 	for (size_t i = 0; i < sizeof(transports); i++) {
-		rule_to_port_set(r, chain, family, transports[i], SET_UPSTREAMS, "refuse");
-		s = rule(r, chain, family);
+		chains_to_port_set(r, chain, family, transports[i], SET_UPSTREAMS, "refuse");
+		s = chains_rule(r, chain, family);
 		match_protocol(&s, transports[i]);
 		match_port(&s, DNS_PORT);
 		then_verdict(&s, NFT_GOTO, "refuse");
 	}
-	rule_to_set(r, chain, family, SET_DENIED, "refuse");
-	rule_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "refuse");
+	chains_to_set(r, chain, family, SET_DENIED, "refuse");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "refuse");
 
-	s = rule(r, chain, family);
+	/* Before the established ones: a port that the gate's socket just left, and whose
+	 * connection the kernel still knows, must be nobody's way past the gate. */
+	if (c->gate_port)
+		web_egress(r, c, chain, family);
+	s = chains_rule(r, chain, family);
 	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
 	match_ct_approved(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
 
-	rule_to_set(r, chain, family, SET_SPECIAL, "refuse");
-	rule_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "approve");
-	rule_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "approve");
-	rule_to_set(r, chain, family, SET_INSIDE, "refuse");
-	rule_to_set(r, chain, family, SET_GATEWAYS, "refuse");
-	rule_to_port_set(r, chain, family, IPPROTO_TCP, SET_PINS, "approve");
-	rule_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "approve");
-
-	s = rule(r, chain, family);
-	then_verdict(&s, NFT_GOTO, "refuse");
+	chains_destinations(r, chain, family, true);
 }
 
 /* Counts a refused packet in the kernel, so that PID 1 never has to look at one. Our own
@@ -191,33 +138,33 @@ static void record(struct ruleset *r, const char *chain, uint8_t family)
 	struct statement s;
 
 	for (size_t i = 0; i < sizeof(transports); i++) {
-		s = rule(r, chain, family);
+		s = chains_rule(r, chain, family);
 		match_protocol(&s, transports[i]);
 		match_not_uid(&s, UID_PROBE);
-		then_count(&s, set_of(SET_REFUSED, &s), true);
+		then_count(&s, chains_set(SET_REFUSED, &s), true);
 	}
-	s = rule(r, chain, family);
+	s = chains_rule(r, chain, family);
 	match_not_protocol(&s, IPPROTO_TCP);
 	match_not_protocol(&s, IPPROTO_UDP);
 	match_not_uid(&s, UID_PROBE);
-	then_count(&s, set_of(SET_REFUSED, &s), false);
+	then_count(&s, chains_set(SET_REFUSED, &s), false);
 }
 
 static void conclusion(struct ruleset *r, const struct wall_config *c)
 {
 	struct statement s;
 
-	s = rule(r, "approve", 4);
+	s = chains_rule(r, "approve", 4);
 	then_approve(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
 
-	s = rule(r, "refuse", 4);
+	s = chains_rule(r, "refuse", 4);
 	match_family(&s);
 	then_verdict(&s, NFT_JUMP, "record4");
-	s = rule(r, "refuse", 6);
+	s = chains_rule(r, "refuse", 6);
 	match_family(&s);
 	then_verdict(&s, NFT_JUMP, "record6");
-	s = rule(r, "refuse", 4);
+	s = chains_rule(r, "refuse", 4);
 	if (c->audit)
 		then_verdict(&s, NF_ACCEPT, NULL);
 	else
@@ -226,10 +173,10 @@ static void conclusion(struct ruleset *r, const struct wall_config *c)
 	record(r, "record4", 4);
 	record(r, "record6", 6);
 
-	s = rule(r, "reject_all", 4);
+	s = chains_rule(r, "reject_all", 4);
 	match_protocol(&s, IPPROTO_TCP);
 	then_reset(&s);
-	s = rule(r, "reject_all", 4);
+	s = chains_rule(r, "reject_all", 4);
 	then_prohibit(&s);
 }
 
@@ -243,21 +190,35 @@ static void loopback(struct ruleset *r, const struct wall_config *c)
 	struct statement s;
 
 	if (c->embedded_dns) {
-		s = rule(r, "loopback", 4);
+		s = chains_rule(r, "loopback", 4);
 		match_family(&s);
 		match_uid(&s, c->resolver_uid);
 		match_to(&s, &embedded, 32);
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
-	s = rule(r, "loopback", 4);
+	s = chains_rule(r, "loopback", 4);
 	match_family(&s);
 	match_to(&s, &embedded, 32);
 	then_verdict(&s, NFT_JUMP, "record4");
-	s = rule(r, "loopback", 4);
+	s = chains_rule(r, "loopback", 4);
 	match_family(&s);
 	match_to(&s, &embedded, 32);
 	then_verdict(&s, NFT_GOTO, "reject_all");
-	s = rule(r, "loopback", 4);
+	s = chains_rule(r, "loopback", 4);
+	then_verdict(&s, NF_ACCEPT, NULL);
+}
+
+/* A redirected packet has its new destination here, but the hook still calls its device by the
+ * old one. The chain `leaving` sees to it that it really goes to lo. */
+static void redirected(struct ruleset *r, uint8_t family, uint8_t protocol, uint16_t port)
+{
+	struct statement s = chains_rule(r, "output", family);
+
+	match_family(&s);
+	match_protocol(&s, protocol);
+	match_to(&s, family == 4 ? &loopback4 : &loopback6, family == 4 ? 32 : 128);
+	match_port(&s, port);
+	match_ct_redirected(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
 }
 
@@ -265,35 +226,28 @@ static void output(struct ruleset *r, const struct wall_config *c)
 {
 	static const uint8_t discovery[] = {
 		ND_ROUTER_SOLICIT, ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT};
-	struct statement s = rule(r, "output", 4);
+	struct statement s = chains_rule(r, "output", 4);
 
 	match_loopback_out(&s);
 	then_verdict(&s, NFT_GOTO, "loopback");
-	/* A redirected packet has its new destination here, but the hook still calls its device
-	 * by the old one. The chain `leaving` sees to it that it really goes to lo. */
-	for (uint8_t family = 4; family <= 6; family += 2)
-		for (size_t i = 0; i < sizeof(transports); i++) {
-			s = rule(r, "output", family);
-			match_family(&s);
-			match_protocol(&s, transports[i]);
-			match_to(&s, family == 4 ? &loopback4 : &loopback6,
-				family == 4 ? 32 : 128);
-			match_port(&s, c->resolver_port);
-			match_ct_redirected(&s);
-			then_verdict(&s, NF_ACCEPT, NULL);
-		}
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		for (size_t i = 0; i < sizeof(transports); i++)
+			redirected(r, family, transports[i], c->resolver_port);
+		if (c->gate_port)
+			redirected(r, family, IPPROTO_TCP, c->gate_port);
+	}
 	/* Sent by the kernel alone: no socket of the payload can (it has no raw ones). */
 	for (size_t i = 0; i < sizeof(discovery); i++) {
-		s = rule(r, "output", 6);
+		s = chains_rule(r, "output", 6);
 		match_family(&s);
 		match_protocol(&s, IPPROTO_ICMPV6);
 		match_icmp6(&s, discovery[i]);
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
-	s = rule(r, "output", 4);
+	s = chains_rule(r, "output", 4);
 	match_family(&s);
 	then_verdict(&s, NFT_GOTO, "egress4");
-	s = rule(r, "output", 6);
+	s = chains_rule(r, "output", 6);
 	match_family(&s);
 	then_verdict(&s, NFT_GOTO, "egress6");
 }
@@ -303,15 +257,15 @@ static void input(struct ruleset *r)
 {
 	static const uint8_t discovery[] = {
 		ND_ROUTER_ADVERT, ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT};
-	struct statement s = rule(r, "input", 4);
+	struct statement s = chains_rule(r, "input", 4);
 
 	match_loopback_in(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
-	s = rule(r, "input", 4);
+	s = chains_rule(r, "input", 4);
 	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
 	then_verdict(&s, NF_ACCEPT, NULL);
 	for (size_t i = 0; i < sizeof(discovery); i++) {
-		s = rule(r, "input", 6);
+		s = chains_rule(r, "input", 6);
 		match_family(&s);
 		match_protocol(&s, IPPROTO_ICMPV6);
 		match_icmp6(&s, discovery[i]);
@@ -326,13 +280,13 @@ static void input(struct ruleset *r)
  */
 static void leaving(struct ruleset *r)
 {
-	struct statement s = rule(r, "leaving", 4);
+	struct statement s = chains_rule(r, "leaving", 4);
 
 	match_not_loopback_out(&s);
 	match_family(&s);
 	match_to(&s, &loopback_net, 8);
 	then_verdict(&s, NF_DROP, NULL);
-	s = rule(r, "leaving", 6);
+	s = chains_rule(r, "leaving", 6);
 	match_not_loopback_out(&s);
 	match_family(&s);
 	match_to(&s, &loopback6, 128);
@@ -344,7 +298,7 @@ static void leaving(struct ruleset *r)
 static void redirect(struct ruleset *r, const struct wall_config *c)
 {
 	for (size_t i = 0; i < sizeof(transports); i++) {
-		struct statement s = rule(r, "redirect_dns", 4);
+		struct statement s = chains_rule(r, "redirect_dns", 4);
 
 		match_protocol(&s, transports[i]);
 		match_port(&s, DNS_PORT);
@@ -364,30 +318,39 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 
 	sets_compile(out, c);
 
-	add_base_chain(out, "output", "filter", NF_INET_LOCAL_OUT, 0, NF_DROP);
-	add_base_chain(out, "input", "filter", NF_INET_LOCAL_IN, 0, NF_DROP);
-	add_base_chain(out, "forward", "filter", NF_INET_FORWARD, 0, NF_DROP);
-	add_base_chain(out, "leaving", "filter", NF_INET_POST_ROUTING, 0, NF_ACCEPT);
-	add_base_chain(
+	chains_add_base(out, "output", "filter", NF_INET_LOCAL_OUT, 0, NF_DROP);
+	chains_add_base(out, "input", "filter", NF_INET_LOCAL_IN, 0, NF_DROP);
+	chains_add_base(out, "forward", "filter", NF_INET_FORWARD, 0, NF_DROP);
+	chains_add_base(out, "leaving", "filter", NF_INET_POST_ROUTING, 0, NF_ACCEPT);
+	chains_add_base(
 		out, "redirect_dns", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
-	add_chain(out, "loopback");
-	add_chain(out, "egress4");
-	add_chain(out, "egress6");
-	add_chain(out, "approve");
-	add_chain(out, "refuse");
-	add_chain(out, "record4");
-	add_chain(out, "record6");
-	add_chain(out, "reject_all");
+	if (c->gate_port)
+		chains_add_base(out, "redirect_web", "nat", NF_INET_LOCAL_OUT,
+			PRIORITY_REDIRECT, NF_ACCEPT);
+	chains_add(out, "loopback");
+	chains_add(out, "egress4");
+	chains_add(out, "egress6");
+	chains_add(out, "approve");
+	chains_add(out, "refuse");
+	chains_add(out, "record4");
+	chains_add(out, "record6");
+	chains_add(out, "reject_all");
+	if (c->gate_port)
+		web_chains(out);
 
 	/* In the order of the chains: the kernel reads them back like that. */
 	output(out, c);
 	input(out);
 	leaving(out);
 	redirect(out, c);
+	if (c->gate_port)
+		web_base_rules(out, c);
 	loopback(out, c);
 	egress(out, c, "egress4", 4);
 	egress(out, c, "egress6", 6);
 	conclusion(out, c);
+	if (c->gate_port)
+		web_rules(out, c);
 	return out->failed ? -1 : 0;
 }
 

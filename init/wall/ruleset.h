@@ -35,6 +35,7 @@ enum set_kind {
 	SET_PRIVATE_NETS, /* the same, those with +private; fixed */
 	SET_PINS,         /* addr . port with a timeout */
 	SET_PRIVATE,      /* the same, pins of +private rules */
+	SET_PROXIES,      /* the same, pins of the proxy */
 	SET_REFUSED,      /* addr . protocol . port: what was refused, counted */
 	SET_KINDS,
 };
@@ -52,8 +53,8 @@ struct ruleset_set {
 };
 
 /* Bounds of the constant rule list; ruleset.c fails rather than write past them. */
-#define CHAINS_MAX 16
-#define RULES_MAX  128
+#define CHAINS_MAX 24
+#define RULES_MAX  192
 
 struct ruleset {
 	struct nftnl_table *table;

@@ -3,13 +3,30 @@
 
 #include "wall.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <libnftnl/expr.h>
 
 #include "wall_private.h"
+
+/* Linux 6.12 gives an element that is added again its new life. What a distribution brought
+ * into an older kernel isn't looked for: the other way works there, too. */
+static bool kernel_renews(void)
+{
+	struct utsname u;
+	char *end;
+	unsigned long major, minor;
+
+	if (uname(&u) < 0)
+		return false;
+	major = strtoul(u.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	return major > 6 || (major == 6 && minor >= 12);
+}
 
 int wall_open(struct wall **out, struct failure *f)
 {
@@ -22,6 +39,7 @@ int wall_open(struct wall **out, struct failure *f)
 		free(w);
 		return -1;
 	}
+	w->renews = kernel_renews();
 	*out = w;
 	return 0;
 }
@@ -104,40 +122,74 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 	return status;
 }
 
-/* One message with one element. */
-static int put_pin(struct nft *n, uint16_t type, const struct pin *p)
-{
-	const char *name =
-		ruleset_set_name(p->private ? SET_PRIVATE : SET_PINS, p->address.family);
-	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
-	struct nftnl_set *s = nftnl_set_alloc();
-	uint8_t key[KEY_MAX];
-	uint32_t len = sets_key(key, &p->address, -1, p->port);
-	int status = -1;
+/* Pins in one message: their list stays below the 64 KB that an attribute can hold. */
+#define MESSAGE_PINS 1000
+/* The sets that pins are in: one for each kind and family. */
+#define PIN_SETS 6
 
-	if (s && e && nftnl_set_set_str(s, NFTNL_SET_TABLE, TABLE_NAME) == 0 &&
-		nftnl_set_set_str(s, NFTNL_SET_NAME, name) == 0 &&
-		nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, len) == 0) {
-		if (p->seconds && type == NFT_MSG_NEWSETELEM)
-			nftnl_set_elem_set_u64(
-				e, NFTNL_SET_ELEM_TIMEOUT, (uint64_t)p->seconds * 1000);
-		nftnl_set_elem_add(s, e);
-		e = NULL;
-		nftnl_set_elems_nlmsg_build_payload(
-			nft_message(n, type, NFPROTO_INET,
-				type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, name),
-			s);
-		status = 0;
+static unsigned set_of_pin(const struct pin *p)
+{
+	return 2 * (unsigned)p->kind + (p->address.family == 6);
+}
+
+static const char *pin_set_name(unsigned which)
+{
+	static const enum set_kind sets[] = {[PIN_PUBLIC] = SET_PINS,
+		[PIN_PRIVATE] = SET_PRIVATE,
+		[PIN_PROXY] = SET_PROXIES};
+
+	return ruleset_set_name(sets[which / 2], which % 2 ? 6 : 4);
+}
+
+static void put_element(struct nlmsghdr *m, const struct pin *p, bool with_life)
+{
+	uint64_t life = htobe64((uint64_t)p->seconds * 1000);
+	struct nlattr *element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
+	uint8_t key[KEY_MAX];
+
+	mnl_attr_put(m, NFTA_DATA_VALUE, sets_key(key, &p->address, -1, p->port), key);
+	mnl_attr_nest_end(m, data);
+	if (with_life && life) {
+		mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, life);
+		/* What is left of it: a renewal of the same life is none without it. */
+		mnl_attr_put_u64(m, NFTA_SET_ELEM_EXPIRATION, life);
 	}
-	if (e)
-		nftnl_set_elem_free(e);
-	if (s)
-		nftnl_set_free(s);
-	return status;
+	mnl_attr_nest_end(m, element);
+}
+
+/* Messages of one type about those of the pins that are one set's. By hand and not by libnftnl,
+ * which allocates for each element: this is what an answer to the payload waits for. */
+static void put_pins(
+	struct nft *n, uint16_t type, unsigned which, const struct pin *pins, size_t count)
+{
+	uint16_t flags = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
+	const char *name = pin_set_name(which);
+	struct nlmsghdr *m = NULL;
+	struct nlattr *list = NULL;
+	size_t listed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (set_of_pin(&pins[i]) != which)
+			continue;
+		if (!m) {
+			m = nft_message(n, type, NFPROTO_INET, flags, name);
+			mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
+			mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, name);
+			list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+		}
+		put_element(m, &pins[i], type == NFT_MSG_NEWSETELEM);
+		if (++listed % MESSAGE_PINS == 0) {
+			mnl_attr_nest_end(m, list);
+			m = NULL;
+		}
+	}
+	if (m)
+		mnl_attr_nest_end(m, list);
 }
 
 /*
- * Kernels before 6.12 leave the life of an element alone when it is added again. So it is
+ * Kernels before 6.12 leave the life of an element alone when it is added again. So there it is
  * added (in case it isn't there), deleted and added: one transaction, no moment without it.
  */
 int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f)
@@ -147,22 +199,113 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 
 	if (count == 0)
 		return 0;
-	nft_begin(&w->nft);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		if (pins[i].address.family != 4 && pins[i].address.family != 6)
 			return fail(f, "open an address", "", "it has no family");
+	nft_begin(&w->nft);
+	for (unsigned which = 0; w->renews && which < PIN_SETS; which++)
+		put_pins(&w->nft, NFT_MSG_NEWSETELEM, which, pins, count);
+	/* One by one: what is there twice can't be deleted twice in a row. */
+	for (size_t i = 0; !w->renews && i < count; i++)
 		for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++)
-			if (put_pin(&w->nft, steps[j], &pins[i]) < 0)
-				return fail_errno(f, "open an address", "");
-	}
+			put_pins(&w->nft, steps[j], set_of_pin(&pins[i]), &pins[i], 1);
 	return nft_commit(&w->nft, f);
 }
 
-struct refusals {
+/* A dump of one set's elements at a time: read() makes of each what each() of the caller gets.
+ */
+struct set_dump {
+	enum set_kind kind;
 	unsigned family;
-	void (*each)(void *context, const struct wall_refusal *r);
+	int (*read)(struct nftnl_set_elem *e, void *dump);
+	union {
+		void (*pin)(void *context, const struct pin *p);
+		void (*refusal)(void *context, const struct wall_refusal *r);
+	} each;
 	void *context;
 };
+
+static void ask_elements(struct nlmsghdr *request, void *context)
+{
+	const struct set_dump *d = context;
+
+	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
+	mnl_attr_put_strz(
+		request, NFTA_SET_ELEM_LIST_SET, ruleset_set_name(d->kind, d->family));
+}
+
+static int read_elements(const struct nlmsghdr *answer, void *context)
+{
+	struct set_dump *d = context;
+	struct nftnl_set *s = nftnl_set_alloc();
+
+	if (!s)
+		return MNL_CB_ERROR;
+	if (nftnl_set_elems_nlmsg_parse(answer, s) == 0)
+		nftnl_set_elem_foreach(s, d->read, d);
+	nftnl_set_free(s);
+	return MNL_CB_OK;
+}
+
+/* Both families of one kind. A set that changes under the dump (EINTR) is still worth telling.
+ */
+static int dump_set(struct wall *w, struct set_dump *d)
+{
+	for (d->family = 4; d->family <= 6; d->family += 2)
+		if (nft_dump(&w->nft, NFT_MSG_GETSETELEM, NFPROTO_INET, ask_elements,
+			    read_elements, d) < 0 &&
+			errno != EINTR)
+			return -1;
+	return 0;
+}
+
+/* The address at the head of an element's key, len bytes in all; the rest of the key, or NULL.
+ */
+static const uint8_t *read_key(
+	struct nftnl_set_elem *e, const struct set_dump *d, uint32_t len, struct address *out)
+{
+	uint32_t got, address_len = d->family == 4 ? 4 : 16;
+	const uint8_t *key = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &got);
+
+	if (!key || got != address_len + len)
+		return NULL;
+	out->family = (uint8_t)d->family;
+	memcpy(out->bytes, key, address_len);
+	return key + address_len;
+}
+
+static int read_pin(struct nftnl_set_elem *e, void *context)
+{
+	const struct set_dump *d = context;
+	struct pin p = {.kind = d->kind == SET_PRIVATE   ? PIN_PRIVATE
+				: d->kind == SET_PROXIES ? PIN_PROXY
+							 : PIN_PUBLIC};
+	const uint8_t *port = read_key(e, d, 4, &p.address);
+
+	if (!port)
+		return 0;
+	p.port = (uint16_t)(port[0] << 8 | port[1]);
+	if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_EXPIRATION))
+		p.seconds = (uint32_t)((nftnl_set_elem_get_u64(e, NFTNL_SET_ELEM_EXPIRATION) +
+					       999) /
+				       1000);
+	d->each.pin(d->context, &p);
+	return 0;
+}
+
+int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), void *context,
+	struct failure *f)
+{
+	struct set_dump d = {.read = read_pin, .each.pin = each, .context = context};
+	static const enum set_kind kinds[] = {SET_PINS, SET_PRIVATE, SET_PROXIES};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		d.kind = kinds[i];
+		if (dump_set(w, &d) < 0)
+			return nft_fail(f, "read what is open", "nf_tables", NULL);
+	}
+	return 0;
+}
 
 static int read_counter(struct nftnl_expr *e, void *context)
 {
@@ -174,54 +317,29 @@ static int read_counter(struct nftnl_expr *e, void *context)
 
 static int read_refusal(struct nftnl_set_elem *e, void *context)
 {
-	struct refusals *all = context;
-	struct wall_refusal r = {.address.family = (uint8_t)all->family};
-	uint32_t len, address_len = all->family == 4 ? 4 : 16;
-	const uint8_t *key = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &len);
+	const struct set_dump *d = context;
+	struct wall_refusal r = {0};
+	const uint8_t *rest = read_key(e, d, 8, &r.address);
 
-	if (!key || len != address_len + 8)
+	if (!rest)
 		return 0;
-	memcpy(r.address.bytes, key, address_len);
-	r.protocol = key[address_len];
-	r.port = (uint16_t)(key[address_len + 4] << 8 | key[address_len + 5]);
+	r.protocol = rest[0];
+	r.port = (uint16_t)(rest[4] << 8 | rest[5]);
 	if (r.port == 0 && r.protocol != IPPROTO_TCP && r.protocol != IPPROTO_UDP)
 		r.protocol = 0;
 	nftnl_set_elem_expr_foreach(e, read_counter, &r.packets);
-	all->each(all->context, &r);
+	d->each.refusal(d->context, &r);
 	return 0;
-}
-
-static int read_refusals(const struct nlmsghdr *answer, void *context)
-{
-	struct nftnl_set *s = nftnl_set_alloc();
-
-	if (!s)
-		return MNL_CB_ERROR;
-	if (nftnl_set_elems_nlmsg_parse(answer, s) == 0)
-		nftnl_set_elem_foreach(s, read_refusal, context);
-	nftnl_set_free(s);
-	return MNL_CB_OK;
-}
-
-static void ask_refusals(struct nlmsghdr *request, void *context)
-{
-	const struct refusals *all = context;
-
-	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
-	mnl_attr_put_strz(
-		request, NFTA_SET_ELEM_LIST_SET, ruleset_set_name(SET_REFUSED, all->family));
 }
 
 int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_refusal *r),
 	void *context, struct failure *f)
 {
-	struct refusals all = {.each = each, .context = context};
+	struct set_dump d = {.kind = SET_REFUSED,
+		.read = read_refusal,
+		.each.refusal = each,
+		.context = context};
 
-	/* A set that changes under the dump (EINTR) is still worth telling: it only grows. */
-	for (all.family = 4; all.family <= 6; all.family += 2)
-		if (nft_dump(&w->nft, NFT_MSG_GETSETELEM, NFPROTO_INET, ask_refusals,
-			    read_refusals, &all) < 0 &&
-			errno != EINTR)
-			return nft_fail(f, "read what was refused", "nf_tables", NULL);
-	return 0;
+	return dump_set(w, &d) < 0 ? nft_fail(f, "read what was refused", "nf_tables", NULL)
+				   : 0;
 }

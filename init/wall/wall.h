@@ -31,6 +31,8 @@ struct wall_config {
 	uid_t resolver_uid;     /* the only uid that may reach the upstreams */
 	uint16_t resolver_port; /* where our resolver listens on 127.0.0.1 and ::1, UDP and TCP
 				 */
+	uid_t gate_uid;         /* the only uid that may reach pins on the web's ports */
+	uint16_t gate_port; /* where the gate listens on 127.0.0.1 and ::1; 0: there is none */
 	struct endpoint upstreams[LIMIT_UPSTREAMS];
 	size_t upstreams_count;
 	/*
@@ -40,7 +42,8 @@ struct wall_config {
 	bool embedded_dns;
 	struct address gateways[LIMIT_GATEWAYS];
 	size_t gateways_count;
-	bool audit; /* let through and record what would be refused */
+	bool proxied; /* the gate may go to the set of proxies, and invented addresses to it */
+	bool audit;   /* let through and record what would be refused */
 };
 
 struct wall; /* opaque: the netlink socket */
@@ -60,16 +63,28 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f);
  * hooks, priorities and policies; sets with types and flags; rules one by one in order. */
 int wall_verify(struct wall *w, const struct wall_config *c, struct failure *f);
 
+/* Which of the sets a pin goes to. */
+enum pin_kind {
+	PIN_PUBLIC,
+	PIN_PRIVATE, /* looked at before the private ranges are refused */
+	PIN_PROXY,   /* the gate's alone, private or not */
+};
+
 struct pin {
 	struct address address;
 	uint16_t port;
-	bool private;     /* goes to the set that is looked at before the private ranges */
+	enum pin_kind kind;
 	uint32_t seconds; /* life; 0: until the container ends */
 };
 
 /* Opens tcp to each address and port, in one transaction, acknowledged when this returns. A
  * pin that is there already gets the new life. */
 int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f);
+
+/* Reads the pins that are open now; calls each() for every one, in no order, with seconds what
+ * is left of its life, rounded up (0: until the container ends). */
+int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), void *context,
+	struct failure *f);
 
 /* A destination that the wall refused, with how many packets it counted. */
 struct wall_refusal {

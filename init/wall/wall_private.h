@@ -8,6 +8,7 @@
 
 struct wall {
 	struct nft nft;
+	bool renews; /* the kernel takes an element that is added again as a renewal */
 };
 
 #endif

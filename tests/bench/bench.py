@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+import resolvers
+
 ROOT = Path(__file__).resolve().parents[2]
 INIT = ROOT / "build/codex-init"
 STUB = ROOT / "build/codex-sandbox"
@@ -39,9 +41,10 @@ def build():
     PLACE.mkdir(parents=True, exist_ok=True)
     compiler = "musl-gcc" if shutil.which("musl-gcc") else "gcc"
     headers = ROOT / "build/sysroot/usr/include"
-    run(compiler, "-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-        "-idirafter", headers, "-idirafter", headers / run("gcc", "-print-multiarch").strip(),
-        "-o", HARNESS, ROOT / "tests/bench/harness.c")
+    for name in ("harness", "dns"):
+        run(compiler, "-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+            "-idirafter", headers, "-idirafter", headers / run("gcc", "-print-multiarch").strip(),
+            "-o", PLACE / name, ROOT / f"tests/bench/{name}.c")
 
 
 # ---- A plain init ----------------------------------------------------------------------------
@@ -76,7 +79,7 @@ def plain(rounds):
 
 
 @contextlib.contextmanager
-def two_namespaces():
+def two_namespaces(upstream=(HARNESS, "answer", "53")):
     """INSIDE has one neighbour, 198.18.0.1, which answers DNS; there is no other way out. New
     ones each time, as a container's are: codex-init's wall stays as long as they do."""
     server = None
@@ -90,7 +93,7 @@ def two_namespaces():
             run("ip", "-n", name, "address", "add", f"198.18.0.{host}/24", "dev", "eth0")
             run("ip", "-n", name, "link", "set", "eth0", "up")
         run("ip", "-n", INSIDE, "route", "add", "default", "via", "198.18.0.1")
-        server = subprocess.Popen(["ip", "netns", "exec", OUTSIDE, HARNESS, "answer", "53"],
+        server = subprocess.Popen(["ip", "netns", "exec", OUTSIDE, *upstream],
                                   stdout=subprocess.PIPE, text=True)
         assert server.stdout.readline() == "ready\n"
         yield
@@ -200,6 +203,8 @@ def main():
     sizes()
     plain(int(os.environ.get("BENCH_SPAWNS", 1000)))
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
+    resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
+                      namespaces=two_namespaces, place=PLACE, inside=INSIDE)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@
 #include "init/dns/message.h"
 #include "init/dns/resolver.h"
 
-#define SERVERS 2
+#define SERVERS 3
+/* The one whose address is not loopback's: to it the resolver is as careful as to any. */
+#define OUTSIDE 2
 #define LOG_MAX 8192
 
 struct log_line {
@@ -41,6 +43,7 @@ struct log_line {
 	int server;
 	bool tcp;
 	uint16_t id, port, type;
+	unsigned large; /* letters of the question */
 	char name[NAME_TEXT];
 };
 
@@ -49,6 +52,7 @@ struct shared {
 	int delay_ms;       /* before every answer */
 	bool down[SERVERS]; /* answers nothing at all */
 	bool no_edns;       /* FORMERR for EDNS */
+	bool small;         /* answers repeat the question in small letters */
 	struct log_line log[LOG_MAX];
 };
 static struct shared *shared;
@@ -161,7 +165,7 @@ static uint8_t *answer_for(
 	address_for(name, v4);
 	if (begins(name, "silent") || (begins(name, "lost") && times < 2))
 		return NULL;
-	if (begins(name, "nx"))
+	if (begins(name, "nx") || strstr(name, ".nx."))
 		return out[7] = 0, negative(out, p, 3, 60);
 	if (begins(name, "servfail") || (begins(name, "half") && server == 0))
 		return out[7] = 0, out[3] = 0x82, p;
@@ -197,6 +201,11 @@ static uint8_t *answer_for(
 		p = add_alias(p, "mid.test", "end.test");
 		return add_alias(p, NULL, "mid.test");
 	}
+	if (begins(name, "stray")) { /* an address of its own, and one of another name */
+		out[7] = 2;
+		p = add_record(p, "evil.test", 1, 60, evil, 4);
+		return add_record(p, NULL, 1, 60, v4, 4);
+	}
 	if (begins(name, "rotate"))
 		return v4[3] = (uint8_t)times, add_record(p, NULL, 1, 0, v4, 4);
 	return add_record(p, NULL, 1, 300, v4, 4);
@@ -219,6 +228,8 @@ static size_t handle(
 		.port = (uint16_t)port,
 		.type = q.type};
 	strcpy(l->name, q.name);
+	for (unsigned i = 0; i < q.asked.question_len; i++)
+		l->large += q.asked.question[i] >= 'A' && q.asked.question[i] <= 'Z';
 	__sync_synchronize();
 	shared->count++;
 	if (shared->down[server])
@@ -227,6 +238,9 @@ static size_t handle(
 	add16(out, q.asked.id);
 	out[5] = 1;
 	memcpy(out + 12, q.asked.question, q.asked.question_len);
+	for (unsigned i = 0; shared->small && i < q.asked.question_len; i++)
+		if (out[12 + i] >= 'A' && out[12 + i] <= 'Z')
+			out[12 + i] |= 0x20;
 	p = out + 12 + q.asked.question_len;
 	if (shared->no_edns && q.asked.edns) {
 		out[2] = 0x81;
@@ -265,6 +279,17 @@ static void serve_tcp(int listener, int server)
 	close(fd);
 }
 
+/* The right id and port, and letters that are not the question's. */
+static void send_respelt(int fd, const struct pending *p)
+{
+	uint8_t packet[600];
+
+	memcpy(packet, p->packet, p->len);
+	packet[13] ^= 0x20;
+	memset(packet + p->len - 4, 66, 4);
+	sendto(fd, packet, p->len, 0, (const void *)&p->to, sizeof(p->to));
+}
+
 static void send_wrong_ids(int fd, const struct pending *p)
 {
 	static const uint8_t evil[4] = {66, 66, 66, 66};
@@ -293,6 +318,8 @@ static _Noreturn void servers(int udp[SERVERS], int tcp[SERVERS])
 
 			if (memmem(a->packet, a->len, "\7wrongid", 8))
 				send_wrong_ids(a->fd, a);
+			if (strncasecmp((char *)a->packet + 12, "\7respelt", 8) == 0)
+				send_respelt(a->fd, a);
 			sendto(a->fd, a->packet, a->len, 0, (void *)&a->to, sizeof(a->to));
 		}
 		for (int i = 0; i < SERVERS; i++) {
@@ -324,8 +351,12 @@ static _Noreturn void servers(int udp[SERVERS], int tcp[SERVERS])
 
 static struct endpoint server_endpoint(int i)
 {
-	return (struct endpoint){
+	struct endpoint e = {
 		.address = {.family = 4, .bytes = {127, 0, 1, (uint8_t)(i + 1)}}, .port = 53};
+
+	if (i == OUTSIDE)
+		memcpy(e.address.bytes, (const uint8_t[]){45, 53, 0, 1}, 4);
+	return e;
 }
 
 static int bound(int type, int i)
@@ -354,6 +385,14 @@ static int dns_begin(void **state)
 	if (unshare(CLONE_NEWNET) < 0 || (s = socket(AF_INET, SOCK_DGRAM, 0)) < 0 ||
 		ioctl(s, SIOCSIFFLAGS, &r) < 0) {
 		perror("a network namespace (these tests run as root)");
+		return -1;
+	}
+	/* A second address of lo's. */
+	memcpy(r.ifr_name, "lo:1", 5);
+	*(struct sockaddr_in *)(void *)&r.ifr_addr = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x2d350001)};
+	if (ioctl(s, SIOCSIFADDR, &r) < 0) {
+		perror("an address for the test's DNS server");
 		return -1;
 	}
 	close(s);
@@ -419,7 +458,7 @@ static struct play *play_new(void)
 	p->config.conf.upstreams_count = 1;
 	shared->count = 0;
 	shared->delay_ms = 0;
-	shared->no_edns = false;
+	shared->no_edns = shared->small = false;
 	memset(shared->down, 0, sizeof(shared->down));
 	return p;
 }
@@ -444,7 +483,7 @@ static void play_acknowledge(struct play *p, const struct resolver_message *m)
 	assert_int_equal(send(p->channel, &reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
 }
 
-/* Takes one message, at most ms from now. Returns its type, or 0. */
+/* Takes one datagram, at most ms from now. Returns the type of its last message, or 0. */
 static uint32_t play_take(struct play *p, int ms)
 {
 	struct pollfd f = {p->channel, POLLIN, 0};
@@ -452,16 +491,16 @@ static uint32_t play_take(struct play *p, int ms)
 
 	if (poll(&f, 1, ms) != 1)
 		return 0;
-	ssize_t n = recv(p->channel, m, sizeof(*m), MSG_DONTWAIT);
+	assert_true(p->count + RESOLVER_TOGETHER < MESSAGES);
+	ssize_t n = recv(p->channel, m, RESOLVER_TOGETHER * sizeof(*m), MSG_DONTWAIT);
 
 	if (n == 0)
 		fail_msg("the resolver has ended");
-	assert_int_equal(n, sizeof(*m));
-	assert_true(p->count + 1 < MESSAGES);
-	p->count++;
-	if (m->type == RESOLVER_PIN && !p->hold)
-		play_acknowledge(p, m);
-	return m->type;
+	assert_true(n > 0 && (size_t)n % sizeof(*m) == 0);
+	for (; n > 0; n -= (ssize_t)sizeof(*m), m++, p->count++)
+		if (m->type == RESOLVER_PIN && !p->hold)
+			play_acknowledge(p, m);
+	return p->got[p->count - 1].type;
 }
 
 /* Serves the channel until RESOLVER_BOOTED; returns its count. */

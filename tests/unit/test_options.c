@@ -208,6 +208,29 @@ static void upstreams(void **state)
 	options_free(&o);
 }
 
+static void explain_goes_with_check(void **state)
+{
+	struct options o;
+	struct failure f;
+
+	(void)state;
+	assert_int_equal(PARSE(&o, &f, "--check", "--explain", "A.example:8443"), 0);
+	assert_true(o.check && o.explain);
+	assert_string_equal(o.target.name, "a.example");
+	assert_int_equal(o.target.port, 8443);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--explain=[2001:db8::1]:22", "--check"), 0);
+	assert_int_equal(o.target.address.family, 6);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--check"), 0);
+	assert_false(o.explain);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--explain", "a.example"), -1);
+	assert_non_null(strstr(f.why, "--check"));
+	assert_non_null(f.hint[0] ? strstr(f.hint, "codex-egress explain") : NULL);
+	options_free(&o);
+}
+
 static void mistakes_are_quoted(void **state)
 {
 	static const struct {
@@ -227,6 +250,7 @@ static void mistakes_are_quoted(void **state)
 		{{"--user=", NULL}, "--user", "UID"},
 		{{"--allow", "exa mple.com", NULL}, "--allow \"exa mple.com\"",
 			"at character 4"},
+		{{"--check", "--explain=a.example:0", NULL}, "--explain a.example:0", "65535"},
 		{{"--deny", "a.example:99999", NULL}, "--deny", "at character 11"},
 		{{"--allow", "@no-such-preset", NULL}, "@no-such-preset", "preset"},
 	};
@@ -269,6 +293,7 @@ int main(void)
 		TEST(the_command_line_wins_over_the_environment),
 		TEST(empty_variables_are_unset),
 		TEST(upstreams),
+		TEST(explain_goes_with_check),
 		TEST(mistakes_are_quoted),
 		TEST(a_bad_list_names_its_variable),
 	};

@@ -60,6 +60,7 @@ static int teardown(void **state)
 {
 	struct fixture *x = *state;
 
+	pins_free(&x->pins);
 	events_close(x->pins.events);
 	routes_close(x->pins.routes);
 	wall_close(x->pins.wall);
@@ -89,15 +90,16 @@ static struct resolver_message pin(const char *name, const char *const *addresse
 /* Sends one message; returns what pins_message() does, with the accepted bits in *accepted. */
 static int give(struct fixture *x, const struct resolver_message *m, uint32_t *accepted)
 {
-	struct resolver_message reply;
-	bool has_reply;
-	int done = pins_message(&x->pins, m, sizeof(*m), &reply, &has_reply);
+	const struct resolver_message *reply;
+	int done = pins_message(&x->pins, m);
+	size_t count = pins_flush(&x->pins, &reply);
 
 	*accepted = 0;
-	if (done == 0 && has_reply) {
-		assert_int_equal(reply.type, RESOLVER_PINNED);
-		assert_int_equal(reply.sequence, m->sequence);
-		*accepted = reply.accepted;
+	assert_int_equal(count, done == 0 && m->type == RESOLVER_PIN);
+	if (count) {
+		assert_int_equal(reply->type, RESOLVER_PINNED);
+		assert_int_equal(reply->sequence, m->sequence);
+		*accepted = reply->accepted;
 	}
 	return done;
 }
@@ -168,9 +170,8 @@ static void addresses_that_are_not_public_are_left_out(void **state)
 static void fields_out_of_range_break_the_protocol(void **state)
 {
 	struct fixture *x = *state;
-	struct resolver_message good = PIN("good.example", "9.9.9.9"), m, reply;
+	struct resolver_message good = PIN("good.example", "9.9.9.9"), m;
 	uint32_t accepted;
-	bool has_reply;
 
 	m = good;
 	m.type = 0;
@@ -192,8 +193,6 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	m = good;
 	m.name[0] = '\n';
 	assert_int_equal(give(x, &m, &accepted), -1);
-	assert_int_equal(
-		pins_message(&x->pins, &good, sizeof(good) - 1, &reply, &has_reply), -1);
 	assert_int_equal(listed("pins4", "9.9.9.9"), 0);
 	assert_int_equal(give(x, &good, &accepted), 0);
 }
@@ -231,6 +230,96 @@ static void an_empty_pin_opens_nothing(void **state)
 	assert_int_equal(accepted, 0);
 }
 
+/* As many as fit come first, then one transaction, then an answer to each. */
+static void requests_that_come_together(void **state)
+{
+	struct fixture *x = *state;
+	const struct resolver_message *reply;
+	char text[32];
+
+	for (unsigned i = 0; i < PINS_REQUESTS; i++) {
+		snprintf(text, sizeof(text), "9.9.8.%u", i);
+		struct resolver_message m =
+			PIN(i % 2 ? "a.wild.example" : "good.example", text, "10.0.0.1");
+
+		m.sequence = 100 + i;
+		assert_int_equal(pins_message(&x->pins, &m), 0);
+		assert_int_equal(listed("pins4", text), 0);
+	}
+	assert_int_equal(pins_flush(&x->pins, &reply), PINS_REQUESTS);
+	for (unsigned i = 0; i < PINS_REQUESTS; i++) {
+		assert_int_equal(reply[i].sequence, 100 + i);
+		assert_int_equal(reply[i].accepted, 1);
+		snprintf(text, sizeof(text), "9.9.8.%u . %u", i, i % 2 ? 8443 : 443);
+		assert_int_equal(listed("pins4", text), 1);
+	}
+	assert_int_equal(pins_flush(&x->pins, &reply), 0);
+}
+
+/* As many as there can be, each of the largest kind; and one more than there can be. */
+static void requests_of_the_largest_kind(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = {.type = RESOLVER_PIN, .count = LIMIT_ANSWER_ADDRESSES};
+	const struct resolver_message *reply;
+
+	allow(&x->policy, "many.example:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16");
+	assert_int_equal(policy_compile(&x->policy), 0);
+	snprintf(m.name, sizeof(m.name), "many.example");
+	for (int more = 0; more < 2; more++) {
+		for (unsigned taken = 0; taken < PINS_REQUESTS; taken++) {
+			for (uint8_t i = 0; i < LIMIT_ANSWER_ADDRESSES; i++)
+				m.addresses[i] = (struct resolver_address){.family = 4,
+					.ttl = 60,
+					.bytes = {9, 9, (uint8_t)taken, i}};
+			assert_int_equal(pins_message(&x->pins, &m), 0);
+		}
+		if (more) {
+			assert_int_equal(pins_message(&x->pins, &m), -1);
+			assert_int_equal(pins_flush(&x->pins, &reply), 0);
+			continue;
+		}
+		assert_int_equal(pins_flush(&x->pins, &reply), PINS_REQUESTS);
+		for (unsigned i = 0; i < PINS_REQUESTS; i++)
+			assert_int_equal(reply[i].accepted, 0xffff);
+	}
+	assert_int_equal(listed("pins4", "9.9.63.15 . 16"), 1);
+}
+
+/* What one worker asked for before it broke the protocol isn't opened. */
+static void a_broken_protocol_forgets_what_waits(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message good = PIN("good.example", "9.9.9.9");
+	struct resolver_message evil = PIN("evil.example", "9.9.9.8");
+	const struct resolver_message *reply;
+
+	assert_int_equal(pins_message(&x->pins, &good), 0);
+	assert_int_equal(pins_message(&x->pins, &evil), -1);
+	assert_int_equal(pins_flush(&x->pins, &reply), 0);
+	assert_int_equal(listed("pins4", "9.9.9"), 0);
+}
+
+/* A set that takes nothing: the others' places are open, and only they are told. */
+static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
+{
+	struct fixture *x = *state;
+	const struct resolver_message *reply;
+	struct resolver_message inside = PIN("inside.example", "10.9.9.9");
+	struct resolver_message good = PIN("good.example", "9.9.9.9");
+
+	/* The set for private addresses is gone: a transaction that names it fails whole. */
+	assert_int_equal(system("nft flush chain inet codex_init egress4 && "
+				"nft delete set inet codex_init private4"),
+		0);
+	assert_int_equal(pins_message(&x->pins, &inside), 0);
+	assert_int_equal(pins_message(&x->pins, &good), 0);
+	assert_int_equal(pins_flush(&x->pins, &reply), 2);
+	assert_int_equal(reply[0].accepted, 0);
+	assert_int_equal(reply[1].accepted, 1);
+	assert_int_equal(listed("pins4", "9.9.9.9 . 443"), 1);
+}
+
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
@@ -253,6 +342,10 @@ int main(void)
 		TEST(a_refused_name_is_counted),
 		TEST(booted_is_noted),
 		TEST(an_empty_pin_opens_nothing),
+		TEST(requests_that_come_together),
+		TEST(requests_of_the_largest_kind),
+		TEST(a_broken_protocol_forgets_what_waits),
+		TEST(one_request_that_cannot_be_met_is_no_others_harm),
 		cmocka_unit_test(every_reason_has_its_words),
 	};
 

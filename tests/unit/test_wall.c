@@ -3,6 +3,7 @@
  * every rule a packet that passes and one that does not, IPv4 and IPv6. Runs as root.
  */
 #include "wall_fixture.h"
+#include "../../init/wall/wall_private.h"
 
 #define assert_ok(call)                                                                        \
 	do {                                                                                   \
@@ -119,6 +120,114 @@ static void a_pin_runs_out_and_is_renewed(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
 }
 
+/* The same life over again counts from now; by either way that a kernel may need. */
+static void a_pin_is_renewed_with_the_life_it_had(void **state)
+{
+	bool renews = wall->renews;
+
+	(void)state;
+	for (int way = 0; way < (renews ? 2 : 1); way++) {
+		wall->renews = way;
+		build();
+		pin("20.1.2.3", 443, false, 2);
+		pin("20.1.2.4", 443, false, 2);
+		usleep(1200 * 1000);
+		pin("20.1.2.4", 443, false, 2);
+		usleep(1100 * 1000);
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), ECONNREFUSED);
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.4", 443), 0);
+	}
+	wall->renews = renews;
+}
+
+/* Two names with one address come in one transaction. */
+static void the_same_pin_twice_in_one_transaction(void **state)
+{
+	const struct pin pins[] = {{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 60},
+		{{4, {20, 1, 2, 4}}, 443, PIN_PUBLIC, 60},
+		{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 90},
+		{addr("2600::8"), 443, PIN_PUBLIC, 60}, {addr("2600::8"), 443, PIN_PUBLIC, 60}};
+	bool renews = wall->renews;
+
+	(void)state;
+	for (int way = 0; way < (renews ? 2 : 1); way++) {
+		wall->renews = way;
+		build();
+		for (int times = 0; times < 2; times++)
+			assert_ok(wall_pin(wall, pins, 5, f));
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+		assert_int_equal(tcp(PAYLOAD, "20.1.2.4", 443), 0);
+		assert_int_equal(tcp(PAYLOAD, "2600::8", 443), 0);
+	}
+	wall->renews = renews;
+}
+
+struct listed {
+	struct pin pin[600];
+	size_t count;
+};
+
+static void list(void *context, const struct pin *p)
+{
+	struct listed *l = context;
+
+	assert_true(l->count < sizeof(l->pin) / sizeof(l->pin[0]));
+	l->pin[l->count++] = *p;
+}
+
+static const struct pin *listed(const struct listed *l, const char *address, uint16_t port)
+{
+	struct address a = addr(address);
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->pin[i].port == port && address_compare(&l->pin[i].address, &a) == 0)
+			return &l->pin[i];
+	return NULL;
+}
+
+static void pins_are_listed(void **state)
+{
+	struct listed l = {0};
+	const struct pin *p;
+
+	(void)state;
+	build();
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_int_equal(l.count, 0);
+	pin("20.1.2.3", 443, false, 500);
+	pin("20.1.2.3", 80, false, 0);
+	pin("10.1.2.3", 5432, true, 500);
+	pin("2600::7", 65535, false, 1);
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_int_equal(l.count, 4);
+	p = listed(&l, "20.1.2.3", 443);
+	assert_non_null(p);
+	assert_int_equal(p->kind, PIN_PUBLIC);
+	assert_in_range(p->seconds, 400, 500);
+	p = listed(&l, "20.1.2.3", 80);
+	assert_true(p && p->seconds == 0);
+	p = listed(&l, "10.1.2.3", 5432);
+	assert_true(p && p->kind == PIN_PRIVATE && p->seconds > 0);
+	p = listed(&l, "2600::7", 65535);
+	assert_true(p && p->seconds == 1);
+	assert_null(listed(&l, "20.1.2.4", 443));
+	usleep(1300 * 1000);
+	l.count = 0;
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_null(listed(&l, "2600::7", 65535));
+	/* More than one answer of the kernel's holds. */
+	for (size_t i = 0; i < 500; i++) {
+		struct pin more = {
+			{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, PIN_PUBLIC, 60};
+
+		assert_ok(wall_pin(wall, &more, 1, f));
+	}
+	l.count = 0;
+	assert_ok(wall_pins(wall, list, &l, f));
+	assert_int_equal(l.count, 503);
+	assert_non_null(listed(&l, "20.9.1.243", 443));
+}
+
 static void many_pins_in_one_transaction(void **state)
 {
 	struct pin pins[256];
@@ -126,7 +235,7 @@ static void many_pins_in_one_transaction(void **state)
 	(void)state;
 	build();
 	for (size_t i = 0; i < 256; i++)
-		pins[i] = (struct pin){{4, {20, 9, 9, (uint8_t)i}}, 443, false, 60};
+		pins[i] = (struct pin){{4, {20, 9, 9, (uint8_t)i}}, 443, PIN_PUBLIC, 60};
 	assert_ok(wall_pin(wall, pins, 256, f));
 	assert_ok(wall_pin(wall, pins, 256, f));
 	assert_ok(wall_pin(wall, pins, 0, f));
@@ -636,6 +745,9 @@ int main(void)
 		W(the_world_is_open_without_a_wall),
 		W(a_pin_opens_its_address_and_port_alone),
 		W(a_pin_runs_out_and_is_renewed),
+		W(a_pin_is_renewed_with_the_life_it_had),
+		W(the_same_pin_twice_in_one_transaction),
+		W(pins_are_listed),
 		W(many_pins_in_one_transaction),
 		W(a_flow_outlives_its_pin),
 		W(a_flow_from_before_the_wall_ends),

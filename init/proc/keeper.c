@@ -1,9 +1,11 @@
-/* Keeps the resolver running and passes its messages to the pins. See keeper.h. */
+/* Keeps a worker running and hands its messages on. See keeper.h. */
 #include "keeper.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -23,45 +25,52 @@ static void close_channel(struct keeper *k)
 	k->channel = -1;
 }
 
+/* A worker has a bounded number of requests out: a full socket means that it does not read, and
+ * then it has no claim to an answer. */
+void keeper_reply(struct keeper *k, const void *message, size_t size)
+{
+	if (k->channel >= 0 &&
+		send(k->channel, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+		errno != EAGAIN)
+		close_channel(k);
+}
+
+/* Takes one datagram; false: there is none, or the channel is closed now. */
+static bool take(struct keeper *k)
+{
+	/* Aligned for whatever struct a message is. */
+	_Alignas(max_align_t) char message[KEEPER_MESSAGE], reply[KEEPER_MESSAGE];
+	ssize_t got = recv(k->channel, message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+	int answer;
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got <= 0) {
+		close_channel(k);
+		return false;
+	}
+	answer = k->worker->take(k->context, message, (size_t)got, reply);
+	if (answer < 0) {
+		k->worker->tell(k->context, "it broke the protocol and was ended", false);
+		close_channel(k);
+		if (k->pid > 0)
+			kill(k->pid, SIGKILL);
+		return false;
+	}
+	if (answer > 0)
+		keeper_reply(k, reply, (size_t)answer);
+	return k->channel >= 0;
+}
+
 static void channel_ready(void *context, int fd)
 {
 	struct keeper *k = context;
-	struct resolver_message m, reply;
-	bool has_reply;
 
-	for (int i = 0; i < BURST; i++) {
-		ssize_t got = recv(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (got <= 0) {
-			close_channel(k);
-			return;
-		}
-		if (pins_message(&k->pins, &m, (size_t)got, &reply, &has_reply) < 0) {
-			struct event e = {.kind = EVENT_WORKER,
-				.name = "resolver",
-				.reason = "it broke the protocol and was ended"};
-
-			events_add(k->pins.events, &e);
-			close_channel(k);
-			if (k->pid > 0)
-				kill(k->pid, SIGKILL);
-			return;
-		}
-		if (k->unresolved &&
-			(m.type == RESOLVER_UNRESOLVED || m.type == RESOLVER_DROPPED))
-			k->unresolved(k->context, &m);
-		k->settled |= k->pins.booted;
-		/* The resolver has a bounded number of requests out: a full socket means that
-		 * it does not read, and then it has no claim to an answer. */
-		if (has_reply &&
-			send(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-			errno != EAGAIN) {
-			close_channel(k);
-			return;
-		}
-	}
+	(void)fd;
+	for (int i = 0; i < BURST && take(k); i++)
+		;
+	if (k->worker->taken)
+		k->worker->taken(k->context);
 }
 
 static long long seconds_now(void)
@@ -72,17 +81,18 @@ static long long seconds_now(void)
 	return t.tv_sec;
 }
 
-static int start(struct keeper *k, bool boot, struct failure *f)
+static int start(struct keeper *k, bool first, struct failure *f)
 {
-	k->pid = resolver_start(&k->config, boot, &k->channel, f);
+	k->pid = k->worker->start(k->context, first, &k->channel, f);
 	if (k->pid < 0) {
 		k->pid = 0;
 		k->channel = -1;
 		return -1;
 	}
+	k->starts++;
 	k->started = seconds_now();
 	if (monitor_watch(k->monitor, k->channel, channel_ready, k) < 0)
-		return fail(f, "watch the resolver", "", "no place left");
+		return fail(f, "watch a worker", k->worker->name, "no place left");
 	return 0;
 }
 
@@ -119,7 +129,6 @@ int keeper_start(struct keeper *k, struct failure *f)
 
 void keeper_ended(struct keeper *k, pid_t pid, int status)
 {
-	struct event e = {.kind = EVENT_WORKER, .name = "resolver"};
 	char reason[96], how[32];
 
 	if (!k->pid || pid != k->pid)
@@ -128,7 +137,6 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	if (k->channel >= 0)
 		channel_ready(k, k->channel);
 	k->pid = 0;
-	k->settled = true;
 	close_channel(k);
 	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
 		k->restarts = 0;
@@ -137,8 +145,7 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
 		k->restarts < KEEPER_RESTARTS ? "is started again"
 					      : "stays down: it ended too often");
-	e.reason = reason;
-	events_add(k->pins.events, &e);
+	k->worker->tell(k->context, reason, true);
 	if (k->restarts < KEEPER_RESTARTS) {
 		arm_timer(k);
 		k->restarts++;

@@ -1,0 +1,51 @@
+/* Requests, made and checked. See protocol.h. */
+#include "protocol.h"
+
+#include <string.h>
+
+void control_request_make(
+	struct control_request *out, enum control_type type, const struct target *t)
+{
+	memset(out, 0, sizeof(*out));
+	out->magic = CONTROL_MAGIC;
+	out->type = type;
+	if (!t)
+		return;
+	out->port = t->port;
+	out->family = t->address.family;
+	memcpy(out->address, t->address.bytes, sizeof(out->address));
+	strcpy(out->name, t->name);
+}
+
+/* Is it a name as the policy holds names: terminated, normalised, nothing behind it? */
+static bool take_name(const struct control_request *r, struct target *t)
+{
+	size_t len = strnlen(r->name, sizeof(r->name)), position;
+	const char *reason;
+
+	return len < sizeof(t->name) &&
+	       name_normalise(r->name, len, t->name, &position, &reason) &&
+	       strcmp(r->name, t->name) == 0;
+}
+
+bool control_request_check(const struct control_request *r, size_t size, struct target *t)
+{
+	struct control_request again;
+
+	memset(t, 0, sizeof(*t));
+	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC ||
+		(r->type != CONTROL_STATUS && r->type != CONTROL_EXPLAIN))
+		return false;
+	if (r->type == CONTROL_EXPLAIN) {
+		t->port = r->port;
+		if (r->family == 4 || r->family == 6) {
+			t->address.family = r->family;
+			memcpy(t->address.bytes, r->address, r->family == 4 ? 4 : 16);
+		} else if (!take_name(r, t)) {
+			return false;
+		}
+	}
+	/* What was taken, written again, is the request to the byte; so nothing was left. */
+	control_request_make(&again, r->type, t);
+	return memcmp(&again, r, sizeof(again)) == 0;
+}

@@ -1,0 +1,140 @@
+/* The state of the sandbox, for people. See report.h. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Pins in the order of their addresses, as many as are listed; the others are counted. */
+struct pins_seen {
+	struct pin pin[LIMIT_REPORT_PINS];
+	size_t count, total;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const struct pin *x = a, *y = b;
+	int order = address_compare(&x->address, &y->address);
+
+	return order ? order : (x->port > y->port) - (x->port < y->port);
+}
+
+static void see_pin(void *context, const struct pin *p)
+{
+	struct pins_seen *seen = context;
+
+	seen->total++;
+	if (seen->count < LIMIT_REPORT_PINS)
+		seen->pin[seen->count++] = *p;
+}
+
+static void put_pins(const struct report *r, FILE *to)
+{
+	static const char *const kinds[] = {[PIN_PUBLIC] = "",
+		[PIN_PRIVATE] = "  private",
+		[PIN_PROXY] = "  the proxy, for the gate alone"};
+	struct pins_seen seen = {0};
+	struct failure f = {0};
+	char text[ADDRESS_TEXT];
+
+	if (wall_pins(r->wall, see_pin, &seen, &f) < 0) {
+		fprintf(to, "pins       %s: %s\n", f.tried, f.why);
+		return;
+	}
+	fprintf(to, "pins       %zu\n", seen.total);
+	qsort(seen.pin, seen.count, sizeof(seen.pin[0]), by_address);
+	for (size_t i = 0; i < seen.count; i++) {
+		const struct pin *p = &seen.pin[i];
+
+		fprintf(to, "  %-39s %5u  ", address_text(&p->address, text), p->port);
+		if (p->seconds)
+			fprintf(to, "%6" PRIu32 " s%s\n", p->seconds, kinds[p->kind]);
+		else
+			fprintf(to, "to the end%s\n", kinds[p->kind]);
+	}
+	if (seen.total > seen.count)
+		fprintf(to, "  and %zu more\n", seen.total - seen.count);
+}
+
+void report_refusal(void *context, const struct wall_refusal *r)
+{
+	struct event e = {.kind = EVENT_REFUSED_ADDRESS,
+		.address = r->address,
+		.port = r->port,
+		.reason = r->protocol == IPPROTO_TCP   ? NULL
+			  : r->protocol == IPPROTO_UDP ? "UDP is not let out"
+						       : "only TCP is let out",
+		.count = r->packets};
+
+	events_add(context, &e);
+}
+
+/* Names are counted as they come; addresses by the wall, which is read now. They go to a count
+ * of their own: the closing summary reads them once more. */
+static void put_refusals(const struct report *r, FILE *to)
+{
+	struct events *addresses = NULL;
+	struct failure f = {0};
+
+	if (events_open(&addresses, NULL, &f) < 0 ||
+		wall_refusals(r->wall, report_refusal, addresses, &f) < 0)
+		fprintf(to, "refused    %s: %s\n", f.tried, f.why);
+	fprintf(to, "refused    %" PRIu64 "\n",
+		events_refused(r->events) + events_refused(addresses));
+	events_places(r->events, LIMIT_REPORT_PLACES, to);
+	events_places(addresses, LIMIT_REPORT_PLACES, to);
+	events_close(addresses);
+}
+
+static void put_duration(long long seconds, FILE *to)
+{
+	if (seconds >= 86400)
+		fprintf(to, "%lld d ", seconds / 86400);
+	if (seconds >= 3600)
+		fprintf(to, "%lld h ", seconds / 3600 % 24);
+	if (seconds >= 60)
+		fprintf(to, "%lld min ", seconds / 60 % 60);
+	fprintf(to, "%lld s\n", seconds % 60);
+}
+
+static void put_flows(const struct gate_counters *c, FILE *to)
+{
+	fprintf(to,
+		"flows      %" PRIu64 " under way; %" PRIu64 " connections so far, %" PRIu64
+		" refused; %" PRIu64 " bytes up, %" PRIu64 " down\n",
+		atomic_load(&c->flows), atomic_load(&c->connections), atomic_load(&c->refused),
+		atomic_load(&c->bytes_up), atomic_load(&c->bytes_down));
+}
+
+void report_status(const struct report *r, FILE *to)
+{
+	const struct status *s = r->status;
+
+	fprintf(to, "version    %s\negress     %s\nup         ", s->version, s->egress);
+	put_duration(r->uptime, to);
+	fprintf(to, "user       %lu:%lu\n", (unsigned long)s->uid, (unsigned long)s->gid);
+	fprintf(to, "names      %" PRIu32 " of %zu resolved at the start\n", s->pinned,
+		s->names);
+	fprintf(to, "boot       ");
+	for (size_t i = 0; i < s->stages_count; i++)
+		fprintf(to, "%s%s %" PRIu64 ".%" PRIu64 " ms", i ? ", " : "", s->stages[i].name,
+			s->stages[i].microseconds / 1000, s->stages[i].microseconds / 100 % 10);
+	fprintf(to, "\n");
+	for (size_t i = 0; i < r->workers_count; i++) {
+		const struct report_worker *w = &r->workers[i];
+
+		fprintf(to, "%-10s ", w->name);
+		if (w->pid)
+			fprintf(to, "pid %d", (int)w->pid);
+		else
+			fprintf(to, "down");
+		fprintf(to, ", started again %u time%s\n", w->restarts,
+			w->restarts == 1 ? "" : "s");
+	}
+	if (r->gate)
+		put_flows(r->gate, to);
+	put_refusals(r, to);
+	put_pins(r, to);
+}

@@ -1,0 +1,43 @@
+/*
+ * What `codex-egress status` shows: the state of the sandbox, for people.
+ */
+#ifndef INIT_CONTROL_REPORT_H
+#define INIT_CONTROL_REPORT_H
+
+#include <stdio.h>
+
+#include "../gate/gate.h"
+#include "../wall/wall.h"
+#include "events.h"
+#include "status.h"
+
+#define REPORT_WORKERS 4
+
+struct report_worker {
+	const char *name;
+	pid_t pid; /* 0: it is down */
+	unsigned restarts;
+};
+
+/* What there is to tell; all of it is somebody else's and only read. */
+struct report {
+	const struct status *status;
+	const struct events *events;
+	struct wall *wall;
+	const struct gate_counters *gate; /* NULL: there is no gate */
+	long long uptime;                 /* seconds */
+	struct report_worker workers[REPORT_WORKERS];
+	size_t workers_count;
+};
+
+/* The report's longest text: LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
+#define REPORT_TEXT (64 * 1024)
+
+/* Writes the report; its sets are read from the kernel now. What can't be read is told in the
+ * text. */
+void report_status(const struct report *r, FILE *to);
+
+/* For wall_refusals(): counts one refused destination as an event; context is struct events. */
+void report_refusal(void *context, const struct wall_refusal *r);
+
+#endif

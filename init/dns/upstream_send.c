@@ -1,0 +1,175 @@
+/*
+ * Questions on their way out: which socket, id and letters one gets, and sending those that are
+ * due together. See upstream.h.
+ */
+#include "upstream_private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+uint16_t upstream_random(struct upstream *u)
+{
+	uint16_t value;
+
+	if (u->random_left < sizeof(value)) {
+		/* Cannot fail or be short: 256 octets, after the pool is ready (random(7)). */
+		while (getrandom(u->random, sizeof(u->random), 0) != sizeof(u->random))
+			;
+		u->random_left = sizeof(u->random);
+	}
+	u->random_left -= sizeof(value);
+	memcpy(&value, u->random + u->random_left, sizeof(value));
+	/* What was used is wiped: nothing that reads our memory later learns earlier ids. */
+	memset(u->random + u->random_left, 0, sizeof(value));
+	return value;
+}
+
+const char *upstream_name(const struct question *q, char text[NAME_TEXT])
+{
+	if (!q->suffix)
+		return q->name;
+	snprintf(text, NAME_TEXT, "%s.%s", q->name, q->suffix); /* fits: upstream_ask() */
+	return text;
+}
+
+int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events)
+{
+	const struct endpoint *e = &u->config.endpoints[which];
+	struct epoll_event event = {.events = events, .data.u64 = u->config.data + number};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = {0};
+	bool v4 = e->address.family == 4;
+	socklen_t len = v4 ? sizeof(a.v4) : sizeof(a.v6);
+	int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (v4) {
+		a.v4.sin_family = AF_INET;
+		a.v4.sin_port = htons(e->port);
+		memcpy(&a.v4.sin_addr, e->address.bytes, 4);
+	} else {
+		a.v6.sin6_family = AF_INET6;
+		a.v6.sin6_port = htons(e->port);
+		memcpy(&a.v6.sin6_addr, e->address.bytes, 16);
+	}
+	if ((connect(fd, &a.any, len) < 0 && errno != EINPROGRESS) ||
+		epoll_ctl(u->config.epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void upstream_flush(struct upstream *u)
+{
+	struct departures *d = &u->departures;
+	struct mmsghdr messages[TOGETHER];
+	struct iovec vectors[TOGETHER];
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < d->count; i++) {
+		vectors[i] = (struct iovec){d->packet[i], d->len[i]};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+	}
+	/* What can't be sent now is as good as lost on the way: it is sent again in time. A
+	 * second try, since the first may have taken an error that the socket held for us. By
+	 * its number: musl's function of that name calls sendmsg(2) for each. */
+	for (int tries = 0; sent < d->count && tries < 2; tries++) {
+		long n = syscall(SYS_sendmmsg, d->fd, messages + sent, d->count - sent,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sent += n > 0 ? (unsigned)n : 0;
+	}
+	d->count = 0;
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		u->slot[i] = NONE;
+}
+
+/*
+ * A socket of the pool, chosen at random for the questions that leave together; opened where it
+ * isn't, replaced where it is worn.
+ */
+static int choose_socket(struct upstream *u, int which)
+{
+	int slot = u->slot[which];
+	struct pool_socket *s;
+
+	if (slot == NONE)
+		slot = upstream_random(u) % LIMIT_UPSTREAM_SOCKETS;
+	s = &u->sockets[which][slot];
+	if (s->fd >= 0 && s->uses >= LIMIT_UPSTREAM_USES && s->out == 0) {
+		if (u->departures.fd == s->fd)
+			upstream_flush(u);
+		close(s->fd);
+		s->fd = -1;
+	}
+	if (s->fd < 0) {
+		s->fd = upstream_connect(u, which, SOCK_DGRAM,
+			(unsigned)(which * LIMIT_UPSTREAM_SOCKETS + slot), EPOLLIN);
+		s->uses = 0;
+		s->opened++;
+	}
+	u->slot[which] = slot;
+	return slot;
+}
+
+static uint64_t random_spelling(struct upstream *u)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 4; i++)
+		bits = bits << 16 | upstream_random(u);
+	return bits;
+}
+
+/* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
+void upstream_send(struct upstream *u, struct question *q, int which)
+{
+	struct departures *d = &u->departures;
+	struct sent *s = &q->sent[which];
+	char text[NAME_TEXT];
+	size_t len;
+	int fd;
+
+	if (!s->live) {
+		int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
+
+		s->slot = (uint8_t)choose_socket(u, which);
+		s->id = upstream_random(u);
+		s->bits = u->spelling[which] == SPELLING_LOST ? 0 : random_spelling(u);
+		s->respelt = false;
+		s->live = true;
+		s->chain = u->buckets[s->id % BUCKETS];
+		u->buckets[s->id % BUCKETS] = index;
+		u->sockets[which][s->slot].out++;
+		u->sockets[which][s->slot].uses++;
+	}
+	s->plain = u->plain[which];
+	/* It has been answered, by somebody who does not keep letters: perhaps the upstream is
+	 * another one now. The second try goes without. */
+	if (s->respelt)
+		s->bits = 0;
+	fd = u->sockets[which][s->slot].fd;
+	if (fd < 0)
+		return;
+	if (d->count == TOGETHER || (d->count > 0 && d->fd != fd))
+		upstream_flush(u);
+	len = message_write_query(s->id, upstream_name(q, text), q->type, !s->plain,
+		d->packet[d->count], QUERY_BYTES);
+	if (len == 0)
+		return;
+	message_mix_case(d->packet[d->count], len, s->bits);
+	d->fd = fd;
+	d->len[d->count++] = len;
+}

@@ -1,0 +1,305 @@
+/*
+ * ClientHello, HelloRetryRequest, and what stands around them.
+ *
+ * A hello is looked into only when it is whole: until then just the records' headers are
+ * walked, so that a client that sends one octet at a time costs little. Everything is refused
+ * that two readers could read in two ways.
+ */
+#include "clienthello.h"
+
+#include <string.h>
+
+#include "host.h"
+
+enum {
+	RECORD_CHANGE_CIPHER_SPEC = 20, /* RFC 8446 §5.1 */
+	RECORD_ALERT = 21,
+	RECORD_HANDSHAKE = 22,
+	RECORD_APPLICATION_DATA = 23,
+
+	RECORD_HEADER = 5,
+	RECORD_PLAIN = 1 << 14,             /* the most octets in a plaintext record */
+	RECORD_CIPHER = RECORD_PLAIN + 256, /* in an encrypted one, RFC 8446 §5.2 */
+
+	CLIENT_HELLO = 1, /* RFC 8446 §4 */
+	SERVER_HELLO = 2,
+	HANDSHAKE_HEADER = 4,
+	RANDOM = 32,
+	SESSION_ID = 32,
+
+	EXTENSION_SERVER_NAME = 0, /* RFC 6066 §3 */
+	NAME_TYPE_HOST = 0,
+};
+
+/*
+ * Extensions that hide the true hello or its name. ESNI's drafts, ECH's, of which some numbers
+ * were deployed, and ECH itself (RFC 9849).
+ */
+static const uint16_t hidden[] = {
+	0xffce, 0xff02, 0xfe08, 0xfe09, 0xfe0a, 0xfe0b, 0xfe0c, 0xfe0d};
+
+/* What is left to read. A read beyond its end empties it and marks it bad. */
+struct reader {
+	const uint8_t *at;
+	size_t left;
+	bool bad;
+};
+
+static struct reader take(struct reader *r, size_t n)
+{
+	struct reader part = {r->at, n, false};
+
+	if (r->bad || n > r->left) {
+		*r = (struct reader){r->at, 0, true};
+		return *r;
+	}
+	r->at += n;
+	r->left -= n;
+	return part;
+}
+
+static size_t number(struct reader *r, size_t octets)
+{
+	struct reader part = take(r, octets);
+	size_t value = 0;
+
+	for (size_t i = 0; i < part.left; i++)
+		value = value << 8 | part.at[i];
+	return value;
+}
+
+/* A vector: its length in so many octets, then that many. */
+static struct reader vector(struct reader *r, size_t octets)
+{
+	return take(r, number(r, octets));
+}
+
+static size_t number16(const uint8_t *at)
+{
+	return (size_t)at[0] << 8 | at[1];
+}
+
+/* Is this the version field of a record or hello of TLS (1.0 to 1.2; 1.3 writes those)? */
+static bool of_tls(const uint8_t *at)
+{
+	return at[0] == 3 && at[1] >= 1 && at[1] <= 3;
+}
+
+/* ---- The hello itself -------------------------------------------------------------------- */
+
+static enum gate_reason server_name(struct reader ext, struct hello *out)
+{
+	struct reader list = vector(&ext, 2), name;
+	size_t type;
+
+	if (ext.bad || ext.left != 0)
+		return GATE_MALFORMED;
+	if (list.left == 0)
+		return GATE_NO_NAME;
+	type = number(&list, 1);
+	name = vector(&list, 2);
+	if (list.bad)
+		return GATE_MALFORMED;
+	host_report(name.at, name.left, out->name);
+	if (list.left != 0)
+		return GATE_NAMES_DIFFER;
+	if (type != NAME_TYPE_HOST)
+		return GATE_BAD_NAME;
+	return host_read(name.at, name.left, out->name);
+}
+
+/*
+ * All of them, whatever is wrong with one, so that a refusal tells the name and ech. The first
+ * fault is the one that is told.
+ */
+static enum gate_reason extensions(struct reader all, struct hello *out)
+{
+	uint8_t seen[65536 / 8] = {0};
+	enum gate_reason named = GATE_NO_NAME, fault = GATE_FINE;
+
+	while (all.left > 0) {
+		size_t type = number(&all, 2);
+		struct reader ext = vector(&all, 2);
+		bool again = seen[type / 8] >> type % 8 & 1;
+
+		if (all.bad)
+			return GATE_MALFORMED;
+		seen[type / 8] |= (uint8_t)(1u << type % 8);
+		for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+			out->ech |= type == hidden[i];
+		if (again && fault == GATE_FINE)
+			fault = type == EXTENSION_SERVER_NAME ? GATE_NAMES_DIFFER
+							      : GATE_MALFORMED;
+		if (!again && type == EXTENSION_SERVER_NAME)
+			named = server_name(ext, out);
+	}
+	return fault != GATE_FINE ? fault : named;
+}
+
+static enum gate_reason client_hello(struct reader body, struct hello *out)
+{
+	struct reader version = take(&body, 2), suites, compression, exts;
+	struct reader session;
+
+	take(&body, RANDOM);
+	session = vector(&body, 1);
+	suites = vector(&body, 2);
+	compression = vector(&body, 1);
+	if (body.bad || !of_tls(version.at) || session.left > SESSION_ID || suites.left == 0 ||
+		suites.left % 2 != 0 || compression.left == 0 ||
+		!memchr(compression.at, 0, compression.left))
+		return GATE_MALFORMED;
+	if (body.left == 0)
+		return GATE_NO_NAME; /* TLS 1.0 without extensions */
+	exts = vector(&body, 2);
+	if (body.bad || body.left != 0)
+		return GATE_MALFORMED;
+	return extensions(exts, out);
+}
+
+/* ---- Its records --------------------------------------------------------------------------
+ */
+
+static enum hello_result refuse(struct hello *out, enum gate_reason reason)
+{
+	out->reason = reason;
+	return HELLO_REFUSED;
+}
+
+/* Reads the hello of total octets in records whose headers were checked. */
+static enum gate_reason message(const uint8_t *bytes, size_t total, struct hello *out)
+{
+	struct reader body;
+
+	if (number16(bytes + 3) == total) { /* one record, as most send it: no copy */
+		body = (struct reader){bytes + RECORD_HEADER, total, false};
+		take(&body, HANDSHAKE_HEADER);
+		return client_hello(body, out);
+	}
+	uint8_t joined[LIMIT_GATE_HELLO];
+
+	for (size_t got = 0; got < total;) {
+		size_t n = number16(bytes + 3);
+
+		memcpy(joined + got, bytes + RECORD_HEADER, n);
+		got += n;
+		bytes += RECORD_HEADER + n;
+	}
+	body = (struct reader){joined, total, false};
+	take(&body, HANDSHAKE_HEADER);
+	return client_hello(body, out);
+}
+
+enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out)
+{
+	uint8_t start[HANDSHAKE_HEADER];
+	size_t at = 0, announced = 0, got = 0, total = 0;
+	enum gate_reason reason;
+
+	*out = (struct hello){.reason = GATE_FINE};
+	while (total == 0 || got < total) {
+		const uint8_t *record = bytes + at;
+		size_t have = len - at, n;
+
+		if (have > 0 && record[0] != RECORD_HANDSHAKE)
+			return refuse(out, GATE_MALFORMED);
+		if ((have > 1 && record[1] != 3) || (have > 2 && !of_tls(record + 1)))
+			return refuse(out, GATE_MALFORMED);
+		if (have < RECORD_HEADER)
+			return HELLO_MORE;
+		n = number16(record + 3);
+		if (n == 0 || n > RECORD_PLAIN)
+			return refuse(out, GATE_MALFORMED);
+		have -= RECORD_HEADER;
+		if (have > n)
+			have = n;
+		for (size_t i = 0; i < have && got + i < sizeof(start); i++)
+			start[got + i] = record[RECORD_HEADER + i];
+		announced += n;
+		got += have;
+		if (got > 0 && start[0] != CLIENT_HELLO)
+			return refuse(out, GATE_MALFORMED);
+		if (got >= sizeof(start))
+			total = HANDSHAKE_HEADER + ((size_t)start[1] << 16) +
+				number16(start + 2);
+		/* Behind a hello the client has nothing to say before it is answered. */
+		if (total > 0 && total <= LIMIT_GATE_HELLO && announced > total)
+			return refuse(out, GATE_MALFORMED);
+		if (total > LIMIT_GATE_HELLO || at + RECORD_HEADER + n > LIMIT_GATE_HELLO)
+			return refuse(out, GATE_TOO_LONG);
+		if (have < n)
+			return HELLO_MORE;
+		at += RECORD_HEADER + n;
+	}
+	out->length = at;
+	reason = message(bytes, total, out);
+	return reason == GATE_FINE ? HELLO_DONE : refuse(out, reason);
+}
+
+/* ---- The second hello ----------------------------------------------------------------------
+ */
+
+enum hello_retry hello_retry_read(const uint8_t *bytes, size_t len)
+{
+	/* SHA-256 of "HelloRetryRequest": the random of a ServerHello that is one. */
+	static const uint8_t mark[RANDOM] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
+		0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a,
+		0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+	const size_t random = RECORD_HEADER + HANDSHAKE_HEADER + 2;
+	size_t n;
+
+	if (len == 0)
+		return RETRY_MORE;
+	/* A client drops a change_cipher_spec and reads on (RFC 8446 §5); no server begins so.
+	 */
+	if (bytes[0] == RECORD_CHANGE_CIPHER_SPEC)
+		return RETRY_UNCLEAR;
+	if (bytes[0] != RECORD_HANDSHAKE)
+		return RETRY_NO;
+	if (len < RECORD_HEADER)
+		return RETRY_MORE;
+	n = number16(bytes + 3);
+	if (bytes[1] != 3 || n > RECORD_PLAIN || RECORD_HEADER + n < random + RANDOM)
+		return RETRY_UNCLEAR;
+	/* A HelloRequest is passed over as well. */
+	if (len > RECORD_HEADER && bytes[RECORD_HEADER] != SERVER_HELLO)
+		return RETRY_UNCLEAR;
+	if (len < random + RANDOM)
+		return RETRY_MORE;
+	return memcmp(bytes + random, mark, RANDOM) == 0 ? RETRY_ASKED : RETRY_NO;
+}
+
+enum hello_result hello_second_find(const uint8_t *bytes, size_t len, size_t *at)
+{
+	for (*at = 0; *at < len;) {
+		const uint8_t *record = bytes + *at;
+		size_t have = len - *at, n;
+		uint8_t type = record[0];
+
+		if (type == RECORD_HANDSHAKE)
+			return HELLO_DONE;
+		if (type != RECORD_CHANGE_CIPHER_SPEC && type != RECORD_ALERT &&
+			type != RECORD_APPLICATION_DATA)
+			return HELLO_REFUSED;
+		if ((have > 1 && record[1] != 3) || (have > 2 && !of_tls(record + 1)))
+			return HELLO_REFUSED;
+		if (have < RECORD_HEADER)
+			return HELLO_MORE;
+		n = number16(record + 3);
+		if ((type == RECORD_CHANGE_CIPHER_SPEC && n != 1) ||
+			(type == RECORD_ALERT && n != 2) || n == 0 || n > RECORD_CIPHER)
+			return HELLO_REFUSED;
+		if (have < RECORD_HEADER + n)
+			return HELLO_MORE;
+		*at += RECORD_HEADER + n;
+	}
+	return HELLO_MORE;
+}
+
+void hello_alert(enum hello_alert description, uint8_t out[HELLO_ALERT_SIZE])
+{
+	const uint8_t alert[HELLO_ALERT_SIZE] = {
+		RECORD_ALERT, 3, 3, 0, 2, 2 /* fatal */, (uint8_t)description};
+
+	memcpy(out, alert, sizeof(alert));
+}

@@ -1,0 +1,163 @@
+/*
+ * Connecting to one of a name's addresses: the one that the client aimed at when it is among
+ * them, else the two families in turn, the next before the last has failed (Happy Eyeballs,
+ * RFC 8305 §5).
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void connect_close(struct desk *d)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (d->attempt[i] >= 0)
+			close(d->attempt[i]);
+		d->attempt[i] = -1;
+	}
+}
+
+static uint16_t port_of(const struct gate *g, const struct connection *c)
+{
+	return g->config->proxy.port && !c->pass ? g->config->proxy.port : c->port;
+}
+
+static int open_socket(const struct address *a, uint16_t port)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	bool four = a->family == 4;
+	int fd = socket(
+		four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd < 0)
+		return -1;
+	memcpy(&v4.sin_addr, a->bytes, 4);
+	memcpy(&v6.sin6_addr, a->bytes, 16);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (connect(fd, four ? (void *)&v4 : (void *)&v6, four ? sizeof(v4) : sizeof(v6)) < 0 &&
+		errno != EINPROGRESS) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool any_under_way(const struct desk *d)
+{
+	for (int i = 0; i < ATTEMPTS; i++)
+		if (d->attempt[i] >= 0)
+			return true;
+	return false;
+}
+
+static void failed(struct gate *g, struct connection *c)
+{
+	bool proxy = g->config->proxy.port && !c->pass;
+
+	names_distrust(g, proxy ? g->config->proxy.name : gate_desk(g, c)->name);
+	client_refuse(g, c, proxy ? GATE_PROXY : GATE_UNREACHABLE);
+}
+
+/* Starts the next attempt that can be started. */
+static void try_next(struct gate *g, struct connection *c)
+{
+	struct desk *d = gate_desk(g, c);
+
+	while (d->tried < d->candidates_count) {
+		unsigned i = d->tried++;
+		int fd = open_socket(&d->candidates[i], port_of(g, c));
+
+		if (fd < 0)
+			continue;
+		d->attempt[i] = fd;
+		/* As the server's side from the start: one call less when it succeeds. */
+		if (gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			    EVENT_DATA(EVENT_SERVER, i, c->generation, gate_number(g, c))) <
+			0) {
+			close(fd);
+			d->attempt[i] = -1;
+			continue;
+		}
+		d->next_attempt = d->tried < d->candidates_count
+					  ? g->now + LIMIT_GATE_ATTEMPT_MS
+					  : INT64_MAX;
+		if (d->next_attempt < g->connect_due)
+			g->connect_due = d->next_attempt;
+		return;
+	}
+	d->next_attempt = INT64_MAX;
+	if (!any_under_way(d))
+		failed(g, c);
+}
+
+void connect_begin(
+	struct gate *g, struct connection *c, const struct address *addresses, size_t count)
+{
+	struct desk *d = gate_desk(g, c);
+
+	d->candidates_count = d->tried = 0;
+	for (size_t i = 0; i < count; i++)
+		if (address_compare(&addresses[i], &c->aim) == 0)
+			d->candidates[d->candidates_count++] = addresses[i];
+	for (size_t i = 0; i < count && d->candidates_count < ATTEMPTS; i++)
+		if (address_compare(&addresses[i], &c->aim) != 0)
+			d->candidates[d->candidates_count++] = addresses[i];
+	c->phase = PHASE_CONNECT;
+	gate_deadline(g, c, true);
+	try_next(g, c);
+}
+
+void connect_ready(struct gate *g, struct connection *c, unsigned attempt, uint32_t events)
+{
+	struct desk *d = gate_desk(g, c);
+
+	if (!d || attempt >= ATTEMPTS || d->attempt[attempt] < 0)
+		return;
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		close(d->attempt[attempt]);
+		d->attempt[attempt] = -1;
+		try_next(g, c);
+		return;
+	}
+	if (!(events & EPOLLOUT))
+		return;
+	c->server = (struct side){.fd = d->attempt[attempt],
+		.writable = true,
+		.readable = events & (EPOLLIN | EPOLLRDHUP),
+		.hung_up = events & EPOLLRDHUP};
+	c->attempt = (uint8_t)attempt;
+	d->attempt[attempt] = -1;
+	connect_close(d);
+	gate_deadline(g, c, false);
+	flight_begin(g, c);
+}
+
+int64_t connect_tick(struct gate *g)
+{
+	int64_t next = INT64_MAX;
+
+	if (g->connect_due > g->now)
+		return g->connect_due;
+	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++) {
+		struct desk *d = &g->desks[i];
+		struct connection *c = gate_of(g, d->connection);
+
+		if (c->phase != PHASE_CONNECT || c->desk != (int32_t)i)
+			continue;
+		if (d->next_attempt <= g->now)
+			try_next(g, c);
+		if (c->phase == PHASE_CONNECT && c->desk == (int32_t)i &&
+			d->next_attempt < next)
+			next = d->next_attempt;
+	}
+	g->connect_due = next;
+	return next;
+}

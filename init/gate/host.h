@@ -1,0 +1,28 @@
+/*
+ * Host names as clients write them to servers: in a hello's server_name, in a Host field, in a
+ * request's target. Read the same way in all three, so that they can be compared. Pure.
+ */
+#ifndef INIT_GATE_HOST_H
+#define INIT_GATE_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../policy/name.h"
+#include "protocol.h"
+
+/*
+ * Reads a host name of exactly the len octets at bytes: ASCII letters of either case, digits,
+ * hyphens, underscores and dots, in the form that a rule can hold; no trailing dot, no
+ * U-label, no address. Returns GATE_FINE with its normalised form in name, or GATE_NO_NAME
+ * (len 0) or GATE_BAD_NAME with host_report()'s text in name.
+ */
+enum gate_reason host_read(const uint8_t *bytes, size_t len, char name[NAME_TEXT]);
+
+/*
+ * Writes the octets for a report: as they stand, cut to LIMIT_NAME_TEXT, each that no host name
+ * has as '?'. Safe to print.
+ */
+void host_report(const uint8_t *bytes, size_t len, char text[NAME_TEXT]);
+
+#endif

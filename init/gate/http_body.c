@@ -1,0 +1,138 @@
+/*
+ * Bodies: where one ends, and so where the next request may begin (RFC 9112 §6, §7.1).
+ */
+#include <string.h>
+
+#include "http_line.h"
+
+/* Where the chunked coding is at. */
+enum {
+	SIZE_FIRST, /* a chunk's size, which has a digit */
+	SIZE,
+	EXTENSION, /* ";" and what follows it */
+	SIZE_LF,
+	DATA,
+	DATA_CR,
+	DATA_LF,
+	TRAILER, /* at the beginning of a line behind the last chunk */
+	FIELD_NAME,
+	FIELD_VALUE,
+	FIELD_LF,
+	END_LF,
+};
+
+/* 2^60 has sixteen hexadecimal digits. */
+#define SIZE_DIGITS  16
+#define SIZE_MAXIMUM ((uint64_t)1 << 60)
+
+void http_body_begin(struct http_body *b, const struct http_head *head)
+{
+	*b = (struct http_body){.kind = head->body, .state = SIZE_FIRST};
+	if (head->body == HTTP_LENGTH)
+		b->left = head->content_length;
+	b->done = head->body != HTTP_CHUNKED && b->left == 0;
+}
+
+static int digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static bool size_digit(struct http_body *b, uint8_t c)
+{
+	if (digit(c) < 0 || b->line++ == SIZE_DIGITS)
+		return false;
+	b->left = b->left << 4 | (uint64_t)digit(c);
+	b->state = SIZE;
+	return b->left <= SIZE_MAXIMUM;
+}
+
+/* One more octet of an extension or of the trailer. */
+static bool spare(struct http_body *b, uint8_t c)
+{
+	return (c >= ' ' || c == '\t') && c != 0x7f && b->line++ < LIMIT_GATE_LINE;
+}
+
+static bool expect(struct http_body *b, uint8_t c, uint8_t wanted, uint8_t next)
+{
+	b->state = next;
+	return c == wanted;
+}
+
+/* Takes an octet that is no chunk's data. False: malformed. */
+static bool step(struct http_body *b, uint8_t c)
+{
+	switch (b->state) {
+	case SIZE_FIRST:
+		b->line = 0;
+		b->left = 0;
+		return size_digit(b, c);
+	case SIZE:
+		if (digit(c) >= 0)
+			return size_digit(b, c);
+		if (c == ';') {
+			b->line = 0;
+			b->state = EXTENSION;
+			return true;
+		}
+		return expect(b, c, '\r', SIZE_LF);
+	case EXTENSION:
+		return c == '\r' ? expect(b, c, '\r', SIZE_LF) : spare(b, c);
+	case SIZE_LF:
+		b->line = 0;
+		return expect(b, c, '\n', b->left > 0 ? DATA : TRAILER);
+	case DATA_CR:
+		return expect(b, c, '\r', DATA_LF);
+	case DATA_LF:
+		return expect(b, c, '\n', SIZE_FIRST);
+	case TRAILER:
+		if (c == '\r')
+			return expect(b, c, '\r', END_LF);
+		b->state = FIELD_NAME;
+		return http_token(c) && spare(b, c);
+	case FIELD_NAME:
+		if (c == ':')
+			b->state = FIELD_VALUE;
+		return (c == ':' || http_token(c)) && spare(b, c);
+	case FIELD_VALUE:
+		return c == '\r' ? expect(b, c, '\r', FIELD_LF) : spare(b, c);
+	case FIELD_LF:
+		return expect(b, c, '\n', TRAILER);
+	case END_LF:
+		b->done = c == '\n';
+		return b->done;
+	default:
+		return false;
+	}
+}
+
+ssize_t http_body_take(struct http_body *b, const uint8_t *bytes, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && !b->done) {
+		if (b->kind == HTTP_CHUNKED && b->state != DATA) {
+			if (!step(b, bytes[at]))
+				return -1;
+			at++;
+			continue;
+		}
+		if (b->left > len - at) {
+			b->left -= len - at;
+			return (ssize_t)len;
+		}
+		at += b->left;
+		b->left = 0;
+		if (b->kind == HTTP_CHUNKED)
+			b->state = DATA_CR;
+		else
+			b->done = true;
+	}
+	return (ssize_t)at;
+}

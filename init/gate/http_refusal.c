@@ -1,0 +1,60 @@
+/*
+ * What a refused client of HTTP reads.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "host.h"
+#include "http.h"
+
+#define HTTP_PORT  80
+#define HTTPS_PORT 443
+
+static const char *status_of(enum gate_reason reason)
+{
+	switch (reason) {
+	case GATE_NOT_ALLOWED:
+	case GATE_DENIED:
+	case GATE_ECH:
+		return "403 Forbidden";
+	case GATE_UNRESOLVED:
+	case GATE_UNREACHABLE:
+	case GATE_PROXY:
+		return "502 Bad Gateway";
+	default:
+		return "400 Bad Request";
+	}
+}
+
+size_t http_refusal_write(
+	enum gate_reason reason, const char *name, uint16_t port, char out[HTTP_REFUSAL_SIZE])
+{
+	char clean[NAME_TEXT], at[sizeof(":65535")] = "", rule[NAME_TEXT + 64] = "";
+	const char *why = gate_reason_text(reason);
+	char line[2 * NAME_TEXT + 192];
+	int len;
+
+	host_report((const uint8_t *)name, strlen(name), clean);
+	if (port != 0 && port != HTTP_PORT && port != HTTPS_PORT)
+		snprintf(at, sizeof(at), ":%u", port);
+	/* A rule can't help a name that no rule can hold. */
+	if ((reason == GATE_NOT_ALLOWED || reason == GATE_ECH) && clean[0] != '\0' &&
+		!strchr(clean, '?'))
+		snprintf(rule, sizeof(rule), "; allow it with: --allow %s%s%s", clean, at,
+			reason == GATE_ECH ? "+ech" : "");
+	if (reason == GATE_NOT_ALLOWED && clean[0] != '\0')
+		len = snprintf(line, sizeof(line), "codex-sandbox: %s%s is not allowed%s\n",
+			clean, at, rule);
+	else
+		len = snprintf(line, sizeof(line), "codex-sandbox: %s%s%s%s%s\n", clean, at,
+			clean[0] ? ": " : "", why ? why : "refused", rule);
+	len = snprintf(out, HTTP_REFUSAL_SIZE,
+		"HTTP/1.1 %s\r\n"
+		"Content-Type: text/plain\r\n"
+		"Content-Length: %d\r\n"
+		"Connection: close\r\n"
+		"\r\n"
+		"%s",
+		status_of(reason), len, line);
+	return (size_t)len;
+}

@@ -1,0 +1,331 @@
+/*
+ * Where names live: asked of our own resolver, in DNS over loopback, like any program of the
+ * payload's. It answers nothing that PID 1 has not opened in the wall before; so the gate needs
+ * no way of its own to make an address reachable, and the resolver none to tell the gate.
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../dns/message.h"
+
+/* A datagram on loopback is lost only where the resolver is down: so ask again soon. */
+#define RESEND_MS 500
+/* Entries that a name may be in. */
+#define WAYS 4
+/* Answers read in one go. */
+#define BURST 64
+
+/* The two questions about a name. */
+enum { ASK_A, ASK_AAAA, ASKS };
+static const uint16_t types[ASKS] = {MESSAGE_A, MESSAGE_AAAA};
+
+struct entry {
+	char name[NAME_TEXT]; /* "": free */
+	uint32_t hash;
+	bool asking[ASKS];
+	uint16_t id[ASKS];
+	uint8_t count[ASKS];
+	int32_t waits;   /* the first desk that waits, or NONE */
+	int64_t asked;   /* ms, when it was last sent */
+	int64_t until;   /* ms, as the answers so far have it */
+	int64_t expires; /* ms, of what is known; 0: nothing is */
+	int64_t used;
+	struct address addresses[ASKS][LIMIT_ANSWER_ADDRESSES];
+};
+
+struct names {
+	int fd;
+	uint32_t seed;
+	size_t asking; /* entries with a question out */
+	struct entry entries[LIMIT_GATE_NAMES];
+};
+
+int names_init(struct gate *g)
+{
+	struct names *n = calloc(1, sizeof(*n));
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(g->config->resolver_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	g->names = n;
+	if (!n || getrandom(&n->seed, sizeof(n->seed), 0) != sizeof(n->seed))
+		return -1;
+	for (size_t i = 0; i < LIMIT_GATE_NAMES; i++)
+		n->entries[i].waits = NONE;
+	n->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (n->fd < 0 || connect(n->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return -1;
+	return gate_add(g, n->fd, EPOLLIN, EVENT_DATA(EVENT_NAMES, 0, 0, 0));
+}
+
+static uint32_t hash_of(const struct names *n, const char *name)
+{
+	uint64_t h = n->seed;
+
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	h ^= h >> 29;
+	h *= UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(h >> 32);
+}
+
+/* The entry of a name, or one that it may have; NULL: all are being waited for. */
+static struct entry *find(struct gate *g, const char *name)
+{
+	struct names *n = g->names;
+	uint32_t hash = hash_of(n, name);
+	struct entry *set = &n->entries[hash % (LIMIT_GATE_NAMES / WAYS) * WAYS], *best = NULL;
+
+	for (int i = 0; i < WAYS; i++)
+		if (set[i].hash == hash && strcmp(set[i].name, name) == 0)
+			return &set[i];
+	for (int i = 0; i < WAYS; i++)
+		if (set[i].waits == NONE && (!best || set[i].used < best->used))
+			best = &set[i];
+	if (!best)
+		return NULL;
+	if (best->asking[ASK_A] || best->asking[ASK_AAAA])
+		n->asking--;
+	memset(best, 0, sizeof(*best));
+	strncpy(best->name, name, NAME_TEXT - 1);
+	best->hash = hash;
+	best->waits = NONE;
+	return best;
+}
+
+static void send_question(struct gate *g, struct entry *e, int which)
+{
+	uint8_t packet[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+	size_t len = message_write_query(
+		e->id[which], e->name, types[which], true, packet, sizeof(packet));
+
+	/* One that is lost is sent again. */
+	if (len == 0 || send(g->names->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void ask(struct gate *g, struct entry *e)
+{
+	uint16_t noise[ASKS];
+
+	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
+		_exit(1);
+	if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
+		g->names->asking++;
+	e->asked = g->now;
+	e->until = INT64_MAX;
+	e->expires = 0;
+	for (int i = 0; i < ASKS; i++) {
+		/* Which entry and which question; the rest is chance, so that an answer to an
+		 * earlier one is none to this. */
+		e->id[i] = (uint16_t)((e - g->names->entries) << 8 | (noise[i] & 0xfe) | i);
+		e->asking[i] = true;
+		send_question(g, e, i);
+	}
+}
+
+/* All that is known, the client's own family first and the two in turn (RFC 8305 §4). */
+static size_t gather(const struct entry *e, const struct connection *c, struct address *out)
+{
+	int first = c->aim.family == 4 ? ASK_A : ASK_AAAA;
+	size_t count = 0;
+
+	for (size_t i = 0; i < LIMIT_ANSWER_ADDRESSES; i++)
+		for (int j = 0; j < ASKS; j++) {
+			int which = j == 0 ? first : !first;
+
+			if (i < e->count[which])
+				out[count++] = e->addresses[which][i];
+		}
+	return count;
+}
+
+static bool aim_known(const struct entry *e, const struct connection *c)
+{
+	for (int i = 0; i < ASKS; i++)
+		for (size_t j = 0; j < e->count[i]; j++)
+			if (address_compare(&e->addresses[i][j], &c->aim) == 0)
+				return true;
+	return false;
+}
+
+static void connect_to(struct gate *g, const struct entry *e, struct connection *c)
+{
+	struct address addresses[ASKS * LIMIT_ANSWER_ADDRESSES];
+	size_t count = gather(e, c, addresses);
+
+	if (count == 0)
+		client_refuse(g, c, GATE_UNRESOLVED);
+	else
+		connect_begin(g, c, addresses, count);
+}
+
+/* Those who wait, and need wait no longer: all of them, or those who aimed at what came. */
+static void wake(struct gate *g, struct entry *e, bool all)
+{
+	int32_t *at = &e->waits;
+
+	while (*at != NONE) {
+		struct desk *d = &g->desks[*at];
+		struct connection *c = gate_of(g, d->connection);
+
+		if (!all && !aim_known(e, c)) {
+			at = &d->waits;
+			continue;
+		}
+		*at = d->waits;
+		d->waits = d->entry = NONE;
+		connect_to(g, e, c);
+	}
+}
+
+void names_need(struct gate *g, struct connection *c)
+{
+	const struct gate_proxy *proxy = &g->config->proxy;
+	struct desk *d = gate_desk(g, c);
+	struct entry *e;
+
+	if (proxy->port && proxy->address.family) {
+		connect_begin(g, c, &proxy->address, 1);
+		return;
+	}
+	e = find(g, proxy->port ? proxy->name : d->name);
+	if (!e) {
+		client_refuse(g, c, GATE_UNRESOLVED);
+		return;
+	}
+	e->used = g->now;
+	if (g->now < e->expires) {
+		connect_to(g, e, c);
+		return;
+	}
+	d->entry = (int32_t)(e - g->names->entries);
+	d->waits = e->waits;
+	e->waits = c->desk;
+	if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
+		ask(g, e);
+}
+
+void names_forget(struct gate *g, struct desk *d)
+{
+	int32_t *at, self = (int32_t)(d - g->desks);
+
+	if (d->entry == NONE)
+		return;
+	for (at = &g->names->entries[d->entry].waits; *at != NONE; at = &g->desks[*at].waits)
+		if (*at == self) {
+			*at = d->waits;
+			break;
+		}
+	d->waits = d->entry = NONE;
+}
+
+void names_distrust(struct gate *g, const char *name)
+{
+	struct entry *e = name[0] ? find(g, name) : NULL;
+
+	if (e)
+		e->expires = 0;
+}
+
+static void take_answer(struct entry *e, int which, const struct message_answer *a)
+{
+	e->count[which] = 0;
+	for (size_t i = 0; i < a->count; i++) {
+		struct address *to = &e->addresses[which][e->count[which]++];
+
+		memset(to, 0, sizeof(*to));
+		to->family = which == ASK_A ? 4 : 6;
+		memcpy(to->bytes, a->addresses[i], which == ASK_A ? 4 : 16);
+	}
+}
+
+static void answered(struct gate *g, const uint8_t *packet, size_t len)
+{
+	uint16_t id = len >= 2 ? (uint16_t)(packet[0] << 8 | packet[1]) : 0;
+	struct entry *e = &g->names->entries[id >> 8];
+	struct message_answer a = {0};
+	int which = id & 1;
+	int64_t until;
+
+	if (!e->asking[which] || e->id[which] != id)
+		return;
+	switch (message_read_response(packet, len, id, e->name, types[which], &a)) {
+	case OUTCOME_FOREIGN:
+	case OUTCOME_HOSTILE:
+		return;
+	case OUTCOME_ADDRESSES:
+		take_answer(e, which, &a);
+		break;
+	default:
+		e->count[which] = 0;
+	}
+	e->asking[which] = false;
+	until = (int64_t)a.ttl * 1000;
+	if (until > LIMIT_GATE_NAMES_MS)
+		until = LIMIT_GATE_NAMES_MS;
+	/* The shorter of the two; without an address, nothing is kept. */
+	if (e->count[which] && g->now + until < e->until)
+		e->until = g->now + until;
+	if (e->asking[!which]) {
+		wake(g, e, false);
+		return;
+	}
+	g->names->asking--;
+	if (e->until < INT64_MAX)
+		e->expires = e->until;
+	wake(g, e, true);
+}
+
+void names_ready(struct gate *g)
+{
+	uint8_t packet[LIMIT_DNS_UDP];
+
+	for (int i = 0; i < BURST; i++) {
+		ssize_t n = recv(g->names->fd, packet, sizeof(packet), MSG_DONTWAIT);
+
+		/* ECONNREFUSED: the resolver is down, for now. */
+		if (n < 0)
+			return;
+		answered(g, packet, (size_t)n);
+	}
+}
+
+int64_t names_tick(struct gate *g)
+{
+	struct names *n = g->names;
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; n->asking && i < LIMIT_GATE_NAMES; i++) {
+		struct entry *e = &n->entries[i];
+		int64_t due =
+			e->asked + (e->waits == NONE ? LIMIT_GATE_PATIENCE_MS : RESEND_MS);
+
+		if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
+			continue;
+		if (g->now >= due && e->waits == NONE) {
+			/* Nobody waits any more: it is given up. */
+			e->asking[ASK_A] = e->asking[ASK_AAAA] = false;
+			n->asking--;
+			continue;
+		}
+		if (g->now >= due) {
+			e->asked = g->now;
+			due = g->now + RESEND_MS;
+			for (int j = 0; j < ASKS; j++)
+				if (e->asking[j])
+					send_question(g, e, j);
+		}
+		if (due < next)
+			next = due;
+	}
+	return next;
+}

@@ -1,0 +1,27 @@
+/*
+ * What the gate's reasons are called, in events, in the summary and in a refusal's text.
+ */
+#include "protocol.h"
+
+#include <stddef.h>
+
+static const char *const texts[] = {
+	[GATE_NOT_ALLOWED] = "not allowed",
+	[GATE_DENIED] = "denied by a rule",
+	[GATE_NO_NAME] = "the client named no host",
+	[GATE_BAD_NAME] = "not a host name",
+	[GATE_NAMES_DIFFER] = "the client named several hosts",
+	[GATE_ECH] = "Encrypted Client Hello hides the true name",
+	[GATE_MALFORMED] = "malformed",
+	[GATE_TOO_LONG] = "too long",
+	[GATE_TOO_SLOW] = "too slow",
+	[GATE_PROTOCOL] = "a protocol that can't be checked",
+	[GATE_UNRESOLVED] = "has no address now",
+	[GATE_UNREACHABLE] = "no address took the connection",
+	[GATE_PROXY] = "the proxy refused or could not be reached",
+};
+
+const char *gate_reason_text(uint32_t reason)
+{
+	return reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason] : NULL;
+}

@@ -1,0 +1,188 @@
+/*
+ * Bytes on their way, both ways, unread: what comes in small pieces is copied, what comes in
+ * large ones is moved by splice(2) through a pipe. A pipe holds what the receiver doesn't take
+ * yet, and is given back when it is empty: an idle connection has none. A half that ends is
+ * ended on the other side, and the other half goes on.
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What a new pipe takes for sure (16 pages), so that no copied octet has to be lost. */
+#define COPY_SIZE (64 * 1024)
+/* Asked of splice(2); a pipe may hold less. */
+#define SPLICE_SIZE (1024 * 1024)
+/* An arrival of this size is a small one, and after so many in a row splice doesn't pay: each
+ * takes two calls and page references for what one copy does. */
+#define SMALL_SIZE (32 * 1024)
+#define SMALL_ROW  4
+
+/* What became of one step. */
+enum step { STEP_ON, STEP_WAIT, STEP_BROKEN };
+
+static enum step empty_pipe(struct gate *g, struct side *to, struct way *w)
+{
+	ssize_t n;
+
+	if (!to->writable)
+		return STEP_WAIT;
+	n = splice(g->pipes[w->pipe].fd[0], NULL, to->fd, NULL, w->held,
+		SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	if (n < 0 && errno == EAGAIN) {
+		to->writable = false;
+		return STEP_WAIT;
+	}
+	if (n <= 0)
+		return STEP_BROKEN;
+	w->held -= (uint32_t)n;
+	return STEP_ON;
+}
+
+/* Nothing came: it is the end, or nothing is there now, or something is wrong. */
+static enum step nothing_came(struct side *from, ssize_t n)
+{
+	if (n == 0) {
+		from->finished = true;
+		return STEP_ON;
+	}
+	if (errno != EAGAIN)
+		return STEP_BROKEN;
+	from->readable = false;
+	return STEP_WAIT;
+}
+
+static enum step fill_pipe(struct gate *g, struct side *from, struct way *w, size_t *moved)
+{
+	ssize_t n = splice(from->fd, NULL, g->pipes[w->pipe].fd[1], NULL, SPLICE_SIZE,
+		SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	if (n <= 0)
+		return nothing_came(from, n);
+	w->held += (uint32_t)n;
+	*moved += (size_t)n;
+	w->small = n < SMALL_SIZE ? (uint8_t)(w->small + 1) : 0;
+	if (w->small == SMALL_ROW) {
+		w->splicing = false;
+		w->small = 0;
+	}
+	return STEP_ON;
+}
+
+/* What the receiver doesn't take goes to the pipe. */
+static enum step copy(
+	struct gate *g, struct side *from, struct side *to, struct way *w, size_t *moved)
+{
+	ssize_t n = recv(from->fd, g->scratch, COPY_SIZE, MSG_DONTWAIT), sent;
+
+	if (n <= 0)
+		return nothing_came(from, n);
+	*moved += (size_t)n;
+	w->splicing = n == COPY_SIZE;
+	/* A short read took all there was, unless the end came with it. */
+	if (n < COPY_SIZE && !from->hung_up)
+		from->readable = false;
+	sent = send(to->fd, g->scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && errno != EAGAIN)
+		return STEP_BROKEN;
+	if (sent == n)
+		return STEP_ON;
+	to->writable = false;
+	sent = sent < 0 ? 0 : sent;
+	if (write(g->pipes[w->pipe].fd[1], g->scratch + sent, (size_t)(n - sent)) != n - sent)
+		return STEP_BROKEN;
+	w->held = (uint32_t)(n - sent);
+	return STEP_ON;
+}
+
+/* Without a pipe: what the receiver doesn't take stays where it is. */
+static enum step copy_exactly(struct gate *g, struct side *from, struct side *to, size_t *moved)
+{
+	ssize_t n = recv(from->fd, g->scratch, COPY_SIZE, MSG_PEEK | MSG_DONTWAIT), sent;
+
+	if (n <= 0)
+		return nothing_came(from, n);
+	sent = send(to->fd, g->scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && errno == EAGAIN) {
+		to->writable = false;
+		return STEP_WAIT;
+	}
+	/* tcp(7): MSG_TRUNC throws the octets away. */
+	if (sent <= 0 || recv(from->fd, NULL, (size_t)sent, MSG_TRUNC | MSG_DONTWAIT) != sent)
+		return STEP_BROKEN;
+	*moved += (size_t)sent;
+	return STEP_ON;
+}
+
+static enum step step(
+	struct gate *g, struct side *from, struct side *to, struct way *w, size_t *moved)
+{
+	if (w->held)
+		return empty_pipe(g, to, w);
+	if (from->finished) {
+		if (!to->shut && !to->open)
+			shutdown(to->fd, SHUT_WR);
+		to->shut = !to->open;
+		return STEP_WAIT;
+	}
+	if (!from->readable || !to->writable)
+		return STEP_WAIT;
+	if (!gate_pipe_take(g, w))
+		return copy_exactly(g, from, to, moved);
+	return w->splicing ? fill_pipe(g, from, w, moved) : copy(g, from, to, w, moved);
+}
+
+/* Moves what can be moved one way. False: something is wrong with one of the two. */
+static bool move(struct gate *g, struct connection *c, struct side *from, struct side *to,
+	struct way *w, _Atomic uint64_t *count)
+{
+	enum step done = STEP_ON;
+	size_t moved = 0;
+
+	while (done == STEP_ON && moved < LIMIT_GATE_TURN)
+		done = step(g, from, to, w, &moved);
+	if (w->held == 0)
+		gate_pipe_give(g, w);
+	if (moved)
+		atomic_fetch_add_explicit(count, moved, memory_order_relaxed);
+	if (done == STEP_ON)
+		gate_again(g, c);
+	return done != STEP_BROKEN;
+}
+
+bool relay_down(struct gate *g, struct connection *c)
+{
+	c->client.open = c->phase == PHASE_HTTP;
+	if (move(g, c, &c->server, &c->client, &c->down, &g->config->counters->bytes_down))
+		return true;
+	gate_end(g, c, true);
+	return false;
+}
+
+void relay_work(struct gate *g, struct connection *c)
+{
+	if (c->desk != NONE && flight_flush(g, c))
+		gate_leave_desk(g, c);
+	if (c->phase == PHASE_FREE || !relay_down(g, c))
+		return;
+	if (c->desk == NONE &&
+		!move(g, c, &c->client, &c->server, &c->up, &g->config->counters->bytes_up)) {
+		gate_end(g, c, true);
+		return;
+	}
+	if (c->client.shut && c->server.shut)
+		gate_end(g, c, false);
+}
+
+void relay_begin(struct gate *g, struct connection *c)
+{
+	struct desk *d = gate_desk(g, c);
+
+	/* All that was held back may go on now. */
+	if (d)
+		d->approved = d->got;
+	c->phase = PHASE_RAW;
+	relay_work(g, c);
+}

@@ -1,0 +1,141 @@
+/*
+ * What the gate tells PID 1. The first refusal of its kind is told at once; repeats within a
+ * second are counted and told together, and so are those that come too fast, so that a flood
+ * from the payload is neither a flood to PID 1 nor lost.
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long repeats are only counted. */
+#define HOLD_MS 1000
+
+struct report {
+	int fd;
+	int64_t second;     /* this second's reports: their start ... */
+	unsigned told;      /* ... and how many */
+	uint32_t untold[2]; /* refusals told neither one by one nor by name: TLS, HTTP */
+	int64_t flush;      /* when what is held is told; INT64_MAX: nothing is */
+	struct gate_message held[LIMIT_GATE_HELD]; /* count: what is yet to be told */
+};
+
+int report_init(struct gate *g, int channel)
+{
+	g->report = calloc(1, sizeof(*g->report));
+	if (!g->report)
+		return -1;
+	g->report->fd = channel;
+	g->report->flush = INT64_MAX;
+	return gate_add(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
+}
+
+/* PID 1 says nothing: that it is ready means that it is gone, or has closed the channel. */
+void report_ready(struct gate *g)
+{
+	char octet;
+
+	_exit(recv(g->report->fd, &octet, 1, MSG_DONTWAIT) > 0 ? 1 : 0);
+}
+
+static bool put(struct gate *g, const struct gate_message *m)
+{
+	struct report *r = g->report;
+
+	if (g->now - r->second >= 1000) {
+		r->second = g->now;
+		r->told = 0;
+	}
+	if (r->told >= LIMIT_GATE_PER_SECOND)
+		return false;
+	if (send(r->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*m)) {
+		if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
+			_exit(errno == EPIPE || errno == ECONNRESET ? 0 : 1);
+		return false;
+	}
+	r->told++;
+	return true;
+}
+
+void report_serving(struct gate *g)
+{
+	const struct gate_message m = {.type = GATE_READY};
+
+	if (!put(g, &m))
+		_exit(1);
+}
+
+static bool same(const struct gate_message *a, const struct gate_message *b)
+{
+	return a->type == b->type && a->reason == b->reason && a->port == b->port &&
+	       a->family == b->family &&
+	       memcmp(a->address, b->address, sizeof(a->address)) == 0 &&
+	       strcmp(a->name, b->name) == 0;
+}
+
+static void tell_held(struct gate *g, struct gate_message *h)
+{
+	if (h->count && !put(g, h))
+		g->report->untold[h->type == GATE_REFUSED_HTTP] += h->count;
+	memset(h, 0, sizeof(*h));
+}
+
+void report_refused(
+	struct gate *g, const struct connection *c, const char *name, enum gate_reason reason)
+{
+	struct gate_message m = {.type = c->tls ? GATE_REFUSED_TLS : GATE_REFUSED_HTTP,
+		.reason = reason,
+		.count = 1,
+		.port = c->port,
+		.family = c->aim.family};
+	struct report *r = g->report;
+	struct gate_message *h;
+	uint32_t slot = reason;
+
+	if (reason == GATE_UNRESOLVED || reason == GATE_UNREACHABLE || reason == GATE_PROXY)
+		m.type = GATE_UNREACHED;
+	else
+		atomic_fetch_add_explicit(
+			&g->config->counters->refused, 1, memory_order_relaxed);
+	memcpy(m.address, c->aim.bytes, sizeof(m.address));
+	strncpy(m.name, name, sizeof(m.name) - 1);
+	for (const char *p = name; *p; p++)
+		slot = slot * 31 + (uint8_t)*p;
+	for (size_t i = 0; i < sizeof(m.address); i++)
+		slot = slot * 31 + m.address[i];
+	h = &r->held[slot % LIMIT_GATE_HELD];
+	if (r->flush == INT64_MAX)
+		r->flush = g->now + HOLD_MS;
+	if (h->type && same(h, &m)) {
+		h->count++;
+		return;
+	}
+	tell_held(g, h);
+	*h = m;
+	if (put(g, &m))
+		h->count = 0;
+}
+
+int64_t report_tick(struct gate *g)
+{
+	struct report *r = g->report;
+
+	if (r->flush > g->now)
+		return r->flush;
+	for (int i = 0; i < LIMIT_GATE_HELD; i++)
+		tell_held(g, &r->held[i]);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct gate_message m = {.type = i ? GATE_REFUSED_HTTP : GATE_REFUSED_TLS,
+			.reason = GATE_NOT_ALLOWED,
+			.count = r->untold[i]};
+
+		if (m.count && put(g, &m))
+			r->untold[i] = 0;
+	}
+	r->flush = r->untold[0] || r->untold[1] ? g->now + HOLD_MS : INT64_MAX;
+	return r->flush;
+}

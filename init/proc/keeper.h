@@ -1,0 +1,56 @@
+/*
+ * The life of a worker process as PID 1 sees it: started, listened to, started again when it
+ * ends. What a worker serves is shut while it is down; nothing opens.
+ */
+#ifndef INIT_PROC_KEEPER_H
+#define INIT_PROC_KEEPER_H
+
+#include "monitor.h"
+
+/* Restarts in a row, each after twice the delay of the one before; then it stays down. */
+#define KEEPER_RESTARTS 8
+#define KEEPER_DELAY_MS 50
+/* A worker that lived this long begins a new row. */
+#define KEEPER_STEADY_SECONDS 60
+/* The longest datagram of a worker. */
+#define KEEPER_MESSAGE (16 * 1024)
+
+/* What a keeper has to know of its worker. Every function gets the keeper's context. */
+struct keeper_worker {
+	const char *name; /* "resolver" */
+	/* Forks it; first: for the boot. Returns the pid with *channel set to our end of its
+	 * SOCK_SEQPACKET pair, or -1 with *f filled. */
+	pid_t (*start)(void *context, bool first, int *channel, struct failure *f);
+	/*
+	 * Takes one datagram of size octets, cut at KEEPER_MESSAGE. Returns the size of what
+	 * was put into reply to be sent back, 0 for nothing, or -1 when it breaks the protocol:
+	 * the worker is ended then.
+	 */
+	int (*take)(void *context, const void *message, size_t size, void *reply);
+	/* The datagrams at hand are taken: does with them what is better done together, and
+	 * answers by keeper_reply(). NULL: there is no such thing. */
+	void (*taken)(void *context);
+	/* Tells what became of it, for the events. dead: it isn't running now. */
+	void (*tell)(void *context, const char *reason, bool dead);
+};
+
+struct keeper {
+	const struct keeper_worker *worker;
+	void *context;
+	struct monitor *monitor;
+	/* private, but to be read */
+	pid_t pid;   /* 0: not running */
+	int channel; /* -1: none */
+	int timer;   /* -1: none */
+	unsigned restarts, starts;
+	long long started; /* CLOCK_MONOTONIC, seconds */
+};
+
+/* Starts the worker for the boot; it is served inside monitor_wait() and monitor_run(). */
+int keeper_start(struct keeper *k, struct failure *f);
+/* Sends a datagram to the worker, if it is there and reads. */
+void keeper_reply(struct keeper *k, const void *message, size_t size);
+/* To be called for every ended worker pid; ignores those that aren't its own. */
+void keeper_ended(struct keeper *k, pid_t pid, int status);
+
+#endif

@@ -1,0 +1,58 @@
+/* What PID 1 answers on its control socket: the glue between control/ and the boot. */
+#include "stages.h"
+
+#include <time.h>
+
+#include "control/explain.h"
+#include "control/report.h"
+
+/* The one place that knows how workers are kept. */
+static size_t list_workers(const struct boot *b, struct report_worker out[REPORT_WORKERS])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < WORKERS; i++) {
+		const struct keeper *k = &b->keepers[i];
+
+		if (k->worker)
+			out[count++] = (struct report_worker){
+				k->worker->name, k->pid, k->starts ? k->starts - 1 : 0};
+	}
+	return count;
+}
+
+_Static_assert(WORKERS <= REPORT_WORKERS, "each worker has its line");
+
+static long long seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static int answer(void *context, enum control_type type, const struct target *t, FILE *to)
+{
+	const struct boot *b = context;
+	struct report r = {.status = &b->status,
+		.events = b->events,
+		.wall = b->wall,
+		.gate = b->gate.counters};
+
+	if (type == CONTROL_EXPLAIN)
+		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
+	r.uptime = seconds_now() - b->began;
+	r.workers_count = list_workers(b, r.workers);
+	report_status(&r, to);
+	return 0;
+}
+
+void open_control(struct boot *b)
+{
+	struct failure f = {0};
+
+	b->began = seconds_now();
+	if (control_open(&b->control, CONTROL_PATH, b->m, answer, b, &f) < 0)
+		say_warning(
+			"verify", "%s: %s: %s; codex-egress can't ask", f.tried, f.on, f.why);
+}

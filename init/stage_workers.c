@@ -1,0 +1,186 @@
+/* The stages that start the workers (`resolver`, `gate`), and PID 1's ear for them. */
+#include "stages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gate/told.h"
+
+/* Unresolved names told one by one; of further ones only the number. */
+#define TOLD_NAMES 8
+/* For a fork and a few allocations; a machine that swaps may take seconds. */
+#define GATE_BOOT_MS 5000
+
+static void tell(struct boot *b, const char *worker, const char *reason)
+{
+	struct event e = {.kind = EVENT_WORKER, .name = worker, .reason = reason};
+
+	events_add(b->events, &e);
+}
+
+/* ---- The resolver ------------------------------------------------------------------------ */
+
+static void tell_unresolved(struct boot *b, const struct resolver_message *m)
+{
+	if (b->names_settled || m->type != RESOLVER_UNRESOLVED)
+		return;
+	if (++b->unresolved <= TOLD_NAMES)
+		say_warning("resolver",
+			"resolve: %s: %s; it is tried again when it is asked for", m->name,
+			pins_reason(m->reason));
+}
+
+static int no_name_resolved(struct boot *b, struct failure *f)
+{
+	char servers[160] = "", text[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < b->fence.upstreams_count; i++) {
+		struct endpoint *e = &b->fence.upstreams[i];
+
+		snprintf(servers + strlen(servers), sizeof(servers) - strlen(servers),
+			"%s%s port %u", i ? ", " : "", address_text(&e->address, text),
+			e->port);
+	}
+	if (!servers[0])
+		snprintf(servers, sizeof(servers), "no server in /etc/resolv.conf");
+	fail(f, "resolve the allowed names", servers, "none of the %zu names has an address",
+		b->o->policy.names_count);
+	return fail_hint(f, "check that these servers answer from the container's network; "
+			    "--upstream ADDR asks others");
+}
+
+static pid_t start_resolver(void *context, bool first, int *channel, struct failure *f)
+{
+	struct boot *b = context;
+
+	return resolver_start(&b->names, first, channel, f);
+}
+
+_Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= KEEPER_MESSAGE,
+	"a keeper takes the resolver's longest datagram");
+
+/* One datagram: one message or several. */
+static int take_resolver(void *context, const void *message, size_t size, void *reply)
+{
+	struct boot *b = context;
+	const struct resolver_message *m = message;
+	size_t count = size / sizeof(*m);
+
+	(void)reply;
+	if (size % sizeof(*m) || count == 0 || count > RESOLVER_TOGETHER)
+		return -1;
+	for (; count > 0; count--, m++) {
+		if (pins_message(&b->pins, m) < 0)
+			return -1;
+		if (m->type == RESOLVER_UNRESOLVED)
+			tell_unresolved(b, m);
+	}
+	return 0;
+}
+
+/* What came together goes into the wall together; then its answers. */
+static void taken_resolver(void *context)
+{
+	struct boot *b = context;
+	const struct resolver_message *replies;
+	size_t count = pins_flush(&b->pins, &replies), n;
+
+	for (size_t i = 0; i < count; i += n) {
+		n = count - i < RESOLVER_TOGETHER ? count - i : RESOLVER_TOGETHER;
+		keeper_reply(&b->keepers[WORKER_RESOLVER], replies + i, n * sizeof(*replies));
+	}
+	b->names_settled |= b->pins.booted;
+}
+
+static void tell_resolver(void *context, const char *reason, bool dead)
+{
+	struct boot *b = context;
+
+	b->names_settled |= dead;
+	tell(b, "resolver", reason);
+}
+
+int stage_resolver(struct boot *b, struct failure *f)
+{
+	static const struct keeper_worker worker = {
+		"resolver", start_resolver, take_resolver, taken_resolver, tell_resolver};
+	struct keeper *k = &b->keepers[WORKER_RESOLVER];
+	struct failure none = {0};
+
+	b->names.policy = &b->o->policy;
+	b->names.audit = b->fence.audit;
+	b->names.proxied = b->fence.proxied;
+	b->pins = (struct pins){.policy = &b->o->policy,
+		.wall = b->wall,
+		.routes = b->routes,
+		.events = b->events};
+	k->worker = &worker;
+	k->context = b;
+	k->monitor = b->m;
+	if (keeper_start(k, f) < 0)
+		return -1;
+	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
+		return fail(f, "resolve the allowed names", "",
+			k->pid ? "the resolver did not come to an end in time"
+			       : "the resolver ended; its reason is above");
+	if (b->unresolved > TOLD_NAMES)
+		say_warning("resolver", "and %u more names that do not resolve",
+			b->unresolved - TOLD_NAMES);
+	b->status.names = b->o->policy.names_count;
+	b->status.pinned = b->pins.boot_pinned;
+	if (b->status.names == 0 || b->status.pinned > 0)
+		return 0;
+	no_name_resolved(b, &none);
+	if (b->o->require_names) {
+		*f = none;
+		return -1;
+	}
+	say_failure("resolver", &none);
+	return 0;
+}
+
+/* ---- The gate ---------------------------------------------------------------------------- */
+
+static pid_t start_gate(void *context, bool first, int *channel, struct failure *f)
+{
+	struct boot *b = context;
+
+	(void)first;
+	return gate_start(&b->gate, channel, f);
+}
+
+static int take_gate(void *context, const void *message, size_t size, void *reply)
+{
+	struct boot *b = context;
+
+	(void)reply;
+	return gate_told(b->events, message, size, &b->gate_ready);
+}
+
+static void tell_gate(void *context, const char *reason, bool dead)
+{
+	(void)dead;
+	tell(context, "gate", reason);
+}
+
+int stage_gate(struct boot *b, struct failure *f)
+{
+	static const struct keeper_worker worker = {
+		"gate", start_gate, take_gate, NULL, tell_gate};
+	struct keeper *k = &b->keepers[WORKER_GATE];
+
+	b->gate.policy = &b->o->policy;
+	b->gate.resolver_port = b->names.sockets.port;
+	b->gate.audit = b->fence.audit;
+	b->gate.proxy = b->o->proxy;
+	b->gate.conf = &b->names.conf;
+	k->worker = &worker;
+	k->context = b;
+	k->monitor = b->m;
+	if (keeper_start(k, f) < 0)
+		return -1;
+	if (!monitor_wait(b->m, &b->gate_ready, GATE_BOOT_MS))
+		return fail(f, "start the gate", "",
+			k->pid ? "it did not say in time that it serves" : "it ended at once");
+	return 0;
+}

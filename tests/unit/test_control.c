@@ -1,0 +1,452 @@
+/* The control socket, asked by good and by hostile clients; and every field of a request. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../init/control/control.h"
+#include "../../init/control/egress.h"
+#include "../../init/control/report.h"
+#include "../../init/limits.h"
+
+#include <cmocka.h>
+
+static struct monitor monitor;
+static struct control *control;
+static char directory[] = "/tmp/test_control.XXXXXX", path[64];
+static unsigned asked;
+static size_t answer_bytes;
+static struct target target;
+
+static int answer(void *context, enum control_type type, const struct target *t, FILE *to)
+{
+	assert_ptr_equal(context, &asked);
+	asked++;
+	target = *t;
+	for (size_t i = 0; i < answer_bytes; i++)
+		fputc('a' + (int)(i % 26), to);
+	return type == CONTROL_EXPLAIN ? 1 : 0;
+}
+
+static int begin(void **state)
+{
+	struct failure f;
+
+	(void)state;
+	memset(&monitor, 0, sizeof(monitor));
+	for (size_t i = 0; i < MONITOR_SOURCES; i++)
+		monitor.sources[i].fd = -1;
+	strcpy(directory + strlen(directory) - 6, "XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chmod(directory, 0755), 0);
+	snprintf(path, sizeof(path), "%s/control", directory);
+	asked = 0;
+	answer_bytes = 10;
+	return control_open(&control, path, &monitor, answer, &asked, &f);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	control_close(control);
+	control = NULL;
+	assert_int_equal(access(path, F_OK), -1);
+	return rmdir(directory);
+}
+
+/* PID 1's loop, as long as there is something to do; returns the rounds. */
+static unsigned serve(void)
+{
+	struct pollfd p = {.fd = monitor.sources[0].fd, .events = POLLIN};
+	unsigned rounds = 0;
+
+	for (; poll(&p, 1, 0) == 1; rounds++) {
+		assert_true(rounds < 100); /* it would spin */
+		monitor.sources[0].ready(monitor.sources[0].context, p.fd);
+	}
+	return rounds;
+}
+
+static int reach(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	strcpy(a.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int connected(void)
+{
+	int fd = reach();
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int open_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void request(int fd, enum control_type type, const struct target *t)
+{
+	struct control_request r;
+
+	control_request_make(&r, type, t);
+	assert_int_equal(send(fd, &r, sizeof(r), MSG_NOSIGNAL), sizeof(r));
+}
+
+/* Reads a whole answer; its text must be the expected one. Returns the status. */
+static int take(int fd)
+{
+	struct control_reply head;
+	char text[CONTROL_DATAGRAM + 1];
+	size_t total = 0;
+	ssize_t got;
+
+	assert_int_equal(recv(fd, &head, sizeof(head), MSG_TRUNC), sizeof(head));
+	assert_int_equal(head.magic, CONTROL_MAGIC);
+	while ((got = recv(fd, text, sizeof(text), MSG_TRUNC)) > 0) {
+		assert_true(got <= CONTROL_DATAGRAM);
+		for (ssize_t i = 0; i < got; i++)
+			assert_int_equal(text[i], 'a' + (int)((total + (size_t)i) % 26));
+		total += (size_t)got;
+	}
+	assert_int_equal(got, 0); /* closed */
+	assert_int_equal(total, head.bytes);
+	close(fd);
+	return (int)head.status;
+}
+
+/* The client was dropped without an answer. */
+static void dropped(int fd)
+{
+	char byte;
+	ssize_t got = recv(fd, &byte, 1, 0);
+
+	assert_true(got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE)));
+	close(fd);
+}
+
+static void a_question_is_answered(void **state)
+{
+	struct target t;
+	const char *reason;
+	struct stat st;
+	int fd = connected();
+
+	(void)state;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	request(fd, CONTROL_STATUS, NULL);
+	serve();
+	assert_int_equal(take(fd), 0);
+	assert_int_equal(asked, 1);
+	/* Whether it comes before or after PID 1 has taken the client. */
+	fd = connected();
+	serve();
+	assert_true(target_parse("a.example:8443", &t, &reason));
+	request(fd, CONTROL_EXPLAIN, &t);
+	serve();
+	assert_int_equal(take(fd), 1);
+	assert_string_equal(target.name, "a.example");
+	assert_int_equal(target.port, 8443);
+	assert_int_equal(asked, 2);
+}
+
+static void the_longest_answer_arrives_whole(void **state)
+{
+	(void)state;
+	for (answer_bytes = REPORT_TEXT - 100; answer_bytes < REPORT_TEXT + 9000;
+		answer_bytes += 3000) {
+		int fd = connected();
+
+		request(fd, CONTROL_STATUS, NULL);
+		serve();
+		/* What is longer is cut, not written past the end. */
+		assert_int_equal(take(fd), 0);
+	}
+}
+
+static void silent_clients_hurt_nobody(void **state)
+{
+	int silent[100], before = open_descriptors(), count = 0, fd;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		fd = reach();
+		if (fd >= 0)
+			silent[count++] = fd;
+		if (i % 5 == 4)
+			serve();
+		/* Whatever they do, the next good one has its answer. */
+		fd = connected();
+		request(fd, CONTROL_STATUS, NULL);
+		serve();
+		assert_int_equal(take(fd), 0);
+	}
+	assert_int_equal(count, 100);
+	/* Ours, and of PID 1's half a bounded number. */
+	assert_true(open_descriptors() - before <= count + LIMIT_CONTROL_CLIENTS);
+	for (int i = 0; i < count - LIMIT_CONTROL_CLIENTS; i++)
+		dropped(silent[i]);
+	/* Those that still have a place may speak up. */
+	request(silent[count - 1], CONTROL_STATUS, NULL);
+	serve();
+	assert_int_equal(take(silent[count - 1]), 0);
+	for (int i = count - LIMIT_CONTROL_CLIENTS; i < count - 1; i++)
+		close(silent[i]);
+	serve();
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void an_idle_socket_wakes_nobody(void **state)
+{
+	int fd = connected();
+
+	(void)state;
+	assert_true(serve() > 0);
+	assert_int_equal(serve(), 0);
+	close(fd);
+	assert_true(serve() > 0);
+	assert_int_equal(serve(), 0);
+}
+
+/* It asks and asks and takes nothing: each answer goes to the kernel or nowhere. */
+static void a_client_that_does_not_read(void **state)
+{
+	int before = open_descriptors(), tiny = 1;
+
+	(void)state;
+	answer_bytes = REPORT_TEXT - 1;
+	for (int i = 0; i < 50; i++) {
+		int fd = connected();
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &tiny, sizeof(tiny));
+		request(fd, CONTROL_STATUS, NULL);
+		request(fd, CONTROL_STATUS, NULL);
+		serve();
+		close(fd);
+	}
+	assert_int_equal(asked, 50);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void what_is_no_request_is_not_answered(void **state)
+{
+	char bytes[2 * sizeof(struct control_request)] = {0};
+	static const size_t sizes[] = {0, 1, sizeof(struct control_request) - 1,
+		sizeof(struct control_request), sizeof(struct control_request) + 1,
+		2 * sizeof(struct control_request)};
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		fd = connected();
+		assert_int_equal(send(fd, bytes, sizes[i], MSG_NOSIGNAL), sizes[i]);
+		serve();
+		dropped(fd);
+	}
+	/* A good one with something behind it is none. */
+	control_request_make((void *)bytes, CONTROL_STATUS, NULL);
+	fd = connected();
+	assert_int_equal(send(fd, bytes, sizeof(struct control_request) + 1, MSG_NOSIGNAL),
+		sizeof(struct control_request) + 1);
+	serve();
+	dropped(fd);
+	assert_int_equal(asked, 0);
+}
+
+/* As another user: 1 when not even connect() is let, 2 when it is and nothing comes of it. */
+static int as_nobody(void)
+{
+	int status, go[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct control_request r;
+		char byte;
+		int fd;
+
+		if (setresuid(65000, 65000, 65000) < 0)
+			_exit(10);
+		fd = reach();
+		if (fd < 0)
+			_exit(errno == EACCES ? 1 : 11);
+		control_request_make(&r, CONTROL_STATUS, NULL);
+		if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
+			_exit(12);
+		close(go[1]);
+		if (read(go[0], &byte, 1) != 0)
+			_exit(13);
+		_exit(recv(fd, &byte, 1, 0) > 0 ? 14 : 2);
+	}
+	close(go[0]);
+	/* Served until the child has what it gets. */
+	for (int i = 0; i < 100; i++) {
+		serve();
+		usleep(1000);
+	}
+	close(go[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void only_root_is_answered(void **state)
+{
+	(void)state;
+	assert_int_equal(as_nobody(), 1);
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(as_nobody(), 2);
+	assert_int_equal(asked, 0);
+}
+
+static void a_socket_of_an_earlier_life_is_replaced(void **state)
+{
+	struct control *again;
+	struct failure f;
+	int fd;
+
+	(void)state;
+	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), 0);
+	control_close(again);
+	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), 0);
+	control_close(control);
+	control = again;
+	/* The former one's end took the name with it; that is all. */
+	assert_int_equal(reach(), -1);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	/* What is no socket is somebody's: it stays. */
+	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), -1);
+	assert_null(again);
+	assert_string_equal(f.on, path);
+	unlink(path);
+}
+
+static void a_place_that_cannot_hold_it(void **state)
+{
+	char longer[200];
+	struct control *none;
+	struct failure f;
+
+	(void)state;
+	assert_int_equal(
+		control_open(&none, "/nonexistent/control", &monitor, answer, &asked, &f), -1);
+	assert_null(none);
+	memset(longer, 'x', sizeof(longer));
+	longer[0] = '/';
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
+	/* No place in PID 1's loop. */
+	for (size_t i = 0; i < MONITOR_SOURCES; i++)
+		if (monitor.sources[i].fd < 0)
+			monitor.sources[i].fd = 1000;
+	snprintf(longer, sizeof(longer), "%s2", path);
+	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
+	assert_int_equal(access(longer, F_OK), -1);
+}
+
+static void every_field_is_checked(void **state)
+{
+	struct control_request good, r;
+	const char *reason;
+	struct target t, v4;
+
+	(void)state;
+	assert_true(target_parse("a.example:443", &t, &reason));
+	control_request_make(&good, CONTROL_EXPLAIN, &t);
+	assert_true(control_request_check(&good, sizeof(good), &t));
+	assert_false(control_request_check(&good, sizeof(good) - 1, &t));
+#define REFUSED(change)                                                                        \
+	do {                                                                                   \
+		r = good;                                                                      \
+		change;                                                                        \
+		assert_false(control_request_check(&r, sizeof(r), &t));                        \
+	} while (0)
+	REFUSED(r.magic++);
+	REFUSED(r.type = 0);
+	REFUSED(r.type = CONTROL_EXPLAIN + 1);
+	REFUSED(r.type = UINT32_MAX);
+	REFUSED(r.type = CONTROL_STATUS); /* which has no target */
+	REFUSED(r.reserved = 1);
+	REFUSED(r.family = 5);
+	REFUSED(r.family = 4); /* a name and an address */
+	REFUSED(r.address[0] = 1);
+	REFUSED(r.name[0] = '\0');
+	REFUSED(r.name[0] = 'A'); /* not normalised */
+	REFUSED(r.name[0] = ' ');
+	REFUSED(r.name[0] = (char)0xff);
+	REFUSED(strcpy(r.name, "a.example."));
+	REFUSED(strcpy(r.name, "1.2.3.4"));
+	REFUSED(r.name[20] = 'x'); /* behind the end */
+	REFUSED(memset(r.name, 'a', sizeof(r.name)));
+	REFUSED(for (size_t i = 0; i < sizeof(r.name); i++) r.name[i] = i % 9 ? 'a' : '.');
+	assert_true(target_parse("1.2.3.4", &v4, &reason));
+	control_request_make(&good, CONTROL_EXPLAIN, &v4);
+	assert_true(control_request_check(&good, sizeof(good), &t));
+	assert_int_equal(t.address.family, 4);
+	REFUSED(r.address[4] = 1); /* behind an IPv4 address */
+	REFUSED(r.name[0] = 'a');
+	REFUSED(r.family = 0);
+	control_request_make(&good, CONTROL_STATUS, NULL);
+	assert_true(control_request_check(&good, sizeof(good), &t));
+	REFUSED(r.port = 1);
+	REFUSED(r.family = 6);
+}
+
+static void the_second_name(void **state)
+{
+	(void)state;
+	assert_true(egress_called("codex-egress"));
+	assert_true(egress_called("/usr/sbin/codex-egress"));
+	assert_false(egress_called("codex-init"));
+	assert_false(egress_called("/codex-egress/codex-init"));
+	assert_false(egress_called("codex-egress2"));
+	assert_false(egress_called(""));
+	assert_false(egress_called(NULL));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_question_is_answered),
+		TEST(the_longest_answer_arrives_whole),
+		TEST(silent_clients_hurt_nobody),
+		TEST(an_idle_socket_wakes_nobody),
+		TEST(a_client_that_does_not_read),
+		TEST(what_is_no_request_is_not_answered),
+		TEST(only_root_is_answered),
+		TEST(a_socket_of_an_earlier_life_is_replaced),
+		TEST(a_place_that_cannot_hold_it),
+		cmocka_unit_test(every_field_is_checked),
+		cmocka_unit_test(the_second_name),
+	};
+
+	alarm(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

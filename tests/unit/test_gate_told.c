@@ -1,0 +1,237 @@
+/*
+ * PID 1's checks on the gate's messages, the proxy's URL, and what becomes of a refusal in the
+ * summary: pure, but for a log file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "init/gate/proxy.h"
+#include "init/gate/told.h"
+
+static struct events *events;
+
+static int begin(void **state)
+{
+	struct failure f;
+
+	(void)state;
+	return events_open(&events, NULL, &f);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	events_close(events);
+	return 0;
+}
+
+static struct gate_message refusal(enum gate_reason reason, const char *name)
+{
+	struct gate_message m = {.type = GATE_REFUSED_TLS,
+		.reason = reason,
+		.count = 1,
+		.port = 443,
+		.family = 4,
+		.address = {20, 1, 2, 3}};
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	return m;
+}
+
+static int take(const struct gate_message *m)
+{
+	bool ready = false;
+
+	return gate_told(events, m, sizeof(*m), &ready);
+}
+
+static const char *summary(void)
+{
+	static char text[8192];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	memset(text, 0, sizeof(text));
+	events_summary(events, f);
+	fclose(f);
+	return text;
+}
+
+static void says(const struct gate_message *m, const char *wanted)
+{
+	assert_int_equal(take(m), 0);
+	if (!strstr(summary(), wanted))
+		fail_msg("not '%s' in: %s", wanted, summary());
+}
+
+static void what_breaks_the_protocol_is_refused(void **state)
+{
+	const struct gate_message good = refusal(GATE_NOT_ALLOWED, "evil.example");
+	struct gate_message m;
+	bool ready = false;
+
+	(void)state;
+#define BREAKS(change)                                                                         \
+	do {                                                                                   \
+		m = good;                                                                      \
+		change;                                                                        \
+		if (take(&m) == 0)                                                             \
+			fail_msg("taken: %s", #change);                                        \
+	} while (0)
+	BREAKS(m.type = 0);
+	BREAKS(m.type = GATE_UNREACHED + 1);
+	BREAKS(m.type = UINT32_MAX);
+	BREAKS(m.reason = GATE_FINE);
+	BREAKS(m.reason = GATE_REASON_LAST + 1);
+	BREAKS(m.count = 0);
+	BREAKS(m.family = 5);
+	BREAKS(memset(m.name, 'a', sizeof(m.name)));
+	BREAKS(m.name[0] = '\033');
+	BREAKS(m.name[0] = ' ');
+	assert_int_equal(gate_told(events, &good, sizeof(good) - 1, &ready), -1);
+	assert_int_equal(gate_told(events, &good, sizeof(good) + 1, &ready), -1);
+	assert_false(ready);
+	assert_int_equal(events_refused(events), 0);
+	assert_int_equal(take(&good), 0);
+	assert_int_equal(events_refused(events), 1);
+}
+
+static void it_says_when_it_serves(void **state)
+{
+	const struct gate_message m = {.type = GATE_READY};
+	bool ready = false;
+
+	(void)state;
+	assert_int_equal(gate_told(events, &m, sizeof(m), &ready), 0);
+	assert_true(ready);
+	assert_int_equal(events_refused(events), 0);
+}
+
+static void each_refusal_has_its_advice(void **state)
+{
+	struct gate_message m = refusal(GATE_NOT_ALLOWED, "evil.example");
+
+	(void)state;
+	says(&m, "evil.example     1x   allow with: --allow evil.example\n");
+	m.port = 80;
+	says(&m, "2x   allow with: --allow evil.example\n");
+	m.port = 8443;
+	says(&m, "allow with: --allow evil.example:8443\n");
+	m = refusal(GATE_ECH, "hidden.example");
+	says(&m, "allow with: --allow hidden.example+ech\n");
+	m = refusal(GATE_NO_NAME, "");
+	says(&m, "allow with: --allow 20.1.2.3:443\n");
+	m = refusal(GATE_BAD_NAME, "20.1.2.3");
+	says(&m, "20.1.2.3:443");
+	m = refusal(GATE_DENIED, "denied.example");
+	says(&m, "denied.example");
+	assert_null(strstr(summary(), "--allow denied.example"));
+	m = refusal(GATE_MALFORMED, "odd.example");
+	says(&m, "odd.example");
+	assert_null(strstr(summary(), "--allow odd.example"));
+}
+
+static void a_server_that_is_down_was_not_refused(void **state)
+{
+	struct gate_message m = refusal(GATE_UNREACHABLE, "down.example");
+
+	(void)state;
+	m.type = GATE_UNREACHED;
+	assert_int_equal(take(&m), 0);
+	assert_int_equal(events_refused(events), 0);
+	assert_string_equal(summary(), "");
+}
+
+static void every_reason_has_its_words(void **state)
+{
+	(void)state;
+	assert_null(gate_reason_text(GATE_FINE));
+	assert_null(gate_reason_text(GATE_REASON_LAST + 1));
+	for (uint32_t i = 1; i <= GATE_REASON_LAST; i++)
+		assert_non_null(gate_reason_text(i));
+}
+
+static void proxies_that_can_be_read(void **state)
+{
+	static const struct {
+		const char *url, *name, *address, *authorization;
+		uint16_t port;
+	} good[] = {
+		{"http://proxy.corp.example:3128", "proxy.corp.example", NULL, "", 3128},
+		{"http://Proxy.Corp.Example/", "proxy.corp.example", NULL, "", 80},
+		{"HTTP://10.1.2.3:8080", "", "10.1.2.3", "", 8080},
+		{"http://[fd00::5]:3128/", "", "fd00::5", "", 3128},
+		{"http://[fd00::5]", "", "fd00::5", "", 80},
+		{"http://me:secret@proxy.example:3128", "proxy.example", NULL,
+			"Basic bWU6c2VjcmV0", 3128},
+		{"http://me:p%40ss%3aw@proxy.example", "proxy.example", NULL,
+			"Basic bWU6cEBzczp3", 80},
+		{"http://a:b@c@proxy.example", "proxy.example", NULL, "Basic YTpiQGM=", 80},
+		{"http://u@proxy.example", "proxy.example", NULL, "Basic dQ==", 80},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct gate_proxy p;
+		const char *why = NULL;
+		char text[ADDRESS_TEXT];
+
+		if (!proxy_read(good[i].url, &p, &why))
+			fail_msg("%s: %s", good[i].url, why);
+		assert_string_equal(p.name, good[i].name);
+		assert_int_equal(p.port, good[i].port);
+		assert_string_equal(p.authorization, good[i].authorization);
+		if (good[i].address)
+			assert_string_equal(address_text(&p.address, text), good[i].address);
+		else
+			assert_int_equal(p.address.family, 0);
+	}
+}
+
+static void proxies_that_cannot(void **state)
+{
+	static const char *const bad[] = {"", "proxy.example:3128", "https://proxy.example",
+		"socks5://proxy.example", "http://", "http://:3128",
+		"http://proxy.example:", "http://proxy.example:0", "http://proxy.example:65536",
+		"http://proxy.example:8o", "http://proxy.example:-1",
+		"http://proxy.example/path", "http://proxy.example?q", "http://[fd00::5",
+		"http://[10.1.2.3]", "http://pro xy.example", "http://u%0d%0aX:y@proxy.example",
+		"http://u%@proxy.example", "http://u%4@proxy.example",
+		"http://u%zz@proxy.example"};
+	char lengthy[2048] = "http://";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct gate_proxy p;
+		const char *why = NULL;
+
+		if (proxy_read(bad[i], &p, &why))
+			fail_msg("taken: %s", bad[i]);
+		assert_non_null(why);
+	}
+	memset(lengthy + 7, 'x', 1000);
+	strcpy(lengthy + 1007, "@proxy.example");
+	assert_false(proxy_read(lengthy, &(struct gate_proxy){0}, &(const char *){0}));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+	const struct CMUnitTest tests[] = {
+		T(what_breaks_the_protocol_is_refused),
+		T(it_says_when_it_serves),
+		T(each_refusal_has_its_advice),
+		T(a_server_that_is_down_was_not_refused),
+		cmocka_unit_test(every_reason_has_its_words),
+		cmocka_unit_test(proxies_that_can_be_read),
+		cmocka_unit_test(proxies_that_cannot),
+	};
+#undef T
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

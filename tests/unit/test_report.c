@@ -1,0 +1,207 @@
+/* What status shows, of a wall in a namespace of its own; and that no list of it is endless. */
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../init/control/report.h"
+#include "../../init/limits.h"
+
+static struct wall *wall;
+static struct policy policy;
+static struct events *events;
+static struct gate_counters *gate;
+static struct status status = {.version = "1.2",
+	.egress = "strict",
+	.stages = {{"config", 450}, {"wall", 12345}},
+	.stages_count = 2,
+	.names = 8,
+	.pinned = 7,
+	.uid = 501,
+	.gid = 20};
+
+static int begin(void **state)
+{
+	struct wall_config config = {
+		.policy = &policy, .resolver_uid = 65311, .resolver_port = 1};
+	struct failure f;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) < 0 ||
+		system("ip link set lo up && ip link add d0 type veth peer name d1 && "
+		       "ip addr add 172.30.0.2/24 dev d0 && ip link set d0 up && "
+		       "ip link set d1 up && ip route add default via 172.30.0.1") != 0)
+		return -1;
+	policy_init(&policy);
+	if (policy_compile(&policy) < 0 || events_open(&events, NULL, &f) < 0 ||
+		wall_open(&wall, &f) < 0)
+		return -1;
+	return wall_build(wall, &config, &f);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	wall_close(wall);
+	events_close(events);
+	policy_free(&policy);
+	return 0;
+}
+
+static char *reported(long long uptime, pid_t pid)
+{
+	struct report r = {.status = &status,
+		.events = events,
+		.wall = wall,
+		.gate = gate,
+		.uptime = uptime,
+		.workers = {{"resolver", pid, pid ? 0 : 8}},
+		.workers_count = 1};
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	report_status(&r, to);
+	assert_int_equal(fclose(to), 0);
+	assert_true(size < REPORT_TEXT);
+	return text;
+}
+
+static void pin(unsigned number, uint32_t seconds)
+{
+	struct pin p = {{4, {20, 0, (uint8_t)(number >> 8), (uint8_t)number}}, 443, number == 0,
+		seconds};
+	struct failure f;
+
+	assert_int_equal(wall_pin(wall, &p, 1, &f), 0);
+}
+
+static void knock(const char *address, uint16_t port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct address a;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(address_parse(address, strlen(address), &a));
+	memcpy(&to.sin_addr, a.bytes, 4);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	close(fd);
+}
+
+static unsigned count(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text += strlen(what))
+		n++;
+	return n;
+}
+
+static void nothing_happened_yet(void **state)
+{
+	char *text = reported(59, 7);
+
+	(void)state;
+	assert_string_equal(text, "version    1.2\n"
+				  "egress     strict\n"
+				  "up         59 s\n"
+				  "user       501:20\n"
+				  "names      7 of 8 resolved at the start\n"
+				  "boot       config 0.4 ms, wall 12.3 ms\n"
+				  "resolver   pid 7, started again 0 times\n"
+				  "refused    0\n"
+				  "pins       0\n");
+	free(text);
+	gate = gate_counters_new();
+	assert_non_null(gate);
+	atomic_store(&gate->flows, 2);
+	atomic_store(&gate->connections, 30);
+	atomic_store(&gate->refused, 4);
+	atomic_store(&gate->bytes_down, UINT64_C(1) << 40);
+	text = reported(59, 7);
+	assert_non_null(
+		strstr(text, "flows      2 under way; 30 connections so far, 4 refused; "
+			     "0 bytes up, 1099511627776 down\n"));
+	free(text);
+	gate = NULL;
+	text = reported(90061, 0);
+	assert_non_null(strstr(text, "up         1 d 1 h 1 min 1 s\n"));
+	assert_non_null(strstr(text, "resolver   down, started again 8 times\n"));
+	free(text);
+}
+
+static void what_is_open_and_what_was_refused(void **state)
+{
+	char *text;
+
+	(void)state;
+	pin(300, 600);
+	pin(0, 0);
+	pin(7, 1000);
+	knock("9.9.9.9", 853);
+	events_add(events, &(struct event){.kind = EVENT_REFUSED_NAME, .name = "a.b\x1b[2J"});
+	events_add(events,
+		&(struct event){.kind = EVENT_REFUSED_NAME, .name = "c.example", .count = 5});
+	text = reported(1, 7);
+	assert_non_null(strstr(text, "refused    7\n"));
+	assert_non_null(strstr(text, "  c.example     5x   allow with: --allow c.example\n"));
+	assert_non_null(
+		strstr(text, "  9.9.9.9:853     1x   allow with: --allow 9.9.9.9:853\n"));
+	assert_null(strchr(text, '\x1b'));
+	assert_non_null(strstr(text, "pins       3\n"));
+	/* By address, whatever order the kernel has. */
+	assert_true(strstr(text, "  20.0.0.0  ") < strstr(text, "  20.0.0.7  "));
+	assert_true(strstr(text, "  20.0.0.7  ") < strstr(text, "  20.0.1.44  "));
+	assert_non_null(strstr(text, "  443  to the end  private\n"));
+	assert_int_equal(count(text, "private"), 1);
+	free(text);
+	/* Read again, it is the same: nothing was counted by looking. */
+	text = reported(1, 7);
+	assert_non_null(strstr(text, "refused    7\n"));
+	free(text);
+}
+
+static void lists_are_bounded(void **state)
+{
+	char name[300], *text;
+
+	(void)state;
+	for (unsigned i = 0; i < LIMIT_REPORT_PINS + 10; i++)
+		pin(1000 + i, 600);
+	for (unsigned i = 0; i < LIMIT_REPORT_PLACES + 10; i++) {
+		char *end = name + snprintf(name, sizeof(name), "n%u", i);
+
+		while (end < name + NAME_TEXT - 12)
+			end = stpcpy(end, ".aaaaaaaaa");
+		events_add(events,
+			&(struct event){.kind = EVENT_REFUSED_NAME, .name = name, .count = 2});
+		snprintf(name, sizeof(name), "9.9.8.%u", i);
+		knock(name, 443);
+	}
+	text = reported(1, 7);
+	assert_int_equal(count(text, "    443  "), LIMIT_REPORT_PINS);
+	assert_non_null(strstr(text, "  and 13 more\n")); /* three are another test's */
+	assert_int_equal(count(text, "allow with: "), 2 * LIMIT_REPORT_PLACES - 1);
+	assert_int_equal(count(text, "   see the event log\n"), 2);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_happened_yet),
+		cmocka_unit_test(what_is_open_and_what_was_refused),
+		cmocka_unit_test(lists_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}

@@ -1,0 +1,292 @@
+/*
+ * What the resolver asks its upstreams, and what it makes of answers that are not what it asked
+ * for: letters ("0x20"), search domains, forgeries, addresses of other names, old answers.
+ */
+#include "dns_fixture.h"
+#include "init/dns/cache.h"
+
+/* With the upstream that is not on loopback. */
+static struct play *outside(const char *rule)
+{
+	struct play *p = play_new();
+
+	allow(p, rule);
+	p->config.conf.upstreams[0] = server_endpoint(OUTSIDE);
+	return p;
+}
+
+static unsigned large_letters(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < shared->count; i++)
+		n += shared->log[i].large;
+	return n;
+}
+
+static void test_letters_are_mixed(void **state)
+{
+	struct play *p = outside("*.wild.test");
+	char name[64];
+
+	(void)state;
+	play_start(p, false);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "abcdefghij-%d.wild.test", i);
+		assert_int_equal(ask_for(p, name, MESSAGE_A, false).answer.count, 1);
+	}
+	/* 18 letters in each of 20 questions: half of 360, within ten standard deviations. */
+	assert_in_range(large_letters(), 180 - 95, 180 + 95);
+	assert_int_equal(shared->count, 20);
+	play_end(p);
+}
+
+static void test_letters_are_not_mixed_on_loopback(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	allow(p, "abcdefghijklmnopqrstuvwxyz.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	assert_int_equal(large_letters(), 0);
+	play_end(p);
+}
+
+/* An upstream that never kept letters is believed, and asked in small ones from then on. */
+static void test_an_upstream_that_loses_letters(void **state)
+{
+	struct play *p = outside("*.wild.test");
+	unsigned first;
+
+	(void)state;
+	shared->small = true;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 1);
+	first = large_letters();
+	assert_true(first > 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			ask_for(p, i ? i > 1 ? "ab.wild.test" : "cd.wild.test" : "ef.wild.test",
+				MESSAGE_A, false)
+				.answer.count,
+			1);
+	assert_int_equal(large_letters(), first);
+	assert_int_equal(shared->count, 4); /* and none was asked twice */
+	play_end(p);
+}
+
+/* Once an upstream keeps letters, an answer in others is a forgery: the honest one counts. */
+static void test_another_spelling_is_a_forgery(void **state)
+{
+	struct play *p = outside("*.test.example");
+	uint8_t expected[4];
+	struct reply r;
+
+	(void)state;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "first.test.example", MESSAGE_A, false).answer.count, 1);
+	address_for("respelt.test.example", expected);
+	r = ask_for(p, "respelt.test.example", MESSAGE_A, false);
+	assert_int_equal(r.answer.count, 1);
+	assert_memory_equal(r.answer.addresses[0], expected, 4);
+	drain(p, 1200);
+	assert_non_null(play_find(p, RESOLVER_FOREIGN, ""));
+	play_end(p);
+}
+
+/* The upstream changes under us: names still resolve, after one more try. */
+static void test_an_upstream_that_no_longer_keeps_letters(void **state)
+{
+	struct play *p = outside("*.wild.test");
+
+	(void)state;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	shared->small = true;
+	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(seen("abcdefghij.wild.test", MESSAGE_A), 2);
+	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(seen("bcdefghijk.wild.test", MESSAGE_A), 1);
+	play_end(p);
+}
+
+/* ---- Search domains ---------------------------------------------------------------------- */
+
+static struct play *searching(const char *rule, unsigned ndots)
+{
+	struct play *p = play_new();
+	struct resolvconf *c = &p->config.conf;
+
+	allow(p, rule);
+	strcpy(c->search[0], "nx.corp.test");
+	strcpy(c->search[1], "corp.test");
+	c->search_count = 2;
+	c->ndots = ndots;
+	return p;
+}
+
+static void test_a_name_of_one_label_is_searched(void **state)
+{
+	struct play *p = searching("build", 1);
+	uint8_t expected[4];
+	struct reply r;
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	address_for("build.corp.test", expected);
+	assert_memory_equal(
+		play_find(p, RESOLVER_PIN, "build")->addresses[0].bytes, expected, 4);
+	r = ask_for(p, "build", MESSAGE_A, false);
+	assert_int_equal(r.answer.count, 1);
+	assert_memory_equal(r.answer.addresses[0], expected, 4);
+	/* In the order of the list, and not further than the first that there is. */
+	assert_int_equal(seen("build.nx.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("build.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("build", 0), 0);
+	/* What is searched for is no name that the payload may ask for. */
+	assert_int_equal(ask_for(p, "build.corp.test", MESSAGE_A, false).rcode, RCODE_NXDOMAIN);
+	play_end(p);
+}
+
+static void test_a_private_name_with_fewer_dots_than_ndots(void **state)
+{
+	struct play *p = searching("db.team:5432+private", 5);
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	assert_int_equal(seen("db.team.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("db.team", 0), 0);
+	play_end(p);
+}
+
+static void test_a_private_name_with_enough_dots(void **state)
+{
+	struct play *p = searching("nx.team:5432+private", 1);
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 0);
+	/* As it stands first; nobody has it, so the domains follow. */
+	assert_string_equal(shared->log[0].name, "nx.team");
+	assert_int_equal(seen("nx.team.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("nx.team.nx.corp.test", MESSAGE_A), 1);
+	play_end(p);
+}
+
+/* A public name means one thing, whatever the list says. */
+static void test_a_public_name_is_not_searched(void **state)
+{
+	struct play *p = searching("nx.example.test", 5);
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 0);
+	for (unsigned i = 0; i < shared->count; i++)
+		assert_string_equal(shared->log[i].name, "nx.example.test");
+	play_end(p);
+}
+
+/* ---- What is not believed is told -------------------------------------------------------- */
+
+static void test_forgeries_are_counted(void **state)
+{
+	struct play *p = play_new();
+	const struct resolver_message *m;
+
+	(void)state;
+	allow(p, "wrongid.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	drain(p, 1500);
+	m = play_find(p, RESOLVER_FOREIGN, "");
+	assert_non_null(m);
+	assert_in_range(m->count, 49, 98); /* by A and AAAA alike, told together */
+	play_end(p);
+}
+
+/* Two upstreams asked at once: the second answer is late, and nobody's forgery. */
+static void test_late_answers_are_not_forgeries(void **state)
+{
+	struct play *p = play_new();
+
+	(void)state;
+	p->config.conf.upstreams_count = 2;
+	allow(p, "good.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	drain(p, 1500);
+	assert_int_equal(shared->count, 4);
+	assert_null(play_find(p, RESOLVER_FOREIGN, ""));
+	play_end(p);
+}
+
+static void test_addresses_of_other_names_are_reported(void **state)
+{
+	struct play *p = play_new();
+	uint8_t expected[4];
+	struct reply r;
+
+	(void)state;
+	allow(p, "stray.test");
+	play_start(p, false);
+	address_for("stray.test", expected);
+	r = ask_for(p, "stray.test", MESSAGE_A, false);
+	assert_int_equal(r.answer.count, 1);
+	assert_memory_equal(r.answer.addresses[0], expected, 4);
+	drain(p, 50);
+	assert_int_equal(play_find(p, RESOLVER_DROPPED, "stray.test")->reason, REASON_HOSTILE);
+	play_end(p);
+}
+
+static void test_malformed_answers_are_reported(void **state)
+{
+	struct play *p = play_new();
+	static const char *const names[] = {"counts.test", "loop.test"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		allow(p, names[i]);
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			play_find(p, RESOLVER_DROPPED, names[i])->reason, REASON_HOSTILE);
+	play_end(p);
+}
+
+/* RFC 8767 §5: an old answer is given for a while, not for ever. */
+static void test_old_answers_have_an_end(void **state)
+{
+	struct cache_record r = {.result = CACHE_ADDRESSES, .count = 1, .answered = 1000};
+
+	(void)state;
+	assert_true(cache_stale_usable(&r, 1000 + CACHE_STALE_MAX * 1000 - 1));
+	assert_false(cache_stale_usable(&r, 1000 + CACHE_STALE_MAX * 1000));
+	r.count = 0;
+	assert_false(cache_stale_usable(&r, 2000));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_letters_are_mixed),
+		cmocka_unit_test(test_letters_are_not_mixed_on_loopback),
+		cmocka_unit_test(test_an_upstream_that_loses_letters),
+		cmocka_unit_test(test_another_spelling_is_a_forgery),
+		cmocka_unit_test(test_an_upstream_that_no_longer_keeps_letters),
+		cmocka_unit_test(test_a_name_of_one_label_is_searched),
+		cmocka_unit_test(test_a_private_name_with_fewer_dots_than_ndots),
+		cmocka_unit_test(test_a_private_name_with_enough_dots),
+		cmocka_unit_test(test_a_public_name_is_not_searched),
+		cmocka_unit_test(test_forgeries_are_counted),
+		cmocka_unit_test(test_late_answers_are_not_forgeries),
+		cmocka_unit_test(test_addresses_of_other_names_are_reported),
+		cmocka_unit_test(test_malformed_answers_are_reported),
+		cmocka_unit_test(test_old_answers_have_an_end),
+	};
+
+	return cmocka_run_group_tests(tests, dns_begin, dns_end);
+}
