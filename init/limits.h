@@ -67,6 +67,10 @@
 #define LIMIT_TOML_BYTES (256 * 1024)
 #define LIMIT_TOML_DEPTH 32
 #define LIMIT_TOML_PATH  256
+/* Mounts that the launcher has us compare: it makes a dozen, and two for each place inside the
+ * project that the user names. Their paths: what Linux takes in one call. */
+#define LIMIT_MOUNTS     64
+#define LIMIT_MOUNT_PATH 4096
 /* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
 #define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */

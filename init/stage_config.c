@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "home/home.h"
+#include "home/mountcheck.h"
 #include "proc/privileges.h"
 
 #define EVENTS_FILE  RUN_DIR "/events.jsonl"
@@ -230,6 +231,7 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
+	environment_unset(&b->env, "CODEX_INIT_MOUNTS"); /* of no use to anybody else */
 	if (guard_login(b, f) < 0 || stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
@@ -240,6 +242,9 @@ int stage_config(struct boot *b, struct failure *f)
 	if ((fenced || b->o->user) && choose_user(b, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
+	if (b->o->mounts &&
+		mountcheck_run(b->o->mounts, fenced || b->o->user, b->uid, b->gid, f) < 0)
+		return -1;
 	if (!events && fenced) {
 		if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
 			say_warning("config", "create %s: %s", RUN_DIR, strerror(errno));
