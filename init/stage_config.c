@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,24 +120,63 @@ static int choose_user(struct boot *b, struct failure *f)
 	return 0;
 }
 
+/* Is the word, up to a space, this path as the kernel writes it (proc(5): blanks and
+ * backslashes are octal)? */
+static bool is_place(const char *word, const char *path)
+{
+	for (; *path; path++) {
+		char text[8];
+		size_t length = strchr(" \t\n\\", *path)
+					? (size_t)snprintf(text, sizeof(text), "\\%03o", *path)
+					: (size_t)snprintf(text, sizeof(text), "%c", *path);
+
+		if (strncmp(word, text, length) != 0)
+			return false;
+		word += length;
+	}
+	return *word == ' ';
+}
+
+/*
+ * Is there a mount at path, and is the last one there read-only? A line has the device, the
+ * place, the type and the options, of which ro or rw is the first. getmntent(3) would bring a
+ * scanner of formats along, 12 KB.
+ */
+static bool mounted_readonly(FILE *mounts, const char *path)
+{
+	bool readonly = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, mounts) >= 0) {
+		const char *place = strchr(line, ' '), *type, *options;
+
+		if (!place || !is_place(place + 1, path))
+			continue;
+		type = strchr(place + 1, ' ');
+		options = type ? strchr(type + 1, ' ') : NULL;
+		readonly = options && strncmp(options, " ro", 3) == 0 &&
+			   strchr(", ", options[3]) != NULL;
+	}
+	free(line);
+	return readonly;
+}
+
 /*
  * A login that can't be stored must not be renewed: the host's would be spent by it. The
  * list of mounts tells, since root without DAC_OVERRIDE can't look into the user's home.
  */
 static int guard_login(struct boot *b, struct failure *f)
 {
+	FILE *mounts = fopen("/proc/self/mounts", "re");
 	char path[PATH_MAX];
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
-	bool readonly = false;
+	bool readonly;
 
 	if (!mounts)
 		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
 	snprintf(path, sizeof(path), "%s/auth.json", b->home);
-	while ((mount = getmntent(mounts)) != NULL)
-		if (strcmp(mount->mnt_dir, path) == 0)
-			readonly = hasmntopt(mount, "ro") != NULL;
-	endmntent(mounts);
+	readonly = mounted_readonly(mounts, path);
+	fclose(mounts);
 	if (readonly && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
 		return fail_errno(f, "deny " AUTH_HOST, "");
 	return 0;
