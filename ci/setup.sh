@@ -45,6 +45,13 @@ bench             catatonit             catatonit
 bench             bind9-dnsutils        dig
 bench             ipset                 ipset
 bench             iproute2              ip
+bench             gcc                   gcc
+bench             libssl-dev            /usr/include/openssl/ssl.h
+bench             openssl               openssl
+bench             haproxy               haproxy
+bench             nginx-light           nginx
+bench             libnginx-mod-stream   /usr/lib/nginx/modules/ngx_stream_module.so
+bench             sniproxy              sniproxy
 LIST
 }
 

@@ -200,6 +200,8 @@ def main():
     sizes()
     plain(int(os.environ.get("BENCH_SPAWNS", 1000)))
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
+    import gate  # which takes its tools from here
+    gate.measure()
 
 
 if __name__ == "__main__":
