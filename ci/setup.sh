@@ -49,7 +49,7 @@ bench             gcc                   gcc
 bench             libssl-dev            /usr/include/openssl/ssl.h
 bench             openssl               openssl
 bench             haproxy               haproxy
-bench             nginx-light           nginx
+bench             nginx                 nginx
 bench             libnginx-mod-stream   /usr/lib/nginx/modules/ngx_stream_module.so
 bench             sniproxy              sniproxy
 LIST

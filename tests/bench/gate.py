@@ -135,7 +135,8 @@ class Processes:
     def start(self, *words, ready=None, **options):
         pipe = subprocess.PIPE if ready else subprocess.DEVNULL
         process = subprocess.Popen([str(w) for w in words], stdout=pipe, text=True,
-                                   stdin=subprocess.DEVNULL, **options)
+                                   stdin=subprocess.DEVNULL, start_new_session=True,
+                                   **options)
         self.started.append(process)
         if ready:
             assert process.stdout.readline().strip() == ready, words
