@@ -55,6 +55,13 @@ bench             iproute2              ip
 bench             dnsmasq-base          dnsmasq
 bench             unbound               unbound
 bench             util-linux            setpriv
+bench             gcc                   gcc
+bench             libssl-dev            /usr/include/openssl/ssl.h
+bench             openssl               openssl
+bench             haproxy               haproxy
+bench             nginx                 nginx
+bench             libnginx-mod-stream   /usr/lib/nginx/modules/ngx_stream_module.so
+bench             sniproxy              sniproxy
 LIST
 }
 

@@ -132,7 +132,7 @@
 #define LIMIT_GATE_FIELDS 128
 /* A chunk's extension or the trailer fields: nobody sends any. */
 #define LIMIT_GATE_LINE 1024
-/* Connections through the gate at one time, of 300 octets each; fewer where the container may
+/* Connections through the gate at one time, of 400 octets each; fewer where the container may
  * not have two descriptors for each. A build opens dozens, a load test hundreds. */
 #define LIMIT_GATE_CONNECTIONS 8192
 /* Of these, whose bytes are being looked at: for a hello that takes a round trip at most. */
