@@ -12,6 +12,7 @@
 
 #include "control/explain.h"
 #include "control/report.h"
+#include "home/home.h"
 #include "version.h"
 
 enum when { ALWAYS, FENCED, GATED, AS_USER };
@@ -89,6 +90,28 @@ static void worker_ended(void *context, pid_t pid, int status)
 		keeper_ended(&b->keepers[i], pid, status);
 }
 
+/* What the host would obey, told also where the init script failed: it may have written it. */
+static void tell_obeyed(struct boot *b, bool ended)
+{
+	struct failure f = {0};
+	pid_t workers[WORKERS];
+
+	if (!b->obeyed || b->o->quiet)
+		return;
+	if (!ended)
+		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
+	if (obeyed_report(b->obeyed, stderr, &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+static void keep_login(const struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->login_link[0] && home_keep_login(b->home, b->login_link, b->uid, b->gid, &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
 /* What was refused, told once the terminal is ours again. */
 static void close_accounts(struct boot *b)
 {
@@ -108,6 +131,7 @@ int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
 	struct boot *b = calloc(1, sizeof(*b));
+	bool ended;
 	int status;
 
 	if (!b)
@@ -121,12 +145,17 @@ int boot_run(struct options *o, struct monitor *m)
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
-	if (run_stages(b) == 0)
+	ended = run_stages(b) == 0;
+	if (ended) {
+		keep_login(b);
 		close_accounts(b);
+	}
+	tell_obeyed(b, ended);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
 	control_close(b->control);
 	events_close(b->events);
+	obeyed_free(b->obeyed);
 	environment_free(&b->env);
 	routes_close(b->routes);
 	wall_close(b->wall);

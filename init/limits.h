@@ -42,8 +42,31 @@
 #define LIMIT_HOME_FILES 1024
 #define LIMIT_HOME_DEPTH 8
 #define LIMIT_HOME_BYTES (4 * 1024 * 1024)
+/* auth.json: a few kilobytes; its two tokens grow with the account's claims. */
+#define LIMIT_LOGIN_BYTES (256 * 1024)
 /* A path below the drop-off: what Linux itself takes in one call is 4096. */
 #define LIMIT_HOME_PATH 1024
+/*
+ * The look for files that the host obeys: directories and names looked at (a monorepo with its
+ * node_modules has 50,000 directories), how long that may take on a slow disk, files kept and
+ * the room for their paths (a hundred packages, each with an editor's settings), the longest
+ * path, and lines of the closing report. What is beyond a limit is told as not looked at.
+ */
+#define LIMIT_OBEYED_DIRECTORIES 65536
+#define LIMIT_OBEYED_ENTRIES     1000000
+#define LIMIT_OBEYED_SECONDS     2
+#define LIMIT_OBEYED_FILES       1024
+#define LIMIT_OBEYED_TEXT        (64 * 1024)
+#define LIMIT_OBEYED_PATH        512
+#define LIMIT_OBEYED_TOLD        40
+/* Of a repository's config, as far as its core.hooksPath is looked for; git's own has 300
+ * bytes. */
+#define LIMIT_OBEYED_CONFIG (16 * 1024)
+/* config.toml as far as it is looked at, brackets within brackets, and a key with its tables.
+ */
+#define LIMIT_TOML_BYTES (256 * 1024)
+#define LIMIT_TOML_DEPTH 32
+#define LIMIT_TOML_PATH  256
 /* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
 #define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */

@@ -242,7 +242,8 @@ static const struct option_row rows[] = {
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
 		"where hook and command start; default: the current directory"},
 	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
-		"drop-off with config.toml, prompts/, init.sh; default: /run/codex/in"},
+		"drop-off with config.toml, skills/, init.sh; default: "
+		"/run/codex/in"},
 	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
 		"JSON lines, one per decision; default: /run/codex/events.jsonl"},
 	{"--require-names", NULL, NULL, NULL, set_require_names,

@@ -24,6 +24,13 @@
 	"auth.json is mounted read-only: a renewed login could not be stored, and the "        \
 	"host's would be spent; --auth_dir gives a login that renews itself"
 
+/*
+ * Where Codex asks for a renewal, if this is set. Nobody answers on port 0, nor can anybody in
+ * the container begin to.
+ */
+#define RENEWAL_VARIABLE "CODEX_REFRESH_TOKEN_URL_OVERRIDE"
+#define RENEWAL_NOWHERE  "http://127.0.0.1:0/"
+
 /* PROC_PID_INIT_INO: the number the kernel gives the machine's own pid namespace. */
 #define MACHINE_PID_NAMESPACE "pid:[4026531836]"
 
@@ -121,26 +128,58 @@ static int choose_user(struct boot *b, struct failure *f)
 	return 0;
 }
 
+static bool is_beneath(const char *directory, const char *path)
+{
+	size_t n = strlen(directory);
+
+	return n > 1 && strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
 /*
- * A login that can't be stored must not be renewed: the host's would be spent by it. The
- * list of mounts tells, since root without DAC_OVERRIDE can't look into the user's home.
+ * What the list of mounts tells, since root without DAC_OVERRIDE can't look into the user's
+ * home: whether auth.json is mounted read-only, and whether the working directory is in
+ * something that is mounted at all, and thus the host's.
+ */
+static int read_mounts(struct boot *b, bool *login_is_read_only)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *mount;
+	char path[PATH_MAX];
+
+	if (!mounts)
+		return -1;
+	snprintf(path, sizeof(path), "%s/auth.json", b->home);
+	while ((mount = getmntent(mounts)) != NULL) {
+		if (strcmp(mount->mnt_dir, path) == 0)
+			*login_is_read_only = hasmntopt(mount, "ro") != NULL;
+		b->mounted |= is_beneath(mount->mnt_dir, b->workdir);
+	}
+	endmntent(mounts);
+	return 0;
+}
+
+/*
+ * A login that can't be stored must not be renewed: the host's would be spent by it. So the
+ * renewal's host is denied, and where denying is not enforced Codex is sent nowhere instead.
  */
 static int guard_login(struct boot *b, struct failure *f)
 {
-	char path[PATH_MAX];
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
+	const bool fenced = b->o->egress != EGRESS_OFF;
 	bool readonly = false;
 
-	if (!mounts)
+	/* A plain init in somebody else's image looks no further. */
+	if (!fenced && access(b->home, F_OK) < 0)
+		return 0;
+	if (read_mounts(b, &readonly) < 0 && fenced)
 		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
-	snprintf(path, sizeof(path), "%s/auth.json", b->home);
-	while ((mount = getmntent(mounts)) != NULL)
-		if (strcmp(mount->mnt_dir, path) == 0)
-			readonly = hasmntopt(mount, "ro") != NULL;
-	endmntent(mounts);
-	if (readonly && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
+	if (!readonly)
+		return 0;
+	if (fenced && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
 		return fail_errno(f, "deny " AUTH_HOST, "");
+	if ((!fenced || b->o->egress == EGRESS_AUDIT) &&
+		!environment_get(&b->env, RENEWAL_VARIABLE) &&
+		environment_set(&b->env, RENEWAL_VARIABLE, RENEWAL_NOWHERE) < 0)
+		return fail_errno(f, "set the environment", RENEWAL_VARIABLE);
 	return 0;
 }
 
@@ -191,7 +230,7 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
-	if ((fenced && guard_login(b, f) < 0) || stage_compile_policy(b->o, f) < 0)
+	if (guard_login(b, f) < 0 || stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
 	if (fenced &&

@@ -3,19 +3,33 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "home/advice.h"
 #include "home/home.h"
 
 #define DROP_OFF RUN_DIR "/in"
+
+/* A project that can't be looked through is no reason not to work in it. */
+static void look_at_project(struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->o->egress == EGRESS_OFF || !b->mounted)
+		return;
+	if (obeyed_begin(&b->obeyed, b->workdir, b->uid, b->gid, &f) < 0)
+		say_warning("home", "%s: %s: %s; changes to such files can't be told", f.tried,
+			f.on, f.why);
+}
 
 int stage_home(struct boot *b, struct failure *f)
 {
 	struct home_request r = {
 		.from = b->o->home_from, .home = b->home, .uid = b->uid, .gid = b->gid};
 	struct home_result done = {0};
-	char warning[256] = "";
+	char warning[256] = "", advice[1000];
 
 	if (!r.from && access(DROP_OFF, F_OK) == 0)
 		r.from = DROP_OFF;
@@ -28,9 +42,17 @@ int stage_home(struct boot *b, struct failure *f)
 		return -1;
 	if (done.warning[0])
 		say_warning("home", "%s", done.warning);
+	advice_line(done.advice, advice, sizeof(advice));
+	if (advice[0])
+		say_warning("home", "%s", advice);
+	if (advice_hint(done.advice))
+		say_hint("%s", advice_hint(done.advice));
 	b->hook = done.hook;
-	if (environment_sandbox(&b->env, b->home) < 0)
+	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
+	if (environment_sandbox(&b->env, b->home) < 0 ||
+		(!done.login && environment_api_key(&b->env) < 0))
 		return fail_errno(f, "set the environment", "");
+	look_at_project(b);
 	return 0;
 }
 
@@ -96,7 +118,6 @@ int stage_payload(struct boot *b, struct failure *f)
 	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
 	struct program p = program(b, b->o->command[0] ? b->o->command : codex);
 	pid_t workers[WORKERS];
-	size_t running = 0;
 	int status = 0;
 
 	b->exit_status = EXIT_SANDBOX;
@@ -104,10 +125,7 @@ int stage_payload(struct boot *b, struct failure *f)
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
 		return -1;
 	b->exit_status = monitor_exit_code(status);
-	for (int i = 0; i < WORKERS; i++)
-		if (b->keepers[i].pid)
-			workers[running++] = b->keepers[i].pid;
-	monitor_end_stragglers(b->m, workers, running, WIFSIGNALED(status));
+	monitor_end_stragglers(b->m, workers, stage_workers(b, workers), WIFSIGNALED(status));
 	e.count = (uint64_t)b->exit_status;
 	events_add(b->events, &e);
 	return 0;

@@ -18,6 +18,16 @@ static void tell(struct boot *b, const char *worker, const char *reason)
 	events_add(b->events, &e);
 }
 
+size_t stage_workers(const struct boot *b, pid_t out[WORKERS])
+{
+	size_t running = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		if (b->keepers[i].pid)
+			out[running++] = b->keepers[i].pid;
+	return running;
+}
+
 /* ---- The resolver ------------------------------------------------------------------------ */
 
 static void tell_unresolved(struct boot *b, const struct resolver_message *m)

@@ -13,6 +13,7 @@
 #include "dns/resolver.h"
 #include "gate/gate.h"
 #include "home/environment.h"
+#include "home/obeyed.h"
 #include "proc/keeper.h"
 #include "wall/pins.h"
 #include "wall/routes.h"
@@ -27,10 +28,13 @@ struct boot {
 	struct monitor *m;
 	struct environment env;
 	char workdir[PATH_MAX];
+	bool mounted; /* it is in something that is mounted: the host's */
 	const char *home;
 	uid_t uid;
 	gid_t gid;
-	bool hook; /* the home has an init.sh to run */
+	bool hook;             /* the home has an init.sh to run */
+	char login_link[128];  /* where the home's auth.json leads, when it is a link, or "" */
+	struct obeyed *obeyed; /* what the host obeys in the project; NULL: nothing to tell */
 	struct hosts_entry *hosts;
 	struct events *events;
 	struct wall *wall;
@@ -56,6 +60,9 @@ stage_function stage_config; /* stage_config.c: validates; changes nothing */
 stage_function stage_wall, stage_routes, stage_verify; /* stage_fence.c */
 stage_function stage_resolver, stage_gate;             /* stage_workers.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
+
+/* stage_workers.c: the pids of the workers that run; returns how many. */
+size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 
 int stage_compile_policy(struct options *o, struct failure *f);
 

@@ -29,7 +29,9 @@ static const struct option options[] = {
 		"the project: mounted at /app/DIR, where Codex starts\n(default: the current "
 		"directory; never /)"},
 	{"config", 0, VALUE, AT(config), "FILE|DIR",
-		"config.toml, or a directory with config.toml, auth.json\nand prompts/"},
+		"config.toml, or a directory with config.toml, auth.json,\nprompts/, "
+		"AGENTS.md, skills/ "
+		"and rules/"},
 	{"auth_file", 0, VALUE, AT(auth_file), "FILE",
 		"credentials, mounted read-only as Codex's auth.json"},
 	{"auth_dir", 0, VALUE, AT(auth_dir), "DIR",
@@ -235,11 +237,11 @@ static const char after[] =
 	"  WORKSPACE_ROOT_DIR      the project must lie inside this directory\n"
 	"  CODEX_INIT_*            codex-init's settings, passed on to it\n"
 	"\n"
-	"Credentials, config.toml and prompts/ are looked for in --config, CODEX_CONFIG_DIR,\n"
-	"~/.codex, ~/.config/codex, WORK_DIR/codex and WORK_DIR/.codex, in this order. "
-	"Without\n"
-	"credentials Codex shows its own login. An API key is passed on with -e "
-	"OPENAI_API_KEY.\n"
+	"Credentials, config.toml, prompts/, AGENTS.md, skills/ and rules/ are looked for in\n"
+	"--config, CODEX_CONFIG_DIR, ~/.codex, ~/.config/codex, WORK_DIR/codex and\n"
+	"WORK_DIR/.codex, in this order. Without credentials Codex shows its own login. An "
+	"API\n"
+	"key is passed on with -e OPENAI_API_KEY.\n"
 	"\n"
 	"Exit status: the command's own; 100 wrong options, or something that must not be\n"
 	"mounted; 111 the sandbox could not be set up; 112 the init script failed.\n"

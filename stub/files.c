@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "find.h"
 #include "quote.h"
 
@@ -33,7 +34,8 @@ static int check_mount_point(
 		kind == S_IFREG ? "a regular file" : "a directory");
 }
 
-static void warn_of_expiry(const struct auth_facts *facts, const char *path)
+static void warn_of_expiry(
+	const struct plan *p, const struct auth_facts *facts, const char *path)
 {
 	int64_t now = (int64_t)time(NULL);
 
@@ -44,8 +46,12 @@ static void warn_of_expiry(const struct auth_facts *facts, const char *path)
 	else
 		note_warning("the login in %s runs out in %d minutes", path,
 			(int)((facts->expires_at - now) / 60) + 1);
-	note_hint("Codex can't renew it, since the file is mounted read-only: renew it on the "
-		  "host (any codex command does), or use --auth_dir");
+	if (beneath_contains(p->home, path))
+		note_hint("Codex can't renew it, since the file is mounted read-only: log in "
+			  "anew (codex-sandbox login --device-auth), or use --auth_dir");
+	else
+		note_hint("Codex can't renew it, since the file is mounted read-only: renew it "
+			  "on the host (any codex command does), or use --auth_dir");
 }
 
 /* Not every file that we can read can be read by Codex's user inside. */
@@ -97,9 +103,46 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 		note_warning("%s belongs to uid %lu: Codex, as uid %lu, may be unable to renew "
 			     "the login there",
 			path, (unsigned long)st.st_uid, (unsigned long)p->uid);
+	if (lstat(pool_format(&p->pool, "%s/config.toml", path), &st) == 0)
+		note_warning(
+			"%s holds more than a login: what runs in the container could change "
+			"the settings that Codex on this machine obeys",
+			path);
 	p->login = LOGIN_DIR;
 	plan_outside(p, path, "for the login");
 	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);
+}
+
+/* `codex login` and `codex logout` change the login that Codex keeps in its home: a read-only
+ * one mounted on it would be in their way, after the user has been through a browser. */
+static bool changes_login(const struct cli *c)
+{
+	const char *command = c->exec ? NULL : c->rest[0];
+
+	if (!command)
+		return false;
+	if (strcmp(command, "login") == 0)
+		return !c->rest[1] || strcmp(c->rest[1], "status") != 0;
+	return strcmp(command, "logout") == 0;
+}
+
+/* Somebody who logs in wants that login to be used. */
+static void warn_of_other_login(
+	struct plan *p, const struct cli *c, struct search *s, const char *named)
+{
+	struct trouble ignored; /* one that can't be used is told when it is to be used */
+	struct auth_facts facts;
+	const char *path;
+
+	if (strcmp(c->rest[0], "login") != 0 ||
+		find_auth(s, named, p->home, &path, &facts, &ignored) < 0 || !path ||
+		beneath_contains(p->home, path))
+		return;
+	note_warning("sessions use the login in %s, which is found first, and not the one that "
+		     "this leaves in %s",
+		path, p->home);
+	note_hint("--auth_dir DIR, here and for the sessions, gives the sandbox a login of its "
+		  "own");
 }
 
 static int plan_login(struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
@@ -112,11 +155,15 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 		return -1;
 	if (c->auth_dir)
 		return plan_auth_dir(p, c->auth_dir, t);
+	if (changes_login(c)) {
+		warn_of_other_login(p, c, s, named);
+		return 0;
+	}
 	if (find_auth(s, named, p->home, &path, &facts, t) < 0)
 		return -1;
 	if (!path)
 		return 0;
-	warn_of_expiry(&facts, path);
+	warn_of_expiry(p, &facts, path);
 	warn_of_unreadable(p, path, "the credentials");
 	p->login = LOGIN_FILE;
 	return mounts_add(&p->mounts, path, "/codex_home/auth.json", false, t);
@@ -138,17 +185,40 @@ static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
 	return mounts_add(&p->mounts, path, "/codex_home/sessions", true, t);
 }
 
-/* config.toml, prompts/ and init.sh: codex-init copies them from here into the home. */
+/* Prompts, and what Codex has in their place since its 0.117. */
+static int plan_instructions(struct plan *p, struct search *s, struct trouble *t)
+{
+	static const struct {
+		const char *name;
+		mode_t kind;
+	} carried[] = {{"prompts", S_IFDIR}, {"AGENTS.md", S_IFREG}, {"skills", S_IFDIR},
+		{"rules", S_IFDIR}};
+	const char *path;
+
+	for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
+		const char *name = carried[i].name;
+
+		if (find_first(s, name, carried[i].kind, &path, t) < 0)
+			return -1;
+		if (path &&
+			mounts_add(&p->mounts, path,
+				pool_format(&p->pool, "/run/codex/in/%s", name), false, t) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* All this and init.sh: codex-init copies them from here into the home. */
 static int plan_drop_off(
 	struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
 {
-	const char *config, *prompts, *script;
+	const char *config, *script;
 
-	if (find_config(s, &config, t) < 0 || find_prompts(s, &prompts, t) < 0)
+	if (find_config(s, &config, t) < 0)
 		return -1;
 	if (config && mounts_add(&p->mounts, config, "/run/codex/in/config.toml", false, t) < 0)
 		return -1;
-	if (prompts && mounts_add(&p->mounts, prompts, "/run/codex/in/prompts", false, t) < 0)
+	if (plan_instructions(p, s, t) < 0)
 		return -1;
 	if (!c->init_script)
 		return 0;

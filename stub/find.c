@@ -112,7 +112,7 @@ static int candidate(struct search *s, const char *directory, const char *name,
 	return 1;
 }
 
-static int find_first(
+int find_first(
 	struct search *s, const char *name, mode_t kind, const char **found, struct trouble *t)
 {
 	*found = NULL;
@@ -138,11 +138,6 @@ int find_config(struct search *s, const char **found, struct trouble *t)
 {
 	*found = s->config_file;
 	return *found ? 0 : find_first(s, "config.toml", S_IFREG, found, t);
-}
-
-int find_prompts(struct search *s, const char **found, struct trouble *t)
-{
-	return find_first(s, "prompts", S_IFDIR, found, t);
 }
 
 static int take_named_auth(struct search *s, const char *named, const char **found,

@@ -1,5 +1,5 @@
 /*
- * Where Codex's own files are looked for. One list of directories serves all three kinds:
+ * Where Codex's own files are looked for. One list of directories serves all kinds:
  * --config, CODEX_CONFIG_DIR, ~/.codex, ~/.config/codex, WORK_DIR/codex, WORK_DIR/.codex.
  *
  * What lies in the workdir may have been put there by anybody who could write to the project,
@@ -34,9 +34,11 @@ void find_free(struct search *s);
 const char *find_named(
 	struct pool *pool, const char *what, const char *path, mode_t kind, struct trouble *t);
 
-/* The first config.toml, or prompts directory. *found is NULL where there is none. */
+/* The first config.toml. *found is NULL where there is none. */
 int find_config(struct search *s, const char **found, struct trouble *t);
-int find_prompts(struct search *s, const char **found, struct trouble *t);
+/* The first file or directory (kind S_IFREG or S_IFDIR) of that name, likewise. */
+int find_first(
+	struct search *s, const char *name, mode_t kind, const char **found, struct trouble *t);
 
 /* The first auth.json that isn't empty: named (--auth_file or CODEX_AUTH_FILE, NULL: neither),
  * then the directories, then home's own. One that isn't JSON is refused. */

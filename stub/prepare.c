@@ -62,6 +62,19 @@ static int create_file(int directory, const char *name, const char *text, uid_t 
 	return good ? 0 : -1;
 }
 
+/* An empty auth.json is what an engine needs to mount one on, and what stays behind. Codex
+ * takes it for a broken login. */
+static int remove_empty_auth(int home)
+{
+	struct stat st;
+
+	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISREG(st.st_mode) || st.st_size > 0)
+		return 0;
+	return unlinkat(home, "auth.json", 0);
+}
+
 /* Is auth.json the link that a run with --auth_dir has left? */
 static bool is_our_link(int home)
 {
@@ -99,6 +112,8 @@ static int prepare_login(const struct plan *p, int home, struct trouble *t)
 	if (p->login == LOGIN_DIR)
 		return link_auth(p, home, t);
 	if (is_our_link(home) && unlinkat(home, "auth.json", 0) < 0)
+		return refuse_create(t, p->home, "auth.json");
+	if (p->login == LOGIN_OWN && remove_empty_auth(home) < 0)
 		return refuse_create(t, p->home, "auth.json");
 	if (p->login == LOGIN_FILE && create_file(home, "auth.json", "", p->uid, p->gid) < 0)
 		return refuse_create(t, p->home, "auth.json");

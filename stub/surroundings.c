@@ -75,6 +75,34 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Does a variable of this name hold something that others must not see? By what people call
+ * such. */
+static bool is_secret(const char *name, size_t size)
+{
+	static const char *const ends[] = {"KEY", "TOKEN", "SECRET", "PASSWORD"};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (size >= n && strncmp(name + size - n, ends[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void warn_of_variable(const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	if (word[n] && is_secret(word, n))
+		note_warning(
+			"-e %.*s=...: every user of this machine can read the value in the "
+			"list of processes; -e %.*s alone passes on the variable",
+			(int)n, word, (int)n, word);
+	if (!word[n] && !getenv(word))
+		note_warning("-e %s: there is no such variable here to pass on", word);
+}
+
 /* By name only: the values stay off the command line, which every user can read. */
 static void take_environment(struct request *r, struct pool *p, const struct cli *c)
 {
@@ -97,9 +125,7 @@ static void take_environment(struct request *r, struct pool *p, const struct cli
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
 	for (size_t i = 0; i < c->env.count; i++) {
 		words_add(&r->env, c->env.word[i]);
-		if (!strchr(c->env.word[i], '=') && !getenv(c->env.word[i]))
-			note_warning("-e %s: there is no such variable here to pass on",
-				c->env.word[i]);
+		warn_of_variable(c->env.word[i]);
 	}
 }
 

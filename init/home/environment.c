@@ -117,6 +117,15 @@ int environment_sandbox(struct environment *e, const char *home)
 	return 0;
 }
 
+int environment_api_key(struct environment *e)
+{
+	const char *key = environment_get(e, "OPENAI_API_KEY");
+
+	if (!key || !*key || environment_get(e, "CODEX_API_KEY"))
+		return 0;
+	return environment_set(e, "CODEX_API_KEY", key);
+}
+
 void environment_free(struct environment *e)
 {
 	for (unsigned i = 0; i < e->count; i++)

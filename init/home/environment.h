@@ -22,6 +22,10 @@ const char *environment_get(const struct environment *e, const char *name);
 /* Sets what the sandbox promises: HOME, CODEX_HOME, SANDBOX_ENV_DIR (kept when it is given),
  * USER, LOGNAME and PATH. */
 int environment_sandbox(struct environment *e, const char *home);
+/* Where Codex has no login and no key of its own: Codex takes a key from CODEX_API_KEY alone,
+ * and OPENAI_API_KEY is the name under which people have it. A user's login is never
+ * overridden: whoever passes a key for their own program isn't to be billed by Codex. */
+int environment_api_key(struct environment *e);
 void environment_free(struct environment *e);
 
 #endif

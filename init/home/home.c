@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "child.h"
 #include "safe.h"
 #include "sources.h"
@@ -44,7 +45,7 @@ static mode_t mode_of(const struct source *item)
 	if (is_hook(item))
 		return 0755;
 	/* config.toml may hold keys. */
-	return item->depth == 0 ? 0600 : 0644;
+	return item->depth == 0 ? 0600 : item->program ? 0755 : 0644;
 }
 
 /*
@@ -209,7 +210,7 @@ static int copy_all(const struct work *w, struct home_result *out, struct failur
 			if (strcmp(item->path, "config.toml") == 0)
 				out->config_copied = true;
 			else if (!is_hook(item))
-				out->prompts_copied++;
+				out->copied++;
 		}
 	return 0;
 }
@@ -249,6 +250,33 @@ static void look_for_hook(const struct work *w, struct home_result *out)
 			"%.150s/init.sh is not executable, so it is not run", w->r->home);
 }
 
+/* By a link too: that is how a login lives in a directory of its own. */
+static void look_for_login(const struct work *w, struct home_result *out)
+{
+	struct stat st;
+	ssize_t n = readlinkat(w->home, "auth.json", out->login_link, sizeof(out->login_link));
+
+	/* A longer one is none of ours. */
+	out->login_link[n > 0 && n < (ssize_t)sizeof(out->login_link) ? n : 0] = '\0';
+	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
+}
+
+/* The one that is in force, which may be an older one than the drop-off's. */
+static void look_at_config(const struct work *w, struct home_result *out)
+{
+	static char text[LIMIT_TOML_BYTES];
+	int fd = safe_open(w->home, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	/* A regular file is read in one go; anything else isn't worth a second try. */
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	if (n > 0)
+		out->advice = advice_find(text, (size_t)n);
+}
+
 static int as_root(void *context, void *result, struct failure *f)
 {
 	struct work *w = context;
@@ -283,12 +311,14 @@ static int as_user(void *context, void *result, struct failure *f)
 		}
 		if (w->sources->odd)
 			snprintf(out->warning, sizeof(out->warning),
-				"%u of the prompts were not copied, being no regular files: "
-				"%.120s%s",
+				"%u files of prompts, skills or rules were not copied (no "
+				"regular files, or too many): %.110s%s",
 				w->sources->odd, w->sources->odd_path,
 				w->sources->odd > 1 ? " and more" : "");
 	}
 	look_for_hook(w, out);
+	look_for_login(w, out);
+	look_at_config(w, out);
 	return 0;
 }
 
@@ -305,6 +335,7 @@ int home_prepare(const struct home_request *r, struct home_result *out, struct f
 	sources->root = -1;
 	done = child_run_as(r->uid, r->gid, as_root, as_user, &w, out, sizeof(*out), f);
 	out->warning[sizeof(out->warning) - 1] = '\0';
+	out->login_link[sizeof(out->login_link) - 1] = '\0';
 	free(sources);
 	return done;
 }

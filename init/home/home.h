@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "../say.h"
@@ -20,20 +21,32 @@ struct home_request {
 
 struct home_result {
 	bool config_copied;
-	bool hook; /* HOME/init.sh is there and executable by the user */
-	unsigned prompts_copied;
+	bool hook;            /* HOME/init.sh is there and executable by the user */
+	bool login;           /* HOME/auth.json is there and not empty */
+	char login_link[128]; /* where it leads, when it is a link, or "" */
+	unsigned copied;      /* besides config.toml and init.sh */
+	uint32_t advice;   /* what of HOME/config.toml doesn't fit in the container: advice.h */
 	char warning[256]; /* something the user should know, or "" */
 };
 
 /*
  * In a child with the payload's uid (sources that only root can read are opened before the
- * drop): config.toml is copied when the home has none; each file of prompts/ that the home's
- * prompts/ lacks is copied; init.sh replaces the home's init.sh and is made executable. Every
+ * drop): config.toml and AGENTS.md are copied when the home has none; each file of prompts/,
+ * skills/ and rules/ that the home lacks is copied; init.sh replaces the home's init.sh and is
+ * made executable. Every
  * path is opened beneath its root without following symlinks (openat2(2), RESOLVE_BENEATH |
  * RESOLVE_NO_SYMLINKS), written to a temporary name, synced and renamed. A home that is not the
  * user's, a symlink or an odd file in the way: -1 with a reason, and nothing half done.
  */
 int home_prepare(const struct home_request *r, struct home_result *out, struct failure *f);
+
+/*
+ * After the session, where HOME/auth.json was a link to `link` at its beginning: a file that
+ * Codex has put in the link's place is moved to where the link led; where Codex has removed the
+ * link, what it led to is removed. All as the user.
+ */
+int home_keep_login(
+	const char *home, const char *link, uid_t uid, gid_t gid, struct failure *f);
 
 /* Makes sure that a home exists and is the user's: creates it when it is missing or empty and
  * somebody else's (root may, without any capability: see users.c). */

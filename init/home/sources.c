@@ -20,6 +20,27 @@ static int fail_on(
 	return fail(f, tried, on, "%s", why);
 }
 
+/* The directories that are copied with all that is in them. */
+static bool is_in_tree(const char *path)
+{
+	static const char *const trees[] = {"prompts", "skills", "rules"};
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		size_t n = strlen(trees[i]);
+
+		if (strncmp(path, trees[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static void leave_out(struct sources *s, const char *path)
+{
+	if (s->odd++ == 0)
+		snprintf(s->odd_path, sizeof(s->odd_path), "%.*s", (int)sizeof(s->odd_path) - 1,
+			path);
+}
+
 static struct source *add(
 	struct sources *s, const char *path, unsigned depth, struct failure *f)
 {
@@ -39,15 +60,19 @@ static struct source *add(
 	return item;
 }
 
-/* Left out, or in the way? Only the three names themselves were asked for. */
+/* Left out, or in the way? Only the names themselves were asked for. */
 static int odd(struct sources *s, struct source *item, const char *why, struct failure *f)
 {
 	if (item->depth == 0)
 		return fail_on(s, item->path, why, f);
-	if (s->odd++ == 0)
-		snprintf(s->odd_path, sizeof(s->odd_path), "%s", item->path);
+	leave_out(s, item->path);
 	item->state = SOURCE_NONE;
 	return 0;
+}
+
+static bool is_left_to_codex(const char *path)
+{
+	return strcmp(path, "skills/.system") == 0;
 }
 
 /* Lists the directory fd, which it closes, as further items. */
@@ -63,18 +88,21 @@ static int list(struct sources *s, const char *path, int fd, unsigned depth, str
 	}
 	while (done == 0 && (errno = 0, entry = readdir(dir))) {
 		char below[LIMIT_HOME_PATH];
+		int n = snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			is_left_to_codex(below))
 			continue;
-		if (depth > LIMIT_HOME_DEPTH)
-			done = fail_on(s, path, "it is nested too deeply", f);
-		else if (snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) >=
-			 (int)sizeof(below))
-			done = fail_on(s, path, "the path in it is too long", f);
+		if (s->count == LIMIT_HOME_FILES) {
+			leave_out(s, below);
+			break;
+		}
+		if (depth > LIMIT_HOME_DEPTH || n >= (int)sizeof(below))
+			leave_out(s, below);
 		else if (!add(s, below, depth, f))
 			done = -1;
 	}
-	if (done == 0 && errno)
+	if (done == 0 && !entry && errno)
 		done = fail_on(s, path, strerror(errno), f);
 	closedir(dir);
 	return done;
@@ -82,27 +110,28 @@ static int list(struct sources *s, const char *path, int fd, unsigned depth, str
 
 static int take(struct sources *s, struct source *item, int fd, struct failure *f)
 {
-	bool prompts = strncmp(item->path, "prompts", 7) == 0;
+	bool tree = is_in_tree(item->path);
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
 		close(fd);
 		return fail_on(s, item->path, strerror(errno), f);
 	}
-	if (S_ISDIR(st.st_mode) && prompts) {
+	if (S_ISDIR(st.st_mode) && tree) {
 		item->state = SOURCE_DIRECTORY;
 		return list(s, item->path, fd, item->depth + 1, f);
 	}
-	/* The name "prompts" itself stands for a directory, the others for files. */
-	if (!S_ISREG(st.st_mode) || (prompts && item->depth == 0)) {
+	/* The name "prompts" itself stands for a directory, "config.toml" for a file. */
+	if (!S_ISREG(st.st_mode) || (tree && item->depth == 0)) {
 		close(fd);
 		return odd(s, item, "it is not of the right kind", f);
 	}
 	if (st.st_size > LIMIT_HOME_BYTES) {
 		close(fd);
-		return fail_on(s, item->path, "it is larger than 4 MiB", f);
+		return odd(s, item, "it is larger than 4 MiB", f);
 	}
 	item->state = SOURCE_FILE;
+	item->program = st.st_mode & 0111;
 	item->fd = fd;
 	return 0;
 }
@@ -117,8 +146,7 @@ static int visit(struct sources *s, struct source *item, bool last, struct failu
 	switch (errno) {
 	case EACCES:
 		item->state = SOURCE_DENIED;
-		return last ? fail_on(s, item->path, "neither root nor the user may read it", f)
-			    : 0;
+		return last ? odd(s, item, "neither root nor the user may read it", f) : 0;
 	case ENOENT:
 		item->state = SOURCE_NONE;
 		return 0;
@@ -136,7 +164,8 @@ static int visit(struct sources *s, struct source *item, bool last, struct failu
 
 static int open_root(struct sources *s, bool last, struct failure *f)
 {
-	static const char *const names[] = {"config.toml", "init.sh", "prompts"};
+	static const char *const names[] = {
+		"config.toml", "AGENTS.md", "init.sh", "prompts", "skills", "rules"};
 
 	s->root = open(s->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->root < 0)

@@ -101,6 +101,7 @@ def test_a_writable_login_is_renewed(run, model, tmp_path):
     auth = login(place, lifetime=-3600)
     home = tmp_path / "home"
     home.mkdir()
+    before = openai.refresh_token(auth)
     (home / "auth.json").symlink_to("/codex_auth/auth.json")
     for path in (home, home / "auth.json"):
         os.chown(path, 1000, 1000, follow_symlinks=False)
@@ -108,7 +109,7 @@ def test_a_writable_login_is_renewed(run, model, tmp_path):
     model.script("true")
     run(*EXEC, "do it", options=["-v", f"{place}:/codex_auth", "-v", f"{home}:/codex_home"]).ok()
     assert [r for r in model.requests if r["path"].endswith("/oauth/token")]
-    assert json.loads(auth.read_text())["tokens"]["refresh_token"] == "new"
+    assert model.spent(before) and openai.refresh_token(auth) != before
     assert (home / "auth.json").is_symlink()
 
 

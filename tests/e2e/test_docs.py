@@ -53,7 +53,7 @@ def test_the_readme_names_no_option_that_is_not_there():
     known = set(options_of("codex-sandbox")) | set(options_of("codex-init"))
     known |= {o.replace("_", "-") for o in known}
     # Options of the engine, of Codex and of Chromium that examples use.
-    others = {"--cap-drop", "--cap-add", "--device-auth", "--disable-features"}
+    others = {"--cap-drop", "--cap-add", "--device-auth", "--disable-features", "--with-api-key"}
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", README))
     assert used <= known | others, used - known - others
 

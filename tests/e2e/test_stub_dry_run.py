@@ -238,6 +238,22 @@ def test_auth_search_order(project, first):
         assert c.mounts["/codex_home/auth.json"] == (str(left[0][2]), "ro")
 
 
+def test_a_login_is_not_mounted_where_it_is_about_to_change(project):
+    project.write(project.home / ".codex" / "auth.json", GOOD)
+    for command in (["login"], ["login", "--device-auth"], ["logout"]):
+        assert "/codex_home/auth.json" not in project.dry(*command).mounts
+        assert ("which is found first" in project.warnings) == (command[0] == "login")
+    for command in (["login", "status"], ["exec", "login"], ["--exec", "login"]):
+        assert project.dry(*command).mounts["/codex_home/auth.json"][1] == "ro"
+        assert "found first" not in project.warnings
+    # The sandbox's own old one is simply replaced.
+    (project.home / ".codex" / "auth.json").unlink()
+    own = project.write(project.work / ".codex" / ".environment" / "auth.json", GOOD)
+    os.chown(own.parent, UID, UID)
+    project.dry("login")
+    assert "found first" not in project.warnings
+
+
 def test_no_auth_anywhere(project):
     assert "/codex_home/auth.json" not in project.dry().mounts
 
@@ -308,6 +324,24 @@ def test_auth_dir(project):
     project.refused("-y", "--auth_dir", login)
 
 
+def test_an_auth_dir_that_is_a_codex_home_is_warned_about(project):
+    codex = project.home / ".codex"
+    project.write(codex / "auth.json", GOOD)
+    project.dry("-y", "--auth_dir", codex)
+    assert "more than a login" not in project.warnings
+    project.write(codex / "config.toml")
+    project.dry("-y", "--auth_dir", codex)
+    assert "more than a login" in project.warnings
+
+
+def test_a_secret_on_the_command_line_is_warned_about(project):
+    c = project.dry("-e", "OPENAI_API_KEY=sk-x", "-e", "MY_TOKEN", "-e", "KEYS=1", "-e", "A=b",
+                    env={"MY_TOKEN": "t"})  # fmt: skip
+    assert c.env[-4:] == ["OPENAI_API_KEY=sk-x", "MY_TOKEN", "KEYS=1", "A=b"]
+    assert project.warnings.count("codex-sandbox: -e ") == 1
+    assert "OPENAI_API_KEY" in project.warnings and "sk-x" not in project.warnings
+
+
 def test_auth_dir_beside_a_login_in_the_home(project):
     login = project.root / "login"
     login.mkdir()
@@ -334,7 +368,7 @@ def config_places(project):
     ]
 
 
-@pytest.mark.parametrize("what", ["config.toml", "prompts"])
+@pytest.mark.parametrize("what", ["config.toml", "prompts", "AGENTS.md", "skills", "rules"])
 @pytest.mark.parametrize("first", range(6))
 def test_config_and_prompts_search_order(project, what, first):
     arguments, env = [], {}
@@ -344,10 +378,22 @@ def test_config_and_prompts_search_order(project, what, first):
         path.mkdir(parents=True)
         if i >= first:
             project.write(path / "config.toml")
-            project.write(path / "prompts" / "a.md")
+            project.write(path / "AGENTS.md")
+            for directory in ("prompts", "skills", "rules"):
+                project.write(path / directory / "a.md")
     c = project.dry(*arguments, env=env)
     source = config_places(project)[first][2] / what
     assert c.mounts[f"/run/codex/in/{what}"] == (str(source), "ro")
+
+
+def test_a_file_in_a_directorys_place_is_left_out(project):
+    project.write(project.home / ".codex" / "skills")
+    (project.home / ".codex" / "AGENTS.md").mkdir()
+    later = project.write(project.work / "codex" / "AGENTS.md")
+    c = project.dry()
+    assert "/run/codex/in/skills" not in c.mounts
+    assert c.mounts["/run/codex/in/AGENTS.md"] == (str(later), "ro")
+    assert "not a directory" in project.warnings and "not a regular file" in project.warnings
 
 
 def test_no_config_no_prompts(project):

@@ -267,40 +267,6 @@ def test_two_projects_at_once(terminal, stub, stub_environment, workdir, tmp_pat
     assert first.wait() == 0
 
 
-def test_a_login_in_a_directory_of_its_own_renews_itself(stub, lab, internet, workdir, tmp_path):
-    """--auth_dir: an expired login is renewed by the real Codex and the new one is on the host."""
-    place = tmp_path / "login"
-    place.mkdir()
-    auth = place / "auth.json"
-    auth.write_text(json.dumps(openai.chatgpt_login(lifetime=-3600)))
-    for path in (place, auth):
-        os.chown(path, 1000, 1000)
-    auth.chmod(0o600)
-    internet.openai.script("echo tool output")
-    trust = ("--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}")
-    turn = ("--", "exec", "--skip-git-repo-check", "do it")
-    stub("-y", "--auth_dir", place, *trust, *turn).ok()
-    assert json.loads(auth.read_text())["tokens"]["refresh_token"] == "new"
-    assert "tool output" in "".join(internet.openai.outputs())
-    assert (workdir / ".codex/.environment/auth.json").is_symlink()
-
-
-def test_a_login_in_the_users_home_is_used_and_never_spent(stub, lab, internet, host_home):
-    """The seed's way: ~/.codex/auth.json read-only. An expired one is warned about, not renewed."""
-    codex = host_home / ".codex"
-    codex.mkdir()
-    auth = codex / "auth.json"
-    auth.write_text(json.dumps(openai.chatgpt_login(lifetime=-3600)))
-    os.chown(auth, 1000, 1000)
-    before = auth.read_bytes()
-    internet.openai.script("true")
-    trust = ("--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}")
-    done = stub(*trust, "--", "exec", "--skip-git-repo-check", "do it")
-    assert f"the login in {auth}" in done.err, done
-    assert not [r for r in internet.openai.requests if "oauth" in r["path"]]
-    assert auth.read_bytes() == before
-
-
 def test_audit_shows_what_to_allow(stub, sinks):
     done = stub("--audit", "--exec", "curl", "-sS", "-o", "/dev/null", "http://example.com").ok()
     assert "--allow example.com" in done.err

@@ -24,10 +24,14 @@ def test_the_home_is_created_and_the_engine_runs(project):
     assert (home / "auth.json").read_bytes() == b""
     assert (home / "auth.json").stat().st_uid == UID
     assert (project.work / ".codex").stat().st_uid == UID
-    # A second time nothing is new, and the empty mount point is no login.
+    # A second time nothing is new; without a login the empty mount point goes, which Codex would
+    # take for a broken one.
     before = snapshot(project.work)
+    assert project.start().returncode == 0
+    assert snapshot(project.work) == before
     login.unlink()
     assert project.start().returncode == 0
+    del before[str(home / "auth.json")]
     assert snapshot(project.work) == before
     assert not [w for w in project.asked()[-1] if "auth.json" in w]
 

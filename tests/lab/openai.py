@@ -24,6 +24,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+import uuid
 import zlib
 
 FINAL = "The command said:"
@@ -85,11 +87,17 @@ class Reply:
 
 class StandIn:
     """Answers requests as api.openai.com, chatgpt.com and auth.openai.com would, as far as Codex
-    looks. handle() may be called by many threads; what it saw is kept in requests."""
+    looks. handle() may be called by many threads; what it saw is kept in requests.
+
+    A refresh token is good for one use, as the real ones are: renewals holds every attempt as
+    (token, whether it was granted). A device login waits until approve() is called with the code
+    that Codex has shown."""
 
     def __init__(self, commands=(), log=None):
         self.commands = list(commands)
         self.requests = []
+        self.renewals = []
+        self._devices = {}
         self._log = log
         self._lock = threading.Lock()
 
@@ -98,6 +106,18 @@ class StandIn:
         with self._lock:
             self.commands = list(commands)
             self.requests = []
+
+    def spent(self, token):
+        """Has this refresh token been used?"""
+        with self._lock:
+            return any(used == token for used, _ in self.renewals)
+
+    def approve(self, user_code):
+        """What a person does in a browser elsewhere: allows the login that shows this code."""
+        with self._lock:
+            waiting = [d for d in self._devices.values() if d["user_code"] == user_code]
+            assert len(waiting) == 1, f"nobody waits with the code {user_code!r}"
+            waiting[0]["approved"] = True
 
     def outputs(self):
         """Every output of a tool that Codex has sent so far, each once, in order."""
@@ -141,6 +161,9 @@ class StandIn:
             # once; at any other error it tries five times more, for seven seconds.
             return Reply(426, {"error": {"message": "no WebSocket here"}})
         if method == "POST" and path.endswith("/responses"):
+            if expired(headers):
+                error = {"message": "the token has expired", "code": "token_expired"}
+                return Reply(401, {"error": error})
             return self._turn(json.loads(decoded(body, headers.get("content-encoding"))), record)
         if path.endswith("/accounts/check"):
             return Reply(200, ACCOUNTS)
@@ -149,10 +172,57 @@ class StandIn:
         if path.endswith("/wham/usage"):
             return Reply(200, {"plan_type": "plus", "rate_limit": None})
         if method == "POST" and path.endswith("/oauth/token"):
-            return Reply(200, {"id_token": jwt(), "access_token": jwt(), "refresh_token": "new"})
+            return self._token(fields(body, headers))
+        if method == "POST" and path.endswith("/api/accounts/deviceauth/usercode"):
+            return self._device_begins()
+        if method == "POST" and path.endswith("/api/accounts/deviceauth/token"):
+            return self._device_asks(fields(body, headers))
         if path.endswith("/analytics-events/events"):
             return Reply(200, {})
         return Reply(404, {"error": {"message": f"stand-in: nothing at {path}"}})
+
+    def _token(self, form):
+        """RFC 6749: a renewal, or the end of a device login."""
+        if form.get("grant_type") == "authorization_code":
+            with self._lock:
+                device = self._devices.pop(form.get("code"), None)
+            if not device or form.get("code_verifier") != device["code_verifier"]:
+                return Reply(400, {"error": {"message": "no such code", "code": "invalid_grant"}})
+            return Reply(200, new_tokens())
+        token = form.get("refresh_token", "")
+        with self._lock:
+            granted = bool(token) and all(used != token for used, _ in self.renewals)
+            self.renewals.append((token, granted))
+        if granted:
+            return Reply(200, new_tokens())
+        told = "Your refresh token has already been used to generate a new access token."
+        return Reply(401, {"error": {"message": told, "code": "refresh_token_reused"}})
+
+    def _device_begins(self):
+        device = {
+            "device_auth_id": f"deviceauth_{uuid.uuid4().hex}",
+            "user_code": f"{uuid.uuid4().hex[:4]}-{uuid.uuid4().hex[:5]}".upper(),
+            "code_verifier": uuid.uuid4().hex * 2,
+            "approved": False,
+        }
+        with self._lock:
+            self._devices[device["device_auth_id"]] = device
+        shown = {name: device[name] for name in ("device_auth_id", "user_code")}
+        return Reply(200, {**shown, "interval": "1"})
+
+    def _device_asks(self, form):
+        with self._lock:
+            device = self._devices.get(form.get("device_auth_id"))
+        if not device or device["user_code"] != form.get("user_code"):
+            return Reply(400, {"error": {"message": "no such device"}})
+        if not device["approved"]:
+            return Reply(403, {"error": {"message": "authorization is pending"}})
+        code = {
+            "authorization_code": device["device_auth_id"],
+            "code_challenge": "unused",
+            "code_verifier": device["code_verifier"],
+        }
+        return Reply(200, code)
 
     def _turn(self, request, record):
         outputs = []
@@ -257,6 +327,30 @@ ACCOUNTS = {
 }
 
 
+def fields(body, headers):
+    """A request's fields, sent as JSON or as a form."""
+    if "json" in headers.get("content-type", ""):
+        return json.loads(body)
+    return dict(urllib.parse.parse_qsl(body.decode()))
+
+
+def expired(headers):
+    """Does the request carry a ChatGPT token whose time is over?"""
+    parts = headers.get("authorization", "").partition(" ")[2].split(".")
+    if len(parts) != 3:
+        return False
+    claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    return claims["exp"] <= time.time()
+
+
+def new_tokens():
+    return {"id_token": jwt(), "access_token": jwt(), "refresh_token": new_refresh_token()}
+
+
+def new_refresh_token():
+    return f"refresh-{uuid.uuid4().hex}"
+
+
 def jwt(lifetime=30 * 86400):
     """A token in the shape of ChatGPT's, signed by nobody, that lives that many seconds."""
 
@@ -275,19 +369,26 @@ def jwt(lifetime=30 * 86400):
     return ".".join([part({"alg": "none", "typ": "JWT"}), part(claims), "c2ln"])
 
 
-def chatgpt_login(lifetime=30 * 86400, refresh_token="refresh-me"):
-    """The contents of an auth.json for a ChatGPT login that the stand-in accepts."""
+def chatgpt_login(lifetime=30 * 86400, refresh_token=None):
+    """The contents of an auth.json for a ChatGPT login that the stand-in accepts; with a refresh
+    token of its own that nobody has used yet, unless one is given."""
     return {
         "auth_mode": "chatgpt",
         "OPENAI_API_KEY": None,
         "tokens": {
             "id_token": jwt(lifetime),
             "access_token": jwt(lifetime),
-            "refresh_token": refresh_token,
+            "refresh_token": refresh_token or new_refresh_token(),
             "account_id": ACCOUNT,
         },
         "last_refresh": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def refresh_token(path):
+    """The refresh token in an auth.json."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)["tokens"]["refresh_token"]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -130,6 +130,29 @@ static void a_given_sandbox_dir_stays(void **state)
 	environment_free(&e);
 }
 
+static void a_key_under_its_usual_name_is_codexs(void **state)
+{
+	char *alone[] = {(char *)"OPENAI_API_KEY=sk-1", NULL};
+	char *both[] = {(char *)"OPENAI_API_KEY=sk-1", (char *)"CODEX_API_KEY=sk-2", NULL};
+	char *none[] = {(char *)"OPENAI_API_KEY=", NULL};
+	struct environment e;
+
+	(void)state;
+	assert_int_equal(environment_copy(&e, alone), 0);
+	assert_int_equal(environment_api_key(&e), 0);
+	assert_string_equal(environment_get(&e, "CODEX_API_KEY"), "sk-1");
+	assert_string_equal(environment_get(&e, "OPENAI_API_KEY"), "sk-1");
+	environment_free(&e);
+	assert_int_equal(environment_copy(&e, both), 0);
+	assert_int_equal(environment_api_key(&e), 0);
+	assert_string_equal(environment_get(&e, "CODEX_API_KEY"), "sk-2");
+	environment_free(&e);
+	assert_int_equal(environment_copy(&e, none), 0);
+	assert_int_equal(environment_api_key(&e), 0);
+	assert_null(environment_get(&e, "CODEX_API_KEY"));
+	environment_free(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +164,7 @@ int main(void)
 		cmocka_unit_test(the_sandbox_sets_its_promises),
 		cmocka_unit_test(the_homes_bin_is_named_once),
 		cmocka_unit_test(a_given_sandbox_dir_stays),
+		cmocka_unit_test(a_key_under_its_usual_name_is_codexs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,179 @@
+/* A table of settings, matched against the keys that toml.c finds. See advice.h. */
+#include "advice.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "toml.h"
+
+enum why { PROGRAM, PLACE, HOST, LOGOUT, STOP, RENAMED, REASONS };
+
+static const char *const reasons[REASONS] = {
+	[PROGRAM] = "(programs, which this container must have)",
+	[PLACE] = "(a path of the host's)",
+	[HOST] = "(other hosts, which need --allow)",
+	[LOGOUT] = "(may log you out)",
+	[STOP] = "(Codex no longer starts with it)",
+	[RENAMED] = "(has another name today)",
+};
+
+/*
+ * key: a part that is '*' stands for any one part; what lies below the key counts too. only:
+ * the value that counts. harmless: the value that doesn't. Neither: any. Without pointers: in a
+ * program that relocates itself each costs as much as the text.
+ */
+static const struct row {
+	char key[34], only[5], harmless[5];
+	unsigned char why;
+} rows[] = {
+	{"mcp_servers.*.command", "", "", PROGRAM},
+	{"notify", "", "[]", PROGRAM},
+	{"hooks", "", "", PROGRAM},
+	{"model_providers.*.auth.command", "", "", PROGRAM},
+	{"sqlite_home", "", "", PLACE},
+	{"log_dir", "", "", PLACE},
+	{"model_instructions_file", "", "", PLACE},
+	{"experimental_compact_prompt_file", "", "", PLACE},
+	{"mcp_servers.*.url", "", "", HOST},
+	{"model_providers.*.base_url", "", "", HOST},
+	{"openai_base_url", "", "", HOST},
+	{"chatgpt_base_url", "", "", HOST},
+	{"otel.exporter", "", "none", HOST},
+	{"otel.trace_exporter", "", "none", HOST},
+	{"otel.metrics_exporter", "", "none", HOST},
+	{"forced_login_method", "", "", LOGOUT},
+	{"forced_chatgpt_workspace_id", "", "", LOGOUT},
+	{"profile", "", "", STOP},
+	{"model_providers.*.wire_api", "chat", "", STOP},
+	{"web_search_request", "", "", RENAMED},
+	{"features.web_search_request", "", "", RENAMED},
+	{"tools.web_search_request", "", "", RENAMED},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+_Static_assert(ROWS <= 32, "a bit for each row");
+
+/* What a row is called in the line: the table, or where a single setting matters, that one. */
+static const char *label(const struct row *row, int *length)
+{
+	const char *last = strrchr(row->key, '.');
+
+	*length = (int)strcspn(row->key, ".");
+	if (!last || (row->why != STOP && row->why != RENAMED))
+		return row->key;
+	*length = (int)strlen(last + 1);
+	return last + 1;
+}
+
+static bool key_is(const char *path, const char *key)
+{
+	for (;;) {
+		size_t n = strcspn(path, "."), m = strcspn(key, ".");
+
+		if (!(m == 1 && *key == '*') && (n != m || memcmp(path, key, n) != 0))
+			return false;
+		path += n;
+		key += m;
+		if (!*key)
+			return true;
+		if (!*path)
+			return false;
+		path++;
+		key++;
+	}
+}
+
+static bool is(const char *value, size_t size, const char *text)
+{
+	return value && strlen(text) == size && memcmp(value, text, size) == 0;
+}
+
+/* Codex's home, what is mounted, and what goes with the container are places in it. */
+static bool is_inside(const char *value, size_t size)
+{
+	static const char inside[][12] = {"/codex_home", "/app/", "/tmp/"};
+
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		size_t n = strlen(inside[i]);
+
+		if (size >= n && memcmp(value, inside[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool counts(const struct row *row, const char *value, size_t size)
+{
+	if (row->only[0])
+		return is(value, size, row->only);
+	if (row->harmless[0] && is(value, size, row->harmless))
+		return false;
+	/* A table's name alone sets nothing, but that of hooks. */
+	if (!value)
+		return row->why == PROGRAM && strcmp(row->key, "hooks") == 0;
+	return row->why != PLACE || !is_inside(value, size);
+}
+
+static void visit(void *context, const char *path, const char *value, size_t value_size)
+{
+	uint32_t *found = context;
+
+	for (size_t i = 0; i < ROWS; i++)
+		if (key_is(path, rows[i].key) && counts(&rows[i], value, value_size))
+			*found |= UINT32_C(1) << i;
+}
+
+uint32_t advice_find(const char *text, size_t size)
+{
+	uint32_t found = 0;
+
+	/* What is behind a mistake is Codex's to complain about. */
+	toml_scan(text, size, visit, &found);
+	return found;
+}
+
+static void append(char *out, size_t size, const char *first, const char *second, int length)
+{
+	size_t n = strlen(out);
+
+	snprintf(out + n, size - n, "%s%.*s", first, length, second);
+}
+
+/* The labels of one reason; each once, as rows of one label stand together. */
+static void tell(uint32_t found, unsigned why, char *out, size_t size)
+{
+	const char *before = out[0] ? "; " : "config.toml was made for the host: ", *told = "";
+	int length, told_length = 0;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *text = label(&rows[i], &length);
+
+		if (!(found >> i & 1) || rows[i].why != why ||
+			(length == told_length && memcmp(text, told, (size_t)length) == 0))
+			continue;
+		append(out, size, before, text, length);
+		before = ", ";
+		told = text;
+		told_length = length;
+	}
+	if (told_length)
+		append(out, size, " ", reasons[why], (int)strlen(reasons[why]));
+}
+
+void advice_line(uint32_t found, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (unsigned why = 0; why < REASONS; why++)
+		tell(found, why, out, size);
+}
+
+const char *advice_hint(uint32_t found)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (found >> i & 1 && rows[i].why == RENAMED)
+			return "instead of web_search_request: web_search = \"live\", "
+			       "\"cached\" or "
+			       "\"disabled\"";
+	return NULL;
+}

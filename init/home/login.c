@@ -1,0 +1,91 @@
+/*
+ * home_keep_login(): a login that lives in a directory of its own stays there.
+ *
+ * HOME/auth.json is then a link into that directory. Codex follows it when it renews a login,
+ * but its first login, where the link leads to nothing yet, puts a file in the link's place,
+ * and its logout removes the link alone. So the end of a session does with the link's target
+ * what Codex has done with the link. It is the user's own business, done with the user's
+ * rights: what the payload could put in the way it could have put in the directory itself.
+ */
+#include "home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../limits.h"
+#include "child.h"
+#include "safe.h"
+
+static const char tried[] = "keep the login";
+
+struct keep {
+	const char *home, *link;
+};
+
+/* A regular file of at most LIMIT_LOGIN_BYTES, which one read(2) takes; -1 with errno. */
+static ssize_t read_login(int home, char *text)
+{
+	int fd = safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, LIMIT_LOGIN_BYTES + 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= LIMIT_LOGIN_BYTES)
+		return n;
+	errno = EFBIG;
+	return -1;
+}
+
+/* The whole file or none, in the place of an older one. */
+static int write_login(const char *path, const char *text, size_t size)
+{
+	char temporary[LIMIT_HOME_PATH];
+	int fd;
+
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 && close(fd) == 0)
+		return rename(temporary, path);
+	unlink(temporary);
+	return -1;
+}
+
+static int as_user(void *context, void *result, struct failure *f)
+{
+	static char text[LIMIT_LOGIN_BYTES + 1];
+	const struct keep *k = context;
+	int home = open(k->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	(void)result;
+	if (home < 0)
+		return fail_errno(f, tried, k->home);
+	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* Logged out: then there too. */
+		if (errno != ENOENT || (unlink(k->link) < 0 && errno != ENOENT))
+			return fail_errno(f, tried, k->link);
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	n = read_login(home, text);
+	if (n < 0 || write_login(k->link, text, (size_t)n) < 0 ||
+		unlinkat(home, "auth.json", 0) < 0)
+		return fail_errno(f, tried, k->link);
+	return 0;
+}
+
+int home_keep_login(const char *home, const char *link, uid_t uid, gid_t gid, struct failure *f)
+{
+	struct keep k = {home, link};
+
+	return child_run_as(uid, gid, NULL, as_user, &k, NULL, 0, f);
+}

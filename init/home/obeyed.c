@@ -1,0 +1,266 @@
+/*
+ * Two looks at the project, and what differs.
+ *
+ * Each is a child's work, as the payload's user. The first hands its list to PID 1 before
+ * anything of the user's runs; the second has that list by fork(2) and hands back only what
+ * differs, in a report of fixed size.
+ */
+#include "obeyed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../limits.h"
+#include "child.h"
+#include "obeyed_walk.h"
+
+static const char tried[] = "look for files that the host obeys";
+
+/* What one file is known by; without a gap, so that two can be compared as bytes. */
+struct mark {
+	struct timespec modified, changed, end_changed; /* end: of a link */
+	uint64_t inode, size;
+	uint32_t mode;
+	uint32_t path; /* in struct list's text; not compared */
+};
+
+/* One look's result, without pointers: it crosses from child to parent. */
+struct list {
+	uint32_t count, used;
+	bool complete;
+	struct mark marks[LIMIT_OBEYED_FILES];
+	char text[LIMIT_OBEYED_TEXT];
+};
+
+struct obeyed {
+	const char *workdir;
+	uid_t uid;
+	gid_t gid;
+	time_t begun;
+	struct list before;
+};
+
+enum difference { IS_NEW, HAS_CHANGED, IS_GONE };
+
+/* What differs. */
+struct report {
+	uint32_t count; /* told and not */
+	bool complete;
+	struct {
+		uint8_t how;
+		char path[LIMIT_OBEYED_PATH];
+	} told[LIMIT_OBEYED_TOLD];
+};
+
+static struct mark mark_of(const struct stat *st, const struct stat *target)
+{
+	return (struct mark){.modified = st->st_mtim,
+		.changed = st->st_ctim,
+		.end_changed = target->st_ctim,
+		.inode = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mode = st->st_mode};
+}
+
+static bool same(const struct mark *a, const struct mark *b)
+{
+	return memcmp(a, b, offsetof(struct mark, path)) == 0;
+}
+
+static int open_workdir(const char *workdir, struct failure *f)
+{
+	int fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? fail_errno(f, tried, workdir) : fd;
+}
+
+/* ---- The first look ---------------------------------------------------------------------- */
+
+static bool note(
+	void *context, const char *path, const struct stat *st, const struct stat *target)
+{
+	struct list *l = context;
+	size_t size = strlen(path) + 1;
+
+	if (l->count == LIMIT_OBEYED_FILES || size > sizeof(l->text) - l->used)
+		return false;
+	l->marks[l->count] = mark_of(st, target);
+	l->marks[l->count++].path = l->used;
+	memcpy(l->text + l->used, path, size);
+	l->used += (uint32_t)size;
+	return true;
+}
+
+static int first_look(void *context, void *result, struct failure *f)
+{
+	struct list *l = result;
+	int root = open_workdir(context, f);
+
+	if (root < 0)
+		return -1;
+	l->complete = obeyed_walk(root, note, l);
+	return 0;
+}
+
+/* The child had no privilege and nobody could touch it; a list that is wrong would still be
+ * our own memory's undoing. */
+static bool is_sound(const struct list *l)
+{
+	if (l->count > LIMIT_OBEYED_FILES || l->used > sizeof(l->text) ||
+		(l->used && l->text[l->used - 1] != '\0'))
+		return false;
+	for (uint32_t i = 0; i < l->count; i++)
+		if (l->marks[i].path >= l->used)
+			return false;
+	return true;
+}
+
+int obeyed_begin(
+	struct obeyed **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f)
+{
+	struct obeyed *o = calloc(1, sizeof(*o));
+	int done;
+
+	*out = NULL;
+	if (!o)
+		return fail_errno(f, tried, workdir);
+	o->begun = time(NULL);
+	o->uid = uid;
+	o->gid = gid;
+	o->workdir = workdir;
+	done = child_run_as(uid, gid, NULL, first_look, (void *)(uintptr_t)workdir, &o->before,
+		sizeof(o->before), f);
+	if (done == 0 && !is_sound(&o->before))
+		done = fail(f, tried, workdir, "the list is malformed");
+	if (done == 0)
+		*out = o;
+	else
+		free(o);
+	return done;
+}
+
+/* ---- The second look --------------------------------------------------------------------- */
+
+struct comparison {
+	const struct obeyed *o;
+	struct report *r;
+	bool seen[LIMIT_OBEYED_FILES];
+};
+
+static void tell(struct report *r, enum difference how, const char *path)
+{
+	if (r->count < LIMIT_OBEYED_TOLD) {
+		r->told[r->count].how = (uint8_t)how;
+		snprintf(r->told[r->count].path, sizeof(r->told[0].path), "%s", path);
+	}
+	r->count++;
+}
+
+static bool compare(
+	void *context, const char *path, const struct stat *st, const struct stat *target)
+{
+	struct comparison *c = context;
+	const struct list *l = &c->o->before;
+	const struct mark now = mark_of(st, target);
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		if (strcmp(l->text + l->marks[i].path, path) != 0)
+			continue;
+		c->seen[i] = true;
+		if (!same(&l->marks[i], &now))
+			tell(c->r, HAS_CHANGED, path);
+		return true;
+	}
+	/* Where the first look ended early, a file that it hasn't seen may be an old one. */
+	if (l->complete || now.changed.tv_sec >= c->o->begun)
+		tell(c->r, IS_NEW, path);
+	return c->r->count < LIMIT_OBEYED_FILES;
+}
+
+static int second_look(void *context, void *result, struct failure *f)
+{
+	struct comparison c = {.o = context, .r = result};
+	const struct list *l = &c.o->before;
+	int root = open_workdir(c.o->workdir, f);
+
+	if (root < 0)
+		return -1;
+	c.r->complete = obeyed_walk(root, compare, &c);
+	for (uint32_t i = 0; c.r->complete && i < l->count; i++)
+		if (!c.seen[i])
+			tell(c.r, IS_GONE, l->text + l->marks[i].path);
+	return 0;
+}
+
+void obeyed_quote(const char *path, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; *path && n + 5 <= size; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (c >= ' ' && c <= '~' && c != '\\')
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, size - n, "\\%03o", c);
+	}
+	out[n] = '\0';
+}
+
+static void print(const struct report *r, const struct list *before, FILE *to)
+{
+	static const char *const words[] = {
+		[IS_NEW] = "new", [HAS_CHANGED] = "changed", [IS_GONE] = "removed"};
+	uint32_t told = r->count < LIMIT_OBEYED_TOLD ? r->count : LIMIT_OBEYED_TOLD;
+	char text[4 * LIMIT_OBEYED_PATH + 1];
+
+	if (r->count > 0)
+		fprintf(to,
+			"codex-init: %u file%s in the project that programs on your machine "
+			"obey %s changed:\n",
+			(unsigned)r->count, r->count == 1 ? "" : "s",
+			r->count == 1 ? "has" : "have");
+	for (uint32_t i = 0; i < told; i++) {
+		obeyed_quote(r->told[i].path, text, sizeof(text));
+		fprintf(to, "  %-8s %s\n",
+			r->told[i].how <= IS_GONE ? words[r->told[i].how] : "?", text);
+	}
+	if (r->count > told)
+		fprintf(to, "  and %u more\n", (unsigned)(r->count - told));
+	if (r->count > 0)
+		fprintf(to, "  hint: read them before you use git, an editor or a shell in "
+			    "there\n");
+	if (!r->complete || !before->complete)
+		fprintf(to, "codex-init: the project could not be looked through as a whole "
+			    "for files that programs on your machine obey\n");
+}
+
+int obeyed_report(const struct obeyed *o, FILE *to, struct failure *f)
+{
+	struct report *r = calloc(1, sizeof(*r));
+	int done;
+
+	if (!r)
+		return fail_errno(f, tried, o->workdir);
+	done = child_run_as(
+		o->uid, o->gid, NULL, second_look, (void *)(uintptr_t)o, r, sizeof(*r), f);
+	for (size_t i = 0; i < LIMIT_OBEYED_TOLD; i++)
+		r->told[i].path[sizeof(r->told[i].path) - 1] = '\0';
+	if (done == 0)
+		print(r, &o->before, to);
+	free(r);
+	return done;
+}
+
+void obeyed_free(struct obeyed *o)
+{
+	free(o);
+}

@@ -1,0 +1,344 @@
+/* openat2(2), getdents64(2) by readdir(3), two queues. See obeyed_walk.h. */
+#include "obeyed_walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../limits.h"
+
+/* Without pointers: in a program that relocates itself each costs as much as the name. */
+struct named {
+	char name[24];
+	unsigned char is; /* enum obeyed_name */
+};
+
+/*
+ * What is obeyed by being there, or asks no more than a click. Build files (Makefile,
+ * package.json) aren't on the list: they are the work itself, and are run on purpose.
+ */
+static const struct named in_project[] = {
+	{".git", OBEYED_GIT},
+	/* editors: tasks, launchers, interpreters, settings that name programs */
+	{".vscode", OBEYED_TREE},
+	{".idea", OBEYED_TREE},
+	{".zed", OBEYED_TREE},
+	{".devcontainer", OBEYED_TREE},
+	{".devcontainer.json", OBEYED_FILE},
+	{".exrc", OBEYED_FILE},
+	{".vimrc", OBEYED_FILE},
+	{".nvimrc", OBEYED_FILE},
+	{".nvim.lua", OBEYED_FILE},
+	{".dir-locals.el", OBEYED_FILE},
+	/* shells, on entering the directory */
+	{".envrc", OBEYED_FILE},
+	{".mise.toml", OBEYED_FILE},
+	/* git hooks by way of core.hooksPath, or of a hook that reads them */
+	{".husky", OBEYED_TREE},
+	{".githooks", OBEYED_TREE},
+	{".pre-commit-config.yaml", OBEYED_FILE},
+	/* other agents on the host, and Codex there: hooks and servers to start */
+	{".codex", OBEYED_TREE},
+	{".claude", OBEYED_TREE},
+	{".cursor", OBEYED_TREE},
+	{".mcp.json", OBEYED_FILE},
+};
+
+/* gitrepository-layout(5). The rest of it holds data, which git does not run. */
+static const struct named in_git[] = {
+	{"config", OBEYED_FILE},
+	{"config.worktree", OBEYED_FILE},
+	/* where configuration and hooks are read from instead */
+	{"commondir", OBEYED_FILE},
+	{"hooks", OBEYED_TREE},
+	{"info", OBEYED_GIT_INFO},
+	{"modules", OBEYED_LOOK_INTO},
+	{"worktrees", OBEYED_LOOK_INTO},
+};
+
+/* A directory to be looked into. */
+struct step {
+	struct step *next;
+	enum obeyed_name is;
+	bool link; /* it is reached by a link, which may be followed within the root */
+	char path[];
+};
+
+struct queue {
+	struct step *first, **last;
+};
+
+struct walk {
+	int root;
+	obeyed_visit *visit;
+	void *context;
+	struct queue obeyed, ordinary;
+	unsigned directories, entries;
+	time_t end; /* CLOCK_MONOTONIC */
+	bool complete, stop;
+};
+
+static enum obeyed_name look_up(const struct named *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(list[i].name, name) == 0)
+			return (enum obeyed_name)list[i].is;
+	return OBEYED_NOT;
+}
+
+enum obeyed_name obeyed_name_in_project(const char *name)
+{
+	return look_up(in_project, sizeof(in_project) / sizeof(in_project[0]), name);
+}
+
+enum obeyed_name obeyed_name_in_git(const char *name)
+{
+	return look_up(in_git, sizeof(in_git) / sizeof(in_git[0]), name);
+}
+
+static time_t seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* A link is followed only where its name is obeyed, and never out of the root. */
+static int open_beneath(const struct walk *w, const char *path, int flags, bool link)
+{
+	const struct open_how how = {
+		.flags = (__u64)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
+			   (link ? 0 : RESOLVE_NO_SYMLINKS),
+	};
+
+	return (int)syscall(SYS_openat2, w->root, path, &how, sizeof(how));
+}
+
+static void put_off(struct walk *w, const char *path, enum obeyed_name is, bool link)
+{
+	struct queue *q = is == OBEYED_NOT ? &w->ordinary : &w->obeyed;
+	size_t size = strlen(path) + 1;
+	struct step *s = malloc(sizeof(*s) + size);
+
+	if (!s) {
+		w->complete = false;
+		return;
+	}
+	*s = (struct step){.is = is, .link = link};
+	memcpy(s->path, path, size);
+	*q->last = s;
+	q->last = &s->next;
+}
+
+/* One file, or a link. A link to a directory leads on. */
+static void found(struct walk *w, const char *path, const struct stat *st, enum obeyed_name is)
+{
+	struct stat target = {0};
+	int fd;
+
+	if (S_ISLNK(st->st_mode)) {
+		fd = open_beneath(w, path, O_PATH, true);
+		if (fd >= 0) {
+			fstat(fd, &target);
+			close(fd);
+		}
+		/* Not from within a tree: links in a circle would never end. */
+		if (target.st_ino && S_ISDIR(target.st_mode) && is != OBEYED_NOT)
+			put_off(w, path, is, true);
+	}
+	if (!w->visit(w->context, path, st, &target)) {
+		w->complete = false;
+		w->stop = true;
+	}
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* The sandbox's own home, in the project: the host obeys nothing in it. */
+static bool is_ours(const char *path)
+{
+	return strcasecmp(path, ".codex/.environment") == 0;
+}
+
+static enum obeyed_name meaning(const struct step *s, const char *name, bool git)
+{
+	enum obeyed_name is = OBEYED_NOT;
+
+	if (s->is == OBEYED_TREE)
+		return OBEYED_TREE;
+	if (s->is == OBEYED_GIT_INFO)
+		return strcasecmp(name, "attributes") == 0 ? OBEYED_FILE : OBEYED_NOT;
+	if (git)
+		is = obeyed_name_in_git(name);
+	if (is == OBEYED_NOT && s->is != OBEYED_GIT)
+		is = obeyed_name_in_project(name);
+	return is;
+}
+
+static void take(
+	struct walk *w, int dir, const struct step *s, const struct dirent *e, bool git)
+{
+	enum obeyed_name is = meaning(s, e->d_name, git);
+	char path[LIMIT_OBEYED_PATH];
+	bool top = s->path[0] == '.' && s->path[1] == '\0';
+	struct stat st;
+
+	if (is == OBEYED_NOT && (s->is == OBEYED_GIT || s->is == OBEYED_GIT_INFO ||
+					(e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)))
+		return;
+	if (snprintf(path, sizeof(path), "%s%s%s", top ? "" : s->path, top ? "" : "/",
+		    e->d_name) >= (int)sizeof(path)) {
+		w->complete = false;
+		return;
+	}
+	/* git runs no *.sample. */
+	if (is_ours(path) || (s->is == OBEYED_TREE && ends_with(path, ".sample")))
+		return;
+	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return; /* it has gone */
+	if (S_ISDIR(st.st_mode))
+		put_off(w, path, is == OBEYED_LOOK_INTO || is == OBEYED_FILE ? OBEYED_NOT : is,
+			s->link);
+	else if (is != OBEYED_NOT && is != OBEYED_LOOK_INTO)
+		found(w, path, &st, s->is == OBEYED_TREE ? OBEYED_NOT : is);
+}
+
+/* Would git take this directory for a repository, whatever it is called? setup.c there:
+ * is_git_directory(). */
+static bool is_git(const struct step *s, int dir)
+{
+	struct stat st;
+
+	if (s->is == OBEYED_GIT)
+		return true;
+	if (s->is != OBEYED_NOT || fstatat(dir, "HEAD", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return fstatat(dir, "commondir", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       (fstatat(dir, "objects", &st, 0) == 0 && fstatat(dir, "refs", &st, 0) == 0);
+}
+
+/*
+ * core.hooksPath, where hooks are in a directory of the project's: relative to the work tree's
+ * top, which is s's path without its ".git". Only a plain line counts; a setting that is meant
+ * to be overlooked is a change of config, which is told by itself.
+ */
+static void look_for_hooks(struct walk *w, const struct step *s, int dir)
+{
+	static char text[LIMIT_OBEYED_CONFIG + 1];
+	char path[LIMIT_OBEYED_PATH];
+	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (char *line = text; line; line = strchr(line, '\n')) {
+		line += strspn(line, " \t\n");
+		if (strncasecmp(line, "hookspath", 9) != 0)
+			continue;
+		line += 9 + strspn(line + 9, " \t=\"");
+		n = (ssize_t)strcspn(line, "\"\r\n");
+		/* Not the project itself, nor what is above: that would be a flood of files. */
+		if (n <= 2 || (line[0] == '.' && line[1] == '.'))
+			continue;
+		snprintf(path, sizeof(path), "%.*s%.*s", (int)(strlen(s->path) - 4), s->path,
+			(int)n, line);
+		put_off(w, path, OBEYED_TREE, true);
+	}
+}
+
+/*
+ * A directory that could not be opened: one that has gone, was replaced by something else or is
+ * elsewhere. Nor is it one where it is somebody else's and the payload can't write to it
+ * either.
+ */
+static bool is_no_gap(const struct walk *w, const char *path)
+{
+	struct stat st;
+
+	if (errno == EACCES)
+		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
+}
+
+static void look_into(struct walk *w, const struct step *s)
+{
+	int fd = open_beneath(w, s->path, O_RDONLY | O_DIRECTORY, s->link);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+	bool git;
+
+	if (!dir) {
+		w->complete &= is_no_gap(w, s->path);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	git = is_git(s, fd);
+	if (s->is == OBEYED_GIT)
+		look_for_hooks(w, s, fd);
+	while (!w->stop && (e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (++w->entries > LIMIT_OBEYED_ENTRIES) {
+			w->complete = false;
+			w->stop = true;
+			break;
+		}
+		take(w, fd, s, e, git);
+	}
+	closedir(dir);
+}
+
+/* What is obeyed comes first: no flood of other directories can hide it. */
+static struct step *next_step(struct walk *w)
+{
+	struct queue *q = w->obeyed.first ? &w->obeyed : &w->ordinary;
+	struct step *s = q->first;
+
+	if (!s)
+		return NULL;
+	q->first = s->next;
+	if (!q->first)
+		q->last = &q->first;
+	return s;
+}
+
+bool obeyed_walk(int root, obeyed_visit *visit, void *context)
+{
+	struct walk w = {.root = root, .visit = visit, .context = context, .complete = true};
+	struct step *s;
+
+	w.end = seconds_now() + LIMIT_OBEYED_SECONDS;
+	w.obeyed.last = &w.obeyed.first;
+	w.ordinary.last = &w.ordinary.first;
+	put_off(&w, ".", OBEYED_NOT, false);
+	while ((s = next_step(&w))) {
+		if (!w.stop &&
+			(++w.directories > LIMIT_OBEYED_DIRECTORIES || seconds_now() > w.end)) {
+			w.complete = false;
+			w.stop = true;
+		}
+		if (!w.stop)
+			look_into(&w, s);
+		free(s);
+	}
+	return w.complete;
+}

@@ -1,0 +1,43 @@
+/*
+ * The walk over the project: which of its files programs on the host obey. Private to obeyed.c
+ * and its tests.
+ */
+#ifndef INIT_HOME_OBEYED_WALK_H
+#define INIT_HOME_OBEYED_WALK_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+enum obeyed_name {
+	OBEYED_NOT,  /* an ordinary file or directory */
+	OBEYED_FILE, /* obeyed, where it isn't a directory */
+	OBEYED_TREE, /* a directory in which every file is obeyed; a link of that name too */
+	OBEYED_GIT,  /* a git directory, or the file or link that leads to one */
+	OBEYED_GIT_INFO, /* its info, of which the attributes count: they name filters */
+	OBEYED_LOOK_INTO /* in a git directory: holds other git directories */
+};
+
+/* What a name means in an ordinary directory of the project. Upper and lower case are the same,
+ * as they are to the file systems of some hosts. Pure. */
+enum obeyed_name obeyed_name_in_project(const char *name);
+/* What a name means in a git directory. Pure. */
+enum obeyed_name obeyed_name_in_git(const char *name);
+
+/* Called for each file that is obeyed, with its path beneath the root. link: it is a symbolic
+ * link, and *target is what it leads to inside the root (st_ino 0: nothing there). Returns
+ * false to end the walk. */
+typedef bool obeyed_visit(
+	void *context, const char *path, const struct stat *st, const struct stat *target);
+
+/*
+ * Walks what is beneath the directory root, breadth first, what is obeyed before the rest, with
+ * the caller's rights. No link is followed but one of an obeyed name, and none out of root
+ * (openat2(2), RESOLVE_BENEATH). Any directory with HEAD, objects and refs (or commondir) in it
+ * is a git directory too, whatever its name: git takes it for one.
+ * WORK_DIR/.codex/.environment, the sandbox's own, is left out. Returns true when everything
+ * was seen, false when a limit (LIMIT_OBEYED_*), memory or visit ended it, or something could
+ * not be read.
+ */
+bool obeyed_walk(int root, obeyed_visit *visit, void *context);
+
+#endif

@@ -1,0 +1,39 @@
+/* config.toml: whatever it holds, what is visited lies within it, and a key is printable. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../init/home/advice.h"
+#include "../../init/home/toml.h"
+#include "../../init/limits.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct text {
+	const char *from, *to;
+};
+
+static void check(void *context, const char *path, const char *value, size_t value_size)
+{
+	const struct text *t = context;
+
+	if (strlen(path) >= LIMIT_TOML_PATH)
+		abort();
+	for (; *path; path++)
+		if (*path <= ' ' || *path > '~')
+			abort();
+	if (value && (value < t->from || value > t->to || value_size > (size_t)(t->to - value)))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text t = {(const char *)data, (const char *)data + size};
+	char line[1000];
+
+	toml_scan(t.from, size, check, &t);
+	advice_line(advice_find(t.from, size), line, sizeof(line));
+	if (strchr(line, '\n'))
+		abort();
+	return 0;
+}

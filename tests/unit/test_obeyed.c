@@ -1,0 +1,468 @@
+/* Files that the host obeys: what counts, what is told, and what is passed over. */
+#include "home_fixture.h"
+
+#include <sys/wait.h>
+#include <utime.h>
+
+#include "../../init/home/obeyed.h"
+#include "../../init/home/obeyed_walk.h"
+#include "../../init/limits.h"
+
+static struct failure why;
+static char told[64 * 1024];
+
+/* ---- Names ------------------------------------------------------------------------------- */
+
+static void names_that_count(void **state)
+{
+	(void)state;
+	assert_int_equal(obeyed_name_in_project(".git"), OBEYED_GIT);
+	assert_int_equal(obeyed_name_in_project(".GIT"), OBEYED_GIT);
+	assert_int_equal(obeyed_name_in_project(".vscode"), OBEYED_TREE);
+	assert_int_equal(obeyed_name_in_project(".codex"), OBEYED_TREE);
+	assert_int_equal(obeyed_name_in_project(".envrc"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_git("config"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_git("hooks"), OBEYED_TREE);
+	assert_int_equal(obeyed_name_in_git("modules"), OBEYED_LOOK_INTO);
+}
+
+static void names_that_do_not(void **state)
+{
+	static const char *const names[] = {"", "Makefile", "package.json", "git", ".gitignore",
+		".gitattributes", ".github", ".vscode2", "vscode", ".env", ".envrc.example",
+		"config", "hooks", "AGENTS.md"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(obeyed_name_in_project(names[i]), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in_git("objects"), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in_git("index"), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in_git(".envrc"), OBEYED_NOT);
+}
+
+static void paths_are_quoted(void **state)
+{
+	char out[64], little[8];
+
+	(void)state;
+	obeyed_quote("a b/.envrc", out, sizeof(out));
+	assert_string_equal(out, "a b/.envrc");
+	obeyed_quote("\x1b[2J\n\x7f\\\xc3\xa4", out, sizeof(out));
+	assert_string_equal(out, "\\033[2J\\012\\177\\134\\303\\244");
+	obeyed_quote("0123456789", little, sizeof(little));
+	assert_true(strlen(little) < sizeof(little));
+	obeyed_quote("\x1b\x1b\x1b", little, sizeof(little));
+	assert_string_equal(little, "\\033");
+}
+
+/* ---- Two looks --------------------------------------------------------------------------- */
+
+typedef void session(const struct tree *t);
+
+/* Where files change within one tick of the kernel's clock, times alone don't tell. */
+static void tick(void)
+{
+	usleep(20 * 1000);
+}
+
+struct looks {
+	const struct tree *t;
+	session *session;
+};
+
+/* The project; it must live as long as what was seen there. */
+static const char *project(const struct tree *t)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", at(t, "home"));
+	return path;
+}
+
+static int two_looks(void *context, void *result, struct failure *f)
+{
+	const struct looks *l = context;
+	struct obeyed *o;
+	FILE *to = fmemopen(result, sizeof(told), "w");
+	int done;
+
+	assert_non_null(to);
+	if (obeyed_begin(&o, project(l->t), USER, GROUP, f) < 0)
+		return -1;
+	tick();
+	l->session(l->t);
+	done = obeyed_report(o, to, f);
+	fclose(to);
+	obeyed_free(o);
+	return done;
+}
+
+/* The text of the report on what session() did in t's "home", which plays the project. */
+static const char *report(const struct tree *t, session *what)
+{
+	struct looks l = {t, what};
+	int status;
+	pid_t pid;
+	FILE *f = tmpfile();
+
+	/* The session is the test's own root's; only the looks are limited. */
+	assert_non_null(f);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		memset(told, 0, sizeof(told));
+		if (two_looks(&l, told, &why) < 0) {
+			fprintf(stderr, "%s: %s: %s\n", why.tried, why.on, why.why);
+			_exit(1);
+		}
+		_exit(fwrite(told, sizeof(told), 1, f) == 1 && fflush(f) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rewind(f);
+	assert_int_equal(fread(told, sizeof(told), 1, f), 1);
+	fclose(f);
+	return told;
+}
+
+static void repository(const struct tree *t, const char *where)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", at(t, "home/%s", where));
+	make_dir(path, 0755, USER);
+	snprintf(path, sizeof(path), "home/%s", where);
+	put(at(t, "%s/HEAD", path), "ref: refs/heads/main\n", 0644, USER);
+	put(at(t, "%s/config", path), "[core]\n", 0644, USER);
+	make_dir(at(t, "%s/objects", path), 0755, USER);
+	make_dir(at(t, "%s/refs", path), 0755, USER);
+	make_dir(at(t, "%s/hooks", path), 0755, USER);
+	put(at(t, "%s/hooks/pre-commit", path), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "%s/hooks/pre-push.sample", path), "#!/bin/sh\n", 0755, USER);
+}
+
+static int project_make(void **state)
+{
+	const struct tree *t;
+
+	tree_make(state);
+	t = *state;
+	repository(t, ".git");
+	make_dir(at(t, "home/.vscode"), 0755, USER);
+	put(at(t, "home/.vscode/settings.json"), "{}", 0644, USER);
+	put(at(t, "home/.envrc"), "export A=1\n", 0644, USER);
+	make_dir(at(t, "home/src"), 0755, USER);
+	put(at(t, "home/src/main.c"), "int x;\n", 0644, USER);
+	make_dir(at(t, "home/.codex"), 0755, USER);
+	make_dir(at(t, "home/.codex/.environment"), 0700, USER);
+	return 0;
+}
+
+static void works_on_sources(const struct tree *t)
+{
+	put(at(t, "home/src/main.c"), "int y;\n", 0644, USER);
+	put(at(t, "home/src/new.c"), "int z;\n", 0644, USER);
+	put(at(t, "home/Makefile"), "all:\n", 0644, USER);
+	put(at(t, "home/.git/index"), "index", 0644, USER);
+	put(at(t, "home/.git/HEAD"), "ref: refs/heads/other\n", 0644, USER);
+	put(at(t, "home/.git/refs/config"), "0000", 0644, USER);
+	make_dir(at(t, "home/.git/info"), 0755, USER);
+	put(at(t, "home/.git/info/refs"), "", 0644, USER);
+	put(at(t, "home/.git/hooks/new.sample"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/.codex/.environment/config.toml"), "", 0600, USER);
+	assert_int_equal(unlink(at(t, "home/src/main.c")), 0);
+	assert_int_equal(symlink("/etc", at(t, "home/src/link")), 0);
+}
+
+static void work_on_sources_says_nothing(void **state)
+{
+	assert_string_equal(report(*state, works_on_sources), "");
+}
+
+static void plants(const struct tree *t)
+{
+	put(at(t, "home/.git/hooks/post-checkout"), "#!/bin/sh\n", 0755, USER);
+	make_dir(at(t, "home/.git/info"), 0755, USER);
+	put(at(t, "home/.git/info/attributes"), "* filter=evil\n", 0644, USER);
+	put(at(t, "home/.git/config"), "[core]\n\tfsmonitor = /evil\n", 0644, USER);
+	put(at(t, "home/.vscode/tasks.json"), "{}", 0644, USER);
+	put(at(t, "home/.codex/config.toml"), "", 0644, USER);
+	assert_int_equal(unlink(at(t, "home/.envrc")), 0);
+	make_dir(at(t, "home/src/.idea"), 0755, USER);
+	make_dir(at(t, "home/src/.idea/run"), 0755, USER);
+	put(at(t, "home/src/.idea/run/x.xml"), "", 0644, USER);
+}
+
+static void what_is_planted_is_told(void **state)
+{
+	const char *text = report(*state, plants);
+
+	assert_in(text, "codex-init: 7 files in the project");
+	assert_in(text, "  new      .git/hooks/post-checkout\n");
+	assert_in(text, "  changed  .git/config\n");
+	assert_in(text, "  new      .git/info/attributes\n");
+	assert_in(text, "  new      .vscode/tasks.json\n");
+	assert_in(text, "  new      .codex/config.toml\n");
+	assert_in(text, "  removed  .envrc\n");
+	assert_in(text, "  new      src/.idea/run/x.xml\n");
+	assert_in(text, "  hint: ");
+}
+
+static void hides_its_trace(const struct tree *t)
+{
+	const struct utimbuf old = {1000000000, 1000000000};
+
+	put(at(t, "home/.envrc"), "export B=2\n", 0644, USER);
+	assert_int_equal(utime(at(t, "home/.envrc"), &old), 0);
+	assert_int_equal(chmod(at(t, "home/.git/hooks/pre-commit"), 0644), 0);
+}
+
+static void times_that_were_set_back_hide_nothing(void **state)
+{
+	const struct utimbuf old = {1000000000, 1000000000};
+	const char *text;
+
+	assert_int_equal(utime(at(*state, "home/.envrc"), &old), 0);
+	text = report(*state, hides_its_trace);
+	assert_in(text, "  changed  .envrc\n");
+	assert_in(text, "  changed  .git/hooks/pre-commit\n");
+}
+
+static void other_repositories(const struct tree *t)
+{
+	make_dir(at(t, "home/src/sub"), 0755, USER);
+	repository(t, "src/sub/.git");
+	repository(t, "src/real");
+	/* git takes this for a repository too: it has the files of one */
+	repository(t, "src/fixtures");
+	put(at(t, "home/src/fixtures/.envrc"), "", 0644, USER);
+	make_dir(at(t, "home/.git/modules"), 0755, USER);
+	repository(t, ".git/modules/lib");
+	make_dir(at(t, "home/lib"), 0755, USER);
+	put(at(t, "home/lib/.git"), "gitdir: ../.git/modules/lib\n", 0644, USER);
+	make_dir(at(t, "home/tree"), 0755, USER);
+	assert_int_equal(symlink("../src/real", at(t, "home/tree/.git")), 0);
+	put(at(t, "home/.git/commondir"), "../src", 0644, USER);
+}
+
+static void every_repository_counts(void **state)
+{
+	const char *text = report(*state, other_repositories);
+
+	assert_in(text, "  new      src/sub/.git/config\n");
+	assert_in(text, "  new      src/sub/.git/hooks/pre-commit\n");
+	assert_in(text, "  new      src/fixtures/config\n");
+	assert_in(text, "  new      src/fixtures/.envrc\n");
+	assert_in(text, "  new      .git/modules/lib/config\n");
+	assert_in(text, "  new      lib/.git\n");
+	assert_in(text, "  new      tree/.git\n");
+	assert_in(text, "  new      tree/.git/hooks/pre-commit\n");
+	assert_in(text, "  new      .git/commondir\n");
+	assert_null(strstr(text, ".sample"));
+}
+
+static void changes_behind_links(const struct tree *t)
+{
+	put(at(t, "home/src/setup/tasks.json"), "{ }", 0644, USER);
+	put(at(t, "home/src/envrc"), "export C=3\n", 0644, USER);
+	put(at(t, "in/outside"), "changed", 0644, 0);
+}
+
+static void what_an_obeyed_link_leads_to_counts_inside_alone(void **state)
+{
+	const struct tree *t = *state;
+	const char *text;
+
+	make_dir(at(t, "home/src/setup"), 0755, USER);
+	put(at(t, "home/src/setup/tasks.json"), "{}", 0644, USER);
+	put(at(t, "home/src/envrc"), "", 0644, USER);
+	put(at(t, "in/outside"), "", 0644, 0);
+	make_dir(at(t, "home/a"), 0755, USER);
+	assert_int_equal(symlink("../src/setup", at(t, "home/a/.vscode")), 0);
+	assert_int_equal(symlink("../src/envrc", at(t, "home/a/.envrc")), 0);
+	make_dir(at(t, "home/b"), 0755, USER);
+	assert_int_equal(symlink(at(t, "in/outside"), at(t, "home/b/.envrc")), 0);
+	assert_int_equal(symlink(".", at(t, "home/.vscode/circle")), 0);
+	text = report(t, changes_behind_links);
+	assert_in(text, "codex-init: 2 files");
+	assert_in(text, "  changed  a/.vscode/tasks.json\n");
+	assert_in(text, "  changed  a/.envrc\n");
+}
+
+static void edits_a_hook(const struct tree *t)
+{
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\nevil\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\nnot it\n", 0755, USER);
+}
+
+static void hooks_in_the_project_count(void **state)
+{
+	const struct tree *t = *state;
+	const char *text;
+
+	make_dir(at(t, "home/src/hooks"), 0755, USER);
+	make_dir(at(t, "home/hooks"), 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	assert_string_equal(report(t, edits_a_hook), "");
+	put(at(t, "home/.git/config"), "[core]\n\tbare = false\n\thooksPath = src/hooks\n",
+		0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "codex-init: 1 file ");
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	put(at(t, "home/.git/config"),
+		"hookspath=\"../out\"\nhookspath = /etc\nhookspath = .\nhookspath = ./\n"
+		"hookspath = ..\nhookspath\nhookspath =\n",
+		0644, USER);
+	assert_string_equal(report(t, edits_a_hook), "");
+}
+
+static void wild_names(const struct tree *t)
+{
+	put(at(t, "home/.vscode/a\x1b[2Jb\n"), "", 0644, USER);
+	assert_int_equal(mkfifo(at(t, "home/src/.envrc"), 0666), 0);
+}
+
+static void odd_files_and_names_do_no_harm(void **state)
+{
+	const char *text = report(*state, wild_names);
+
+	assert_in(text, "  new      .vscode/a\\033[2Jb\\012\n");
+	assert_in(text, "  new      src/.envrc\n");
+	assert_null(strchr(text, '\x1b'));
+}
+
+static void a_flood(const struct tree *t)
+{
+	for (int i = 0; i < LIMIT_OBEYED_FILES + 10; i++)
+		put(at(t, "home/.vscode/%d", i), "", 0644, USER);
+	put(at(t, "home/.envrc"), "evil\n", 0644, USER);
+}
+
+static void a_flood_is_bounded_and_told(void **state)
+{
+	const char *text = report(*state, a_flood);
+	unsigned lines = 0;
+
+	for (const char *p = text; (p = strchr(p, '\n')); p++)
+		lines++;
+	assert_int_equal(lines, LIMIT_OBEYED_TOLD + 4);
+	/* What lies at the top comes first, whatever is planted further down. */
+	assert_in(text, "  changed  .envrc\n");
+	assert_in(text, " more\n");
+	assert_in(text, "could not be looked through as a whole");
+}
+
+static void nothing(const struct tree *t)
+{
+	(void)t;
+}
+
+static void what_cannot_be_read_is_told(void **state)
+{
+	const struct tree *t = *state;
+
+	/* Somebody else's, which the payload can't change either: a database's files. */
+	make_dir(at(t, "home/database"), 0700, 0);
+	assert_string_equal(report(t, nothing), "");
+	/* One that it may write to, and one of its own that it has hidden. */
+	assert_int_equal(chmod(at(t, "home/database"), 0733), 0);
+	assert_in(report(t, nothing), "could not be looked through as a whole");
+	assert_int_equal(chmod(at(t, "home/database"), 0700), 0);
+	assert_int_equal(chmod(at(t, "home/src"), 0), 0);
+	assert_in(report(t, nothing), "could not be looked through as a whole");
+}
+
+static void removes_project(const struct tree *t)
+{
+	assert_int_equal(rename(at(t, "home"), at(t, "gone")), 0);
+}
+
+static void back_again(const struct tree *t)
+{
+	assert_int_equal(rename(at(t, "gone"), at(t, "home")), 0);
+}
+
+static int looks_at_nothing(void *context, void *result, struct failure *f)
+{
+	struct looks *l = context;
+	struct obeyed *o;
+	int done;
+
+	(void)result;
+	assert_int_equal(obeyed_begin(&o, project(l->t), USER, GROUP, f), 0);
+	removes_project(l->t);
+	done = obeyed_report(o, stderr, f);
+	back_again(l->t);
+	obeyed_free(o);
+	return done;
+}
+
+static void a_project_that_vanishes_is_a_failure_and_no_crash(void **state)
+{
+	struct looks l = {*state, NULL};
+	struct obeyed *o = NULL;
+
+	assert_int_equal(looks_at_nothing(&l, NULL, &why), -1);
+	assert_int_equal(obeyed_begin(&o, at(*state, "no"), USER, GROUP, &why), -1);
+	assert_null(o);
+	obeyed_free(o);
+}
+
+/* ---- Limits of the walk ------------------------------------------------------------------ */
+
+static bool count(
+	void *context, const char *path, const struct stat *st, const struct stat *end)
+{
+	(void)path, (void)st, (void)end;
+	++*(unsigned *)context;
+	return true;
+}
+
+static void a_path_that_is_too_long_is_a_gap(void **state)
+{
+	const struct tree *t = *state;
+	unsigned n = 0;
+	char name[200];
+	int root = open(at(t, "home"), O_RDONLY | O_DIRECTORY), fd = dup(root), next;
+
+	assert_true(obeyed_walk(root, count, &n));
+	assert_int_equal(n, 4); /* config, pre-commit, settings.json, .envrc */
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(mkdirat(fd, name, 0755), 0);
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY);
+		close(fd);
+		fd = next;
+	}
+	n = 0;
+	assert_false(obeyed_walk(root, count, &n));
+	assert_int_equal(n, 4);
+	close(fd);
+	close(root);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, project_make, tree_remove)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_that_count),
+		cmocka_unit_test(names_that_do_not),
+		cmocka_unit_test(paths_are_quoted),
+		TEST(work_on_sources_says_nothing),
+		TEST(what_is_planted_is_told),
+		TEST(times_that_were_set_back_hide_nothing),
+		TEST(every_repository_counts),
+		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
+		TEST(hooks_in_the_project_count),
+		TEST(odd_files_and_names_do_no_harm),
+		TEST(a_flood_is_bounded_and_told),
+		TEST(what_cannot_be_read_is_told),
+		TEST(a_project_that_vanishes_is_a_failure_and_no_crash),
+		TEST(a_path_that_is_too_long_is_a_gap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
