@@ -485,6 +485,23 @@ static void test_our_question(void **state)
 	assert_int_equal(out[11], 0);
 }
 
+/* "0x20": letters alone change, by the bits, and the answer's spelling is told by them. */
+static void test_mixed_letters(void **state)
+{
+	uint8_t packet[512];
+	size_t len =
+		message_write_query(7, "ab1-c.test", MESSAGE_A, true, packet, sizeof(packet));
+
+	(void)state;
+	message_mix_case(packet, len, 0x15); /* a, c and e: letters 0, 2 and 4 */
+	assert_memory_equal(packet + 12, "\5Ab1-C\4tEst\0", 12);
+	assert_true(message_same_case(packet, len, "ab1-c.test", 0x15));
+	assert_false(message_same_case(packet, len, "ab1-c.test", 0x14));
+	assert_false(message_same_case(packet, len, "ab1-c.tesu", 0x15));
+	for (size_t cut = 0; cut < 24; cut++)
+		assert_false(message_same_case(packet, cut, "ab1-c.test", 0x15));
+}
+
 static void test_what_is_no_name_is_not_asked(void **state)
 {
 	uint8_t out[300];
@@ -705,6 +722,7 @@ int main(void)
 		T(test_huge_ttl_is_zero),
 		T(test_codes),
 		T(test_our_question),
+		T(test_mixed_letters),
 		T(test_what_is_no_name_is_not_asked),
 		T(test_question),
 		T(test_question_with_edns),
