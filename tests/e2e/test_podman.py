@@ -146,6 +146,11 @@ def test_the_engine_is_found_by_itself(podman, work):
     assert done.ok().out == f"/app{work}\n"
 
 
+@pytest.mark.parametrize("mode", ["disable", "relabel"])
+def test_selinux_is_told_as_podman_takes_it(call, mode):
+    assert call("--selinux", mode, "--exec", "echo", "labelled").ok().out == "labelled\n"
+
+
 def test_nothing_is_left(podman):
     assert podman.podman("ps", "-aq") == ""
     assert json.loads(podman.podman("volume", "ls", "--format", "json") or "[]") == []

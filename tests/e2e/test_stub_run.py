@@ -24,6 +24,10 @@ def test_the_home_is_made_and_kept(stub, workdir):
     assert (home / ".gitignore").read_text().strip() == "*"
 
 
+def test_selinux_is_told_as_docker_takes_it(stub):
+    assert stub("--selinux", "disable", "--exec", "echo", "unlabelled").ok().out == "unlabelled\n"
+
+
 def test_exit_statuses_pass_through(stub):
     assert stub("--exec", "sh", "-c", "exit 9").status == 9
     assert stub("--exec", "no-such-command").status == 127
