@@ -35,6 +35,13 @@ test              python3-pytest        /usr/lib/python3/dist-packages/pytest/__
 test              python3-trustme       /usr/lib/python3/dist-packages/trustme/__init__.py
 test,bench        python3-dnspython     /usr/lib/python3/dist-packages/dns/__init__.py
 test,bench        procps                ps
+test              strace                strace
+test              podman                podman
+test              runc                  runc
+test              netavark              /usr/lib/podman/netavark
+test              uidmap                newuidmap
+test              slirp4netns           slirp4netns
+test              busybox-static        /usr/share/doc/busybox-static
 image,test        zstd                  zstd
 lint,fuzz         clang                 clang
 lint              clang-format          clang-format
@@ -48,6 +55,13 @@ bench             iproute2              ip
 bench             dnsmasq-base          dnsmasq
 bench             unbound               unbound
 bench             util-linux            setpriv
+bench             gcc                   gcc
+bench             libssl-dev            /usr/include/openssl/ssl.h
+bench             openssl               openssl
+bench             haproxy               haproxy
+bench             nginx                 nginx
+bench             libnginx-mod-stream   /usr/lib/nginx/modules/ngx_stream_module.so
+bench             sniproxy              sniproxy
 LIST
 }
 

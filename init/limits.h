@@ -67,6 +67,10 @@
 #define LIMIT_TOML_BYTES (256 * 1024)
 #define LIMIT_TOML_DEPTH 32
 #define LIMIT_TOML_PATH  256
+/* Mounts that the launcher has us compare: it makes a dozen, and two for each place inside the
+ * project that the user names. Their paths: what Linux takes in one call. */
+#define LIMIT_MOUNTS     64
+#define LIMIT_MOUNT_PATH 4096
 /* /etc/passwd and /etc/group: a full directory service's dump is a few hundred KB. */
 #define LIMIT_PASSWD_BYTES (1024 * 1024)
 /* What the hook may hand to the payload through SANDBOX_ENV_FILE. */
@@ -128,7 +132,7 @@
 #define LIMIT_GATE_FIELDS 128
 /* A chunk's extension or the trailer fields: nobody sends any. */
 #define LIMIT_GATE_LINE 1024
-/* Connections through the gate at one time, of 300 octets each; fewer where the container may
+/* Connections through the gate at one time, of 400 octets each; fewer where the container may
  * not have two descriptors for each. A build opens dozens, a load test hundreds. */
 #define LIMIT_GATE_CONNECTIONS 8192
 /* Of these, whose bytes are being looked at: for a hello that takes a round trip at most. */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "home/mountcheck.h"
+
 #define PRESETS_DIR "/etc/codex/presets.d/"
 
 /* How one value came in: what a message calls it, and where its rules are said to be from. */
@@ -206,6 +208,14 @@ static int set_events(struct options *o, const struct given *g, struct failure *
 	return set_directory(&o->events, g, f);
 }
 
+static int set_mounts(struct options *o, const struct given *g, struct failure *f)
+{
+	if (!mountcheck_valid(g->value))
+		return fail(f, "read the options", g->name, "it is not a list of mounts");
+	o->mounts = g->value;
+	return 0;
+}
+
 /* The options that only set a flag: the member's place is in the row's name. */
 #define FLAG(member)                                                                           \
 	static int set_##member(struct options *o, const struct given *g, struct failure *f)   \
@@ -246,6 +256,8 @@ static const struct option_row rows[] = {
 		"/run/codex/in"},
 	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
 		"JSON lines, one per decision; default: /run/codex/events.jsonl"},
+	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
+		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--require-names", NULL, NULL, NULL, set_require_names,
 		"end when no allowed name resolves at start"},
 	{"--check", NULL, NULL, NULL, set_check,

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,8 @@
 #include <unistd.h>
 
 #include "home/home.h"
+#include "home/mounts.h"
+#include "home/mountcheck.h"
 #include "proc/privileges.h"
 
 #define EVENTS_FILE  RUN_DIR "/events.jsonl"
@@ -135,26 +136,33 @@ static bool is_beneath(const char *directory, const char *path)
 	return n > 1 && strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
+struct mounts_seen {
+	struct boot *b;
+	char login[PATH_MAX];
+	bool login_is_read_only;
+};
+
+static void see_mount(void *context, const char *place, bool readonly)
+{
+	struct mounts_seen *seen = context;
+
+	if (strcmp(place, seen->login) == 0)
+		seen->login_is_read_only = readonly;
+	seen->b->mounted |= is_beneath(place, seen->b->workdir);
+}
+
 /*
- * What the list of mounts tells, since root without DAC_OVERRIDE can't look into the user's
- * home: whether auth.json is mounted read-only, and whether the working directory is in
- * something that is mounted at all, and thus the host's.
+ * What the list of mounts tells: whether auth.json is mounted read-only, and whether the
+ * working directory is in something that is mounted at all, and thus the host's.
  */
 static int read_mounts(struct boot *b, bool *login_is_read_only)
 {
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
-	char path[PATH_MAX];
+	struct mounts_seen seen = {.b = b};
 
-	if (!mounts)
+	snprintf(seen.login, sizeof(seen.login), "%s/auth.json", b->home);
+	if (mounts_each(see_mount, &seen) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "%s/auth.json", b->home);
-	while ((mount = getmntent(mounts)) != NULL) {
-		if (strcmp(mount->mnt_dir, path) == 0)
-			*login_is_read_only = hasmntopt(mount, "ro") != NULL;
-		b->mounted |= is_beneath(mount->mnt_dir, b->workdir);
-	}
-	endmntent(mounts);
+	*login_is_read_only = seen.login_is_read_only;
 	return 0;
 }
 
@@ -230,6 +238,7 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
+	environment_unset(&b->env, "CODEX_INIT_MOUNTS"); /* of no use to anybody else */
 	if (guard_login(b, f) < 0 || stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
@@ -240,6 +249,9 @@ int stage_config(struct boot *b, struct failure *f)
 	if ((fenced || b->o->user) && choose_user(b, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
+	if (b->o->mounts &&
+		mountcheck_run(b->o->mounts, fenced || b->o->user, b->uid, b->gid, f) < 0)
+		return -1;
 	if (!events && fenced) {
 		if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
 			say_warning("config", "create %s: %s", RUN_DIR, strerror(errno));

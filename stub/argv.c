@@ -37,6 +37,8 @@ static void add_engine_options(const struct request *r, struct words *argv)
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		words_add(argv, capabilities[i]);
 	add_two(argv, "--security-opt", "no-new-privileges");
+	if (r->selinux && strcmp(r->selinux, "disable") == 0)
+		add_two(argv, "--security-opt", "label=disable");
 	if (strcmp(r->engine, "podman") == 0)
 		words_add(argv, "--http-proxy=false"); /* it would pass on HTTP_PROXY & co. */
 	if (r->keep_id) {
@@ -49,14 +51,17 @@ static void add_engine_options(const struct request *r, struct words *argv)
 		add_two(argv, "--network", r->network);
 }
 
-static void add_mount(const struct mount *m, struct pool *p, struct words *argv)
+static void add_mount(
+	const struct request *r, const struct mount *m, struct pool *p, struct words *argv)
 {
 	const char *source = quote_csv(p, pool_format(p, "source=%s", m->source));
 	const char *target = quote_csv(p, pool_format(p, "target=%s", m->target));
 
 	add_two(argv, "--mount",
-		pool_format(p, "type=bind,%s,%s%s", source, target,
-			m->writable ? "" : ",readonly"));
+		pool_format(p, "type=bind,%s,%s%s%s", source, target,
+			m->writable ? "" : ",readonly",
+			r->selinux && strcmp(r->selinux, "relabel") == 0 ? ",relabel=shared"
+									 : ""));
 }
 
 static void add_codex_init_options(const struct request *r, struct words *argv)
@@ -89,7 +94,7 @@ void argv_build(const struct request *r, struct pool *p, struct words *argv)
 {
 	add_engine_options(r, argv);
 	for (size_t i = 0; i < r->mounts_count; i++)
-		add_mount(&r->mounts[i], p, argv);
+		add_mount(r, &r->mounts[i], p, argv);
 	add_two(argv, "-w", r->directory);
 	add_two(argv, "-e", "LANG=C.UTF-8");
 	add_two(argv, "-e", pool_format(p, "SANDBOX_ENV_DIR=%s", r->env_dir));

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "pool.h"
 
@@ -14,6 +15,10 @@
 struct mount {
 	const char *source, *target;
 	bool writable;
+	/* What the source was when it was looked at; codex-init is told (ground.h). */
+	bool stamped;
+	dev_t device;
+	ino_t inode;
 };
 
 struct request {
@@ -30,6 +35,7 @@ struct request {
 	struct words env;         /* NAME or NAME=VALUE, for the container */
 	struct words allow, deny; /* rules for codex-init */
 	const char *user;         /* for codex-init's --user; NULL: it finds out itself */
+	const char *selinux; /* "disable", "relabel" or NULL: nothing is said about labels */
 	bool audit;
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; else it is codex's arguments */

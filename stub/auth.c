@@ -1,7 +1,6 @@
 #include "auth.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,8 +84,7 @@ static long read_file(int fd, char *bytes, size_t size)
 	return (long)n;
 }
 
-static enum auth_state judge(
-	int fd, const char *path, struct auth_facts *facts, struct trouble *t)
+enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct trouble *t)
 {
 	/* One byte more than allowed, to see that there is more. */
 	static char text[BOUND_AUTH_BYTES + 1];
@@ -95,6 +93,7 @@ static enum auth_state judge(
 	size_t position;
 	long n;
 
+	*facts = (struct auth_facts){0};
 	if (fstat(fd, &st) < 0)
 		return refuse_errno(t, tried, path), AUTH_BAD;
 	if (!S_ISREG(st.st_mode))
@@ -118,22 +117,4 @@ static enum auth_state judge(
 	}
 	facts->expires = auth_expiry(text, (size_t)n, &facts->expires_at);
 	return AUTH_GOOD;
-}
-
-enum auth_state auth_look(const char *path, struct auth_facts *facts, struct trouble *t)
-{
-	/* O_NONBLOCK: opening a FIFO must not wait for somebody to write. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	enum auth_state state;
-
-	*facts = (struct auth_facts){0};
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return AUTH_ABSENT;
-	if (fd < 0) {
-		refuse_errno(t, "use the credentials", path);
-		return AUTH_BAD;
-	}
-	state = judge(fd, path, facts, t);
-	close(fd);
-	return state;
 }

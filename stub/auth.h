@@ -23,9 +23,10 @@ struct auth_facts {
 	int64_t expires_at; /* seconds since 1970 */
 };
 
-/* Looks at a file. What can't be opened or read, isn't a regular file, is too big or isn't a
- * JSON object is AUTH_BAD. */
-enum auth_state auth_look(const char *path, struct auth_facts *facts, struct trouble *t);
+/* Looks at an open file. What can't be read, isn't a regular file, is too big or isn't a JSON
+ * object is AUTH_BAD. path is for the message. */
+enum auth_state auth_look(
+	int fd, const char *path, struct auth_facts *facts, struct trouble *t);
 
 /* The `exp` of tokens.access_token, a JWT (RFC 7519), in the text of an auth.json. Pure; the
  * signature is not ours to check. */

@@ -26,7 +26,7 @@ static int open_how(int fd, const char *relative, int flags, mode_t mode, unsign
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
 		.mode = mode,
-		.resolve = resolve | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
 
 	return (int)syscall(SYS_openat2, fd, relative, &how, sizeof(how));
@@ -34,7 +34,122 @@ static int open_how(int fd, const char *relative, int flags, mode_t mode, unsign
 
 int beneath_open(int fd, const char *relative, int flags, mode_t mode)
 {
-	return open_how(fd, relative, flags, mode, RESOLVE_NO_SYMLINKS);
+	return open_how(fd, relative, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
+int beneath_open_resolved(const char *path, int flags)
+{
+	return open_how(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
+}
+
+/* Takes the last component off an absolute path. */
+static void go_up(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+}
+
+/* Puts what a link says in front of the rest of the way. */
+static int follow(const char *link, char rest[PATH_MAX], bool more, const char *left)
+{
+	char target[PATH_MAX], joined[PATH_MAX];
+	ssize_t n = readlink(link, target, sizeof(target) - 1);
+
+	if (n < 0) {
+		if (errno == EINVAL) /* swapped just now for something that is no link */
+			errno = ELOOP;
+		return -1;
+	}
+	target[n] = '\0';
+	if (snprintf(joined, sizeof(joined), "%s%s%s", target, more ? "/" : "", left) >=
+		PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(rest, joined);
+	return 0;
+}
+
+/* A way that is being walked: `real` is done, `rest` is to come. */
+struct way {
+	const char *root;
+	char *real;
+	char rest[PATH_MAX];
+	unsigned links;
+	bool by_link_in_root;
+};
+
+/* Takes one component, of size bytes at the beginning of `rest`. */
+static int take_component(struct way *w, size_t size)
+{
+	char name[NAME_MAX + 1], left[PATH_MAX];
+	size_t n = strlen(w->real);
+	bool more = w->rest[size] == '/';
+	struct stat st;
+
+	if (size > NAME_MAX || n + size + 2 > PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(name, w->rest, size);
+	name[size] = '\0';
+	strcpy(left, w->rest + size + more);
+	strcpy(w->rest, left);
+	if (strcmp(name, ".") == 0 || size == 0)
+		return 0;
+	if (strcmp(name, "..") == 0)
+		return go_up(w->real), 0;
+	sprintf(w->real + n, "/%s", name);
+	if (lstat(w->real, &st) < 0)
+		return -1;
+	if (!S_ISLNK(st.st_mode)) {
+		if (!more || S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+		return -1;
+	}
+	if (++w->links > BOUND_LINKS) {
+		errno = ELOOP;
+		return -1;
+	}
+	if (follow(w->real, w->rest, more, left) < 0)
+		return -1;
+	go_up(w->real);
+	if (beneath_contains(w->root, w->real[0] ? w->real : "/"))
+		w->by_link_in_root = true;
+	if (w->rest[0] == '/')
+		w->real[0] = '\0';
+	return 0;
+}
+
+int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], bool *strayed)
+{
+	struct way w = {.root = root, .real = real};
+
+	*strayed = false;
+	if (!*path) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (strlen(path) >= sizeof(w.rest)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(w.rest, path);
+	real[0] = '\0';
+	if (*path != '/' && !getcwd(real, PATH_MAX))
+		return -1;
+	if (strcmp(real, "/") == 0)
+		real[0] = '\0';
+	while (w.rest[0])
+		if (take_component(&w, strcspn(w.rest, "/")) < 0)
+			return -1;
+	if (!real[0])
+		strcpy(real, "/");
+	*strayed = w.by_link_in_root && !beneath_contains(root, real);
+	return 0;
 }
 
 enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX])
@@ -49,9 +164,9 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 	if (realpath(path, real))
 		return beneath_contains(root, real) ? BENEATH_INSIDE : BENEATH_OUTSIDE;
 	if (errno != ENOENT && errno != ENOTDIR)
-		return BENEATH_OUTSIDE;
+		return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
 	/* Something on the way is missing; the kernel says on which side it would be. */
-	found = open_how(fd, relative, O_PATH, 0, 0);
+	found = open_how(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
 	if (found >= 0) { /* it has appeared just now */
 		close(found);
 		return BENEATH_OUTSIDE;
@@ -70,20 +185,22 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 /* A walk over one tree. */
 struct walk {
 	int fd;
-	const char *root, *skip;
+	const char *skip;
 	bool deep;
+	beneath_visit *visit;
+	void *context;
 	unsigned entries;
 	struct trouble *t;
 };
 
-static const char tried[] = "look for symbolic links that lead out of the workdir";
+static const char tried[] = "look at what is in the workdir";
 
 static int walk_directory(struct walk *w, const char *relative, unsigned depth);
 
 static int walk_entry(
 	struct walk *w, int directory, const char *relative, const char *name, unsigned depth)
 {
-	char path[PATH_MAX], real[PATH_MAX];
+	char path[PATH_MAX];
 	struct stat st;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", relative, name) >= sizeof(path))
@@ -93,15 +210,9 @@ static int walk_entry(
 			"more than %d entries: that is no configuration", BOUND_LINK_ENTRIES);
 	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : refuse_errno(w->t, tried, path);
-	if (S_ISLNK(st.st_mode) &&
-		beneath_look(w->fd, w->root, path, real) == BENEATH_OUTSIDE) {
-		refuse(w->t, "use the workdir", w->root,
-			"%s is a symbolic link that leads out of it", path);
-		return refuse_hint(w->t, "remove the link, or put the file itself there");
-	}
-	if (S_ISDIR(st.st_mode) && w->deep)
-		return walk_directory(w, path, depth + 1);
-	return 0;
+	if (w->visit(w->context, path, &st, w->t) < 0)
+		return -1;
+	return S_ISDIR(st.st_mode) && w->deep ? walk_directory(w, path, depth + 1) : 0;
 }
 
 static int walk_directory(struct walk *w, const char *relative, unsigned depth)
@@ -113,7 +224,7 @@ static int walk_directory(struct walk *w, const char *relative, unsigned depth)
 	if (depth > BOUND_LINK_DEPTH)
 		return refuse(w->t, tried, relative, "more than %d directories deep",
 			BOUND_LINK_DEPTH);
-	fd = open_how(w->fd, relative, O_RDONLY | O_DIRECTORY, 0, 0);
+	fd = beneath_open(w->fd, relative, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : refuse_errno(w->t, tried, relative);
 	directory = fdopendir(fd);
@@ -135,10 +246,44 @@ static int walk_directory(struct walk *w, const char *relative, unsigned depth)
 	return result;
 }
 
+int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
+	beneath_visit *visit, void *context, struct trouble *t)
+{
+	struct walk w = {fd, skip, deep, visit, context, 0, t};
+
+	return walk_directory(&w, relative, 0);
+}
+
+/* What refuse_link() needs to know. */
+struct tree {
+	int fd;
+	const char *root;
+};
+
+static int refuse_link(
+	void *context, const char *path, const struct stat *st, struct trouble *t)
+{
+	const struct tree *tree = context;
+	char real[PATH_MAX];
+
+	enum beneath where;
+
+	if (!S_ISLNK(st->st_mode))
+		return 0;
+	where = beneath_look(tree->fd, tree->root, path, real);
+	if (where == BENEATH_CLOSED)
+		return refuse(t, tried, path, "a symbolic link, and we may not look where to");
+	if (where != BENEATH_OUTSIDE)
+		return 0;
+	refuse(t, "use the workdir", tree->root, "%s is a symbolic link that leads out of it",
+		path);
+	return refuse_hint(t, "remove the link, or put the file itself there");
+}
+
 int beneath_refuse_links(int fd, const char *root, const char *relative, const char *skip,
 	bool deep, struct trouble *t)
 {
-	struct walk w = {.fd = fd, .root = root, .skip = skip, .deep = deep, .t = t};
+	struct tree tree = {fd, root};
 
-	return walk_directory(&w, relative, 0);
+	return beneath_walk(fd, relative, skip, deep, refuse_link, &tree, t);
 }

@@ -22,10 +22,30 @@ enum beneath {
 	BENEATH_NOWHERE, /* a link, or a path through one, to something inside that is missing
 			  */
 	BENEATH_OUTSIDE, /* a link leads out of root, or in a circle */
+	BENEATH_CLOSED,  /* we may not look there */
 };
 
 /* Where does root/relative lead? root is absolute and resolved; fd is open on it. */
 enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX]);
+
+/*
+ * realpath(3), in a hostile place: looks at one component after the other, and *strayed says
+ * that a symbolic link which lies in root led out of it for good. root is absolute and
+ * resolved; a relative path counts from the current directory. Returns 0, or -1 with errno set.
+ * What is true now need not be true for whoever looks the path up again.
+ */
+int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], bool *strayed);
+
+/* What beneath_walk() calls for each entry; path is relative to fd. Returns 0, or -1 with *t
+ * filled, which ends the walk. */
+typedef int beneath_visit(
+	void *context, const char *path, const struct stat *st, struct trouble *t);
+
+/* Visits all that is in relative/, at any depth (with deep unset: only its own entries), but
+ * its entry named `skip`, if any. Follows no symbolic link, and refuses what is too much or too
+ * deep (bounds.h). A directory that doesn't exist is fine. */
+int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
+	beneath_visit *visit, void *context, struct trouble *t);
 
 /* Refuses when root/relative/ holds, at any depth, a symbolic link that leads out of root (with
  * deep unset: only its own entries). Its entry named `skip`, if any, isn't looked at. A
@@ -36,5 +56,9 @@ int beneath_refuse_links(int fd, const char *root, const char *relative, const c
 /* openat2(2) beneath fd without following any symbolic link. Returns a descriptor, or -1 with
  * errno set (ELOOP where there is a link). */
 int beneath_open(int fd, const char *relative, int flags, mode_t mode);
+
+/* The same for an absolute path that is resolved already: it had no link on its way, so one
+ * that is there now has been put there (ELOOP). */
+int beneath_open_resolved(const char *path, int flags);
 
 #endif

@@ -6,12 +6,22 @@
 #define BOUND_AUTH_BYTES (256 * 1024)
 /* The decoded claims of the access token, of which one number is wanted. */
 #define BOUND_TOKEN_BYTES (16 * 1024)
+/* A file that codex-init is to copy: no more than it takes (LIMIT_HOME_BYTES there). */
+#define BOUND_CARRIED_BYTES (4 * 1024 * 1024)
 /* Nesting of JSON that is followed. Codex writes three levels. */
 #define BOUND_JSON_DEPTH 32
 /* Entries looked at below .codex for links that lead out, and how deep. Skills and prompts are
  * dozens of files; more than this is no configuration and is refused, never skipped. */
 #define BOUND_LINK_ENTRIES 20000
 #define BOUND_LINK_DEPTH   16
+/* Symbolic links on the way of one path: what Linux follows (MAXSYMLINKS). */
+#define BOUND_LINKS 40
+/* Questions to answer before one start. Whoever exposes more places knows what -y is for. */
+#define BOUND_QUESTIONS 32
+/* The list of mounts for codex-init (LIMIT_MOUNTS there), as one variable: Linux takes 128 KiB.
+ */
+#define BOUND_MOUNTS      64
+#define BOUND_MOUNTS_TEXT (120 * 1024)
 /* The readable part of a container's name: enough to tell projects apart in `docker ps`. */
 #define BOUND_NAME_TEXT 48
 /* What is kept of an engine's own complaint. */

@@ -59,6 +59,10 @@ static const struct option options[] = {
 	{"image", 0, VALUE, AT(image), "IMAGE", "the image to run (default: codex-sandbox)"},
 	{"engine", 0, VALUE, AT(engine), "docker|podman",
 		"the container engine (default: docker, else podman)"},
+	{"selinux", 0, VALUE, AT(selinux), "disable|relabel",
+		"where SELinux keeps containers from your files: no labels for\nthis "
+		"container, "
+		"or (podman) new labels for what is mounted"},
 	{"network", 0, VALUE, AT(network), "NAME", "a network of the engine's to join"},
 	{"env", 'e', LIST, AT(env), "NAME[=VALUE]",
 		"sets a variable in the container, or passes ours on (repeatable)"},
@@ -184,6 +188,9 @@ static int check_combinations(const struct cli *c, struct trouble *t)
 			"both say where the credentials are: give one of them");
 	if (c->engine && strcmp(c->engine, "docker") != 0 && strcmp(c->engine, "podman") != 0)
 		return refuse(t, tried, c->engine, "--engine is docker or podman");
+	if (c->selinux && strcmp(c->selinux, "disable") != 0 &&
+		strcmp(c->selinux, "relabel") != 0)
+		return refuse(t, tried, c->selinux, "--selinux is disable or relabel");
 	return check_environment(c, t);
 }
 

@@ -31,24 +31,43 @@ static bool read_yes(void)
 	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 }
 
-int confirm_outside(const struct plan *p, bool yes, struct trouble *t)
+static void describe(const struct question *q)
 {
-	bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-
-	for (size_t i = 0; i < p->outside_count && !yes; i++) {
-		const struct outside *o = &p->outside[i];
-
-		if (!interactive) {
-			refuse(t, "mount writable", o->path,
-				"it is outside the workdir, and there is nobody to ask");
-			return refuse_hint(t, "-y agrees to it beforehand");
-		}
+	if (q->writable)
 		note_warning(
 			"%s would be mounted writable %s. It is outside the workdir: what "
 			"runs in the container could read, change and delete everything in it.",
-			o->path, o->what);
+			q->path, q->what);
+	else
+		note_warning("%s would be readable in the container: it would expose %s.",
+			q->path, q->what);
+}
+
+int confirm_questions(const struct plan *p, bool yes, struct trouble *t)
+{
+	bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+
+	for (size_t i = 0; i < p->questions_count; i++) {
+		const struct question *q = &p->questions[i];
+		const char *tried = q->writable ? "mount writable" : "mount read-only";
+
+		/* Secrets are told of in any case. */
+		if (yes && q->writable)
+			continue;
+		if (yes || interactive)
+			describe(q);
+		if (yes)
+			continue;
+		if (!interactive && q->writable)
+			refuse(t, tried, q->path,
+				"it is outside the workdir, and there is nobody to ask");
+		else if (!interactive)
+			refuse(t, tried, q->path,
+				"it would expose %s, and there is nobody to ask", q->what);
+		if (!interactive)
+			return refuse_hint(t, "-y agrees to it beforehand");
 		if (dprintf(STDERR_FILENO, "Go on? [y/N] ") < 0 || !read_yes())
-			return refuse(t, "mount writable", o->path, "you said no");
+			return refuse(t, tried, q->path, "you said no");
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,8 +135,44 @@ static int refuse_engine(struct pool *p, const char *program, const char *engine
 	return refuse_no_sandbox(t);
 }
 
+/* Something of this name exists. Whose it is we can't know, so it is left alone. */
+static int refuse_second(
+	const char *engine, const char *name, const char *state, struct trouble *t)
+{
+	if (strcmp(state, "running") == 0) {
+		refuse(t, "start the sandbox", name,
+			"it is running already: another Codex is at work in this workdir");
+		return refuse_hint(t,
+			"join it with: %s attach %s; end it with: %s stop %s; or start a "
+			"second "
+			"one with a home of its own: --codex-home DIR",
+			engine, name, engine, name);
+	}
+	refuse(t, "start the sandbox", name, "a container of this name is there already (%s)",
+		state);
+	return refuse_hint(t, "if it is left over from an earlier run: %s rm %s", engine, name);
+}
+
+/*
+ * Does the engine run on our own kernel? Docker Desktop and others run it in a virtual machine,
+ * where shared files get numbers of their own; so does WSL with Windows' drives. docker tells
+ * the kernel; podman has a server only where it isn't here.
+ */
+static bool is_here(const char *program, const char *engine)
+{
+	bool podman = strcmp(engine, "podman") == 0;
+	const char *const argv[] = {engine, "version", "--format",
+		podman ? "{{if .Server}}elsewhere{{end}}" : "{{.Server.KernelVersion}}", NULL};
+	char line[BOUND_COMPLAINT];
+	struct utsname us;
+
+	return uname(&us) == 0 && !strstr(us.release, "icrosoft") &&
+	       ask(program, argv, false, line, sizeof(line)) == 0 &&
+	       strcmp(line, podman ? "" : us.release) == 0;
+}
+
 int engine_check(struct pool *p, const char *engine, const char *image, const char *name,
-	const char **program, struct trouble *t)
+	struct engine *e, struct trouble *t)
 {
 	const char *const has_image[] = {
 		engine, "image", "inspect", "--format", "{{.Id}}", image, NULL};
@@ -143,23 +180,19 @@ int engine_check(struct pool *p, const char *engine, const char *image, const ch
 		engine, "container", "inspect", "--format", "{{.State.Status}}", name, NULL};
 	char line[BOUND_COMPLAINT];
 
-	*program = find_program(p, engine);
-	if (!*program) {
+	e->program = find_program(p, engine);
+	if (!e->program) {
 		refuse(t, find_engine, engine, "it isn't in PATH");
 		refuse_hint(t, "install it (on Debian: apt-get install %s)",
 			strcmp(engine, "docker") == 0 ? "docker.io" : engine);
 		return refuse_no_sandbox(t);
 	}
-	if (ask(*program, has_image, false, line, sizeof(line)) != 0)
-		return refuse_engine(p, *program, engine, image, t);
-	if (ask(*program, has_container, false, line, sizeof(line)) != 0 || !*line)
-		return 0;
-	refuse(t, "start the sandbox", name,
-		"a container of this name is there already (%s): it is another Codex in this "
-		"workdir",
-		line);
-	return refuse_hint(t, "let it end, or end it with: %s %s %s", engine,
-		strcmp(line, "running") == 0 ? "stop" : "rm", name);
+	if (ask(e->program, has_image, false, line, sizeof(line)) != 0)
+		return refuse_engine(p, e->program, engine, image, t);
+	if (ask(e->program, has_container, false, line, sizeof(line)) == 0 && *line)
+		return refuse_second(engine, name, line, t);
+	e->here = is_here(e->program, engine);
+	return 0;
 }
 
 int engine_become(const char *program, const struct words *argv, struct trouble *t)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "exposure.h"
 #include "find.h"
 #include "quote.h"
 
@@ -84,7 +85,7 @@ static int hint_to_create(struct plan *p, const char *path, struct trouble *t)
 
 static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 {
-	const char *path = find_named(&p->pool, "use --auth_dir", wanted, S_IFDIR, t);
+	const char *path = find_named(p, "use --auth_dir", wanted, S_IFDIR, t);
 	const char *own = pool_format(&p->pool, "%s/auth.json", p->home);
 	struct auth_facts facts;
 	struct stat st;
@@ -97,7 +98,7 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 		return refuse_hint(t, "move that file there: mv %s %s",
 			quote_shell(&p->pool, own), quote_shell(&p->pool, path));
 	}
-	if (auth_look(pool_format(&p->pool, "%s/auth.json", path), &facts, t) == AUTH_BAD)
+	if (find_look(p, pool_format(&p->pool, "%s/auth.json", path), &facts, t) == AUTH_BAD)
 		return -1;
 	if (stat(path, &st) == 0 && st.st_uid != p->uid)
 		note_warning("%s belongs to uid %lu: Codex, as uid %lu, may be unable to renew "
@@ -109,7 +110,8 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 			"the settings that Codex on this machine obeys",
 			path);
 	p->login = LOGIN_DIR;
-	plan_outside(p, path, "for the login");
+	if (plan_outside(p, path, "for the login", t) < 0)
+		return -1;
 	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);
 }
 
@@ -175,13 +177,14 @@ static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
 
 	if (!c->sessions_path)
 		return 0;
-	path = find_named(&p->pool, "use --sessions-path", c->sessions_path, S_IFDIR, t);
+	path = find_named(p, "use --sessions-path", c->sessions_path, S_IFDIR, t);
 	if (!path)
 		return hint_to_create(p, c->sessions_path, t);
 	if (check_mount_point(p, "sessions", S_IFDIR, t) < 0)
 		return -1;
 	p->sessions = true;
-	plan_outside(p, path, "for Codex's sessions");
+	if (plan_outside(p, path, "for Codex's sessions", t) < 0)
+		return -1;
 	return mounts_add(&p->mounts, path, "/codex_home/sessions", true, t);
 }
 
@@ -222,7 +225,7 @@ static int plan_drop_off(
 		return -1;
 	if (!c->init_script)
 		return 0;
-	script = find_named(&p->pool, "use the init script", c->init_script, S_IFREG, t);
+	script = find_named(p, "use the init script", c->init_script, S_IFREG, t);
 	return script ? mounts_add(&p->mounts, script, "/run/codex/in/init.sh", false, t) : -1;
 }
 
@@ -255,20 +258,23 @@ static const char *read_only_place(struct plan *p, const char *wanted, const cha
 
 static int plan_read_only(struct plan *p, const char *wanted, struct trouble *t)
 {
-	const char *real = find_named(&p->pool, "use --read-only", wanted, 0, t);
+	const char *real = find_named(p, "use --read-only", wanted, FIND_SHARED, t), *what;
+	struct stat st;
 
 	if (!real)
 		return -1;
-	if (strcmp(real, "/") == 0)
-		return refuse(t, "use --read-only", wanted,
-			"that would show the whole machine to the container");
+	if (lstat(real, &st) < 0)
+		return refuse_errno(t, "use --read-only", wanted);
+	what = exposure_of(p, real, st.st_mode);
+	if (what && plan_ask(p, real, what, false, t) < 0)
+		return -1;
 	return mounts_add(&p->mounts, real, read_only_place(p, wanted, real), false, t);
 }
 
 int files_add(struct plan *p, const struct cli *c, struct trouble *t)
 {
 	struct search s;
-	int result = find_begin(&s, &p->pool, p->workdir, c->config, t);
+	int result = find_begin(&s, p, c->config, t);
 
 	if (result == 0)
 		result = plan_login(p, c, &s, t);

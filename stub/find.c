@@ -1,12 +1,15 @@
 #include "find.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "beneath.h"
+#include "ground.h"
 
 const char *find_variable(const char *name)
 {
@@ -17,7 +20,10 @@ const char *find_variable(const char *name)
 
 static bool is_kind(mode_t mode, mode_t kind)
 {
-	return kind ? (mode & S_IFMT) == kind : S_ISREG(mode) || S_ISDIR(mode);
+	if (kind == FIND_SHARED && S_ISSOCK(mode))
+		return true;
+	return kind && kind != FIND_SHARED ? (mode & S_IFMT) == kind
+					   : S_ISREG(mode) || S_ISDIR(mode);
 }
 
 static const char *kind_name(mode_t kind)
@@ -27,32 +33,46 @@ static const char *kind_name(mode_t kind)
 				 : "a file or a directory";
 }
 
-const char *find_named(
-	struct pool *pool, const char *what, const char *path, mode_t kind, struct trouble *t)
+static int refuse_stray(const char *what, const char *path, const char *real, struct trouble *t)
 {
+	refuse(t, what, path, "a symbolic link in the workdir leads out of it, to %s", real);
+	return refuse_hint(
+		t, "name that place itself if it is what you mean, or remove the link");
+}
+
+const char *find_named(
+	struct plan *p, const char *what, const char *path, mode_t kind, struct trouble *t)
+{
+	/* Before the workdir itself is known nothing lies in it. */
+	const char *root = p->workdir ? p->workdir : "/";
 	char real[PATH_MAX];
 	struct stat st;
+	bool strayed;
 
-	if (!realpath(path, real) || stat(real, &st) < 0) {
+	if (beneath_resolve(root, path, real, &strayed) < 0 || lstat(real, &st) < 0) {
 		refuse_errno(t, what, path);
+		return NULL;
+	}
+	if (strayed) {
+		refuse_stray(what, path, real, t);
 		return NULL;
 	}
 	if (!is_kind(st.st_mode, kind)) {
 		refuse(t, what, path, "not %s", kind_name(kind));
 		return NULL;
 	}
-	return pool_copy(pool, real);
+	return pool_copy(&p->pool, real);
 }
 
-int find_begin(struct search *s, struct pool *pool, const char *workdir, const char *config,
-	struct trouble *t)
+int find_begin(struct search *s, struct plan *p, const char *config, struct trouble *t)
 {
 	const char *variable = find_variable("CODEX_CONFIG_DIR"), *home = find_variable("HOME");
+	struct pool *pool = &p->pool;
 	struct stat st;
 
-	*s = (struct search){.pool = pool, .workdir = workdir};
+	*s = (struct search){.plan = p, .pool = pool};
 	if (config) {
-		config = find_named(pool, "use --config", config, 0, t);
+		config = find_named(p, "use --config", config, 0, t);
 		if (!config)
 			return -1;
 		if (stat(config, &st) == 0 && S_ISDIR(st.st_mode))
@@ -61,7 +81,7 @@ int find_begin(struct search *s, struct pool *pool, const char *workdir, const c
 			s->config_file = config;
 	}
 	if (variable) {
-		variable = find_named(pool, "use CODEX_CONFIG_DIR", variable, S_IFDIR, t);
+		variable = find_named(p, "use CODEX_CONFIG_DIR", variable, S_IFDIR, t);
 		if (!variable)
 			return -1;
 		words_add(&s->directories, variable);
@@ -70,23 +90,14 @@ int find_begin(struct search *s, struct pool *pool, const char *workdir, const c
 		words_add(&s->directories, pool_format(pool, "%s/.codex", home));
 		words_add(&s->directories, pool_format(pool, "%s/.config/codex", home));
 	}
-	words_add(&s->directories, pool_format(pool, "%s/codex", workdir));
-	words_add(&s->directories, pool_format(pool, "%s/.codex", workdir));
+	words_add(&s->directories, pool_format(pool, "%s/codex", p->workdir));
+	words_add(&s->directories, pool_format(pool, "%s/.codex", p->workdir));
 	return 0;
 }
 
 void find_free(struct search *s)
 {
 	words_free(&s->directories);
-}
-
-/* Does the directory belong to the project, by its path or by where it leads? */
-static bool in_project(const struct search *s, const char *directory)
-{
-	char real[PATH_MAX];
-
-	return beneath_contains(s->workdir, directory) ||
-	       (realpath(directory, real) && beneath_contains(s->workdir, real));
 }
 
 /* Is there directory/name? 1: yes, *found is its resolved path; 0: no; -1: it must not be used.
@@ -96,17 +107,17 @@ static int candidate(struct search *s, const char *directory, const char *name,
 {
 	const char *path = pool_format(s->pool, "%s/%s", directory, name);
 	char real[PATH_MAX];
+	bool strayed;
 
-	if (!realpath(path, real)) {
+	if (beneath_resolve(s->plan->workdir, path, real, &strayed) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			note_warning("%s is left out: %s", path, strerror(errno));
 		return 0;
 	}
-	if (in_project(s, directory) && !beneath_contains(s->workdir, real)) {
-		refuse(t, "use the workdir", s->workdir,
+	if (strayed) {
+		refuse(t, "use the workdir", s->plan->workdir,
 			"%s leads out of it through a symbolic link", path);
-		refuse_hint(t, "remove the link, or put the file itself there");
-		return -1;
+		return refuse_hint(t, "remove the link, or put the file itself there");
 	}
 	*found = pool_copy(s->pool, real);
 	return 1;
@@ -123,7 +134,7 @@ int find_first(
 
 		if (there < 0)
 			return -1;
-		if (!there || stat(path, &st) < 0)
+		if (!there || lstat(path, &st) < 0)
 			continue;
 		if (is_kind(st.st_mode, kind)) {
 			*found = path;
@@ -140,13 +151,32 @@ int find_config(struct search *s, const char **found, struct trouble *t)
 	return *found ? 0 : find_first(s, "config.toml", S_IFREG, found, t);
 }
 
+enum auth_state find_look(
+	const struct plan *p, const char *real, struct auth_facts *facts, struct trouble *t)
+{
+	/* O_NONBLOCK: opening a FIFO must not wait for somebody to write. */
+	int fd = ground_open(p, real, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	enum auth_state state;
+
+	*facts = (struct auth_facts){0};
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return AUTH_ABSENT;
+	if (fd < 0)
+		return refuse_errno(t, "use the credentials", real), AUTH_BAD;
+	state = auth_look(fd, real, facts, t);
+	close(fd);
+	return state;
+}
+
 static int take_named_auth(struct search *s, const char *named, const char **found,
 	struct auth_facts *facts, struct trouble *t)
 {
-	*found = find_named(s->pool, "use the credentials", named, S_IFREG, t);
-	if (!*found)
+	const char *path = find_named(s->plan, "use the credentials", named, S_IFREG, t);
+
+	*found = path;
+	if (!path)
 		return -1;
-	switch (auth_look(*found, facts, t)) {
+	switch (find_look(s->plan, path, facts, t)) {
 	case AUTH_GOOD:
 		return 0;
 	case AUTH_ABSENT:
@@ -173,7 +203,12 @@ int find_auth(struct search *s, const char *named, const char *home, const char 
 			return -1;
 		if (!there)
 			continue;
-		state = auth_look(*found, facts, t);
+		/* Codex writes there, and must not choose what we mount. */
+		if (directory == home &&
+			strcmp(*found, pool_format(s->pool, "%s/auth.json", home)) != 0)
+			return refuse(t, "use Codex's home", home,
+				"auth.json is a symbolic link, to %s", *found);
+		state = find_look(s->plan, *found, facts, t);
 		if (state == AUTH_GOOD)
 			return 0;
 		if (state == AUTH_BAD)

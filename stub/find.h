@@ -13,32 +13,38 @@
 
 #include "auth.h"
 #include "note.h"
+#include "plan.h"
 #include "pool.h"
 
 struct search {
+	struct plan *plan; /* its workdir is known */
 	struct pool *pool;
-	const char *workdir;     /* absolute and resolved */
 	const char *config_file; /* --config FILE; NULL: none was named */
 	struct words directories;
 };
 
 /* Fills *s from --config (NULL: not given), the environment and HOME. What was named must
  * exist. Returns 0, or -1 with *t filled. Free with find_free(). */
-int find_begin(struct search *s, struct pool *pool, const char *workdir, const char *config,
-	struct trouble *t);
+int find_begin(struct search *s, struct plan *p, const char *config, struct trouble *t);
 void find_free(struct search *s);
 
 /* A path that was named: absolute and resolved, or NULL with *t filled. kind is S_IFREG,
- * S_IFDIR or 0: either of them (but nothing else: a socket can be spoken to even where it is
- * mounted read-only). what is for the message: "use the init script". */
+ * S_IFDIR, 0: either of them, or FIND_SHARED: a socket as well. what is for the message: "use
+ * the init script". Where a link in the workdir leads out of it, the path is refused: it was
+ * the project that chose where it ends. */
 const char *find_named(
-	struct pool *pool, const char *what, const char *path, mode_t kind, struct trouble *t);
+	struct plan *p, const char *what, const char *path, mode_t kind, struct trouble *t);
+#define FIND_SHARED ((mode_t)-1)
 
 /* The first config.toml. *found is NULL where there is none. */
 int find_config(struct search *s, const char **found, struct trouble *t);
 /* The first file or directory (kind S_IFREG or S_IFDIR) of that name, likewise. */
 int find_first(
 	struct search *s, const char *name, mode_t kind, const char **found, struct trouble *t);
+
+/* What is at a resolved path, as credentials: auth_look() on what ground_open() opens. */
+enum auth_state find_look(
+	const struct plan *p, const char *real, struct auth_facts *facts, struct trouble *t);
 
 /* The first auth.json that isn't empty: named (--auth_file or CODEX_AUTH_FILE, NULL: neither),
  * then the directories, then home's own. One that isn't JSON is refused. */

@@ -5,12 +5,14 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "argv.h"
 #include "cli.h"
 #include "confirm.h"
 #include "engine.h"
+#include "ground.h"
 #include "note.h"
 #include "plan.h"
 #include "prepare.h"
@@ -24,22 +26,37 @@ static int print(const char *line, struct trouble *t)
 	return puts(line) >= 0 && fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
 }
 
+/* codex-init is told what we looked at, by way of our environment: the engine's command hands
+ * the variable on by its name. Whoever has set it has the last word. */
+static int tell_mounts(struct plan *p, const struct engine *e, struct trouble *t)
+{
+	const char *list = ground_list(p, t);
+
+	if (!list)
+		return -1;
+	if (!e->here || setenv("CODEX_INIT_MOUNTS", list, 0) == 0)
+		return 0;
+	refuse_errno(t, "set", "CODEX_INIT_MOUNTS");
+	return refuse_no_sandbox(t);
+}
+
 /* Returns only with *t filled, or after --dry-run. */
 static int run(struct plan *p, const struct cli *c, struct trouble *t)
 {
+	const struct request *r = &p->request;
 	struct words argv = {0};
-	const char *program;
+	struct engine e = {0};
 	int result;
 
-	argv_build(&p->request, &p->pool, &argv);
+	argv_build(r, &p->pool, &argv);
 	if (c->dry_run)
 		result = print(argv_line(&argv, &p->pool), t);
-	else if (engine_check(&p->pool, p->request.engine, p->request.image, p->request.name,
-			 &program, t) < 0 ||
-		 prepare_home(p, t) < 0)
+	else if (engine_check(&p->pool, r->engine, r->image, r->name, &e, t) < 0 ||
+		 prepare_home(p, t) < 0 || ground_settle(p, true, t) < 0 ||
+		 tell_mounts(p, &e, t) < 0)
 		result = -1;
 	else
-		result = engine_become(program, &argv, t);
+		result = engine_become(e.program, &argv, t);
 	words_free(&argv);
 	return result;
 }
@@ -51,7 +68,7 @@ static int launch(const struct cli *c, struct trouble *t)
 	int result = -1;
 
 	if (plan_make(&plan, c, engine_choose(&names, c->engine), t) == 0 &&
-		confirm_outside(&plan, c->yes, t) == 0)
+		confirm_questions(&plan, c->yes, t) == 0)
 		result = run(&plan, c, t);
 	plan_free(&plan);
 	pool_free(&names);

@@ -1,5 +1,6 @@
 #include "mounts.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,10 @@ int mounts_add(struct mounts *m, const char *source, const char *target, bool wr
 
 	if (!quote_mountable(source, &why) || !quote_mountable(target, &why))
 		return refuse(t, "mount", source, "%s", why);
+	if (strlen(target) >= PATH_MAX)
+		return refuse(t, "mount", source,
+			"its place in the container would have a path of more than %d bytes",
+			PATH_MAX - 1);
 	for (size_t i = 0; i < m->count; i++) {
 		const struct mount *other = &m->mount[i];
 
@@ -38,7 +43,8 @@ int mounts_add(struct mounts *m, const char *source, const char *target, bool wr
 		m->mount = grown;
 		m->room = room;
 	}
-	m->mount[m->count++] = (struct mount){source, target, writable};
+	m->mount[m->count++] =
+		(struct mount){.source = source, .target = target, .writable = writable};
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "beneath.h"
 #include "files.h"
 #include "find.h"
+#include "ground.h"
 #include "protect.h"
 #include "quote.h"
 #include "surroundings.h"
@@ -38,9 +39,10 @@ static int check_root_dir(const struct plan *p, struct trouble *t)
 static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
 {
 	const char *why, *home = find_variable("HOME");
+	char real[PATH_MAX];
 	struct stat st;
 
-	p->workdir = find_named(&p->pool, use_workdir, wanted ? wanted : ".", S_IFDIR, t);
+	p->workdir = find_named(p, use_workdir, wanted ? wanted : ".", S_IFDIR, t);
 	if (!p->workdir)
 		return -1;
 	if (strcmp(p->workdir, "/") == 0) {
@@ -50,18 +52,23 @@ static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
 	}
 	if (!quote_mountable(p->workdir, &why))
 		return refuse(t, use_workdir, p->workdir, "%s", why);
+	/* Inside, and with the deepest path that we need there, it has to fit as well. */
+	if (strlen(p->workdir) + sizeof("/app/.codex/.environment/auth.json") > PATH_MAX)
+		return refuse(t, use_workdir, p->workdir,
+			"its path is too long: the container needs %zu bytes more",
+			sizeof("/app/.codex/.environment/auth.json") - 1);
 	if (check_root_dir(p, t) < 0)
 		return -1;
-	p->workdir_fd = open(p->workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	p->workdir_fd = beneath_open_resolved(p->workdir, O_RDONLY | O_DIRECTORY);
 	if (p->workdir_fd < 0 || fstat(p->workdir_fd, &st) < 0)
 		return refuse_errno(t, use_workdir, p->workdir);
 	p->workdir_uid = st.st_uid;
 	p->workdir_gid = st.st_gid;
-	if (home && strcmp(home, p->workdir) == 0)
-		note_warning("the workdir is your home directory: everything in it, keys and "
-			     "passwords too, is within Codex's reach");
+	if (home && realpath(home, real) && beneath_contains(p->workdir, real))
+		note_warning("the workdir %s your home directory: everything in it, keys and "
+			     "passwords too, is within Codex's reach",
+			strcmp(real, p->workdir) == 0 ? "is" : "contains");
 	p->request.directory = pool_format(&p->pool, "/app%s", p->workdir);
-	p->request.name = quote_container_name(&p->pool, p->workdir);
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, true, t);
 }
 
@@ -121,6 +128,9 @@ static int look_at_own(struct plan *p, const char *relative, const char **clean,
 		refuse(t, use_workdir, p->workdir, "%s is a symbolic link that leads out of it",
 			relative);
 		return refuse_hint(t, "remove the link; the directory is then created");
+	case BENEATH_CLOSED:
+		return refuse(t, use_workdir, p->workdir, "%s can't be looked at: %s", relative,
+			strerror(EACCES));
 	}
 	if (stat(real, &st) < 0)
 		return refuse_errno(t, use_workdir, real);
@@ -130,6 +140,17 @@ static int look_at_own(struct plan *p, const char *relative, const char **clean,
 	*clean = pool_copy(&p->pool, real + strlen(p->workdir) + 1);
 	*there = true;
 	return 0;
+}
+
+/* Did an earlier run end between creating the home and giving it away? */
+static bool is_unfinished(const struct plan *p)
+{
+	int fd = p->home_is_ours ? ground_open(p, p->home, O_RDONLY | O_DIRECTORY) : -1;
+	bool empty = fd >= 0 && ground_is_empty(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return empty;
 }
 
 static int check_home_owner(struct plan *p, bool there, struct trouble *t)
@@ -143,9 +164,9 @@ static int check_home_owner(struct plan *p, bool there, struct trouble *t)
 		if (stat(p->home, &st) < 0)
 			return refuse_errno(t, tried, p->home);
 		owner = st.st_uid;
-	} else if (owner == 0) {
-		return 0; /* it is created, and given away */
 	}
+	if (geteuid() == 0 && owner == 0 && (!there || is_unfinished(p)))
+		return 0; /* it is created, and given away */
 	if (owner == p->uid)
 		return 0;
 	if (!there) {
@@ -163,10 +184,19 @@ static int check_home_owner(struct plan *p, bool there, struct trouble *t)
 		t, "as root: chown -R %lu:%lu %s", uid, gid, quote_shell(&p->pool, p->home));
 }
 
-void plan_outside(struct plan *p, const char *path, const char *what)
+int plan_ask(
+	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t)
 {
-	if (!beneath_contains(p->workdir, path))
-		p->outside[p->outside_count++] = (struct outside){path, what};
+	if (p->questions_count == BOUND_QUESTIONS)
+		return refuse(t, "mount", path, "more than %d places that have to be agreed to",
+			BOUND_QUESTIONS);
+	p->questions[p->questions_count++] = (struct question){path, what, writable};
+	return 0;
+}
+
+int plan_outside(struct plan *p, const char *path, const char *what, struct trouble *t)
+{
+	return beneath_contains(p->workdir, path) ? 0 : plan_ask(p, path, what, true, t);
 }
 
 static int plan_own_home(struct plan *p, bool *there, struct trouble *t)
@@ -196,21 +226,35 @@ static int plan_home(struct plan *p, const struct cli *c, struct trouble *t)
 		    p->workdir_fd, p->workdir, p->dot_codex, ".environment", true, t) < 0)
 		return -1;
 	if (c->codex_home) {
-		path = find_named(&p->pool, "use --codex-home", c->codex_home, S_IFDIR, t);
+		path = find_named(p, "use --codex-home", c->codex_home, S_IFDIR, t);
 		if (!path)
 			return -1;
 		p->home = path;
 		p->home_is_ours = false;
 		p->request.env_dir = "/codex_home";
 		there = true;
-		plan_outside(p, path, "as Codex's home");
+		if (plan_outside(p, path, "as Codex's home", t) < 0)
+			return -1;
 	} else if (beneath_refuse_links(p->workdir_fd, p->workdir, p->home_path, "auth.json",
 			   false, t) < 0) {
 		return -1;
 	}
 	if (check_home_owner(p, there, t) < 0)
 		return -1;
+	/* Two Codex in one workdir get along when each has a home of its own. */
+	p->request.name =
+		quote_container_name(&p->pool, p->workdir, p->home_is_ours ? NULL : p->home);
 	return mounts_add(&p->mounts, p->home, "/codex_home", true, t);
+}
+
+/* docker can change labels by -v alone, which takes no path with a colon. */
+static int check_selinux(const struct cli *c, const char *engine, struct trouble *t)
+{
+	if (!c->selinux || strcmp(c->selinux, "relabel") != 0 || strcmp(engine, "podman") == 0)
+		return 0;
+	refuse(t, "use --selinux", c->selinux, "%s can't do that with --mount", engine);
+	return refuse_hint(t, "--selinux=disable, or label the project yourself: chcon -Rt "
+			      "container_file_t");
 }
 
 int plan_make(struct plan *p, const struct cli *c, const char *engine, struct trouble *t)
@@ -219,13 +263,15 @@ int plan_make(struct plan *p, const struct cli *c, const char *engine, struct tr
 	p->request.engine = engine;
 	/* Without root, podman would make the user's own files root's inside. */
 	p->request.keep_id = strcmp(engine, "podman") == 0 && geteuid() != 0;
-	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
-		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
+	if (check_selinux(c, engine, t) < 0 || plan_workdir(p, c->work_dir, t) < 0 ||
+		plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
 		surroundings_take(&p->request, &p->pool, c, t) < 0)
 		return -1;
 	if (!c->no_protect && protect_add(p, t) < 0)
 		return -1;
 	mounts_sort(&p->mounts);
+	if (ground_settle(p, false, t) < 0)
+		return -1;
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;
 	return 0;

@@ -10,14 +10,17 @@
 #include <sys/types.h>
 
 #include "argv.h"
+#include "bounds.h"
 #include "cli.h"
 #include "mounts.h"
 #include "note.h"
 #include "pool.h"
 
-/* A writable directory outside the workdir. */
-struct outside {
+/* What the user has to agree to: a writable directory outside the workdir, or something
+ * read-only that holds secrets. what goes on from "mounted writable", or from "expose". */
+struct question {
 	const char *path, *what;
+	bool writable;
 };
 
 /* Where /codex_home/auth.json comes from. */
@@ -41,8 +44,8 @@ struct plan {
 	const char *dot_codex; /* the same for .codex */
 	enum login login;
 	bool sessions; /* a directory is mounted on /codex_home/sessions */
-	struct outside outside[3];
-	size_t outside_count;
+	struct question questions[BOUND_QUESTIONS];
+	size_t questions_count;
 };
 
 /* Returns 0, or -1 with *t filled. engine: "docker" or "podman". Free with plan_free() in both
@@ -50,8 +53,11 @@ struct plan {
 int plan_make(struct plan *p, const struct cli *c, const char *engine, struct trouble *t);
 void plan_free(struct plan *p);
 
-/* Has the user asked about a writable path, where it is outside the workdir. */
-void plan_outside(struct plan *p, const char *path, const char *what);
+/* Has the user asked. Returns 0, or -1 with *t filled: too many questions. */
+int plan_ask(
+	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t);
+/* The same about a writable path, where it is outside the workdir. */
+int plan_outside(struct plan *p, const char *path, const char *what, struct trouble *t);
 
 /* Where the directory of --auth_dir is mounted. */
 #define PLAN_AUTH_DIR "/codex_auth"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "ground.h"
 
 static int refuse_create(struct trouble *t, const char *directory, const char *name)
 {
@@ -25,19 +26,32 @@ static int give(int fd, uid_t uid, gid_t gid)
 	return geteuid() == 0 ? fchown(fd, uid, gid) : 0;
 }
 
+/* Did we make it, now or in a run that was cut short: ours, and nothing in it yet? What
+ * somebody has put in its place isn't given away. */
+static bool is_fresh(int directory, bool created, uid_t uid)
+{
+	struct stat st;
+
+	if (fstat(directory, &st) < 0 || st.st_uid != geteuid())
+		return false;
+	return (created || (geteuid() == 0 && uid != 0)) && ground_is_empty(directory);
+}
+
 /*
- * Opens a directory beneath fd, creating it with this mode and owner when it is missing. mode
- * counts whatever the umask. Returns a descriptor, or -1 with errno set.
+ * Opens a directory beneath fd; one name alone is created with this mode and owner when it is
+ * missing. mode counts whatever the umask. Returns a descriptor, or -1 with errno set.
  */
 static int open_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
-	bool created = mkdirat(fd, name, mode) == 0;
+	/* With a longer path, mkdirat() would follow a link on the way. */
+	bool single = !strchr(name, '/');
+	bool created = single && mkdirat(fd, name, mode) == 0;
 	int directory;
 
-	if (!created && errno != EEXIST)
+	if (single && !created && errno != EEXIST)
 		return -1;
 	directory = beneath_open(fd, name, O_RDONLY | O_DIRECTORY, 0);
-	if (directory < 0 || !created)
+	if (directory < 0 || !is_fresh(directory, created, uid))
 		return directory;
 	if (fchmod(directory, mode) < 0 || give(directory, uid, gid) < 0) {
 		close(directory);
@@ -46,19 +60,39 @@ static int open_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_
 	return directory;
 }
 
-/* Creates a file where there is none. Returns 0, or -1 with errno set. */
+/* Opens what a run that was cut short may have left: our file, with nothing in it yet. */
+static int open_empty(int directory, const char *name)
+{
+	int fd = beneath_open(directory, name, O_WRONLY | O_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_size == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Creates a file where there is none, or an empty one. Returns 0, or -1 with errno set. */
 static int create_file(int directory, const char *name, const char *text, uid_t uid, gid_t gid)
 {
-	int fd = beneath_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int fd = beneath_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600), error;
 	size_t size = strlen(text);
 	bool good;
 
+	if (fd < 0 && errno != EEXIST)
+		return -1;
 	if (fd < 0)
-		return errno == EEXIST ? 0 : -1;
+		fd = size ? open_empty(directory, name) : -1;
+	if (fd < 0)
+		return 0;
 	good = write(fd, text, size) == (ssize_t)size && give(fd, uid, gid) == 0;
+	error = errno;
 	if (!good)
 		unlinkat(directory, name, 0); /* half a file would count as there, next time */
 	close(fd);
+	errno = error;
 	return good ? 0 : -1;
 }
 
@@ -168,7 +202,7 @@ int prepare_home(struct plan *p, struct trouble *t)
 	if (p->home_is_ours)
 		home = open_own_home(p, t);
 	else
-		home = open(p->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		home = ground_open(p, p->home, O_RDONLY | O_DIRECTORY);
 	if (home < 0) {
 		if (!p->home_is_ours) {
 			refuse_errno(t, "use --codex-home", p->home);

@@ -125,21 +125,39 @@ const char *quote_toml(struct pool *p, const char *text)
 	return out;
 }
 
-static uint32_t fnv1a(const char *text)
+const char *quote_percent(struct pool *p, const char *text)
 {
-	uint32_t hash = 2166136261u;
+	char *out = pool_bytes(p, 3 * strlen(text) + 1), *o = out;
 
+	for (const char *s = text; *s; s++) {
+		if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == '%')
+			o += sprintf(o, "%%%02X", (unsigned)(unsigned char)*s);
+		else
+			*o++ = *s;
+	}
+	*o = '\0';
+	return out;
+}
+
+#define FNV1A_START 2166136261u
+
+static uint32_t fnv1a(uint32_t hash, const char *text)
+{
 	for (; *text; text++)
 		hash = (hash ^ (unsigned char)*text) * 16777619u;
 	return hash;
 }
 
-const char *quote_container_name(struct pool *p, const char *path)
+const char *quote_container_name(struct pool *p, const char *path, const char *home)
 {
 	char readable[BOUND_NAME_TEXT + 1];
 	const char *s = path;
+	uint32_t hash = fnv1a(FNV1A_START, path);
 	size_t n = 0;
 
+	/* A line break is in no path that an engine can be told, so it parts the two. */
+	if (home)
+		hash = fnv1a(fnv1a(hash, "\n"), home);
 	/* The end of a path says more about the project than its beginning. */
 	if (strlen(s) > BOUND_NAME_TEXT)
 		s += strlen(s) - BOUND_NAME_TEXT;
@@ -148,7 +166,7 @@ const char *quote_container_name(struct pool *p, const char *path)
 	for (; *s; s++)
 		readable[n++] = is_letter_or_digit(*s) || *s == '-' || *s == '.' ? *s : '_';
 	readable[n] = '\0';
-	return pool_format(p, "codex_%s_%08x", readable, (unsigned)fnv1a(path));
+	return pool_format(p, "codex_%s_%08x", readable, (unsigned)hash);
 }
 
 bool quote_is_variable(const char *name, size_t size)

@@ -30,9 +30,13 @@ const char *quote_shell(struct pool *p, const char *word);
 /* A TOML basic string, with its double quotes. */
 const char *quote_toml(struct pool *p, const char *text);
 
+/* Blanks, control characters and '%' as %XX: the spelling of codex-init's list of mounts. */
+const char *quote_percent(struct pool *p, const char *text);
+
 /* codex_<path in letters an engine takes>_<8 hex digits>: the digits are FNV-1a of the whole
- * path, so two paths that read alike still get two names. */
-const char *quote_container_name(struct pool *p, const char *path);
+ * path, so two paths that read alike still get two names. home, where it isn't NULL, is a path
+ * that counts as well. */
+const char *quote_container_name(struct pool *p, const char *path, const char *home);
 
 /* Is this the name of an environment variable: a letter or '_', then letters, digits, '_'? */
 bool quote_is_variable(const char *name, size_t size);

@@ -120,6 +120,9 @@ static void take_environment(struct request *r, struct pool *p, const struct cli
 			quote_is_variable(*variable, n))
 			words_add(&r->env, pool_format(p, "%.*s", (int)n, *variable));
 	}
+	/* main() sets it, where it isn't set by now. */
+	if (!getenv("CODEX_INIT_MOUNTS"))
+		words_add(&r->env, "CODEX_INIT_MOUNTS");
 	/* So that the same surroundings give the same command. */
 	if (r->env.count > start)
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
@@ -169,6 +172,7 @@ int surroundings_take(struct request *r, struct pool *p, const struct cli *c, st
 	copy_words(&r->deny, &c->deny);
 	r->audit = c->audit;
 	r->trust = c->trust;
+	r->selinux = c->selinux;
 	r->exec = c->exec;
 	r->rest = c->rest;
 	return 0;

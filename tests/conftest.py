@@ -375,7 +375,7 @@ def terminal():
 @pytest.fixture(scope="session", autouse=True)
 def tools():
     """The programs that tests themselves call, named at once rather than one by one."""
-    missing = [name for name in ("docker", "ip", "nft", "zstd") if not shutil.which(name)]
+    missing = [name for name in ("docker", "ip", "nft", "podman", "strace", "zstd") if not shutil.which(name)]
     if missing:
         pytest.exit(f"missing: {' '.join(missing)}; `make test` installs them", returncode=1)
 

@@ -112,7 +112,7 @@ struct names;  /* names.c */
 struct report; /* report.c */
 
 struct pipe {
-	int fd[2];
+	int fd[2]; /* -1: to be made */
 	int32_t next;
 };
 
@@ -135,10 +135,13 @@ struct gate {
 	int32_t pipes_free;
 	struct names *names;
 	struct report *report;
+	size_t spliced;   /* octets, in this round */
 	bool listening;   /* new connections are taken */
 	uint8_t *scratch; /* relay.c: GATE_SCRATCH octets that nobody keeps */
 };
 #define GATE_SCRATCH (128 * 1024)
+/* Copied at one time; every pipe takes as much. */
+#define GATE_COPY (64 * 1024)
 
 /* What an epoll event is about. */
 enum gate_event { EVENT_LISTEN, EVENT_CHANNEL, EVENT_NAMES, EVENT_CLIENT, EVENT_SERVER };

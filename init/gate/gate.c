@@ -3,8 +3,8 @@
  *
  * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, accept4, recvfrom,
  * sendto, splice, write (to its own pipes), pipe2, fcntl (their size), socket (AF_INET and
- * AF_INET6), connect, getsockopt, setsockopt, shutdown, close, madvise, clock_gettime (where
- * there is no vDSO), exit_group. All memory is had before.
+ * AF_INET6), connect, getsockopt, setsockopt, shutdown, close, madvise, nanosleep or
+ * clock_nanosleep, as the C library has it, clock_gettime (where there is no vDSO), exit_group. All memory is had before.
  */
 #include "connection.h"
 
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -24,9 +25,8 @@
 #include "../dns/invented.h"
 #include "../proc/confined.h"
 
-/* Events taken at one time; connections taken at one time. */
-#define EVENTS  128
-#define ACCEPTS 64
+/* Events taken at one time. */
+#define EVENTS 128
 /* Descriptors that aren't connections' or pipes': sockets, epoll, attempts under way. */
 #define SPARE_DESCRIPTORS 96
 /* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a redirected
@@ -34,6 +34,15 @@
 #define ORIGINAL_DST 80
 /* Of a desk's buffer, what is kept in memory when it is free. */
 #define DESK_KEPT 4096
+/* Octets that a pipe may hold: what a fast connection has by its next turn. The kernel grants
+ * one user 16,384 pages of them (pipe-user-pages-soft) and then gives out tiny ones; so only
+ * the first pipes are large, and those are in use first. 32 times 256 pages and 480 times 16
+ * are 15,872. */
+#define PIPE_SIZE   (1024 * 1024)
+#define PIPES_LARGE 32
+/* A nap after a round with fewer octets than this. */
+#define NAP_NS    (100 * 1000)
+#define NAP_BELOW (128 * 1024)
 
 /* ---- Listening --------------------------------------------------------------------------- */
 
@@ -134,24 +143,40 @@ void gate_leave_desk(struct gate *g, struct connection *c)
 	c->desk = NONE;
 }
 
+/* False: there is none, or only one that is too small to take what copying may leave over. */
+static bool make_pipe(struct pipe *p, bool large)
+{
+	if (pipe2(p->fd, O_NONBLOCK | O_CLOEXEC) < 0)
+		return false;
+	if ((large && fcntl(p->fd[0], F_SETPIPE_SZ, PIPE_SIZE) >= 0) ||
+		fcntl(p->fd[0], F_GETPIPE_SZ) >= GATE_COPY)
+		return true;
+	close(p->fd[0]);
+	close(p->fd[1]);
+	p->fd[0] = p->fd[1] = -1;
+	return false;
+}
+
 bool gate_pipe_take(struct gate *g, struct way *w)
 {
+	int32_t i = g->pipes_free != NONE ? g->pipes_free : (int32_t)g->pipes_made;
+	bool fresh = g->pipes_free == NONE;
+	struct pipe *p = &g->pipes[i];
+
 	if (w->pipe != NONE)
 		return true;
-	if (g->pipes_free != NONE) {
-		w->pipe = g->pipes_free;
-		g->pipes_free = g->pipes[w->pipe].next;
-		return true;
-	}
-	if (g->pipes_made == LIMIT_GATE_PIPES)
+	if ((fresh && i == LIMIT_GATE_PIPES) ||
+		((fresh || p->fd[0] < 0) && !make_pipe(p, i < PIPES_LARGE)))
 		return false;
-	if (pipe2(g->pipes[g->pipes_made].fd, O_NONBLOCK | O_CLOEXEC) < 0)
-		return false;
-	w->pipe = (int32_t)g->pipes_made++;
+	if (fresh)
+		g->pipes_made++;
+	else
+		g->pipes_free = p->next;
+	w->pipe = i;
 	return true;
 }
 
-/* One that isn't empty is made anew: nobody may get another's bytes. */
+/* One that isn't empty is made anew when it is needed: nobody may get another's bytes. */
 void gate_pipe_give(struct gate *g, struct way *w)
 {
 	struct pipe *p;
@@ -162,9 +187,7 @@ void gate_pipe_give(struct gate *g, struct way *w)
 	if (w->held) {
 		close(p->fd[0]);
 		close(p->fd[1]);
-		/* The numbers are free again, so this fails only for want of memory. */
-		if (pipe2(p->fd, O_NONBLOCK | O_CLOEXEC) < 0)
-			_exit(1);
+		p->fd[0] = p->fd[1] = -1;
 	}
 	p->next = g->pipes_free;
 	g->pipes_free = w->pipe;
@@ -367,29 +390,24 @@ static void take(struct gate *g, int fd, int family)
 				: "");
 }
 
-static void accept_some(struct gate *g, uint32_t which)
+/* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
+ * would be done mostly, costs the kernel a socket and a file. */
+static void accept_one(struct gate *g, uint32_t which)
 {
 	const struct gate_sockets *s = &g->config->sockets;
 
-	for (int i = 0; i < ACCEPTS; i++) {
-		int fd;
+	int fd;
 
-		if (!slot_left(g)) {
-			listen_for(g, false);
-			return;
-		}
-		fd = accept4(
-			which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			take(g, fd, which ? AF_INET6 : AF_INET);
-			continue;
-		}
-		/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
-		if ((errno == EMFILE || errno == ENFILE) && !make_room(g, false))
-			listen_for(g, false);
-		if (errno != ECONNABORTED && errno != EINTR)
-			return;
+	if (!slot_left(g)) {
+		listen_for(g, false);
+		return;
 	}
+	fd = accept4(which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		take(g, fd, which ? AF_INET6 : AF_INET);
+	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
+	else if ((errno == EMFILE || errno == ENFILE) && !make_room(g, false))
+		listen_for(g, false);
 }
 
 /* ---- The loop ---------------------------------------------------------------------------- */
@@ -459,7 +477,7 @@ static void ready(struct gate *g, const struct epoll_event *e)
 {
 	switch ((enum gate_event)(e->data.u64 >> 56)) {
 	case EVENT_LISTEN:
-		accept_some(g, (uint32_t)e->data.u64);
+		accept_one(g, (uint32_t)e->data.u64);
 		break;
 	case EVENT_CHANNEL:
 		report_ready(g);
@@ -531,6 +549,21 @@ static void work_again(struct gate *g)
 	}
 }
 
+/*
+ * Bytes that come in many small pieces (the records of a TLS download) would wake us for each,
+ * and the client as often: then more of the machine goes into waking than into moving. So
+ * after a round that moved some, but not many, they may gather for the time in which a fast
+ * line brings a good deal. What is said to and fro in short messages never gets here.
+ */
+static void nap(struct gate *g)
+{
+	const struct timespec moment = {.tv_nsec = NAP_NS};
+
+	if (g->spliced > 0 && g->spliced < NAP_BELOW && g->again_first == NONE)
+		nanosleep(&moment, NULL);
+	g->spliced = 0;
+}
+
 static void serve(void *prepared)
 {
 	struct epoll_event events[EVENTS];
@@ -546,6 +579,7 @@ static void serve(void *prepared)
 		for (int i = 0; i < n; i++)
 			ready(g, &events[i]);
 		work_again(g);
+		nap(g);
 	}
 }
 
@@ -619,6 +653,8 @@ static void *prepare(void *context, int channel)
 {
 	struct gate *g = context;
 
+	/* nap() is short: without this, the kernel may double it. */
+	prctl(PR_SET_TIMERSLACK, 1);
 	return allocate(g, channel) < 0 ? NULL : g;
 }
 

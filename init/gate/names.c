@@ -33,7 +33,8 @@ struct entry {
 	bool asking[ASKS];
 	uint16_t id[ASKS];
 	uint8_t count[ASKS];
-	int32_t waits;   /* the first desk that waits, or NONE */
+	int32_t waits;   /* the first desk that waits, or NONE; of a free entry: nothing, so
+			  * that its page is not touched before it is needed */
 	int64_t asked;   /* ms, when it was last sent */
 	int64_t until;   /* ms, as the answers so far have it */
 	int64_t expires; /* ms, of what is known; 0: nothing is */
@@ -58,8 +59,6 @@ int names_init(struct gate *g)
 	g->names = n;
 	if (!n || getrandom(&n->seed, sizeof(n->seed), 0) != sizeof(n->seed))
 		return -1;
-	for (size_t i = 0; i < LIMIT_GATE_NAMES; i++)
-		n->entries[i].waits = NONE;
 	n->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (n->fd < 0 || connect(n->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return -1;
@@ -88,7 +87,8 @@ static struct entry *find(struct gate *g, const char *name)
 		if (set[i].hash == hash && strcmp(set[i].name, name) == 0)
 			return &set[i];
 	for (int i = 0; i < WAYS; i++)
-		if (set[i].waits == NONE && (!best || set[i].used < best->used))
+		if ((!set[i].name[0] || set[i].waits == NONE) &&
+			(!best || set[i].used < best->used))
 			best = &set[i];
 	if (!best)
 		return NULL;

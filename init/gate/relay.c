@@ -11,13 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a new pipe takes for sure (16 pages), so that no copied octet has to be lost. */
-#define COPY_SIZE (64 * 1024)
 /* Asked of splice(2); a pipe may hold less. */
 #define SPLICE_SIZE (1024 * 1024)
-/* An arrival of this size is a small one, and after so many in a row splice doesn't pay: each
- * takes two calls and page references for what one copy does. */
-#define SMALL_SIZE (32 * 1024)
+/* From arrivals of this size on bytes are spliced: a TLS record of a download has as much.
+ * Copying one takes two microseconds and more, and turns the caches over; splicing it less. */
+#define LARGE_SIZE (16 * 1024)
+/* After so many arrivals in a row that are smaller than this, they are copied again: splicing
+ * takes as many calls, and has to count references to pages. */
+#define SMALL_SIZE (8 * 1024)
 #define SMALL_ROW  4
 
 /* What became of one step. */
@@ -75,14 +76,14 @@ static enum step fill_pipe(struct gate *g, struct side *from, struct way *w, siz
 static enum step copy(
 	struct gate *g, struct side *from, struct side *to, struct way *w, size_t *moved)
 {
-	ssize_t n = recv(from->fd, g->scratch, COPY_SIZE, MSG_DONTWAIT), sent;
+	ssize_t n = recv(from->fd, g->scratch, GATE_COPY, MSG_DONTWAIT), sent;
 
 	if (n <= 0)
 		return nothing_came(from, n);
 	*moved += (size_t)n;
-	w->splicing = n == COPY_SIZE;
+	w->splicing = n >= LARGE_SIZE;
 	/* A short read took all there was, unless the end came with it. */
-	if (n < COPY_SIZE && !from->hung_up)
+	if (n < GATE_COPY && !from->hung_up)
 		from->readable = false;
 	sent = send(to->fd, g->scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 && errno != EAGAIN)
@@ -100,7 +101,7 @@ static enum step copy(
 /* Without a pipe: what the receiver doesn't take stays where it is. */
 static enum step copy_exactly(struct gate *g, struct side *from, struct side *to, size_t *moved)
 {
-	ssize_t n = recv(from->fd, g->scratch, COPY_SIZE, MSG_PEEK | MSG_DONTWAIT), sent;
+	ssize_t n = recv(from->fd, g->scratch, GATE_COPY, MSG_PEEK | MSG_DONTWAIT), sent;
 
 	if (n <= 0)
 		return nothing_came(from, n);
@@ -122,7 +123,9 @@ static enum step step(
 	if (w->held)
 		return empty_pipe(g, to, w);
 	if (from->finished) {
-		if (!to->shut && !to->open)
+		/* Where this is the second half to end, close() is next, and says it as well.
+		 */
+		if (!to->shut && !from->shut && !to->open)
 			shutdown(to->fd, SHUT_WR);
 		to->shut = !to->open;
 		return STEP_WAIT;
@@ -145,6 +148,8 @@ static bool move(struct gate *g, struct connection *c, struct side *from, struct
 		done = step(g, from, to, w, &moved);
 	if (w->held == 0)
 		gate_pipe_give(g, w);
+	if (w->splicing)
+		g->spliced += moved;
 	if (moved)
 		atomic_fetch_add_explicit(count, moved, memory_order_relaxed);
 	if (done == STEP_ON)

@@ -1,12 +1,15 @@
 /*
  * What the libraries would bring along and codex-init never uses: a name service, a scanner for
- * numbers with a point, the reader of every network device's properties, and the three dozen
- * nftables expressions that our ruleset has none of. Together a fifth of the binary, and code
- * that parses what somebody else sends; PID 1 is better without it.
+ * numbers with a point, the reader of every network device's properties, tables of words for
+ * printing routes, and the three dozen nftables expressions that our
+ * ruleset has none of. Together a quarter of the binary, and code that parses what somebody
+ * else sends or, in libnl, reads the environment and /proc before main(); PID 1 is better
+ * without it.
  *
  *	libnl	asks the C library for names only in functions for command lines, which we
  *		don't call; ci/sysroot.sh gave those calls the names below. It prints routes
- *		with their device's name, for which it reads all devices.
+ *		with their device's name, for which it reads all devices; we print none, so
+ *		what prints is empty here, and numbers stand for the words of its tables.
  *	libnftnl looks expressions up in a table of all that there are; ours has those that
  *		init/wall makes. Another one in a dump can't be read, and is a difference.
  *
@@ -19,6 +22,9 @@
 #include <string.h>
 
 struct nl_cache;
+struct nl_dump_params;
+struct nl_object;
+struct trans_tbl;
 struct expr_ops;
 
 int lean_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -31,7 +37,25 @@ struct protoent *lean_getprotobyname(const char *name);
 struct protoent *lean_getprotobynumber(int number);
 double lean_strtod(const char *text, char **end);
 char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size);
+extern int nl_debug;
+void nl_dump(struct nl_dump_params *p, const char *format, ...);
+void nl_dump_line(struct nl_dump_params *p, const char *format, ...);
+void dump_from_ops(struct nl_object *o, struct nl_dump_params *p);
+int nl_get_user_hz(void);
+const char *nl_strerror_l(int error);
+char *__type2str(int type, char *out, size_t size, const struct trans_tbl *table, size_t count);
+int __str2type(const char *text, const struct trans_tbl *table, size_t count);
+char *__flags2str(
+	int flags, char *out, size_t size, const struct trans_tbl *table, size_t count);
+int __str2flags(const char *text, const struct trans_tbl *table, size_t count);
+char *rtnl_route_table2str(int table, char *out, size_t size);
+char *rtnl_route_proto2str(int protocol, char *out, size_t size);
+char *rtnl_route_metric2str(int metric, char *out, size_t size);
+char *rtnl_scope2str(int scope, char *out, size_t size);
+char *nl_rtntype2str(int type, char *out, size_t size);
 const struct expr_ops *nftnl_expr_ops_lookup(const char *name);
+
+/* ---- Names and fractions ----------------------------------------------------------------- */
 
 int lean_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	struct addrinfo **out)
@@ -79,13 +103,102 @@ double lean_strtod(const char *text, char **end)
 	return 0;
 }
 
+/* ---- Printing, by libnl ------------------------------------------------------------------ */
+
+/* Its level of debugging messages, which it would take from the environment. */
+int nl_debug = 0;
+
+void nl_dump(struct nl_dump_params *p, const char *format, ...)
+{
+	(void)p, (void)format;
+}
+
+void nl_dump_line(struct nl_dump_params *p, const char *format, ...)
+{
+	(void)p, (void)format;
+}
+
+void dump_from_ops(struct nl_object *o, struct nl_dump_params *p)
+{
+	(void)o, (void)p;
+}
+
+/* Expiries are printed by it. What all of the kernel's own machines have. */
+int nl_get_user_hz(void)
+{
+	return 100;
+}
+
+const char *nl_strerror_l(int error)
+{
+	return strerror(error);
+}
+
+static char *number(int n, char *out, size_t size)
+{
+	snprintf(out, size, "%d", n);
+	return out;
+}
+
+char *__type2str(int type, char *out, size_t size, const struct trans_tbl *table, size_t count)
+{
+	(void)table, (void)count;
+	return number(type, out, size);
+}
+
+char *__flags2str(
+	int flags, char *out, size_t size, const struct trans_tbl *table, size_t count)
+{
+	(void)table, (void)count;
+	return number(flags, out, size);
+}
+
+/* No word is known: no type, no flag. */
+int __str2type(const char *text, const struct trans_tbl *table, size_t count)
+{
+	(void)text, (void)table, (void)count;
+	return -1;
+}
+
+int __str2flags(const char *text, const struct trans_tbl *table, size_t count)
+{
+	(void)text, (void)table, (void)count;
+	return 0;
+}
+
+char *rtnl_route_table2str(int table, char *out, size_t size)
+{
+	return number(table, out, size);
+}
+
+char *rtnl_route_proto2str(int protocol, char *out, size_t size)
+{
+	return number(protocol, out, size);
+}
+
+char *rtnl_route_metric2str(int metric, char *out, size_t size)
+{
+	return number(metric, out, size);
+}
+
+char *rtnl_scope2str(int scope, char *out, size_t size)
+{
+	return number(scope, out, size);
+}
+
+char *nl_rtntype2str(int type, char *out, size_t size)
+{
+	return number(type, out, size);
+}
+
 /* The device by its number. */
 char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size)
 {
 	(void)links;
-	snprintf(out, size, "%d", index);
-	return out;
+	return number(index, out, size);
 }
+
+/* ---- Expressions, by libnftnl ------------------------------------------------------------ */
 
 extern struct expr_ops expr_ops_bitwise, expr_ops_cmp, expr_ops_counter, expr_ops_ct,
 	expr_ops_dynset, expr_ops_immediate, expr_ops_lookup, expr_ops_meta, expr_ops_payload,

@@ -254,8 +254,8 @@ static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll
  */
 static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "recvfrom",
 	"sendto", "splice", "write", "pipe2", "connect", "accept4", "shutdown", "getsockopt",
-	"setsockopt", "close", "madvise", "getrandom", "clock_gettime", "rt_sigreturn",
-	"restart_syscall", "exit", "exit_group", NULL};
+	"setsockopt", "close", "fcntl", "madvise", "nanosleep", "clock_nanosleep", "getrandom",
+	"clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group", NULL};
 
 static void worker(const char *name, const char *const *calls)
 {

@@ -205,6 +205,8 @@ def main():
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)
+    import gate  # which takes its tools from here
+    gate.measure()
 
 
 if __name__ == "__main__":

@@ -29,10 +29,13 @@ sys.exit(code)
 """
 
 
-def snapshot(root):
-    """Every path below root, with its kind, mode, owner and content."""
+def snapshot(root, but=None):
+    """Every path below root, with its kind, mode, owner and content; not what is below `but`."""
     seen = {}
     for directory, names, files in os.walk(root):
+        if directory == str(but):
+            names.clear()
+            continue
         for name in names + files:
             path = os.path.join(directory, name)
             st = os.lstat(path)

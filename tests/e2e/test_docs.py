@@ -54,6 +54,7 @@ def test_the_readme_names_no_option_that_is_not_there():
     known |= {o.replace("_", "-") for o in known}
     # Options of the engine, of Codex and of Chromium that examples use.
     others = {"--cap-drop", "--cap-add", "--device-auth", "--disable-features", "--with-api-key"}
+    others |= {"--mount", "--userns"}
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", README))
     assert used <= known | others, used - known - others
 

@@ -4,7 +4,9 @@ import base64
 import json
 import os
 import pty
+import re
 import select
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from stub_project import GOOD, STUB, UID, Project, project, snapshot  # noqa: F401
+from stub_project import GOOD, STUB, UID, Command, Project, project, snapshot  # noqa: F401
 
 CAPABILITIES = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL"]
 
@@ -82,6 +84,84 @@ def test_container_names(project):
         assert name.startswith("codex_") and "my_project_" in name
         names.add(name)
     assert len(names) == 2
+
+
+def test_names_tell_paths_apart(project):
+    """/a/b_c and /a_b/c read alike; the digits behind them differ."""
+    names = []
+    for path in (project.home / "a" / "b_c", project.home / "a_b" / "c"):
+        path.mkdir(parents=True)
+        os.chown(path, UID, UID)
+        names.append(project.dry("--work_dir", path).value("--name"))
+        assert re.fullmatch(r"codex_[A-Za-z0-9_.-]+_[0-9a-f]{8}", names[-1])
+    assert names[0][:-8] == names[1][:-8] and names[0] != names[1]
+
+
+def test_another_home_is_another_container(project):
+    homes = [project.work / "one", project.work / "two"]
+    names = {project.dry().value("--name")}
+    for home in homes:
+        home.mkdir()
+        os.chown(home, UID, UID)
+        names.add(project.dry("--codex-home", home).value("--name"))
+    assert len(names) == 3
+    assert project.dry("--codex-home", homes[0]).value("--name") in names
+
+
+def deep(root, size):
+    """A directory whose path has exactly this many bytes, made step by step."""
+    here = os.open(root, os.O_RDONLY)
+    left = size - len(str(root))
+    path = str(root)
+    while left:
+        step = left - 1 if left <= 201 else min(200, left - 3)
+        name = "d" * step
+        os.mkdir(name, dir_fd=here)
+        os.chown(name, UID, UID, dir_fd=here)
+        there = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here, path, left = there, f"{path}/{name}", left - step - 1
+    os.close(here)
+    assert len(path) == size
+    return path
+
+
+def test_a_path_of_four_thousand_bytes(project):
+    path = deep(project.home, 4000)
+    before = snapshot(project.work)
+    done = project.start("--dry-run", "--work_dir", path)
+    assert done.returncode == 0, done.stderr
+    c = Command(shlex.split(done.stdout.decode()))
+    assert c.mounts[f"/app{path}"] == (path, "rw") and c.value("-w") == f"/app{path}"
+    assert len(c.value("--name")) < 64 and snapshot(project.work) == before
+
+
+def test_a_path_that_is_too_long_inside(project):
+    """It exists here, but /app and .codex/.environment around it are too much for Linux."""
+    done = project.start("--dry-run", "--work_dir", deep(project.home, 4080))
+    assert done.returncode == 100 and b"too long" in done.stderr, done
+
+
+@pytest.mark.parametrize("name", ["-rf", "--privileged", "-v=x"])
+def test_a_relative_workdir_that_looks_like_an_option(project, name):
+    work = project.home / name
+    work.mkdir()
+    os.chown(work, UID, UID)
+    c = project.dry("--work_dir", name, cwd=project.home)
+    assert c.value("-w") == f"/app{work}" and "--privileged" not in c.words
+
+
+def test_selinux(project):
+    """Nothing is relabelled that wasn't asked for."""
+    assert "label" not in " ".join(project.dry().words)
+    words = project.dry("--selinux", "disable").words
+    assert words[words.index("label=disable") - 1] == "--security-opt"
+    done = project.start("--dry-run", "--engine", "podman", "--selinux=relabel")
+    words = shlex.split(done.stdout.decode())
+    mounts = [w for w in words if w.startswith("type=bind")]
+    assert len(mounts) == 4 and all(m.endswith(",relabel=shared") for m in mounts)
+    assert "podman" not in project.refused("--selinux", "relabel")
+    project.refused("--selinux", "on")
 
 
 def test_dry_run_without_home(project):
@@ -536,7 +616,8 @@ def test_the_environment_passes_by_name(project):
     assert not [e for e in c.env if "PROXY" in e]
     assert secret not in " ".join(c.words)
     plain = project.dry()
-    assert not [e for e in plain.env if e.startswith(("OPENAI", "CODEX", "TERM", "COLOR"))]
+    others = [e for e in plain.env if e.startswith(("OPENAI", "CODEX", "TERM", "COLOR"))]
+    assert others == ["CODEX_INIT_MOUNTS"]  # what the launcher itself sets, by name as well
 
 
 def test_a_variable_that_is_not_there_is_told(project):

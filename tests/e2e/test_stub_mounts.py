@@ -1,6 +1,8 @@
 """codex-sandbox: read-only paths, what the host obeys, and links that lead out of the workdir."""
 
 import os
+import pty
+import socket
 
 import pytest
 from stub_project import GOOD, UID, project  # noqa: F401
@@ -30,7 +32,7 @@ def test_read_only_by_a_relative_path_or_a_link(project):
 def test_read_only_around_and_inside_the_workdir(project):
     sub = project.work / "vendor"
     sub.mkdir()
-    c = project.dry("--read-only", sub, "--read-only", project.home)
+    c = project.dry("-y", "--read-only", sub, "--read-only", project.home)
     place = f"/app{project.work}"
     assert c.mounts[f"{place}/vendor"][1] == "ro" and c.mounts[place][1] == "rw"
     assert c.order.index(f"/app{project.home}") < c.order.index(place)
@@ -39,7 +41,6 @@ def test_read_only_around_and_inside_the_workdir(project):
 
 def test_what_may_not_be_read_only(project):
     project.refused("--read-only", project.root / "missing")
-    assert "whole machine" in project.refused("--read-only", "/")
     assert "is taken" in project.refused("--read-only", project.work)
     project.refused("--read-only", "/dev/null")
     os.mkfifo(project.root / "fifo")
@@ -76,6 +77,110 @@ def test_hooks_that_are_a_link_are_told(project):
     c = project.dry()
     assert "can't be protected" in project.warnings
     assert f"/app{project.work}/.git/hooks" not in c.mounts
+
+
+# ---- Read-only, and yet too much -------------------------------------------------------------
+
+
+def bind(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+EXPOSED = {
+    "the SSH keys": (".ssh", "SSH keys"),
+    "one SSH key": (".ssh/id_ed25519", "SSH keys"),
+    "GnuPG's keys": (".gnupg", "GnuPG keys"),
+    "AWS's credentials": (".aws", "AWS credentials"),
+    "the registries'": (".docker/config.json", "registry credentials"),
+    "the home": ("", "SSH keys"),
+}
+
+
+@pytest.fixture
+def secretive(project):  # noqa: F811
+    for name in (".ssh/id_ed25519", ".gnupg/key", ".aws/credentials", ".docker/config.json",
+                 "libs/jar"):
+        project.write(project.home / name, "secret")
+    return project
+
+
+def agreed_or_not(project, path, what, **more):
+    """Refused with nobody to ask; with -y it is mounted, and told of all the same."""
+    message = project.refused("--read-only", path, **more)
+    assert "nobody to ask" in message and what in message and "-y agrees" in message
+    c = project.dry("-y", "--read-only", path, **more)
+    assert what in project.warnings and str(path) in project.warnings
+    return c
+
+
+@pytest.mark.parametrize("case", EXPOSED)
+def test_secrets_read_only_are_asked_about(secretive, case):
+    name, what = EXPOSED[case]
+    path = secretive.home / name
+    c = agreed_or_not(secretive, path, what)
+    assert c.mounts[f"/app{path}"] == (str(path), "ro")
+    # The opposite.
+    secretive.dry("--read-only", secretive.home / "libs")
+    assert secretive.warnings == ""
+
+
+def test_the_question_about_a_secret(secretive):
+    for answer, status in ((b"y\n", 0), (b"n\n", 100), (b"\n", 100)):
+        ours, theirs = pty.openpty()
+        os.write(ours, answer)
+        done = secretive.start("--dry-run", "--read-only", secretive.home / ".ssh", stdin=theirs,
+                               stderr=theirs)
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 4096)
+        os.close(ours)
+        assert done.returncode == status, shown
+        assert b"SSH keys" in shown and str(secretive.home / ".ssh").encode() in shown
+
+
+def test_secrets_by_a_link(secretive):
+    link = secretive.home / "innocent"
+    link.symlink_to(".ssh")
+    assert "SSH keys" in secretive.refused("--read-only", link)
+    (secretive.home / ".kube").symlink_to("libs")
+    assert "Kubernetes" in secretive.refused("--read-only", secretive.home / "libs" / "jar")
+
+
+def test_the_whole_machine_read_only(project):
+    c = agreed_or_not(project, "/", "the whole machine")
+    assert c.mounts["/app"] == ("/", "ro")
+
+
+def test_a_parent_of_the_workdir_read_only(project):
+    agreed_or_not(project, project.work.parent, "beside the workdir")
+    sibling = project.work.parent / "sibling"
+    sibling.mkdir()
+    project.dry("--read-only", sibling)
+    assert project.warnings == ""
+
+
+def test_an_engines_socket_read_only(project):
+    path = project.root / "docker.sock"
+    bind(path)
+    env = {"DOCKER_HOST": f"unix://{path}"}
+    agreed_or_not(project, path, "root on this machine", env=env)
+    agreed_or_not(project, path.parent, "root on this machine", env=env)
+    # Another program's is no less to be asked about.
+    assert "a socket" in project.refused("--read-only", path)
+    path.unlink()
+    project.write(path, "")
+    project.dry("--read-only", path)
+
+
+def test_more_secrets_than_anybody_would_agree_to(project):
+    arguments = []
+    for i in range(33):
+        project.write(project.home / ".ssh" / str(i), "")
+        arguments += ["--read-only", project.home / ".ssh" / str(i)]
+    assert "more than 32" in project.refused("-y", *arguments)
+    project.dry("-y", *arguments[2:])
 
 
 # ---- Links that lead out -------------------------------------------------------------------

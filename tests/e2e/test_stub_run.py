@@ -24,6 +24,10 @@ def test_the_home_is_made_and_kept(stub, workdir):
     assert (home / ".gitignore").read_text().strip() == "*"
 
 
+def test_selinux_is_told_as_docker_takes_it(stub):
+    assert stub("--selinux", "disable", "--exec", "echo", "unlabelled").ok().out == "unlabelled\n"
+
+
 def test_exit_statuses_pass_through(stub):
     assert stub("--exec", "sh", "-c", "exit 9").status == 9
     assert stub("--exec", "no-such-command").status == 127
@@ -216,7 +220,14 @@ def test_the_same_project_twice_at_once_is_refused(stub, terminal, stub_environm
     first.until_says(b"up")
     second = stub("--exec", "echo", "second")
     assert second.status and "second" not in second.out
-    assert "already" in second.err or "in use" in second.err, second
+    assert second.status == 100 and "already" in second.err, second
+    assert "docker attach codex_" in second.err and "--codex-home" in second.err
+    # With a home of its own there is room for a second one, in the very same project.
+    home = workdir / "second-home"
+    home.mkdir()
+    os.chown(home, 1000, 1000)
+    third = stub("--codex-home", home, "--exec", "sh", "-c", "echo third; touch /codex_home/x")
+    assert third.ok().out == "third\n" and (home / "x").exists()
     first.type(b"\n")
     assert first.wait() == 0
 
@@ -238,7 +249,11 @@ def test_an_engine_that_is_not_installed(stub, tmp_path):
     assert done.status not in (0, 1) and "docker" in done.err, done
 
 
-@pytest.mark.parametrize("name", ["with space", "comma,name", 'quo"te', "ünï", "dollar$HOME"])
+AWKWARD = ["with space", "comma,name", 'quo"te', "ünï", "dollar$HOME", "-dash", "col:on",
+           "per%20cent", "back\\slash", "d" * 200]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
 def test_awkward_workdirs(stub, tmp_path, name):
     work = tmp_path / name
     work.mkdir()

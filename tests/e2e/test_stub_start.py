@@ -15,7 +15,8 @@ def test_the_home_is_created_and_the_engine_runs(project):
     assert project.start("exec", "hello").returncode == 0
     asked = project.asked()
     assert asked[-1][1:] == words[1:] and login
-    assert [a[1:3] for a in asked[:-1]] == [["image", "inspect"], ["container", "inspect"]]
+    questions = [["image", "inspect"], ["container", "inspect"], ["version", "--format"]]
+    assert [a[1:3] for a in asked[:-1]] == questions
     home = project.work / ".codex" / ".environment"
     st = home.stat()
     assert (st.st_mode & 0o7777, st.st_uid, st.st_gid) == (0o700, UID, UID)
@@ -138,14 +139,23 @@ def test_an_image_that_is_not_built(project):
 
 
 def test_a_container_that_is_there_already(project):
+    """Nothing is created, and nothing is removed: whose container it is nobody here can know."""
     project.engine()
-    for state, word in (("running", "stop"), ("exited", "rm")):
+    join = ("docker attach codex_", "docker stop codex_", "--codex-home")
+    remove = ("docker rm codex_",)
+    for state, words in (("running", join), ("exited", remove), ("created", remove)):
         answers = json.dumps({"container inspect": [0, state + "\n", ""]})
-        env = {"ENGINE_ANSWERS": answers, "ENGINE_LOG": "/dev/null"}
-        before = snapshot(project.root)
-        done = project.start(env=env)
-        assert done.returncode == 100 and f"docker {word} codex_".encode() in done.stderr
-        assert snapshot(project.root) == before
+        project.log.write_text("")
+        before = snapshot(project.root, but=project.bin)
+        done = project.start(env={"ENGINE_ANSWERS": answers})
+        said = done.stderr.decode()
+        assert done.returncode == 100 and all(word in said for word in words), said
+        assert ("running" in said) == (state == "running") and "already" in said
+        assert [a[1:3] for a in project.asked()] == [["image", "inspect"], ["container", "inspect"]]
+        project.log.write_text("")
+        after = snapshot(project.root, but=project.bin)
+        after.pop(str(project.log)), before.pop(str(project.log), None)
+        assert after == before
 
 
 def test_messages_cannot_play_tricks_on_the_terminal(project):
@@ -170,7 +180,7 @@ def test_no_shell_is_started(project):
     started = [line.split('"')[1] for line in trace.read_text().splitlines() if "execve" in line]
     assert started[0] == str(STUB)
     assert set(started[1:]) == {str(project.bin / "docker")}
-    assert len(started) == 4  # two questions, then the engine in our place
+    assert len(started) == 5  # three questions, then the engine in our place
 
 
 def test_the_binary_is_static_and_names_no_shell(project):

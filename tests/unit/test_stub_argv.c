@@ -78,8 +78,9 @@ static void podman(void **state)
 
 static void mounts(void **state)
 {
-	struct mount list[] = {{"/p", "/app/p", true}, {"/a,b", "/app/a,b", false},
-		{"/a\"b c", "/app/a\"b c", false}};
+	struct mount list[] = {{.source = "/p", .target = "/app/p", .writable = true},
+		{.source = "/a,b", .target = "/app/a,b"},
+		{.source = "/a\"b c", .target = "/app/a\"b c"}};
 	struct request r = plain();
 
 	(void)state;

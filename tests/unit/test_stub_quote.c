@@ -94,6 +94,27 @@ static void toml_escapes(void **state)
 	assert_string_equal(quote_toml(&pool, "a\tb\x7f"), "\"a\\u0009b\\u007f\"");
 }
 
+static void percent_is_what_codex_init_reads(void **state)
+{
+	(void)state;
+	assert_string_equal(quote_percent(&pool, ""), "");
+	assert_string_equal(quote_percent(&pool, "/a,\"b:\xc3\xa4"), "/a,\"b:\xc3\xa4");
+	assert_string_equal(quote_percent(&pool, "/a b%\n\t\x7f"), "/a%20b%25%0A%09%7F");
+}
+
+static void another_home_gives_another_name(void **state)
+{
+	const char *plain, *one;
+
+	(void)state;
+	plain = quote_container_name(&pool, "/w", NULL);
+	one = quote_container_name(&pool, "/w", "/h");
+	assert_string_not_equal(plain, one);
+	assert_string_equal(one, quote_container_name(&pool, "/w", "/h"));
+	assert_string_not_equal(one, quote_container_name(&pool, "/w", "/g"));
+	assert_string_not_equal(one, quote_container_name(&pool, "/w/h", NULL));
+}
+
 static void container_names_are_what_an_engine_takes(void **state)
 {
 	static const char *const paths[] = {"/home/u/my project", "/a",
@@ -102,7 +123,7 @@ static void container_names_are_what_an_engine_takes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		const char *name = quote_container_name(&pool, paths[i]);
+		const char *name = quote_container_name(&pool, paths[i], NULL);
 		size_t n = strlen(name);
 
 		assert_int_equal(strncmp(name, "codex_", 6), 0);
@@ -115,16 +136,16 @@ static void container_names_are_what_an_engine_takes(void **state)
 		assert_int_equal(strspn(name + n - 8, "0123456789abcdef"), 8);
 	}
 	/* The published test vector of FNV-1a for "a" is e40c292c; a path is hashed whole. */
-	assert_string_equal(quote_container_name(&pool, "a"), "codex_a_e40c292c");
+	assert_string_equal(quote_container_name(&pool, "a", NULL), "codex_a_e40c292c");
 }
 
 static void paths_that_read_alike_have_two_names(void **state)
 {
 	(void)state;
-	assert_string_not_equal(
-		quote_container_name(&pool, "/a b"), quote_container_name(&pool, "/a_b"));
-	assert_string_not_equal(
-		quote_container_name(&pool, "/a/b"), quote_container_name(&pool, "/a_b"));
+	assert_string_not_equal(quote_container_name(&pool, "/a b", NULL),
+		quote_container_name(&pool, "/a_b", NULL));
+	assert_string_not_equal(quote_container_name(&pool, "/a/b", NULL),
+		quote_container_name(&pool, "/a_b", NULL));
 }
 
 static void an_engine_cannot_be_told_every_path(void **state)
@@ -166,6 +187,8 @@ int main(void)
 		TEST(shell_quotes_what_a_shell_would_touch),
 		TEST(shell_reads_every_word_back),
 		TEST(toml_escapes),
+		TEST(percent_is_what_codex_init_reads),
+		TEST(another_home_gives_another_name),
 		TEST(container_names_are_what_an_engine_takes),
 		TEST(paths_that_read_alike_have_two_names),
 		TEST(an_engine_cannot_be_told_every_path),

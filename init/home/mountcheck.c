@@ -1,0 +1,160 @@
+/* The launcher's list of mounts: reading it, and comparing. See mountcheck.h. */
+#include "mountcheck.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "child.h"
+
+/* Digits up to a colon. Returns what follows it, or NULL. */
+static const char *read_number(const char *s, uint64_t most, uint64_t *out)
+{
+	const char *begin = s;
+
+	for (*out = 0; *s >= '0' && *s <= '9'; s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (*out > (most - digit) / 10)
+			return NULL;
+		*out = 10 * *out + digit;
+	}
+	return s > begin && *s == ':' ? s + 1 : NULL;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Decodes up to a blank or the end. Returns what follows, or NULL. */
+static const char *read_path(const char *s, char *path, size_t size)
+{
+	size_t n = 0;
+
+	if (*s != '/')
+		return NULL;
+	for (; *s && *s != ' '; s++) {
+		char c = *s;
+
+		if ((unsigned char)c < ' ' || n == size - 1)
+			return NULL;
+		if (c == '%') {
+			int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
+
+			if (low < 0 || high + low == 0)
+				return NULL;
+			c = (char)(16 * high + low);
+			s += 2;
+		}
+		path[n++] = c;
+	}
+	path[n] = '\0';
+	return s;
+}
+
+const char *mountcheck_next(const char *text, struct mountcheck_entry *e)
+{
+	uint64_t major, minor;
+
+	text = read_number(text, UINT32_MAX, &major);
+	text = text ? read_number(text, UINT32_MAX, &minor) : NULL;
+	text = text ? read_number(text, UINT64_MAX, &e->inode) : NULL;
+	text = text ? read_path(text, e->path, sizeof(e->path)) : NULL;
+	if (!text)
+		return NULL;
+	e->major = (uint32_t)major;
+	e->minor = (uint32_t)minor;
+	if (*text == ' ' && *++text == '\0')
+		return NULL; /* a blank with nothing behind it: the list was cut off */
+	return text;
+}
+
+bool mountcheck_valid(const char *list)
+{
+	struct mountcheck_entry e;
+	unsigned n = 0;
+
+	do {
+		if (n++ == LIMIT_MOUNTS || !(list = mountcheck_next(list, &e)))
+			return false;
+	} while (*list);
+	return true;
+}
+
+/* One comparison of the whole list. */
+struct comparison {
+	const char *list;
+	bool last;     /* whoever looks now is the last one to */
+	uint64_t seen; /* by bit: the entries that are done */
+};
+
+_Static_assert(LIMIT_MOUNTS <= 64, "a bit for each");
+
+static int compare_one(
+	struct comparison *c, unsigned n, const struct mountcheck_entry *e, struct failure *f)
+{
+	static const char tried[] = "compare the mounts with what codex-sandbox looked at";
+	struct stat st;
+
+	if (lstat(e->path, &st) < 0) {
+		if (errno == EACCES && !c->last)
+			return 0;
+		return fail_errno(f, tried, e->path);
+	}
+	if (major(st.st_dev) != e->major || minor(st.st_dev) != e->minor ||
+		st.st_ino != e->inode) {
+		fail(f, tried, e->path, "this is another file");
+		return fail_hint(f,
+			"something in the project was replaced while the container was "
+			"starting: start again. If it happens each time, the engine shows this "
+			"machine's files under numbers of its own: CODEX_INIT_MOUNTS= in front "
+			"of codex-sandbox leaves this check out");
+	}
+	c->seen |= UINT64_C(1) << n;
+	return 0;
+}
+
+static int compare(struct comparison *c, struct failure *f)
+{
+	struct mountcheck_entry e;
+	const char *rest = c->list;
+
+	for (unsigned n = 0; n < LIMIT_MOUNTS && *rest; n++) {
+		rest = mountcheck_next(rest, &e);
+		if (!rest)
+			return fail(f, "read the list of mounts", "", "it is malformed");
+		if (!(c->seen >> n & 1) && compare_one(c, n, &e, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int compare_as_root(void *context, void *result, struct failure *f)
+{
+	(void)result;
+	return compare(context, f);
+}
+
+static int compare_as_user(void *context, void *result, struct failure *f)
+{
+	struct comparison *c = context;
+
+	(void)result;
+	c->last = true;
+	return compare(c, f);
+}
+
+int mountcheck_run(const char *list, bool as_user, uid_t uid, gid_t gid, struct failure *f)
+{
+	struct comparison c = {.list = list, .last = !as_user};
+
+	if (!as_user)
+		return compare(&c, f);
+	return child_run_as(uid, gid, compare_as_root, compare_as_user, &c, NULL, 0, f);
+}

@@ -1,0 +1,110 @@
+#include "exposure.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "beneath.h"
+#include "find.h"
+
+/* In the home directory of whoever asks. */
+static const struct {
+	const char *path, *what;
+} secrets[] = {
+	{".ssh", "SSH keys"},
+	{".gnupg", "GnuPG keys"},
+	{".aws", "AWS credentials"},
+	{".azure", "Azure credentials"},
+	{".config/gcloud", "Google Cloud credentials"},
+	{".kube", "Kubernetes credentials"},
+	{".docker", "registry credentials"},
+	{".config/gh", "GitHub credentials"},
+	{".git-credentials", "passwords of git"},
+	{".netrc", "passwords"},
+	{".password-store", "passwords"},
+	{".local/share/keyrings", "passwords"},
+	{".mozilla", "a browser's passwords and cookies"},
+	{".config/google-chrome", "a browser's passwords and cookies"},
+};
+
+/* A container engine's sockets; "%" stands for XDG_RUNTIME_DIR. */
+static const char *const sockets[] = {
+	"/run/docker.sock",
+	"/run/podman/podman.sock",
+	"/run/containerd/containerd.sock",
+	"%/docker.sock",
+	"%/podman/podman.sock",
+};
+
+static const char engine_socket[] = "a container engine's socket, through which whoever may "
+				    "open it is root on this machine "
+				    "(read-only doesn't change that)";
+
+/* Do the two overlap: is one inside the other? other may be anywhere, or missing. */
+static bool overlap(const char *path, const char *other)
+{
+	char real[PATH_MAX];
+
+	if (!realpath(other, real))
+		return false;
+	return beneath_contains(path, real) || beneath_contains(real, path);
+}
+
+static const char *engine_sockets(struct plan *p, const char *real)
+{
+	const char *runtime = find_variable("XDG_RUNTIME_DIR"),
+		   *host = find_variable("DOCKER_HOST");
+
+	if (host && strncmp(host, "unix://", 7) == 0 && overlap(real, host + 7))
+		return engine_socket;
+	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		const char *path = sockets[i];
+
+		if (*path == '%' && !runtime)
+			continue;
+		if (*path == '%')
+			path = pool_format(&p->pool, "%s%s", runtime, path + 1);
+		if (overlap(real, path))
+			return engine_socket;
+	}
+	return NULL;
+}
+
+static const char *home_secret(struct plan *p, const char *real)
+{
+	const char *home = find_variable("HOME");
+
+	for (size_t i = 0; home && i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		const char *path = pool_format(&p->pool, "%s/%s", home, secrets[i].path);
+
+		if (overlap(real, path))
+			return pool_format(&p->pool, "%s (%s)", secrets[i].what, path);
+	}
+	return NULL;
+}
+
+const char *exposure_of(struct plan *p, const char *real, mode_t mode)
+{
+	const char *what;
+
+	/* Codex sees it anyway. */
+	if (beneath_contains(p->workdir, real) && !S_ISSOCK(mode))
+		return NULL;
+	if (strcmp(real, "/") == 0)
+		return "the whole machine: every file that Codex's user may read, and every "
+		       "socket";
+	what = engine_sockets(p, real);
+	if (what)
+		return what;
+	if (S_ISSOCK(mode))
+		return "a socket: Codex could speak to the program behind it (read-only "
+		       "doesn't "
+		       "change that)";
+	what = home_secret(p, real);
+	if (what)
+		return what;
+	if (beneath_contains(real, p->workdir))
+		return "everything beside the workdir, which lies in it";
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * Hostile ground: the workdir, where an earlier Codex, or one at work right now, may have put
+ * anything, and may change it while we look. What is handed over from there is opened without
+ * following any link, judged as it was opened, and stamped: by device and inode, codex-init
+ * tells later whether the engine mounted the same (init/home/mountcheck.h).
+ */
+#ifndef STUB_GROUND_H
+#define STUB_GROUND_H
+
+#include <stdbool.h>
+
+#include "plan.h"
+
+/* open(2) for a path that is resolved already: where a symbolic link has been put on its way
+ * meanwhile, that is an error (ELOOP). Returns a descriptor, or -1 with errno set. */
+int ground_open(const struct plan *p, const char *real, int flags);
+
+/*
+ * Stamps every mount whose source lies in the workdir or whose place lies in Codex's home, and
+ * refuses what is neither file nor directory, what has been replaced since an earlier call, and
+ * files to be carried in that aren't plainly the project's own: with more than one name, of a
+ * stranger's, or (where PID 1 copies them, as root) too big or closed to Codex's user. With all
+ * unset, the home and its parent may be missing still. Returns 0, or -1 with *t filled.
+ */
+int ground_settle(struct plan *p, bool all, struct trouble *t);
+
+/* The stamps as codex-init reads them, or NULL with *t filled where they are too many. */
+const char *ground_list(struct plan *p, struct trouble *t);
+
+/* Is the open directory empty? false also where it can't be read. */
+bool ground_is_empty(int fd);
+
+#endif

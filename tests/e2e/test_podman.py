@@ -1,0 +1,156 @@
+"""The launcher with Podman, as root and without: the same promises as with Docker."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT, program
+from internet import address_of
+from podman import Podman
+
+INSTALLED = shutil.which("podman")
+
+
+@pytest.fixture(scope="module", params=["rootful", "rootless"])
+def podman(request, lab):
+    made = Podman(request.param, lab.engine.namespace, lab.directory, ROOT / "build/codex-sandbox",
+                  ROOT / "build/codex-init")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def work(podman, request):
+    return podman.project(request.node.name)
+
+
+@pytest.fixture
+def call(podman, work, internet):
+    """call(arguments...): codex-sandbox with this Podman."""
+
+    def start(*arguments, env=None, cwd=work, **more):
+        words = podman.inside(cwd, podman.stub, "--engine", "podman", *arguments, env=env)
+        return program(words, **more)
+
+    return start
+
+
+def test_it_runs_as_the_owner_of_the_workdir(podman, call, work):
+    done = call("--exec", "sh", "-c", "id -u; pwd; touch made; touch /codex_home/kept").ok()
+    assert done.lines() == [str(podman.owner), f"/app{work}"], done
+    home = work / ".codex/.environment"
+    for path in (work / "made", home, home / "kept", home / ".gitignore"):
+        assert path.stat().st_uid == podman.owner, path
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_payload_has_no_privilege(call):
+    fields = "CapEff|CapBnd|NoNewPrivs|Seccomp:"
+    done = call("--exec", "grep", "-E", fields, "/proc/self/status").ok()
+    values = {line.split()[0]: line.split()[1] for line in done.lines()}
+    assert values["CapEff:"] == values["CapBnd:"] == "0" * 16
+    assert values["NoNewPrivs:"] == "1" and values["Seccomp:"] == "2"
+
+
+def test_only_what_a_rule_allows_gets_out(call, sinks):
+    get = "for n in allowed.test example.com; do wget -q -O /dev/null http://$n && echo $n; done"
+    script = f"{get}; true"
+    done = call("--allow", "allowed.test", "--exec", "sh", "-c", script).ok()
+    assert done.lines() == ["allowed.test"], done
+    assert sinks.addresses() == {address_of("allowed.test")}
+    assert "--allow example.com" in done.err
+
+
+def test_the_login_is_read_only_and_the_home_is_not(podman, call, work):
+    auth = podman.home / ".codex/auth.json"
+    auth.parent.mkdir(exist_ok=True)
+    auth.write_text('{"OPENAI_API_KEY": "k"}')
+    for path in (auth, auth.parent):
+        os.chown(path, podman.owner, podman.owner)
+    script = "cat /codex_home/auth.json; echo x >/codex_home/auth.json; echo y >/codex_home/file"
+    done = call("--exec", "sh", "-c", script).ok()
+    auth_text = auth.read_text()
+    shutil.rmtree(auth.parent)
+    assert done.out == auth_text == '{"OPENAI_API_KEY": "k"}' and "Read-only" in done.err
+    assert (work / ".codex/.environment/file").read_text() == "y\n"
+
+
+@pytest.mark.parametrize("name", ["with space", "comma,name", 'quo"te', "ünï", "col:on", "-dash"])
+def test_awkward_workdirs(podman, call, work, name):
+    place = work / name
+    place.mkdir()
+    os.chown(place, podman.owner, podman.owner)
+    done = call("--exec", "sh", "-c", "pwd; touch made", cwd=place).ok()
+    assert done.out == f"/app{place}\n" and (place / "made").exists()
+
+
+def test_exit_statuses(call):
+    assert call("--exec", "sh", "-c", "exit 9").status == 9
+    assert call("--exec", "no-such-command").status == 127
+    done = call("--image", "no-such-image:1", "--exec", "true").ok(111)
+    assert "podman pull no-such-image:1" in done.err
+
+
+def test_a_second_one_is_told_of_the_first(podman, call, work):
+    words = podman.inside(work, podman.stub, "--engine", "podman", "--exec", "sh", "-c",
+                          "echo up; cat")
+    first = subprocess.Popen(list(map(str, words)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+    assert first.stdout.readline() == b"up\n"
+    second = call("--exec", "true").ok(100)
+    assert "podman attach codex_" in second.err and "--codex-home" in second.err
+    first.communicate(timeout=30)
+    assert first.returncode == 0
+    call("--exec", "true").ok()
+
+
+def test_what_is_swapped_ends_the_boot(podman, call, work):
+    """As test_stub_swapped.py has it for Docker; here the whole way of both through Podman."""
+    place, secret = work / "vendor", podman.home / f"secret-{work.name}"
+    for path in (place, secret):
+        path.mkdir()
+        (path / "id").write_text("secret-of-the-host" if path is secret else "own")
+        os.chown(path, podman.owner, podman.owner)
+    fake = podman.directory / f"bin-{work.name}" / "podman"
+    fake.parent.mkdir()
+    swap = f"mv {place} {place}.away; ln -s {secret} {place}"
+    fake.write_text(f'#!/bin/sh\n[ $1 != run ] || {{ {swap}; }}\nexec {INSTALLED} "$@"\n')
+    fake.chmod(0o755)
+    path = {"PATH": f"{fake.parent}:/usr/bin:/bin:/usr/sbin:/sbin"}
+    arguments = ("--read-only", "./vendor", "--exec", "cat", f"/app{work}/vendor/id")
+    assert call(*arguments).ok().out == "own"
+    done = call(*arguments, env=path)
+    assert done.status == 111 and "another file" in done.err and "secret" not in done.out, done
+    place.unlink()
+    pathlib.Path(f"{place}.away").rename(place)
+    done = call(*arguments, env={**path, "CODEX_INIT_MOUNTS": ""})
+    assert done.out == "secret-of-the-host"
+
+
+def test_the_engine_is_found_by_itself(podman, work):
+    """Where podman alone is installed, --engine isn't needed."""
+    tools = podman.directory / f"tools-{work.name}"
+    tools.mkdir()
+    for place in ("/usr/sbin", "/usr/bin"):
+        for name in os.listdir(place):
+            if name != "docker" and not (tools / name).is_symlink():
+                (tools / name).symlink_to(f"{place}/{name}")
+    command = ("/usr/bin/env", f"PATH={tools}", podman.stub, "--exec", "pwd")
+    done = program(podman.inside(work, *command))
+    assert done.ok().out == f"/app{work}\n"
+
+
+@pytest.mark.parametrize("mode", ["disable", "relabel"])
+def test_selinux_is_told_as_podman_takes_it(call, mode):
+    assert call("--selinux", mode, "--exec", "echo", "labelled").ok().out == "labelled\n"
+
+
+def test_nothing_is_left(podman):
+    assert podman.podman("ps", "-aq") == ""
+    assert json.loads(podman.podman("volume", "ls", "--format", "json") or "[]") == []
