@@ -242,22 +242,6 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 		u, q, which, outcome == OUTCOME_HOSTILE ? REASON_HOSTILE : REASON_SERVER);
 }
 
-/* The question that was sent with this id by this socket. */
-static struct question *find(struct upstream *u, int which, int slot, uint16_t id)
-{
-	int at = u->buckets[id % BUCKETS];
-
-	while (at != NONE) {
-		struct question *q = &u->questions[at / LIMIT_UPSTREAMS];
-		struct sent *s = &q->sent[at % LIMIT_UPSTREAMS];
-
-		if (at % LIMIT_UPSTREAMS == which && s->slot == slot && s->id == id)
-			return q;
-		at = s->chain;
-	}
-	return NULL;
-}
-
 /* A datagram that answers no question that is out. Late answers are told apart: every failover,
  * and every question to two upstreams at once, makes some. */
 static void foreign(struct upstream *u, int which, int slot, const uint8_t *packet, size_t len)
@@ -312,7 +296,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 		/* Longer is more than we offered to take. */
 		q = len < MESSAGE_HEADER || len > LIMIT_DNS_UDP
 			    ? NULL
-			    : find(u, which, slot,
+			    : upstream_find(u, which, slot,
 				      (uint16_t)(packets[i][0] << 8 | packets[i][1]));
 		if (q)
 			upstream_take(u, q, which, packets[i], len, false, now);

@@ -99,6 +99,8 @@ struct upstream {
 
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
+/* The question that was sent with this id by this socket; NULL: none is out. */
+struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id);
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
 void upstream_send(struct upstream *u, struct question *q, int which);
 /* The whole name that the question asks for; text is where it is put together if need be. */

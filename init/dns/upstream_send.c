@@ -124,6 +124,33 @@ static int choose_socket(struct upstream *u, int which)
 	return slot;
 }
 
+struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id)
+{
+	int at = u->buckets[id % BUCKETS];
+
+	while (at != NONE) {
+		struct question *q = &u->questions[at / LIMIT_UPSTREAMS];
+		struct sent *s = &q->sent[at % LIMIT_UPSTREAMS];
+
+		if (at % LIMIT_UPSTREAMS == which && s->slot == slot && s->id == id)
+			return q;
+		at = s->chain;
+	}
+	return NULL;
+}
+
+/* An id that no question out by this socket has: of two answers with one id one would be lost.
+ */
+static uint16_t free_id(struct upstream *u, int which, int slot)
+{
+	uint16_t id;
+
+	do
+		id = upstream_random(u);
+	while (upstream_find(u, which, slot, id));
+	return id;
+}
+
 static uint64_t random_spelling(struct upstream *u)
 {
 	uint64_t bits = 0;
@@ -142,11 +169,13 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 	size_t len;
 	int fd;
 
+	if (d->count == TOGETHER) /* first, since it chooses another socket */
+		upstream_flush(u);
 	if (!s->live) {
 		int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
 
 		s->slot = (uint8_t)choose_socket(u, which);
-		s->id = upstream_random(u);
+		s->id = free_id(u, which, s->slot);
 		s->bits = u->spelling[which] == SPELLING_LOST ? 0 : random_spelling(u);
 		s->respelt = false;
 		s->live = true;
@@ -163,7 +192,7 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 	fd = u->sockets[which][s->slot].fd;
 	if (fd < 0)
 		return;
-	if (d->count == TOGETHER || (d->count > 0 && d->fd != fd))
+	if (d->count > 0 && d->fd != fd)
 		upstream_flush(u);
 	len = message_write_query(s->id, upstream_name(q, text), q->type, !s->plain,
 		d->packet[d->count], QUERY_BYTES);
