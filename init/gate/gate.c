@@ -4,7 +4,8 @@
  * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, accept4, recvfrom,
  * sendto, splice, write (to its own pipes), pipe2, fcntl (their size), socket (AF_INET and
  * AF_INET6), connect, getsockopt, setsockopt, shutdown, close, madvise, nanosleep or
- * clock_nanosleep, as the C library has it, clock_gettime (where there is no vDSO), exit_group. All memory is had before.
+ * clock_nanosleep, as the C library has it, clock_gettime (where there is no vDSO), exit_group.
+ * All memory is had before.
  */
 #include "connection.h"
 

@@ -9,7 +9,8 @@
  *	libnl	asks the C library for names only in functions for command lines, which we
  *		don't call; ci/sysroot.sh gave those calls the names below. It prints routes
  *		with their device's name, for which it reads all devices; we print none, so
- *		what prints is empty here, and numbers stand for the words of its tables.
+ *		what prints is empty here, and numbers stand for the words of its tables. Its
+ *		caches of the kernel's tables are nothing that is read once.
  *	libnftnl looks expressions up in a table of all that there are; ours has those that
  *		init/wall makes. Another one in a dump can't be read, and is a difference.
  *
@@ -18,10 +19,16 @@
  */
 #include <netdb.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 struct nl_cache;
+struct nl_cache_ops;
+struct nl_msgtype;
+struct nl_parser_param;
+struct nlmsghdr;
+struct sockaddr_nl;
 struct nl_dump_params;
 struct nl_object;
 struct trans_tbl;
@@ -38,6 +45,16 @@ struct protoent *lean_getprotobynumber(int number);
 double lean_strtod(const char *text, char **end);
 char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size);
 extern int nl_debug;
+struct nl_cache *nl_cache_mngt_require_safe(const char *name);
+void nl_cache_put(struct nl_cache *cache);
+void nl_cache_remove(struct nl_object *o);
+struct nl_cache_ops *nl_cache_ops_associate_safe(int protocol, int type);
+struct nl_cache_ops *nl_cache_ops_lookup_safe(const char *name);
+void nl_cache_ops_put(struct nl_cache_ops *ops);
+struct nl_msgtype *nl_msgtype_lookup(struct nl_cache_ops *ops, int type);
+int nl_cache_parse(struct nl_cache_ops *ops, struct sockaddr_nl *who, struct nlmsghdr *message,
+	struct nl_parser_param *parameters);
+uint32_t nl_hash(void *key, size_t length, uint32_t start);
 void nl_dump(struct nl_dump_params *p, const char *format, ...);
 void nl_dump_line(struct nl_dump_params *p, const char *format, ...);
 void dump_from_ops(struct nl_object *o, struct nl_dump_params *p);
@@ -196,6 +213,63 @@ char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size
 {
 	(void)links;
 	return number(index, out, size);
+}
+
+/* ---- Caches, by libnl: wall/routes.c reads one dump once ----------------------------------
+ */
+
+struct nl_cache *nl_cache_mngt_require_safe(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+void nl_cache_put(struct nl_cache *cache)
+{
+	(void)cache;
+}
+
+void nl_cache_remove(struct nl_object *o)
+{
+	(void)o;
+}
+
+struct nl_cache_ops *nl_cache_ops_associate_safe(int protocol, int type)
+{
+	(void)protocol, (void)type;
+	return NULL;
+}
+
+struct nl_cache_ops *nl_cache_ops_lookup_safe(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+void nl_cache_ops_put(struct nl_cache_ops *ops)
+{
+	(void)ops;
+}
+
+struct nl_msgtype *nl_msgtype_lookup(struct nl_cache_ops *ops, int type)
+{
+	(void)ops, (void)type;
+	return NULL;
+}
+
+/* Of what parses a message by its type alone, which nobody asks for. */
+int nl_cache_parse(struct nl_cache_ops *ops, struct sockaddr_nl *who, struct nlmsghdr *message,
+	struct nl_parser_param *parameters)
+{
+	(void)ops, (void)who, (void)message, (void)parameters;
+	return -1;
+}
+
+/* The place of an object in a cache. */
+uint32_t nl_hash(void *key, size_t length, uint32_t start)
+{
+	(void)key, (void)length, (void)start;
+	return 0;
 }
 
 /* ---- Expressions, by libnftnl ------------------------------------------------------------ */

@@ -21,6 +21,9 @@
 
 #include "routes_private.h"
 
+/* Dumps of a table that changes meanwhile. */
+#define DUMP_TRIES 8
+
 static void add_gateway(struct routes *r, const struct address *a)
 {
 	for (size_t i = 0; i < r->gateways_count; i++)
@@ -83,35 +86,68 @@ static int read_route(struct routes *r, struct way_list *list, struct rtnl_route
 	return 0;
 }
 
+struct dump {
+	struct routes *routes;
+	struct way_list *list;
+	int family;
+	bool full; /* there are more than can be kept */
+};
+
+static int take_route(struct nl_msg *message, void *context)
+{
+	struct dump *d = context;
+	struct rtnl_route *route;
+
+	if (rtnl_route_parse(nlmsg_hdr(message), &route) < 0)
+		return NL_SKIP; /* a kind of route that libnl doesn't know */
+	/* Without a family of its own, the kernel dumps the other one. */
+	if (rtnl_route_get_family(route) == d->family)
+		d->full |= d->list->count > LIMIT_ROUTES + LIMIT_RULES ||
+			   read_route(d->routes, d->list, route) < 0;
+	rtnl_route_put(route);
+	return NL_OK;
+}
+
+/* One dump of a family's tables; 0 or a negative NLE_ code. Not by libnl's caches: one dump is
+ * read here once, and they are a tenth of the binary. */
+static int dump_routes(struct dump *d)
+{
+	struct rtmsg request = {.rtm_family = (unsigned char)d->family};
+	int error;
+
+	nl_socket_modify_cb(d->routes->socket, NL_CB_VALID, NL_CB_CUSTOM, take_route, d);
+	error = nl_send_simple(
+		d->routes->socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof(request));
+	if (error >= 0)
+		error = nl_recvmsgs_default(d->routes->socket);
+	nl_socket_modify_cb(d->routes->socket, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+	return error;
+}
+
 int routes_read(struct routes *r, struct way_list *list, struct failure *f)
 {
 	static const int families[] = {AF_INET, AF_INET6};
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		struct nl_cache *cache;
-		struct nl_object *o;
-		int error = rtnl_route_alloc_cache(r->socket, families[i], 0, &cache);
+		struct dump d = {.routes = r, .list = list, .family = families[i]};
+		const size_t before = list->count;
+		int error = 0;
 
+		/* One that the kernel changed under our eyes is read again. */
+		for (int tries = 0; tries < DUMP_TRIES; tries++) {
+			ways_cut(list, before);
+			error = dump_routes(&d);
+			if (error != -NLE_DUMP_INTR)
+				break;
+		}
 		if (error == -NLE_OPNOTSUPP || error == -NLE_AF_NOSUPPORT)
 			continue; /* a kernel without that family */
 		if (error < 0)
 			return fail(f, "read the routes",
 				families[i] == AF_INET ? "IPv4" : "IPv6", "%s",
 				nl_geterror(error));
-		for (o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
-			struct rtnl_route *route = (struct rtnl_route *)o;
-
-			/* Without a family of its own, the kernel dumps the other one. */
-			if (rtnl_route_get_family(route) != families[i])
-				continue;
-			if (list->count > LIMIT_ROUTES + LIMIT_RULES ||
-				read_route(r, list, route) < 0) {
-				nl_cache_free(cache);
-				return fail(
-					f, "read the routes", "", "there are too many to keep");
-			}
-		}
-		nl_cache_free(cache);
+		if (d.full)
+			return fail(f, "read the routes", "", "there are too many to keep");
 	}
 	return 0;
 }
@@ -220,7 +256,7 @@ int routes_build(struct routes *r, const struct wall_config *c, struct failure *
 
 		if (ways_find(&r->wanted, w) || (w->to.family == 6 && r->ipv6_off))
 			continue;
-		error = rtnl_route_delete(r->socket, w->route, 0);
+		error = way_tell(r->socket, RTM_DELROUTE, 0, w->route);
 		/* Not found: one of ours has taken its place. */
 		if (error < 0 && error != -NLE_OBJ_NOTFOUND)
 			return fail(

@@ -47,6 +47,8 @@ struct routes {
 /* ways.c */
 int ways_add(struct way_list *l, const struct way *w); /* 0, or -1: no memory */
 void ways_free(struct way_list *l);
+/* Forgets all but the first count. */
+void ways_cut(struct way_list *l, size_t count);
 /* The way in l that does the same as w, or NULL. */
 const struct way *ways_find(const struct way_list *l, const struct way *w);
 /*
@@ -62,6 +64,8 @@ struct way way_network(const struct way *w, const struct address *base, uint8_t 
 /* Puts it into the kernel's main table, in the place of one with the same destination and
  * metric; 0 or a negative NLE_ code. */
 int way_add(struct nl_sock *socket, const struct way *w);
+/* Sends a route to the kernel (RTM_NEWROUTE, RTM_DELROUTE) and waits for the answer. */
+int way_tell(struct nl_sock *socket, int type, int flags, struct rtnl_route *route);
 void way_address(const struct nl_addr *from, struct address *to);
 #define WAY_TEXT (ADDRESS_TEXT + 24)
 char *way_text(const struct way *w, char out[WAY_TEXT]);

@@ -10,6 +10,13 @@
 
 #include "routes_private.h"
 
+void ways_cut(struct way_list *l, size_t count)
+{
+	while (l->count > count)
+		if (l->item[--l->count].route)
+			rtnl_route_put(l->item[l->count].route);
+}
+
 int ways_add(struct way_list *l, const struct way *w)
 {
 	if (l->count == l->room) {
@@ -27,9 +34,7 @@ int ways_add(struct way_list *l, const struct way *w)
 
 void ways_free(struct way_list *l)
 {
-	for (size_t i = 0; i < l->count; i++)
-		if (l->item[i].route)
-			rtnl_route_put(l->item[i].route);
+	ways_cut(l, 0);
 	free(l->item);
 	memset(l, 0, sizeof(*l));
 }
@@ -131,6 +136,18 @@ static int add_next_hop(struct rtnl_route *route, const struct way *w)
 	return 0;
 }
 
+int way_tell(struct nl_sock *socket, int type, int flags, struct rtnl_route *route)
+{
+	struct nl_msg *message = nlmsg_alloc_simple(type, flags);
+	int error = message ? rtnl_route_build_msg(message, route) : -NLE_NOMEM;
+
+	if (error < 0) {
+		nlmsg_free(message);
+		return error;
+	}
+	return nl_send_sync(socket, message); /* which frees it */
+}
+
 int way_add(struct nl_sock *socket, const struct way *w)
 {
 	struct rtnl_route *route = rtnl_route_alloc();
@@ -150,7 +167,8 @@ int way_add(struct nl_sock *socket, const struct way *w)
 		if (error == 0 && w->type == RTN_UNICAST)
 			error = add_next_hop(route, w);
 		if (error == 0)
-			error = rtnl_route_add(socket, route, NLM_F_REPLACE);
+			error = way_tell(
+				socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route);
 	}
 	if (to)
 		nl_addr_put(to);
