@@ -131,6 +131,8 @@
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */
 #define LIMIT_KILL_MS 1000
+/* At the end, for a worker to tell the refusals that it has only counted: a few datagrams. */
+#define LIMIT_SETTLE_MS 500
 /* How often to look again for processes that are not our children, whose end isn't told. */
 #define LIMIT_LOOK_MS 20
 /* Processes seen at one look: the kernel's default pid_max. */

@@ -208,27 +208,6 @@ static void take(struct worker *w, const struct resolver_message *m)
 	lookup_pinned(w, (int)index, m->accepted);
 }
 
-void channel_ready(struct worker *w, uint32_t events)
-{
-	struct resolver_message m;
-
-	if (events & EPOLLOUT && w->channel.blocked) {
-		want(w, EPOLLIN);
-		w->channel.blocked = false;
-	}
-	for (int i = 0; i < BURST; i++) {
-		ssize_t n = recv(w->channel.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n == 0 || (n < 0 && errno == ECONNRESET))
-			end(0);
-		if (n != sizeof(m))
-			end(1);
-		take(w, &m);
-	}
-}
-
 /* ---- Reports that may be counted together ------------------------------------------------ */
 
 /* At most so many a second, and none while the pins wait for room. */
@@ -316,4 +295,39 @@ int64_t channel_tick(struct worker *w)
 		c->untold = 0;
 	c->flush = c->untold ? w->now + HOLD_MS : INT64_MAX;
 	return c->flush;
+}
+
+/* PID 1 has closed its half: what was only counted is told, and it is over. */
+static void close_accounts(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	c->blocked = false;
+	c->second = w->now;
+	c->told = 0;
+	c->flush = w->now;
+	channel_tick(w);
+}
+
+void channel_ready(struct worker *w, uint32_t events)
+{
+	struct resolver_message m;
+
+	if (events & EPOLLOUT && w->channel.blocked) {
+		want(w, EPOLLIN);
+		w->channel.blocked = false;
+	}
+	for (int i = 0; i < BURST; i++) {
+		ssize_t n = recv(w->channel.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n == 0)
+			close_accounts(w);
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			end(0);
+		if (n != sizeof(m))
+			end(1);
+		take(w, &m);
+	}
 }

@@ -2,6 +2,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,22 +52,28 @@ static void channel_ready(void *context, int fd)
 			return;
 		}
 		/* A worker has a bounded number of requests out: a full socket means that it
-		 * does not read, and then it has no claim to an answer. */
+		 * does not read, and then it has no claim to an answer. EPIPE: keeper_settle()
+		 * has closed our half, or it is gone, which the next read tells. */
 		if (answer > 0 &&
 			send(fd, reply, (size_t)answer, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-			errno != EAGAIN) {
+			errno != EAGAIN && errno != EPIPE) {
 			close_channel(k);
 			return;
 		}
 	}
 }
 
-static long long seconds_now(void)
+static long long milliseconds_now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+static long long seconds_now(void)
+{
+	return milliseconds_now() / 1000;
 }
 
 static int start(struct keeper *k, bool first, struct failure *f)
@@ -137,5 +144,22 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	if (k->restarts < KEEPER_RESTARTS) {
 		arm_timer(k);
 		k->restarts++;
+	}
+}
+
+void keeper_settle(struct keeper *k, int milliseconds)
+{
+	const long long end = milliseconds_now() + milliseconds;
+	long long left = milliseconds;
+
+	if (k->channel < 0)
+		return;
+	shutdown(k->channel, SHUT_WR);
+	while (k->channel >= 0 && left > 0) {
+		struct pollfd p = {.fd = k->channel, .events = POLLIN};
+
+		if (poll(&p, 1, (int)left) > 0)
+			channel_ready(k, k->channel);
+		left = end - milliseconds_now();
 	}
 }

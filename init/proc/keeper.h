@@ -47,5 +47,8 @@ struct keeper {
 int keeper_start(struct keeper *k, struct failure *f);
 /* To be called for every ended worker pid; ignores those that aren't its own. */
 void keeper_ended(struct keeper *k, pid_t pid, int status);
+/* At the very end: ends the worker by closing our half of the channel, and takes what it held
+ * back until then. Waits at most so long for it. */
+void keeper_settle(struct keeper *k, int milliseconds);
 
 #endif
