@@ -105,6 +105,8 @@ void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason
 		/* Answers to earlier requests may still come: the refusal goes after them. */
 		c->refused = true;
 		c->refusal = (uint8_t)reason;
+		/* The server's end isn't the client's: last_words() ends that. */
+		c->client.shut = true;
 		memcpy(g->hosts[gate_number(g, c)], name, sizeof(name));
 		gate_deadline(g, c, false);
 		gate_again(g, c);
