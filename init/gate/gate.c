@@ -55,6 +55,15 @@ int gate_listen(struct gate_sockets *out, struct failure *f)
 	return fail(f, "listen for the gate", "127.0.0.1 and ::1", "no port is free for both");
 }
 
+void gate_unlisten(struct gate_sockets *s)
+{
+	if (s->tcp4 >= 0)
+		close(s->tcp4);
+	if (s->tcp6 >= 0)
+		close(s->tcp6);
+	s->tcp4 = s->tcp6 = -1;
+}
+
 struct gate_counters *gate_counters_new(void)
 {
 	void *page = mmap(NULL, sizeof(struct gate_counters), PROT_READ | PROT_WRITE,

@@ -135,13 +135,13 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	close_channel(k);
 	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
 		k->restarts = 0;
+	k->down = k->restarts >= KEEPER_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
-		k->restarts < KEEPER_RESTARTS ? "is started again"
-					      : "stays down: it ended too often");
+		k->down ? "stays down: it ended too often" : "is started again");
 	k->worker->tell(k->context, reason, true);
-	if (k->restarts < KEEPER_RESTARTS) {
+	if (!k->down) {
 		arm_timer(k);
 		k->restarts++;
 	}

@@ -39,6 +39,7 @@ struct keeper {
 	pid_t pid;   /* 0: not running */
 	int channel; /* -1: none */
 	int timer;   /* -1: none */
+	bool down;   /* it ended too often and isn't started again */
 	unsigned restarts, starts;
 	long long started; /* CLOCK_MONOTONIC, seconds */
 };
