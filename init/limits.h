@@ -117,6 +117,8 @@
 #define LIMIT_GATE_PATIENCE_MS 10000
 /* RFC 8305 §8: between attempts to connect. */
 #define LIMIT_GATE_ATTEMPT_MS 250
+/* RFC 8305 §3: how long the answer for one family waits for the other's. */
+#define LIMIT_GATE_FAMILY_MS 50
 /* Names whose addresses the gate remembers, and how long it does without asking again. */
 #define LIMIT_GATE_NAMES    256
 #define LIMIT_GATE_NAMES_MS 30000
