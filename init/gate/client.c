@@ -176,9 +176,9 @@ static bool read_hello(struct gate *g, struct connection *c, struct desk *d)
 	struct hello h;
 	enum hello_result result = hello_read(d->in, d->got, &h);
 
+	c->tls = true;
 	if (result == HELLO_MORE && d->got < sizeof(d->in))
 		return true;
-	c->tls = true;
 	memcpy(d->name, h.name, sizeof(d->name));
 	if (result != HELLO_DONE) {
 		client_refuse(g, c, result == HELLO_MORE ? GATE_TOO_LONG : h.reason);
@@ -247,6 +247,7 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 	enum http_result result = http_head_read(d->in, d->got, true, &h);
 	enum gate_reason reason;
 
+	c->tls = false;
 	if (result == HTTP_MORE && d->got < sizeof(d->in))
 		return true;
 	memcpy(d->name, h.name, sizeof(d->name));

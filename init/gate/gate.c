@@ -350,6 +350,8 @@ static void find_aim(struct connection *c, int family)
 	}
 	c->direct = c->aim.family == 0;
 	c->port = c->aim_port;
+	/* Until it says something: what it would have spoken. */
+	c->tls = c->aim_port == 443;
 }
 
 static void take(struct gate *g, int fd, int family)
