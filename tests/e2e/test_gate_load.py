@@ -176,7 +176,8 @@ def test_ten_seconds_and_no_more(boxes, dns, sinks):  # noqa: F811
     assert web.end == "reset" and web.bytes == b"" and web.seconds < 14, web
     assert plain.statuses == [502] and "no address took" in plain.text, plain
     assert sinks.addresses() == {DEAD}
-    box.event(event="refused-tls", reason="too slow")
+    box.event(event="refused-tls", reason="too slow", port=443)
+    box.event(event="refused-http", reason="too slow", port=80)
     box.event(event="unreached", name="dead.test")
     others_are_served(box)
 
