@@ -117,6 +117,8 @@ static void close_accounts(struct boot *b)
 {
 	struct failure f = {0};
 
+	for (int i = 0; i < WORKERS; i++)
+		keeper_settle(&b->keepers[i], LIMIT_SETTLE_MS);
 	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 	if (b->events && !b->o->quiet)

@@ -144,6 +144,8 @@
 #define LIMIT_GATE_PATIENCE_MS 10000
 /* RFC 8305 §8: between attempts to connect. */
 #define LIMIT_GATE_ATTEMPT_MS 250
+/* RFC 8305 §3: how long the answer for one family waits for the other's. */
+#define LIMIT_GATE_FAMILY_MS 50
 /* Names whose addresses the gate remembers, and how long it does without asking again. */
 #define LIMIT_GATE_NAMES    256
 #define LIMIT_GATE_NAMES_MS 30000
@@ -168,6 +170,8 @@
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */
 #define LIMIT_KILL_MS 1000
+/* At the end, for a worker to tell the refusals that it has only counted: a few datagrams. */
+#define LIMIT_SETTLE_MS 500
 /* How often to look again for processes that are not our children, whose end isn't told. */
 #define LIMIT_LOOK_MS 20
 /* Processes seen at one look: the kernel's default pid_max. */

@@ -174,6 +174,7 @@ static int set_proxy(struct options *o, const struct given *g, struct failure *f
 	/* Its value may hold a password: it is never repeated. */
 	if (!proxy_read(g->value, &o->proxy, &why))
 		return fail(f, "read the options", g->name, "%s", why);
+	o->proxy_url = g->value;
 	return 0;
 }
 

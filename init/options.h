@@ -25,11 +25,13 @@ struct options {
 	struct endpoint upstreams[LIMIT_UPSTREAMS]; /* --upstream; none: resolv.conf's */
 	size_t upstreams_count;
 	struct gate_proxy proxy; /* port 0: none */
-	const char *user;        /* NULL: the owner of the working directory */
-	const char *workdir;     /* NULL: the current directory */
-	const char *home_from;   /* NULL: /run/codex/in where it exists */
-	const char *events;      /* NULL: /run/codex/events.jsonl */
-	const char *mounts;      /* NULL: not to be compared (home/mountcheck.h) */
+	const char
+		*proxy_url;  /* where its text stands in argv, or the environment; NULL: none */
+	const char *user;    /* NULL: the owner of the working directory */
+	const char *workdir; /* NULL: the current directory */
+	const char *home_from; /* NULL: /run/codex/in where it exists */
+	const char *events;    /* NULL: /run/codex/events.jsonl */
+	const char *mounts;    /* NULL: not to be compared (home/mountcheck.h) */
 	bool check;
 	bool explain; /* with check: about target */
 	struct target target;

@@ -107,6 +107,8 @@ static void tell_resolver(void *context, const char *reason, bool dead)
 	struct boot *b = context;
 
 	b->names_settled |= dead;
+	if (b->keepers[WORKER_RESOLVER].down)
+		resolver_unlisten(&b->names.sockets);
 	tell(b, "resolver", reason);
 }
 
@@ -169,8 +171,13 @@ static int take_gate(void *context, const void *message, size_t size, void *repl
 
 static void tell_gate(void *context, const char *reason, bool dead)
 {
+	struct boot *b = context;
+
 	(void)dead;
-	tell(context, "gate", reason);
+	/* Nobody will answer there: a refusal at once, and not a hang. */
+	if (b->keepers[WORKER_GATE].down)
+		gate_unlisten(&b->gate.sockets);
+	tell(b, "gate", reason);
 }
 
 int stage_gate(struct boot *b, struct failure *f)

@@ -232,28 +232,6 @@ static void take(struct worker *w, const struct resolver_message *m)
 	lookup_pinned(w, (int)index, m->accepted);
 }
 
-void channel_ready(struct worker *w, uint32_t events)
-{
-	static struct resolver_message m[RESOLVER_TOGETHER];
-
-	if (events & EPOLLOUT && w->channel.blocked) {
-		want(w, EPOLLIN);
-		w->channel.blocked = false;
-	}
-	for (int i = 0; i < BURST; i++) {
-		ssize_t n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n == 0 || (n < 0 && errno == ECONNRESET))
-			end(0);
-		if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
-			end(1);
-		for (size_t j = 0; j < (size_t)n / sizeof(*m); j++)
-			take(w, &m[j]);
-	}
-}
-
 /* ---- Reports that may be counted together ------------------------------------------------ */
 
 /* At most so many a second, and none while the pins wait for room. */
@@ -363,4 +341,40 @@ int64_t channel_tick(struct worker *w)
 	tell_foreign(w);
 	c->flush = c->untold || c->foreign ? w->now + HOLD_MS : INT64_MAX;
 	return c->flush;
+}
+
+/* PID 1 has closed its half: what was only counted is told, and it is over. */
+static void close_accounts(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	c->blocked = false;
+	c->second = w->now;
+	c->told = 0;
+	c->flush = w->now;
+	channel_tick(w);
+}
+
+void channel_ready(struct worker *w, uint32_t events)
+{
+	static struct resolver_message m[RESOLVER_TOGETHER];
+
+	if (events & EPOLLOUT && w->channel.blocked) {
+		want(w, EPOLLIN);
+		w->channel.blocked = false;
+	}
+	for (int i = 0; i < BURST; i++) {
+		ssize_t n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n == 0)
+			close_accounts(w);
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			end(0);
+		if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
+			end(1);
+		for (size_t j = 0; j < (size_t)n / sizeof(*m); j++)
+			take(w, &m[j]);
+	}
 }

@@ -24,7 +24,7 @@
 
 /* ---- Listening --------------------------------------------------------------------------- */
 
-static void close_sockets(struct resolver_sockets *s)
+void resolver_unlisten(struct resolver_sockets *s)
 {
 	int *fds[] = {&s->udp4, &s->tcp4, &s->udp6, &s->tcp6};
 
@@ -64,7 +64,7 @@ int resolver_listen(struct resolver_sockets *out, struct failure *f)
 			return 0;
 		if (bound < 0)
 			fail_errno(f, "listen for DNS", "127.0.0.1 and ::1");
-		close_sockets(out);
+		resolver_unlisten(out);
 		if (bound < 0)
 			return -1;
 	}

@@ -31,6 +31,8 @@ struct resolver_config {
 
 /* Binds the four sockets, close-on-exec. Called before the wall, which redirects to them. */
 int resolver_listen(struct resolver_sockets *out, struct failure *f);
+/* Closes them, so that questions are refused at once: for when no resolver will ever come. */
+void resolver_unlisten(struct resolver_sockets *s);
 
 /*
  * Forks the worker. *channel is PID 1's end of the SOCK_SEQPACKET pair (non-blocking,

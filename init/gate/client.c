@@ -106,6 +106,8 @@ void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason
 		/* Answers to earlier requests may still come: the refusal goes after them. */
 		c->refused = true;
 		c->refusal = (uint8_t)reason;
+		/* The server's end isn't the client's: last_words() ends that. */
+		c->client.shut = true;
 		memcpy(g->hosts[gate_number(g, c)], name, sizeof(name));
 		gate_deadline(g, c, true);
 		gate_again(g, c);
@@ -207,9 +209,9 @@ static bool read_hello(struct gate *g, struct connection *c, struct desk *d)
 	struct hello h;
 	enum hello_result result = hello_read(d->in, d->got, &h);
 
+	c->tls = true;
 	if (result == HELLO_MORE && d->got < sizeof(d->in))
 		return true;
-	c->tls = true;
 	memcpy(d->name, h.name, sizeof(d->name));
 	if (result != HELLO_DONE) {
 		client_refuse(g, c, result == HELLO_MORE ? GATE_TOO_LONG : h.reason);
@@ -279,6 +281,7 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 	enum http_result result = http_head_read(d->in, d->got, true, &h);
 	enum gate_reason reason;
 
+	c->tls = false;
 	if (result == HTTP_MORE && d->got < sizeof(d->in))
 		return true;
 	memcpy(d->name, h.name, sizeof(d->name));

@@ -59,11 +59,11 @@ static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 		c->server.readable = false;
 		return 0;
 	}
-	if (n < 0) {
+	if (n < 0 && c->phase == PHASE_PROXY)
+		client_refuse(g, c, GATE_PROXY);
+	else if (n < 0)
 		gate_end(g, c, true);
-		return -1;
-	}
-	return n;
+	return n < 0 ? -1 : n;
 }
 
 /* What was looked at was not enough: the next octets will be told. True: there will be none. */

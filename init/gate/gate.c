@@ -65,6 +65,15 @@ int gate_listen(struct gate_sockets *out, struct failure *f)
 	return fail(f, "listen for the gate", "127.0.0.1 and ::1", "no port is free for both");
 }
 
+void gate_unlisten(struct gate_sockets *s)
+{
+	if (s->tcp4 >= 0)
+		close(s->tcp4);
+	if (s->tcp6 >= 0)
+		close(s->tcp6);
+	s->tcp4 = s->tcp6 = -1;
+}
+
 struct gate_counters *gate_counters_new(void)
 {
 	void *page = mmap(NULL, sizeof(struct gate_counters), PROT_READ | PROT_WRITE,
@@ -366,6 +375,8 @@ static void find_aim(struct connection *c, int family)
 	}
 	c->direct = c->aim.family == 0;
 	c->port = c->aim_port;
+	/* Until it says something: what it would have spoken. */
+	c->tls = c->aim_port == 443;
 }
 
 static void take(struct gate *g, int fd, int family)

@@ -48,6 +48,8 @@ struct gate_config {
 
 /* Binds the sockets. Called before the wall, which redirects to them. */
 int gate_listen(struct gate_sockets *out, struct failure *f);
+/* Closes them, and resets who waits there: for when no gate will ever come. */
+void gate_unlisten(struct gate_sockets *s);
 /* The shared page for the counters, zeroed; NULL with errno. */
 struct gate_counters *gate_counters_new(void);
 

@@ -36,6 +36,7 @@ struct entry {
 	int32_t waits;   /* the first desk that waits, or NONE; of a free entry: nothing, so
 			  * that its page is not touched before it is needed */
 	int64_t asked;   /* ms, when it was last sent */
+	int64_t enough;  /* ms, when the one answer that is there has to do; 0: none is */
 	int64_t until;   /* ms, as the answers so far have it */
 	int64_t expires; /* ms, of what is known; 0: nothing is */
 	int64_t used;
@@ -121,6 +122,7 @@ static void ask(struct gate *g, struct entry *e)
 	if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
 		g->names->asking++;
 	e->asked = g->now;
+	e->enough = 0;
 	e->until = INT64_MAX;
 	e->expires = 0;
 	for (int i = 0; i < ASKS; i++) {
@@ -275,8 +277,10 @@ static void answered(struct gate *g, const uint8_t *packet, size_t len)
 	/* The shorter of the two; without an address, nothing is kept. */
 	if (e->count[which] && g->now + until < e->until)
 		e->until = g->now + until;
+	/* The other family is worth a moment: an attempt knows only what is there at its start
+	 * (RFC 8305 §3, Resolution Delay). */
 	if (e->asking[!which]) {
-		wake(g, e, false);
+		e->enough = g->now + LIMIT_GATE_FAMILY_MS;
 		return;
 	}
 	g->names->asking--;
@@ -311,6 +315,12 @@ int64_t names_tick(struct gate *g)
 
 		if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
 			continue;
+		if (e->enough && g->now >= e->enough) {
+			e->enough = 0;
+			wake(g, e, false);
+		}
+		if (e->enough && e->enough < next)
+			next = e->enough;
 		if (g->now >= due && e->waits == NONE) {
 			/* Nobody waits any more: it is given up. */
 			e->asking[ASK_A] = e->asking[ASK_AAAA] = false;

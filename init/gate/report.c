@@ -34,14 +34,6 @@ int report_init(struct gate *g, int channel)
 	return gate_add(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
 }
 
-/* PID 1 says nothing: that it is ready means that it is gone, or has closed the channel. */
-void report_ready(struct gate *g)
-{
-	char octet;
-
-	_exit(recv(g->report->fd, &octet, 1, MSG_DONTWAIT) > 0 ? 1 : 0);
-}
-
 static bool put(struct gate *g, const struct gate_message *m)
 {
 	struct report *r = g->report;
@@ -138,4 +130,19 @@ int64_t report_tick(struct gate *g)
 	}
 	r->flush = r->untold[0] || r->untold[1] ? g->now + HOLD_MS : INT64_MAX;
 	return r->flush;
+}
+
+/* PID 1 says nothing: that it is ready means that it is gone, or wants the accounts closed. */
+void report_ready(struct gate *g)
+{
+	struct report *r = g->report;
+	char octet;
+
+	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)
+		_exit(1);
+	r->second = g->now;
+	r->told = 0;
+	r->flush = g->now;
+	report_tick(g);
+	_exit(0);
 }

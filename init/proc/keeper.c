@@ -2,6 +2,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,12 +27,13 @@ static void close_channel(struct keeper *k)
 }
 
 /* A worker has a bounded number of requests out: a full socket means that it does not read, and
- * then it has no claim to an answer. */
+ * then it has no claim to an answer. EPIPE: keeper_settle() has closed our half, or it is gone,
+ * which the next read tells. */
 void keeper_reply(struct keeper *k, const void *message, size_t size)
 {
 	if (k->channel >= 0 &&
 		send(k->channel, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-		errno != EAGAIN)
+		errno != EAGAIN && errno != EPIPE)
 		close_channel(k);
 }
 
@@ -73,12 +75,17 @@ static void channel_ready(void *context, int fd)
 		k->worker->taken(k->context);
 }
 
-static long long seconds_now(void)
+static long long milliseconds_now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+static long long seconds_now(void)
+{
+	return milliseconds_now() / 1000;
 }
 
 static int start(struct keeper *k, bool first, struct failure *f)
@@ -140,14 +147,31 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	close_channel(k);
 	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
 		k->restarts = 0;
+	k->down = k->restarts >= KEEPER_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
-		k->restarts < KEEPER_RESTARTS ? "is started again"
-					      : "stays down: it ended too often");
+		k->down ? "stays down: it ended too often" : "is started again");
 	k->worker->tell(k->context, reason, true);
-	if (k->restarts < KEEPER_RESTARTS) {
+	if (!k->down) {
 		arm_timer(k);
 		k->restarts++;
+	}
+}
+
+void keeper_settle(struct keeper *k, int milliseconds)
+{
+	const long long end = milliseconds_now() + milliseconds;
+	long long left = milliseconds;
+
+	if (k->channel < 0)
+		return;
+	shutdown(k->channel, SHUT_WR);
+	while (k->channel >= 0 && left > 0) {
+		struct pollfd p = {.fd = k->channel, .events = POLLIN};
+
+		if (poll(&p, 1, (int)left) > 0)
+			channel_ready(k, k->channel);
+		left = end - milliseconds_now();
 	}
 }

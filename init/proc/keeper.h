@@ -42,6 +42,7 @@ struct keeper {
 	pid_t pid;   /* 0: not running */
 	int channel; /* -1: none */
 	int timer;   /* -1: none */
+	bool down;   /* it ended too often and isn't started again */
 	unsigned restarts, starts;
 	long long started; /* CLOCK_MONOTONIC, seconds */
 };
@@ -52,5 +53,8 @@ int keeper_start(struct keeper *k, struct failure *f);
 void keeper_reply(struct keeper *k, const void *message, size_t size);
 /* To be called for every ended worker pid; ignores those that aren't its own. */
 void keeper_ended(struct keeper *k, pid_t pid, int status);
+/* At the very end: ends the worker by closing our half of the channel, and takes what it held
+ * back until then. Waits at most so long for it. */
+void keeper_settle(struct keeper *k, int milliseconds);
 
 #endif

@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "../dns/invented.h"
 #include "routes_private.h"
 
 static bool opens_private(const struct rule *rule)
@@ -167,6 +168,8 @@ static int want_private(struct routes *r, const struct wall_config *c)
 
 static int want_prohibits(struct routes *r, const struct wall_config *c)
 {
+	size_t unused;
+
 	for (size_t i = 0; i < address_ranges_count; i++) {
 		const struct address_range *range = &address_ranges[i];
 		struct way w = {
@@ -176,6 +179,10 @@ static int want_prohibits(struct routes *r, const struct wall_config *c)
 			continue;
 		/* Other classes than private are open to nobody. */
 		if (range->class == ADDRESS_PRIVATE && opened(c, &range->base, range->prefix))
+			continue;
+		/* Behind a proxy these stand for names. A prohibit route would refuse before
+		 * nftables can redirect; nobody's machine has them, if ever one left. */
+		if (c->proxied && invented_index(&range->base, &unused))
 			continue;
 		if (want(r, &w) < 0)
 			return -1;

@@ -44,14 +44,34 @@ def test_a_tool_reaches_what_is_allowed_and_nothing_else(run, model, sinks, dns)
         "curl -sS -o /dev/null -w 'allowed %{http_code}\\n' https://allowed.test",
         "curl -sS -m 5 https://secret.attacker.test; echo refused $?",
         "curl -sS -m 5 https://8.8.8.8; echo refused $?; env | grep -c attacker",
+        "curl -sS -m 5 https://8.8.8.8:8443; echo refused $?",
     )
     done = run(*EXEC, "do it", env=KEY, allow="allowed.test").ok()
     told = "".join(model.outputs())
-    assert "allowed 200" in told and "refused 6" in told and "refused 7" in told
+    # A name, an address of the web (the gate's alert), and one on another port.
+    assert "allowed 200" in told and "refused 6" in told, told
+    assert "refused 35" in told and "refused 7" in told, told
     assert only_openai(sinks) == {("tcp", address_of("allowed.test"), 443)}
     assert dns.asked("attacker.test") == []
     assert "secret.attacker.test" in done.err and "--allow" in done.err
     assert "8.8.8.8" in done.err
+
+
+def test_a_tool_is_told_why_by_the_gate(run, model, sinks):
+    """A refused name at an allowed address: the reason comes back to the model, and to the user."""
+    place = address_of("allowed.test")
+    model.script(
+        f"curl -sS -m 5 --resolve evil.test:443:{place} https://evil.test; echo tls $?",
+        f"curl -sS -m 5 --resolve evil.test:80:{place} http://evil.test; echo http $?",
+        f"curl -sS -m 5 --resolve allowed.test:80:{place} -o /dev/null http://allowed.test; echo $?",
+    )
+    done = run(*EXEC, "do it", env=KEY, allow="allowed.test").ok()
+    for told in ("".join(model.outputs()), done.said):
+        assert "alert" in told and "tls 35" in told, done
+        assert "codex-sandbox: evil.test is not allowed; allow it with: --allow evil.test" in told
+    assert "--allow evil.test" in done.err[done.err.index("codex-init: refused") :]
+    assert not sinks.carried(b"evil.test")
+    assert only_openai(sinks) == {("tcp", place, 80)}
 
 
 def test_what_codex_tries_and_is_refused_costs_it_nothing(run, model):

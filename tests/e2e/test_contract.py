@@ -101,7 +101,7 @@ def test_a_command_that_cannot_be_executed(run):
         (["--user", "root"], "root"),
         (["--allow"], "--allow"),
         (["--wall=cell"], "cell"),
-        (["--proxy", "http://proxy.test:3128"], "proxy"),
+        (["--proxy", "https://proxy.test:3128"], "--proxy"),
         (["--upstream", "not-an-address"], "not-an-address"),
     ],
 )
@@ -214,7 +214,7 @@ def test_check_prints_the_policy_and_changes_nothing(docker, sinks):
 def test_version_and_help(docker):
     assert re.search(r"\d+\.\d+", docker("run", "--rm", IMAGE, "--version").ok().out)
     text = docker("run", "--rm", IMAGE, "--help").ok().out
-    for option in ("--allow", "--deny", "--egress", "--upstream", "--user", "--home-from"):
+    for option in ("--allow", "--deny", "--egress", "--upstream", "--proxy", "--user", "--home-from"):
         assert option in text
 
 

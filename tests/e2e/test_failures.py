@@ -15,9 +15,9 @@ KNOCK = """
 
 
 def resolver_pid(box):
-    """The process beside PID 1 that has a uid of our own workers'."""
+    """The process beside PID 1 that has the resolver's uid."""
     listing = box.exec("sh", "-c", "grep -H ^Uid: /proc/[0-9]*/status").out
-    found = re.findall(r"^/proc/(\d+)/status:Uid:\s+6531\d\b", listing, re.M)
+    found = re.findall(r"^/proc/(\d+)/status:Uid:\s+65311\b", listing, re.M)
     return int(found[0]) if found else None
 
 

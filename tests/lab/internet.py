@@ -5,7 +5,11 @@ that arrives is kept. Nothing here reaches further than the namespace it is star
     web     https on 443 and http on 80, for any name under the test CA; api.openai.com,
             chatgpt.com and auth.openai.com are played by openai.py
     ports   any other TCP port: says hello, keeps what it is told
+    proxy   an HTTP proxy on port 3128, see proxy.py
     sinks   a capture of everything that came in by the wire
+
+Addresses of BLACK_HOLE and BLACK_HOLE6 exist, and never answer. The https server at RETRY asks each
+client for a second hello.
 """
 
 import collections
@@ -18,12 +22,16 @@ import time
 
 import trustme
 
+import oddities
 import openai
+import proxy
 from dns_server import Dns, start
 
 DNS_ADDRESS, DNS_ADDRESS6 = "45.77.0.53", "2a0f:77::53"
 GREETING = b"hello from the lab\n"
 CATCH_ALL = 7
+RETRY = "45.198.0.1"
+BLACK_HOLE, BLACK_HOLE6 = "45.199.0.0/16", "2a0f:77:dead::/48"
 OPENAI = ("api.openai.com", "chatgpt.com", "auth.openai.com")
 # Names that every test finds in place; the addresses follow from the name, see address_of().
 NAMES = OPENAI + (
@@ -102,6 +110,13 @@ class Certificates:
     def context(self):
         """For a server: picks the certificate by the name in the hello, or the address."""
         context = self._context("lab.test")
+        context.sni_callback = self._choose
+        return context
+
+    def retrying(self):
+        """One that takes no group but one for which clients send no key before they are asked."""
+        context = self._context("retry.lab.test")
+        context.set_ecdh_curve("secp384r1")
         context.sni_callback = self._choose
         return context
 
@@ -249,6 +264,17 @@ def dual_stack(port):
 
 
 class DualStackServer(openai.Server):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.RequestHandlerClass = oddities.Handler
+
+    def finish_request(self, request, client_address):
+        if request.getsockname()[0].endswith(f":{RETRY}"):
+            request = self.retrying.wrap_socket(request, server_side=True)
+            self.RequestHandlerClass(request, client_address, self)
+            return
+        super().finish_request(request, client_address)
+
     def server_bind(self):
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
@@ -264,6 +290,7 @@ class Internet:
     def __init__(self, namespace, device):
         self.namespace, self.device = namespace, device
         self.dns, self.web, self.ports, self.sinks = Dns(), Web(), Ports(), Sinks()
+        self.proxy = proxy.Proxy(CATCH_ALL)
         self.certificates = Certificates()
         self._servers = []
 
@@ -279,7 +306,12 @@ class Internet:
             table inet catch_all {{
                 chain incoming {{
                     type nat hook prerouting priority dstnat
-                    tcp dport != {{ 53, 80, 443 }} redirect to :{CATCH_ALL}
+                    tcp dport != {{ 53, 80, 443, {proxy.PORT} }} redirect to :{CATCH_ALL}
+                }}
+                chain black_hole {{
+                    type filter hook prerouting priority filter
+                    ip daddr {BLACK_HOLE} drop
+                    ip6 daddr {BLACK_HOLE6} drop
                 }}
             }}"""
         self.namespace.run("nft", "-f", "-", input=rules)
@@ -290,9 +322,11 @@ class Internet:
         self.sinks.serve(self.device)
         self.dns.serve([DNS_ADDRESS, DNS_ADDRESS6])
         self.ports.serve()
+        self.proxy.serve(dual_stack(proxy.PORT))
         context = self.certificates.context()
         for kind, port in ((DualStackServer, 443), (PlainDualStackServer, 80)):
             server = kind(("::", port), self.web, context)
+            server.retrying = self.certificates.retrying()
             self._servers.append(server)
             threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -301,6 +335,7 @@ class Internet:
         self.dns.clear()
         self.web.clear()
         self.ports.clear()
+        self.proxy.clear()
         for name in NAMES:
             self.dns.add(name, address_of(name))
         self.sinks.mark()
