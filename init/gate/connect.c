@@ -66,14 +66,14 @@ static void failed(struct gate *g, struct connection *c)
 {
 	bool proxy = g->config->proxy.port && !c->pass;
 
-	names_distrust(g, proxy ? g->config->proxy.name : gate_desk(g, c)->name);
-	client_refuse(g, c, proxy ? GATE_PROXY : GATE_UNREACHABLE);
+	names_distrust(g, proxy ? g->config->proxy.name : table_desk(g, c)->name);
+	refuse_client(g, c, proxy ? GATE_PROXY : GATE_UNREACHABLE);
 }
 
 /* Starts the next attempt that can be started. */
 static void try_next(struct gate *g, struct connection *c)
 {
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 	bool we_begin = d->approved > 0 || (g->config->proxy.port && !c->pass);
 
 	while (d->tried < d->candidates_count) {
@@ -85,7 +85,7 @@ static void try_next(struct gate *g, struct connection *c)
 		d->attempt[i] = fd;
 		/* As the server's side from the start: one call less when it succeeds. */
 		if (gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			    EVENT_DATA(EVENT_SERVER, i, c->generation, gate_number(g, c))) <
+			    EVENT_DATA(EVENT_SERVER, i, c->generation, table_number(g, c))) <
 			0) {
 			close(fd);
 			d->attempt[i] = -1;
@@ -106,7 +106,7 @@ static void try_next(struct gate *g, struct connection *c)
 void connect_begin(
 	struct gate *g, struct connection *c, const struct address *addresses, size_t count)
 {
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 
 	d->candidates_count = d->tried = 0;
 	for (size_t i = 0; i < count; i++)
@@ -116,13 +116,13 @@ void connect_begin(
 		if (address_compare(&addresses[i], &c->aim) != 0)
 			d->candidates[d->candidates_count++] = addresses[i];
 	c->phase = PHASE_CONNECT;
-	gate_deadline(g, c, true);
+	table_deadline(g, c, true);
 	try_next(g, c);
 }
 
 void connect_ready(struct gate *g, struct connection *c, unsigned attempt, uint32_t events)
 {
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 
 	if (!d || attempt >= ATTEMPTS || d->attempt[attempt] < 0)
 		return;
@@ -141,7 +141,7 @@ void connect_ready(struct gate *g, struct connection *c, unsigned attempt, uint3
 	c->attempt = (uint8_t)attempt;
 	d->attempt[attempt] = -1;
 	connect_close(d);
-	gate_deadline(g, c, false);
+	table_deadline(g, c, false);
 	flight_begin(g, c);
 }
 
@@ -153,7 +153,7 @@ int64_t connect_tick(struct gate *g)
 		return g->connect_due;
 	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++) {
 		struct desk *d = &g->desks[i];
-		struct connection *c = gate_of(g, d->connection);
+		struct connection *c = table_of(g, d->connection);
 
 		if (c->phase != PHASE_CONNECT || c->desk != (int32_t)i)
 			continue;

@@ -2,10 +2,12 @@
  * The gate's process from inside: one structure that its files pass around, and who calls
  * whom. Only the files of this room include it.
  *
+ *	gate.c			the process and its loop; all it has to give is in table.c
  *	gate.c -> client.c	a client's bytes: which name, and may it be reached?
+ *	client.c -> refuse.c	no
  *	client.c -> names.c -> connect.c	where does it live?
  *	connect.c -> relay.c	a connection stands: bytes move
- *	relay.c -> flight.c	bytes that have to be looked at still
+ *	connect.c -> flight.c	bytes that have to be looked at still; requests.c: requests
  *	all -> report.c		what PID 1 is told
  *
  * A connection goes through its phases in order and never back, but for a tunnel (CONNECT),
@@ -151,26 +153,36 @@ enum gate_event { EVENT_LISTEN, EVENT_CHANNEL, EVENT_NAMES, EVENT_CLIENT, EVENT_
 		(uint32_t)(number))
 
 /* gate.c */
-struct connection *gate_of(struct gate *g, int32_t number);
-int32_t gate_number(const struct gate *g, const struct connection *c);
-struct desk *gate_desk(struct gate *g, const struct connection *c);
-/* Gives a connection a desk; false: there is none. */
-bool gate_sit(struct gate *g, struct connection *c);
-void gate_leave_desk(struct gate *g, struct connection *c);
-/* Gives the phase LIMIT_GATE_PATIENCE_MS from now on, or all the time there is. */
-void gate_deadline(struct gate *g, struct connection *c, bool on);
 int gate_add(struct gate *g, int fd, uint32_t events, uint64_t data);
-/* Ends a connection; reset: with RST, so that nobody takes it for a whole answer. */
-void gate_end(struct gate *g, struct connection *c, bool reset);
-/* The server's side alone, and what was on its way. */
-void gate_end_server(struct gate *g, struct connection *c);
-/* To be worked on once more in this round, after the others. */
-void gate_again(struct gate *g, struct connection *c);
 /* Whatever the phase is for: goes on with it. */
 void gate_work(struct gate *g, struct connection *c);
+
+/* table.c */
+struct connection *table_of(struct gate *g, int32_t number);
+int32_t table_number(const struct gate *g, const struct connection *c);
+struct desk *table_desk(struct gate *g, const struct connection *c);
+/* Is there a place for another connection? One that has said nothing gives way to it. */
+bool table_slot_left(struct gate *g);
+/* The same where descriptors are what lacks. */
+bool table_make_room(struct gate *g, bool with_desk);
+/* A new connection, in a place that table_slot_left() knew. */
+struct connection *table_new(struct gate *g);
+/* Takes new connections, or leaves them where they wait. */
+void table_listen(struct gate *g, bool on);
+/* Gives a connection a desk; false: there is none. */
+bool table_sit(struct gate *g, struct connection *c);
+void table_leave_desk(struct gate *g, struct connection *c);
+/* Gives the phase LIMIT_GATE_PATIENCE_MS from now on, or all the time there is. */
+void table_deadline(struct gate *g, struct connection *c, bool on);
+/* Ends a connection; reset: with RST, so that nobody takes it for a whole answer. */
+void table_end(struct gate *g, struct connection *c, bool reset);
+/* The server's side alone, and what was on its way. */
+void table_end_server(struct gate *g, struct connection *c);
+/* To be worked on once more in this round, after the others. */
+void table_again(struct gate *g, struct connection *c);
 /* A pipe from the pool; false: none is left. */
-bool gate_pipe_take(struct gate *g, struct way *w);
-void gate_pipe_give(struct gate *g, struct way *w);
+bool table_pipe_take(struct gate *g, struct way *w);
+void table_pipe_give(struct gate *g, struct way *w);
 
 /* client.c */
 /* A connection to an address that stands for a name, on a port that isn't the web's. */
@@ -184,22 +196,33 @@ enum client_filled {
 	FILL_GONE,  /* an error, or no desk is free */
 };
 enum client_filled client_fill(struct gate *g, struct connection *c);
-/* PHASE_HTTP: reads requests, approves what may go on, and sends it. */
-void client_http(struct gate *g, struct connection *c);
+/* May this name be reached on this port? GATE_FINE, or why not. */
+enum gate_reason client_judge(struct gate *g, const char *name, uint16_t port, bool ech);
 /*
  * Clients name a host as they were given it, short perhaps, while DNS completed it by a search
  * domain (resolv.conf(5)). So where the short name isn't allowed, name becomes the first
  * complete one that is.
  */
 void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port);
-/* Refuses: tells the client in its own protocol, tells PID 1; or, in audit mode, lets pass. */
-void client_refuse(struct gate *g, struct connection *c, enum gate_reason reason);
+/* What a request says about its port, with what is known of it already: sets c->port. */
+enum gate_reason client_port(struct connection *c, const struct http_head *h);
+
+/* requests.c: PHASE_HTTP: reads requests, approves what may go on, and sends it. */
+void requests_work(struct gate *g, struct connection *c);
+
+/* refuse.c */
+/* Tells the client in its own protocol, and PID 1; or, in audit mode, lets pass. */
+void refuse_client(struct gate *g, struct connection *c, enum gate_reason reason);
 /* It took too long to say what it wants. */
-void client_slow(struct gate *g, struct connection *c);
+void refuse_slow(struct gate *g, struct connection *c);
+/* The refusal of a request that came after others, whose answers have gone before it. */
+void refuse_behind(struct gate *g, struct connection *c);
 /* Sends a few octets to a client, which has got nothing so far, or all of the answers. */
-void client_tell(struct connection *c, const void *bytes, size_t len);
+void refuse_tell(struct connection *c, const void *bytes, size_t len);
+/* All is said: the connection ends when the client has read it. */
+void refuse_last_words(struct gate *g, struct connection *c);
 /* PHASE_LAST: waits for the client to end. */
-void client_last(struct gate *g, struct connection *c);
+void refuse_wait(struct gate *g, struct connection *c);
 
 /* names.c: the addresses of names, asked of our own resolver by DNS. */
 int names_init(struct gate *g);

@@ -16,7 +16,7 @@
 
 bool flight_flush(struct gate *g, struct connection *c)
 {
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 	ssize_t n;
 
 	while (d && d->approved > 0 && c->server.writable) {
@@ -26,7 +26,7 @@ bool flight_flush(struct gate *g, struct connection *c)
 			break;
 		}
 		if (n < 0) {
-			gate_end(g, c, true);
+			table_end(g, c, true);
 			return false;
 		}
 		d->approved -= (size_t)n;
@@ -40,10 +40,10 @@ bool flight_flush(struct gate *g, struct connection *c)
 
 static void leave_empty_desk(struct gate *g, struct connection *c)
 {
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 
 	if (d && d->got == 0)
-		gate_leave_desk(g, c);
+		table_leave_desk(g, c);
 }
 
 /* Looks at what the server says without taking it. Returns how many octets, 0 when there are
@@ -60,9 +60,9 @@ static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 		return 0;
 	}
 	if (n < 0 && c->phase == PHASE_PROXY)
-		client_refuse(g, c, GATE_PROXY);
+		refuse_client(g, c, GATE_PROXY);
 	else if (n < 0)
-		gate_end(g, c, true);
+		table_end(g, c, true);
 	return n < 0 ? -1 : n;
 }
 
@@ -78,7 +78,7 @@ static bool take_server(struct gate *g, struct connection *c, size_t n)
 {
 	if (recv(c->server.fd, g->scratch, n, MSG_DONTWAIT) == (ssize_t)n)
 		return true;
-	gate_end(g, c, true);
+	table_end(g, c, true);
 	return false;
 }
 
@@ -105,11 +105,11 @@ static void first_flight(struct gate *g, struct connection *c)
 		return;
 	case RETRY_ASKED:
 		c->phase = PHASE_SECOND;
-		gate_deadline(g, c, true);
+		table_deadline(g, c, true);
 		flight_work(g, c);
 		return;
 	case RETRY_UNCLEAR:
-		client_refuse(g, c, GATE_MALFORMED);
+		refuse_client(g, c, GATE_MALFORMED);
 		return;
 	}
 }
@@ -142,7 +142,7 @@ static enum gate_reason read_second(
 	}
 	client_complete(g, h.name, c->port);
 	memcpy(d->name, h.name, sizeof(d->name));
-	if (strcmp(h.name, g->hosts[gate_number(g, c)]) != 0)
+	if (strcmp(h.name, g->hosts[table_number(g, c)]) != 0)
 		return GATE_NAMES_DIFFER;
 	if (h.ech && !policy_check_name_port(g->config->policy, h.name, c->port).ech)
 		return GATE_ECH;
@@ -166,17 +166,17 @@ static void second_hello(struct gate *g, struct connection *c)
 			return;
 		filled = client_fill(g, c);
 		if (filled == FILL_ENDED || filled == FILL_GONE) {
-			gate_end(g, c, filled == FILL_GONE);
+			table_end(g, c, filled == FILL_GONE);
 			return;
 		}
-		d = gate_desk(g, c);
+		d = table_desk(g, c);
 		reason = read_second(g, c, d, &done);
 		if (reason != GATE_FINE) {
-			client_refuse(g, c, reason);
+			refuse_client(g, c, reason);
 			return;
 		}
 		if (done) {
-			gate_deadline(g, c, false);
+			table_deadline(g, c, false);
 			relay_begin(g, c);
 			return;
 		}
@@ -207,12 +207,12 @@ static void upgrade_answer(struct gate *g, struct connection *c)
 		/* Something on the way (RFC 9110 §15.2), or the answer: no websocket. */
 		if (status < 100 || status > 199) {
 			c->phase = PHASE_HTTP;
-			client_http(g, c);
+			requests_work(g, c);
 			return;
 		}
 		if (!take_server(g, c, length))
 			return;
-		client_tell(c, g->scratch, length);
+		refuse_tell(c, g->scratch, length);
 	}
 }
 
@@ -223,7 +223,7 @@ static void stand(struct gate *g, struct connection *c);
 static void ask_proxy(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;
-	const char *name = gate_desk(g, c)->name;
+	const char *name = table_desk(g, c)->name;
 	char text[2 * NAME_TEXT + sizeof(proxy->authorization) + 128];
 	int len = snprintf(text, sizeof(text),
 		"CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n%s%s%s\r\n", name, c->port, name,
@@ -231,10 +231,10 @@ static void ask_proxy(struct gate *g, struct connection *c)
 		proxy->authorization, proxy->authorization[0] ? "\r\n" : "");
 
 	c->phase = PHASE_PROXY;
-	gate_deadline(g, c, true);
+	table_deadline(g, c, true);
 	/* A new socket's buffer takes it whole. */
 	if (send(c->server.fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) != len)
-		client_refuse(g, c, GATE_PROXY);
+		refuse_client(g, c, GATE_PROXY);
 }
 
 static void proxy_answer(struct gate *g, struct connection *c)
@@ -250,7 +250,7 @@ static void proxy_answer(struct gate *g, struct connection *c)
 		return;
 	/* RFC 9110 §9.3.6: any 2xx, and no body behind it. */
 	if (status < 200 || status > 299) {
-		client_refuse(g, c, GATE_PROXY);
+		refuse_client(g, c, GATE_PROXY);
 		return;
 	}
 	if (take_server(g, c, length))
@@ -263,12 +263,12 @@ static void stand(struct gate *g, struct connection *c)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 
-	gate_deadline(g, c, false);
-	memcpy(g->hosts[gate_number(g, c)], d->name, sizeof(d->name));
+	table_deadline(g, c, false);
+	memcpy(g->hosts[table_number(g, c)], d->name, sizeof(d->name));
 	if (c->established)
-		client_tell(c, established, sizeof(established) - 1);
+		refuse_tell(c, established, sizeof(established) - 1);
 	if (c->established || c->pass || c->raw) {
 		d->approved = d->got;
 		relay_begin(g, c);
@@ -277,7 +277,7 @@ static void stand(struct gate *g, struct connection *c)
 	/* The field was hidden from the server. Of a later request the client waits in vain,
 	 * and then sends: our word could fall into the middle of another's answer. */
 	if (d->expect)
-		client_tell(c, go_on, sizeof(go_on) - 1);
+		refuse_tell(c, go_on, sizeof(go_on) - 1);
 	c->phase = c->tls ? PHASE_FLIGHT : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
 	flight_work(g, c);
 }
@@ -306,7 +306,7 @@ void flight_work(struct gate *g, struct connection *c)
 		upgrade_answer(g, c);
 		break;
 	case PHASE_HTTP:
-		client_http(g, c);
+		requests_work(g, c);
 		break;
 	default:
 		break;

@@ -33,14 +33,6 @@
 /* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a redirected
  * connection was made to. */
 #define ORIGINAL_DST 80
-/* Of a desk's buffer, what is kept in memory when it is free. */
-#define DESK_KEPT 4096
-/* Octets that a pipe may hold: what a fast connection has by its next turn. The kernel grants
- * one user 16,384 pages of them (pipe-user-pages-soft) and then gives out tiny ones; so only
- * the first pipes are large, and those are in use first. 32 times 256 pages and 480 times 16
- * are 15,872. */
-#define PIPE_SIZE   (1024 * 1024)
-#define PIPES_LARGE 32
 /* A nap after a round with fewer octets than this. */
 #define NAP_NS    (100 * 1000)
 #define NAP_BELOW (128 * 1024)
@@ -82,274 +74,11 @@ struct gate_counters *gate_counters_new(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-/* ---- Desks and pipes --------------------------------------------------------------------- */
-
-struct connection *gate_of(struct gate *g, int32_t number)
-{
-	return &g->connections[number];
-}
-
-int32_t gate_number(const struct gate *g, const struct connection *c)
-{
-	return (int32_t)(c - g->connections);
-}
-
-struct desk *gate_desk(struct gate *g, const struct connection *c)
-{
-	return c->desk == NONE ? NULL : &g->desks[c->desk];
-}
-
-/* Ends the one that has sat longest before a hello or head that isn't whole. */
-static bool make_room(struct gate *g, bool with_desk)
-{
-	for (int32_t i = g->oldest; i != NONE; i = g->connections[i].newer) {
-		struct connection *c = &g->connections[i];
-
-		if (c->phase != PHASE_HEAD || (with_desk && c->desk == NONE))
-			continue;
-		if (c->desk != NONE)
-			report_refused(g, c, "", GATE_TOO_SLOW);
-		gate_end(g, c, true);
-		return true;
-	}
-	return false;
-}
-
-bool gate_sit(struct gate *g, struct connection *c)
-{
-	struct desk *d;
-
-	if (c->desk != NONE)
-		return true;
-	if (g->desks_left == 0 && !make_room(g, true))
-		return false;
-	c->desk = g->desks_free[--g->desks_left];
-	d = gate_desk(g, c);
-	memset(d, 0, offsetof(struct desk, in));
-	d->connection = gate_number(g, c);
-	d->waits = d->entry = NONE;
-	for (int i = 0; i < ATTEMPTS; i++)
-		d->attempt[i] = -1;
-	return true;
-}
-
-void gate_leave_desk(struct gate *g, struct connection *c)
-{
-	struct desk *d = gate_desk(g, c);
-
-	if (!d)
-		return;
-	connect_close(d);
-	names_forget(g, d);
-	/* What a flood has filled goes back to the kernel. */
-	if (d->got > DESK_KEPT) {
-		uintptr_t from = ((uintptr_t)d->in + DESK_KEPT + 4095) & ~(uintptr_t)4095;
-		uintptr_t to = ((uintptr_t)d->in + sizeof(d->in)) & ~(uintptr_t)4095;
-
-		if (to > from)
-			madvise((void *)from, to - from, MADV_DONTNEED);
-	}
-	g->desks_free[g->desks_left++] = c->desk;
-	c->desk = NONE;
-}
-
-/* False: there is none, or only one that is too small to take what copying may leave over. */
-static bool make_pipe(struct pipe *p, bool large)
-{
-	if (pipe2(p->fd, O_NONBLOCK | O_CLOEXEC) < 0)
-		return false;
-	if ((large && fcntl(p->fd[0], F_SETPIPE_SZ, PIPE_SIZE) >= 0) ||
-		fcntl(p->fd[0], F_GETPIPE_SZ) >= GATE_COPY)
-		return true;
-	close(p->fd[0]);
-	close(p->fd[1]);
-	p->fd[0] = p->fd[1] = -1;
-	return false;
-}
-
-bool gate_pipe_take(struct gate *g, struct way *w)
-{
-	int32_t i = g->pipes_free != NONE ? g->pipes_free : (int32_t)g->pipes_made;
-	bool fresh = g->pipes_free == NONE;
-	struct pipe *p = &g->pipes[i];
-
-	if (w->pipe != NONE)
-		return true;
-	if ((fresh && i == LIMIT_GATE_PIPES) ||
-		((fresh || p->fd[0] < 0) && !make_pipe(p, i < PIPES_LARGE)))
-		return false;
-	if (fresh)
-		g->pipes_made++;
-	else
-		g->pipes_free = p->next;
-	w->pipe = i;
-	return true;
-}
-
-/* One that isn't empty is made anew when it is needed: nobody may get another's bytes. */
-void gate_pipe_give(struct gate *g, struct way *w)
-{
-	struct pipe *p;
-
-	if (w->pipe == NONE)
-		return;
-	p = &g->pipes[w->pipe];
-	if (w->held) {
-		close(p->fd[0]);
-		close(p->fd[1]);
-		p->fd[0] = p->fd[1] = -1;
-	}
-	p->next = g->pipes_free;
-	g->pipes_free = w->pipe;
-	w->pipe = NONE;
-	w->held = 0;
-}
-
-/* ---- Connections ------------------------------------------------------------------------- */
-
-static void unlink_deadline(struct gate *g, struct connection *c)
-{
-	if (c->deadline == INT64_MAX)
-		return;
-	if (c->older != NONE)
-		g->connections[c->older].newer = c->newer;
-	else
-		g->oldest = c->newer;
-	if (c->newer != NONE)
-		g->connections[c->newer].older = c->older;
-	else
-		g->newest = c->older;
-	c->deadline = INT64_MAX;
-}
-
-/* One patience for all: so the list is in the order of the deadlines. */
-void gate_deadline(struct gate *g, struct connection *c, bool on)
-{
-	int32_t number = gate_number(g, c);
-
-	unlink_deadline(g, c);
-	if (!on)
-		return;
-	c->deadline = g->now + LIMIT_GATE_PATIENCE_MS;
-	c->older = g->newest;
-	c->newer = NONE;
-	if (g->newest != NONE)
-		g->connections[g->newest].newer = number;
-	else
-		g->oldest = number;
-	g->newest = number;
-}
-
 int gate_add(struct gate *g, int fd, uint32_t events, uint64_t data)
 {
 	struct epoll_event e = {.events = events, .data.u64 = data};
 
 	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &e);
-}
-
-static void listen_for(struct gate *g, bool on)
-{
-	const int fds[] = {g->config->sockets.tcp4, g->config->sockets.tcp6};
-
-	if (g->listening == on)
-		return;
-	g->listening = on;
-	for (uint32_t i = 0; i < 2; i++) {
-		struct epoll_event e = {.events = on ? EPOLLIN : 0,
-			.data.u64 = EVENT_DATA(EVENT_LISTEN, 0, 0, i)};
-
-		if (fds[i] >= 0 && epoll_ctl(g->epoll, EPOLL_CTL_MOD, fds[i], &e) < 0)
-			_exit(1);
-	}
-}
-
-static void close_side(struct side *s, bool reset)
-{
-	const struct linger now = {.l_onoff = 1};
-
-	if (s->fd < 0)
-		return;
-	if (reset)
-		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(s->fd);
-	s->fd = -1;
-}
-
-void gate_end(struct gate *g, struct connection *c, bool reset)
-{
-	if (c->phase == PHASE_FREE)
-		return;
-	gate_leave_desk(g, c);
-	close_side(&c->client, reset);
-	close_side(&c->server, reset);
-	gate_pipe_give(g, &c->up);
-	gate_pipe_give(g, &c->down);
-	unlink_deadline(g, c);
-	c->phase = PHASE_FREE;
-	c->generation++;
-	c->older = g->free;
-	g->free = gate_number(g, c);
-	atomic_fetch_sub_explicit(&g->config->counters->flows, 1, memory_order_relaxed);
-	listen_for(g, true);
-}
-
-void gate_end_server(struct gate *g, struct connection *c)
-{
-	close_side(&c->server, true);
-	gate_pipe_give(g, &c->up);
-	gate_pipe_give(g, &c->down);
-}
-
-void gate_again(struct gate *g, struct connection *c)
-{
-	int32_t number = gate_number(g, c);
-
-	if (c->queued)
-		return;
-	c->queued = true;
-	c->next = NONE;
-	if (g->again_last != NONE)
-		g->connections[g->again_last].next = number;
-	else
-		g->again_first = number;
-	g->again_last = number;
-}
-
-static bool slot_left(struct gate *g)
-{
-	return g->free != NONE || g->used < g->room || make_room(g, false);
-}
-
-static struct connection *new_connection(struct gate *g)
-{
-	struct connection *c;
-	uint16_t generation;
-	bool queued;
-	int32_t next;
-
-	if (g->free != NONE) {
-		c = &g->connections[g->free];
-		g->free = c->older;
-	} else {
-		c = &g->connections[g->used++];
-	}
-	/* It may stand in the list of those to be worked on again: it stays there. */
-	generation = c->generation;
-	queued = c->queued;
-	next = c->next;
-	*c = (struct connection){.phase = PHASE_HEAD,
-		.generation = generation,
-		.queued = queued,
-		.next = next,
-		.client.fd = -1,
-		.server.fd = -1,
-		.up.pipe = NONE,
-		.down.pipe = NONE,
-		.desk = NONE,
-		.older = NONE,
-		.newer = NONE,
-		.deadline = INT64_MAX};
-	return c;
 }
 
 /* Where the client wanted to go. A connection that was made to our own port has no such place:
@@ -382,7 +111,7 @@ static void find_aim(struct connection *c, int family)
 static void take(struct gate *g, int fd, int family)
 {
 	struct gate_counters *counters = g->config->counters;
-	struct connection *c = new_connection(g);
+	struct connection *c = table_new(g);
 	size_t index;
 
 	c->client.fd = fd;
@@ -390,10 +119,10 @@ static void take(struct gate *g, int fd, int family)
 	find_aim(c, family);
 	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
-	gate_deadline(g, c, true);
+	table_deadline(g, c, true);
 	if (gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		    EVENT_DATA(EVENT_CLIENT, 0, c->generation, gate_number(g, c))) < 0)
-		gate_end(g, c, true);
+		    EVENT_DATA(EVENT_CLIENT, 0, c->generation, table_number(g, c))) < 0)
+		table_end(g, c, true);
 	else if (g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
 		 invented_index(&c->aim, &index))
 		client_named(g, c,
@@ -410,16 +139,16 @@ static void accept_one(struct gate *g, uint32_t which)
 
 	int fd;
 
-	if (!slot_left(g)) {
-		listen_for(g, false);
+	if (!table_slot_left(g)) {
+		table_listen(g, false);
 		return;
 	}
 	fd = accept4(which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
 		take(g, fd, which ? AF_INET6 : AF_INET);
 	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
-	else if ((errno == EMFILE || errno == ENFILE) && !make_room(g, false))
-		listen_for(g, false);
+	else if ((errno == EMFILE || errno == ENFILE) && !table_make_room(g, false))
+		table_listen(g, false);
 }
 
 /* ---- The loop ---------------------------------------------------------------------------- */
@@ -441,7 +170,7 @@ void gate_work(struct gate *g, struct connection *c)
 		relay_work(g, c);
 		break;
 	case PHASE_LAST:
-		client_last(g, c);
+		refuse_wait(g, c);
 		break;
 	case PHASE_FREE:
 	case PHASE_NAME: /* names.c and connect.c go on by themselves */
@@ -462,7 +191,7 @@ static void note(struct side *s, uint32_t events)
 
 static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 {
-	struct connection *c = gate_of(g, (int32_t)(uint32_t)data);
+	struct connection *c = table_of(g, (int32_t)(uint32_t)data);
 	unsigned attempt = data >> 48 & 0xff;
 
 	/* Its end may have been among the events before this one. */
@@ -473,7 +202,7 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 		/* A client that is gone, and not just done with sending, waits for nothing. */
 		if ((c->phase == PHASE_NAME || c->phase == PHASE_CONNECT) &&
 			events & (EPOLLHUP | EPOLLERR)) {
-			gate_end(g, c, true);
+			table_end(g, c, true);
 			return;
 		}
 	} else if (c->phase == PHASE_CONNECT) {
@@ -519,14 +248,14 @@ static int64_t expire(struct gate *g)
 		struct connection *c = &g->connections[g->oldest];
 
 		if (c->phase == PHASE_LAST)
-			gate_end(g, c, false);
+			table_end(g, c, false);
 		else if (c->phase == PHASE_NAME || c->phase == PHASE_CONNECT)
-			client_refuse(g, c,
+			refuse_client(g, c,
 				c->phase == PHASE_NAME ? GATE_UNRESOLVED : GATE_UNREACHABLE);
 		else if (c->phase == PHASE_PROXY)
-			client_refuse(g, c, GATE_PROXY);
+			refuse_client(g, c, GATE_PROXY);
 		else
-			client_slow(g, c);
+			refuse_slow(g, c);
 	}
 	return g->oldest == NONE ? INT64_MAX : g->connections[g->oldest].deadline;
 }

@@ -165,7 +165,7 @@ static void connect_to(struct gate *g, const struct entry *e, struct connection 
 	size_t count = gather(e, c, addresses);
 
 	if (count == 0)
-		client_refuse(g, c, GATE_UNRESOLVED);
+		refuse_client(g, c, GATE_UNRESOLVED);
 	else
 		connect_begin(g, c, addresses, count);
 }
@@ -177,7 +177,7 @@ static void wake(struct gate *g, struct entry *e, bool all)
 
 	while (*at != NONE) {
 		struct desk *d = &g->desks[*at];
-		struct connection *c = gate_of(g, d->connection);
+		struct connection *c = table_of(g, d->connection);
 
 		if (!all && !aim_known(e, c)) {
 			at = &d->waits;
@@ -192,7 +192,7 @@ static void wake(struct gate *g, struct entry *e, bool all)
 void names_need(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 	struct entry *e;
 
 	if (proxy->port && proxy->address.family) {
@@ -201,7 +201,7 @@ void names_need(struct gate *g, struct connection *c)
 	}
 	e = find(g, proxy->port ? proxy->name : d->name);
 	if (!e) {
-		client_refuse(g, c, GATE_UNRESOLVED);
+		refuse_client(g, c, GATE_UNRESOLVED);
 		return;
 	}
 	e->used = g->now;

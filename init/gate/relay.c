@@ -132,7 +132,7 @@ static enum step step(
 	}
 	if (!from->readable || !to->writable)
 		return STEP_WAIT;
-	if (!gate_pipe_take(g, w))
+	if (!table_pipe_take(g, w))
 		return copy_exactly(g, from, to, moved);
 	return w->splicing ? fill_pipe(g, from, w, moved) : copy(g, from, to, w, moved);
 }
@@ -147,13 +147,13 @@ static bool move(struct gate *g, struct connection *c, struct side *from, struct
 	while (done == STEP_ON && moved < LIMIT_GATE_TURN)
 		done = step(g, from, to, w, &moved);
 	if (w->held == 0)
-		gate_pipe_give(g, w);
+		table_pipe_give(g, w);
 	if (w->splicing)
 		g->spliced += moved;
 	if (moved)
 		atomic_fetch_add_explicit(count, moved, memory_order_relaxed);
 	if (done == STEP_ON)
-		gate_again(g, c);
+		table_again(g, c);
 	return done != STEP_BROKEN;
 }
 
@@ -162,28 +162,28 @@ bool relay_down(struct gate *g, struct connection *c)
 	c->client.open = c->phase == PHASE_HTTP;
 	if (move(g, c, &c->server, &c->client, &c->down, &g->config->counters->bytes_down))
 		return true;
-	gate_end(g, c, true);
+	table_end(g, c, true);
 	return false;
 }
 
 void relay_work(struct gate *g, struct connection *c)
 {
 	if (c->desk != NONE && flight_flush(g, c))
-		gate_leave_desk(g, c);
+		table_leave_desk(g, c);
 	if (c->phase == PHASE_FREE || !relay_down(g, c))
 		return;
 	if (c->desk == NONE &&
 		!move(g, c, &c->client, &c->server, &c->up, &g->config->counters->bytes_up)) {
-		gate_end(g, c, true);
+		table_end(g, c, true);
 		return;
 	}
 	if (c->client.shut && c->server.shut)
-		gate_end(g, c, false);
+		table_end(g, c, false);
 }
 
 void relay_begin(struct gate *g, struct connection *c)
 {
-	struct desk *d = gate_desk(g, c);
+	struct desk *d = table_desk(g, c);
 
 	/* All that was held back may go on now. */
 	if (d)

@@ -1,0 +1,286 @@
+/*
+ * What the gate has so many of and no more: connections, the desks at which their bytes are
+ * looked at, the pipes in which bytes wait. Who holds something without having said yet what it
+ * wants gives way when another needs it.
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Of a desk's buffer, what is kept in memory when it is free. */
+#define DESK_KEPT 4096
+/* Octets that a pipe may hold: what a fast connection has by its next turn. The kernel grants
+ * one user 16,384 pages of them (pipe-user-pages-soft) and then gives out tiny ones; so only
+ * the first pipes are large, and those are in use first. 32 times 256 pages and 480 times 16
+ * are 15,872. */
+#define PIPE_SIZE   (1024 * 1024)
+#define PIPES_LARGE 32
+
+/* ---- Desks and pipes --------------------------------------------------------------------- */
+
+struct connection *table_of(struct gate *g, int32_t number)
+{
+	return &g->connections[number];
+}
+
+int32_t table_number(const struct gate *g, const struct connection *c)
+{
+	return (int32_t)(c - g->connections);
+}
+
+struct desk *table_desk(struct gate *g, const struct connection *c)
+{
+	return c->desk == NONE ? NULL : &g->desks[c->desk];
+}
+
+/* Ends the one that has sat longest before a hello or head that isn't whole. */
+bool table_make_room(struct gate *g, bool with_desk)
+{
+	for (int32_t i = g->oldest; i != NONE; i = g->connections[i].newer) {
+		struct connection *c = &g->connections[i];
+
+		if (c->phase != PHASE_HEAD || (with_desk && c->desk == NONE))
+			continue;
+		if (c->desk != NONE)
+			report_refused(g, c, "", GATE_TOO_SLOW);
+		table_end(g, c, true);
+		return true;
+	}
+	return false;
+}
+
+bool table_sit(struct gate *g, struct connection *c)
+{
+	struct desk *d;
+
+	if (c->desk != NONE)
+		return true;
+	if (g->desks_left == 0 && !table_make_room(g, true))
+		return false;
+	c->desk = g->desks_free[--g->desks_left];
+	d = table_desk(g, c);
+	memset(d, 0, offsetof(struct desk, in));
+	d->connection = table_number(g, c);
+	d->waits = d->entry = NONE;
+	for (int i = 0; i < ATTEMPTS; i++)
+		d->attempt[i] = -1;
+	return true;
+}
+
+void table_leave_desk(struct gate *g, struct connection *c)
+{
+	struct desk *d = table_desk(g, c);
+
+	if (!d)
+		return;
+	connect_close(d);
+	names_forget(g, d);
+	/* What a flood has filled goes back to the kernel. */
+	if (d->got > DESK_KEPT) {
+		uintptr_t from = ((uintptr_t)d->in + DESK_KEPT + 4095) & ~(uintptr_t)4095;
+		uintptr_t to = ((uintptr_t)d->in + sizeof(d->in)) & ~(uintptr_t)4095;
+
+		if (to > from)
+			madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+	g->desks_free[g->desks_left++] = c->desk;
+	c->desk = NONE;
+}
+
+/* False: there is none, or only one that is too small to take what copying may leave over. */
+static bool make_pipe(struct pipe *p, bool large)
+{
+	if (pipe2(p->fd, O_NONBLOCK | O_CLOEXEC) < 0)
+		return false;
+	if ((large && fcntl(p->fd[0], F_SETPIPE_SZ, PIPE_SIZE) >= 0) ||
+		fcntl(p->fd[0], F_GETPIPE_SZ) >= GATE_COPY)
+		return true;
+	close(p->fd[0]);
+	close(p->fd[1]);
+	p->fd[0] = p->fd[1] = -1;
+	return false;
+}
+
+bool table_pipe_take(struct gate *g, struct way *w)
+{
+	int32_t i = g->pipes_free != NONE ? g->pipes_free : (int32_t)g->pipes_made;
+	bool fresh = g->pipes_free == NONE;
+	struct pipe *p = &g->pipes[i];
+
+	if (w->pipe != NONE)
+		return true;
+	if ((fresh && i == LIMIT_GATE_PIPES) ||
+		((fresh || p->fd[0] < 0) && !make_pipe(p, i < PIPES_LARGE)))
+		return false;
+	if (fresh)
+		g->pipes_made++;
+	else
+		g->pipes_free = p->next;
+	w->pipe = i;
+	return true;
+}
+
+/* One that isn't empty is made anew when it is needed: nobody may get another's bytes. */
+void table_pipe_give(struct gate *g, struct way *w)
+{
+	struct pipe *p;
+
+	if (w->pipe == NONE)
+		return;
+	p = &g->pipes[w->pipe];
+	if (w->held) {
+		close(p->fd[0]);
+		close(p->fd[1]);
+		p->fd[0] = p->fd[1] = -1;
+	}
+	p->next = g->pipes_free;
+	g->pipes_free = w->pipe;
+	w->pipe = NONE;
+	w->held = 0;
+}
+
+/* ---- Connections ------------------------------------------------------------------------- */
+
+static void unlink_deadline(struct gate *g, struct connection *c)
+{
+	if (c->deadline == INT64_MAX)
+		return;
+	if (c->older != NONE)
+		g->connections[c->older].newer = c->newer;
+	else
+		g->oldest = c->newer;
+	if (c->newer != NONE)
+		g->connections[c->newer].older = c->older;
+	else
+		g->newest = c->older;
+	c->deadline = INT64_MAX;
+}
+
+/* One patience for all: so the list is in the order of the deadlines. */
+void table_deadline(struct gate *g, struct connection *c, bool on)
+{
+	int32_t number = table_number(g, c);
+
+	unlink_deadline(g, c);
+	if (!on)
+		return;
+	c->deadline = g->now + LIMIT_GATE_PATIENCE_MS;
+	c->older = g->newest;
+	c->newer = NONE;
+	if (g->newest != NONE)
+		g->connections[g->newest].newer = number;
+	else
+		g->oldest = number;
+	g->newest = number;
+}
+
+void table_listen(struct gate *g, bool on)
+{
+	const int fds[] = {g->config->sockets.tcp4, g->config->sockets.tcp6};
+
+	if (g->listening == on)
+		return;
+	g->listening = on;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct epoll_event e = {.events = on ? EPOLLIN : 0,
+			.data.u64 = EVENT_DATA(EVENT_LISTEN, 0, 0, i)};
+
+		if (fds[i] >= 0 && epoll_ctl(g->epoll, EPOLL_CTL_MOD, fds[i], &e) < 0)
+			_exit(1);
+	}
+}
+
+static void close_side(struct side *s, bool reset)
+{
+	const struct linger now = {.l_onoff = 1};
+
+	if (s->fd < 0)
+		return;
+	if (reset)
+		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(s->fd);
+	s->fd = -1;
+}
+
+void table_end(struct gate *g, struct connection *c, bool reset)
+{
+	if (c->phase == PHASE_FREE)
+		return;
+	table_leave_desk(g, c);
+	close_side(&c->client, reset);
+	close_side(&c->server, reset);
+	table_pipe_give(g, &c->up);
+	table_pipe_give(g, &c->down);
+	unlink_deadline(g, c);
+	c->phase = PHASE_FREE;
+	c->generation++;
+	c->older = g->free;
+	g->free = table_number(g, c);
+	atomic_fetch_sub_explicit(&g->config->counters->flows, 1, memory_order_relaxed);
+	table_listen(g, true);
+}
+
+void table_end_server(struct gate *g, struct connection *c)
+{
+	close_side(&c->server, true);
+	table_pipe_give(g, &c->up);
+	table_pipe_give(g, &c->down);
+}
+
+void table_again(struct gate *g, struct connection *c)
+{
+	int32_t number = table_number(g, c);
+
+	if (c->queued)
+		return;
+	c->queued = true;
+	c->next = NONE;
+	if (g->again_last != NONE)
+		g->connections[g->again_last].next = number;
+	else
+		g->again_first = number;
+	g->again_last = number;
+}
+
+bool table_slot_left(struct gate *g)
+{
+	return g->free != NONE || g->used < g->room || table_make_room(g, false);
+}
+
+struct connection *table_new(struct gate *g)
+{
+	struct connection *c;
+	uint16_t generation;
+	bool queued;
+	int32_t next;
+
+	if (g->free != NONE) {
+		c = &g->connections[g->free];
+		g->free = c->older;
+	} else {
+		c = &g->connections[g->used++];
+	}
+	/* It may stand in the list of those to be worked on again: it stays there. */
+	generation = c->generation;
+	queued = c->queued;
+	next = c->next;
+	*c = (struct connection){.phase = PHASE_HEAD,
+		.generation = generation,
+		.queued = queued,
+		.next = next,
+		.client.fd = -1,
+		.server.fd = -1,
+		.up.pipe = NONE,
+		.down.pipe = NONE,
+		.desk = NONE,
+		.older = NONE,
+		.newer = NONE,
+		.deadline = INT64_MAX};
+	return c;
+}
