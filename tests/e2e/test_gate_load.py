@@ -11,6 +11,7 @@ from gate_box import ACCESS_DENIED
 from internet import address6_of, address_of
 
 HERE, FOREIGN = address_of("allowed.test"), address_of("other.test")
+DEAD, DEAD6 = "45.199.0.1", "2a0f:77:dead::1"
 GATE = 65312
 # Its tables as they are when every one of them is in use, and some room: in KB.
 RESIDENT = 24 * 1024
@@ -140,9 +141,38 @@ def test_clients_that_never_read(boxes):
     assert resident(box) < RESIDENT
 
 
-# ---- Dead servers ------------------------------------------------------------------------------
+# Thousands of connections one after the other, many at a time, to servers that end them by a reset.
+BUSY = """
+import collections, concurrent.futures, socket, sys
+ways = [(address, port) for address in sys.argv[1:] for port in (80, 443)]
+def one(i):
+    try:
+        with socket.create_connection(ways[i % len(ways)], 20) as s:
+            s.sendall(b"GET /reset HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n")
+            s.recv(100)
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError:
+        pass
+    return "taken"
+with concurrent.futures.ThreadPoolExecutor(200) as pool:
+    print(dict(collections.Counter(pool.map(one, range(6000)))))
+"""
 
-DEAD, DEAD6 = "45.199.0.1", "2a0f:77:dead::1"
+
+def test_a_port_that_the_gate_has_left_is_the_payloads(boxes, sinks):
+    """What netfilter remembers of the gate's own connections must not be taken for a client's."""
+    box = boxes(allow="allowed.test")
+    done = box.docker(
+        *("exec", "-u", "1000", box.name, "python3", "-c", BUSY, HERE, FOREIGN, DEAD), timeout=120
+    ).ok()
+    assert done.out == "{'taken': 6000}\n", done
+    assert sinks.addresses() == {HERE}
+    status = json.loads(box.exec("cat", "/run/codex/status.json").ok().out)
+    assert status.get("refused", 0) == 0, status
+
+
+# ---- Dead servers ------------------------------------------------------------------------------
 
 
 def test_a_dead_address_does_not_hold_up_a_live_one(boxes, dns, sinks):
