@@ -4,6 +4,7 @@
     internet   its names, servers and sinks, as new for each test
     run        `docker run` exactly as docs name it, or with what a test adds
     start      the same in the background
+    boxes      the same with tools for knocking at the gate (tests/e2e/gate_box.py)
     stub       build/codex-sandbox against the lab's engine
 """
 
@@ -254,6 +255,22 @@ def start(runner):
     yield begin
     if names:
         runner.docker("rm", "-f", *names)
+
+
+@pytest.fixture
+def boxes(lab, internet):
+    """boxes(init options..., what gate_box.begin() takes): a Box that is ready."""
+    from gate_box import begin  # which imports from here
+
+    made = []
+
+    def make(*init, **rest):
+        made.append(begin(lab, *init, **rest))
+        return made[-1].ready()
+
+    yield make
+    for box in made:
+        box.docker("rm", "-f", box.name)
 
 
 @pytest.fixture

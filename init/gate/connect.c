@@ -13,6 +13,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/*
+ * Our ports lie above the range that the payload's sockets get theirs from (60999 ends it,
+ * ip(7)). With one range for both, the payload could get the port of a connection of ours that
+ * has just ended, to the same server: netfilter would take the new one for the old, which is
+ * not redirected, and the wall would refuse it. And ours would come back to ourselves.
+ */
+#ifndef IP_LOCAL_PORT_RANGE /* Linux 6.3; before, that does happen, a few times in a thousand  \
+			     */
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+#define FIRST_PORT 61000U
+#define LAST_PORT  65535U
+
 void connect_close(struct desk *d)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
@@ -31,6 +44,8 @@ static uint16_t port_of(const struct gate *g, const struct connection *c)
  * packet less on the way. (Where the server begins it would wait for the packet.) */
 static int open_socket(const struct address *a, uint16_t port, bool we_begin)
 {
+	uint32_t range = LAST_PORT << 16 | FIRST_PORT;
+	int connected;
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	bool four = a->family == 4;
@@ -46,8 +61,17 @@ static int open_socket(const struct address *a, uint16_t port, bool we_begin)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (we_begin)
 		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof(quick));
-	if (connect(fd, four ? (void *)&v4 : (void *)&v6, four ? sizeof(v4) : sizeof(v6)) < 0 &&
-		errno != EINPROGRESS) {
+	setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
+	connected =
+		connect(fd, four ? (void *)&v4 : (void *)&v6, four ? sizeof(v4) : sizeof(v6));
+	if (connected < 0 && errno == EADDRNOTAVAIL) {
+		/* All of them are in use for this server: better one of the others. */
+		range = 0;
+		setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
+		connected = connect(
+			fd, four ? (void *)&v4 : (void *)&v6, four ? sizeof(v4) : sizeof(v6));
+	}
+	if (connected < 0 && errno != EINPROGRESS) {
 		close(fd);
 		return -1;
 	}

@@ -4,7 +4,6 @@ with bytes of their choice (tests/lab/knock.py)."""
 import json
 import uuid
 
-import pytest
 from conftest import FLAGS, ROOT, Container, Runner, until
 
 LAB = "/lab"
@@ -107,17 +106,3 @@ def begin(lab, *init, allow="", command=("sleep", "600"), options=(), env=None, 
     )
     runner.docker("run", "-d", "--pull=never", "--name", name, *made).ok()
     return Box(runner.docker, name)
-
-
-@pytest.fixture
-def boxes(lab, internet):
-    """boxes(init..., what begin() takes): a Box that is ready, removed with the test."""
-    made = []
-
-    def make(*init, wait=True, **rest):
-        made.append(begin(lab, *init, **rest))
-        return made[-1].ready() if wait else made[-1]
-
-    yield make
-    for box in made:
-        box.docker("rm", "-f", box.name)

@@ -7,10 +7,11 @@ import time
 import hello as tls
 import pytest
 from conftest import until
-from gate_box import ACCESS_DENIED, boxes  # noqa: F401
+from gate_box import ACCESS_DENIED
 from internet import address6_of, address_of
 
 HERE, FOREIGN = address_of("allowed.test"), address_of("other.test")
+DEAD, DEAD6 = "45.199.0.1", "2a0f:77:dead::1"
 GATE = 65312
 # Its tables as they are when every one of them is in use, and some room: in KB.
 RESIDENT = 24 * 1024
@@ -70,7 +71,7 @@ sys.stdin.read()
     [(443, b""), (443, tls.client("allowed.test")[:200]), (80, b"GET / HTTP/1.1\r\n")],
     ids=["silent", "tls", "http"],
 )
-def test_ten_thousand_half_open_connections(boxes, sinks, port, said):  # noqa: F811
+def test_ten_thousand_half_open_connections(boxes, sinks, port, said):
     box = boxes(allow="allowed.test", options=("--ulimit", "nofile=20000:20000"))
     crowd = ("timeout", "60", "python3", "-c", CROWD, HERE, str(port), "10000", said.hex())
     box.docker(
@@ -87,7 +88,7 @@ def test_ten_thousand_half_open_connections(boxes, sinks, port, said):  # noqa: 
     assert box.worker(GATE)
 
 
-def test_a_hello_of_a_megabyte(boxes, sinks):  # noqa: F811
+def test_a_hello_of_a_megabyte(boxes, sinks):
     """Whether it says its size or goes on and on in records, in heads or in fields."""
     box = boxes(allow="allowed.test")
     size = 1 << 20
@@ -98,7 +99,7 @@ def test_a_hello_of_a_megabyte(boxes, sinks):  # noqa: F811
     answers = box.knock(
         (HERE, 443, claimed),
         (HERE, 443, records),
-        (HERE, 443, tls.over_records(padded[:5] + padded[5:], [4000])),
+        (HERE, 443, tls.over_records(padded, [4000])),
         (HERE, 80, b"GET / HTTP/1.1\r\nHost: allowed.test\r\n" + b"X: y\r\n" * 100000),
         (HERE, 80, b"GET /" + b"x" * size),
         (HERE, 80, b"x" * size),
@@ -128,7 +129,7 @@ time.sleep(20)
 """
 
 
-def test_clients_that_never_read(boxes):  # noqa: F811
+def test_clients_that_never_read(boxes):
     box = boxes(allow="allowed.test")
     box.docker(
         *("exec", "-d", "-u", "1000", box.name, "bash", "-c"),
@@ -140,12 +141,41 @@ def test_clients_that_never_read(boxes):  # noqa: F811
     assert resident(box) < RESIDENT
 
 
+# Thousands of connections one after the other, many at a time, to servers that end them by a reset.
+BUSY = """
+import collections, concurrent.futures, socket, sys
+ways = [(address, port) for address in sys.argv[1:] for port in (80, 443)]
+def one(i):
+    try:
+        with socket.create_connection(ways[i % len(ways)], 20) as s:
+            s.sendall(b"GET /reset HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n")
+            s.recv(100)
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError:
+        pass
+    return "taken"
+with concurrent.futures.ThreadPoolExecutor(200) as pool:
+    print(dict(collections.Counter(pool.map(one, range(6000)))))
+"""
+
+
+def test_a_port_that_the_gate_has_left_is_the_payloads(boxes, sinks):
+    """What netfilter remembers of the gate's own connections must not be taken for a client's."""
+    box = boxes(allow="allowed.test")
+    done = box.docker(
+        *("exec", "-u", "1000", box.name, "python3", "-c", BUSY, HERE, FOREIGN, DEAD), timeout=120
+    ).ok()
+    assert done.out == "{'taken': 6000}\n", done
+    assert sinks.addresses() == {HERE}
+    status = json.loads(box.exec("cat", "/run/codex/status.json").ok().out)
+    assert status.get("refused", 0) == 0, status
+
+
 # ---- Dead servers ------------------------------------------------------------------------------
 
-DEAD, DEAD6 = "45.199.0.1", "2a0f:77:dead::1"
 
-
-def test_a_dead_address_does_not_hold_up_a_live_one(boxes, dns, sinks):  # noqa: F811
+def test_a_dead_address_does_not_hold_up_a_live_one(boxes, dns, sinks):
     """Happy Eyeballs: the client aims at the dead one, and the gate finds the other."""
     dns.add("allowed.test", DEAD, HERE)
     box = boxes(allow="allowed.test")
@@ -156,7 +186,7 @@ def test_a_dead_address_does_not_hold_up_a_live_one(boxes, dns, sinks):  # noqa:
     assert json.loads(done.out)["host"] == "allowed.test"
 
 
-def test_ten_seconds_and_no_more(boxes, dns, sinks):  # noqa: F811
+def test_ten_seconds_and_no_more(boxes, dns, sinks):
     """For a hello or a head, however alive its sender looks, and for servers that are not."""
     dns.add("dead.test", DEAD)
     box = boxes(allow="allowed.test dead.test")
@@ -183,7 +213,7 @@ def test_ten_seconds_and_no_more(boxes, dns, sinks):  # noqa: F811
 
 
 @pytest.mark.parametrize("live", [4, 6])
-def test_one_family_is_dead(boxes, network, dns, sinks, live):  # noqa: F811
+def test_one_family_is_dead(boxes, network, dns, sinks, live):
     six = address6_of("allowed.test")
     addresses = [HERE, DEAD6] if live == 4 else [DEAD, six]
     dns.add("allowed.test", *addresses)
@@ -204,7 +234,8 @@ def test_one_family_is_dead(boxes, network, dns, sinks, live):  # noqa: F811
 HELD = """
 import socket, ssl, time
 context = ssl.create_default_context()
-s = context.wrap_socket(socket.create_connection(("allowed.test", 443)), server_hostname="allowed.test")
+s = socket.create_connection(("allowed.test", 443))
+s = context.wrap_socket(s, server_hostname="allowed.test")
 print("held", flush=True)
 began = time.monotonic()
 try:
@@ -220,7 +251,7 @@ def kill_gate(box):
     return pid
 
 
-def test_a_killed_gate_opens_nothing_and_comes_back(boxes, sinks):  # noqa: F811
+def test_a_killed_gate_opens_nothing_and_comes_back(boxes, sinks):
     box = boxes(allow="allowed.test")
     box.docker(
         *("exec", "-d", "-u", "1000", box.name, "bash", "-c"),
@@ -246,7 +277,7 @@ def test_a_killed_gate_opens_nothing_and_comes_back(boxes, sinks):  # noqa: F811
     assert len(told) == 3 and "by signal 9 and is started again" in told[0], told
 
 
-def test_a_gate_that_is_killed_for_good_leaves_the_payload_alone_inside(boxes, sinks):  # noqa: F811
+def test_a_gate_that_is_killed_for_good_leaves_the_payload_alone_inside(boxes, sinks):
     box = boxes(allow="allowed.test")
 
     def down():
@@ -257,7 +288,8 @@ def test_a_gate_that_is_killed_for_good_leaves_the_payload_alone_inside(boxes, s
     until(down, 40)
     sinks.mark()
     answers = box.hello(
-        *((place, 443, tls.client(name)) for place in (HERE, FOREIGN) for name in ("allowed.test", "evil.test")),
+        *((HERE, 443, tls.client(name)) for name in ("allowed.test", "evil.test")),
+        *((FOREIGN, 443, tls.client(name)) for name in ("allowed.test", "evil.test")),
         (HERE, 80, b"GET / HTTP/1.0\r\nHost: allowed.test\r\n\r\n"),
     )
     assert [a.bytes for a in answers] == [b""] * 5, answers

@@ -1,9 +1,9 @@
-"""Behind a corporate proxy (--proxy, CODEX_INIT_PROXY): everything goes by its CONNECT, no name is
-asked for outside, and nobody but the gate speaks to it. Judged by what the lab's proxy was asked."""
+"""Behind a corporate proxy (--proxy, CODEX_INIT_PROXY): everything goes by its CONNECT, no name
+is asked for outside, and nobody but the gate speaks to it. Judged by what the lab's proxy was
+asked."""
 
 import pytest
 from conftest import CA_PATH
-from gate_box import boxes  # noqa: F401
 from internet import GREETING, OPENAI, address_of
 from proxy import PORT
 from test_codex import EXEC, KEY
@@ -96,9 +96,8 @@ def test_what_the_proxy_refuses_is_told(shell, proxy):
 
 def test_a_proxy_that_is_not_there(shell, proxy, sinks):
     """The port is TLS's, and whoever listens there resets what it doesn't understand."""
-    done = shell(
-        BOTH + "; curl -sS http://allowed.test", allow=ALLOW, init=["--proxy", f"http://{PROXY}:443"]
-    ).ok()
+    script = BOTH + "; curl -sS http://allowed.test"
+    done = shell(script, allow=ALLOW, init=["--proxy", f"http://{PROXY}:443"]).ok()
     assert done.lines()[:2] == ["000", "502"], done
     assert "the proxy refused or could not be reached" in done.out, done
     assert sinks.addresses() == {PROXY}
@@ -131,7 +130,7 @@ def test_the_payload_does_not_reach_the_proxy(shell, proxy, sinks):
     assert proxy.asked == [] and sinks.seen() == [], proxy.asked
 
 
-def test_names_are_checked_as_without_it(boxes, proxy, sinks):  # noqa: F811
+def test_names_are_checked_as_without_it(boxes, proxy, sinks):
     box = boxes("--proxy", URL, allow=ALLOW)
     done = box.shell(
         f"curl -sS --cacert {CA_PATH} --resolve evil.test:443:{PROXY} https://evil.test;"

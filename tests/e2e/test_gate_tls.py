@@ -1,5 +1,5 @@
-"""The gate and TLS: the name in the hello decides, and where it leads is ours to say. Judged by what
-reached the lab's servers."""
+"""The gate and TLS: the name in the hello decides, and where it leads is ours to say. Judged by
+what reached the lab's servers."""
 
 import json
 import random
@@ -8,7 +8,7 @@ import struct
 import hello as tls
 import pytest
 from conftest import CA_PATH, until
-from gate_box import ACCESS_DENIED, DECODE_ERROR, begin, boxes  # noqa: F401
+from gate_box import ACCESS_DENIED, DECODE_ERROR, begin
 from internet import RETRY, address_of
 
 ALLOW = "allowed.test example.com ech.test+ech two.test"
@@ -73,7 +73,7 @@ def test_the_address_that_was_aimed_at_is_kept_where_it_is_the_names(box, sinks)
         assert answer.served and sinks.addresses() == {aim}, answer
 
 
-def test_a_foreign_address_without_the_gate(boxes, sinks):  # noqa: F811
+def test_a_foreign_address_without_the_gate(boxes, sinks):
     """What pins alone can't see, and why they are the weaker mode: only the address counts."""
     box = boxes("--egress=pin", allow="allowed.test")
     evil = tls.client("evil.test")
@@ -187,7 +187,7 @@ def test_a_hello_over_many_records(box, sinks):
     cuts = [[1], [3], [4, 1, 5], [64], [200], [len(good) - 6]]
     answers = box.hello(*((HERE, 443, tls.over_records(good, cut)) for cut in cuts))
     # OpenSSL itself refuses records of an octet, by an alert of its own: that is the server's say.
-    assert all(tls.random_of(good) for a in answers) and answers[-1].served, answers
+    assert answers[-1].served, answers
     for cut, answer in zip(cuts, answers):
         assert answer.served or answer.bytes[:1] == b"\x15", (cut, answer)
         assert answer.alert != ACCESS_DENIED, (cut, answer)
@@ -234,7 +234,7 @@ def test_a_second_hello_is_held_to_the_first(box, sinks):
     assert not sinks.carried(b"example.com")
 
 
-def test_real_clients_that_are_asked_for_a_second_hello(boxes, dns, sinks):  # noqa: F811
+def test_real_clients_that_are_asked_for_a_second_hello(boxes, dns, sinks):
     """At that address the lab's server knows one group, which nobody offers a key for at first."""
     dns.add("retry.test", RETRY)
     box = boxes(allow="retry.test")
@@ -256,7 +256,8 @@ def test_real_clients_that_are_asked_for_a_second_hello(boxes, dns, sinks):  # n
 def test_what_is_not_tls_is_refused(box, sinks):
     noise = random.Random(7)
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
-    ssl2 = bytes.fromhex("802e0100020015000000100100800200800300800400800500800600400700c0") + b"c" * 16
+    ssl2 = bytes.fromhex("802e0100020015000000100100800200800300800400800500800600400700c0")
+    ssl2 += b"c" * 16
     rest = tls.client("allowed.test")
     sent = {
         "HTTP/2": preface,
@@ -337,7 +338,7 @@ def test_the_same_clients_reach_an_allowed_name(believer):
 # ---- Modes, and what is told -------------------------------------------------------------------
 
 
-def test_audit_lets_through_and_records(boxes, sinks):  # noqa: F811
+def test_audit_lets_through_and_records(boxes, sinks):
     box = boxes("--egress=audit", allow="allowed.test")
     evil, none = tls.client("evil.test"), tls.client(None)
     seen, unnamed = box.hello((FOREIGN, 443, evil), (FOREIGN, 443, none))
@@ -349,7 +350,7 @@ def test_audit_lets_through_and_records(boxes, sinks):  # noqa: F811
     assert box.event(event="refused-http", name="evil.test")
 
 
-def test_a_flood_of_refusals_loses_no_count(boxes):  # noqa: F811
+def test_a_flood_of_refusals_loses_no_count(boxes):
     box = boxes(command=("sleep", "600"))
     many = [(HERE, 443, tls.client(f"n{i % 400}.evil.test")) for i in range(1200)]
     answers = box.hello(*many, seconds=20)

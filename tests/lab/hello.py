@@ -101,4 +101,5 @@ def second(first, name):
 
 def grease_ech():
     """encrypted_client_hello as Chromium fills it where it has no key of the server's."""
-    return b"\0" + struct.pack("!HHBH", 1, 1, 77, 32) + b"e" * 32 + struct.pack("!H", 144) + b"p" * 144
+    head = b"\0" + struct.pack("!HHBH", 1, 1, 77, 32) + b"e" * 32
+    return head + struct.pack("!H", 144) + b"p" * 144
