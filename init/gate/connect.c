@@ -17,10 +17,10 @@
  * Our ports lie above the range that the payload's sockets get theirs from (60999 ends it,
  * ip(7)). With one range for both, the payload could get the port of a connection of ours that
  * has just ended, to the same server: netfilter would take the new one for the old, which is
- * not redirected, and the wall would refuse it. And ours would come back to ourselves.
+ * not redirected, and the wall would refuse it. And ours would come back to ourselves. Linux
+ * before 6.3 lacks the option: there that does happen, a few times in a thousand.
  */
-#ifndef IP_LOCAL_PORT_RANGE /* Linux 6.3; before, that does happen, a few times in a thousand  \
-			     */
+#ifndef IP_LOCAL_PORT_RANGE
 #define IP_LOCAL_PORT_RANGE 51
 #endif
 #define FIRST_PORT 61000U

@@ -1,6 +1,7 @@
 /*
- * The requests of an HTTP connection that stands: each is read before it goes on, for as long as
- * the connection lives, and bodies are followed to their end, so that none passes as another.
+ * The requests of an HTTP connection that stands: each is read before it goes on, for as long
+ * as the connection lives, and bodies are followed to their end, so that none passes as
+ * another.
  */
 #include "connection.h"
 

@@ -11,6 +11,7 @@
  * largest" and each gap below it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -250,14 +251,18 @@ static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll
 
 /*
  * TCP both ways, questions to our resolver, pipes of its own, one channel to PID 1, as the head
- * of gate.c lists it. write() has nothing to write to but those pipes.
+ * of gate.c lists it. write() has nothing to write to but those pipes, and fcntl() says how
+ * large they are. C libraries sleep by either of two calls.
  */
 static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "recvfrom",
 	"sendto", "splice", "write", "pipe2", "connect", "accept4", "shutdown", "getsockopt",
-	"setsockopt", "close", "fcntl", "madvise", "nanosleep", "clock_nanosleep", "getrandom",
+	"setsockopt", "close", "madvise", "nanosleep", "clock_nanosleep", "getrandom",
 	"clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group", NULL};
 
-static void worker(const char *name, const char *const *calls)
+static const uint64_t gate_fcntls[] = {F_SETPIPE_SZ, F_GETPIPE_SZ};
+
+static void worker(
+	const char *name, const char *const *calls, const uint64_t *fcntls, size_t fcntls_count)
 {
 	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
 
@@ -267,6 +272,8 @@ static void worker(const char *name, const char *const *calls)
 	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
 #endif
 	inet_sockets(f);
+	for (size_t i = 0; i < fcntls_count; i++)
+		rule(f, SCMP_ACT_ALLOW, "fcntl", 1, EQ(1, fcntls[i]), none);
 	print(f, name, NULL, 0);
 }
 
@@ -332,8 +339,8 @@ int main(int argc, char **argv)
 		die("usage", "filters_gen [x86_64|aarch64]");
 	printf("/* Made by init/proc/filters_gen.c; do not edit. */\n");
 	payload();
-	worker("filter_resolver", resolver_calls);
-	worker("filter_gate", gate_calls);
+	worker("filter_resolver", resolver_calls, NULL, 0);
+	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));
 	monitor();
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -80,6 +80,14 @@ def test_it_does_not_tell_where_it_was_built(binary):
     assert "/build/" not in text
 
 
+def test_libnl_reads_neither_environment_nor_proc_before_main():
+    text = output("strings", "-a", BINARIES[0]).split("\n")
+    assert not {"NLDBG", "/proc/net/psched", "TICKS_PER_USEC"} & set(text)
+    # The library itself does, or this looks for what no longer has that name.
+    library, = (ROOT / "build/sysroot/usr/lib").glob("*/libnl-3.a")
+    assert {"NLDBG", "TICKS_PER_USEC"} <= set(output("strings", "-a", library).split("\n"))
+
+
 def test_codex_init_is_small():
     assert (ROOT / BINARIES[0]).stat().st_size <= LIMIT_INIT
 

@@ -469,6 +469,32 @@ static void resolver_may_talk(void **state)
 	expect_open(FILTER_RESOLVER, &calls[i]);
 }
 
+static void gate_changes_nothing_of_a_descriptor_but_its_pipes_size(void **state)
+{
+	static const struct call refused[] = {
+		CALL(fcntl, 0, F_DUPFD, 0),
+		CALL(fcntl, 0, F_SETFD, 0),
+		CALL(fcntl, 0, F_SETFL, 0),
+		CALL(fcntl, 0, F_SETOWN, 1),
+		CALL(fcntl, 0, F_SETLEASE, F_RDLCK),
+	};
+	static const struct call open[] = {
+		CALL(fcntl, -1, F_SETPIPE_SZ, 4096),
+		CALL(fcntl, -1, F_GETPIPE_SZ, 0),
+		CALL(splice, -1, 0, -1, 0, 1, 0),
+		CALL(nanosleep, BAD, 0),
+		CALL(clock_nanosleep, CLOCK_REALTIME, 0, BAD, 0),
+	};
+
+	(void)state;
+	for
+		EACH(refused)
+	expect_refused(FILTER_GATE, &refused[i], 1000 + SIGSYS);
+	for
+		EACH(open)
+	expect_open(FILTER_GATE, &open[i]);
+}
+
 static void monitor_is_refused_the_rest(void **state)
 {
 	static const struct call calls[] = {
@@ -592,6 +618,7 @@ int main(void)
 		cmocka_unit_test(real_programs_work),
 		cmocka_unit_test(resolver_is_killed_for_anything_else),
 		cmocka_unit_test(resolver_may_talk),
+		cmocka_unit_test(gate_changes_nothing_of_a_descriptor_but_its_pipes_size),
 		cmocka_unit_test(monitor_is_refused_the_rest),
 		cmocka_unit_test(monitor_may_do_its_work),
 		cmocka_unit_test(a_worker_can_be_restarted_under_the_monitors_filter),
