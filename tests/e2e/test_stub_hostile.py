@@ -50,6 +50,8 @@ FILES = (
     "setup.sh",
     "conf.toml",
     "login.json",
+    ".codex/AGENTS.md",
+    "codex/AGENTS.md",
 )
 DIRECTORIES = (
     ".codex",
@@ -64,6 +66,8 @@ DIRECTORIES = (
     "sessions",
     "home",
     "vendor",
+    ".codex/skills",
+    "codex/rules",
 )
 
 
@@ -73,7 +77,7 @@ class Host:
     def __init__(self, project):
         self.project, self.work, self.home = project, project.work, project.home
         self.keys = self.home / ".ssh"
-        for name in ("id_ed25519", "config.toml", "init.sh"):
+        for name in ("id_ed25519", "config.toml", "init.sh", "AGENTS.md"):
             project.write(self.keys / name, SECRET, 0o600)
         project.write(self.keys / "auth.json", {**GOOD, "secret": SECRET}, 0o600)
         project.write(self.keys / "prompts" / "a.md", SECRET, 0o600)
