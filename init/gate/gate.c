@@ -41,7 +41,7 @@
 #define PIPE_SIZE   (1024 * 1024)
 #define PIPES_LARGE 32
 /* A nap after a round with fewer octets than this. */
-#define NAP_NS    (100 * 1000)
+#define NAP_NS    (150 * 1000)
 #define NAP_BELOW (128 * 1024)
 
 /* ---- Listening --------------------------------------------------------------------------- */
