@@ -34,7 +34,7 @@
  * connection was made to. */
 #define ORIGINAL_DST 80
 /* A nap after a round with fewer octets than this. */
-#define NAP_NS    (100 * 1000)
+#define NAP_NS    (150 * 1000)
 #define NAP_BELOW (128 * 1024)
 
 /* ---- Listening --------------------------------------------------------------------------- */
