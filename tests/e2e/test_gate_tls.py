@@ -315,15 +315,11 @@ def believer(lab):
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_clients_see_an_alert(believer, sinks, client):
-    done = believer.shell(
-        f"s=$(date +%s%N); {{ {CLIENTS[client]}; }} 2>&1;"
-        " echo; echo took $((($(date +%s%N) - s) / 1000000))"
-    )
+    done = believer.shell(f"{{ {CLIENTS[client]}; }} 2>&1; true")
     assert "denied" in done.out.lower(), done
     # GnuTLS has its own words for it.
     assert "alert" in done.out.lower() or "Access was denied" in done.out, done
     assert "BROKEN" not in done.out
-    assert int(done.out.split()[-1]) < 9000, done
     assert sinks.seen() == []
 
 

@@ -22,6 +22,11 @@ def knock(*ports):
     return f"for p in {tried}; do {connect}; echo $?; done"
 
 
+# The gate takes what comes to these ports, and refuses by an alert and by a status.
+WEB = f"{GET} https://allowed.test; echo $?; {GET} -f http://allowed.test; echo $?"
+WEB_REFUSED = ["35", "22"]
+
+
 def test_a_name_is_443_and_80_and_nothing_below_it(shell, sinks, dns):
     dns.add("sub.allowed.test", "45.3.3.3")
     done = shell(
@@ -49,10 +54,10 @@ def test_a_wildcard_is_every_sub_name_and_not_the_name(shell, sinks, dns):
 
 def test_ports_of_a_rule(shell, sinks):
     done = shell(
-        knock(22, 8443, 443, 80),
+        f"{knock(22, 8443)}; {WEB}",
         allow="allowed.test:22,8443",
     ).ok()
-    assert done.lines() == ["0", "0", "1", "1"], done
+    assert done.lines() == ["0", "0", *WEB_REFUSED], done
     address = address_of("allowed.test")
     assert reached(sinks) == {("tcp", address, 22), ("tcp", address, 8443)}
 
@@ -380,7 +385,7 @@ def pointer_loop(_, packet):
 def test_a_hostile_answer_is_not_believed(shell, dns, sinks, maker):
     """What comes before the honest answer is dropped, and the honest one still counts."""
     dns.forge("allowed.test", maker)
-    shell(f"{GET} https://allowed.test; {GET} -k https://45.13.0.66", allow="allowed.test").ok(7)
+    shell(f"{GET} https://allowed.test; {GET} -k https://45.13.0.66", allow="allowed.test").ok(35)
     assert sinks.addresses() == {address_of("allowed.test")}
 
 
@@ -449,13 +454,28 @@ def test_a_name_outlives_its_servers_for_a_while(start, dns):
 def test_search_domains(shell, dns, sinks):
     dns.add("build.corp.test", "45.22.0.1")
     done = shell(
-        f"{GET} http://build && {GET} http://nobody",
-        allow="build.corp.test",
+        f"exec 3<>/dev/tcp/build/8080 && {GET} http://nobody",
+        allow="build.corp.test:8080",
         options=["--dns-search", "corp.test"],
     )
     assert done.status == 6, done
     assert sinks.addresses() == {"45.22.0.1"}
     assert dns.asked("nobody.corp.test") == []
+
+
+def test_a_short_name_is_another_name_to_the_gate(shell, dns, sinks):
+    """On the web's ports the client says `build`, and a server may take that for anything."""
+    dns.add("build.corp.test", "45.22.0.1")
+    done = shell(
+        "curl -sS http://build; curl -sS -o /dev/null -w '%{http_code}' http://build.corp.test",
+        allow="build.corp.test",
+        options=["--dns-search", "corp.test"],
+    ).ok()
+    assert done.lines() == [
+        "codex-sandbox: build is not allowed; allow it with: --allow build",
+        "200",
+    ], done
+    assert len([p for p in sinks.packets() if b"GET " in p.data]) == 1
 
 
 def test_resolv_conf_does_not_matter(shell, dns, sinks):
@@ -471,20 +491,20 @@ def test_resolv_conf_does_not_matter(shell, dns, sinks):
 
 def test_a_name_that_is_allowed_twice_has_both_ports(shell, sinks):
     done = shell(
-        knock(22, 8443, 443),
+        f"{knock(22, 8443)}; {WEB}",
         allow="allowed.test:22",
         init=["--allow", "allowed.test:8443"],
     ).ok()
-    assert done.lines() == ["0", "0", "1"], done
+    assert done.lines() == ["0", "0", *WEB_REFUSED], done
 
 
 def test_a_denied_port_of_an_allowed_name(shell, sinks):
     done = shell(
-        f"{GET} https://allowed.test; {GET} http://allowed.test",
+        f"{GET} https://allowed.test; echo $?; {GET} -f http://allowed.test; echo $?",
         allow="allowed.test",
         init=["--deny", "allowed.test:80"],
-    )
-    assert done.status == 7, done
+    ).ok()
+    assert done.lines() == ["0", "22"], done
     assert reached(sinks) == {("tcp", address_of("allowed.test"), 443)}
 
 

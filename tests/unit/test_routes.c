@@ -155,6 +155,27 @@ static void the_bridge_network(void **state)
 	assert_way("2001:db8:9::2", "lo");
 }
 
+/* A prohibit route refuses before nftables can redirect: not the addresses that names have
+ * behind a proxy, and those alone. */
+static void names_behind_a_proxy_have_a_way(void **state)
+{
+	(void)state;
+	bridge();
+	config.proxied = true;
+	fence();
+	assert_way("198.18.0.1", "via 172.17.0.1");
+	assert_way("198.51.100.1", "prohibited");
+	assert_way("10.1.1.1", "prohibited");
+}
+
+static void without_one_they_have_none(void **state)
+{
+	(void)state;
+	bridge();
+	fence();
+	assert_way("198.18.0.1", "prohibited");
+}
+
 static void an_internal_network_has_no_default(void **state)
 {
 	(void)state;
@@ -393,6 +414,8 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(the_bridge_network),
+		T(names_behind_a_proxy_have_a_way),
+		T(without_one_they_have_none),
 		T(an_internal_network_has_no_default),
 		T(two_interfaces),
 		T(a_gateway_beyond_the_subnet),
