@@ -463,19 +463,20 @@ def test_search_domains(shell, dns, sinks):
     assert dns.asked("nobody.corp.test") == []
 
 
-def test_a_short_name_is_another_name_to_the_gate(shell, dns, sinks):
-    """On the web's ports the client says `build`, and a server may take that for anything."""
+def test_a_short_name_is_completed_by_the_gate_too(shell, dns, sinks, internet):
+    """On the web's ports the client says what it was given, which DNS completed before."""
     dns.add("build.corp.test", "45.22.0.1")
     done = shell(
-        "curl -sS http://build; curl -sS -o /dev/null -w '%{http_code}' http://build.corp.test",
+        f"{GET} -w '%{{http_code}}\\n' http://build; curl -sS -H 'Host: other' http://build",
         allow="build.corp.test",
         options=["--dns-search", "corp.test"],
     ).ok()
     assert done.lines() == [
-        "codex-sandbox: build is not allowed; allow it with: --allow build",
         "200",
+        "codex-sandbox: other is not allowed; allow it with: --allow other",
     ], done
-    assert len([p for p in sinks.packets() if b"GET " in p.data]) == 1
+    assert sinks.addresses() == {"45.22.0.1"}
+    assert internet.web.hosts() == {"build"}
 
 
 def test_resolv_conf_does_not_matter(shell, dns, sinks):
