@@ -7,19 +7,6 @@
 
 #define NONE (-1)
 
-static uint32_t hash_name(const struct cache *c, const char *name)
-{
-	uint64_t h = c->seed;
-
-	/* FNV-1a over a secret start, mixed once more at the end: the payload sees no order and
-	 * no time from which it could learn the start. */
-	for (; *name; name++)
-		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	h ^= h >> 29;
-	h *= UINT64_C(0xbf58476d1ce4e5b9);
-	return (uint32_t)(h >> 32);
-}
-
 int cache_init(struct cache *c, size_t fixed, bool dynamic, uint32_t seed)
 {
 	size_t buckets = 64;
@@ -54,7 +41,7 @@ void cache_free(struct cache *c)
 
 int cache_find(const struct cache *c, const char *name)
 {
-	uint32_t hash = hash_name(c, name);
+	uint32_t hash = name_hash(name, c->seed);
 
 	for (int32_t i = c->buckets[hash & c->mask]; i != NONE; i = c->names[i].chain)
 		if (c->names[i].hash == hash && strcmp(c->names[i].name, name) == 0)
@@ -68,7 +55,7 @@ static void link_name(struct cache *c, int index, const char *name)
 
 	memset(n, 0, sizeof(*n));
 	n->name = name;
-	n->hash = hash_name(c, name);
+	n->hash = name_hash(name, c->seed);
 	n->chain = c->buckets[n->hash & c->mask];
 	c->buckets[n->hash & c->mask] = index;
 	n->older = n->newer = n->queued = NONE;

@@ -187,18 +187,29 @@ static void second_hello(struct gate *g, struct connection *c)
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
+/* The status that a server answers with, looked at and not taken; *length is its head's. 0: the
+ * connection waits for more of it, or has ended; -1: what there is, or will be, is none. */
+static int peek_status(struct gate *g, struct connection *c, size_t *length)
+{
+	ssize_t n = peek_server(g, c, LIMIT_GATE_HEAD);
+	int status;
+
+	if (n < 0 || (n == 0 && !c->server.readable))
+		return 0;
+	status = http_status_read(g->scratch, (size_t)n, length);
+	if (status == 0 && n > 0 && !all_there_will_be(c))
+		return 0;
+	return status ? status : -1;
+}
+
 /* The answer to a request for a websocket: only 101 makes it one (RFC 6455 §4.2.2). */
 static void upgrade_answer(struct gate *g, struct connection *c)
 {
 	while (flight_flush(g, c)) {
-		ssize_t n = peek_server(g, c, LIMIT_GATE_HEAD);
 		size_t length = 0;
-		int status;
+		int status = peek_status(g, c, &length);
 
-		if (n < 0 || (n == 0 && !c->server.readable))
-			return;
-		status = http_status_read(g->scratch, (size_t)n, &length);
-		if (status == 0 && n > 0 && !all_there_will_be(c))
+		if (status == 0)
 			return;
 		if (status == 101) {
 			relay_begin(g, c);
@@ -239,14 +250,10 @@ static void ask_proxy(struct gate *g, struct connection *c)
 
 static void proxy_answer(struct gate *g, struct connection *c)
 {
-	ssize_t n = peek_server(g, c, LIMIT_GATE_HEAD);
 	size_t length = 0;
-	int status;
+	int status = peek_status(g, c, &length);
 
-	if (n < 0 || (n == 0 && !c->server.readable))
-		return;
-	status = http_status_read(g->scratch, (size_t)n, &length);
-	if (status == 0 && n > 0 && !all_there_will_be(c))
+	if (status == 0)
 		return;
 	/* RFC 9110 §9.3.6: any 2xx, and no body behind it. */
 	if (status < 200 || status > 299) {

@@ -66,22 +66,11 @@ int names_init(struct gate *g)
 	return gate_add(g, n->fd, EPOLLIN, EVENT_DATA(EVENT_NAMES, 0, 0, 0));
 }
 
-static uint32_t hash_of(const struct names *n, const char *name)
-{
-	uint64_t h = n->seed;
-
-	for (; *name; name++)
-		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	h ^= h >> 29;
-	h *= UINT64_C(0xbf58476d1ce4e5b9);
-	return (uint32_t)(h >> 32);
-}
-
 /* The entry of a name, or one that it may have; NULL: all are being waited for. */
 static struct entry *find(struct gate *g, const char *name)
 {
 	struct names *n = g->names;
-	uint32_t hash = hash_of(n, name);
+	uint32_t hash = name_hash(name, n->seed);
 	struct entry *set = &n->entries[hash % (LIMIT_GATE_NAMES / WAYS) * WAYS], *best = NULL;
 
 	for (int i = 0; i < WAYS; i++)

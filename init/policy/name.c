@@ -370,3 +370,16 @@ bool name_printable(const char *name, size_t size)
 			return false;
 	return true;
 }
+
+uint32_t name_hash(const char *name, uint32_t seed)
+{
+	uint64_t h = seed;
+
+	/* FNV-1a over a secret start, mixed once more at the end: who chose the names sees no
+	 * order and no time from which the start could be learnt. */
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	h ^= h >> 29;
+	h *= UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(h >> 32);
+}

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../limits.h"
 
@@ -23,6 +24,10 @@
  */
 bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *position,
 	const char **reason);
+
+/* A hash of it for a table, with a start that nobody outside knows: so nobody can choose names
+ * of one bucket. */
+uint32_t name_hash(const char *name, uint32_t seed);
 
 /*
  * May it go into an event? Printable, NUL-terminated within size octets, and no longer than a

@@ -5,13 +5,6 @@
 #include "wall_fixture.h"
 #include "../../init/wall/wall_private.h"
 
-#define assert_ok(call)                                                                        \
-	do {                                                                                   \
-		struct failure why_ = {0}, *f = &why_;                                         \
-		if ((call) < 0)                                                                \
-			fail_msg("%s: %s: %s", f->tried, f->on, f->why);                       \
-	} while (0)
-
 static struct wall *wall;
 static struct policy policy;
 static struct wall_config config;

@@ -10,13 +10,6 @@
 /* <linux/netfilter_ipv4.h>: where a redirected connection was to go. */
 #define ORIGINAL_DST 80
 
-#define assert_ok(call)                                                                        \
-	do {                                                                                   \
-		struct failure why_ = {0}, *f = &why_;                                         \
-		if ((call) < 0)                                                                \
-			fail_msg("%s: %s: %s", f->tried, f->on, f->why);                       \
-	} while (0)
-
 static struct wall *wall;
 static struct policy policy;
 static struct wall_config config;

@@ -258,6 +258,14 @@ static int world_down(void **state)
 	return 0;
 }
 
+/* A call that fills a failure named f, and must not. */
+#define assert_ok(call)                                                                        \
+	do {                                                                                   \
+		struct failure why_ = {0}, *f = &why_;                                         \
+		if ((call) < 0)                                                                \
+			fail_msg("%s: %s: %s", f->tried, f->on, f->why);                       \
+	} while (0)
+
 static struct address addr(const char *text)
 {
 	struct address a;
