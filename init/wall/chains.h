@@ -38,6 +38,7 @@ void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, b
 void web_chains(struct ruleset *r);
 void web_rules(struct ruleset *r, const struct wall_config *c);
 void web_base_rules(struct ruleset *r, const struct wall_config *c);
+void web_output(struct ruleset *r, const struct wall_config *c);
 void web_egress(
 	struct ruleset *r, const struct wall_config *c, const char *chain, uint8_t family);
 

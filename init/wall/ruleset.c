@@ -3,6 +3,7 @@
  *
  *	chain output {	hook output, policy drop
  *		oif lo goto loopback
+ *		of the gate, established and approved: accept
  *		redirected to our resolver: accept
  *		ICMPv6 neighbour discovery: accept
  *		nfproto ipv4 goto egress4;  nfproto ipv6 goto egress6
@@ -230,6 +231,8 @@ static void output(struct ruleset *r, const struct wall_config *c)
 
 	match_loopback_out(&s);
 	then_verdict(&s, NFT_GOTO, "loopback");
+	if (c->gate_port)
+		web_output(r, c);
 	for (uint8_t family = 4; family <= 6; family += 2) {
 		for (size_t i = 0; i < sizeof(transports); i++)
 			redirected(r, family, transports[i], c->resolver_port);

@@ -7,12 +7,15 @@
  *		an address that stands for a name behind the proxy: to the gate
  *		the web's ports: goto web4;  web6
  *	}
- *	chain web4 {			what a network rule, or no rule at all, decides:
- *straight
+ *	chain web4 {		straight: a network rule decides, or no rule that could be
  *		@special, @denied, @private_nets . port: straight
  *		@private . port: to the gate
  *		@inside, @gateways, @nets . port: straight
  *		to the gate
+ *	}
+ *	chain output {		...
+ *		of the gate, established and approved: accept
+ *		...
  *	}
  *	chain egress4 {		...
  *		of the gate, @proxies . port: approve
@@ -44,6 +47,18 @@ void web_chains(struct ruleset *r)
 {
 	for (size_t i = 0; i < COUNT(names); i++)
 		chains_add(r, names[i]);
+}
+
+/* Nearly every packet is one of these. No rule could say otherwise: what is denied or special
+ * is never approved, and the sets for that are fixed. */
+void web_output(struct ruleset *r, const struct wall_config *c)
+{
+	struct statement s = chains_rule(r, "output", 4);
+
+	match_uid(&s, c->gate_uid);
+	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
+	match_ct_approved(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
 }
 
 void web_egress(
