@@ -32,6 +32,7 @@ test              file                  file
 build,test        binutils              objcopy
 test,bench        python3               python3
 test              python3-pytest        /usr/lib/python3/dist-packages/pytest/__init__.py
+test              python3-pytest-xdist  /usr/lib/python3/dist-packages/xdist/__init__.py
 test              python3-trustme       /usr/lib/python3/dist-packages/trustme/__init__.py
 test,bench        python3-dnspython     /usr/lib/python3/dist-packages/dns/__init__.py
 test,bench        procps                ps

@@ -408,6 +408,7 @@ def pytest_runtest_logreport(report):
         TOTALS["failed"] += 1
 
 
-def pytest_unconfigure():
-    """The last line, in the form that ci/test.sh adds up."""
-    print(f"\n{TOTALS['passed']} passed, {TOTALS['failed']} failed")
+def pytest_unconfigure(config):
+    """The last line, in the form that ci/test.sh adds up; not that of each worker."""
+    if not hasattr(config, "workerinput"):
+        print(f"\n{TOTALS['passed']} passed, {TOTALS['failed']} failed")

@@ -1,7 +1,10 @@
 # The end-to-end tests: real containers in a laboratory that nothing leads out of (tests/lab).
-# `make test-e2e ALL_NODES=1` builds and tries every Node variant; E2E= takes pytest's arguments.
+# `make test-e2e ALL_NODES=1` builds and tries every Node variant; E2E= takes pytest's arguments, and
+# JOBS= says how many test files run at one time.
 
 E2E   ?=
+# Test files at one time, each with a laboratory of its own: they mostly wait. JOBS=0: one by one.
+JOBS  ?= 2
 NODES := $(if $(ALL_NODES),18 20 22 24)
 
 .PHONY: test-e2e
@@ -12,4 +15,4 @@ test-e2e: ## real containers, the real Codex, in a laboratory; ALL_NODES=1: ever
 	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node IMAGE=codex-sandbox:node$$node || exit 1; done
 	@$(MAKE) --no-print-directory image
 	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" PYTHONDONTWRITEBYTECODE=1 \
-		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e $(E2E)
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile tests/e2e $(E2E)

@@ -168,6 +168,7 @@ class Sinks:
 
     ALL = 0x0003
     OUTGOING = 4
+    UNREACHABLE = 3
     # What IPv6 does on a link by itself: membership reports and neighbour discovery.
     LINK_CHATTER = {130, 131, 132, 133, 134, 135, 136, 137, 143}
 
@@ -197,10 +198,12 @@ class Sinks:
     def seen(self, dns=False):
         """Where packets went, each destination once, in order: [("tcp", address, port), ...]. For
         ICMP the port is its type. Questions to the lab's own resolver are left out unless asked
-        for: the engine's embedded resolver forwards in every container's name."""
+        for: the engine's embedded resolver forwards in every container's name. So is the engine's
+        word that a container is gone for which an answer comes late."""
         flows = dict.fromkeys(Flow(p.protocol, p.address, p.port) for p in self.packets())
         ours = (DNS_ADDRESS, DNS_ADDRESS6)
-        return [f for f in flows if dns or not (f.port == 53 and f.address in ours)]
+        known = {("udp", 53), ("tcp", 53), ("icmp", self.UNREACHABLE)}
+        return [f for f in flows if dns or (f.protocol, f.port) not in known or f.address not in ours]
 
     def addresses(self):
         return {flow.address for flow in self.seen()}
