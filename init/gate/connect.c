@@ -14,17 +14,17 @@
 #include <unistd.h>
 
 /*
- * Our ports lie above the range that the payload's sockets get theirs from (60999 ends it,
- * ip(7)). With one range for both, the payload could get the port of a connection of ours that
+ * Our ports lie above the range that the payload's sockets get theirs from (ip(7): it ends at
+ * 60999). With one range for both, the payload could get the port of a connection of ours that
  * has just ended, to the same server: netfilter would take the new one for the old, which is
- * not redirected, and the wall would refuse it. And ours would come back to ourselves. Linux
- * before 6.3 lacks the option: there that does happen, a few times in a thousand.
+ * not redirected, and the wall would refuse it. (IP_LOCAL_PORT_RANGE only narrows that range
+ * down.) They are taken in turn, so that none comes back soon, from a place that nobody outside
+ * can guess for a server (RFC 6056 §3.3.3).
  */
-#ifndef IP_LOCAL_PORT_RANGE
-#define IP_LOCAL_PORT_RANGE 51
-#endif
 #define FIRST_PORT 61000U
-#define LAST_PORT  65535U
+#define PORTS      (65536U - FIRST_PORT)
+/* Ports that are tried when a connection to the same server holds one; then the kernel's. */
+#define PORT_TRIES 8
 
 void connect_close(struct desk *d)
 {
@@ -40,42 +40,74 @@ static uint16_t port_of(const struct gate *g, const struct connection *c)
 	return g->config->proxy.port && !c->pass ? g->config->proxy.port : c->port;
 }
 
-/* we_begin: as soon as the connection stands something is sent, and that acknowledges it: one
- * packet less on the way. (Where the server begins it would wait for the packet.) */
-static int open_socket(const struct address *a, uint16_t port, bool we_begin)
+union endpoint_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static socklen_t fill(union endpoint_address *out, const struct address *a, uint16_t port)
 {
-	uint32_t range = LAST_PORT << 16 | FIRST_PORT;
-	int connected;
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	bool four = a->family == 4;
-	int fd = socket(
-		four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1, quick = 0;
+	memset(out, 0, sizeof(*out));
+	if (a->family == 4) {
+		out->v4.sin_family = AF_INET;
+		out->v4.sin_port = htons(port);
+		memcpy(&out->v4.sin_addr, a->bytes, 4);
+		return sizeof(out->v4);
+	}
+	out->v6.sin6_family = AF_INET6;
+	out->v6.sin6_port = htons(port);
+	memcpy(&out->v6.sin6_addr, a->bytes, 16);
+	return sizeof(out->v6);
+}
+
+static uint16_t next_port(struct gate *g, const struct address *to)
+{
+	uint32_t place = g->secret;
+
+	for (size_t i = 0; i < sizeof(to->bytes); i++)
+		place = (place ^ to->bytes[i]) * 16777619U;
+	return (uint16_t)(FIRST_PORT + ((place >> 8) + g->ports++) % PORTS);
+}
+
+/* we_begin: as soon as the connection stands something is sent, and that acknowledges it: one
+ * packet less on the way. (Where the server begins it would wait for the packet.) from 0: a
+ * port of the kernel's choice. Returns the socket, or -1 with errno. */
+static int connect_once(const struct address *a, uint16_t port, uint16_t from, bool we_begin)
+{
+	const struct address any = {.family = a->family};
+	union endpoint_address to, ours;
+	socklen_t to_len = fill(&to, a, port), ours_len = fill(&ours, &any, from);
+	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1, quick = 0, saved;
 
 	if (fd < 0)
 		return -1;
-	memcpy(&v4.sin_addr, a->bytes, 4);
-	memcpy(&v6.sin6_addr, a->bytes, 16);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (we_begin)
 		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof(quick));
-	setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
-	connected =
-		connect(fd, four ? (void *)&v4 : (void *)&v6, four ? sizeof(v4) : sizeof(v6));
-	if (connected < 0 && errno == EADDRNOTAVAIL) {
-		/* All of them are in use for this server: better one of the others. */
-		range = 0;
-		setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
-		connected = connect(
-			fd, four ? (void *)&v4 : (void *)&v6, four ? sizeof(v4) : sizeof(v6));
+	/* Others of ours may have the port, to other servers. */
+	if (from)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if ((from == 0 || bind(fd, &ours.any, ours_len) == 0) &&
+		(connect(fd, &to.any, to_len) == 0 || errno == EINPROGRESS))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int open_socket(struct gate *g, const struct address *a, uint16_t port, bool we_begin)
+{
+	for (int i = 0; i < PORT_TRIES; i++) {
+		int fd = connect_once(a, port, next_port(g, a), we_begin);
+
+		if (fd >= 0 || (errno != EADDRINUSE && errno != EADDRNOTAVAIL))
+			return fd;
 	}
-	if (connected < 0 && errno != EINPROGRESS) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return connect_once(a, port, 0, we_begin);
 }
 
 static bool any_under_way(const struct desk *d)
@@ -102,7 +134,7 @@ static void try_next(struct gate *g, struct connection *c)
 
 	while (d->tried < d->candidates_count) {
 		unsigned i = d->tried++;
-		int fd = open_socket(&d->candidates[i], port_of(g, c), we_begin);
+		int fd = open_socket(g, &d->candidates[i], port_of(g, c), we_begin);
 
 		if (fd < 0)
 			continue;

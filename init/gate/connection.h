@@ -127,7 +127,10 @@ struct gate {
 	size_t room, used;        /* of connections; those up to used have been in use */
 	int32_t free;
 	int32_t oldest, newest; /* with a deadline */
-	int64_t connect_due;    /* connect.c: when the next attempt is due */
+	uint32_t
+		secret; /* connect.c: where its ports begin for a server; how many were taken */
+	uint32_t ports;
+	int64_t connect_due; /* connect.c: when the next attempt is due */
 	int32_t again_first, again_last;
 	struct desk *desks;
 	int32_t desks_free[LIMIT_GATE_DESKS];

@@ -3,7 +3,7 @@
  *
  * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, accept4, recvfrom,
  * sendto, splice, write (to its own pipes), pipe2, fcntl (their size), socket (AF_INET and
- * AF_INET6), connect, getsockopt, setsockopt, shutdown, close, madvise, nanosleep or
+ * AF_INET6), bind, connect, getsockopt, setsockopt, shutdown, close, madvise, nanosleep or
  * clock_nanosleep, as the C library has it, clock_gettime (where there is no vDSO), exit_group.
  * All memory is had before.
  */
@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -371,6 +372,8 @@ static int allocate(struct gate *g, int channel)
 	g->desks = calloc(LIMIT_GATE_DESKS, sizeof(*g->desks));
 	g->pipes = calloc(LIMIT_GATE_PIPES, sizeof(*g->pipes));
 	g->scratch = malloc(GATE_SCRATCH);
+	if (getrandom(&g->secret, sizeof(g->secret), 0) != sizeof(g->secret))
+		return -1;
 	if (g->epoll < 0 || g->room == 0 || !g->connections || !g->hosts || !g->desks ||
 		!g->pipes || !g->scratch)
 		return -1;
