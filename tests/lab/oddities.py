@@ -50,6 +50,7 @@ class Handler(openai.Handler):
         self.end_headers()
         self.wfile.flush()
         self.close_connection = True
+        self.connection.settimeout(None)
         while head := self.rfile.read(2):
             code, size = head[0] & 15, head[1] & 127
             if size > 125:
