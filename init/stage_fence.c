@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proc/privileges.h"
+#include "wall/divert.h"
 
 int stage_wall(struct boot *b, struct failure *f)
 {
@@ -30,6 +31,12 @@ int stage_wall(struct boot *b, struct failure *f)
 	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
 	b->fence.audit = b->o->egress == EGRESS_AUDIT;
 	b->fence.proxied = b->o->proxy.port != 0;
+	/* In audit mode every destination is the wall's to record. */
+	b->fence.diverts = gated && !b->fence.audit && b->gate.sockets.transparent;
+	if (b->fence.diverts && wall_build(b->wall, &b->fence, f) == 0)
+		return 0;
+	/* A kernel may have no tproxy, or no fib: NAT does the same, slower. */
+	b->fence.diverts = false;
 	return wall_build(b->wall, &b->fence, f);
 }
 
@@ -50,7 +57,10 @@ static int open_proxy(struct boot *b, struct failure *f)
 
 int stage_routes(struct boot *b, struct failure *f)
 {
-	return routes_build(b->routes, &b->fence, f) < 0 ? -1 : open_proxy(b, f);
+	if (routes_build(b->routes, &b->fence, f) < 0 ||
+		divert_build(b->routes, &b->fence, f) < 0)
+		return -1;
+	return open_proxy(b, f);
 }
 
 /* Nothing has been believed so far: read it all back, and try what must fail. */

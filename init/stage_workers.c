@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gate/told.h"
+#include "wall/divert.h"
 
 /* Unresolved names told one by one; of further ones only the number. */
 #define TOLD_NAMES 8
@@ -175,8 +176,10 @@ static void tell_gate(void *context, const char *reason, bool dead)
 
 	(void)dead;
 	/* Nobody will answer there: a refusal at once, and not a hang. */
-	if (b->keepers[WORKER_GATE].down)
+	if (b->keepers[WORKER_GATE].down) {
+		divert_end(b->routes);
 		gate_unlisten(&b->gate.sockets);
+	}
 	tell(b, "gate", reason);
 }
 

@@ -178,20 +178,25 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 enum client_filled client_fill(struct gate *g, struct connection *c)
 {
 	struct desk *d;
+	size_t room;
 	ssize_t n;
 
 	if (!table_sit(g, c))
 		return FILL_GONE;
 	d = table_desk(g, c);
-	if (!c->client.readable || d->got == sizeof(d->in))
+	room = sizeof(d->in) - d->got;
+	if (!c->client.readable || room == 0)
 		return FILL_NONE;
-	n = recv(c->client.fd, d->in + d->got, sizeof(d->in) - d->got, MSG_DONTWAIT);
+	n = recv(c->client.fd, d->in + d->got, room, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN) {
 		c->client.readable = false;
 		return FILL_NONE;
 	}
 	if (n <= 0)
 		return n == 0 ? FILL_ENDED : FILL_GONE;
+	/* epoll(7): a short read took all there was, unless the end came with it. */
+	if ((size_t)n < room && !c->client.hung_up)
+		c->client.readable = false;
 	d->got += (size_t)n;
 	return FILL_SOME;
 }

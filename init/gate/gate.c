@@ -1,11 +1,11 @@
 /*
  * The gate's process: how it is born, what it holds, and its loop.
  *
- * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, accept4, recvfrom,
- * sendto, splice, write (to its own pipes), pipe2, fcntl (their size), socket (AF_INET and
- * AF_INET6), bind, connect, getsockopt, setsockopt, shutdown, close, madvise, nanosleep or
- * clock_nanosleep, as the C library has it, clock_gettime (where there is no vDSO), exit_group.
- * All memory is had before.
+ * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, accept4, getsockname,
+ * recvfrom, sendto, splice, write (to its own pipes), pipe2, fcntl (their size), socket
+ * (AF_INET and AF_INET6), bind, connect, getsockopt, setsockopt, shutdown, close, madvise,
+ * nanosleep or clock_nanosleep, as the C library has it, clock_gettime (where there is no
+ * vDSO), exit_group. All memory is had before.
  */
 #include "connection.h"
 
@@ -40,6 +40,17 @@
 
 /* ---- Listening --------------------------------------------------------------------------- */
 
+/* The payload's own servers may have the web's ports while connections to the outside have
+ * them, too, on this machine now: both sides have to say that they share. */
+static bool make_transparent(int fd, int level, int option)
+{
+	int on = 1;
+
+	return fd < 0 ||
+	       (setsockopt(fd, level, option, &on, sizeof(on)) == 0 &&
+		       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
+}
+
 int gate_listen(struct gate_sockets *out, struct failure *f)
 {
 	for (int i = 0; i < CONFINED_PORT_TRIES; i++) {
@@ -49,8 +60,12 @@ int gate_listen(struct gate_sockets *out, struct failure *f)
 			return fail_errno(f, "listen for the gate", "127.0.0.1");
 		out->port = confined_port(out->tcp4);
 		out->tcp6 = confined_bind(AF_INET6, SOCK_STREAM, out->port);
-		if (out->tcp6 >= 0 || confined_no_ipv6())
+		if (out->tcp6 >= 0 || confined_no_ipv6()) {
+			out->transparent =
+				make_transparent(out->tcp4, IPPROTO_IP, IP_TRANSPARENT) &&
+				make_transparent(out->tcp6, IPPROTO_IPV6, IPV6_TRANSPARENT);
 			return 0;
+		}
 		close(out->tcp4);
 		if (errno != EADDRINUSE)
 			return fail_errno(f, "listen for the gate", "::1");
@@ -82,54 +97,72 @@ int gate_add(struct gate *g, int fd, uint32_t events, uint64_t data)
 	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* Where the client wanted to go. A connection that was made to our own port has no such place:
- * its client takes us for a proxy, and has to say more. */
-static void find_aim(struct connection *c, int family)
+/* Where the client wanted to go: what its connection is to, when it was routed here; what it
+ * was to before NAT, when it is to our own port. Without either it was made to that port: its
+ * client takes us for a proxy, and has to say more. */
+static void find_aim(struct connection *c, int family, uint16_t own_port)
 {
 	union {
+		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} a;
 	socklen_t len = sizeof(a);
+	const int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+	bool known = getsockname(c->client.fd, &a.any, &len) == 0;
 
-	if (family == AF_INET &&
-		getsockopt(c->client.fd, IPPROTO_IP, ORIGINAL_DST, &a, &len) == 0) {
+	/* Both families have the port in the same place. */
+	if (known && a.v4.sin_port == htons(own_port)) {
+		len = sizeof(a);
+		known = getsockopt(c->client.fd, level, ORIGINAL_DST, &a, &len) == 0;
+	}
+	if (known && family == AF_INET) {
 		c->aim.family = 4;
 		memcpy(c->aim.bytes, &a.v4.sin_addr, 4);
-		c->aim_port = ntohs(a.v4.sin_port);
-	} else if (family == AF_INET6 &&
-		   getsockopt(c->client.fd, IPPROTO_IPV6, ORIGINAL_DST, &a, &len) == 0) {
+	} else if (known) {
 		c->aim.family = 6;
 		memcpy(c->aim.bytes, &a.v6.sin6_addr, 16);
-		c->aim_port = ntohs(a.v6.sin6_port);
 	}
+	c->aim_port = known ? ntohs(a.v4.sin_port) : 0;
 	c->direct = c->aim.family == 0;
 	c->port = c->aim_port;
 	/* Until it says something: what it would have spoken. */
 	c->tls = c->aim_port == 443;
 }
 
-static void take(struct gate *g, int fd, int family)
+/* What it has said already is read at once: the deferred ones have. (Where desks are short, who
+ * says nothing must not cost another its own.) */
+static void begin(struct gate *g, struct connection *c)
 {
-	struct gate_counters *counters = g->config->counters;
-	struct connection *c = table_new(g);
 	size_t index;
 
-	c->client.fd = fd;
-	c->client.writable = true;
-	find_aim(c, family);
-	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
-	table_deadline(g, c, true);
-	if (gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		    EVENT_DATA(EVENT_CLIENT, 0, c->generation, table_number(g, c))) < 0)
-		table_end(g, c, true);
-	else if (g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
-		 invented_index(&c->aim, &index))
+	if (g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
+		invented_index(&c->aim, &index))
 		client_named(g, c,
 			index < g->config->policy->names_count
 				? g->config->policy->names[index].name
 				: "");
+	else if (g->desks_left > 0)
+		client_read(g, c);
+}
+
+static void take(struct gate *g, int fd, int family)
+{
+	struct gate_counters *counters = g->config->counters;
+	struct connection *c = table_new(g);
+	const uint16_t generation = c->generation;
+
+	c->client.fd = fd;
+	c->client.readable = c->client.writable = true;
+	find_aim(c, family, g->config->sockets.port);
+	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
+	table_deadline(g, c, true);
+	begin(g, c);
+	if (c->phase != PHASE_FREE && c->generation == generation &&
+		gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			EVENT_DATA(EVENT_CLIENT, 0, generation, table_number(g, c))) < 0)
+		table_end(g, c, true);
 }
 
 /* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
@@ -350,7 +383,7 @@ static size_t raise_limit(void)
 }
 
 /* What the sockets of clients inherit from the one that takes them. */
-static void set_options(int fd)
+static void set_options(const struct gate *g, int fd)
 {
 	int on = 1;
 
@@ -358,6 +391,10 @@ static void set_options(int fd)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	/* A client of the web speaks first: it is taken when it does, or after a second. Behind
+	 * a proxy there are others. */
+	if (!g->config->proxy.port)
+		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
 }
 
 static int allocate(struct gate *g, int channel)
@@ -383,7 +420,7 @@ static int allocate(struct gate *g, int channel)
 		g->desks_free[g->desks_left++] = i;
 	g->now = now_ms();
 	for (uint32_t i = 0; i < 2; i++) {
-		set_options(fds[i]);
+		set_options(g, fds[i]);
 		if (fds[i] >= 0 &&
 			gate_add(g, fds[i], EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
 			return -1;

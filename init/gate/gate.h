@@ -22,6 +22,7 @@
 struct gate_sockets {
 	int tcp4, tcp6;
 	uint16_t port;
+	bool transparent; /* take connections to any address that are led there (tproxy) */
 };
 
 /*

@@ -32,7 +32,6 @@ struct sockaddr_nl;
 struct nl_dump_params;
 struct nl_object;
 struct trans_tbl;
-struct expr_ops;
 
 int lean_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	struct addrinfo **out);
@@ -274,31 +273,31 @@ uint32_t nl_hash(void *key, size_t length, uint32_t start)
 
 /* ---- Expressions, by libnftnl ------------------------------------------------------------ */
 
-extern struct expr_ops expr_ops_bitwise, expr_ops_cmp, expr_ops_counter, expr_ops_ct,
-	expr_ops_dynset, expr_ops_immediate, expr_ops_lookup, expr_ops_meta, expr_ops_payload,
-	expr_ops_redir, expr_ops_reject;
+/* The first member of the library's structure. */
+struct expr_ops {
+	const char *name;
+};
+
+extern const struct expr_ops expr_ops_bitwise, expr_ops_cmp, expr_ops_counter, expr_ops_ct,
+	expr_ops_dynset, expr_ops_fib, expr_ops_immediate, expr_ops_lookup, expr_ops_meta,
+	expr_ops_payload, expr_ops_redir, expr_ops_reject, expr_ops_tproxy;
+
+/* The library has this one beside the function that is replaced here. It has a name, no
+ * attributes and no functions: the rest of its structure is zero, whatever that holds. */
+static const struct {
+	struct expr_ops ops;
+	const void *nothing[16];
+} expr_ops_notrack = {.ops.name = "notrack"};
 
 const struct expr_ops *nftnl_expr_ops_lookup(const char *name)
 {
-	static const struct {
-		const char *name;
-		const struct expr_ops *ops;
-	} table[] = {
-		{"bitwise", &expr_ops_bitwise},
-		{"cmp", &expr_ops_cmp},
-		{"counter", &expr_ops_counter},
-		{"ct", &expr_ops_ct},
-		{"dynset", &expr_ops_dynset},
-		{"immediate", &expr_ops_immediate},
-		{"lookup", &expr_ops_lookup},
-		{"meta", &expr_ops_meta},
-		{"payload", &expr_ops_payload},
-		{"redir", &expr_ops_redir},
-		{"reject", &expr_ops_reject},
-	};
+	static const struct expr_ops *const all[] = {&expr_ops_bitwise, &expr_ops_cmp,
+		&expr_ops_counter, &expr_ops_ct, &expr_ops_dynset, &expr_ops_fib,
+		&expr_ops_immediate, &expr_ops_lookup, &expr_ops_meta, &expr_ops_notrack.ops,
+		&expr_ops_payload, &expr_ops_redir, &expr_ops_reject, &expr_ops_tproxy};
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strcmp(name, table[i].name) == 0)
-			return table[i].ops;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(name, all[i]->name) == 0)
+			return all[i];
 	return NULL;
 }

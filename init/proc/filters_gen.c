@@ -256,9 +256,9 @@ static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll
  */
 static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "recvfrom",
 	"sendto", "splice", "write", "pipe2", "bind", "connect", "accept4", "shutdown",
-	"getsockopt", "setsockopt", "close", "madvise", "nanosleep", "clock_nanosleep",
-	"getrandom", "clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group",
-	NULL};
+	"getsockname", "getsockopt", "setsockopt", "close", "madvise", "nanosleep",
+	"clock_nanosleep", "getrandom", "clock_gettime", "rt_sigreturn", "restart_syscall",
+	"exit", "exit_group", NULL};
 
 static const uint64_t gate_fcntls[] = {F_SETPIPE_SZ, F_GETPIPE_SZ};
 

@@ -11,6 +11,9 @@
 #include "ruleset.h"
 #include "statement.h"
 
+/* Before the engine's own NAT of 127.0.0.11, which sits at NF_IP_PRI_NAT_DST, -100. */
+#define PRIORITY_REDIRECT (-105)
+
 /* A chain that others go to, and one that the kernel calls at a hook. */
 void chains_add(struct ruleset *r, const char *name);
 void chains_add_base(struct ruleset *r, const char *name, const char *type, uint32_t hook,
@@ -35,6 +38,7 @@ void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, b
 
 /* web.c: adds the chains; fills them, in the same order; and the rules for the gate's ports in
  * a chain for what leaves. */
+void web_base_chains(struct ruleset *r, const struct wall_config *c);
 void web_chains(struct ruleset *r);
 void web_rules(struct ruleset *r, const struct wall_config *c);
 void web_base_rules(struct ruleset *r, const struct wall_config *c);

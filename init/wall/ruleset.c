@@ -43,8 +43,6 @@
 #include <string.h>
 
 #define DNS_PORT 53
-/* Before the engine's own NAT of 127.0.0.11, which sits at NF_IP_PRI_NAT_DST, -100. */
-#define PRIORITY_REDIRECT (-105)
 
 static const struct address embedded = {4, {127, 0, 0, 11}};
 static const struct address loopback4 = {4, {127, 0, 0, 1}};
@@ -328,8 +326,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	chains_add_base(
 		out, "redirect_dns", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
 	if (c->gate_port)
-		chains_add_base(out, "redirect_web", "nat", NF_INET_LOCAL_OUT,
-			PRIORITY_REDIRECT, NF_ACCEPT);
+		web_base_chains(out, c);
 	chains_add(out, "loopback");
 	chains_add(out, "egress4");
 	chains_add(out, "egress6");

@@ -10,6 +10,7 @@
 #include "statement.h"
 
 #include <libnftnl/expr.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 /* net/core/dev.c: the loopback device of every network namespace has index 1. */
@@ -174,6 +175,11 @@ void match_loopback_in(struct statement *s)
 	compare_device(s, NFT_META_IIF, NFT_CMP_EQ);
 }
 
+void match_not_loopback_in(struct statement *s)
+{
+	compare_device(s, NFT_META_IIF, NFT_CMP_NEQ);
+}
+
 /*
  * The owner of the socket's file. A packet without one (a socket in TIME_WAIT or closed but
  * still sending, or the kernel itself) matches neither word: the rule simply ends.
@@ -198,6 +204,14 @@ void match_port(struct statement *s, uint16_t port)
 	compare(s, NFT_CMP_EQ, &wire, sizeof(wire));
 }
 
+void match_from_port(struct statement *s, uint16_t port)
+{
+	uint16_t wire = htons(port);
+
+	load_payload(s, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, 0);
+	compare(s, NFT_CMP_EQ, &wire, sizeof(wire));
+}
+
 void match_to(struct statement *s, const struct address *a, unsigned prefix)
 {
 	uint32_t len = address_words(s) * 4;
@@ -209,6 +223,17 @@ void match_to(struct statement *s, const struct address *a, unsigned prefix)
 	if (prefix < len * 8)
 		apply_mask(s, bits, len);
 	compare(s, NFT_CMP_EQ, a->bytes, len);
+}
+
+void match_not_local(struct statement *s)
+{
+	uint32_t local = RTN_LOCAL;
+	struct nftnl_expr *e = add(s, "fib");
+
+	put(s, e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+	put(s, e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+	put(s, e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	compare(s, NFT_CMP_NEQ, &local, sizeof(local));
 }
 
 void match_icmp6(struct statement *s, uint8_t type)
@@ -313,6 +338,22 @@ void then_redirect(struct statement *s, uint16_t port)
 	/* These two the kernel adds by itself, so that verify.c would miss them. */
 	put(s, e, NFTNL_EXPR_REDIR_REG_PROTO_MAX, NFT_REG_1);
 	put(s, e, NFTNL_EXPR_REDIR_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+}
+
+void then_tproxy(struct statement *s, uint16_t port)
+{
+	uint16_t wire = htons(port);
+	struct nftnl_expr *e;
+
+	immediate(s, 0, &wire, sizeof(wire));
+	e = add(s, "tproxy");
+	put(s, e, NFTNL_EXPR_TPROXY_FAMILY, s->family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	put(s, e, NFTNL_EXPR_TPROXY_REG_PORT, NFT_REG_1);
+}
+
+void then_untrack(struct statement *s)
+{
+	add(s, "notrack");
 }
 
 static void reject(struct statement *s, uint32_t type, uint8_t code)

@@ -28,12 +28,15 @@ void match_not_protocol(struct statement *s, uint8_t l4);
 void match_loopback_out(struct statement *s);     /* oif lo */
 void match_not_loopback_out(struct statement *s); /* oif != lo */
 void match_loopback_in(struct statement *s);      /* iif lo */
+void match_not_loopback_in(struct statement *s);
 void match_uid(struct statement *s, uint32_t uid);
 /* Matches a packet that has a socket, held by another: what the kernel sends itself has none.
  */
 void match_not_uid(struct statement *s, uint32_t uid);
-void match_port(struct statement *s, uint16_t port); /* th dport; match_protocol() first */
+void match_port(struct statement *s, uint16_t port);      /* th dport; match_protocol() first */
+void match_from_port(struct statement *s, uint16_t port); /* th sport */
 void match_to(struct statement *s, const struct address *a, unsigned prefix); /* daddr */
+void match_not_local(struct statement *s);           /* fib daddr type != local */
 void match_icmp6(struct statement *s, uint8_t type); /* match_protocol() first */
 void match_ct_state(struct statement *s, uint32_t states);
 void match_ct_redirected(struct statement *s);                /* ct status dnat */
@@ -46,6 +49,9 @@ void then_approve(struct statement *s);
  * is full ends the rule here, so a verdict must be in the next one. */
 void then_count(struct statement *s, const char *set, bool with_port);
 void then_redirect(struct statement *s, uint16_t port);
+/* tproxy to :PORT, of the loopback address; without a socket there the rule ends here. */
+void then_tproxy(struct statement *s, uint16_t port);
+void then_untrack(struct statement *s); /* notrack */
 void then_reset(struct statement *s);
 void then_prohibit(struct statement *s);
 /* NF_ACCEPT, NF_DROP, or NFT_JUMP and NFT_GOTO with a chain. */

@@ -43,6 +43,7 @@ struct wall_config {
 	struct address gateways[LIMIT_GATEWAYS];
 	size_t gateways_count;
 	bool proxied; /* the gate may go to the set of proxies, and invented addresses to it */
+	bool diverts; /* routing leads what is sent to the web's ports to the gate (divert.c) */
 	bool audit;   /* let through and record what would be refused */
 };
 

@@ -13,6 +13,12 @@
  *		@inside, @gateways, @nets . port: straight
  *		to the gate
  *	}
+ *	chain diverted_out {	type filter hook output, before conntrack
+ *		oif lo, tcp, to or from the web's ports: notrack
+ *	}
+ *	chain diverted_in {	type filter hook prerouting
+ *		iif lo, the web's ports, of an address that isn't ours: tproxy to the gate
+ *	}
  *	chain output {		...
  *		of the gate, established and approved: accept
  *		...
@@ -29,6 +35,10 @@
  *
  * So every address that could be a web server's goes to the gate, pinned or not: a client with
  * an old address of an allowed name gets through, by an address that is that name's now.
+ *
+ * Most get there without redirect_web: routing leads them to lo (divert.c), and diverted_in to
+ * the gate's socket. NAT costs each packet a third of its way; what is left to it is what only
+ * the sets know, pins in private networks above all.
  */
 #include "kernel.h"
 
@@ -40,6 +50,9 @@
 /* Where names are inside what is sent: https and http. */
 static const uint16_t web_ports[] = {443, 80};
 
+/* Where conntrack has not seen a packet yet, and where it is about to be routed. */
+enum { PRIORITY_RAW = -300, PRIORITY_MANGLE = -150 };
+
 static const char *const names[] = {
 	"direct4", "direct6", "web4", "web6", "straight", "to_gate"};
 
@@ -47,6 +60,18 @@ void web_chains(struct ruleset *r)
 {
 	for (size_t i = 0; i < COUNT(names); i++)
 		chains_add(r, names[i]);
+}
+
+void web_base_chains(struct ruleset *r, const struct wall_config *c)
+{
+	chains_add_base(
+		r, "redirect_web", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
+	if (!c->diverts)
+		return;
+	chains_add_base(
+		r, "diverted_out", "filter", NF_INET_LOCAL_OUT, PRIORITY_RAW, NF_ACCEPT);
+	chains_add_base(
+		r, "diverted_in", "filter", NF_INET_PRE_ROUTING, PRIORITY_MANGLE, NF_ACCEPT);
 }
 
 /* Nearly every packet is one of these. No rule could say otherwise: what is denied or special
@@ -82,6 +107,43 @@ void web_egress(
 	}
 }
 
+/* A server of the payload's own on these ports is untracked as well, and misses nothing. */
+static void diverted_out(struct ruleset *r)
+{
+	struct statement s = chains_rule(r, "diverted_out", 4);
+
+	match_not_loopback_out(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < 2 * COUNT(web_ports); i++) {
+		s = chains_rule(r, "diverted_out", 4);
+		match_protocol(&s, IPPROTO_TCP);
+		if (i % 2)
+			match_from_port(&s, web_ports[i / 2]);
+		else
+			match_port(&s, web_ports[i / 2]);
+		then_untrack(&s);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+}
+
+static void diverted_in(struct ruleset *r, const struct wall_config *c)
+{
+	struct statement s = chains_rule(r, "diverted_in", 4);
+
+	match_not_loopback_in(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+	for (uint8_t family = 4; family <= 6; family += 2)
+		for (size_t i = 0; i < COUNT(web_ports); i++) {
+			s = chains_rule(r, "diverted_in", family);
+			match_protocol(&s, IPPROTO_TCP);
+			match_port(&s, web_ports[i]);
+			match_family(&s);
+			match_not_local(&s);
+			then_tproxy(&s, c->gate_port);
+			then_verdict(&s, NF_ACCEPT, NULL);
+		}
+}
+
 void web_base_rules(struct ruleset *r, const struct wall_config *c)
 {
 	const uid_t workers[] = {c->gate_uid, c->resolver_uid};
@@ -111,6 +173,10 @@ void web_base_rules(struct ruleset *r, const struct wall_config *c)
 			match_port(&s, web_ports[i]);
 			then_verdict(&s, NFT_GOTO, family == 4 ? "web4" : "web6");
 		}
+	if (c->diverts) {
+		diverted_out(r);
+		diverted_in(r, c);
+	}
 }
 
 /* The order is that of chains_destinations(): what is refused or approved there without a name

@@ -75,6 +75,7 @@ static int begin(void **state)
 		.resolver_port = 5300,
 		.gate_uid = UID_GATE,
 		.gate_port = 5443,
+		.diverts = true,
 		.upstreams = {{{4, {9, 9, 9, 9}}, 53}},
 		.upstreams_count = 1,
 		.gateways = {{4, {172, 30, 0, 1}}},
@@ -105,6 +106,7 @@ static const char *const tampering[] = {
 	"flush chain inet codex_init leaving",
 	"flush chain inet codex_init redirect_dns",
 	"flush chain inet codex_init redirect_web",
+	"flush chain inet codex_init diverted_in",
 	"flush chain inet codex_init direct4",
 	"flush chain inet codex_init web6",
 	"flush chain inet codex_init record6",
@@ -143,9 +145,9 @@ static void every_change_is_found(void **state)
 static void every_rule_counts(void **state)
 {
 	static const char *const chains[] = {"output", "input", "leaving", "redirect_dns",
-		"redirect_web", "direct4", "direct6", "web4", "web6", "straight", "to_gate",
-		"loopback", "egress4", "egress6", "approve", "refuse", "record4", "record6",
-		"reject_all"};
+		"redirect_web", "diverted_out", "diverted_in", "direct4", "direct6", "web4",
+		"web6", "straight", "to_gate", "loopback", "egress4", "egress6", "approve",
+		"refuse", "record4", "record6", "reject_all"};
 	struct failure f;
 	char command[512];
 	size_t deleted = 0;
@@ -176,7 +178,7 @@ static void every_rule_counts(void **state)
 			deleted++;
 		}
 	}
-	assert_int_equal(deleted, 116); /* all there are */
+	assert_int_equal(deleted, 126); /* all there are */
 }
 
 /* The wall of another config is not ours, whatever the difference. */
@@ -199,6 +201,7 @@ static void every_difference_of_config_is_found(void **state)
 	DIFFERS(other.gate_uid++);
 	DIFFERS(other.gate_port++);
 	DIFFERS(other.gate_port = 0);
+	DIFFERS(other.diverts = false);
 	DIFFERS(other.upstreams[0].port++);
 	DIFFERS(other.upstreams[0].address.bytes[3]++);
 	DIFFERS(other.upstreams_count = 0);
