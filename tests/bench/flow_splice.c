@@ -156,6 +156,8 @@ int main(int argc, char **argv)
 	at.sin_port = htons((uint16_t)atoi(argv[1]));
 	server.sin_port = htons((uint16_t)atoi(argv[3]));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* Only in the gate's place, and only there allowed. */
+	setsockopt(listener, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
 	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
 		listen(listener, 4096) < 0)
 		die("listen");
