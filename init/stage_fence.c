@@ -57,9 +57,9 @@ static int open_proxy(struct boot *b, struct failure *f)
 
 int stage_routes(struct boot *b, struct failure *f)
 {
-	if (routes_build(b->routes, &b->fence, f) < 0 ||
-		divert_build(b->routes, &b->fence, f) < 0)
+	if (routes_build(b->routes, &b->fence, f) < 0)
 		return -1;
+	divert_build(b->routes, &b->fence);
 	return open_proxy(b, f);
 }
 

@@ -203,30 +203,28 @@ static bool has_default(const struct routes *r, int family)
 	return false;
 }
 
-int divert_build(struct routes *r, const struct wall_config *c, struct failure *f)
+static void divert(struct routes *r, const struct wall_config *c, int family)
 {
-	static const int families[] = {AF_INET, AF_INET6};
+	/* The rules first: a kernel without them has no tables either, and would put the routes
+	 * into its only one. */
+	int error = add_rules(r, c, family);
 
+	if (error >= 0)
+		error = add_routes(r, c, family);
+	if (error >= 0)
+		return;
+	delete_rules(r, family);
+	say_detail("routes", "route the web's ports to the gate: %s: %s; NAT does it",
+		family == AF_INET ? "IPv4" : "IPv6", nl_geterror(error));
+}
+
+void divert_build(struct routes *r, const struct wall_config *c)
+{
 	divert_end(r);
-	for (size_t i = 0; c->diverts && i < sizeof(families) / sizeof(families[0]); i++) {
-		int error;
-
-		if (!has_default(r, families[i]) || (families[i] == AF_INET6 && r->ipv6_off))
-			continue;
-		/* The table first: rules without it lead on. */
-		error = add_routes(r, c, families[i]);
-		if (error >= 0)
-			error = add_rules(r, c, families[i]);
-		if (error == -NLE_OPNOTSUPP || error == -NLE_AF_NOSUPPORT) {
-			delete_rules(r, families[i]);
-			continue;
-		}
-		if (error < 0)
-			return fail(f, "route the web's ports to the gate",
-				families[i] == AF_INET ? "IPv4" : "IPv6", "%s",
-				nl_geterror(error));
-	}
-	return 0;
+	if (c->diverts && has_default(r, AF_INET))
+		divert(r, c, AF_INET);
+	if (c->diverts && has_default(r, AF_INET6) && !r->ipv6_off)
+		divert(r, c, AF_INET6);
 }
 
 void divert_end(struct routes *r)

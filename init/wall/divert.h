@@ -12,9 +12,10 @@
 
 #include "routes.h"
 
-/* Puts up the rules and the table, for the families that have a default route; or takes down
- * what is there of an earlier time, where c->diverts is false. After routes_build(). */
-int divert_build(struct routes *r, const struct wall_config *c, struct failure *f);
+/* Puts up the rules and the table for each family that has a default route, or does without
+ * where that fails; where c->diverts is false, takes down what is there of an earlier time.
+ * After routes_build(). */
+void divert_build(struct routes *r, const struct wall_config *c);
 
 /* Takes the rules down: connections go by NAT from now on. */
 void divert_end(struct routes *r);

@@ -28,7 +28,7 @@ static void build(void)
 	assert_ok(wall_build(wall, &config, f));
 	assert_ok(wall_verify(wall, &config, f));
 	assert_ok(routes_open(&routes, f));
-	assert_ok(divert_build(routes, &config, f));
+	divert_build(routes, &config);
 	reached(NULL);
 }
 
@@ -324,7 +324,7 @@ static void without_the_rules_nat_does_it(void **state)
 	build();
 	assert_int_equal(rules(), RULES);
 	/* A second time nothing is there twice. */
-	assert_ok(divert_build(routes, &config, f));
+	divert_build(routes, &config);
 	assert_int_equal(rules(), RULES);
 	divert_end(routes);
 	assert_int_equal(rules(), 0);
@@ -332,9 +332,9 @@ static void without_the_rules_nat_does_it(void **state)
 	assert_int_equal(came("20.1.2.3", 443, NULL), BY_NAT);
 	assert_false(reached("20.1.2.3"));
 	/* What a run without a gate finds of one that had one. */
-	assert_ok(divert_build(routes, &config, f));
+	divert_build(routes, &config);
 	config.diverts = false;
-	assert_ok(divert_build(routes, &config, f));
+	divert_build(routes, &config);
 	assert_int_equal(rules(), 0);
 }
 
@@ -349,6 +349,20 @@ static void a_family_without_a_way_out_has_none_to_the_gate(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
 	assert_int_equal(came("20.1.2.3", 443, NULL), BY_ROUTING);
 	run("ip -6 route add default via 2001:db8:9::1");
+}
+
+/* Without ::1 there is no address to come from: that family goes by NAT as before. */
+static void a_family_that_cannot_be_diverted_goes_by_nat(void **state)
+{
+	(void)state;
+	run("ip addr del ::1/128 dev lo");
+	build();
+	assert_int_equal(rules(), RULES / 2);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_int_equal(came("20.1.2.3", 443, NULL), BY_ROUTING);
+	run("ip addr add ::1/128 dev lo");
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), 0);
+	assert_int_equal(came("2600::7", 443, NULL), BY_NAT);
 }
 
 static void without_a_gate_it_is_refused(void **state)
@@ -376,6 +390,7 @@ int main(void)
 		T(loopback_servers_stay_the_payloads),
 		T(without_the_rules_nat_does_it),
 		T(a_family_without_a_way_out_has_none_to_the_gate),
+		T(a_family_that_cannot_be_diverted_goes_by_nat),
 		T(without_a_gate_it_is_refused),
 	};
 #undef T
