@@ -14,6 +14,8 @@
 
 /* How long repeats are only counted. */
 #define HOLD_MS 1000
+/* Before GATE_READY is tried again, where PID 1 was behind in reading. */
+#define SERVING_MS 10
 
 struct report {
 	int fd;
@@ -21,6 +23,7 @@ struct report {
 	unsigned told;      /* ... and how many */
 	uint32_t untold[2]; /* refusals told neither one by one nor by name: TLS, HTTP */
 	int64_t flush;      /* when what is held is told; INT64_MAX: nothing is */
+	bool serving;       /* GATE_READY is still to be told */
 	struct gate_message held[LIMIT_GATE_HELD]; /* count: what is yet to be told */
 };
 
@@ -57,8 +60,11 @@ void report_serving(struct gate *g)
 {
 	const struct gate_message m = {.type = GATE_READY};
 
-	if (!put(g, &m))
-		_exit(1);
+	/* It counts as no report, and PID 1 waits for it. */
+	g->report->told = 0;
+	g->report->serving = !put(g, &m);
+	if (g->report->serving)
+		g->report->flush = g->now;
 }
 
 static bool same(const struct gate_message *a, const struct gate_message *b)
@@ -118,6 +124,8 @@ int64_t report_tick(struct gate *g)
 
 	if (r->flush > g->now)
 		return r->flush;
+	if (r->serving)
+		report_serving(g);
 	for (int i = 0; i < LIMIT_GATE_HELD; i++)
 		tell_held(g, &r->held[i]);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -128,18 +136,23 @@ int64_t report_tick(struct gate *g)
 		if (m.count && put(g, &m))
 			r->untold[i] = 0;
 	}
-	r->flush = r->untold[0] || r->untold[1] ? g->now + HOLD_MS : INT64_MAX;
+	r->flush = r->serving                     ? g->now + SERVING_MS
+		   : r->untold[0] || r->untold[1] ? g->now + HOLD_MS
+						  : INT64_MAX;
 	return r->flush;
 }
 
-/* PID 1 says nothing: that it is ready means that it is gone, or wants the accounts closed. */
+/* PID 1 has denied something, or it is gone, or wants the accounts closed. */
 void report_ready(struct gate *g)
 {
 	struct report *r = g->report;
 	char octet;
 
-	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)
-		_exit(1);
+	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0) {
+		denied_end(g);
+		report_serving(g);
+		return;
+	}
 	r->second = g->now;
 	r->told = 0;
 	r->flush = g->now;

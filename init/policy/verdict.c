@@ -122,9 +122,20 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 	return v;
 }
 
+/* Is it the rule's name, or one below its wildcard? */
+static bool speaks_of(const struct rule *r, const char *name)
+{
+	size_t all = strlen(name), own = strlen(r->name);
+
+	if (r->kind == RULE_WILDCARD)
+		return all > own && name[all - own - 1] == '.' &&
+		       strcmp(name + all - own, r->name) == 0;
+	return r->kind == RULE_NAME && strcmp(name, r->name) == 0;
+}
+
 /*
  * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
- * the nearest up. Returns whether a deny rule is among them.
+ * the nearest up, then what was denied since. Returns whether a deny rule is among them.
  */
 static bool each_rule(const struct policy *p, const char *name,
 	void (*see)(struct verdict *v, const struct rule *r, uint16_t port), struct verdict *v,
@@ -141,6 +152,11 @@ static bool each_rule(const struct policy *p, const char *name,
 			same(p, i, RULE_WILDCARD, dot + 1); i++) {
 			see(v, &p->rules[i], port);
 			denies |= p->rules[i].effect == RULE_DENY;
+		}
+	for (size_t i = 0, count = policy_denials(p); i < count; i++)
+		if (speaks_of(&p->denials->rules[i], name)) {
+			see(v, &p->denials->rules[i], port);
+			denies = true;
 		}
 	return denies;
 }
@@ -208,6 +224,12 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
+static bool denied_network(const struct rule *r, const struct address *a)
+{
+	return r->kind == RULE_NETWORK && r->effect == RULE_DENY &&
+	       address_inside(a, &r->network, r->prefix);
+}
+
 struct verdict policy_check_address(
 	const struct policy *p, const struct address *a, uint16_t port)
 {
@@ -216,6 +238,10 @@ struct verdict policy_check_address(
 
 	if (!p->compiled || port == 0)
 		return v;
+	for (size_t i = 0, count = policy_denials(p); i < count; i++)
+		if (denied_network(&p->denials->rules[i], a) &&
+			covers(&p->denials->rules[i], port))
+			return (struct verdict){.rule = &p->denials->rules[i]};
 	for (size_t i = find(p, RULE_NETWORK, ""); i < p->count; i++) {
 		const struct rule *r = &p->rules[i];
 
@@ -263,12 +289,13 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 		*reason = "its address is private and the rule lacks +private";
 	else if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
 		*reason = "its address is not one of the public Internet";
-	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count;
-		i < p->count && !*reason; i++) {
-		const struct rule *r = &p->rules[i];
+	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count,
+		    all = p->count + policy_denials(p);
+		i < all && !*reason; i++) {
+		const struct rule *r =
+			i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
 
-		if (r->effect == RULE_DENY && r->ports.count == 0 &&
-			address_inside(a, &r->network, r->prefix))
+		if (denied_network(r, a) && r->ports.count == 0)
 			*reason = "its address is in a network that a rule denies";
 	}
 	return !*reason;
@@ -283,6 +310,8 @@ static const char *origin_text(const struct rule *r)
 		return "option";
 	case ORIGIN_ENVIRONMENT:
 		return "environment";
+	case ORIGIN_RUNTIME:
+		return "codex-egress";
 	}
 	return "";
 }

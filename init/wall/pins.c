@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bonds.h"
+
 /* Of all requests, each of the largest kind. Pages that no pin has come to yet cost nothing. */
 #define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
 
@@ -65,8 +67,10 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 	bool proxy = policy_is_proxy(p->policy, m->name);
 	struct failure f;
 
+	/* The resolver knows the policy: it would not ask, but for what was denied meanwhile.
+	 */
 	if (!v.allowed)
-		return -1; /* the resolver knows the policy: it would not ask */
+		return policy_denials(p->policy) ? 0 : -1;
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct address a;
 		const char *why = NULL;
@@ -91,6 +95,10 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 				.seconds = life(m->addresses[i].ttl),
 			};
 		r->accepted |= UINT32_C(1) << i;
+		if (p->policy->denials) {
+			bonds_note(&p->bonds, m->name, &a);
+			p->reopened |= bonds_is_cut(p->bonds, &a);
+		}
 	}
 	return 0;
 }
@@ -158,16 +166,31 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 			.sequence = r->message.sequence,
 			.accepted = r->accepted};
 	}
+	/* Before the answers: a pin alone wouldn't open it. */
+	if (p->reopened && bonds_cut(&p->bonds, p->policy, p->wall, &f) < 0)
+		say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+	p->reopened = false;
 	count = b->requests_count;
 	b->requests_count = b->pins_count = 0;
 	*replies = b->replies;
 	return count;
 }
 
+int pins_deny(struct pins *p, struct failure *f)
+{
+	if (bonds_cut(&p->bonds, p->policy, p->wall, f) < 0)
+		return -1;
+	if (bonds_forgotten(p->bonds) == 0)
+		return 0;
+	return fail(f, "end what is denied", "", "too many addresses were opened to know all");
+}
+
 void pins_free(struct pins *p)
 {
 	free(p->batch);
 	p->batch = NULL;
+	bonds_free(p->bonds);
+	p->bonds = NULL;
 }
 
 static void report(struct pins *p, enum event_kind kind, const struct resolver_message *m)

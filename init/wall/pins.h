@@ -27,6 +27,7 @@
 /* Requests whose pins go into the wall in one transaction: as many as the resolver has out. */
 #define PINS_REQUESTS LIMIT_PINS_OUT
 
+struct bonds;      /* bonds.h */
 struct pins_batch; /* pins.c: what is checked and not in the wall yet */
 
 struct pins {
@@ -38,6 +39,8 @@ struct pins {
 	uint32_t boot_pinned;     /* names pinned by then */
 	uint64_t pinned;          /* addresses opened since the start */
 	struct pins_batch *batch; /* owned; had with the first request */
+	struct bonds *bonds;      /* owned; kept where something can be denied later */
+	bool reopened;            /* what waits opens an address that was shut by a denial */
 };
 
 /*
@@ -54,6 +57,12 @@ int pins_message(struct pins *p, const struct resolver_message *m);
  * To be called when the datagrams at hand are taken.
  */
 size_t pins_flush(struct pins *p, const struct resolver_message **replies);
+/*
+ * To be called when the policy has got denials: shuts in the wall what they take away, which ends
+ * its flows but for the gate's. Its pins stay until their time is up, and open nothing. Returns 0;
+ * or -1 with *f filled: not all of it is done, or not all that was opened is still known.
+ */
+int pins_deny(struct pins *p, struct failure *f);
 void pins_free(struct pins *p);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */

@@ -31,6 +31,7 @@ enum set_kind {
 	SET_INSIDE,       /* addr, intervals: the private ones, which +private opens; fixed */
 	SET_DENIED,       /* addr, intervals: deny rules without ports; fixed */
 	SET_DENIED_PORTS, /* addr . port, intervals: deny rules with ports; fixed */
+	SET_REVOKED,      /* addr . port, intervals: what was denied after the start */
 	SET_NETS,         /* addr . port, intervals: allow rules for networks; fixed */
 	SET_PRIVATE_NETS, /* the same, those with +private; fixed */
 	SET_PINS,         /* addr . port with a timeout */
@@ -75,6 +76,8 @@ const char *ruleset_set_name(enum set_kind kind, unsigned family);
 
 /* sets.c: fills out->sets. */
 void sets_compile(struct ruleset *out, const struct wall_config *c);
+/* Makes SET_REVOKED alone, with these elements. */
+void sets_revoked(struct ruleset *out, const struct wall_network *list, size_t count);
 /*
  * Writes an `addr . port` or `addr . protocol . port` key as the kernel has it, each field
  * padded to four bytes; returns its length. protocol < 0: the key has none.

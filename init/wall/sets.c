@@ -44,6 +44,7 @@ static const struct definition {
 	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true},
 	[SET_DENIED_PORTS] = {"denied_ports4", "denied_ports6", .port = true, .interval = true,
 		.fixed = true},
+	[SET_REVOKED] = {"revoked4", "revoked6", .port = true, .interval = true},
 	[SET_NETS] = {"nets4", "nets6", .port = true, .interval = true, .fixed = true},
 	[SET_PRIVATE_NETS] = {"private_nets4", "private_nets6", .port = true, .interval = true,
 		.fixed = true},
@@ -139,15 +140,9 @@ static struct nftnl_set *set_of(struct ruleset *r, enum set_kind kind, unsigned 
 	return r->sets[2 * kind + (family == 6)].set;
 }
 
-/* Networks on their way into an interval set. */
-struct network {
-	struct address base;
-	uint16_t port; /* 0 where the set has none */
-	uint8_t prefix;
-};
-
+/* Networks on their way into an interval set; port is 0 where it has none. */
 struct networks {
-	struct network *item;
+	struct wall_network *item;
 	size_t count, room;
 };
 
@@ -156,7 +151,7 @@ static void collect(struct ruleset *r, struct networks *n, const struct address 
 {
 	if (n->count == n->room) {
 		size_t room = n->room ? n->room * 2 : 64;
-		struct network *more = realloc(n->item, room * sizeof(*more));
+		struct wall_network *more = realloc(n->item, room * sizeof(*more));
 
 		if (!more) {
 			r->failed = true;
@@ -165,13 +160,13 @@ static void collect(struct ruleset *r, struct networks *n, const struct address 
 		n->item = more;
 		n->room = room;
 	}
-	n->item[n->count++] = (struct network){*base, port, prefix};
+	n->item[n->count++] = (struct wall_network){*base, port, prefix};
 }
 
 /* By family, port, first address, and the larger network before those inside it. */
 static int by_place(const void *a, const void *b)
 {
-	const struct network *x = a, *y = b;
+	const struct wall_network *x = a, *y = b;
 	int order;
 
 	if (x->base.family != y->base.family)
@@ -191,7 +186,7 @@ static void tidy(struct networks *n)
 		return;
 	qsort(n->item, n->count, sizeof(*n->item), by_place);
 	for (size_t i = 1; i < n->count; i++) {
-		const struct network *k = &n->item[kept];
+		const struct wall_network *k = &n->item[kept];
 
 		if (n->item[i].port == k->port &&
 			address_inside(&n->item[i].base, &k->base, k->prefix))
@@ -201,7 +196,7 @@ static void tidy(struct networks *n)
 	n->count = kept + 1;
 }
 
-static void last_of(const struct network *n, uint8_t out[16])
+static void last_of(const struct wall_network *n, uint8_t out[16])
 {
 	memcpy(out, n->base.bytes, 16);
 	for (unsigned i = n->prefix; i < (n->base.family == 4 ? 32u : 128u); i++)
@@ -221,7 +216,7 @@ static bool step(uint8_t *number, uint32_t len)
 static void fill_tree(struct ruleset *r, enum set_kind kind, const struct networks *n)
 {
 	for (size_t i = 0; i < n->count;) {
-		const struct network *first = &n->item[i];
+		const struct wall_network *first = &n->item[i];
 		uint32_t len = first->base.family == 4 ? 4 : 16;
 		struct nftnl_set *s = set_of(r, kind, first->base.family);
 		uint8_t next[16];
@@ -241,13 +236,13 @@ static void fill_tree(struct ruleset *r, enum set_kind kind, const struct networ
 static void fill_table(struct ruleset *r, enum set_kind kind, const struct networks *n)
 {
 	for (size_t i = 0; i < n->count; i++) {
-		const struct network *net = &n->item[i];
+		const struct wall_network *net = &n->item[i];
 		struct address last = {.family = net->base.family};
 		uint8_t from[KEY_MAX], to[KEY_MAX];
 		uint32_t len = sets_key(from, &net->base, -1, net->port);
 
 		last_of(net, last.bytes);
-		sets_key(to, &last, -1, net->port);
+		sets_key(to, &last, -1, net->port ? net->port : UINT16_MAX);
 		add_element(r, set_of(r, kind, net->base.family), from, to, len, 0);
 	}
 }
@@ -338,18 +333,34 @@ static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 	}
 }
 
-void sets_compile(struct ruleset *out, const struct wall_config *c)
+/* The sets of these kinds, empty. */
+static void make_sets(struct ruleset *out, uint32_t from, uint32_t to)
 {
-	for (uint32_t i = 0; i < SETS; i++) {
+	for (uint32_t i = 2 * from; i < 2 * to && !out->failed; i++) {
 		const struct definition *d = &definitions[i / 2];
 
 		out->sets[i].fixed = d->fixed;
 		out->sets[i].set = new_set(d, i % 2 ? 6 : 4, i + 1);
-		if (!out->sets[i].set) {
-			out->failed = true;
-			return;
-		}
+		out->failed = out->sets[i].set == NULL;
 	}
+}
+
+void sets_revoked(struct ruleset *out, const struct wall_network *list, size_t count)
+{
+	struct networks n = {0};
+
+	make_sets(out, SET_REVOKED, SET_REVOKED + 1);
+	for (size_t i = 0; i < count; i++)
+		collect(out, &n, &list[i].base, list[i].prefix, list[i].port);
+	if (!out->failed)
+		fill_networks(out, SET_REVOKED, &n);
+}
+
+void sets_compile(struct ruleset *out, const struct wall_config *c)
+{
+	make_sets(out, 0, SET_KINDS);
+	if (out->failed)
+		return;
 	fill_ranges(out);
 	fill_rules(out, c->policy, SET_DENIED);
 	fill_rules(out, c->policy, SET_DENIED_PORTS);

@@ -86,6 +86,21 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), void *context,
 	struct failure *f);
 
+/* A network, or one address, and a port. */
+struct wall_network {
+	struct address base; /* its host bits are 0 */
+	uint16_t port;       /* 0: every one */
+	uint8_t prefix;      /* bits */
+};
+
+/*
+ * Shuts these for TCP, whatever opens them, for connections under way as for new ones, and
+ * opens again what was shut by an earlier call: one transaction. The gate's connections under
+ * way are left to it.
+ */
+int wall_revoke(
+	struct wall *w, const struct wall_network *list, size_t count, struct failure *f);
+
 /* A destination that the wall refused, with how many packets it counted. */
 struct wall_refusal {
 	struct address address;

@@ -30,14 +30,15 @@ static unsigned asked;
 static size_t answer_bytes;
 static struct target target;
 
-static int answer(void *context, enum control_type type, const struct target *t, FILE *to)
+static int answer(
+	void *context, const struct control_request *r, const struct target *t, FILE *to)
 {
 	assert_ptr_equal(context, &asked);
 	asked++;
 	target = *t;
 	for (size_t i = 0; i < answer_bytes; i++)
 		fputc('a' + (int)(i % 26), to);
-	return type == CONTROL_EXPLAIN ? 1 : 0;
+	return r->type == CONTROL_EXPLAIN ? 1 : 0;
 }
 
 static int begin(void **state)
@@ -395,21 +396,21 @@ static void every_field_is_checked(void **state)
 	REFUSED(r.family = 5);
 	REFUSED(r.family = 4); /* a name and an address */
 	REFUSED(r.address[0] = 1);
-	REFUSED(r.name[0] = '\0');
-	REFUSED(r.name[0] = 'A'); /* not normalised */
-	REFUSED(r.name[0] = ' ');
-	REFUSED(r.name[0] = (char)0xff);
-	REFUSED(strcpy(r.name, "a.example."));
-	REFUSED(strcpy(r.name, "1.2.3.4"));
-	REFUSED(r.name[20] = 'x'); /* behind the end */
-	REFUSED(memset(r.name, 'a', sizeof(r.name)));
-	REFUSED(for (size_t i = 0; i < sizeof(r.name); i++) r.name[i] = i % 9 ? 'a' : '.');
+	REFUSED(r.text[0] = '\0');
+	REFUSED(r.text[0] = 'A'); /* not normalised */
+	REFUSED(r.text[0] = ' ');
+	REFUSED(r.text[0] = (char)0xff);
+	REFUSED(strcpy(r.text, "a.example."));
+	REFUSED(strcpy(r.text, "1.2.3.4"));
+	REFUSED(r.text[20] = 'x'); /* behind the end */
+	REFUSED(memset(r.text, 'a', sizeof(r.text)));
+	REFUSED(for (size_t i = 0; i < sizeof(r.text); i++) r.text[i] = i % 9 ? 'a' : '.');
 	assert_true(target_parse("1.2.3.4", &v4, &reason));
 	control_request_make(&good, CONTROL_EXPLAIN, &v4);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	assert_int_equal(t.address.family, 4);
 	REFUSED(r.address[4] = 1); /* behind an IPv4 address */
-	REFUSED(r.name[0] = 'a');
+	REFUSED(r.text[0] = 'a');
 	REFUSED(r.family = 0);
 	control_request_make(&good, CONTROL_STATUS, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));

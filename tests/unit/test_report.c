@@ -60,6 +60,7 @@ static int end(void **state)
 static char *reported(long long uptime, pid_t pid)
 {
 	struct report r = {.status = &status,
+		.policy = &policy,
 		.events = events,
 		.wall = wall,
 		.gate = gate,
