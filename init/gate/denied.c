@@ -18,21 +18,23 @@ static bool denied_address(struct gate *g, const struct address *a, uint16_t por
 static bool denied_server(struct gate *g, const struct connection *c)
 {
 	union {
-		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} to;
-	socklen_t len = sizeof(to);
+	socklen_t len4 = sizeof(to.v4), len6 = sizeof(to.v6);
 	struct address a = {0};
 
-	/* getpeername(2) by a call that the filter knows. */
-	if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len) < 0)
-		return false; /* it has ended already */
-	a.family = to.any.sa_family == AF_INET ? 4 : 6;
-	if (a.family == 4)
-		memcpy(a.bytes, &to.v4.sin_addr, 4);
-	else
+	/* getpeername(2) by a call that the filter knows; it wants no more room than it fills.
+	 */
+	if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len6) == 0) {
+		a.family = 6;
 		memcpy(a.bytes, &to.v6.sin6_addr, 16);
+	} else if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len4) == 0) {
+		a.family = 4;
+		memcpy(a.bytes, &to.v4.sin_addr, 4);
+	} else {
+		return false; /* it has ended by itself */
+	}
 	/* Both families have the port in the same place. */
 	return denied_address(g, &a, ntohs(to.v4.sin_port));
 }
