@@ -25,11 +25,11 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 {
 	struct keeper *k = &b->keepers[WORKER_GATE];
 
-	if (!b->gate.counters || !k->pid)
+	if (k->channel < 0)
 		return 0;
 	b->gate_ready = false;
 	keeper_reply(k, "", 1);
-	if (keeper_wait(k, &b->gate_ready, LIMIT_DENY_MS) || !k->pid)
+	if (keeper_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)
 		return 0;
 	kill(k->pid, SIGKILL);
 	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
@@ -62,9 +62,10 @@ int deny(struct boot *b, const char *rule, FILE *to)
 		return EXIT_OPTIONS;
 	}
 	tell(b, before);
-	/* Both, whatever becomes of one. */
-	gated = end_at_the_gate(b, &f) == 0;
+	/* The wall first: what the gate begins from then on it begins by the rule. Both,
+	 * whatever becomes of one. */
 	walled = pins_deny(&b->pins, &f) == 0;
+	gated = end_at_the_gate(b, &f) == 0;
 	fprintf(to, "%s: %s\n", rule,
 		policy_denials(p) == before ? "denied already" : "denied");
 	if (gated && walled)

@@ -52,15 +52,21 @@ static void help(FILE *to)
 		    "asked.\n");
 }
 
+/* What came from outside may hold anything, and goes to a terminal. */
+static void clean(char *text, size_t len)
+{
+	for (; len > 0; len--, text++)
+		if (*text != '\n' && (*text < ' ' || *text > '~'))
+			*text = '?';
+}
+
 /* Prints one line and returns the status. What is quoted may hold anything. */
 static int wrong(int status, const char *on, const char *why)
 {
 	char quoted[128];
 
 	snprintf(quoted, sizeof(quoted), "%s", on);
-	for (char *c = quoted; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	clean(quoted, strlen(quoted));
 	fprintf(stderr, "codex-egress: %s: %s\n", quoted, why);
 	return status;
 }
@@ -131,6 +137,7 @@ static int take_answer(int fd)
 				errno = EPROTO;
 			return -1;
 		}
+		clean(text, (size_t)got);
 		fwrite(text, 1, (size_t)got, to);
 	}
 	return fflush(to) == 0 ? (int)head.status : -1;
@@ -170,22 +177,20 @@ int egress_main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < QUESTIONS; i++) {
 		const struct question *q = &questions[i];
+		const bool explain = q->type == CONTROL_EXPLAIN;
 
 		if (strcmp(word, q->name) != 0)
 			continue;
 		if (argc != (q->argument ? 3 : 2))
 			return wrong(EXIT_OPTIONS, word,
-				!q->argument                 ? "it takes no argument"
-				: q->type == CONTROL_EXPLAIN ? "it takes one HOST[:PORT]"
-							     : "it takes one RULE");
-		if (q->type == CONTROL_EXPLAIN && !target_parse(on, &target, &reason))
+				!q->argument ? "it takes no argument"
+				: explain    ? "it takes one HOST[:PORT]"
+					     : "it takes one RULE");
+		if (explain && !target_parse(on, &target, &reason))
 			return wrong(EXIT_OPTIONS, on, reason);
-		if (q->type == CONTROL_DENY && (!on[0] || strlen(on) > LIMIT_RULE_TEXT))
+		if (!explain && q->argument && (!on[0] || strlen(on) > LIMIT_RULE_TEXT))
 			return wrong(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
-		if (q->type == CONTROL_DENY)
-			control_request_deny(&request, on);
-		else
-			control_request_make(&request, q->type, q->argument ? &target : NULL);
+		control_request_make(&request, q->type, explain ? &target : NULL, on);
 		return ask(&request);
 	}
 	return wrong(EXIT_OPTIONS, word, "there is no such command; codex-egress --help");

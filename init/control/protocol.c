@@ -3,24 +3,20 @@
 
 #include <string.h>
 
-void control_request_make(
-	struct control_request *out, enum control_type type, const struct target *t)
+void control_request_make(struct control_request *out, enum control_type type,
+	const struct target *t, const char *rule)
 {
 	memset(out, 0, sizeof(*out));
 	out->magic = CONTROL_MAGIC;
 	out->type = type;
-	if (!t)
-		return;
-	out->port = t->port;
-	out->family = t->address.family;
-	memcpy(out->address, t->address.bytes, sizeof(out->address));
-	strcpy(out->text, t->name);
-}
-
-void control_request_deny(struct control_request *out, const char *rule)
-{
-	control_request_make(out, CONTROL_DENY, NULL);
-	strncpy(out->text, rule, LIMIT_RULE_TEXT);
+	if (t) {
+		out->port = t->port;
+		out->family = t->address.family;
+		memcpy(out->address, t->address.bytes, sizeof(out->address));
+		rule = t->name;
+	}
+	if (rule)
+		strncpy(out->text, rule, LIMIT_RULE_TEXT);
 }
 
 /* Is it a name as the policy holds names: terminated, normalised, nothing behind it? */
@@ -52,9 +48,6 @@ bool control_request_check(const struct control_request *r, size_t size, struct 
 		}
 	}
 	/* What was taken, written again, is the request to the byte; so nothing was left. */
-	if (r->type == CONTROL_DENY)
-		control_request_deny(&again, r->text);
-	else
-		control_request_make(&again, r->type, t);
-	return (r->type != CONTROL_DENY || r->text[0]) && memcmp(&again, r, sizeof(again)) == 0;
+	control_request_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
+	return memcmp(&again, r, sizeof(again)) == 0;
 }

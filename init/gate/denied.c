@@ -8,13 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static bool denied_address(struct gate *g, const struct address *a, uint16_t port)
-{
-	struct verdict v = policy_check_address(g->config->policy, a, port);
-
-	return v.rule && v.rule->effect == RULE_DENY;
-}
-
 static bool denied_server(struct gate *g, const struct connection *c)
 {
 	union {
@@ -23,6 +16,7 @@ static bool denied_server(struct gate *g, const struct connection *c)
 	} to;
 	socklen_t len4 = sizeof(to.v4), len6 = sizeof(to.v6);
 	struct address a = {0};
+	struct verdict v;
 
 	/* getpeername(2) by a call that the filter knows; it wants no more room than it fills.
 	 */
@@ -36,39 +30,31 @@ static bool denied_server(struct gate *g, const struct connection *c)
 		return false; /* it has ended by itself */
 	}
 	/* Both families have the port in the same place. */
-	return denied_address(g, &a, ntohs(to.v4.sin_port));
-}
-
-/* One that isn't made yet: to whom it might be. */
-static bool denied_candidate(struct gate *g, const struct connection *c, const struct desk *d)
-{
-	uint16_t port = g->config->proxy.port ? g->config->proxy.port : c->port;
-	bool denied = false;
-
-	for (unsigned i = 0; i < d->tried; i++)
-		denied |= denied_address(g, &d->candidates[i], port);
-	return denied;
+	v = policy_check_address(g->config->policy, &a, ntohs(to.v4.sin_port));
+	return v.rule && v.rule->effect == RULE_DENY;
 }
 
 static void judge(struct gate *g, struct connection *c)
 {
-	const struct desk *d = table_desk(g, c);
+	struct desk *d = table_desk(g, c);
 	/* Until the connection stands, its name is at the desk; then it has a place of its own,
 	 * and at the desk is what the client said last. */
 	bool stands =
 		c->phase != PHASE_NAME && c->phase != PHASE_CONNECT && c->phase != PHASE_PROXY;
-	char name[NAME_TEXT] = "";
+	const char *name = stands || !d ? g->hosts[table_number(g, c)] : d->name;
 
-	if (stands || d)
-		memcpy(name, stands ? g->hosts[table_number(g, c)] : d->name, sizeof(name));
-	if (client_judge(g, name, c->port, false) == GATE_FINE &&
-		!(c->server.fd >= 0 && denied_server(g, c)) &&
-		!(c->phase == PHASE_CONNECT && d && denied_candidate(g, c, d)))
-		return;
-	/* The host of a request that was refused is no flow's: that is told already. */
-	if (!c->refused)
-		report_refused(g, c, name, GATE_REVOKED);
-	table_end(g, c, true);
+	if (client_judge(g, name, c->port, false) != GATE_FINE ||
+		(c->server.fd >= 0 && denied_server(g, c))) {
+		/* The host of a request that was refused is no flow's: that is told already. */
+		if (!c->refused)
+			report_refused(g, c, name, GATE_REVOKED);
+		table_end(g, c, true);
+	} else if (c->phase == PHASE_CONNECT) {
+		/* The wall has heard of the rule by now, but not when these attempts began. */
+		connect_close(d);
+		c->phase = PHASE_NAME;
+		names_need(g, c);
+	}
 }
 
 void denied_end(struct gate *g)

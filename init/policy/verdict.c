@@ -224,10 +224,14 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
-static bool denied_network(const struct rule *r, const struct address *a)
+/* The networks' rules are the last of all; behind them is what was denied since, of any kind.
+ */
+static const struct rule *network_rule(
+	const struct policy *p, size_t i, const struct address *a)
 {
-	return r->kind == RULE_NETWORK && r->effect == RULE_DENY &&
-	       address_inside(a, &r->network, r->prefix);
+	const struct rule *r = i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
+
+	return r->kind == RULE_NETWORK && address_inside(a, &r->network, r->prefix) ? r : NULL;
 }
 
 struct verdict policy_check_address(
@@ -238,14 +242,11 @@ struct verdict policy_check_address(
 
 	if (!p->compiled || port == 0)
 		return v;
-	for (size_t i = 0, count = policy_denials(p); i < count; i++)
-		if (denied_network(&p->denials->rules[i], a) &&
-			covers(&p->denials->rules[i], port))
-			return (struct verdict){.rule = &p->denials->rules[i]};
-	for (size_t i = find(p, RULE_NETWORK, ""); i < p->count; i++) {
-		const struct rule *r = &p->rules[i];
+	for (size_t i = find(p, RULE_NETWORK, ""), end = p->count + policy_denials(p); i < end;
+		i++) {
+		const struct rule *r = network_rule(p, i, a);
 
-		if (!address_inside(a, &r->network, r->prefix) || !covers(r, port))
+		if (!r || !covers(r, port))
 			continue;
 		if (r->effect == RULE_DENY)
 			return (struct verdict){.rule = r};
@@ -290,12 +291,11 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 	else if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
 		*reason = "its address is not one of the public Internet";
 	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count,
-		    all = p->count + policy_denials(p);
-		i < all && !*reason; i++) {
-		const struct rule *r =
-			i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
+		    end = p->count + policy_denials(p);
+		i < end && !*reason; i++) {
+		const struct rule *r = network_rule(p, i, a);
 
-		if (denied_network(r, a) && r->ports.count == 0)
+		if (r && r->effect == RULE_DENY && r->ports.count == 0)
 			*reason = "its address is in a network that a rule denies";
 	}
 	return !*reason;

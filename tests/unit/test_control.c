@@ -113,7 +113,7 @@ static void request(int fd, enum control_type type, const struct target *t)
 {
 	struct control_request r;
 
-	control_request_make(&r, type, t);
+	control_request_make(&r, type, t, NULL);
 	assert_int_equal(send(fd, &r, sizeof(r), MSG_NOSIGNAL), sizeof(r));
 }
 
@@ -296,7 +296,7 @@ static int as_nobody(void)
 		fd = reach();
 		if (fd < 0)
 			_exit(errno == EACCES ? 1 : 11);
-		control_request_make(&r, CONTROL_STATUS, NULL);
+		control_request_make(&r, CONTROL_STATUS, NULL, NULL);
 		if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			_exit(12);
 		close(go[1]);
@@ -378,7 +378,7 @@ static void every_field_is_checked(void **state)
 
 	(void)state;
 	assert_true(target_parse("a.example:443", &t, &reason));
-	control_request_make(&good, CONTROL_EXPLAIN, &t);
+	control_request_make(&good, CONTROL_EXPLAIN, &t, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	assert_false(control_request_check(&good, sizeof(good) - 1, &t));
 #define REFUSED(change)                                                                        \
@@ -406,13 +406,13 @@ static void every_field_is_checked(void **state)
 	REFUSED(memset(r.text, 'a', sizeof(r.text)));
 	REFUSED(for (size_t i = 0; i < sizeof(r.text); i++) r.text[i] = i % 9 ? 'a' : '.');
 	assert_true(target_parse("1.2.3.4", &v4, &reason));
-	control_request_make(&good, CONTROL_EXPLAIN, &v4);
+	control_request_make(&good, CONTROL_EXPLAIN, &v4, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	assert_int_equal(t.address.family, 4);
 	REFUSED(r.address[4] = 1); /* behind an IPv4 address */
 	REFUSED(r.text[0] = 'a');
 	REFUSED(r.family = 0);
-	control_request_make(&good, CONTROL_STATUS, NULL);
+	control_request_make(&good, CONTROL_STATUS, NULL, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 6);
