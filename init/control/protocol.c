@@ -36,7 +36,7 @@ bool control_request_check(const struct control_request *r, size_t size, struct 
 
 	memset(t, 0, sizeof(*t));
 	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC || r->type < CONTROL_STATUS ||
-		r->type > CONTROL_DENY)
+		r->type > CONTROL_DENY || (r->type == CONTROL_DENY && !r->text[0]))
 		return false;
 	if (r->type == CONTROL_EXPLAIN) {
 		t->port = r->port;

@@ -1,9 +1,10 @@
 /*
  * The compiled policy: which names and networks may be reached, on which ports, and by
- * which rule. Pure: no system calls, no allocation after policy_compile(). Everything that
- * has to decide asks here; nothing else decides.
+ * which rule. Pure: no system calls, no allocation after policy_compile(), but in
+ * policy_deny(). Everything that has to decide asks here; nothing else decides.
  *
- * A policy is filled with policy_add() in any order, then compiled once, then only read.
+ * A policy is filled with policy_add() in any order, then compiled once, then only read, or
+ * narrowed by policy_deny().
  */
 #ifndef INIT_POLICY_POLICY_H
 #define INIT_POLICY_POLICY_H

@@ -1,7 +1,6 @@
 """`codex-egress deny`: a rule revoked while the container runs ends its flows, and no others. The
 flows are a program's in the container (FLOWS); it tells of each how far it got, or how it ended."""
 
-import json
 import re
 import time
 
@@ -10,9 +9,11 @@ import pytest
 from conftest import CA_PATH, ROOT, program, until
 from gate_box import ACCESS_DENIED
 from internet import GREETING, address_of
+from proxy import PORT
 
 INIT = ROOT / "build/codex-init"
 BAD, GOOD = address_of("bad.test"), address_of("good.test")
+PROXY = address_of("proxy.corp.test")
 ALLOW = "bad.test:443,80,2222 good.test:443,80,2222"
 
 # FLOWS LABEL KIND HOST PORT...: keeps a connection of each kind busy, and writes to /tmp/flow.LABEL
@@ -264,6 +265,16 @@ def test_audit_lets_it_through_and_records(boxes, names):
     flows.live("bad_tls", "bad_http", "bad_websocket", "bad_plain")
     box.shell("getent hosts bad.test").ok()
     assert box.event(event="refused-name", name="bad.test", reason="denied by a rule")
+
+
+def test_behind_a_proxy(boxes, internet):
+    """There the gate carries every port, and knows each flow by its name."""
+    box = booted(boxes("--proxy", f"http://{PROXY}:{PORT}", allow=ALLOW))
+    flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
+    deny(box, "bad.test")
+    flows.end("bad_tls", "bad_http", "bad_websocket", "bad_plain")
+    flows.live("good_tls", "good_http", "good_websocket", "good_plain")
+    assert refused_by_dns(box, "bad.test") and not refused_by_dns(box, "good.test")
 
 
 # ---- Networks ----------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ static void what_is_no_request_is_not_answered(void **state)
 		dropped(fd);
 	}
 	/* A good one with something behind it is none. */
-	control_request_make((void *)bytes, CONTROL_STATUS, NULL);
+	control_request_make((void *)bytes, CONTROL_STATUS, NULL, NULL);
 	fd = connected();
 	assert_int_equal(send(fd, bytes, sizeof(struct control_request) + 1, MSG_NOSIGNAL),
 		sizeof(struct control_request) + 1);
@@ -389,7 +389,8 @@ static void every_field_is_checked(void **state)
 	} while (0)
 	REFUSED(r.magic++);
 	REFUSED(r.type = 0);
-	REFUSED(r.type = CONTROL_EXPLAIN + 1);
+	REFUSED(r.type = CONTROL_DENY); /* which has no port */
+	REFUSED(r.type = CONTROL_DENY + 1);
 	REFUSED(r.type = UINT32_MAX);
 	REFUSED(r.type = CONTROL_STATUS); /* which has no target */
 	REFUSED(r.reserved = 1);
@@ -416,6 +417,19 @@ static void every_field_is_checked(void **state)
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 6);
+	REFUSED(r.text[0] = 'a');
+	control_request_make(&good, CONTROL_DENY, NULL, "a.example:22");
+	assert_true(control_request_check(&good, sizeof(good), &t));
+	assert_string_equal(good.text, "a.example:22");
+	REFUSED(r.port = 1);
+	REFUSED(r.family = 4);
+	REFUSED(r.text[0] = '\0');
+	REFUSED(memset(r.text, 0, sizeof(r.text)));
+	REFUSED(r.text[20] = 'x');                    /* behind the end */
+	REFUSED(r.text[LIMIT_RULE_TEXT] = 'x');       /* behind the longest */
+	REFUSED(memset(r.text, 'a', sizeof(r.text))); /* without an end */
+	memset(good.text, 'a', LIMIT_RULE_TEXT);
+	assert_true(control_request_check(&good, sizeof(good), &t));
 }
 
 static void the_second_name(void **state)

@@ -381,6 +381,52 @@ static void a_denied_flow_ends(void **state)
 	close(s);
 }
 
+static void shut(const struct wall_network *list, size_t count)
+{
+	assert_ok(wall_revoke(wall, list, count, f));
+	reached(NULL);
+}
+
+/* What is denied later: pins and rules open it no more, and its flows end. */
+static void a_revoked_flow_ends(void **state)
+{
+	static const char *const allow[] = {"20.9.0.0/16:443", NULL};
+	struct wall_network list[] = {{addr("20.1.2.3"), 443, 32}, {addr("20.9.1.0"), 0, 24},
+		{addr("2600::7"), 443, 128}};
+	struct sockaddr_storage a;
+	socklen_t len = to_sockaddr("20.1.2.3", 443, &a);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	begin_with(allow, NULL);
+	build();
+	pin("20.1.2.3", 443, false, 0);
+	pin("20.1.2.3", 22, false, 0);
+	pin("2600::7", 443, false, 0);
+	assert_int_equal(connect(s, (void *)&a, len), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), 0);
+	shut(list, 3);
+	(void)!send(s, "x", 1, MSG_NOSIGNAL);
+	usleep(20 * 1000);
+	assert_false(reached("20.1.2.3"));
+	assert_int_equal(send(s, "y", 1, MSG_NOSIGNAL), -1);
+	assert_true(errno == ECONNRESET || errno == EPIPE);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 443), 0);
+	/* It is the wall that was read back at the start, but for what is in that set. */
+	assert_ok(wall_verify(wall, &config, f));
+	/* Each call says all there is. */
+	shut(list + 1, 1);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), ECONNREFUSED);
+	shut(NULL, 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), 0);
+	close(s);
+}
+
 static void only_the_resolver_reaches_the_upstreams(void **state)
 {
 	(void)state;
@@ -748,6 +794,7 @@ int main(void)
 		W(a_private_pin_opens_private_space),
 		W(network_rules),
 		W(a_denied_flow_ends),
+		W(a_revoked_flow_ends),
 		W(only_the_resolver_reaches_the_upstreams),
 		W(an_upstream_on_an_odd_port),
 		W(port_53_comes_to_our_resolver),
