@@ -24,9 +24,12 @@ int open_denials(struct boot *b, struct failure *f)
 static int end_at_the_gate(struct boot *b, struct failure *f)
 {
 	struct keeper *k = &b->keepers[WORKER_GATE];
+	const bool never = false;
 
 	if (k->channel < 0)
 		return 0;
+	/* What a gate that has just begun has said by now is no answer. */
+	keeper_wait(k, &never, 1);
 	b->gate_ready = false;
 	keeper_reply(k, "", 1);
 	if (keeper_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)

@@ -335,6 +335,7 @@ def test_the_place_of_a_mistake_is_told_and_nothing_is_changed(box):
         why = re.search(r": (at character \d+: .*)", boot.err)[1]
         assert told.out == "" and f'"{rule}"' in told.err and why in told.err, (told, boot)
     assert re.sub(r"^up .*|^pins(.|\n)*", "", status(box), flags=re.M) == before
+    assert "??[2J" in deny(box, "\x01\x1b[2J", 100).err
     assert box.events("denied") == []
     assert box.hello((BAD, 443, tls.client("bad.test")))[0].served
 

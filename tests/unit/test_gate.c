@@ -934,6 +934,24 @@ static void what_is_denied_ends(void **state)
 	close(kept);
 }
 
+/* The very pages of the parent's, at the same place. */
+static void the_gate_can_only_read_what_is_denied(void **state)
+{
+	char path[32], line[256], mine[32], mode[8] = "";
+	FILE *maps;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)gate);
+	snprintf(mine, sizeof(mine), "%lx-", (unsigned long)(uintptr_t)denials);
+	maps = fopen(path, "r");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (strncmp(line, mine, strlen(mine)) == 0)
+			sscanf(line, "%*s %7s", mode);
+	fclose(maps);
+	assert_string_equal(mode, "r--s");
+}
+
 static void audit_ends_nothing(void **state)
 {
 	int s = greeted("45.0.0.1", "echo.lab.test");
@@ -975,6 +993,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(audit_lets_through_and_tells, begin_audit, end),
 		T(repeats_are_counted_and_none_is_lost),
 		T(what_is_denied_ends),
+		T(the_gate_can_only_read_what_is_denied),
 		cmocka_unit_test_setup_teardown(audit_ends_nothing, begin_audit, end),
 	};
 #undef T
