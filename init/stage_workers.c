@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gate/told.h"
+#include "wall/bonds.h"
 
 /* Unresolved names told one by one; of further ones only the number. */
 #define TOLD_NAMES 8
@@ -125,7 +126,10 @@ int stage_resolver(struct boot *b, struct failure *f)
 	b->pins = (struct pins){.policy = &b->o->policy,
 		.wall = b->wall,
 		.routes = b->routes,
-		.events = b->events};
+		.events = b->events,
+		.bonds = bonds_new()};
+	if (!b->pins.bonds)
+		return fail_errno(f, "have memory for what is opened", "");
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;

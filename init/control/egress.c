@@ -188,7 +188,7 @@ int egress_main(int argc, char **argv)
 					     : "it takes one RULE");
 		if (explain && !target_parse(on, &target, &reason))
 			return wrong(EXIT_OPTIONS, on, reason);
-		if (!explain && q->argument && (!on[0] || strlen(on) > LIMIT_RULE_TEXT))
+		if (q->type == CONTROL_DENY && strlen(on) - 1 >= LIMIT_RULE_TEXT)
 			return wrong(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
 		control_request_make(&request, q->type, explain ? &target : NULL, on);
 		return ask(&request);

@@ -122,42 +122,41 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 	return v;
 }
 
-/* Is it the rule's name, or one below its wildcard? */
-static bool speaks_of(const struct rule *r, const char *name)
-{
-	size_t all = strlen(name), own = strlen(r->name);
+typedef void see_rule(struct verdict *v, const struct rule *r, uint16_t port);
 
-	if (r->kind == RULE_WILDCARD)
-		return all > own && name[all - own - 1] == '.' &&
-		       strcmp(name + all - own, r->name) == 0;
-	return r->kind == RULE_NAME && strcmp(name, r->name) == 0;
+/* Calls see() for each rule of this kind and name, those denied since among them. Returns
+ * whether one denies. */
+static bool each_of(const struct policy *p, enum rule_kind kind, const char *name,
+	see_rule *see, struct verdict *v, uint16_t port)
+{
+	bool denies = false;
+
+	for (size_t i = find(p, kind, name); same(p, i, kind, name); i++) {
+		see(v, &p->rules[i], port);
+		denies |= p->rules[i].effect == RULE_DENY;
+	}
+	for (size_t i = 0, count = policy_denials(p); i < count; i++) {
+		const struct rule *r = &p->denials->rules[i];
+
+		if (r->kind == kind && strcmp(r->name, name) == 0) {
+			see(v, r, port);
+			denies = true;
+		}
+	}
+	return denies;
 }
 
 /*
  * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
- * the nearest up, then what was denied since. Returns whether a deny rule is among them.
+ * the nearest up. Returns whether a deny rule is among them.
  */
-static bool each_rule(const struct policy *p, const char *name,
-	void (*see)(struct verdict *v, const struct rule *r, uint16_t port), struct verdict *v,
-	uint16_t port)
+static bool each_rule(const struct policy *p, const char *name, see_rule *see,
+	struct verdict *v, uint16_t port)
 {
-	bool denies = false;
+	bool denies = each_of(p, RULE_NAME, name, see, v, port);
 
-	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++) {
-		see(v, &p->rules[i], port);
-		denies |= p->rules[i].effect == RULE_DENY;
-	}
 	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		for (size_t i = find(p, RULE_WILDCARD, dot + 1);
-			same(p, i, RULE_WILDCARD, dot + 1); i++) {
-			see(v, &p->rules[i], port);
-			denies |= p->rules[i].effect == RULE_DENY;
-		}
-	for (size_t i = 0, count = policy_denials(p); i < count; i++)
-		if (speaks_of(&p->denials->rules[i], name)) {
-			see(v, &p->denials->rules[i], port);
-			denies = true;
-		}
+		denies |= each_of(p, RULE_WILDCARD, dot + 1, see, v, port);
 	return denies;
 }
 

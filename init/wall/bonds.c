@@ -19,15 +19,15 @@ struct bonds {
 	uint32_t buckets[BUCKETS]; /* as next */
 	struct bond bond[LIMIT_BONDS];
 	uint64_t noted;
+	const struct bond *order[LIMIT_BONDS]; /* of bonds_cut(), like ports: a bit for each */
+	uint8_t ports[8192];
 	struct wall_network *cut; /* owned; what is shut */
 	size_t cut_count, cut_room;
 };
 
-static bool have(struct bonds **b)
+struct bonds *bonds_new(void)
 {
-	if (!*b)
-		*b = calloc(1, sizeof(**b));
-	return *b != NULL;
+	return calloc(1, sizeof(struct bonds));
 }
 
 static uint32_t *bucket(struct bonds *b, const char *name)
@@ -47,27 +47,27 @@ static void forget(struct bonds *b, uint32_t number)
 	old->name = NULL;
 }
 
-void bonds_note(struct bonds **bonds, const char *name, const struct address *a)
+bool bonds_note(struct bonds *b, const char *name, const struct address *a)
 {
-	struct bonds *b = have(bonds) ? *bonds : NULL;
-	uint32_t number, *first;
+	uint32_t number, *first = bucket(b, name);
+	bool found = false;
 	char *text;
 
-	if (!b)
-		return;
-	first = bucket(b, name);
 	for (uint32_t i = *first; i; i = b->bond[i - 1].next)
 		if (address_compare(&b->bond[i - 1].address, a) == 0 &&
 			strcmp(b->bond[i - 1].name, name) == 0)
-			return;
+			return false;
 	text = strdup(name);
 	if (!text)
-		return;
+		return false;
 	number = (uint32_t)(b->noted++ % LIMIT_BONDS) + 1;
 	if (b->bond[number - 1].name)
 		forget(b, number);
 	b->bond[number - 1] = (struct bond){text, *a, *first};
 	*first = number;
+	for (size_t i = 0; i < b->cut_count; i++)
+		found |= address_compare(&b->cut[i].base, a) == 0;
+	return found;
 }
 
 static int shut(struct bonds *b, const struct address *a, uint8_t prefix, uint16_t port)
@@ -85,37 +85,59 @@ static int shut(struct bonds *b, const struct address *a, uint8_t prefix, uint16
 	return 0;
 }
 
-/* Does anything else open it still, or is it in a network that is shut anyway? */
-static bool decided(
-	const struct bonds *b, const struct policy *p, const struct address *a, uint16_t port)
+static int by_address(const void *a, const void *b)
 {
-	for (size_t i = 0; i < LIMIT_BONDS && b->bond[i].name; i++) {
-		struct verdict v;
+	const struct bond *const *x = a, *const *y = b;
 
-		if (address_compare(&b->bond[i].address, a) != 0)
-			continue;
-		v = policy_check_pin(p, b->bond[i].name);
-		if (ports_have(&v.ports, port))
-			return true;
-	}
-	return policy_check_address(p, a, port).rule;
+	return address_compare(&(*x)->address, &(*y)->address);
 }
 
+/* Was the port's bit clear? It is set then. */
+static bool first_time(struct bonds *b, uint16_t port)
+{
+	uint8_t bit = (uint8_t)(1 << port % 8), was = b->ports[port / 8];
+
+	b->ports[port / 8] |= bit;
+	return !(was & bit);
+}
+
+/*
+ * One address after the other, each with all its names: what one of them has still is open, the
+ * rest of what they had is shut. The payload has a say in how many there are, so no pair is
+ * looked at more than twice.
+ */
 static int cut_names(struct bonds *b, const struct policy *p)
 {
-	struct policy before = *p;
+	struct policy start = *p;
+	size_t count = b->noted < LIMIT_BONDS ? b->noted : LIMIT_BONDS, next;
 
-	before.denials = NULL;
-	for (size_t i = 0; i < LIMIT_BONDS && b->bond[i].name; i++) {
-		const struct address *a = &b->bond[i].address;
-		struct verdict was = policy_check_pin(&before, b->bond[i].name);
-		struct verdict is = policy_check_pin(p, b->bond[i].name);
+	start.denials = NULL;
+	for (size_t i = 0; i < count; i++)
+		b->order[i] = &b->bond[i];
+	qsort(b->order, count, sizeof(*b->order), by_address);
+	for (size_t first = 0; first < count; first = next) {
+		const struct address *a = &b->order[first]->address;
 
-		for (unsigned j = 0; j < was.ports.count; j++)
-			if (!ports_have(&is.ports, was.ports.port[j]) &&
-				!decided(b, p, a, was.ports.port[j]) &&
-				shut(b, a, a->family == 4 ? 32 : 128, was.ports.port[j]) < 0)
-				return -1;
+		memset(b->ports, 0, sizeof(b->ports));
+		for (next = first;
+			next < count && by_address(&b->order[next], &b->order[first]) == 0;
+			next++) {
+			struct verdict is = policy_check_pin(p, b->order[next]->name);
+
+			for (unsigned j = 0; j < is.ports.count; j++)
+				first_time(b, is.ports.port[j]);
+		}
+		for (size_t i = first; i < next; i++) {
+			struct verdict was = policy_check_pin(&start, b->order[i]->name);
+
+			/* Nor what a network's rule decides about. */
+			for (unsigned j = 0; j < was.ports.count; j++)
+				if (first_time(b, was.ports.port[j]) &&
+					!policy_check_address(p, a, was.ports.port[j]).rule &&
+					shut(b, a, a->family == 4 ? 32 : 128,
+						was.ports.port[j]) < 0)
+					return -1;
+		}
 	}
 	return 0;
 }
@@ -145,27 +167,17 @@ static int cut_networks(struct bonds *b, const struct rule *rules, size_t count)
 	return 0;
 }
 
-int bonds_cut(struct bonds **b, const struct policy *p, struct wall *w, struct failure *f)
+int bonds_cut(struct bonds *b, const struct policy *p, struct wall *w, struct failure *f)
 {
-	if (!have(b))
+	b->cut_count = 0;
+	if (cut_networks(b, p->denials->rules, policy_denials(p)) < 0 || cut_names(b, p) < 0)
 		return fail_errno(f, "shut what is denied", "");
-	(*b)->cut_count = 0;
-	if (cut_networks(*b, p->denials->rules, policy_denials(p)) < 0 || cut_names(*b, p) < 0)
-		return fail_errno(f, "shut what is denied", "");
-	return wall_revoke(w, (*b)->cut, (*b)->cut_count, f);
-}
-
-bool bonds_is_cut(const struct bonds *b, const struct address *a)
-{
-	for (size_t i = 0; b && i < b->cut_count; i++)
-		if (address_compare(&b->cut[i].base, a) == 0)
-			return true;
-	return false;
+	return wall_revoke(w, b->cut, b->cut_count, f);
 }
 
 uint64_t bonds_forgotten(const struct bonds *b)
 {
-	return b && b->noted > LIMIT_BONDS ? b->noted - LIMIT_BONDS : 0;
+	return b->noted > LIMIT_BONDS ? b->noted - LIMIT_BONDS : 0;
 }
 
 void bonds_free(struct bonds *b)

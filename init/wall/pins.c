@@ -95,10 +95,8 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 				.seconds = life(m->addresses[i].ttl),
 			};
 		r->accepted |= UINT32_C(1) << i;
-		if (p->policy->denials) {
-			bonds_note(&p->bonds, m->name, &a);
-			p->reopened |= bonds_is_cut(p->bonds, &a);
-		}
+		if (p->bonds)
+			p->reopened |= bonds_note(p->bonds, m->name, &a);
 	}
 	return 0;
 }
@@ -167,7 +165,7 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 			.accepted = r->accepted};
 	}
 	/* Before the answers: a pin alone wouldn't open it. */
-	if (p->reopened && bonds_cut(&p->bonds, p->policy, p->wall, &f) < 0)
+	if (p->reopened && bonds_cut(p->bonds, p->policy, p->wall, &f) < 0)
 		say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
 	p->reopened = false;
 	count = b->requests_count;
@@ -178,7 +176,7 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 
 int pins_deny(struct pins *p, struct failure *f)
 {
-	if (bonds_cut(&p->bonds, p->policy, p->wall, f) < 0)
+	if (bonds_cut(p->bonds, p->policy, p->wall, f) < 0)
 		return -1;
 	if (bonds_forgotten(p->bonds) == 0)
 		return 0;

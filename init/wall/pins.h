@@ -39,8 +39,8 @@ struct pins {
 	uint32_t boot_pinned;     /* names pinned by then */
 	uint64_t pinned;          /* addresses opened since the start */
 	struct pins_batch *batch; /* owned; had with the first request */
-	struct bonds *bonds;      /* owned; kept where something can be denied later */
-	bool reopened;            /* what waits opens an address that was shut by a denial */
+	struct bonds *bonds; /* owned; by bonds_new(), where something can be denied later */
+	bool reopened;       /* what waits has an address at which something is shut */
 };
 
 /*
@@ -58,9 +58,10 @@ int pins_message(struct pins *p, const struct resolver_message *m);
  */
 size_t pins_flush(struct pins *p, const struct resolver_message **replies);
 /*
- * To be called when the policy has got denials: shuts in the wall what they take away, which ends
- * its flows but for the gate's. Its pins stay until their time is up, and open nothing. Returns 0;
- * or -1 with *f filled: not all of it is done, or not all that was opened is still known.
+ * To be called when the policy has got denials: shuts in the wall what they take away, which
+ * ends its flows but for the gate's. Its pins stay until their time is up, and open nothing.
+ * Returns 0; or -1 with *f filled: not all of it is done, or not all that was opened is still
+ * known.
  */
 int pins_deny(struct pins *p, struct failure *f);
 void pins_free(struct pins *p);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../init/wall/bonds.h"
 #include "../../init/wall/pins.h"
 
 struct fixture {
@@ -49,6 +50,7 @@ static int setup(void **state)
 	snprintf(x->events, sizeof(x->events), "/tmp/test-pins-XXXXXX");
 	close(mkstemp(x->events));
 	x->pins.policy = &x->policy;
+	x->pins.bonds = bonds_new();
 	if (wall_open(&x->pins.wall, &f) < 0 || wall_build(x->pins.wall, &x->config, &f) < 0 ||
 		routes_open(&x->pins.routes, &f) < 0 ||
 		events_open(&x->pins.events, x->events, &f) < 0)
