@@ -21,7 +21,7 @@ struct bonds {
 	uint64_t noted;
 	const struct bond *order[LIMIT_BONDS]; /* of bonds_cut(), like ports: a bit for each */
 	uint8_t ports[8192];
-	struct wall_network *cut; /* owned; what is shut */
+	struct endpoint *cut; /* owned; what is shut */
 	size_t cut_count, cut_room;
 };
 
@@ -66,22 +66,22 @@ bool bonds_note(struct bonds *b, const char *name, const struct address *a)
 	b->bond[number - 1] = (struct bond){text, *a, *first};
 	*first = number;
 	for (size_t i = 0; i < b->cut_count; i++)
-		found |= address_compare(&b->cut[i].base, a) == 0;
+		found |= address_compare(&b->cut[i].address, a) == 0;
 	return found;
 }
 
-static int shut(struct bonds *b, const struct address *a, uint8_t prefix, uint16_t port)
+static int shut(struct bonds *b, const struct address *a, uint16_t port)
 {
 	if (b->cut_count == b->cut_room) {
 		size_t room = b->cut_room ? 2 * b->cut_room : 64;
-		struct wall_network *more = reallocarray(b->cut, room, sizeof(*more));
+		struct endpoint *more = reallocarray(b->cut, room, sizeof(*more));
 
 		if (!more)
 			return -1;
 		b->cut = more;
 		b->cut_room = room;
 	}
-	b->cut[b->cut_count++] = (struct wall_network){*a, port, prefix};
+	b->cut[b->cut_count++] = (struct endpoint){*a, port};
 	return 0;
 }
 
@@ -134,35 +134,9 @@ static int cut_names(struct bonds *b, const struct policy *p)
 			for (unsigned j = 0; j < was.ports.count; j++)
 				if (first_time(b, was.ports.port[j]) &&
 					!policy_check_address(p, a, was.ports.port[j]).rule &&
-					shut(b, a, a->family == 4 ? 32 : 128,
-						was.ports.port[j]) < 0)
+					shut(b, a, was.ports.port[j]) < 0)
 					return -1;
 		}
-	}
-	return 0;
-}
-
-/* Is the rule's network inside one that is shut on every port? The kernel takes no overlaps. */
-static bool inside_another(const struct rule *r, const struct rule *rules, size_t count)
-{
-	for (const struct rule *k = rules; k < rules + count && r->ports.count; k++)
-		if (k->kind == RULE_NETWORK && k->ports.count == 0 &&
-			address_inside(&r->network, &k->network, k->prefix))
-			return true;
-	return false;
-}
-
-static int cut_networks(struct bonds *b, const struct rule *rules, size_t count)
-{
-	for (const struct rule *r = rules; r < rules + count; r++) {
-		unsigned j = 0;
-
-		if (r->kind != RULE_NETWORK || inside_another(r, rules, count))
-			continue;
-		do
-			if (shut(b, &r->network, r->prefix, r->ports.port[j]) < 0)
-				return -1;
-		while (++j < r->ports.count);
 	}
 	return 0;
 }
@@ -170,9 +144,9 @@ static int cut_networks(struct bonds *b, const struct rule *rules, size_t count)
 int bonds_cut(struct bonds *b, const struct policy *p, struct wall *w, struct failure *f)
 {
 	b->cut_count = 0;
-	if (cut_networks(b, p->denials->rules, policy_denials(p)) < 0 || cut_names(b, p) < 0)
+	if (cut_names(b, p) < 0)
 		return fail_errno(f, "shut what is denied", "");
-	return wall_revoke(w, b->cut, b->cut_count, f);
+	return wall_revoke(w, p, b->cut, b->cut_count, f);
 }
 
 uint64_t bonds_forgotten(const struct bonds *b)

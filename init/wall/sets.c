@@ -35,16 +35,17 @@ static const struct definition {
 	const char *name4, *name6;
 	bool protocol, port; /* fields after the address */
 	bool interval, fixed;
+	bool grows; /* fixed, but for what is denied later */
 	uint32_t flags, size;
 } definitions[SET_KINDS] = {
 	[SET_UPSTREAMS] = {"upstreams4", "upstreams6", .port = true, .fixed = true},
 	[SET_GATEWAYS] = {"gateways4", "gateways6", .fixed = true},
 	[SET_SPECIAL] = {"special4", "special6", .interval = true, .fixed = true},
 	[SET_INSIDE] = {"inside4", "inside6", .interval = true, .fixed = true},
-	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true},
+	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true, .grows = true},
 	[SET_DENIED_PORTS] = {"denied_ports4", "denied_ports6", .port = true, .interval = true,
-		.fixed = true},
-	[SET_REVOKED] = {"revoked4", "revoked6", .port = true, .interval = true},
+		.fixed = true, .grows = true},
+	[SET_REVOKED] = {"revoked4", "revoked6", .port = true},
 	[SET_NETS] = {"nets4", "nets6", .port = true, .interval = true, .fixed = true},
 	[SET_PRIVATE_NETS] = {"private_nets4", "private_nets6", .port = true, .interval = true,
 		.fixed = true},
@@ -99,7 +100,7 @@ static struct nftnl_set *new_set(const struct definition *d, unsigned family, ui
 	}
 	if (d->interval)
 		flags |= NFT_SET_INTERVAL | (count > 1 ? NFT_SET_CONCAT : 0);
-	if (d->fixed)
+	if (d->fixed && !d->grows)
 		flags |= NFT_SET_CONSTANT;
 	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
 	nftnl_set_set_u32(s, NFTNL_SET_FLAGS, flags);
@@ -140,9 +141,15 @@ static struct nftnl_set *set_of(struct ruleset *r, enum set_kind kind, unsigned 
 	return r->sets[2 * kind + (family == 6)].set;
 }
 
-/* Networks on their way into an interval set; port is 0 where it has none. */
+/* Networks on their way into an interval set. */
+struct network {
+	struct address base;
+	uint16_t port; /* 0 where the set has none */
+	uint8_t prefix;
+};
+
 struct networks {
-	struct wall_network *item;
+	struct network *item;
 	size_t count, room;
 };
 
@@ -151,7 +158,7 @@ static void collect(struct ruleset *r, struct networks *n, const struct address 
 {
 	if (n->count == n->room) {
 		size_t room = n->room ? n->room * 2 : 64;
-		struct wall_network *more = realloc(n->item, room * sizeof(*more));
+		struct network *more = realloc(n->item, room * sizeof(*more));
 
 		if (!more) {
 			r->failed = true;
@@ -160,13 +167,13 @@ static void collect(struct ruleset *r, struct networks *n, const struct address 
 		n->item = more;
 		n->room = room;
 	}
-	n->item[n->count++] = (struct wall_network){*base, port, prefix};
+	n->item[n->count++] = (struct network){*base, port, prefix};
 }
 
 /* By family, port, first address, and the larger network before those inside it. */
 static int by_place(const void *a, const void *b)
 {
-	const struct wall_network *x = a, *y = b;
+	const struct network *x = a, *y = b;
 	int order;
 
 	if (x->base.family != y->base.family)
@@ -186,7 +193,7 @@ static void tidy(struct networks *n)
 		return;
 	qsort(n->item, n->count, sizeof(*n->item), by_place);
 	for (size_t i = 1; i < n->count; i++) {
-		const struct wall_network *k = &n->item[kept];
+		const struct network *k = &n->item[kept];
 
 		if (n->item[i].port == k->port &&
 			address_inside(&n->item[i].base, &k->base, k->prefix))
@@ -196,7 +203,7 @@ static void tidy(struct networks *n)
 	n->count = kept + 1;
 }
 
-static void last_of(const struct wall_network *n, uint8_t out[16])
+static void last_of(const struct network *n, uint8_t out[16])
 {
 	memcpy(out, n->base.bytes, 16);
 	for (unsigned i = n->prefix; i < (n->base.family == 4 ? 32u : 128u); i++)
@@ -216,7 +223,7 @@ static bool step(uint8_t *number, uint32_t len)
 static void fill_tree(struct ruleset *r, enum set_kind kind, const struct networks *n)
 {
 	for (size_t i = 0; i < n->count;) {
-		const struct wall_network *first = &n->item[i];
+		const struct network *first = &n->item[i];
 		uint32_t len = first->base.family == 4 ? 4 : 16;
 		struct nftnl_set *s = set_of(r, kind, first->base.family);
 		uint8_t next[16];
@@ -236,13 +243,13 @@ static void fill_tree(struct ruleset *r, enum set_kind kind, const struct networ
 static void fill_table(struct ruleset *r, enum set_kind kind, const struct networks *n)
 {
 	for (size_t i = 0; i < n->count; i++) {
-		const struct wall_network *net = &n->item[i];
+		const struct network *net = &n->item[i];
 		struct address last = {.family = net->base.family};
 		uint8_t from[KEY_MAX], to[KEY_MAX];
 		uint32_t len = sets_key(from, &net->base, -1, net->port);
 
 		last_of(net, last.bytes);
-		sets_key(to, &last, -1, net->port ? net->port : UINT16_MAX);
+		sets_key(to, &last, -1, net->port);
 		add_element(r, set_of(r, kind, net->base.family), from, to, len, 0);
 	}
 }
@@ -263,8 +270,9 @@ static void fill_rules(struct ruleset *r, const struct policy *p, enum set_kind 
 {
 	struct networks n = {0};
 
-	for (size_t i = 0; p && i < p->count; i++) {
-		const struct rule *rule = &p->rules[i];
+	for (size_t i = 0; p && i < p->count + policy_denials(p); i++) {
+		const struct rule *rule =
+			i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
 		enum set_kind its;
 
 		if (rule->kind != RULE_NETWORK)
@@ -333,37 +341,36 @@ static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 	}
 }
 
-/* The sets of these kinds, empty. */
-static void make_sets(struct ruleset *out, uint32_t from, uint32_t to)
+void sets_denied(struct ruleset *out, const struct policy *p)
 {
-	for (uint32_t i = 2 * from; i < 2 * to && !out->failed; i++) {
+	for (uint32_t i = 0; i < SETS; i++) {
 		const struct definition *d = &definitions[i / 2];
 
 		out->sets[i].fixed = d->fixed;
 		out->sets[i].set = new_set(d, i % 2 ? 6 : 4, i + 1);
-		out->failed = out->sets[i].set == NULL;
+		if (!out->sets[i].set) {
+			out->failed = true;
+			return;
+		}
 	}
+	fill_rules(out, p, SET_DENIED);
+	fill_rules(out, p, SET_DENIED_PORTS);
 }
 
-void sets_revoked(struct ruleset *out, const struct wall_network *list, size_t count)
+void sets_revoke(struct ruleset *out, const struct endpoint *e)
 {
-	struct networks n = {0};
+	uint8_t key[KEY_MAX];
 
-	make_sets(out, SET_REVOKED, SET_REVOKED + 1);
-	for (size_t i = 0; i < count; i++)
-		collect(out, &n, &list[i].base, list[i].prefix, list[i].port);
-	if (!out->failed)
-		fill_networks(out, SET_REVOKED, &n);
+	add_element(out, set_of(out, SET_REVOKED, e->address.family), key, NULL,
+		sets_key(key, &e->address, -1, e->port), 0);
 }
 
 void sets_compile(struct ruleset *out, const struct wall_config *c)
 {
-	make_sets(out, 0, SET_KINDS);
+	sets_denied(out, c->policy);
 	if (out->failed)
 		return;
 	fill_ranges(out);
-	fill_rules(out, c->policy, SET_DENIED);
-	fill_rules(out, c->policy, SET_DENIED_PORTS);
 	fill_rules(out, c->policy, SET_NETS);
 	fill_rules(out, c->policy, SET_PRIVATE_NETS);
 	fill_hosts(out, c);

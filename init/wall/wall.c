@@ -344,15 +344,23 @@ int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_
 				   : 0;
 }
 
-int wall_revoke(
-	struct wall *w, const struct wall_network *list, size_t count, struct failure *f)
+int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
+	size_t count, struct failure *f)
 {
+	/* The networks' sets only where they change: the kernel takes its time for large ones.
+	 */
+	size_t from = 2 * SET_REVOKED;
 	struct ruleset r = {0};
 	int status;
 
-	sets_revoked(&r, list, count);
+	for (size_t i = 0; i < policy_denials(p); i++)
+		if (p->denials->rules[i].kind == RULE_NETWORK)
+			from = 2 * SET_DENIED;
+	sets_denied(&r, p);
+	for (size_t i = 0; i < count && !r.failed; i++)
+		sets_revoke(&r, &list[i]);
 	nft_begin(&w->nft);
-	for (size_t i = 2 * SET_REVOKED; i < 2 * SET_REVOKED + 2 && !r.failed; i++) {
+	for (size_t i = from; i < 2 * SET_REVOKED + 2 && !r.failed; i++) {
 		const char *name = nftnl_set_get_str(r.sets[i].set, NFTNL_SET_NAME);
 		struct nlmsghdr *m =
 			nft_message(&w->nft, NFT_MSG_DELSETELEM, NFPROTO_INET, 0, name);
