@@ -34,7 +34,8 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 	keeper_reply(k, "", 1);
 	if (keeper_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)
 		return 0;
-	kill(k->pid, SIGKILL);
+	if (k->pid > 0)
+		kill(k->pid, SIGKILL);
 	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
 }
 

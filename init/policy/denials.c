@@ -20,7 +20,7 @@ static bool among(const struct rule *r, const struct rule *rules, size_t count)
 int policy_deny(struct policy *p, const char *text, policy_preset_reader *reader, void *context,
 	struct rule_error *e)
 {
-	size_t count = policy_denials(p), new = 0;
+	size_t count = policy_denials(p), fresh = 0;
 	struct policy read;
 	int done;
 
@@ -28,8 +28,8 @@ int policy_deny(struct policy *p, const char *text, policy_preset_reader *reader
 	done = policy_add(&read, text, RULE_DENY, ORIGIN_RUNTIME, reader, context, e);
 	for (size_t i = 0; i < read.count; i++)
 		if (!among(&read.rules[i], p->denials->rules, count))
-			read.rules[new ++] = read.rules[i];
-	if (done == 0 && new > LIMIT_DENIALS - count) {
+			read.rules[fresh++] = read.rules[i];
+	if (done == 0 && fresh > LIMIT_DENIALS - count) {
 		e->position = 0;
 		snprintf(e->reason, sizeof(e->reason),
 			"there is room for %zu more of the %d rules denied at run time",
@@ -37,9 +37,9 @@ int policy_deny(struct policy *p, const char *text, policy_preset_reader *reader
 		done = -1;
 	}
 	if (done == 0) {
-		memcpy(p->denials->rules + count, read.rules, new * sizeof(*read.rules));
+		memcpy(p->denials->rules + count, read.rules, fresh * sizeof(*read.rules));
 		atomic_store_explicit(
-			&p->denials->count, (uint32_t)(count + new), memory_order_release);
+			&p->denials->count, (uint32_t)(count + fresh), memory_order_release);
 	}
 	policy_free(&read);
 	return done;
