@@ -19,10 +19,10 @@ void denied_forget(struct worker *w)
 		 * audit mode all is, and reported. */
 		n->denied = !n->allowed && !n->hosts && !audit;
 		n->open = !n->allowed && !n->hosts && audit;
-		/* Its addresses may be in a network that is denied. They are asked for again,
-		 * or pinned again where they can't be: both leaves those out. */
+		/* Of others an address may be in a network that is denied. They are asked for
+		 * again, or pinned again where they can't be: both leaves those out. */
 		for (enum cache_family f = FAMILY_4; f < FAMILIES && !w->config->proxied; f++)
-			if (n->record[f].result == CACHE_ADDRESSES)
+			if (n->allowed && n->record[f].result == CACHE_ADDRESSES)
 				n->record[f].expires = w->now;
 	}
 }

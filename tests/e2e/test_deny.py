@@ -250,6 +250,24 @@ def test_addresses_that_a_name_no_longer_has(boxes, dns):
         flow.end(label)
 
 
+def test_names_of_etc_hosts(boxes):
+    """They are answered as they stand, as after a start with that rule, and lead nowhere."""
+    hosts = ("--add-host", "hosted.test:45.7.0.1", "--add-host", "other.test:45.7.0.2")
+    box = booted(boxes(allow="hosted.test:443,2222 other.test:2222", options=hosts))
+    flows = Flows(
+        box,
+        bad=("plain", "hosted.test", 2222),
+        tls=("tls", "hosted.test", 443),
+        good=("plain", "other.test", 2222),
+    )
+    deny(box, "hosted.test")
+    flows.end("bad", "tls")
+    flows.live("good")
+    for _ in range(2):
+        assert box.shell("dig +short hosted.test").ok().out == "45.7.0.1\n"
+        assert "refused" in box.knock(("45.7.0.1", 2222))[0].end
+
+
 def test_with_pins_alone(boxes, names):
     box = booted(boxes("--egress=pin", allow=ALLOW))
     flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
