@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "gate/told.h"
-#include "wall/bonds.h"
 
 /* Unresolved names told one by one; of further ones only the number. */
 #define TOLD_NAMES 8

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bonds.h"
-
 /* Of all requests, each of the largest kind. Pages that no pin has come to yet cost nothing. */
 #define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
 
@@ -154,6 +152,10 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 	if (!b || b->requests_count == 0)
 		return 0;
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
+	/* A pin alone wouldn't open what was shut for another name. */
+	if (p->reopened && bonds_cut(p->bonds, p->policy, p->wall, &f) < 0)
+		say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+	p->reopened = false;
 	for (size_t i = 0; i < b->requests_count; i++) {
 		struct request *r = &b->requests[i];
 
@@ -164,10 +166,6 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 			.sequence = r->message.sequence,
 			.accepted = r->accepted};
 	}
-	/* Before the answers: a pin alone wouldn't open it. */
-	if (p->reopened && bonds_cut(p->bonds, p->policy, p->wall, &f) < 0)
-		say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
-	p->reopened = false;
 	count = b->requests_count;
 	b->requests_count = b->pins_count = 0;
 	*replies = b->replies;

@@ -12,6 +12,7 @@
 #include "../control/events.h"
 #include "../dns/protocol.h"
 #include "../policy/policy.h"
+#include "bonds.h"
 #include "routes.h"
 #include "wall.h"
 
@@ -27,7 +28,6 @@
 /* Requests whose pins go into the wall in one transaction: as many as the resolver has out. */
 #define PINS_REQUESTS LIMIT_PINS_OUT
 
-struct bonds;      /* bonds.h */
 struct pins_batch; /* pins.c: what is checked and not in the wall yet */
 
 struct pins {
@@ -57,6 +57,8 @@ int pins_message(struct pins *p, const struct resolver_message *m);
  * To be called when the datagrams at hand are taken.
  */
 size_t pins_flush(struct pins *p, const struct resolver_message **replies);
+void pins_free(struct pins *p);
+
 /*
  * To be called when the policy has got denials: shuts in the wall what they take away, which
  * ends its flows but for the gate's. Its pins stay until their time is up, and open nothing.
@@ -64,7 +66,6 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies);
  * known.
  */
 int pins_deny(struct pins *p, struct failure *f);
-void pins_free(struct pins *p);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */
 const char *pins_reason(uint32_t reason);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../init/wall/bonds.h"
 #include "../../init/wall/pins.h"
 
 struct fixture {
