@@ -39,24 +39,12 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
 }
 
-static void tell(struct boot *b, size_t from)
-{
-	const struct policy *p = &b->o->policy;
-	char text[LIMIT_RULE_TEXT];
-
-	for (size_t i = from; i < policy_denials(p); i++) {
-		struct event e = {.kind = EVENT_DENIED, .name = text};
-
-		rule_text(&p->denials->rules[i], text, sizeof(text));
-		events_add(b->events, &e);
-	}
-}
-
 int deny(struct boot *b, const char *rule, FILE *to)
 {
 	struct policy *p = &b->o->policy;
 	size_t before = policy_denials(p);
 	struct failure f = {0};
+	struct event event = {.kind = EVENT_DENIED, .name = rule};
 	struct rule_error e;
 	bool walled, gated;
 
@@ -65,7 +53,8 @@ int deny(struct boot *b, const char *rule, FILE *to)
 			e.position + 1, e.reason);
 		return EXIT_OPTIONS;
 	}
-	tell(b, before);
+	if (policy_denials(p) > before)
+		events_add(b->events, &event);
 	/* The wall first: what the gate begins from then on it begins by the rule. Both,
 	 * whatever becomes of one. */
 	walled = pins_deny(&b->pins, &f) == 0;

@@ -10,12 +10,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How long repeats are only counted. */
 #define HOLD_MS 1000
-/* Before GATE_READY is tried again, where PID 1 was behind in reading. */
-#define SERVING_MS 10
 
 struct report {
 	int fd;
@@ -23,7 +22,6 @@ struct report {
 	unsigned told;      /* ... and how many */
 	uint32_t untold[2]; /* refusals told neither one by one nor by name: TLS, HTTP */
 	int64_t flush;      /* when what is held is told; INT64_MAX: nothing is */
-	bool serving;       /* GATE_READY is still to be told */
 	struct gate_message held[LIMIT_GATE_HELD]; /* count: what is yet to be told */
 };
 
@@ -59,12 +57,12 @@ static bool put(struct gate *g, const struct gate_message *m)
 void report_serving(struct gate *g)
 {
 	const struct gate_message m = {.type = GATE_READY};
+	const struct timespec moment = {.tv_nsec = 1000000};
 
-	/* It counts as no report, and PID 1 waits for it. */
+	/* It counts as no report. PID 1 waits for it, and reads what is in its way. */
 	g->report->told = 0;
-	g->report->serving = !put(g, &m);
-	if (g->report->serving)
-		g->report->flush = g->now;
+	while (!put(g, &m))
+		nanosleep(&moment, NULL);
 }
 
 static bool same(const struct gate_message *a, const struct gate_message *b)
@@ -124,8 +122,6 @@ int64_t report_tick(struct gate *g)
 
 	if (r->flush > g->now)
 		return r->flush;
-	if (r->serving)
-		report_serving(g);
 	for (int i = 0; i < LIMIT_GATE_HELD; i++)
 		tell_held(g, &r->held[i]);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -136,9 +132,7 @@ int64_t report_tick(struct gate *g)
 		if (m.count && put(g, &m))
 			r->untold[i] = 0;
 	}
-	r->flush = r->serving                     ? g->now + SERVING_MS
-		   : r->untold[0] || r->untold[1] ? g->now + HOLD_MS
-						  : INT64_MAX;
+	r->flush = r->untold[0] || r->untold[1] ? g->now + HOLD_MS : INT64_MAX;
 	return r->flush;
 }
 
