@@ -121,6 +121,10 @@ static void close_accounts(struct boot *b)
 		keeper_settle(&b->keepers[i], LIMIT_SETTLE_MS);
 	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+	if (policy_denials(&b->o->policy) && !b->o->quiet) {
+		fprintf(stderr, "codex-init: denied by codex-egress:\n");
+		policy_print_denials(&b->o->policy, stderr);
+	}
 	if (b->events && !b->o->quiet)
 		events_summary(b->events, stderr);
 	b->status.refused = b->events ? events_refused(b->events) : 0;

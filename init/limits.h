@@ -16,6 +16,16 @@
 #define LIMIT_RULE_PORTS 16
 /* Rules after presets are expanded. Ten thousand names are the largest allowlist seen. */
 #define LIMIT_RULES 16384
+/* Rules that codex-egress may deny while the container runs. A person denies a few, @pypi or
+ * @debian brings a dozen more; each is looked at for every name, and all are in shared memory
+ * that can't grow. */
+#define LIMIT_DENIALS 64
+/* Names and addresses opened for them of which PID 1 remembers that they belong together, so as
+ * to know which flows a denial ends: four addresses for each of 4,000 names. */
+#define LIMIT_BONDS 16384
+/* How long PID 1 waits for the gate to end what was denied: it looks at every connection. One
+ * that is stuck is ended itself. */
+#define LIMIT_DENY_MS 3000
 /* A preset file; the largest shipped has a dozen lines. */
 #define LIMIT_PRESET_BYTES (64 * 1024)
 /* resolv.conf: the C libraries read three name servers (MAXNS). */

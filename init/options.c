@@ -39,7 +39,7 @@ static int bad_value(struct failure *f, const struct given *g, const char *why)
 	return fail(f, "read the options", on, "%s", why);
 }
 
-static long read_preset(void *context, const char *preset, char *text, size_t size)
+long options_preset(void *context, const char *preset, char *text, size_t size)
 {
 	char path[sizeof(PRESETS_DIR) + 64];
 	ssize_t got, total = 0;
@@ -78,10 +78,10 @@ static int add_rules(
 
 	if (g->environment)
 		done = policy_add_list(&o->policy, g->value, effect, ORIGIN_ENVIRONMENT,
-			read_preset, NULL, &e);
+			options_preset, NULL, &e);
 	else
 		done = policy_add(
-			&o->policy, g->value, effect, ORIGIN_OPTION, read_preset, NULL, &e);
+			&o->policy, g->value, effect, ORIGIN_OPTION, options_preset, NULL, &e);
 	return done < 0 ? rule_failure(f, g, &e) : 0;
 }
 

@@ -31,15 +31,19 @@ static long long seconds_now(void)
 	return t.tv_sec;
 }
 
-static int answer(void *context, enum control_type type, const struct target *t, FILE *to)
+static int answer(
+	void *context, const struct control_request *q, const struct target *t, FILE *to)
 {
-	const struct boot *b = context;
+	struct boot *b = context;
 	struct report r = {.status = &b->status,
+		.policy = &b->o->policy,
 		.events = b->events,
 		.wall = b->wall,
 		.gate = b->gate.counters};
 
-	if (type == CONTROL_EXPLAIN)
+	if (q->type == CONTROL_DENY)
+		return deny(b, q->text, to);
+	if (q->type == CONTROL_EXPLAIN)
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
 	r.uptime = seconds_now() - b->began;
 	r.workers_count = list_workers(b, r.workers);

@@ -18,6 +18,8 @@ int stage_wall(struct boot *b, struct failure *f)
 		return -1;
 	if (gated && !(b->gate.counters = gate_counters_new()))
 		return fail_errno(f, "have memory for the gate's counters", "");
+	if (open_denials(b, f) < 0)
+		return -1;
 	b->fence.policy = &b->o->policy;
 	b->fence.resolver_uid = UID_RESOLVER;
 	b->fence.resolver_port = c->sockets.port;

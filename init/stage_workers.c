@@ -126,7 +126,10 @@ int stage_resolver(struct boot *b, struct failure *f)
 	b->pins = (struct pins){.policy = &b->o->policy,
 		.wall = b->wall,
 		.routes = b->routes,
-		.events = b->events};
+		.events = b->events,
+		.bonds = bonds_new()};
+	if (!b->pins.bonds)
+		return fail_errno(f, "have memory for what is opened", "");
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;

@@ -66,6 +66,11 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 
 int stage_compile_policy(struct options *o, struct failure *f);
 
+/* stage_deny.c: the memory for what codex-egress denies, and the denying; the answer goes to
+ * `to`, what is returned is codex-egress's exit status. */
+int open_denials(struct boot *b, struct failure *f);
+int deny(struct boot *b, const char *rule, FILE *to);
+
 /* stage_control.c: lets codex-egress ask. Without the socket the sandbox is as safe: a warning.
  */
 void open_control(struct boot *b);

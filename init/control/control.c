@@ -76,7 +76,7 @@ static void serve_client(struct control *c, struct client *client)
 		return;
 	if (got > 0 && control_request_check(&request, (size_t)got, &target) &&
 		(to = fmemopen(c->text, sizeof(c->text), "w")) != NULL) {
-		int status = c->answer(c->context, request.type, &target, to);
+		int status = c->answer(c->context, &request, &target, to);
 
 		fclose(to);
 		send_reply(c, client->fd, status);

@@ -17,7 +17,7 @@
 /* Writes the answer to a request that has been checked; t is set for CONTROL_EXPLAIN. Returns
  * the status that codex-egress ends with. */
 typedef int control_answer(
-	void *context, enum control_type type, const struct target *t, FILE *to);
+	void *context, const struct control_request *r, const struct target *t, FILE *to);
 
 struct control; /* opaque */
 

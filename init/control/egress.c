@@ -23,6 +23,8 @@ static const struct question {
 	{"status", NULL, CONTROL_STATUS, "what is open, what was refused, how the boot went"},
 	{"explain", "HOST[:PORT]", CONTROL_EXPLAIN,
 		"may it be reached, by which rule, and what would permit it"},
+	{"deny", "RULE", CONTROL_DENY,
+		"refuse it from now on, as --deny does, and end its connections"},
 };
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
@@ -45,8 +47,17 @@ static void help(FILE *to)
 			questions[i].argument ? questions[i].argument : "");
 		fprintf(to, "  %-20s %s\n", left, questions[i].help);
 	}
-	fprintf(to, "\nExit status: 0; explain: 0 allowed, 1 refused; 100 wrong arguments; 111 "
-		    "codex-init\ncan't be asked.\n");
+	fprintf(to, "\nExit status: 0; explain: 0 allowed, 1 refused; deny: 1 not done "
+		    "everywhere; 100 wrong\narguments or rule; 111 codex-init can't be "
+		    "asked.\n");
+}
+
+/* What came from outside may hold anything, and goes to a terminal. */
+static void clean(char *text, size_t len)
+{
+	for (; len > 0; len--, text++)
+		if (*text != '\n' && (*text < ' ' || *text > '~'))
+			*text = '?';
 }
 
 /* Prints one line and returns the status. What is quoted may hold anything. */
@@ -55,9 +66,7 @@ static int wrong(int status, const char *on, const char *why)
 	char quoted[128];
 
 	snprintf(quoted, sizeof(quoted), "%s", on);
-	for (char *c = quoted; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	clean(quoted, strlen(quoted));
 	fprintf(stderr, "codex-egress: %s: %s\n", quoted, why);
 	return status;
 }
@@ -105,12 +114,14 @@ static int reach(const char *path)
 	return -1;
 }
 
-/* Prints the answer; its status, or -1 where it isn't a whole one. */
+/* Prints the answer, one to what is wrong on stderr; its status, or -1 where it isn't a whole
+ * one. */
 static int take_answer(int fd)
 {
 	char text[CONTROL_DATAGRAM];
 	struct control_reply head;
 	ssize_t got = recv(fd, &head, sizeof(head), MSG_TRUNC);
+	FILE *to;
 
 	if (got != sizeof(head) || head.magic != CONTROL_MAGIC || head.bytes > REPORT_TEXT ||
 		head.status > UINT8_MAX) {
@@ -118,6 +129,7 @@ static int take_answer(int fd)
 			errno = EPROTO;
 		return -1;
 	}
+	to = head.status == EXIT_OPTIONS ? stderr : stdout;
 	for (size_t left = head.bytes; left > 0; left -= (size_t)got) {
 		got = recv(fd, text, sizeof(text), MSG_TRUNC);
 		if (got <= 0 || (size_t)got > sizeof(text) || (size_t)got > left) {
@@ -125,20 +137,19 @@ static int take_answer(int fd)
 				errno = EPROTO;
 			return -1;
 		}
-		fwrite(text, 1, (size_t)got, stdout);
+		clean(text, (size_t)got);
+		fwrite(text, 1, (size_t)got, to);
 	}
-	return fflush(stdout) == 0 ? (int)head.status : -1;
+	return fflush(to) == 0 ? (int)head.status : -1;
 }
 
-static int ask(const struct question *q, const struct target *t)
+static int ask(const struct control_request *request)
 {
-	struct control_request request;
 	int fd = reach(CONTROL_PATH), status = -1;
 
 	if (fd < 0)
 		return wrong(EXIT_SANDBOX, CONTROL_PATH, why_not(errno));
-	control_request_make(&request, q->type, t);
-	if (send(fd, &request, sizeof(request), MSG_NOSIGNAL) == sizeof(request))
+	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request))
 		status = take_answer(fd);
 	if (status < 0)
 		status = wrong(EXIT_SANDBOX, CONTROL_PATH, why_not(errno));
@@ -148,7 +159,8 @@ static int ask(const struct question *q, const struct target *t)
 
 int egress_main(int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : NULL, *reason;
+	const char *word = argc > 1 ? argv[1] : NULL, *on = argc > 2 ? argv[2] : "", *reason;
+	struct control_request request;
 	struct target target;
 
 	if (!word) {
@@ -165,16 +177,21 @@ int egress_main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < QUESTIONS; i++) {
 		const struct question *q = &questions[i];
+		const bool explain = q->type == CONTROL_EXPLAIN;
 
 		if (strcmp(word, q->name) != 0)
 			continue;
 		if (argc != (q->argument ? 3 : 2))
 			return wrong(EXIT_OPTIONS, word,
-				q->argument ? "it takes one HOST[:PORT]"
-					    : "it takes no argument");
-		if (q->argument && !target_parse(argv[2], &target, &reason))
-			return wrong(EXIT_OPTIONS, argv[2], reason);
-		return ask(q, q->argument ? &target : NULL);
+				!q->argument ? "it takes no argument"
+				: explain    ? "it takes one HOST[:PORT]"
+					     : "it takes one RULE");
+		if (explain && !target_parse(on, &target, &reason))
+			return wrong(EXIT_OPTIONS, on, reason);
+		if (q->type == CONTROL_DENY && strlen(on) - 1 >= LIMIT_RULE_TEXT)
+			return wrong(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
+		control_request_make(&request, q->type, explain ? &target : NULL, on);
+		return ask(&request);
 	}
 	return wrong(EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
 }

@@ -61,6 +61,7 @@ static const char *const kinds[] = {
 	[EVENT_DROPPED_ANSWER] = "dropped-answer",
 	[EVENT_UNRESOLVED] = "unresolved",
 	[EVENT_UNREACHED] = "unreached",
+	[EVENT_DENIED] = "denied",
 	[EVENT_WORKER] = "worker",
 	[EVENT_PAYLOAD] = "payload",
 };

@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_DROPPED_ANSWER,  /* an allowed name's answer that may not be used */
 	EVENT_UNRESOLVED,      /* an allowed name that has no address now */
 	EVENT_UNREACHED,       /* an allowed name to which no connection could be made */
+	EVENT_DENIED,          /* codex-egress denied something; name is the rule as given */
 	EVENT_WORKER,          /* a worker ended, was started again */
 	EVENT_PAYLOAD,         /* the payload started or ended */
 };

@@ -24,6 +24,8 @@ static const char *origin(const struct rule *r)
 		return deny ? "--deny" : "--allow";
 	case ORIGIN_ENVIRONMENT:
 		return deny ? "CODEX_INIT_DENY" : "OPENAI_ALLOWED_DOMAINS";
+	case ORIGIN_RUNTIME:
+		return "codex-egress deny";
 	}
 	return "";
 }

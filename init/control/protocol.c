@@ -3,29 +3,31 @@
 
 #include <string.h>
 
-void control_request_make(
-	struct control_request *out, enum control_type type, const struct target *t)
+void control_request_make(struct control_request *out, enum control_type type,
+	const struct target *t, const char *rule)
 {
 	memset(out, 0, sizeof(*out));
 	out->magic = CONTROL_MAGIC;
 	out->type = type;
-	if (!t)
-		return;
-	out->port = t->port;
-	out->family = t->address.family;
-	memcpy(out->address, t->address.bytes, sizeof(out->address));
-	strcpy(out->name, t->name);
+	if (t) {
+		out->port = t->port;
+		out->family = t->address.family;
+		memcpy(out->address, t->address.bytes, sizeof(out->address));
+		rule = t->name;
+	}
+	if (rule)
+		strncpy(out->text, rule, LIMIT_RULE_TEXT);
 }
 
 /* Is it a name as the policy holds names: terminated, normalised, nothing behind it? */
 static bool take_name(const struct control_request *r, struct target *t)
 {
-	size_t len = strnlen(r->name, sizeof(r->name)), position;
+	size_t len = strnlen(r->text, sizeof(r->text)), position;
 	const char *reason;
 
 	return len < sizeof(t->name) &&
-	       name_normalise(r->name, len, t->name, &position, &reason) &&
-	       strcmp(r->name, t->name) == 0;
+	       name_normalise(r->text, len, t->name, &position, &reason) &&
+	       strcmp(r->text, t->name) == 0;
 }
 
 bool control_request_check(const struct control_request *r, size_t size, struct target *t)
@@ -33,8 +35,8 @@ bool control_request_check(const struct control_request *r, size_t size, struct 
 	struct control_request again;
 
 	memset(t, 0, sizeof(*t));
-	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC ||
-		(r->type != CONTROL_STATUS && r->type != CONTROL_EXPLAIN))
+	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC || r->type < CONTROL_STATUS ||
+		r->type > CONTROL_DENY || (r->type == CONTROL_DENY && !r->text[0]))
 		return false;
 	if (r->type == CONTROL_EXPLAIN) {
 		t->port = r->port;
@@ -46,6 +48,6 @@ bool control_request_check(const struct control_request *r, size_t size, struct 
 		}
 	}
 	/* What was taken, written again, is the request to the byte; so nothing was left. */
-	control_request_make(&again, r->type, t);
+	control_request_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
 	return memcmp(&again, r, sizeof(again)) == 0;
 }

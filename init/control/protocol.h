@@ -14,14 +14,15 @@
 #include "../policy/target.h"
 
 #define CONTROL_PATH "/run/codex/control"
-/* "CXC1": of another version's struct nothing is believed. */
-#define CONTROL_MAGIC 0x43584331u
+/* "CXC2": of another version's struct nothing is believed. */
+#define CONTROL_MAGIC 0x43584332u
 /* With the kernel's own header this fills one page-sized buffer. */
 #define CONTROL_DATAGRAM 3584
 
 enum control_type {
 	CONTROL_STATUS = 1,
 	CONTROL_EXPLAIN,
+	CONTROL_DENY,
 };
 
 struct control_request {
@@ -31,7 +32,8 @@ struct control_request {
 	uint8_t family;      /* EXPLAIN: 4 or 6; 0: the name says what is asked about */
 	uint8_t reserved;    /* 0 */
 	uint8_t address[16]; /* zero behind an IPv4 address */
-	char name[256];      /* normalised, the rest zero */
+	char text[LIMIT_RULE_TEXT + 8]; /* EXPLAIN: a normalised name; DENY: the rule, at least
+					 * one byte of it; the rest zero */
 };
 
 struct control_reply {
@@ -40,13 +42,15 @@ struct control_reply {
 	uint32_t bytes;  /* of text that follows */
 };
 
-/* Fills *out, for EXPLAIN about *t, for others t is NULL. */
-void control_request_make(
-	struct control_request *out, enum control_type type, const struct target *t);
+/* Fills *out, for EXPLAIN about *t, for DENY with the rule, which has 1 to LIMIT_RULE_TEXT
+ * bytes; else they are NULL. */
+void control_request_make(struct control_request *out, enum control_type type,
+	const struct target *t, const char *rule);
 
 /*
  * Checks every field of a datagram of size bytes. Returns true, with *t filled where the type
- * is CONTROL_EXPLAIN; false for everything that control_request_make() does not make.
+ * is CONTROL_EXPLAIN; false for everything that control_request_make() does not make. The
+ * rule of CONTROL_DENY is as root wrote it, and only known to end.
  */
 bool control_request_check(const struct control_request *r, size_t size, struct target *t);
 

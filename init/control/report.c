@@ -135,6 +135,10 @@ void report_status(const struct report *r, FILE *to)
 	}
 	if (r->gate)
 		put_flows(r->gate, to);
+	if (policy_denials(r->policy))
+		fprintf(to, "denied     %zu of %d rules at run time\n",
+			policy_denials(r->policy), LIMIT_DENIALS);
+	policy_print_denials(r->policy, to);
 	put_refusals(r, to);
 	put_pins(r, to);
 }

@@ -22,6 +22,7 @@ struct report_worker {
 /* What there is to tell; all of it is somebody else's and only read. */
 struct report {
 	const struct status *status;
+	const struct policy *policy;
 	const struct events *events;
 	struct wall *wall;
 	const struct gate_counters *gate; /* NULL: there is no gate */

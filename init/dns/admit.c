@@ -39,10 +39,13 @@ static void explain(char text[ADMIT_TEXT], const char *name, const struct verdic
 
 int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT])
 {
-	int index = plain ? cache_find(&w->cache, name) : -1;
 	struct verdict v = {0};
+	int index;
 
-	if (index >= 0) {
+	if (w->denials != policy_denials(w->config->policy))
+		denied_forget(w);
+	index = plain ? cache_find(&w->cache, name) : -1;
+	if (index >= 0 && !w->cache.names[index].denied) {
 		const struct cache_name *n = &w->cache.names[index];
 
 		cache_touch(&w->cache, index);

@@ -76,6 +76,7 @@ struct cache_name {
 	bool open;     /* needs no pin: audit mode lets through what no rule allows */
 	bool hosts;    /* answered from /etc/hosts */
 	bool allowed;  /* a rule allows it */
+	bool denied;   /* ... and another denied it since: as if it weren't here */
 	bool internal; /* of one label, or +private: search domains are for it */
 	bool booting;  /* not yet counted for RESOLVER_BOOTED */
 	bool report;   /* channel.c: RESOLVER_UNRESOLVED is to be sent */

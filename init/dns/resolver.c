@@ -164,6 +164,8 @@ pid_t resolver_start(
 		.filter = FILTER_RESOLVER,
 		.keep = {s->udp4, s->tcp4, s->udp6, s->tcp6},
 		.keep_count = 4,
+		.shared = c->policy->denials,
+		.shared_size = sizeof(*c->policy->denials),
 		.prepare = prepare,
 		.serve = serve};
 	/* Whatever else it needs it allocates itself, in a memory of its own. */

@@ -72,6 +72,7 @@ struct worker {
 	struct channel channel;
 	struct lookup lookup;
 	struct admit_rule *rules; /* one for each rule of the policy */
+	size_t denials;           /* those of the policy that the cache goes by */
 	struct clients *clients;
 };
 
@@ -102,6 +103,9 @@ int64_t channel_tick(struct worker *w); /* returns when to be called again */
  * client is told. plain: as in struct message_query. Reports refusals.
  */
 int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT]);
+
+/* ---- denied.c: makes the cache go by what was denied since. ------------------------------ */
+void denied_forget(struct worker *w);
 
 /* ---- lookup.c ---------------------------------------------------------------------------- */
 int lookup_init(struct worker *w, bool boot);

@@ -9,6 +9,7 @@
  *	connect.c -> relay.c	a connection stands: bytes move
  *	connect.c -> flight.c	bytes that have to be looked at still; requests.c: requests
  *	all -> report.c		what PID 1 is told
+ *	report.c -> denied.c	PID 1 has denied something
  *
  * A connection goes through its phases in order and never back, but for a tunnel (CONNECT),
  * in which a client begins anew. Sockets are edge-triggered: what a descriptor is ready for is
@@ -256,6 +257,9 @@ void relay_begin(struct gate *g, struct connection *c);
 void relay_work(struct gate *g, struct connection *c);
 /* Moves what there is from the server to the client. False: the connection has ended. */
 bool relay_down(struct gate *g, struct connection *c);
+
+/* denied.c: ends what the rules no longer allow, and nothing else. */
+void denied_end(struct gate *g);
 
 /* report.c */
 int report_init(struct gate *g, int channel);

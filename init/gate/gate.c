@@ -446,6 +446,8 @@ pid_t gate_start(const struct gate_config *c, int *channel, struct failure *f)
 		.filter = FILTER_GATE,
 		.keep = {c->sockets.tcp4, c->sockets.tcp6},
 		.keep_count = 2,
+		.shared = c->policy->denials,
+		.shared_size = sizeof(*c->policy->denials),
 		.prepare = prepare,
 		.serve = serve};
 	struct gate g = {.config = c};

@@ -2,7 +2,8 @@
  * What the gate tells PID 1: one SOCK_SEQPACKET datagram of exactly sizeof(struct
  * gate_message), fixed-width integers in host order (one machine, one binary). PID 1 checks
  * every field against its range; a message of another size or an unknown type ends the worker.
- * PID 1 says nothing to the gate: closing the channel ends it.
+ * PID 1 says to the gate no more than one octet, of no meaning: that something was denied while
+ * it runs. Closing the channel ends it.
  */
 #ifndef INIT_GATE_PROTOCOL_H
 #define INIT_GATE_PROTOCOL_H
@@ -12,7 +13,8 @@
 #include "../limits.h"
 
 enum gate_message_type {
-	GATE_READY = 1,    /* it serves; the other fields are 0 */
+	GATE_READY =
+		1, /* it serves, or has ended what PID 1 has denied; the other fields are 0 */
 	GATE_REFUSED_TLS,  /* a TLS connection was refused, or would be in audit mode */
 	GATE_REFUSED_HTTP, /* an HTTP request */
 	GATE_UNREACHED,    /* an allowed name to which no connection could be made */
@@ -34,7 +36,8 @@ enum gate_reason {
 	GATE_UNRESOLVED,   /* the name has no address now */
 	GATE_UNREACHABLE,  /* none of its addresses took the connection */
 	GATE_PROXY,        /* the HTTP proxy refused, or could not be reached */
-	GATE_REASON_LAST = GATE_PROXY,
+	GATE_REVOKED,      /* a rule denied it while it was under way */
+	GATE_REASON_LAST = GATE_REVOKED,
 };
 
 struct gate_message {

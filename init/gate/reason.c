@@ -19,6 +19,7 @@ static const char *const texts[] = {
 	[GATE_UNRESOLVED] = "has no address now",
 	[GATE_UNREACHABLE] = "no address took the connection",
 	[GATE_PROXY] = "the proxy refused or could not be reached",
+	[GATE_REVOKED] = "denied while it was under way",
 };
 
 const char *gate_reason_text(uint32_t reason)

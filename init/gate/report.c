@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How long repeats are only counted. */
@@ -56,9 +57,12 @@ static bool put(struct gate *g, const struct gate_message *m)
 void report_serving(struct gate *g)
 {
 	const struct gate_message m = {.type = GATE_READY};
+	const struct timespec moment = {.tv_nsec = 1000000};
 
-	if (!put(g, &m))
-		_exit(1);
+	/* It counts as no report. PID 1 waits for it, and reads what is in its way. */
+	g->report->told = 0;
+	while (!put(g, &m))
+		nanosleep(&moment, NULL);
 }
 
 static bool same(const struct gate_message *a, const struct gate_message *b)
@@ -132,14 +136,17 @@ int64_t report_tick(struct gate *g)
 	return r->flush;
 }
 
-/* PID 1 says nothing: that it is ready means that it is gone, or wants the accounts closed. */
+/* PID 1 has denied something, or it is gone, or wants the accounts closed. */
 void report_ready(struct gate *g)
 {
 	struct report *r = g->report;
 	char octet;
 
-	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)
-		_exit(1);
+	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0) {
+		denied_end(g);
+		report_serving(g);
+		return;
+	}
 	r->second = g->now;
 	r->told = 0;
 	r->flush = g->now;

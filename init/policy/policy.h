@@ -1,9 +1,10 @@
 /*
  * The compiled policy: which names and networks may be reached, on which ports, and by
- * which rule. Pure: no system calls, no allocation after policy_compile(). Everything that
- * has to decide asks here; nothing else decides.
+ * which rule. Pure: no system calls, no allocation after policy_compile(), but in
+ * policy_deny(). Everything that has to decide asks here; nothing else decides.
  *
- * A policy is filled with policy_add() in any order, then compiled once, then only read.
+ * A policy is filled with policy_add() in any order, then compiled once, then only read, or
+ * narrowed by policy_deny().
  */
 #ifndef INIT_POLICY_POLICY_H
 #define INIT_POLICY_POLICY_H
@@ -29,6 +30,7 @@ enum rule_origin {
 	ORIGIN_DEFAULT,     /* the always allowed names */
 	ORIGIN_OPTION,      /* --allow, --deny */
 	ORIGIN_ENVIRONMENT, /* OPENAI_ALLOWED_DOMAINS, CODEX_INIT_DENY */
+	ORIGIN_RUNTIME,     /* codex-egress deny */
 };
 
 struct port_list {
@@ -57,6 +59,16 @@ struct policy_name {
 	bool private;
 };
 
+/*
+ * What was denied after the start. PID 1 writes, a rule first and its number in count last,
+ * into memory that its workers share and may only read: they parse nothing, and from the moment
+ * in which count changes everybody decides by the new rule.
+ */
+struct policy_denials {
+	_Atomic uint32_t count;
+	struct rule rules[LIMIT_DENIALS];
+};
+
 struct policy {
 	struct rule *rules; /* owned; sorted by policy_compile() */
 	size_t count, room;
@@ -64,6 +76,7 @@ struct policy {
 	size_t names_count;
 	char proxy[NAME_TEXT]; /* the proxy's name, which is the gate's alone; "": none */
 	uint16_t proxy_port;
+	struct policy_denials *denials; /* not owned; NULL: nothing can be denied any more */
 	bool compiled;
 };
 
@@ -117,6 +130,18 @@ void policy_set_proxy(struct policy *p, const char *name, uint16_t port);
 bool policy_is_proxy(const struct policy *p, const char *name);
 /* What may be pinned for a name: what the rules say, or, for the proxy's, its port. */
 struct verdict policy_check_pin(const struct policy *p, const char *name);
+
+/*
+ * Denies more in a compiled policy that has denials: text as in policy_add(), its origin
+ * ORIGIN_RUNTIME. A rule that is among them already is not added again. Returns 0, or -1 with
+ * *e filled and nothing changed: it can't be read, or there is no room for all of it.
+ */
+int policy_deny(struct policy *p, const char *text, policy_preset_reader *reader, void *context,
+	struct rule_error *e);
+/* How many denials there are; those before that number may be read. */
+size_t policy_denials(const struct policy *p);
+/* Writes them, each on a line of its own. */
+void policy_print_denials(const struct policy *p, FILE *f);
 
 /* Sorts and merges. Returns 0, or -1 when out of memory. */
 int policy_compile(struct policy *p);

@@ -122,26 +122,41 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 	return v;
 }
 
+typedef void see_rule(struct verdict *v, const struct rule *r, uint16_t port);
+
+/* Calls see() for each rule of this kind and name, those denied since among them. Returns
+ * whether one denies. */
+static bool each_of(const struct policy *p, enum rule_kind kind, const char *name,
+	see_rule *see, struct verdict *v, uint16_t port)
+{
+	bool denies = false;
+
+	for (size_t i = find(p, kind, name); same(p, i, kind, name); i++) {
+		see(v, &p->rules[i], port);
+		denies |= p->rules[i].effect == RULE_DENY;
+	}
+	for (size_t i = 0, count = policy_denials(p); i < count; i++) {
+		const struct rule *r = &p->denials->rules[i];
+
+		if (r->kind == kind && strcmp(r->name, name) == 0) {
+			see(v, r, port);
+			denies = true;
+		}
+	}
+	return denies;
+}
+
 /*
  * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
  * the nearest up. Returns whether a deny rule is among them.
  */
-static bool each_rule(const struct policy *p, const char *name,
-	void (*see)(struct verdict *v, const struct rule *r, uint16_t port), struct verdict *v,
-	uint16_t port)
+static bool each_rule(const struct policy *p, const char *name, see_rule *see,
+	struct verdict *v, uint16_t port)
 {
-	bool denies = false;
+	bool denies = each_of(p, RULE_NAME, name, see, v, port);
 
-	for (size_t i = find(p, RULE_NAME, name); same(p, i, RULE_NAME, name); i++) {
-		see(v, &p->rules[i], port);
-		denies |= p->rules[i].effect == RULE_DENY;
-	}
 	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		for (size_t i = find(p, RULE_WILDCARD, dot + 1);
-			same(p, i, RULE_WILDCARD, dot + 1); i++) {
-			see(v, &p->rules[i], port);
-			denies |= p->rules[i].effect == RULE_DENY;
-		}
+		denies |= each_of(p, RULE_WILDCARD, dot + 1, see, v, port);
 	return denies;
 }
 
@@ -208,6 +223,16 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
+/* The networks' rules are the last of all; behind them is what was denied since, of any kind.
+ */
+static const struct rule *network_rule(
+	const struct policy *p, size_t i, const struct address *a)
+{
+	const struct rule *r = i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
+
+	return r->kind == RULE_NETWORK && address_inside(a, &r->network, r->prefix) ? r : NULL;
+}
+
 struct verdict policy_check_address(
 	const struct policy *p, const struct address *a, uint16_t port)
 {
@@ -216,10 +241,11 @@ struct verdict policy_check_address(
 
 	if (!p->compiled || port == 0)
 		return v;
-	for (size_t i = find(p, RULE_NETWORK, ""); i < p->count; i++) {
-		const struct rule *r = &p->rules[i];
+	for (size_t i = find(p, RULE_NETWORK, ""), end = p->count + policy_denials(p); i < end;
+		i++) {
+		const struct rule *r = network_rule(p, i, a);
 
-		if (!address_inside(a, &r->network, r->prefix) || !covers(r, port))
+		if (!r || !covers(r, port))
 			continue;
 		if (r->effect == RULE_DENY)
 			return (struct verdict){.rule = r};
@@ -263,12 +289,12 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 		*reason = "its address is private and the rule lacks +private";
 	else if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
 		*reason = "its address is not one of the public Internet";
-	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count;
-		i < p->count && !*reason; i++) {
-		const struct rule *r = &p->rules[i];
+	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count,
+		    end = p->count + policy_denials(p);
+		i < end && !*reason; i++) {
+		const struct rule *r = network_rule(p, i, a);
 
-		if (r->effect == RULE_DENY && r->ports.count == 0 &&
-			address_inside(a, &r->network, r->prefix))
+		if (r && r->effect == RULE_DENY && r->ports.count == 0)
 			*reason = "its address is in a network that a rule denies";
 	}
 	return !*reason;
@@ -283,6 +309,8 @@ static const char *origin_text(const struct rule *r)
 		return "option";
 	case ORIGIN_ENVIRONMENT:
 		return "environment";
+	case ORIGIN_RUNTIME:
+		return "codex-egress";
 	}
 	return "";
 }

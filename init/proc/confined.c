@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -108,6 +109,9 @@ static _Noreturn void live(const struct confined *c, void *context, int channel)
 	prctl(PR_SET_NAME, c->name);
 	close_others(c, channel);
 	if (leave_terminal() < 0)
+		_exit(1);
+	/* The filter, which comes last, lets nobody take that back. */
+	if (c->shared && mprotect(c->shared, c->shared_size, PROT_READ) < 0)
 		_exit(1);
 	prepared = c->prepare(context, channel);
 	if (!prepared || privileges_drop(c->uid, c->uid, &f) < 0)

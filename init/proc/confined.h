@@ -23,6 +23,9 @@ struct confined {
 	enum filter filter;      /* installed last */
 	int keep[CONFINED_KEEP]; /* descriptors that stay open; -1: none */
 	size_t keep_count;
+	void *shared; /* whole pages that PID 1 writes and the worker may only read; NULL: none
+		       */
+	size_t shared_size;
 	/* Runs with what PID 1 may do, the channel at hand: everything that the filter won't
 	 * let it do later, memory above all. NULL ends the worker. */
 	void *(*prepare)(void *context, int channel);

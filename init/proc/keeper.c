@@ -159,19 +159,27 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	}
 }
 
-void keeper_settle(struct keeper *k, int milliseconds)
+bool keeper_wait(struct keeper *k, const bool *done, int milliseconds)
 {
 	const long long end = milliseconds_now() + milliseconds;
 	long long left = milliseconds;
 
-	if (k->channel < 0)
-		return;
-	shutdown(k->channel, SHUT_WR);
-	while (k->channel >= 0 && left > 0) {
+	while (k->channel >= 0 && !*done && left > 0) {
 		struct pollfd p = {.fd = k->channel, .events = POLLIN};
 
 		if (poll(&p, 1, (int)left) > 0)
 			channel_ready(k, k->channel);
 		left = end - milliseconds_now();
 	}
+	return *done;
+}
+
+void keeper_settle(struct keeper *k, int milliseconds)
+{
+	const bool never = false;
+
+	if (k->channel < 0)
+		return;
+	shutdown(k->channel, SHUT_WR);
+	keeper_wait(k, &never, milliseconds);
 }

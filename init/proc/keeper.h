@@ -51,6 +51,9 @@ struct keeper {
 int keeper_start(struct keeper *k, struct failure *f);
 /* Sends a datagram to the worker, if it is there and reads. */
 void keeper_reply(struct keeper *k, const void *message, size_t size);
+/* Takes what this worker says, and serves nobody else, until *done is true or its channel
+ * closes or the time is up. Returns *done. */
+bool keeper_wait(struct keeper *k, const bool *done, int milliseconds);
 /* To be called for every ended worker pid; ignores those that aren't its own. */
 void keeper_ended(struct keeper *k, pid_t pid, int status);
 /* At the very end: ends the worker by closing our half of the channel, and takes what it held

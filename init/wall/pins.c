@@ -65,8 +65,10 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 	bool proxy = policy_is_proxy(p->policy, m->name);
 	struct failure f;
 
+	/* The resolver knows the policy: it would not ask, but for what was denied meanwhile.
+	 */
 	if (!v.allowed)
-		return -1; /* the resolver knows the policy: it would not ask */
+		return policy_denials(p->policy) ? 0 : -1;
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct address a;
 		const char *why = NULL;
@@ -91,6 +93,8 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 				.seconds = life(m->addresses[i].ttl),
 			};
 		r->accepted |= UINT32_C(1) << i;
+		if (p->bonds)
+			p->reopened |= bonds_note(p->bonds, m->name, &a);
 	}
 	return 0;
 }
@@ -148,6 +152,10 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 	if (!b || b->requests_count == 0)
 		return 0;
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
+	/* A pin alone wouldn't open what was shut for another name. */
+	if (p->reopened && bonds_cut(p->bonds, p->policy, p->wall, &f) < 0)
+		say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+	p->reopened = false;
 	for (size_t i = 0; i < b->requests_count; i++) {
 		struct request *r = &b->requests[i];
 
@@ -164,10 +172,21 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 	return count;
 }
 
+int pins_deny(struct pins *p, struct failure *f)
+{
+	if (bonds_cut(p->bonds, p->policy, p->wall, f) < 0)
+		return -1;
+	if (bonds_forgotten(p->bonds) == 0)
+		return 0;
+	return fail(f, "end what is denied", "", "too many addresses were opened to know all");
+}
+
 void pins_free(struct pins *p)
 {
 	free(p->batch);
 	p->batch = NULL;
+	bonds_free(p->bonds);
+	p->bonds = NULL;
 }
 
 static void report(struct pins *p, enum event_kind kind, const struct resolver_message *m)

@@ -12,6 +12,7 @@
 #include "../control/events.h"
 #include "../dns/protocol.h"
 #include "../policy/policy.h"
+#include "bonds.h"
 #include "routes.h"
 #include "wall.h"
 
@@ -38,6 +39,8 @@ struct pins {
 	uint32_t boot_pinned;     /* names pinned by then */
 	uint64_t pinned;          /* addresses opened since the start */
 	struct pins_batch *batch; /* owned; had with the first request */
+	struct bonds *bonds; /* owned; by bonds_new(), where something can be denied later */
+	bool reopened;       /* what waits has an address at which something is shut */
 };
 
 /*
@@ -55,6 +58,14 @@ int pins_message(struct pins *p, const struct resolver_message *m);
  */
 size_t pins_flush(struct pins *p, const struct resolver_message **replies);
 void pins_free(struct pins *p);
+
+/*
+ * To be called when the policy has got denials: shuts in the wall what they take away, which
+ * ends its flows but for the gate's. Its pins stay until their time is up, and open nothing.
+ * Returns 0; or -1 with *f filled: not all of it is done, or not all that was opened is still
+ * known.
+ */
+int pins_deny(struct pins *p, struct failure *f);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */
 const char *pins_reason(uint32_t reason);

@@ -12,7 +12,7 @@
  *		the resolver to an upstream: accept; to anything else: refuse
  *		uid 0 to port 53, where the engine's resolver works in this namespace: accept
  *		an upstream, or port 53: refuse
- *		@denied: refuse
+ *		@denied, @revoked . port: refuse
  *		the web's ports, of everybody but the gate: goto direct4
  *		established and approved: accept
  *		@special: refuse
@@ -117,6 +117,7 @@ static void egress(
 	}
 	chains_to_set(r, chain, family, SET_DENIED, "refuse");
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "refuse");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_REVOKED, "refuse");
 
 	/* Before the established ones: a port that the gate's socket just left, and whose
 	 * connection the kernel still knows, must be nobody's way past the gate. */

@@ -21,8 +21,8 @@
 #define TABLE_NAME "codex_init"
 
 /*
- * The sets, one of each for IPv4 and IPv6. `fixed` ones are filled with the table, and the
- * kernel lets nobody change them afterwards (NFT_SET_CONSTANT).
+ * The sets, one of each for IPv4 and IPv6. `fixed` ones are filled with the table, and but
+ * for the denied networks the kernel lets nobody change them afterwards (NFT_SET_CONSTANT).
  */
 enum set_kind {
 	SET_UPSTREAMS,    /* addr . port: where the resolver asks; fixed */
@@ -31,6 +31,7 @@ enum set_kind {
 	SET_INSIDE,       /* addr, intervals: the private ones, which +private opens; fixed */
 	SET_DENIED,       /* addr, intervals: deny rules without ports; fixed */
 	SET_DENIED_PORTS, /* addr . port, intervals: deny rules with ports; fixed */
+	SET_REVOKED,      /* addr . port: of names denied after the start */
 	SET_NETS,         /* addr . port, intervals: allow rules for networks; fixed */
 	SET_PRIVATE_NETS, /* the same, those with +private; fixed */
 	SET_PINS,         /* addr . port with a timeout */
@@ -75,6 +76,10 @@ const char *ruleset_set_name(enum set_kind kind, unsigned family);
 
 /* sets.c: fills out->sets. */
 void sets_compile(struct ruleset *out, const struct wall_config *c);
+/* Makes all sets, and fills those of the rules that deny. */
+void sets_denied(struct ruleset *out, const struct policy *p);
+/* Adds one element to SET_REVOKED. */
+void sets_revoke(struct ruleset *out, const struct endpoint *e);
 /*
  * Writes an `addr . port` or `addr . protocol . port` key as the kernel has it, each field
  * padded to four bytes; returns its length. protocol < 0: the key has none.

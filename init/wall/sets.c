@@ -35,15 +35,17 @@ static const struct definition {
 	const char *name4, *name6;
 	bool protocol, port; /* fields after the address */
 	bool interval, fixed;
+	bool grows; /* fixed, but for what is denied later */
 	uint32_t flags, size;
 } definitions[SET_KINDS] = {
 	[SET_UPSTREAMS] = {"upstreams4", "upstreams6", .port = true, .fixed = true},
 	[SET_GATEWAYS] = {"gateways4", "gateways6", .fixed = true},
 	[SET_SPECIAL] = {"special4", "special6", .interval = true, .fixed = true},
 	[SET_INSIDE] = {"inside4", "inside6", .interval = true, .fixed = true},
-	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true},
+	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true, .grows = true},
 	[SET_DENIED_PORTS] = {"denied_ports4", "denied_ports6", .port = true, .interval = true,
-		.fixed = true},
+		.fixed = true, .grows = true},
+	[SET_REVOKED] = {"revoked4", "revoked6", .port = true},
 	[SET_NETS] = {"nets4", "nets6", .port = true, .interval = true, .fixed = true},
 	[SET_PRIVATE_NETS] = {"private_nets4", "private_nets6", .port = true, .interval = true,
 		.fixed = true},
@@ -98,7 +100,7 @@ static struct nftnl_set *new_set(const struct definition *d, unsigned family, ui
 	}
 	if (d->interval)
 		flags |= NFT_SET_INTERVAL | (count > 1 ? NFT_SET_CONCAT : 0);
-	if (d->fixed)
+	if (d->fixed && !d->grows)
 		flags |= NFT_SET_CONSTANT;
 	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
 	nftnl_set_set_u32(s, NFTNL_SET_FLAGS, flags);
@@ -268,8 +270,9 @@ static void fill_rules(struct ruleset *r, const struct policy *p, enum set_kind 
 {
 	struct networks n = {0};
 
-	for (size_t i = 0; p && i < p->count; i++) {
-		const struct rule *rule = &p->rules[i];
+	for (size_t i = 0; p && i < p->count + policy_denials(p); i++) {
+		const struct rule *rule =
+			i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
 		enum set_kind its;
 
 		if (rule->kind != RULE_NETWORK)
@@ -338,7 +341,7 @@ static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 	}
 }
 
-void sets_compile(struct ruleset *out, const struct wall_config *c)
+void sets_denied(struct ruleset *out, const struct policy *p)
 {
 	for (uint32_t i = 0; i < SETS; i++) {
 		const struct definition *d = &definitions[i / 2];
@@ -350,9 +353,24 @@ void sets_compile(struct ruleset *out, const struct wall_config *c)
 			return;
 		}
 	}
+	fill_rules(out, p, SET_DENIED);
+	fill_rules(out, p, SET_DENIED_PORTS);
+}
+
+void sets_revoke(struct ruleset *out, const struct endpoint *e)
+{
+	uint8_t key[KEY_MAX];
+
+	add_element(out, set_of(out, SET_REVOKED, e->address.family), key, NULL,
+		sets_key(key, &e->address, -1, e->port), 0);
+}
+
+void sets_compile(struct ruleset *out, const struct wall_config *c)
+{
+	sets_denied(out, c->policy);
+	if (out->failed)
+		return;
 	fill_ranges(out);
-	fill_rules(out, c->policy, SET_DENIED);
-	fill_rules(out, c->policy, SET_DENIED_PORTS);
 	fill_rules(out, c->policy, SET_NETS);
 	fill_rules(out, c->policy, SET_PRIVATE_NETS);
 	fill_hosts(out, c);

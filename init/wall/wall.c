@@ -343,3 +343,35 @@ int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_
 	return dump_set(w, &d) < 0 ? nft_fail(f, "read what was refused", "nf_tables", NULL)
 				   : 0;
 }
+
+int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
+	size_t count, struct failure *f)
+{
+	/* The networks' sets only where they change: the kernel takes its time for large ones.
+	 */
+	size_t from = 2 * SET_REVOKED;
+	struct ruleset r = {0};
+	int status;
+
+	for (size_t i = 0; i < policy_denials(p); i++)
+		if (p->denials->rules[i].kind == RULE_NETWORK)
+			from = 2 * SET_DENIED;
+	sets_denied(&r, p);
+	for (size_t i = 0; i < count && !r.failed; i++)
+		sets_revoke(&r, &list[i]);
+	nft_begin(&w->nft);
+	for (size_t i = from; i < 2 * SET_REVOKED + 2 && !r.failed; i++) {
+		const char *name = nftnl_set_get_str(r.sets[i].set, NFTNL_SET_NAME);
+		struct nlmsghdr *m =
+			nft_message(&w->nft, NFT_MSG_DELSETELEM, NFPROTO_INET, 0, name);
+
+		/* Without a list: all that is in it. */
+		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
+		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, name);
+		r.failed = put_elements(&w->nft, r.sets[i].set) < 0;
+	}
+	errno = ENOMEM;
+	status = r.failed ? fail_errno(f, "shut what is denied", "") : nft_commit(&w->nft, f);
+	ruleset_free(&r);
+	return status;
+}

@@ -87,6 +87,14 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), void *context,
 	struct failure *f);
 
+/*
+ * Shuts the networks that the policy denies by now, and for TCP these addresses and ports,
+ * whatever opens them, for connections under way as for new ones; opens again those of an
+ * earlier call. One transaction. The gate's connections under way are left to it.
+ */
+int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
+	size_t count, struct failure *f);
+
 /* A destination that the wall refused, with how many packets it counted. */
 struct wall_refusal {
 	struct address address;

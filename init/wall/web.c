@@ -75,7 +75,8 @@ void web_base_chains(struct ruleset *r, const struct wall_config *c)
 }
 
 /* Nearly every packet is one of these. No rule could say otherwise: what is denied or special
- * is never approved, and the sets for that are fixed. */
+ * is never approved, and the sets for that are fixed. What is denied after the start the gate
+ * ends itself. */
 void web_output(struct ruleset *r, const struct wall_config *c)
 {
 	struct statement s = chains_rule(r, "output", 4);

@@ -215,6 +215,10 @@ def test_nobody_to_ask(run):
         (["status", "x"], "status: it takes no argument"),
         (["explain"], "explain: it takes one"),
         (["explain", "a", "b"], "explain: it takes one"),
+        (["deny"], "deny: it takes one RULE"),
+        (["deny", "a", "b"], "deny: it takes one RULE"),
+        (["deny", ""], "a rule has 1 to 512 characters"),
+        (["deny", "a" * 513], "a rule has 1 to 512 characters"),
         (["explain", "https://example.com"], "URL"),
         (["explain", "a.test:0"], "ports go from 1 to 65535"),
         (["explain", "a\x1b[2J"], "a?[2J"),
@@ -227,7 +231,7 @@ def test_wrong_words(words, quoted):
 
 def test_help_and_version():
     text = program(["codex-egress", "--help"], executable=INIT).ok().out
-    assert re.findall(r"^  (\w+)", text, re.M) == ["status", "explain"]
+    assert re.findall(r"^  (\w+)", text, re.M) == ["status", "explain", "deny"]
     assert re.match(r"codex-egress \d+\.\d+", program(["codex-egress", "--version"],
                                                       executable=INIT).ok().out)
 

@@ -30,14 +30,15 @@ static unsigned asked;
 static size_t answer_bytes;
 static struct target target;
 
-static int answer(void *context, enum control_type type, const struct target *t, FILE *to)
+static int answer(
+	void *context, const struct control_request *r, const struct target *t, FILE *to)
 {
 	assert_ptr_equal(context, &asked);
 	asked++;
 	target = *t;
 	for (size_t i = 0; i < answer_bytes; i++)
 		fputc('a' + (int)(i % 26), to);
-	return type == CONTROL_EXPLAIN ? 1 : 0;
+	return r->type == CONTROL_EXPLAIN ? 1 : 0;
 }
 
 static int begin(void **state)
@@ -112,7 +113,7 @@ static void request(int fd, enum control_type type, const struct target *t)
 {
 	struct control_request r;
 
-	control_request_make(&r, type, t);
+	control_request_make(&r, type, t, NULL);
 	assert_int_equal(send(fd, &r, sizeof(r), MSG_NOSIGNAL), sizeof(r));
 }
 
@@ -268,7 +269,7 @@ static void what_is_no_request_is_not_answered(void **state)
 		dropped(fd);
 	}
 	/* A good one with something behind it is none. */
-	control_request_make((void *)bytes, CONTROL_STATUS, NULL);
+	control_request_make((void *)bytes, CONTROL_STATUS, NULL, NULL);
 	fd = connected();
 	assert_int_equal(send(fd, bytes, sizeof(struct control_request) + 1, MSG_NOSIGNAL),
 		sizeof(struct control_request) + 1);
@@ -295,7 +296,7 @@ static int as_nobody(void)
 		fd = reach();
 		if (fd < 0)
 			_exit(errno == EACCES ? 1 : 11);
-		control_request_make(&r, CONTROL_STATUS, NULL);
+		control_request_make(&r, CONTROL_STATUS, NULL, NULL);
 		if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			_exit(12);
 		close(go[1]);
@@ -377,7 +378,7 @@ static void every_field_is_checked(void **state)
 
 	(void)state;
 	assert_true(target_parse("a.example:443", &t, &reason));
-	control_request_make(&good, CONTROL_EXPLAIN, &t);
+	control_request_make(&good, CONTROL_EXPLAIN, &t, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	assert_false(control_request_check(&good, sizeof(good) - 1, &t));
 #define REFUSED(change)                                                                        \
@@ -388,33 +389,47 @@ static void every_field_is_checked(void **state)
 	} while (0)
 	REFUSED(r.magic++);
 	REFUSED(r.type = 0);
-	REFUSED(r.type = CONTROL_EXPLAIN + 1);
+	REFUSED(r.type = CONTROL_DENY); /* which has no port */
+	REFUSED(r.type = CONTROL_DENY + 1);
 	REFUSED(r.type = UINT32_MAX);
 	REFUSED(r.type = CONTROL_STATUS); /* which has no target */
 	REFUSED(r.reserved = 1);
 	REFUSED(r.family = 5);
 	REFUSED(r.family = 4); /* a name and an address */
 	REFUSED(r.address[0] = 1);
-	REFUSED(r.name[0] = '\0');
-	REFUSED(r.name[0] = 'A'); /* not normalised */
-	REFUSED(r.name[0] = ' ');
-	REFUSED(r.name[0] = (char)0xff);
-	REFUSED(strcpy(r.name, "a.example."));
-	REFUSED(strcpy(r.name, "1.2.3.4"));
-	REFUSED(r.name[20] = 'x'); /* behind the end */
-	REFUSED(memset(r.name, 'a', sizeof(r.name)));
-	REFUSED(for (size_t i = 0; i < sizeof(r.name); i++) r.name[i] = i % 9 ? 'a' : '.');
+	REFUSED(r.text[0] = '\0');
+	REFUSED(r.text[0] = 'A'); /* not normalised */
+	REFUSED(r.text[0] = ' ');
+	REFUSED(r.text[0] = (char)0xff);
+	REFUSED(strcpy(r.text, "a.example."));
+	REFUSED(strcpy(r.text, "1.2.3.4"));
+	REFUSED(r.text[20] = 'x'); /* behind the end */
+	REFUSED(memset(r.text, 'a', sizeof(r.text)));
+	REFUSED(for (size_t i = 0; i < sizeof(r.text); i++) r.text[i] = i % 9 ? 'a' : '.');
 	assert_true(target_parse("1.2.3.4", &v4, &reason));
-	control_request_make(&good, CONTROL_EXPLAIN, &v4);
+	control_request_make(&good, CONTROL_EXPLAIN, &v4, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	assert_int_equal(t.address.family, 4);
 	REFUSED(r.address[4] = 1); /* behind an IPv4 address */
-	REFUSED(r.name[0] = 'a');
+	REFUSED(r.text[0] = 'a');
 	REFUSED(r.family = 0);
-	control_request_make(&good, CONTROL_STATUS, NULL);
+	control_request_make(&good, CONTROL_STATUS, NULL, NULL);
 	assert_true(control_request_check(&good, sizeof(good), &t));
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 6);
+	REFUSED(r.text[0] = 'a');
+	control_request_make(&good, CONTROL_DENY, NULL, "a.example:22");
+	assert_true(control_request_check(&good, sizeof(good), &t));
+	assert_string_equal(good.text, "a.example:22");
+	REFUSED(r.port = 1);
+	REFUSED(r.family = 4);
+	REFUSED(r.text[0] = '\0');
+	REFUSED(memset(r.text, 0, sizeof(r.text)));
+	REFUSED(r.text[20] = 'x');                    /* behind the end */
+	REFUSED(r.text[LIMIT_RULE_TEXT] = 'x');       /* behind the longest */
+	REFUSED(memset(r.text, 'a', sizeof(r.text))); /* without an end */
+	memset(good.text, 'a', LIMIT_RULE_TEXT);
+	assert_true(control_request_check(&good, sizeof(good), &t));
 }
 
 static void the_second_name(void **state)

@@ -428,6 +428,7 @@ static void resolver_is_killed_for_anything_else(void **state)
 		CALL(ptrace, PTRACE_TRACEME, 0, 0, 0),
 		CALL(mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 		CALL(mprotect, 0, 0, PROT_EXEC),
+		CALL(mprotect, 0, 0, PROT_READ | PROT_WRITE),
 		CALL(setuid, 0),
 		CALL(capset, BAD, BAD),
 		CALL(prctl, PR_GET_DUMPABLE, 0, 0, 0, 0),
@@ -477,6 +478,7 @@ static void gate_changes_nothing_of_a_descriptor_but_its_pipes_size(void **state
 		CALL(fcntl, 0, F_SETFL, 0),
 		CALL(fcntl, 0, F_SETOWN, 1),
 		CALL(fcntl, 0, F_SETLEASE, F_RDLCK),
+		CALL(mprotect, 0, 0, PROT_READ | PROT_WRITE),
 	};
 	static const struct call open[] = {
 		CALL(fcntl, -1, F_SETPIPE_SZ, 4096),

@@ -51,6 +51,7 @@ static size_t helpers_count;
 static struct policy policy;
 static struct resolvconf conf = {.search = {"lab.test"}, .search_count = 1, .ndots = 1};
 static struct gate_config config;
+static struct policy_denials *denials;
 static pid_t gate;
 static int channel;
 
@@ -310,6 +311,10 @@ static int begin(void **state)
 				 NULL, &e),
 		0);
 	assert_int_equal(policy_compile(&policy), 0);
+	denials = mmap(NULL, sizeof(*denials), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(denials != MAP_FAILED);
+	policy.denials = denials;
 	config.policy = &policy;
 	config.conf = &conf;
 	config.resolver_port = 5300;
@@ -859,6 +864,107 @@ static void repeats_are_counted_and_none_is_lost(void **state)
 	assert_true(lines < 30);
 }
 
+static bool is_over(int s)
+{
+	char c;
+
+	return recv(s, &c, 1, 0) <= 0;
+}
+
+/* Rings at the gate; returns how many flows it says that it ended, and for whom the last was.
+ */
+static uint32_t ring(char name[256])
+{
+	uint32_t count = 0;
+
+	assert_int_equal(send(channel, "", 1, MSG_NOSIGNAL), 1);
+	for (;;) {
+		struct gate_message m = told(WAIT_MS);
+
+		if (m.type == GATE_READY)
+			return count;
+		assert_true(m.type == GATE_REFUSED_TLS || m.type == GATE_REFUSED_HTTP);
+		assert_int_equal(m.reason, GATE_REVOKED);
+		memcpy(name, m.name, sizeof(m.name));
+		count += m.count;
+	}
+}
+
+static void what_is_denied_ends(void **state)
+{
+	static const char request[] = "GET /1 HTTP/1.1\r\nHost: answers.lab.test\r\n\r\n";
+	int bad = greeted("45.0.0.1", "echo.lab.test"),
+	    good = greeted("45.0.0.1", "echo-more.lab.test");
+	int silent = client("45.0.0.1", 443), half = client("45.0.0.1", 443);
+	int kept = client("45.0.0.4", 80);
+	uint8_t bytes[512];
+	size_t len = hello(bytes, "echo.lab.test", false);
+	struct rule_error e;
+	char name[256] = "", c;
+
+	(void)state;
+	tell(kept, request, sizeof(request) - 1);
+	assert_int_equal(recv(kept, &c, 1, MSG_PEEK), 1);
+	tell(half, bytes, 20);
+	echoes(bad, "bad");
+	/* Nothing is denied: nothing ends. */
+	assert_int_equal(ring(name), 0);
+	echoes(bad, "still");
+	assert_int_equal(policy_deny(&policy, "echo.lab.test", NULL, NULL, &e), 0);
+	assert_int_equal(ring(name), 1);
+	assert_string_equal(name, "echo.lab.test");
+	assert_true(is_over(bad));
+	echoes(good, "good");
+	/* Who hadn't said all yet hears the same. */
+	tell(half, bytes + 20, len - 20);
+	assert_true(alerted(half));
+	assert_int_equal(told(WAIT_MS).reason, GATE_DENIED);
+	/* Requests end, too, and an address is a reason as good as a name. */
+	assert_int_equal(policy_deny(&policy, "45.0.0.4:80", NULL, NULL, &e), 0);
+	assert_int_equal(ring(name), 1);
+	assert_string_equal(name, "answers.lab.test");
+	while (recv(kept, bytes, sizeof(bytes), 0) > 0)
+		;
+	assert_true(is_over(kept));
+	echoes(good, "good");
+	close(silent);
+	close(half);
+	close(bad);
+	close(good);
+	close(kept);
+}
+
+/* The very pages of the parent's, at the same place. */
+static void the_gate_can_only_read_what_is_denied(void **state)
+{
+	char path[32], line[256], mine[32], mode[8] = "";
+	FILE *maps;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)gate);
+	snprintf(mine, sizeof(mine), "%lx-", (unsigned long)(uintptr_t)denials);
+	maps = fopen(path, "r");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (strncmp(line, mine, strlen(mine)) == 0)
+			sscanf(line, "%*s %7s", mode);
+	fclose(maps);
+	assert_string_equal(mode, "r--s");
+}
+
+static void audit_ends_nothing(void **state)
+{
+	int s = greeted("45.0.0.1", "echo.lab.test");
+	struct rule_error e;
+	char name[256];
+
+	(void)state;
+	assert_int_equal(policy_deny(&policy, "echo.lab.test", NULL, NULL, &e), 0);
+	assert_int_equal(ring(name), 0);
+	echoes(s, "through");
+	close(s);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -886,6 +992,9 @@ int main(void)
 		T(clients_that_never_read_hold_nobody_up),
 		cmocka_unit_test_setup_teardown(audit_lets_through_and_tells, begin_audit, end),
 		T(repeats_are_counted_and_none_is_lost),
+		T(what_is_denied_ends),
+		T(the_gate_can_only_read_what_is_denied),
+		cmocka_unit_test_setup_teardown(audit_ends_nothing, begin_audit, end),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, world_up, world_down);

@@ -18,6 +18,7 @@
 
 struct fixture {
 	struct policy policy;
+	struct policy_denials denials;
 	struct wall_config config;
 	struct pins pins;
 	char events[64];
@@ -48,6 +49,7 @@ static int setup(void **state)
 	snprintf(x->events, sizeof(x->events), "/tmp/test-pins-XXXXXX");
 	close(mkstemp(x->events));
 	x->pins.policy = &x->policy;
+	x->pins.bonds = bonds_new();
 	if (wall_open(&x->pins.wall, &f) < 0 || wall_build(x->pins.wall, &x->config, &f) < 0 ||
 		routes_open(&x->pins.routes, &f) < 0 ||
 		events_open(&x->pins.events, x->events, &f) < 0)
@@ -320,6 +322,124 @@ static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
 	assert_int_equal(listed("pins4", "9.9.9.9 . 443"), 1);
 }
 
+static void deny(struct fixture *x, const char *rule)
+{
+	struct rule_error e;
+	struct failure f;
+
+	x->policy.denials = &x->denials;
+	if (policy_deny(&x->policy, rule, NULL, NULL, &e) < 0)
+		fail_msg("%s: at %zu: %s", rule, e.position, e.reason);
+	if (pins_deny(&x->pins, &f) < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+}
+
+static void what_is_denied_is_shut(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message good = PIN("good.example", "9.9.9.9", "9.9.9.8", "2600::1"),
+				wild = PIN("a.wild.example", "9.9.9.9", "2600::1");
+	uint32_t accepted;
+
+	x->policy.denials = &x->denials;
+	assert_int_equal(give(x, &good, &accepted), 0);
+	assert_int_equal(give(x, &wild, &accepted), 0);
+	deny(x, "good.example:443");
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 443"), 1);
+	assert_int_equal(listed("revoked4", "9.9.9.8 . 443"), 1);
+	assert_int_equal(listed("revoked6", "2600::1 . 443"), 1);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 80"), 0);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 0);
+	/* It still gets its pins, but not those. */
+	assert_int_equal(give(x, &good, &accepted), 0);
+	assert_int_equal(accepted, 7);
+	deny(x, "good.example");
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 80"), 1);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 443"), 1);
+	/* What was on its way when the rule came breaks no protocol, and opens nothing. */
+	assert_int_equal(give(x, &good, &accepted), 0);
+	assert_int_equal(accepted, 0);
+	/* Without such a rule it would. */
+	good = PIN("evil.example", "9.9.9.7");
+	x->policy.denials = NULL;
+	assert_int_equal(give(x, &good, &accepted), -1);
+}
+
+static void what_another_name_opens_stays_open(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message one = PIN("one.wild.example", "9.9.9.9", "9.9.9.8"),
+				two = PIN("two.wild.example", "9.9.9.9"),
+				three = PIN("three.wild.example", "9.9.9.8");
+	uint32_t accepted;
+
+	x->policy.denials = &x->denials;
+	assert_int_equal(give(x, &one, &accepted), 0);
+	assert_int_equal(give(x, &two, &accepted), 0);
+	deny(x, "one.wild.example");
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 0);
+	assert_int_equal(listed("revoked4", "9.9.9.8 . 8443"), 1);
+	/* Nor is it kept from a name that gets the address later. */
+	assert_int_equal(give(x, &three, &accepted), 0);
+	assert_int_equal(accepted, 1);
+	assert_int_equal(listed("revoked4", "9.9.9.8 . 8443"), 0);
+	deny(x, "*.wild.example");
+	assert_int_equal(listed("revoked4", "9.9.9.8 . 8443"), 1);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 1);
+}
+
+/* The sets of networks are for those, and whatever is opened or shut by name beside them. */
+static void networks_are_shut_as_such(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = PIN("good.example", "9.9.9.9");
+	uint32_t accepted;
+
+	x->policy.denials = &x->denials;
+	assert_int_equal(give(x, &m, &accepted), 0);
+	deny(x, "9.9.9.9:443");
+	assert_int_equal(listed("denied_ports4", "9.9.9.9 . 443"), 1);
+	deny(x, "good.example");
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 80"), 1);
+	deny(x, "9.9.0.0/16");
+	deny(x, "[2600::/16]");
+	assert_int_equal(listed("denied4", "9.9.0.0/16"), 1);
+	assert_int_equal(listed("denied6", "2600::/16"), 1);
+	/* An address in one of them is none for a name. */
+	m = PIN("a.wild.example", "9.9.9.9", "9.10.0.1");
+	assert_int_equal(give(x, &m, &accepted), 0);
+	assert_int_equal(accepted, 2);
+}
+
+/* More than PID 1 remembers: the latest are known, and that others aren't is told. */
+static void what_is_forgotten_is_told(void **state)
+{
+	struct fixture *x = *state;
+	struct rule_error e;
+	struct failure f;
+	struct resolver_message m = PIN("one.wild.example", "9.9.9.9");
+	uint32_t accepted, given = 0;
+
+	x->policy.denials = &x->denials;
+	assert_int_equal(give(x, &m, &accepted), 0);
+	deny(x, "nobody.example");
+	while (given < LIMIT_BONDS) {
+		m = PIN("two.wild.example", "9.9.9.9");
+		m.count = LIMIT_ANSWER_ADDRESSES;
+		for (uint32_t i = 0; i < m.count; i++, given++) {
+			m.addresses[i] = m.addresses[0];
+			m.addresses[i].bytes[1] = (uint8_t)(10 + (given >> 12));
+			m.addresses[i].bytes[2] = (uint8_t)(given >> 8);
+			m.addresses[i].bytes[3] = (uint8_t)given;
+		}
+		assert_int_equal(give(x, &m, &accepted), 0);
+	}
+	assert_int_equal(policy_deny(&x->policy, "*.wild.example", NULL, NULL, &e), 0);
+	assert_int_equal(pins_deny(&x->pins, &f), -1);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 0);
+	assert_int_equal(listed("revoked4", "9.13.63.255 . 8443"), 1);
+}
+
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
@@ -346,6 +466,10 @@ int main(void)
 		TEST(requests_of_the_largest_kind),
 		TEST(a_broken_protocol_forgets_what_waits),
 		TEST(one_request_that_cannot_be_met_is_no_others_harm),
+		TEST(what_is_denied_is_shut),
+		TEST(what_another_name_opens_stays_open),
+		TEST(networks_are_shut_as_such),
+		TEST(what_is_forgotten_is_told),
 		cmocka_unit_test(every_reason_has_its_words),
 	};
 

@@ -624,6 +624,102 @@ static void as_many_rules_as_there_may_be(void **state)
 	policy_free(&p);
 }
 
+/* Denies at run time; returns what policy_deny() does. */
+static int deny(struct policy *p, const char *rule, struct rule_error *e)
+{
+	static const struct preset presets[] = {
+		{"two", "one.example\ntwo.example+ech # comment\n"},
+		{"three", "x1.example\nx2.example\nx3.example\n"},
+		{NULL, NULL},
+	};
+
+	return policy_deny(p, rule, read_preset, (void *)(uintptr_t)presets, e);
+}
+
+static void a_denial_wins_and_only_narrows(void **state)
+{
+	static struct policy_denials denials;
+	struct policy p = POLICY("a.example:22,443", "*.w.example", "one.example",
+		"9.9.9.0/24:53,853", "10.0.0.0/8:5432+private");
+	struct address nine = {4, {9, 9, 9, 9}}, ten = {4, {10, 1, 2, 3}};
+	struct rule_error e;
+	struct verdict v;
+	const char *why;
+
+	(void)state;
+	denials.count = 0;
+	p.denials = &denials;
+	assert_true(policy_check_name(&p, "a.example").allowed);
+	assert_int_equal(deny(&p, "a.example:22", &e), 0);
+	v = policy_check_name(&p, "a.example");
+	assert_true(v.allowed && v.ports.count == 1 && v.ports.port[0] == 443);
+	v = policy_check_name_port(&p, "a.example", 22);
+	assert_false(v.allowed);
+	assert_int_equal(v.rule->origin, ORIGIN_RUNTIME);
+	assert_int_equal(deny(&p, "A.Example.", &e), 0); /* read as every rule is */
+	assert_false(policy_check_name(&p, "a.example").allowed);
+	assert_false(policy_check_pin(&p, "a.example").allowed);
+
+	assert_int_equal(deny(&p, "*.deep.w.example", &e), 0);
+	assert_true(policy_check_name(&p, "x.w.example").allowed);
+	assert_true(policy_check_name(&p, "deep.w.example").allowed);
+	assert_true(policy_check_name(&p, "xdeep.w.example").allowed);
+	assert_false(policy_check_name(&p, "x.deep.w.example").allowed);
+	assert_false(policy_check_name(&p, "y.x.deep.w.example").allowed);
+
+	assert_int_equal(deny(&p, "9.9.9.9:53", &e), 0);
+	assert_false(policy_check_address(&p, &nine, 53).allowed);
+	assert_true(policy_check_address(&p, &nine, 853).allowed);
+	assert_true(policy_address_usable(&p, &v, &nine, &why));
+	assert_int_equal(deny(&p, "9.9.9.0/28", &e), 0);
+	assert_false(policy_check_address(&p, &nine, 853).allowed);
+	assert_false(policy_address_usable(&p, &v, &nine, &why));
+	assert_true(policy_check_address(&p, &ten, 5432).allowed);
+
+	/* A preset whole; and what nothing allows is none the more allowed by it. */
+	assert_int_equal(deny(&p, "@two", &e), 0);
+	assert_false(policy_check_name(&p, "one.example").allowed);
+	assert_false(policy_check_name(&p, "two.example").allowed);
+	assert_int_equal(policy_denials(&p), 7);
+	policy_free(&p);
+}
+
+static void a_denial_that_cannot_be_changes_nothing(void **state)
+{
+	static const struct {
+		const char *rule;
+		size_t position;
+	} bad[] = {{"a..example", 2}, {"a.example:99999", 10}, {"@none", 1},
+		{"a.example+private", 9}, {"", 0}, {"1.2.3.4/33", 8}};
+	static struct policy_denials denials;
+	struct policy p = POLICY("a.example");
+	struct rule_error e;
+	char rule[64];
+
+	(void)state;
+	denials.count = 0;
+	p.denials = &denials;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(deny(&p, bad[i].rule, &e), -1);
+		assert_int_equal(e.position, bad[i].position);
+		assert_true(e.reason[0]);
+		assert_int_equal(policy_denials(&p), 0);
+	}
+	for (unsigned i = 0; i < LIMIT_DENIALS - 2; i++) {
+		snprintf(rule, sizeof(rule), "n%u.example", i);
+		assert_int_equal(deny(&p, rule, &e), 0);
+		assert_int_equal(deny(&p, rule, &e), 0); /* it takes no second place */
+	}
+	assert_int_equal(deny(&p, "@three", &e), -1);
+	assert_non_null(strstr(e.reason, "room for 2 more of the 64"));
+	assert_int_equal(policy_denials(&p), LIMIT_DENIALS - 2);
+	assert_int_equal(deny(&p, "@two", &e), 0);
+	assert_int_equal(deny(&p, "a.example", &e), -1);
+	assert_true(policy_check_name(&p, "a.example").allowed);
+	assert_int_equal(policy_denials(&p), LIMIT_DENIALS);
+	policy_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -643,6 +739,8 @@ int main(void)
 		cmocka_unit_test(a_policy_that_is_not_compiled_allows_nothing),
 		cmocka_unit_test(more_ports_than_a_verdict_holds),
 		cmocka_unit_test(as_many_rules_as_there_may_be),
+		cmocka_unit_test(a_denial_wins_and_only_narrows),
+		cmocka_unit_test(a_denial_that_cannot_be_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,7 @@ static int end(void **state)
 static char *reported(long long uptime, pid_t pid)
 {
 	struct report r = {.status = &status,
+		.policy = &policy,
 		.events = events,
 		.wall = wall,
 		.gate = gate,
@@ -170,6 +171,37 @@ static void what_is_open_and_what_was_refused(void **state)
 	free(text);
 }
 
+static void what_was_denied_since(void **state)
+{
+	static struct policy_denials denials;
+	struct rule_error e;
+	char rule[300], *text;
+
+	(void)state;
+	policy.denials = &denials;
+	text = reported(1, 17);
+	assert_null(strstr(text, "denied"));
+	free(text);
+	assert_int_equal(policy_deny(&policy, "bad.example:22", NULL, NULL, &e), 0);
+	text = reported(1, 17);
+	assert_non_null(
+		strstr(text, "\ndenied     1 of 64 rules at run time\n  bad.example:22\n"));
+	free(text);
+	/* As many and as long as they can be. */
+	for (unsigned i = 1; i < LIMIT_DENIALS; i++) {
+		snprintf(rule, sizeof(rule), "n%02u.%s%s%s", i,
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:60000,"
+			"60001");
+		assert_int_equal(policy_deny(&policy, rule, NULL, NULL, &e), 0);
+	}
+	text = reported(1, 17);
+	assert_non_null(strstr(text, "denied     64 of 64 rules at run time\n"));
+	assert_non_null(strstr(text, "  n63."));
+	free(text);
+}
+
 static void lists_are_bounded(void **state)
 {
 	char name[300], *text;
@@ -200,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_happened_yet),
 		cmocka_unit_test(what_is_open_and_what_was_refused),
+		cmocka_unit_test(what_was_denied_since),
 		cmocka_unit_test(lists_are_bounded),
 	};
 

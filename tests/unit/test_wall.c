@@ -381,6 +381,92 @@ static void a_denied_flow_ends(void **state)
 	close(s);
 }
 
+/* The rules are denied, and these addresses shut. */
+static void shut(const char *const *deny, const struct endpoint *list, size_t count)
+{
+	struct rule_error e;
+
+	for (; deny && *deny; deny++)
+		assert_int_equal(policy_deny(&policy, *deny, NULL, NULL, &e), 0);
+	assert_ok(wall_revoke(wall, &policy, list, count, f));
+	reached(NULL);
+}
+
+/* What is denied later: pins and rules open it no more, and its flows end. */
+static void a_revoked_flow_ends(void **state)
+{
+	static const char *const allow[] = {"20.9.0.0/16:443,80", NULL},
+				 *const deny[] = {"20.9.1.0/24", "20.9.2.0/24:80", NULL};
+	const struct endpoint list[] = {{addr("20.1.2.3"), 443}, {addr("2600::7"), 443}};
+	static struct policy_denials denials;
+	struct sockaddr_storage a;
+	socklen_t len = to_sockaddr("20.1.2.3", 443, &a);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	begin_with(allow, NULL);
+	denials.count = 0;
+	policy.denials = &denials;
+	build();
+	pin("20.1.2.3", 443, false, 0);
+	pin("20.1.2.3", 22, false, 0);
+	pin("2600::7", 443, false, 0);
+	assert_int_equal(connect(s, (void *)&a, len), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), 0);
+	shut(deny, list, 2);
+	(void)!send(s, "x", 1, MSG_NOSIGNAL);
+	usleep(20 * 1000);
+	assert_false(reached("20.1.2.3"));
+	assert_int_equal(send(s, "y", 1, MSG_NOSIGNAL), -1);
+	assert_true(errno == ECONNRESET || errno == EPIPE);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 80), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 443), 0);
+	/* The wall is what such a policy is compiled to. */
+	assert_ok(wall_verify(wall, &config, f));
+	/* Each call says all there is; the rules stay. */
+	shut(NULL, list + 1, 1);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), ECONNREFUSED);
+	assert_ok(wall_verify(wall, &config, f));
+	policy.denials = NULL;
+	close(s);
+}
+
+/* A wall with networks that are denied from the start, within and beside those that come. */
+static void more_networks_are_denied(void **state)
+{
+	static const char *const before[] = {"20.9.1.0/24", "20.7.0.0/16:443", "[2600:1::/32]",
+		NULL},
+				 *const allow[] = {"20.0.0.0/8:443,80", NULL},
+				 *const deny[] = {"20.9.0.0/16", "20.9.1.1", "20.7.1.1:443",
+					 "20.8.0.0/16", "20.7.0.0/16:80", "[2600::/16]", NULL};
+	static struct policy_denials denials;
+
+	(void)state;
+	begin_with(allow, before);
+	denials.count = 0;
+	policy.denials = &denials;
+	build();
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.2", 443), ECONNREFUSED);
+	for (size_t i = 0; deny[i]; i++) {
+		shut((const char *const[]){deny[i], NULL}, NULL, 0);
+		assert_ok(wall_verify(wall, &config, f));
+		assert_int_equal(tcp(PAYLOAD, "20.9.1.2", 443), ECONNREFUSED);
+		assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 443), ECONNREFUSED);
+		assert_int_equal(tcp(PAYLOAD, "20.7.1.1", 443), ECONNREFUSED);
+	}
+	assert_int_equal(tcp(PAYLOAD, "20.8.1.1", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.7.1.1", 80), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.6.1.1", 80), 0);
+	policy.denials = NULL;
+}
+
 static void only_the_resolver_reaches_the_upstreams(void **state)
 {
 	(void)state;
@@ -748,6 +834,8 @@ int main(void)
 		W(a_private_pin_opens_private_space),
 		W(network_rules),
 		W(a_denied_flow_ends),
+		W(a_revoked_flow_ends),
+		W(more_networks_are_denied),
 		W(only_the_resolver_reaches_the_upstreams),
 		W(an_upstream_on_an_odd_port),
 		W(port_53_comes_to_our_resolver),

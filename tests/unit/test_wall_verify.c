@@ -178,7 +178,7 @@ static void every_rule_counts(void **state)
 			deleted++;
 		}
 	}
-	assert_int_equal(deleted, 126); /* all there are */
+	assert_int_equal(deleted, 128); /* all there are */
 }
 
 /* The wall of another config is not ours, whatever the difference. */

@@ -1,0 +1,70 @@
+/*
+ * What PID 1 denies while connections are under way. Each is judged again, as a new one would
+ * be: its name by the policy, its server's address by the rules for networks.
+ */
+#include "connection.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool denied_server(struct gate *g, const struct connection *c)
+{
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} to;
+	socklen_t len4 = sizeof(to.v4), len6 = sizeof(to.v6);
+	struct address a = {0};
+	struct verdict v;
+
+	/* getpeername(2) by a call that the filter knows; it wants no more room than it fills.
+	 */
+	if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len6) == 0) {
+		a.family = 6;
+		memcpy(a.bytes, &to.v6.sin6_addr, 16);
+	} else if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len4) == 0) {
+		a.family = 4;
+		memcpy(a.bytes, &to.v4.sin_addr, 4);
+	} else {
+		return false; /* it has ended by itself */
+	}
+	/* Both families have the port in the same place. */
+	v = policy_check_address(g->config->policy, &a, ntohs(to.v4.sin_port));
+	return v.rule && v.rule->effect == RULE_DENY;
+}
+
+static void judge(struct gate *g, struct connection *c)
+{
+	struct desk *d = table_desk(g, c);
+	/* Until the connection stands, its name is at the desk; then it has a place of its own,
+	 * and at the desk is what the client said last. */
+	bool stands =
+		c->phase != PHASE_NAME && c->phase != PHASE_CONNECT && c->phase != PHASE_PROXY;
+	const char *name = stands || !d ? g->hosts[table_number(g, c)] : d->name;
+
+	if (client_judge(g, name, c->port, false) != GATE_FINE ||
+		(c->server.fd >= 0 && denied_server(g, c))) {
+		/* The host of a request that was refused is no flow's: that is told already. */
+		if (!c->refused)
+			report_refused(g, c, name, GATE_REVOKED);
+		table_end(g, c, true);
+	} else if (c->phase == PHASE_CONNECT) {
+		/* The wall has heard of the rule by now, but not when these attempts began. */
+		connect_close(d);
+		c->phase = PHASE_NAME;
+		names_need(g, c);
+	}
+}
+
+void denied_end(struct gate *g)
+{
+	for (size_t i = 0; i < g->used && !g->config->audit; i++) {
+		struct connection *c = &g->connections[i];
+
+		/* Who has not said yet whom he wants is judged when he does; last words are
+		 * our own. */
+		if (c->phase != PHASE_FREE && c->phase != PHASE_HEAD && c->phase != PHASE_LAST)
+			judge(g, c);
+	}
+}

@@ -1,0 +1,68 @@
+/*
+ * `codex-egress deny`: what PID 1 denies while the payload runs. The rule goes into memory that
+ * the workers share, and from then on nobody allows what it denies; then what is under way
+ * ends, in the wall and in the gate, before codex-egress hears of it. The resolver looks by
+ * itself.
+ */
+#include "stages.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+
+int open_denials(struct boot *b, struct failure *f)
+{
+	void *pages = mmap(NULL, sizeof(struct policy_denials), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED)
+		return fail_errno(f, "have memory for rules denied later", "");
+	b->o->policy.denials = pages;
+	return 0;
+}
+
+/* A gate that is down, or is started again, holds no connection. */
+static int end_at_the_gate(struct boot *b, struct failure *f)
+{
+	struct keeper *k = &b->keepers[WORKER_GATE];
+	const bool never = false;
+
+	if (k->channel < 0)
+		return 0;
+	/* What a gate that has just begun has said by now is no answer. */
+	keeper_wait(k, &never, 1);
+	b->gate_ready = false;
+	keeper_reply(k, "", 1);
+	if (keeper_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)
+		return 0;
+	if (k->pid > 0)
+		kill(k->pid, SIGKILL);
+	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
+}
+
+int deny(struct boot *b, const char *rule, FILE *to)
+{
+	struct policy *p = &b->o->policy;
+	size_t before = policy_denials(p);
+	struct failure f = {0};
+	struct event event = {.kind = EVENT_DENIED, .name = rule};
+	struct rule_error e;
+	bool walled, gated;
+
+	if (policy_deny(p, rule, options_preset, NULL, &e) < 0) {
+		fprintf(to, "codex-egress: deny: \"%s\": at character %zu: %s\n", e.rule,
+			e.position + 1, e.reason);
+		return EXIT_OPTIONS;
+	}
+	if (policy_denials(p) > before)
+		events_add(b->events, &event);
+	/* The wall first: what the gate begins from then on it begins by the rule. Both,
+	 * whatever becomes of one. */
+	walled = pins_deny(&b->pins, &f) == 0;
+	gated = end_at_the_gate(b, &f) == 0;
+	fprintf(to, "%s: %s\n", rule,
+		policy_denials(p) == before ? "denied already" : "denied");
+	if (gated && walled)
+		return 0;
+	fprintf(to, "but not everywhere: %s: %s\n", f.tried, f.why);
+	return 1;
+}

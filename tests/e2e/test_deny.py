@@ -1,0 +1,430 @@
+"""`codex-egress deny`: a rule revoked while the container runs ends its flows, and no others. The
+flows are a program's in the container (FLOWS); it tells of each how far it got, or how it ended."""
+
+import re
+import time
+
+import hello as tls
+import pytest
+from conftest import CA_PATH, ROOT, program, until
+from gate_box import ACCESS_DENIED
+from internet import GREETING, address_of
+from proxy import PORT
+
+INIT = ROOT / "build/codex-init"
+BAD, GOOD = address_of("bad.test"), address_of("good.test")
+PROXY = address_of("proxy.corp.test")
+ALLOW = "bad.test:443,80,2222 good.test:443,80,2222"
+
+# FLOWS LABEL KIND HOST PORT...: keeps a connection of each kind busy, and writes to /tmp/flow.LABEL
+# a line for each step that got through, and "ended" when it is over.
+FLOWS = r"""
+import base64, os, socket, ssl, sys, threading, time
+
+def connect(host, port):
+    return socket.create_connection((host, int(port)), 10)
+
+def secure(s, host):
+    return ssl.create_default_context(cafile="%s").wrap_socket(s, server_hostname=host)
+
+def ask(s, host, path, *fields):
+    s.sendall("\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", *fields, "", ""]).encode())
+
+def download(s, host):
+    ask(s, host, "/endless")
+    while True:
+        for _ in range(40):
+            assert s.recv(65536)
+        yield
+        time.sleep(0.02)
+
+def tls(host, port):
+    yield from download(secure(connect(host, port), host), host)
+
+def http(host, port):
+    yield from download(connect(host, port), host)
+
+def websocket(host, port):
+    s = connect(host, port)
+    key = base64.b64encode(os.urandom(16)).decode()
+    ask(s, host, "/websocket", "Upgrade: websocket", "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key)
+    assert b" 101 " in s.recv(4096)
+    while True:
+        s.sendall(bytes([0x81, 0x84, 0, 0, 0, 0]) + b"tick")
+        assert s.recv(4096).endswith(b"tick")
+        yield
+        time.sleep(0.05)
+
+def plain(host, port):
+    s = connect(host, port)
+    assert s.recv(4096)
+    while True:
+        s.sendall(b"tick\n")
+        yield
+        time.sleep(0.05)
+
+def keep(label, kind, host, port):
+    with open("/tmp/flow." + label, "a", buffering=1) as out:
+        try:
+            for _ in globals()[kind](host, port):
+                out.write("step\n")
+        except BaseException as error:
+            out.write(f"ended {error!r}\n")
+
+words = sys.argv[1:]
+for i in range(0, len(words), 4):
+    threading.Thread(target=keep, args=words[i : i + 4]).start()
+""" % CA_PATH
+
+
+class Flows:
+    """Some flows in a box: {label: (kind, host, port)}."""
+
+    def __init__(self, box, **flows):
+        self.box, self.labels = box, list(flows)
+        words = [str(word) for label, flow in flows.items() for word in (label, *flow)]
+        box.docker("exec", "-d", "-u", "1000", box.name, "python3", "-c", FLOWS, *words).ok()
+        until(lambda: all(self.steps(label) > 2 for label in flows), 20, self.said)
+
+    def said(self, label=None):
+        names = [f"/tmp/flow.{name}" for name in ([label] if label else self.labels)]
+        return self.box.exec("tail", "-n", "+1", *names).out
+
+    def steps(self, label):
+        return self.said(label).count("step")
+
+    def ended(self, label):
+        return "ended" in self.said(label)
+
+    def end(self, *labels):
+        """They have ended, or do with the next packet."""
+        for label in labels:
+            until(lambda: self.ended(label), 5, f"the end of {label}")  # noqa: B023
+
+    def live(self, *labels):
+        """They get on."""
+        before = {label: self.steps(label) for label in labels}
+        for label in labels:
+            until(lambda: self.steps(label) > before[label] + 3, 10, label)  # noqa: B023
+            assert not self.ended(label), self.said(label)
+
+
+@pytest.fixture
+def names(dns):
+    dns.add("bad.test", BAD)
+    dns.add("good.test", GOOD)
+
+
+@pytest.fixture
+def box(boxes, names):
+    return booted(boxes(allow=ALLOW))
+
+
+def booted(box):
+    until(lambda: box.exec("test", "-S", "/run/codex/control").status == 0, 30)
+    return box
+
+
+def deny(box, rule, status=0, **rest):
+    return box.exec("codex-egress", "deny", rule, **rest).ok(status)
+
+
+def status(box):
+    return box.exec("codex-egress", "status").ok().out
+
+
+def refused_by_dns(box, name):
+    done = box.shell(f"dig +noall +comments {name}").ok()
+    return "NXDOMAIN" in done.out and re.search(rf"EDE: 15.*{re.escape(name)} is denied", done.out)
+
+
+def kinds(name, prefix):
+    return {
+        f"{prefix}_tls": ("tls", name, 443),
+        f"{prefix}_http": ("http", name, 80),
+        f"{prefix}_websocket": ("websocket", name, 80),
+        f"{prefix}_plain": ("plain", name, 2222),
+    }
+
+
+# ---- Names -------------------------------------------------------------------------------------
+
+
+def test_a_denied_name_ends_its_flows_and_no_others(box, sinks):
+    flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
+    assert deny(box, "bad.test").out == "bad.test: denied\n"
+    # What comes after it is refused at once, and everywhere.
+    assert refused_by_dns(box, "bad.test")
+    sinks.mark()
+    named, http, direct, good = box.knock(
+        (BAD, 443, tls.client("bad.test")),
+        (BAD, 80, b"GET / HTTP/1.1\r\nHost: bad.test\r\n\r\n"),
+        (BAD, 2222),
+        (GOOD, 2222),
+        seconds=2,
+    )
+    assert named.alert == ACCESS_DENIED and http.statuses == [403], (named, http)
+    assert "refused" in direct.end and direct.bytes == b"", direct
+    assert good.bytes == GREETING, good
+    flows.end("bad_tls", "bad_http", "bad_websocket", "bad_plain")
+    flows.live("good_tls", "good_http", "good_websocket", "good_plain")
+    assert not refused_by_dns(box, "good.test")
+    # It is told: as an event, as refusals, and to who asks.
+    assert box.event(event="denied", name="bad.test")
+    box.event(event="refused-tls", name="bad.test", reason="denied while it was under way")
+    box.event(event="refused-http", name="bad.test", reason="denied while it was under way")
+    assert re.search(r"^denied     1 of 64 rules at run time\n  bad\.test$", status(box), re.M)
+    told = box.exec("codex-egress", "explain", "bad.test").ok(1).out
+    assert "deny bad.test (codex-egress deny)" in told
+
+
+def test_nothing_of_a_denied_flow_reaches_the_wire(box, sinks):
+    """Whoever holds such a connection says no more than it had said."""
+    flows = Flows(box, bad=("plain", "bad.test", 2222), idle=("plain", "good.test", 2222))
+    deny(box, "bad.test")
+    sinks.mark()
+    flows.end("bad")
+    flows.live("idle")
+    assert BAD not in sinks.addresses() and GOOD in sinks.addresses()
+
+
+def test_names_that_share_an_address(boxes, names, dns):
+    """The gate tells them apart. The wall can't: it shuts no port that another name opens."""
+    dns.add("bad.test", GOOD)
+    box = booted(boxes(allow=ALLOW))
+    flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
+    deny(box, "bad.test")
+    flows.end("bad_tls", "bad_http", "bad_websocket")
+    flows.live("good_tls", "good_http", "good_websocket", "good_plain", "bad_plain")
+    assert refused_by_dns(box, "bad.test")
+
+
+def test_one_port_of_a_name(box):
+    flows = Flows(box, **kinds("bad.test", "bad"))
+    deny(box, "bad.test:2222,80")
+    flows.end("bad_plain", "bad_http", "bad_websocket")
+    flows.live("bad_tls")
+    assert not refused_by_dns(box, "bad.test")
+
+
+def test_names_below_a_wildcard(boxes, dns, sinks):
+    for i, name in enumerate(("a", "b", "c.deep")):
+        dns.add(f"{name}.wild.test", f"45.4.0.{i + 1}")
+    box = booted(boxes(allow="*.wild.test:443,2222"))
+    flows = Flows(
+        box,
+        a=("plain", "a.wild.test", 2222),
+        b=("plain", "b.wild.test", 2222),
+        deep=("plain", "c.deep.wild.test", 2222),
+        tls=("tls", "c.deep.wild.test", 443),
+    )
+    deny(box, "a.wild.test")
+    flows.end("a")
+    flows.live("b", "deep", "tls")
+    deny(box, "*.deep.wild.test")
+    flows.end("deep", "tls")
+    flows.live("b")
+    assert refused_by_dns(box, "c.deep.wild.test") and refused_by_dns(box, "new.deep.wild.test")
+    assert not refused_by_dns(box, "b.wild.test")
+
+
+def test_an_address_that_another_name_gets_later(boxes, names, dns):
+    """What was shut for one name is opened when it becomes another's."""
+    box = booted(boxes(allow=ALLOW + " *.wild.test:2222"))
+    deny(box, "bad.test")
+    dns.add("late.wild.test", BAD)
+    flow = Flows(box, late=("plain", "late.wild.test", 2222))
+    flow.live("late")
+
+
+def test_addresses_that_a_name_no_longer_has(boxes, dns):
+    """A flow outlives its name's address, and its pin; the rule finds it all the same."""
+    dns.rotate("bad.test", [f"45.4.1.{i}" for i in range(1, 6)])
+    box = booted(boxes(allow=ALLOW))
+    flows = [Flows(box, **{f"bad{i}": ("plain", "bad.test", 2222)}) for i in range(2)]
+    time.sleep(6)
+    flows += [Flows(box, late=("plain", "bad.test", 2222))]
+    deny(box, "bad.test")
+    for label, flow in zip(("bad0", "bad1", "late"), flows):
+        flow.end(label)
+
+
+def test_names_of_etc_hosts(boxes):
+    """They are answered as they stand, as after a start with that rule, and lead nowhere."""
+    hosts = ("--add-host", "hosted.test:45.7.0.1", "--add-host", "other.test:45.7.0.2")
+    box = booted(boxes(allow="hosted.test:443,2222 other.test:2222", options=hosts))
+    flows = Flows(
+        box,
+        bad=("plain", "hosted.test", 2222),
+        tls=("tls", "hosted.test", 443),
+        good=("plain", "other.test", 2222),
+    )
+    deny(box, "hosted.test")
+    flows.end("bad", "tls")
+    flows.live("good")
+    for _ in range(2):
+        assert box.shell("dig +short hosted.test").ok().out == "45.7.0.1\n"
+        assert "refused" in box.knock(("45.7.0.1", 2222))[0].end
+
+
+def test_with_pins_alone(boxes, names):
+    box = booted(boxes("--egress=pin", allow=ALLOW))
+    flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
+    deny(box, "bad.test")
+    flows.end("bad_tls", "bad_http", "bad_websocket", "bad_plain")
+    flows.live("good_tls", "good_http", "good_websocket", "good_plain")
+
+
+def test_audit_lets_it_through_and_records(boxes, names):
+    box = booted(boxes("--egress=audit", allow=ALLOW))
+    flows = Flows(box, **kinds("bad.test", "bad"))
+    deny(box, "bad.test")
+    flows.live("bad_tls", "bad_http", "bad_websocket", "bad_plain")
+    box.shell("getent hosts bad.test").ok()
+    assert box.event(event="refused-name", name="bad.test", reason="denied by a rule")
+
+
+def test_behind_a_proxy(boxes, internet):
+    """There the gate carries every port, and knows each flow by its name."""
+    box = booted(boxes("--proxy", f"http://{PROXY}:{PORT}", allow=ALLOW))
+    flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
+    deny(box, "bad.test")
+    flows.end("bad_tls", "bad_http", "bad_websocket", "bad_plain")
+    flows.live("good_tls", "good_http", "good_websocket", "good_plain")
+    assert refused_by_dns(box, "bad.test") and not refused_by_dns(box, "good.test")
+
+
+# ---- Networks ----------------------------------------------------------------------------------
+
+
+def test_a_denied_network(boxes, dns, sinks):
+    dns.add("inside.test", "45.5.1.1")
+    dns.add("both.test", "45.5.1.2", "45.5.2.2")
+    box = booted(boxes(allow="45.5.0.0/16:5432 inside.test:443,2222 both.test"))
+    flows = Flows(
+        box,
+        bad=("plain", "45.5.1.9", 5432),
+        good=("plain", "45.5.2.9", 5432),
+        named=("plain", "inside.test", 2222),
+        tls=("tls", "inside.test", 443),
+    )
+    deny(box, "45.5.1.0/24")
+    sinks.mark()
+    new, other = box.knock(("45.5.1.9", 5432), ("45.5.2.9", 5432), seconds=2)
+    assert "refused" in new.end and other.bytes == GREETING, (new, other)
+    flows.end("bad", "named", "tls")
+    flows.live("good")
+    # An allowed name is reached by what is left of its addresses.
+    gone, left = box.hello(*((a, 443, tls.client("both.test")) for a in ("45.5.1.2", "45.5.2.2")))
+    assert left.served and (gone.served or "refused" in gone.end), (gone, left)
+    assert box.shell("dig +short both.test").ok().out == "45.5.2.2\n"
+    assert "45.5.1.9" not in sinks.addresses() and "45.5.1.2" not in sinks.addresses()
+
+
+def test_networks_within_networks(boxes):
+    box = booted(boxes(allow="45.6.0.0/16:5432,6000"))
+    flows = Flows(
+        box, one=("plain", "45.6.1.1", 5432), other=("plain", "45.6.1.1", 6000),
+        next=("plain", "45.6.1.2", 6000), far=("plain", "45.6.9.1", 6000)
+    )
+    deny(box, "45.6.1.1:5432")
+    flows.end("one")
+    flows.live("other", "next", "far")
+    deny(box, "45.6.1.1")
+    flows.end("other")
+    flows.live("next", "far")
+    deny(box, "45.6.1.0/24:6000")
+    deny(box, "45.6.1.0/24")
+    deny(box, "45.6.1.0/24:22")
+    flows.end("next")
+    flows.live("far")
+    deny(box, "45.6.0.0/16:6000")
+    flows.end("far")
+
+
+# ---- What goes wrong ---------------------------------------------------------------------------
+
+
+def test_the_place_of_a_mistake_is_told_and_nothing_is_changed(box):
+    before = re.sub(r"^up .*|^pins(.|\n)*", "", status(box), flags=re.M)
+    for rule in ("bad..test", "1.2.3.4:0", "@nope", "*", "bad.test:80+private", "bad test"):
+        told = deny(box, rule, 100)
+        boot = program([INIT, "--deny", rule, "--check"]).ok(100)
+        why = re.search(r": (at character \d+: .*)", boot.err)[1]
+        assert told.out == "" and f'"{rule}"' in told.err and why in told.err, (told, boot)
+    assert re.sub(r"^up .*|^pins(.|\n)*", "", status(box), flags=re.M) == before
+    assert "??[2J" in deny(box, "\x01\x1b[2J", 100).err
+    assert box.events("denied") == []
+    assert box.hello((BAD, 443, tls.client("bad.test")))[0].served
+
+
+def test_only_root_denies(box):
+    done = deny(box, "bad.test", 111, user="1000")
+    assert done.out == "" and "only root may ask" in done.err
+    assert box.hello((BAD, 443, tls.client("bad.test")))[0].served
+
+
+def test_no_more_than_there_is_room_for(box):
+    box.exec("bash", "-ec", "for i in {1..63}; do codex-egress deny n$i.test; done >/dev/null").ok()
+    # All of a preset or nothing of it; what stands there already takes no room.
+    full = deny(box, "@pypi", 100)
+    assert "there is room for 1 more of the 64 rules denied at run time" in full.err
+    assert deny(box, "n7.test").out == "n7.test: denied already\n"
+    deny(box, "bad.test")
+    assert "room for 0 more" in deny(box, "good.test", 100).err
+    assert refused_by_dns(box, "bad.test") and not refused_by_dns(box, "good.test")
+    assert "64 of 64" in status(box) and len(box.events("denied")) == 64
+
+
+def test_workers_that_are_started_again_deny_it_too(box):
+    deny(box, "bad.test")
+    for uid, name in ((65311, "resolver"), (65312, "gate")):
+        old = box.worker(uid)
+        box.exec("kill", "-KILL", str(old)).ok()
+        until(lambda: box.worker(uid) not in (None, old), 10, name)  # noqa: B023
+    until(lambda: box.hello((GOOD, 443, tls.client("good.test")))[0].served)
+    assert refused_by_dns(box, "bad.test")
+    assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
+
+
+def test_a_worker_that_is_down_is_no_way_around(box):
+    """It comes back with the rule."""
+    box.exec("bash", "-c", f"kill -KILL {box.worker(65312)}; codex-egress deny bad.test").ok()
+    until(lambda: box.hello((GOOD, 443, tls.client("good.test")))[0].served)
+    assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
+
+
+def test_a_gate_that_does_not_answer_is_ended(box):
+    flows = Flows(box, **kinds("bad.test", "bad"))
+    stuck = box.worker(65312)
+    box.exec("kill", "-STOP", str(stuck)).ok()
+    done = deny(box, "bad.test", 1)
+    assert "the gate did not answer and was ended" in done.out
+    flows.end(*kinds("bad.test", "bad"))
+    until(lambda: box.worker(65312) not in (None, stuck), 10, "another gate")
+    assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
+
+
+def test_many_flows_and_many_rules(box):
+    """Rules that come one upon the other, with forty connections to look at each time."""
+    flows = Flows(
+        box,
+        **{f"good{i}": ("websocket", "good.test", 80) for i in range(20)},
+        **{f"bad{i}": ("websocket", "bad.test", 80) for i in range(20)},
+    )
+    box.exec("bash", "-ec",
+             "for i in {1..30}; do codex-egress deny n$i.test; done; codex-egress deny bad.test").ok()
+    flows.end(*(f"bad{i}" for i in range(20)))
+    flows.live(*(f"good{i}" for i in range(20)))
+
+
+def test_the_closing_report_tells_of_it(start, names):
+    box = start("sleep", "8", allow=ALLOW)
+    booted(box)
+    deny(box, "bad.test")
+    box.exec("curl", "-sS", "-m", "5", "https://bad.test", user="1000")
+    box.wait()
+    told = box.logs()
+    assert "codex-init: denied by codex-egress:\n  bad.test\n" in told
+    assert re.search(r"^  bad\.test +\d+x   denied by a rule$", told, re.M), told
