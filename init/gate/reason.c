@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-static const char *const texts[] = {
+/* Not pointers: each would be an address for the start code to set. */
+static const char texts[][48] = {
 	[GATE_NOT_ALLOWED] = "not allowed",
 	[GATE_DENIED] = "denied by a rule",
 	[GATE_NO_NAME] = "the client named no host",
@@ -24,5 +25,6 @@ static const char *const texts[] = {
 
 const char *gate_reason_text(uint32_t reason)
 {
-	return reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason] : NULL;
+	return reason != GATE_FINE && reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason]
+										: NULL;
 }
