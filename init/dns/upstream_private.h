@@ -2,21 +2,32 @@
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
+#include <sys/socket.h>
+
 #include "upstream.h"
 
 #define NONE     (-1)
 #define ATTEMPTS 4
 #define BUCKETS  1024
-/* Questions that leave by one system call, and by one socket. */
+/* Questions that leave, and answers that are taken, by one system call and by one socket. */
 #define TOGETHER    16
 #define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
 
-/* Questions that wait to be sent, all by one socket. */
+/* Questions that wait to be sent, all by one socket, and answers just taken from one. The
+ * headers that the kernel is given point to the rest, once and for all. */
 struct departures {
 	int fd;
 	unsigned count;
-	size_t len[TOGETHER];
+	struct mmsghdr header[TOGETHER];
+	struct iovec part[TOGETHER];
 	uint8_t packet[TOGETHER][QUERY_BYTES];
+};
+
+struct arrivals {
+	struct mmsghdr header[TOGETHER];
+	struct iovec part[TOGETHER];
+	uint8_t packet[TOGETHER][LIMIT_DNS_UDP + 1]; /* longer is more than we offered to take
+						      */
 };
 
 /* One question as sent to one upstream. */
@@ -90,6 +101,7 @@ struct upstream {
 	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
 	struct departures departures;
+	struct arrivals arrivals;
 	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
 	uint8_t random[256];
 	size_t random_left;

@@ -74,19 +74,13 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 void upstream_flush(struct upstream *u)
 {
 	struct departures *d = &u->departures;
-	struct mmsghdr messages[TOGETHER];
-	struct iovec vectors[TOGETHER];
 	unsigned sent = 0;
 
-	for (unsigned i = 0; i < d->count; i++) {
-		vectors[i] = (struct iovec){d->packet[i], d->len[i]};
-		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
-	}
 	/* What can't be sent now is as good as lost on the way: it is sent again in time. A
 	 * second try, since the first may have taken an error that the socket held for us. By
 	 * its number: musl's function of that name calls sendmsg(2) for each. */
 	for (int tries = 0; sent < d->count && tries < 2; tries++) {
-		long n = syscall(SYS_sendmmsg, d->fd, messages + sent, d->count - sent,
+		long n = syscall(SYS_sendmmsg, d->fd, d->header + sent, d->count - sent,
 			MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		sent += n > 0 ? (unsigned)n : 0;
@@ -200,5 +194,5 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 		return;
 	message_mix_case(d->packet[d->count], len, s->bits);
 	d->fd = fd;
-	d->len[d->count++] = len;
+	d->part[d->count++].iov_len = len;
 }
