@@ -3,6 +3,8 @@
 #include "upstream_private.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,8 +22,9 @@ static void prepare(struct upstream *u)
 	struct arrivals *a = &u->arrivals;
 
 	for (int i = 0; i < TOGETHER; i++) {
-		d->part[i].iov_base = d->packet[i];
-		d->header[i].msg_hdr = (struct msghdr){.msg_iov = &d->part[i], .msg_iovlen = 1};
+		d->segment[i].header = (struct cmsghdr){.cmsg_level = IPPROTO_UDP,
+			.cmsg_type = UDP_SEGMENT,
+			.cmsg_len = CMSG_LEN(sizeof(d->segment[i].size))};
 		a->part[i] = (struct iovec){a->packet[i], sizeof(a->packet[i])};
 		a->header[i].msg_hdr = (struct msghdr){.msg_iov = &a->part[i], .msg_iovlen = 1};
 	}

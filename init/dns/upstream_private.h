@@ -2,6 +2,7 @@
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
+#include <stddef.h>
 #include <sys/socket.h>
 
 #include "upstream.h"
@@ -13,16 +14,26 @@
 #define TOGETHER    16
 #define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
 
-/* Questions that wait to be sent, all by one socket, and answers just taken from one. The
- * headers that the kernel is given point to the rest, once and for all. */
+/* Control data of a message of several segments: their length (udp(7), UDP_SEGMENT). */
+struct segment {
+	_Alignas(size_t) struct cmsghdr header;
+	uint16_t size;
+};
+_Static_assert(offsetof(struct segment, size) == CMSG_LEN(0) &&
+		       sizeof(struct segment) == CMSG_SPACE(sizeof(uint16_t)),
+	"as the kernel reads it");
+
+/* Questions that wait to be sent, all by one socket. */
 struct departures {
 	int fd;
 	unsigned count;
+	struct segment segment[TOGETHER];
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
 	uint8_t packet[TOGETHER][QUERY_BYTES];
 };
 
+/* Answers just taken from a socket. */
 struct arrivals {
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
@@ -101,6 +112,7 @@ struct upstream {
 	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
 	struct departures departures;
+	bool apart; /* segments can't be sent: an old kernel, a device, or a small MTU */
 	struct arrivals arrivals;
 	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
 	uint8_t random[256];

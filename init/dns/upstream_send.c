@@ -71,19 +71,59 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 	return fd;
 }
 
+static void swap(struct iovec *a, struct iovec *b)
+{
+	const struct iovec was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+/*
+ * The headers for what waits from `first` on; returns how many. Questions of one length are one
+ * message of several segments: they arrive as the datagrams that they
+ * are, but go through the routing and netfilter, which is most of the time that a question
+ * takes, once. Those for a name's A and AAAA are such, and many of a burst's.
+ */
+static unsigned write_headers(struct upstream *u, unsigned first)
+{
+	struct departures *d = &u->departures;
+	unsigned count = 0;
+
+	for (unsigned i = first, n; i < d->count; i += n) {
+		size_t len = d->part[i].iov_len;
+		struct msghdr *h = &d->header[count].msg_hdr;
+
+		n = 1;
+		for (unsigned j = i + 1; !u->apart && j < d->count; j++)
+			if (d->part[j].iov_len == len)
+				swap(&d->part[j], &d->part[i + n++]);
+		h->msg_iov = &d->part[i];
+		h->msg_iovlen = n;
+		h->msg_control = n > 1 ? &d->segment[count] : NULL;
+		h->msg_controllen = n > 1 ? sizeof(d->segment[count]) : 0;
+		d->segment[count].size = (uint16_t)len;
+		count++;
+	}
+	return count;
+}
+
 void upstream_flush(struct upstream *u)
 {
 	struct departures *d = &u->departures;
 	unsigned sent = 0;
 
-	/* What can't be sent now is as good as lost on the way: it is sent again in time. A
-	 * second try, since the first may have taken an error that the socket held for us. By
-	 * its number: musl's function of that name calls sendmsg(2) for each. */
-	for (int tries = 0; sent < d->count && tries < 2; tries++) {
-		long n = syscall(SYS_sendmmsg, d->fd, d->header + sent, d->count - sent,
+	/* What can't be sent now is as good as lost on the way: it is sent again in time. More
+	 * tries, since the first may have taken an error that the socket held for us, and the
+	 * next have learnt that segments can't be sent. By its number: musl's function of that
+	 * name calls sendmsg(2) for each. */
+	for (int tries = 0; sent < d->count && tries < 3; tries++) {
+		long n = syscall(SYS_sendmmsg, d->fd, d->header, write_headers(u, sent),
 			MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		sent += n > 0 ? (unsigned)n : 0;
+		for (long i = 0; i < n; i++)
+			sent += (unsigned)d->header[i].msg_hdr.msg_iovlen;
+		u->apart |= n < 0 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE);
 	}
 	d->count = 0;
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
@@ -194,5 +234,6 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 		return;
 	message_mix_case(d->packet[d->count], len, s->bits);
 	d->fd = fd;
-	d->part[d->count++].iov_len = len;
+	d->part[d->count] = (struct iovec){d->packet[d->count], len};
+	d->count++;
 }
