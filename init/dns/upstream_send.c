@@ -39,6 +39,30 @@ const char *upstream_name(const struct question *q, char text[NAME_TEXT])
 	return text;
 }
 
+/*
+ * Our ports lie above the range that the payload's sockets get theirs from (ip(7): it ends at
+ * 60999), as the gate's do (gate/connect.c). The payload's questions are on their way to the
+ * same servers until the wall redirects them, and the kernel remembers each for half a minute:
+ * ours from the same port would be taken for it, and come back to ourselves.
+ */
+#define FIRST_PORT 61000U
+#define PORTS      (65536U - FIRST_PORT)
+/* Ports that are tried when one is taken; then the kernel's choice. */
+#define PORT_TRIES 8
+
+static void bind_above(struct upstream *u, int fd, bool v4)
+{
+	for (int i = 0; i < PORT_TRIES; i++) {
+		uint16_t port = htons((uint16_t)(FIRST_PORT + upstream_random(u) % PORTS));
+		struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = port};
+		struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = port};
+
+		if (bind(fd, v4 ? (void *)&any4 : (void *)&any6,
+			    v4 ? sizeof(any4) : sizeof(any6)) == 0)
+			return;
+	}
+}
+
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events)
 {
 	const struct endpoint *e = &u->config.endpoints[which];
@@ -63,11 +87,16 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 		a.v6.sin6_port = htons(e->port);
 		memcpy(&a.v6.sin6_addr, e->address.bytes, 16);
 	}
+	bind_above(u, fd, v4);
 	if ((connect(fd, &a.any, len) < 0 && errno != EINPROGRESS) ||
 		epoll_ctl(u->config.epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
 		close(fd);
 		return -1;
 	}
+	/* Until it was connected anybody could send to it; that isn't read as an answer. No
+	 * more of it comes now, so this has an end. */
+	while (type == SOCK_DGRAM && recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
+		;
 	return fd;
 }
 

@@ -111,6 +111,7 @@ static void test_ids_and_ports_are_spread(void **state)
 	for (unsigned i = 0; i < shared->count; i++) {
 		const struct log_line *l = &shared->log[i];
 
+		assert_true(l->port >= 61000); /* above the payload's */
 		ports += !port_seen[l->port];
 		ids += !id_seen[l->id];
 		port_seen[l->port] = id_seen[l->id] = true;
