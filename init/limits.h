@@ -103,7 +103,7 @@
 #define LIMIT_QUESTIONS 1024
 /* Of these, what the boot leaves free for the payload's own. */
 #define LIMIT_QUESTIONS_SPARE 128
-/* Sockets for each upstream, each with a port of the kernel's choice, and how many questions
+/* Sockets for each upstream, each with a port chosen at random, and how many questions
  * one carries before it is replaced by another: with 16 bits of id, what a forger must guess.
  */
 #define LIMIT_UPSTREAM_SOCKETS 32

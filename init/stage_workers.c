@@ -71,13 +71,12 @@ _Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= KEEPER_MES
 	"a keeper takes the resolver's longest datagram");
 
 /* One datagram: one message or several. */
-static int take_resolver(void *context, const void *message, size_t size, void *reply)
+static int take_resolver(void *context, const void *message, size_t size)
 {
 	struct boot *b = context;
 	const struct resolver_message *m = message;
 	size_t count = size / sizeof(*m);
 
-	(void)reply;
 	if (size % sizeof(*m) || count == 0 || count > RESOLVER_TOGETHER)
 		return -1;
 	for (; count > 0; count--, m++) {
@@ -89,17 +88,19 @@ static int take_resolver(void *context, const void *message, size_t size, void *
 	return 0;
 }
 
-/* What came together goes into the wall together; then its answers. */
+static void answer_resolver(void *context, const struct resolver_pinned *answers, size_t count)
+{
+	struct boot *b = context;
+
+	keeper_reply(&b->keepers[WORKER_RESOLVER], answers, count * sizeof(*answers));
+}
+
+/* What came together goes into the wall together. */
 static void taken_resolver(void *context)
 {
 	struct boot *b = context;
-	const struct resolver_message *replies;
-	size_t count = pins_flush(&b->pins, &replies), n;
 
-	for (size_t i = 0; i < count; i += n) {
-		n = count - i < RESOLVER_TOGETHER ? count - i : RESOLVER_TOGETHER;
-		keeper_reply(&b->keepers[WORKER_RESOLVER], replies + i, n * sizeof(*replies));
-	}
+	pins_flush(&b->pins, answer_resolver, b);
 	b->names_settled |= b->pins.booted;
 }
 
@@ -165,11 +166,10 @@ static pid_t start_gate(void *context, bool first, int *channel, struct failure 
 	return gate_start(&b->gate, channel, f);
 }
 
-static int take_gate(void *context, const void *message, size_t size, void *reply)
+static int take_gate(void *context, const void *message, size_t size)
 {
 	struct boot *b = context;
 
-	(void)reply;
 	return gate_told(b->events, message, size, &b->gate_ready);
 }
 

@@ -14,8 +14,6 @@
 #define NONE (-1)
 /* How long repeats of a refused name are only counted. */
 #define HOLD_MS 1000
-/* Acknowledgements read in one go. */
-#define BURST LIMIT_PINS_OUT
 
 /* PID 1 is gone, or the protocol is broken: nothing that this process does has a sense now. */
 static _Noreturn void end(int status)
@@ -215,12 +213,12 @@ void channel_booted(struct worker *w, uint32_t count)
 	w->channel.booted_count = count;
 }
 
-static void take(struct worker *w, const struct resolver_message *m)
+static void take(struct worker *w, const struct resolver_pinned *m)
 {
 	size_t index = m->sequence & 0xffff;
 	struct cache_name *n;
 
-	if (m->type != RESOLVER_PINNED || index >= w->cache.count)
+	if (index >= w->cache.count)
 		end(1);
 	n = &w->cache.names[index];
 	if (n->sequence == 0 || n->sequence != m->sequence)
@@ -355,26 +353,25 @@ static void close_accounts(struct worker *w)
 	channel_tick(w);
 }
 
+/* One datagram, which is most often all that there is; of another epoll tells again. */
 void channel_ready(struct worker *w, uint32_t events)
 {
-	static struct resolver_message m[RESOLVER_TOGETHER];
+	struct resolver_pinned m[LIMIT_PINS_OUT];
+	ssize_t n;
 
 	if (events & EPOLLOUT && w->channel.blocked) {
 		want(w, EPOLLIN);
 		w->channel.blocked = false;
 	}
-	for (int i = 0; i < BURST; i++) {
-		ssize_t n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n == 0)
-			close_accounts(w);
-		if (n == 0 || (n < 0 && errno == ECONNRESET))
-			end(0);
-		if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
-			end(1);
-		for (size_t j = 0; j < (size_t)n / sizeof(*m); j++)
-			take(w, &m[j]);
-	}
+	n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == 0)
+		close_accounts(w);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		end(0);
+	if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
+		end(1);
+	for (size_t i = 0; i < (size_t)n / sizeof(*m); i++)
+		take(w, &m[i]);
 }

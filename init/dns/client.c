@@ -10,8 +10,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Datagrams taken from one socket before the upstreams have their turn. */
-#define BURST 32
+static void prepare(struct letters *l)
+{
+	for (int i = 0; i < LETTERS; i++) {
+		l->part[i] = (struct iovec){l->packet[i], sizeof(l->packet[i])};
+		l->header[i].msg_hdr = (struct msghdr){.msg_name = &l->with[i].address,
+			.msg_namelen = sizeof(l->with[i].address),
+			.msg_iov = &l->part[i],
+			.msg_iovlen = 1};
+	}
+}
 
 int client_init(struct worker *w)
 {
@@ -22,6 +30,8 @@ int client_init(struct worker *w)
 	if (!w->clients)
 		return -1;
 	w->clients->free = NONE;
+	prepare(&w->clients->inbox);
+	prepare(&w->clients->outbox);
 	for (int i = 0; i < LIMIT_CLIENT_TCP; i++)
 		w->clients->connections[i].fd = -1;
 	for (int i = 0; i < 4; i++) {
@@ -39,22 +49,13 @@ int client_init(struct worker *w)
  * can't be sent to, and then the next one's turn has come. */
 void client_flush(struct worker *w)
 {
-	struct outbox *o = &w->clients->outbox;
-	struct mmsghdr messages[OUTBOX];
-	struct iovec vectors[OUTBOX];
+	struct letters *o = &w->clients->outbox;
 	unsigned sent = 0;
 
-	for (unsigned i = 0; i < o->count; i++) {
-		vectors[i] = (struct iovec){o->letter[i].packet, o->letter[i].len};
-		messages[i].msg_hdr = (struct msghdr){.msg_name = &o->letter[i].to.address,
-			.msg_namelen = o->letter[i].to.len,
-			.msg_iov = &vectors[i],
-			.msg_iovlen = 1};
-	}
 	while (sent < o->count) {
 		/* musl's function of that name calls sendmsg(2) for each: it minds control
 		 * data, of which there is none here. */
-		long n = syscall(SYS_sendmmsg, o->fd, messages + sent, o->count - sent,
+		long n = syscall(SYS_sendmmsg, o->fd, o->header + sent, o->count - sent,
 			MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		sent += n > 0 ? (unsigned)n : 1;
@@ -65,21 +66,22 @@ void client_flush(struct worker *w)
 static void reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
 	const struct message_reply *r)
 {
-	struct outbox *out = &w->clients->outbox;
+	struct letters *out = &w->clients->outbox;
 	uint8_t *packet;
 	size_t len;
 
-	if (out->count == OUTBOX || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
+	if (out->count == LETTERS || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
 		client_flush(w);
 	/* The next letter's place; a TCP client's answer only borrows it. */
-	packet = out->letter[out->count].packet;
+	packet = out->packet[out->count];
 	len = message_write_reply(asked, r, packet, o->fd >= 0 ? asked->room : LIMIT_DNS_UDP);
 	if (o->fd < 0) {
 		client_tcp_reply(w, o, packet, len);
 	} else if (len > 0) {
 		out->fd = o->fd;
-		out->letter[out->count].to = *o;
-		out->letter[out->count++].len = len;
+		out->with[out->count] = *o;
+		out->header[out->count].msg_hdr.msg_namelen = o->len;
+		out->part[out->count++].iov_len = len;
 	}
 }
 
@@ -253,26 +255,17 @@ void client_question(
 
 static void udp_ready(struct worker *w, int fd)
 {
-	static uint8_t packets[BURST][QUERY_ROOM];
-	struct origin origins[BURST];
-	struct mmsghdr messages[BURST];
-	struct iovec vectors[BURST];
-	int n;
+	struct letters *in = &w->clients->inbox;
+	int n = recvmmsg(fd, in->header, LETTERS, MSG_DONTWAIT, NULL);
 
-	for (int i = 0; i < BURST; i++) {
-		vectors[i] = (struct iovec){packets[i], QUERY_ROOM};
-		origins[i].fd = fd;
-		messages[i].msg_hdr = (struct msghdr){.msg_name = &origins[i].address,
-			.msg_namelen = sizeof(origins[i].address),
-			.msg_iov = &vectors[i],
-			.msg_iovlen = 1};
-	}
-	n = recvmmsg(fd, messages, BURST, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
-		origins[i].len = messages[i].msg_hdr.msg_namelen;
-		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
-			continue;
-		client_question(w, packets[i], messages[i].msg_len, &origins[i]);
+		struct msghdr *header = &in->header[i].msg_hdr;
+
+		in->with[i].fd = fd;
+		in->with[i].len = header->msg_namelen;
+		header->msg_namelen = sizeof(in->with[i].address);
+		if (!(header->msg_flags & MSG_TRUNC))
+			client_question(w, in->packet[i], in->header[i].msg_len, &in->with[i]);
 	}
 }
 

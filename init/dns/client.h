@@ -3,6 +3,7 @@
 #define INIT_DNS_CLIENT_H
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "worker.h"
 
@@ -43,21 +44,23 @@ struct connection_data {
 	uint8_t out[2 + LIMIT_DNS_UDP];
 };
 
-/* Answers by UDP that wait to be sent, all by one socket: one system call for many. */
-#define OUTBOX 32
+/* Datagrams that one system call sends, or takes from one socket before the upstreams have
+ * their turn. */
+#define LETTERS 32
 
-struct outbox {
+/* Questions just taken, and answers by UDP that wait to be sent, all by one socket. The
+ * headers that the kernel is given point to the rest, once and for all. */
+struct letters {
 	int fd;
 	unsigned count;
-	struct {
-		struct origin to;
-		uint8_t packet[LIMIT_DNS_UDP];
-		size_t len;
-	} letter[OUTBOX];
+	struct mmsghdr header[LETTERS];
+	struct iovec part[LETTERS];
+	struct origin with[LETTERS];
+	uint8_t packet[LETTERS][LIMIT_DNS_UDP];
 };
 
 struct clients {
-	struct outbox outbox;
+	struct letters inbox, outbox;
 	struct waiter waiters[LIMIT_WAITERS];
 	int free;
 	unsigned fresh;

@@ -1,8 +1,9 @@
 /*
  * What the resolver and PID 1 say to each other: SOCK_SEQPACKET datagrams of one message or a
- * few, each exactly a struct resolver_message, fixed-width integers in host order (one machine,
- * one binary). The receiver checks every field against its range and the policy; a datagram of
- * another size or an unknown type ends the worker.
+ * few, each exactly a struct resolver_message to PID 1 and a struct resolver_pinned from it,
+ * fixed-width integers in host order (one machine, one binary). The receiver checks every field
+ * against its range and the policy; a datagram of another size or an unknown type ends the
+ * worker.
  */
 #ifndef INIT_DNS_PROTOCOL_H
 #define INIT_DNS_PROTOCOL_H
@@ -12,12 +13,11 @@
 #include "../limits.h"
 #include "../policy/address.h"
 
-/* Messages in one datagram, at most: what comes together is cheaper together. */
+/* Messages to PID 1 in one datagram, at most: what comes together is cheaper together. */
 #define RESOLVER_TOGETHER 16
 
 enum resolver_message_type {
-	/* resolver -> PID 1 */
-	RESOLVER_PIN = 1, /* name, addresses: open these; answered by RESOLVER_PINNED */
+	RESOLVER_PIN = 1, /* name, addresses: open these; answered by struct resolver_pinned */
 	RESOLVER_REFUSED, /* name, reason, count: the payload asked for it so often and no rule
 			   * allows it, or REASON_LIMIT. An octet that no host name has is
 			   * '?'. Name "": that many more questions, not told one by one */
@@ -25,8 +25,6 @@ enum resolver_message_type {
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
 	RESOLVER_FOREIGN, /* count: datagrams of upstreams that answered no question of ours */
-	/* PID 1 -> resolver */
-	RESOLVER_PINNED = 64, /* sequence, accepted */
 };
 
 enum resolver_reason {
@@ -51,15 +49,19 @@ struct resolver_address {
 
 struct resolver_message {
 	uint32_t type;
-	uint32_t sequence; /* chosen by the sender of RESOLVER_PIN, returned in RESOLVER_PINNED
-			    */
+	uint32_t sequence; /* of RESOLVER_PIN: comes back in its answer */
 	uint32_t reason;   /* enum resolver_reason */
 	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; questions in
 			    * RESOLVER_REFUSED; datagrams in RESOLVER_FOREIGN */
-	uint32_t accepted; /* bit i: addresses[i] is open now */
-	uint32_t reserved;
-	char name[256]; /* normalised, NUL-terminated, the rest zero; "" where none */
+	char name[256];    /* normalised, NUL-terminated, the rest zero; "" where none */
 	struct resolver_address addresses[LIMIT_ANSWER_ADDRESSES];
+};
+
+/* PID 1's answer to a RESOLVER_PIN, when what it asked for is in the wall; those to one
+ * transaction come in one datagram. */
+struct resolver_pinned {
+	uint32_t sequence;
+	uint32_t accepted; /* bit i: addresses[i] is open now */
 };
 
 #endif

@@ -2,8 +2,9 @@
  * The resolver's process: how it is born, what it gives up, and its loop.
  *
  * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, recvfrom, recvmmsg,
- * sendto, sendmmsg, socket (AF_INET and AF_INET6, STREAM and DGRAM), connect, accept4, close,
- * getrandom, clock_gettime (where there is no vDSO), exit_group. All memory is had before.
+ * sendto, sendmmsg, socket (AF_INET and AF_INET6, STREAM and DGRAM), bind (to ports of our own,
+ * upstream_send.c), connect, accept4, close, getrandom, clock_gettime (where there is no vDSO),
+ * exit_group. All memory is had before.
  */
 #include "worker.h"
 

@@ -3,6 +3,8 @@
 #include "upstream_private.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,8 +16,19 @@
 static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 /* With a stale answer at hand: 1.2 s (RFC 8767 §5 suggests 1.8 s at most). */
 #define ATTEMPTS_STALE 2
-/* Datagrams taken from one socket before the others have their turn. */
-#define BURST 16
+static void prepare(struct upstream *u)
+{
+	struct departures *d = &u->departures;
+	struct arrivals *a = &u->arrivals;
+
+	for (int i = 0; i < TOGETHER; i++) {
+		d->segment[i].header = (struct cmsghdr){.cmsg_level = IPPROTO_UDP,
+			.cmsg_type = UDP_SEGMENT,
+			.cmsg_len = CMSG_LEN(sizeof(d->segment[i].size))};
+		a->part[i] = (struct iovec){a->packet[i], sizeof(a->packet[i])};
+		a->header[i].msg_hdr = (struct msghdr){.msg_iov = &a->part[i], .msg_iovlen = 1};
+	}
+}
 
 struct upstream *upstream_new(const struct upstream_config *c)
 {
@@ -25,6 +38,7 @@ struct upstream *upstream_new(const struct upstream_config *c)
 		return NULL;
 	u->config = *c;
 	u->free = NONE;
+	prepare(u);
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
 		u->slot[i] = NONE;
 	u->room = LIMIT_QUESTIONS;
@@ -267,9 +281,7 @@ static void refused(struct upstream *u, int which, int slot)
 
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
 {
-	static uint8_t packets[BURST][LIMIT_DNS_UDP + 1];
-	struct mmsghdr messages[BURST];
-	struct iovec vectors[BURST];
+	struct arrivals *a = &u->arrivals;
 	int which = (int)number / LIMIT_UPSTREAM_SOCKETS;
 	int slot = (int)number % LIMIT_UPSTREAM_SOCKETS;
 	unsigned opened;
@@ -280,28 +292,24 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 			u, (int)number - LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS, events, now);
 		return;
 	}
-	for (int i = 0; i < BURST; i++) {
-		vectors[i] = (struct iovec){packets[i], sizeof(packets[i])};
-		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
-	}
 	opened = u->sockets[which][slot].opened;
-	n = recvmmsg(u->sockets[which][slot].fd, messages, BURST, MSG_DONTWAIT, NULL);
+	n = recvmmsg(u->sockets[which][slot].fd, a->header, TOGETHER, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno == ECONNREFUSED)
 		refused(u, which, slot);
 	/* What came to the socket that was here before is nobody's answer any more. */
 	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
-		size_t len = messages[i].msg_len;
+		const uint8_t *packet = a->packet[i];
+		size_t len = a->header[i].msg_len;
 		struct question *q;
 
-		/* Longer is more than we offered to take. */
 		q = len < MESSAGE_HEADER || len > LIMIT_DNS_UDP
 			    ? NULL
-			    : upstream_find(u, which, slot,
-				      (uint16_t)(packets[i][0] << 8 | packets[i][1]));
+			    : upstream_find(
+				      u, which, slot, (uint16_t)(packet[0] << 8 | packet[1]));
 		if (q)
-			upstream_take(u, q, which, packets[i], len, false, now);
+			upstream_take(u, q, which, packet, len, false, now);
 		else
-			foreign(u, which, slot, packets[i], len);
+			foreign(u, which, slot, packet, len);
 	}
 }
 

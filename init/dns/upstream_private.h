@@ -2,21 +2,43 @@
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
+#include <stddef.h>
+#include <sys/socket.h>
+
 #include "upstream.h"
 
 #define NONE     (-1)
 #define ATTEMPTS 4
 #define BUCKETS  1024
-/* Questions that leave by one system call, and by one socket. */
+/* Questions that leave, and answers that are taken, by one system call and by one socket. */
 #define TOGETHER    16
 #define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
+
+/* Control data of a message of several segments: their length (udp(7), UDP_SEGMENT). */
+struct segment {
+	_Alignas(size_t) struct cmsghdr header;
+	uint16_t size;
+};
+_Static_assert(offsetof(struct segment, size) == CMSG_LEN(0) &&
+		       sizeof(struct segment) == CMSG_SPACE(sizeof(uint16_t)),
+	"as the kernel reads it");
 
 /* Questions that wait to be sent, all by one socket. */
 struct departures {
 	int fd;
 	unsigned count;
-	size_t len[TOGETHER];
+	struct segment segment[TOGETHER];
+	struct mmsghdr header[TOGETHER];
+	struct iovec part[TOGETHER];
 	uint8_t packet[TOGETHER][QUERY_BYTES];
+};
+
+/* Answers just taken from a socket. */
+struct arrivals {
+	struct mmsghdr header[TOGETHER];
+	struct iovec part[TOGETHER];
+	uint8_t packet[TOGETHER][LIMIT_DNS_UDP + 1]; /* longer is more than we offered to take
+						      */
 };
 
 /* One question as sent to one upstream. */
@@ -90,6 +112,8 @@ struct upstream {
 	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
 	struct departures departures;
+	bool apart; /* segments can't be sent: an old kernel, a device, or a small MTU */
+	struct arrivals arrivals;
 	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
 	uint8_t random[256];
 	size_t random_left;

@@ -39,6 +39,30 @@ const char *upstream_name(const struct question *q, char text[NAME_TEXT])
 	return text;
 }
 
+/*
+ * Our ports lie above the range that the payload's sockets get theirs from (ip(7): it ends at
+ * 60999), as the gate's do (gate/connect.c). The payload's questions are on their way to the
+ * same servers until the wall redirects them, and the kernel remembers each for half a minute:
+ * ours from the same port would be taken for it, and come back to ourselves.
+ */
+#define FIRST_PORT 61000U
+#define PORTS      (65536U - FIRST_PORT)
+/* Ports that are tried when one is taken; then the kernel's choice. */
+#define PORT_TRIES 8
+
+static void bind_above(struct upstream *u, int fd, bool v4)
+{
+	for (int i = 0; i < PORT_TRIES; i++) {
+		uint16_t port = htons((uint16_t)(FIRST_PORT + upstream_random(u) % PORTS));
+		struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = port};
+		struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = port};
+
+		if (bind(fd, v4 ? (void *)&any4 : (void *)&any6,
+			    v4 ? sizeof(any4) : sizeof(any6)) == 0)
+			return;
+	}
+}
+
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events)
 {
 	const struct endpoint *e = &u->config.endpoints[which];
@@ -63,33 +87,72 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 		a.v6.sin6_port = htons(e->port);
 		memcpy(&a.v6.sin6_addr, e->address.bytes, 16);
 	}
+	bind_above(u, fd, v4);
 	if ((connect(fd, &a.any, len) < 0 && errno != EINPROGRESS) ||
 		epoll_ctl(u->config.epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
 		close(fd);
 		return -1;
 	}
+	/* Until it was connected anybody could send to it; that isn't read as an answer. No
+	 * more of it comes now, so this has an end. */
+	while (type == SOCK_DGRAM && recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
+		;
 	return fd;
+}
+
+static void swap(struct iovec *a, struct iovec *b)
+{
+	const struct iovec was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+/*
+ * The headers for what waits from `first` on; returns how many. Questions of one length are one
+ * message of several segments: they arrive as the datagrams that they
+ * are, but go through the routing and netfilter, which is most of the time that a question
+ * takes, once. Those for a name's A and AAAA are such, and many of a burst's.
+ */
+static unsigned write_headers(struct upstream *u, unsigned first)
+{
+	struct departures *d = &u->departures;
+	unsigned count = 0;
+
+	for (unsigned i = first, n; i < d->count; i += n) {
+		size_t len = d->part[i].iov_len;
+		struct msghdr *h = &d->header[count].msg_hdr;
+
+		n = 1;
+		for (unsigned j = i + 1; !u->apart && j < d->count; j++)
+			if (d->part[j].iov_len == len)
+				swap(&d->part[j], &d->part[i + n++]);
+		h->msg_iov = &d->part[i];
+		h->msg_iovlen = n;
+		h->msg_control = n > 1 ? &d->segment[count] : NULL;
+		h->msg_controllen = n > 1 ? sizeof(d->segment[count]) : 0;
+		d->segment[count].size = (uint16_t)len;
+		count++;
+	}
+	return count;
 }
 
 void upstream_flush(struct upstream *u)
 {
 	struct departures *d = &u->departures;
-	struct mmsghdr messages[TOGETHER];
-	struct iovec vectors[TOGETHER];
 	unsigned sent = 0;
 
-	for (unsigned i = 0; i < d->count; i++) {
-		vectors[i] = (struct iovec){d->packet[i], d->len[i]};
-		messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
-	}
-	/* What can't be sent now is as good as lost on the way: it is sent again in time. A
-	 * second try, since the first may have taken an error that the socket held for us. By
-	 * its number: musl's function of that name calls sendmsg(2) for each. */
-	for (int tries = 0; sent < d->count && tries < 2; tries++) {
-		long n = syscall(SYS_sendmmsg, d->fd, messages + sent, d->count - sent,
+	/* What can't be sent now is as good as lost on the way: it is sent again in time. More
+	 * tries, since the first may have taken an error that the socket held for us, and the
+	 * next have learnt that segments can't be sent. By its number: musl's function of that
+	 * name calls sendmsg(2) for each. */
+	for (int tries = 0; sent < d->count && tries < 3; tries++) {
+		long n = syscall(SYS_sendmmsg, d->fd, d->header, write_headers(u, sent),
 			MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		sent += n > 0 ? (unsigned)n : 0;
+		for (long i = 0; i < n; i++)
+			sent += (unsigned)d->header[i].msg_hdr.msg_iovlen;
+		u->apart |= n < 0 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE);
 	}
 	d->count = 0;
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
@@ -200,5 +263,6 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 		return;
 	message_mix_case(d->packet[d->count], len, s->bits);
 	d->fd = fd;
-	d->len[d->count++] = len;
+	d->part[d->count] = (struct iovec){d->packet[d->count], len};
+	d->count++;
 }

@@ -245,7 +245,7 @@ static void inet_sockets(scmp_filter_ctx f)
  * memory is there already: no file, no process, no privilege, not even another page.
  */
 static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl",
-	"recvfrom", "recvmmsg", "sendto", "sendmmsg", "connect", "accept4", "close",
+	"recvfrom", "recvmmsg", "sendto", "sendmmsg", "bind", "connect", "accept4", "close",
 	"getrandom", "clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group",
 	NULL};
 

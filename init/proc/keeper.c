@@ -14,8 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Datagrams taken in one go, so that a flood of them can't keep PID 1 from its signals. */
-#define BURST 64
+/* Datagrams taken by one system call, and in one go, so that a flood of them can't keep PID 1
+ * from its signals. */
+#define TOGETHER 4
+#define BURST    64
 
 static void close_channel(struct keeper *k)
 {
@@ -37,31 +39,40 @@ void keeper_reply(struct keeper *k, const void *message, size_t size)
 		close_channel(k);
 }
 
-/* Takes one datagram; false: there is none, or the channel is closed now. */
-static bool take(struct keeper *k)
+/* Takes one datagram; size 0 is the channel's end, as recv(2) tells it. */
+static void take(struct keeper *k, const void *message, size_t size)
 {
-	/* Aligned for whatever struct a message is. */
-	_Alignas(max_align_t) char message[KEEPER_MESSAGE], reply[KEEPER_MESSAGE];
-	ssize_t got = recv(k->channel, message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
-	int answer;
-
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (got <= 0) {
-		close_channel(k);
-		return false;
-	}
-	answer = k->worker->take(k->context, message, (size_t)got, reply);
-	if (answer < 0) {
+	if (size > 0 && k->worker->take(k->context, message, size) == 0)
+		return;
+	if (size > 0) {
 		k->worker->tell(k->context, "it broke the protocol and was ended", false);
-		close_channel(k);
 		if (k->pid > 0)
 			kill(k->pid, SIGKILL);
-		return false;
 	}
-	if (answer > 0)
-		keeper_reply(k, reply, (size_t)answer);
-	return k->channel >= 0;
+	close_channel(k);
+}
+
+/* Takes what datagrams there are, TOGETHER at most. False: there are no more of them, or the
+ * channel is closed now. */
+static bool take_some(struct keeper *k)
+{
+	/* Aligned for whatever struct a message is. Static, since the compiler fills with zeros
+	 * what is on the stack: 64 KB each time. */
+	static _Alignas(max_align_t) char text[TOGETHER][KEEPER_MESSAGE];
+	struct mmsghdr messages[TOGETHER];
+	struct iovec parts[TOGETHER];
+	int got;
+
+	for (int i = 0; i < TOGETHER; i++) {
+		parts[i] = (struct iovec){text[i], sizeof(text[i])};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+	}
+	got = recvmmsg(k->channel, messages, TOGETHER, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	if (got < 0 && errno != EAGAIN && errno != EINTR)
+		close_channel(k);
+	for (int i = 0; i < got && k->channel >= 0; i++)
+		take(k, text[i], messages[i].msg_len);
+	return got == TOGETHER && k->channel >= 0;
 }
 
 static void channel_ready(void *context, int fd)
@@ -69,7 +80,7 @@ static void channel_ready(void *context, int fd)
 	struct keeper *k = context;
 
 	(void)fd;
-	for (int i = 0; i < BURST && take(k); i++)
+	for (int i = 0; i < BURST / TOGETHER && take_some(k); i++)
 		;
 	if (k->worker->taken)
 		k->worker->taken(k->context);

@@ -22,11 +22,10 @@ struct keeper_worker {
 	 * SOCK_SEQPACKET pair, or -1 with *f filled. */
 	pid_t (*start)(void *context, bool first, int *channel, struct failure *f);
 	/*
-	 * Takes one datagram of size octets, cut at KEEPER_MESSAGE. Returns the size of what
-	 * was put into reply to be sent back, 0 for nothing, or -1 when it breaks the protocol:
-	 * the worker is ended then.
+	 * Takes one datagram of size octets, cut at KEEPER_MESSAGE. Returns 0, or -1 when it
+	 * breaks the protocol: the worker is ended then.
 	 */
-	int (*take)(void *context, const void *message, size_t size, void *reply);
+	int (*take)(void *context, const void *message, size_t size);
 	/* The datagrams at hand are taken: does with them what is better done together, and
 	 * answers by keeper_reply(). NULL: there is no such thing. */
 	void (*taken)(void *context);

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -30,6 +30,13 @@ static int listen_to(int fd, uint64_t set)
 	return (int)syscall(SYS_signalfd4, fd, &set, SET_BYTES, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int epoll_add(struct monitor *m, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
 int monitor_begin(struct monitor *m, struct failure *f)
 {
 	const struct sigaction dfl = {.sa_handler = SIG_DFL};
@@ -49,7 +56,8 @@ int monitor_begin(struct monitor *m, struct failure *f)
 	m->session_leader = getsid(0) == m->self;
 	terminal_find(m);
 	m->signals = listen_to(-1, ALL_SIGNALS);
-	if (m->signals < 0)
+	m->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (m->signals < 0 || m->epoll < 0 || epoll_add(m, m->signals) < 0)
 		return fail_errno(f, "open a signal descriptor", "");
 	if (m->self != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return fail_errno(f, "become the reaper of orphans", "");
@@ -61,6 +69,8 @@ int monitor_watch(
 {
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
 		if (m->sources[i].fd < 0) {
+			if (epoll_add(m, fd) < 0)
+				return -1;
 			m->sources[i].fd = fd;
 			m->sources[i].ready = ready;
 			m->sources[i].context = context;
@@ -73,8 +83,10 @@ int monitor_watch(
 void monitor_unwatch(struct monitor *m, int fd)
 {
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
-		if (m->sources[i].fd == fd)
+		if (m->sources[i].fd == fd) {
+			epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
 			m->sources[i].fd = -1;
+		}
 }
 
 /* Takes the ended children's statuses, and the program's stops. True: there may be more. */
@@ -148,19 +160,18 @@ static bool take_signals(struct monitor *m)
  * left over to be reaped, so the next round must not wait. */
 static bool serve(struct monitor *m, int milliseconds)
 {
-	struct pollfd p[1 + MONITOR_SOURCES] = {{.fd = m->signals, .events = POLLIN}};
+	struct epoll_event ready[1 + MONITOR_SOURCES];
+	int count = epoll_wait(m->epoll, ready, 1 + MONITOR_SOURCES, milliseconds);
 	bool more = false;
 
-	for (size_t i = 0; i < MONITOR_SOURCES; i++)
-		p[1 + i] = (struct pollfd){.fd = m->sources[i].fd, .events = POLLIN};
-	if (poll(p, 1 + MONITOR_SOURCES, milliseconds) <= 0)
-		return false;
-	if (p[0].revents)
-		more = take_signals(m);
-	/* A source may go away while another is served. */
-	for (size_t i = 0; i < MONITOR_SOURCES; i++)
-		if (p[1 + i].revents && p[1 + i].fd == m->sources[i].fd)
-			m->sources[i].ready(m->sources[i].context, m->sources[i].fd);
+	for (int i = 0; i < count; i++) {
+		if (ready[i].data.fd == m->signals)
+			more = take_signals(m);
+		/* A source may have gone away while another was served. */
+		for (size_t j = 0; j < MONITOR_SOURCES; j++)
+			if (m->sources[j].fd == ready[i].data.fd)
+				m->sources[j].ready(m->sources[j].context, m->sources[j].fd);
+	}
 	return more;
 }
 

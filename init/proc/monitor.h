@@ -20,6 +20,7 @@
 struct monitor {
 	sigset_t inherited;  /* the mask that codex-init was started with */
 	int signals;         /* signalfd */
+	int epoll;           /* of the signals and the sources */
 	int terminal;        /* the controlling terminal, or -1 */
 	bool session_leader; /* we lead our session (PID 1 under an engine): the payload gets a
 			      * session of its own and the terminal. Otherwise (started by a
@@ -45,6 +46,7 @@ struct monitor {
 /* Blocks all signals, opens the signalfd, makes 0-2 valid, becomes subreaper. */
 int monitor_begin(struct monitor *m, struct failure *f);
 
+/* A watched descriptor must be unwatched before it is closed: a child may still have it. */
 int monitor_watch(
 	struct monitor *m, int fd, void (*ready)(void *context, int fd), void *context);
 void monitor_unwatch(struct monitor *m, int fd);

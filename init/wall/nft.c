@@ -50,7 +50,8 @@ static int first_room(struct nft *n)
 	n->what_room = 64;
 	n->batch = malloc(n->room);
 	n->what = malloc(n->what_room * sizeof(*n->what));
-	return n->batch && n->what ? 0 : -1;
+	n->answers = malloc(ANSWER_ROOM);
+	return n->batch && n->what && n->answers ? 0 : -1;
 }
 
 int nft_open(struct nft *n, struct failure *f)
@@ -90,6 +91,7 @@ void nft_close(struct nft *n)
 		mnl_socket_close(n->socket);
 	free(n->batch);
 	free(n->what);
+	free(n->answers);
 	memset(n, 0, sizeof(*n));
 }
 
@@ -184,16 +186,16 @@ static const char *extended_text(const struct nlmsghdr *answer)
 }
 
 /* Reads the answers to one batch. The first error counts; an ack of the last message without
- * any error before it means that the commit happened. */
+ * any error before it means that the commit happened. Answers to earlier batches, should any
+ * be left, have numbers of before this one's first. */
 static int await_commit(struct nft *n, uint32_t first, struct failure *f)
 {
-	char answers[ANSWER_ROOM] __attribute__((aligned(8)));
 	/* The batch's end is not acknowledged, the message before it is. */
 	uint32_t last = n->sequence - 2;
 
 	for (;;) {
-		ssize_t len = mnl_socket_recvfrom(n->socket, answers, sizeof(answers));
-		const struct nlmsghdr *a = (const void *)answers;
+		ssize_t len = mnl_socket_recvfrom(n->socket, n->answers, ANSWER_ROOM);
+		const struct nlmsghdr *a = (const void *)n->answers;
 		int left = (int)len;
 
 		if (len < 0 && errno == EINTR)
@@ -218,12 +220,11 @@ static int await_commit(struct nft *n, uint32_t first, struct failure *f)
 	}
 }
 
-/* Whatever an earlier, failed exchange left in the queue must not be taken for an answer. */
+/* What a failed exchange left in the queue must not be taken for an answer, and a queue that
+ * overran must not be the next one's failure. */
 static void drain(struct nft *n)
 {
-	char junk[ANSWER_ROOM];
-
-	while (recv(mnl_socket_get_fd(n->socket), junk, sizeof(junk), MSG_DONTWAIT) >= 0 ||
+	while (recv(mnl_socket_get_fd(n->socket), n->answers, ANSWER_ROOM, MSG_DONTWAIT) >= 0 ||
 		errno == ENOBUFS || errno == EINTR)
 		;
 }
@@ -256,14 +257,12 @@ int nft_commit(struct nft *n, struct failure *f)
 	finish_message(n);
 	if (n->used > BATCH_KEPT)
 		widen(n);
-	drain(n);
-	if (mnl_socket_sendto(n->socket, n->batch, n->used) < 0) {
+	if (mnl_socket_sendto(n->socket, n->batch, n->used) < 0)
 		status = nft_fail(f, "send the wall to the kernel", "nf_tables", NULL);
-	} else {
+	else
 		status = await_commit(n, first, f);
-		if (status < 0)
-			drain(n);
-	}
+	if (status < 0)
+		drain(n);
 	if (n->room > BATCH_KEPT) {
 		char *less = realloc(n->batch, BATCH_KEPT);
 
@@ -278,7 +277,7 @@ int nft_commit(struct nft *n, struct failure *f)
 int nft_dump(struct nft *n, uint16_t type, uint16_t family,
 	void (*fill)(struct nlmsghdr *request, void *context), mnl_cb_t each, void *context)
 {
-	char buffer[ANSWER_ROOM] __attribute__((aligned(8)));
+	char *buffer = n->answers;
 	uint32_t sequence = n->sequence++;
 	uint16_t flags = type == NFT_MSG_GETGEN ? NLM_F_ACK : NLM_F_DUMP;
 	struct nlmsghdr *request;
@@ -287,16 +286,14 @@ int nft_dump(struct nft *n, uint16_t type, uint16_t family,
 	request = nftnl_nlmsg_build_hdr(buffer, type, family, flags, sequence);
 	if (fill)
 		fill(request, context);
-	drain(n);
-	if (mnl_socket_sendto(n->socket, request, request->nlmsg_len) < 0)
-		return -1;
-	do {
-		ssize_t len = mnl_socket_recvfrom(n->socket, buffer, sizeof(buffer));
+	status = mnl_socket_sendto(n->socket, request, request->nlmsg_len) < 0 ? -1 : MNL_CB_OK;
+	while (status > MNL_CB_STOP) {
+		ssize_t len = mnl_socket_recvfrom(n->socket, buffer, ANSWER_ROOM);
 
-		if (len < 0)
-			return -1;
-		status = mnl_cb_run(buffer, (size_t)len, sequence, n->port, each, context);
-	} while (status > MNL_CB_STOP);
+		status = len < 0 ? -1
+				 : mnl_cb_run(buffer, (size_t)len, sequence, n->port, each,
+					   context);
+	}
 	if (status < 0) {
 		int error = errno;
 

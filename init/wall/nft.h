@@ -21,7 +21,8 @@ struct nft {
 	size_t used, room;
 	const char **what; /* what each message of the batch is about, for error messages */
 	size_t messages, what_room;
-	bool broken; /* out of memory while it was written */
+	bool broken;   /* out of memory while it was written */
+	char *answers; /* where the kernel's answers are read */
 };
 
 /* Opens the socket and asks for the generation: so we learn at once whether we may. */

@@ -16,7 +16,7 @@ struct request {
 struct pins_batch {
 	size_t requests_count, pins_count;
 	struct request requests[PINS_REQUESTS];
-	struct resolver_message replies[PINS_REQUESTS];
+	struct resolver_pinned answers[PINS_REQUESTS];
 	struct pin pins[BATCH_PINS];
 };
 
@@ -56,6 +56,17 @@ static int address_of(const struct resolver_address *in, struct address *out)
 	return 0;
 }
 
+/* A private address needs a way through the routes, too. */
+static bool routed(struct pins *p, const struct address *a)
+{
+	struct failure f;
+
+	if (routes_allow(p->routes, a, &f) == 0)
+		return true;
+	say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+	return false;
+}
+
 /* The pins of the addresses of one answer that the policy lets through. Returns -1 when the
  * request breaks the protocol. */
 static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
@@ -63,7 +74,6 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 	const struct resolver_message *m = &r->message;
 	struct verdict v = policy_check_pin(p->policy, m->name);
 	bool proxy = policy_is_proxy(p->policy, m->name);
-	struct failure f;
 
 	/* The resolver knows the policy: it would not ask, but for what was denied meanwhile.
 	 */
@@ -79,10 +89,8 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 		if (!policy_address_usable(p->policy, &v, &a, &why))
 			continue;
 		private = address_classify(&a) != ADDRESS_PUBLIC;
-		if (private && routes_allow(p->routes, &a, &f) < 0) {
-			say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+		if (private && !routed(p, &a))
 			continue;
-		}
 		for (unsigned j = 0; j < v.ports.count; j++)
 			pins[r->count++] = (struct pin){
 				.address = a,
@@ -142,15 +150,14 @@ static void tell_opened(struct pins *p, const struct request *r)
 	}
 }
 
-size_t pins_flush(struct pins *p, const struct resolver_message **replies)
+void pins_flush(struct pins *p, pins_answer *answer, void *context)
 {
 	struct pins_batch *b = p->batch;
 	struct failure f;
-	size_t count;
 	bool alone;
 
 	if (!b || b->requests_count == 0)
-		return 0;
+		return;
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
 	/* A pin alone wouldn't open what was shut for another name. */
 	if (p->reopened && bonds_cut(p->bonds, p->policy, p->wall, &f) < 0)
@@ -161,15 +168,12 @@ size_t pins_flush(struct pins *p, const struct resolver_message **replies)
 
 		if (alone && wall_pin(p->wall, b->pins + r->first, r->count, &f) < 0)
 			shut(p, r, f.why);
-		tell_opened(p, r);
-		b->replies[i] = (struct resolver_message){.type = RESOLVER_PINNED,
-			.sequence = r->message.sequence,
-			.accepted = r->accepted};
+		b->answers[i] = (struct resolver_pinned){r->message.sequence, r->accepted};
 	}
-	count = b->requests_count;
+	answer(context, b->answers, b->requests_count);
+	for (size_t i = 0; i < b->requests_count; i++)
+		tell_opened(p, &b->requests[i]);
 	b->requests_count = b->pins_count = 0;
-	*replies = b->replies;
-	return count;
 }
 
 int pins_deny(struct pins *p, struct failure *f)

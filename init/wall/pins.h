@@ -50,13 +50,16 @@ struct pins {
  */
 int pins_message(struct pins *p, const struct resolver_message *m);
 
+/* Where the answers to requests go, PINS_REQUESTS at most and in their order. */
+typedef void pins_answer(void *context, const struct resolver_pinned *answers, size_t count);
+
 /*
  * Puts all that waits into the wall, in one transaction; when that fails, each request in its
- * own, so that one that can't be met is no other's harm. Returns how many answers there are,
- * one for each request and in order, in *replies (good until the next call of these functions).
- * To be called when the datagrams at hand are taken.
+ * own, so that one that can't be met is no other's harm. Then answers them, all by one call of
+ * answer(), and only then tells the events: somebody waits for the answers. To be called when
+ * the datagrams at hand are taken.
  */
-size_t pins_flush(struct pins *p, const struct resolver_message **replies);
+void pins_flush(struct pins *p, pins_answer *answer, void *context);
 void pins_free(struct pins *p);
 
 /*

@@ -5,6 +5,10 @@ asks, and the upstream, have the other. Questions go to port 53 as the payload's
 their way through the wall's redirection too. The path to a pinned answer is the shipped one:
 wildcard rules, fresh names, PID 1 and its netlink transactions; dnsmasq puts the address in a set
 of its own, unbound sets no pin and stands there for the price of a cache miss alone.
+
+A miss alone is told twice. With all on one processor it is what the server does. With the server
+on a processor of its own most of it is what it takes to wake the other processor, four times: on
+a virtual machine some twenty microseconds each, whoever the server is.
 """
 
 import contextlib
@@ -34,6 +38,7 @@ class Bench:
         self.root_directory, self.place, self.inside = root, place, inside
         self.tool = place / "dns"
         self.pinned = (os.cpu_count() or 1) > 1
+        self.server_cpu = SERVER_CPU
 
     def on(self, cpu):
         return ["taskset", "-c", cpu] if self.pinned else []
@@ -110,7 +115,7 @@ remote-control:
 
     @contextlib.contextmanager
     def process(self, *words):
-        process = subprocess.Popen([*self.on(SERVER_CPU), *map(str, words)], text=True,
+        process = subprocess.Popen([*self.on(self.server_cpu), *map(str, words)], text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL)
         try:
@@ -144,9 +149,15 @@ remote-control:
 
     # ---- What is measured --------------------------------------------------------------------
 
+    def upstream(self):
+        return self.namespaces([*self.on(CLIENT_CPU), self.tool, "answer", UPSTREAM])
+
+    def miss(self, first):
+        return self.ask("127.0.0.1", "fresh", first, 1, LONELY, 2, 1)[4]
+
     def one(self, name, fresh):
         got = {}
-        with self.namespaces([self.tool, "answer", UPSTREAM]):
+        with self.upstream():
             got["upstream"] = self.ask(UPSTREAM, "fresh", 10**6, 1, LONELY, 2, 1)[4]
             with getattr(self, name)() as memory:
                 self.ask("127.0.0.1", "exact", 0, EXACT, EXACT, 2, 8)
@@ -155,11 +166,14 @@ remote-control:
                 got["cached"], got["cached_cpu"] = self.rate("exact", 0, EXACT, 10**9, SECONDS,
                                                              WINDOW)
                 got["fresh"], got["fresh_cpu"] = self.rate("fresh", 0, 1, fresh, 4, WINDOW)
-                got["miss"] = self.ask("127.0.0.1", "fresh", fresh, 1, LONELY, 2, 1)[4]
-                if name == "codex":
-                    self.check_pins("inet codex_init pins4", fresh)
-                if name == "dnsmasq":
-                    self.check_pins("inet bench pins", fresh)
+                got["apart"] = self.miss(fresh) - got["upstream"]
+                self.check_pins(name, fresh)
+        self.server_cpu = CLIENT_CPU
+        with self.upstream(), getattr(self, name)():
+            self.ask("127.0.0.1", "exact", 0, EXACT, EXACT, 2, 8)
+            got["over"] = self.miss(0) - got["upstream"]
+            self.check_pins(name, LONELY)
+        self.server_cpu = SERVER_CPU
         return got
 
     def rate(self, *words):
@@ -177,8 +191,11 @@ remote-control:
         return sum(int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
                    for pid in self.members()) / 1e9
 
-    def check_pins(self, what, count):
+    def check_pins(self, name, count):
         """An answer without its pin would be fast, too."""
+        what = {"codex": "inet codex_init pins4", "dnsmasq": "inet bench pins"}.get(name)
+        if not what:
+            return
         text = self.run("ip", "netns", "exec", self.inside, "nft", "-j", "list", "set",
                         *what.split())
         pins = text.count('"45.')
@@ -186,7 +203,7 @@ remote-control:
             raise SystemExit(f"bench: {pins} addresses are open, for {count} names")
 
     def many(self, name):
-        with self.namespaces([self.tool, "answer", UPSTREAM]):
+        with self.upstream():
             with getattr(self, name)(MANY) as memory:
                 if name != "codex":
                     self.ask("127.0.0.1", "exact", 0, MANY, MANY, 8, 100)
@@ -207,7 +224,7 @@ def measure(rounds, **with_these):
             got[name].append(bench.one(name, SLOW_FRESH if name == "dnsmasq" else FRESH))
     best = {name: {**{key: max(g[key] for g in all_)
                       for key in ("cached", "cached_cpu", "fresh", "fresh_cpu")},
-                   "over": min(g["miss"] - g["upstream"] for g in all_),
+                   **{key: min(g[key] for g in all_) for key in ("over", "apart")},
                    "memory": statistics.median(g["memory"] for g in all_),
                    "many": bench.many(name)} for name, all_ in got.items()}
     upstream = min(g["upstream"] for all_ in got.values() for g in all_)
@@ -221,7 +238,8 @@ def measure(rounds, **with_these):
             ("fresh_cpu", "the same, a second of the server's processor time", "{:.0f}",
              "goal: 60000 or more"),
             ("over", f"a pinned miss alone, us over the upstream's {upstream:.0f} (first decile)",
-             "{:.1f}", "goal: under 30"),
+             "{:.1f}", "goal: half of dnsmasq's"),
+            ("apart", "the same, the server on a processor of its own", "{:.1f}", ""),
             ("memory", f"private KB when idle, {EXACT} names", "{:.0f}", "goal: under 400"),
             ("many", f"private KB when idle, {MANY} names", "{:.0f}", "goal: under 6144")):
         print(f"  {what}")

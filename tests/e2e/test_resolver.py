@@ -115,6 +115,39 @@ def test_the_same_ways_lead_out_without_the_wall(run, dns):
     assert {q.type for q in dns.asked("attacker.test")} >= {"A", "TXT", "NULL", "HTTPS"}
 
 
+# As a build does: thousands of questions to resolv.conf's server, each by a port of its own; then
+# names that nobody has asked for yet.
+MANY_PORTS = r"""
+import socket, struct
+
+server = next(l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("nameserver"))
+
+
+def ask(number, name):
+    labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(3)
+        s.connect((server, 53))
+        s.send(struct.pack("!6H", number, 256, 1, 0, 0, 0) + labels + struct.pack("!HH", 1, 1))
+        return s.getsockname()[1], s.recv(512)[3] & 15
+
+
+ports = {ask(i, "allowed.test")[0] for i in range(4000)}
+print(server, len(ports), [ask(i, f"n{i}.wild.test")[1] for i in range(50)])
+"""
+
+
+def test_the_payloads_ports_are_none_of_ours(run, dns):
+    """The kernel remembers each of the payload's questions, and that it was redirected. One of the
+    resolver's to the same server, by the same port, would come back to itself."""
+    for i in range(50):
+        dns.add(f"n{i}.wild.test", f"45.32.0.{i + 1}")
+    done = run("python3", "-c", MANY_PORTS, allow="allowed.test *.wild.test", timeout=200).ok()
+    server, ports, codes = done.out.split(maxsplit=2)
+    assert server != "127.0.0.11" and int(ports) > 3000
+    assert json.loads(codes) == [0] * 50
+
+
 def test_names_of_addresses_come_from_our_own_table(shell, dns):
     address = address_of("allowed.test")
     done = shell(

@@ -477,9 +477,8 @@ static void play_start(struct play *p, bool boot)
 
 static void play_acknowledge(struct play *p, const struct resolver_message *m)
 {
-	struct resolver_message reply = {.type = RESOLVER_PINNED, .sequence = m->sequence};
+	struct resolver_pinned reply = {m->sequence, p->accept & ((1U << m->count) - 1)};
 
-	reply.accepted = p->accept & ((1U << m->count) - 1);
 	assert_int_equal(send(p->channel, &reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
 }
 

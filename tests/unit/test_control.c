@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -47,6 +48,7 @@ static int begin(void **state)
 
 	(void)state;
 	memset(&monitor, 0, sizeof(monitor));
+	monitor.epoll = epoll_create1(0);
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
 		monitor.sources[i].fd = -1;
 	strcpy(directory + strlen(directory) - 6, "XXXXXX");
@@ -63,6 +65,7 @@ static int end(void **state)
 	(void)state;
 	control_close(control);
 	control = NULL;
+	close(monitor.epoll);
 	assert_int_equal(access(path, F_OK), -1);
 	return rmdir(directory);
 }

@@ -294,6 +294,9 @@ static int child_watch(struct monitor *m)
 {
 	struct seen s = {.m = m};
 
+	for (int i = 0; i <= MONITOR_SOURCES; i++)
+		CHECK(dup2(m->signals, i < MONITOR_SOURCES ? 100 + i : 200) > 0);
+	CHECK(monitor_watch(m, 300, ready, &s) == -1 && errno == EBADF);
 	for (int i = 0; i < MONITOR_SOURCES; i++)
 		CHECK(monitor_watch(m, 100 + i, ready, &s) == 0);
 	CHECK(monitor_watch(m, 200, ready, &s) == -1 && errno == ENOSPC);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -22,6 +23,9 @@ struct fixture {
 	struct wall_config config;
 	struct pins pins;
 	char events[64];
+	struct resolver_pinned answers[PINS_REQUESTS];
+	size_t answers_count;
+	long events_size; /* when the answers were given */
 };
 
 static void allow(struct policy *p, const char *rule)
@@ -89,19 +93,43 @@ static struct resolver_message pin(const char *name, const char *const *addresse
 }
 #define PIN(name, ...) pin(name, (const char *const[]){__VA_ARGS__, NULL})
 
+static long events_size(const struct fixture *x)
+{
+	struct stat st;
+
+	assert_int_equal(stat(x->events, &st), 0);
+	return (long)st.st_size;
+}
+
+static void keep_answers(void *context, const struct resolver_pinned *answers, size_t count)
+{
+	struct fixture *x = context;
+
+	assert_true(count > 0 && count <= PINS_REQUESTS);
+	memcpy(x->answers, answers, count * sizeof(*answers));
+	x->answers_count = count;
+	x->events_size = events_size(x);
+}
+
+/* Returns how many answers there are in x->answers. */
+static size_t flush(struct fixture *x)
+{
+	x->answers_count = 0;
+	pins_flush(&x->pins, keep_answers, x);
+	return x->answers_count;
+}
+
 /* Sends one message; returns what pins_message() does, with the accepted bits in *accepted. */
 static int give(struct fixture *x, const struct resolver_message *m, uint32_t *accepted)
 {
-	const struct resolver_message *reply;
 	int done = pins_message(&x->pins, m);
-	size_t count = pins_flush(&x->pins, &reply);
+	size_t count = flush(x);
 
 	*accepted = 0;
 	assert_int_equal(count, done == 0 && m->type == RESOLVER_PIN);
 	if (count) {
-		assert_int_equal(reply->type, RESOLVER_PINNED);
-		assert_int_equal(reply->sequence, m->sequence);
-		*accepted = reply->accepted;
+		assert_int_equal(x->answers[0].sequence, m->sequence);
+		*accepted = x->answers[0].accepted;
 	}
 	return done;
 }
@@ -178,7 +206,7 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	m = good;
 	m.type = 0;
 	assert_int_equal(give(x, &m, &accepted), -1);
-	m.type = RESOLVER_PINNED;
+	m.type = 64;
 	assert_int_equal(give(x, &m, &accepted), -1);
 	m = good;
 	m.count = LIMIT_ANSWER_ADDRESSES + 1;
@@ -236,7 +264,6 @@ static void an_empty_pin_opens_nothing(void **state)
 static void requests_that_come_together(void **state)
 {
 	struct fixture *x = *state;
-	const struct resolver_message *reply;
 	char text[32];
 
 	for (unsigned i = 0; i < PINS_REQUESTS; i++) {
@@ -248,14 +275,14 @@ static void requests_that_come_together(void **state)
 		assert_int_equal(pins_message(&x->pins, &m), 0);
 		assert_int_equal(listed("pins4", text), 0);
 	}
-	assert_int_equal(pins_flush(&x->pins, &reply), PINS_REQUESTS);
+	assert_int_equal(flush(x), PINS_REQUESTS);
 	for (unsigned i = 0; i < PINS_REQUESTS; i++) {
-		assert_int_equal(reply[i].sequence, 100 + i);
-		assert_int_equal(reply[i].accepted, 1);
+		assert_int_equal(x->answers[i].sequence, 100 + i);
+		assert_int_equal(x->answers[i].accepted, 1);
 		snprintf(text, sizeof(text), "9.9.8.%u . %u", i, i % 2 ? 8443 : 443);
 		assert_int_equal(listed("pins4", text), 1);
 	}
-	assert_int_equal(pins_flush(&x->pins, &reply), 0);
+	assert_int_equal(flush(x), 0);
 }
 
 /* As many as there can be, each of the largest kind; and one more than there can be. */
@@ -263,7 +290,6 @@ static void requests_of_the_largest_kind(void **state)
 {
 	struct fixture *x = *state;
 	struct resolver_message m = {.type = RESOLVER_PIN, .count = LIMIT_ANSWER_ADDRESSES};
-	const struct resolver_message *reply;
 
 	allow(&x->policy, "many.example:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16");
 	assert_int_equal(policy_compile(&x->policy), 0);
@@ -278,12 +304,12 @@ static void requests_of_the_largest_kind(void **state)
 		}
 		if (more) {
 			assert_int_equal(pins_message(&x->pins, &m), -1);
-			assert_int_equal(pins_flush(&x->pins, &reply), 0);
+			assert_int_equal(flush(x), 0);
 			continue;
 		}
-		assert_int_equal(pins_flush(&x->pins, &reply), PINS_REQUESTS);
+		assert_int_equal(flush(x), PINS_REQUESTS);
 		for (unsigned i = 0; i < PINS_REQUESTS; i++)
-			assert_int_equal(reply[i].accepted, 0xffff);
+			assert_int_equal(x->answers[i].accepted, 0xffff);
 	}
 	assert_int_equal(listed("pins4", "9.9.63.15 . 16"), 1);
 }
@@ -294,11 +320,10 @@ static void a_broken_protocol_forgets_what_waits(void **state)
 	struct fixture *x = *state;
 	struct resolver_message good = PIN("good.example", "9.9.9.9");
 	struct resolver_message evil = PIN("evil.example", "9.9.9.8");
-	const struct resolver_message *reply;
 
 	assert_int_equal(pins_message(&x->pins, &good), 0);
 	assert_int_equal(pins_message(&x->pins, &evil), -1);
-	assert_int_equal(pins_flush(&x->pins, &reply), 0);
+	assert_int_equal(flush(x), 0);
 	assert_int_equal(listed("pins4", "9.9.9"), 0);
 }
 
@@ -306,7 +331,6 @@ static void a_broken_protocol_forgets_what_waits(void **state)
 static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
 {
 	struct fixture *x = *state;
-	const struct resolver_message *reply;
 	struct resolver_message inside = PIN("inside.example", "10.9.9.9");
 	struct resolver_message good = PIN("good.example", "9.9.9.9");
 
@@ -316,9 +340,9 @@ static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
 		0);
 	assert_int_equal(pins_message(&x->pins, &inside), 0);
 	assert_int_equal(pins_message(&x->pins, &good), 0);
-	assert_int_equal(pins_flush(&x->pins, &reply), 2);
-	assert_int_equal(reply[0].accepted, 0);
-	assert_int_equal(reply[1].accepted, 1);
+	assert_int_equal(flush(x), 2);
+	assert_int_equal(x->answers[0].accepted, 0);
+	assert_int_equal(x->answers[1].accepted, 1);
 	assert_int_equal(listed("pins4", "9.9.9.9 . 443"), 1);
 }
 
@@ -440,6 +464,20 @@ static void what_is_forgotten_is_told(void **state)
 	assert_int_equal(listed("revoked4", "9.13.63.255 . 8443"), 1);
 }
 
+/* Somebody waits for the answer, nobody for the event. */
+static void the_answer_comes_before_the_event(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = PIN("good.example", "9.9.9.9");
+	long before = events_size(x);
+	uint32_t accepted;
+
+	assert_int_equal(give(x, &m, &accepted), 0);
+	assert_int_equal(accepted, 1);
+	assert_int_equal(x->events_size, before);
+	assert_true(events_size(x) > before);
+}
+
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
@@ -470,6 +508,7 @@ int main(void)
 		TEST(what_another_name_opens_stays_open),
 		TEST(networks_are_shut_as_such),
 		TEST(what_is_forgotten_is_told),
+		TEST(the_answer_comes_before_the_event),
 		cmocka_unit_test(every_reason_has_its_words),
 	};
 

@@ -564,7 +564,7 @@ static void test_flood_of_waiters(void **state)
 static void test_broken_protocol_ends_it(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
-	struct resolver_message m = {.type = RESOLVER_PINNED, .sequence = 12345};
+	struct resolver_pinned m = {.sequence = 12345};
 	int status;
 
 	(void)state;

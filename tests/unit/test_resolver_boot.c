@@ -53,6 +53,51 @@ static void test_more_names_than_places(void **state)
 }
 
 /* What a forger has to guess: ids and ports are spread, no question has its neighbour's. */
+/* Names of many lengths: whatever leaves together, each question arrives once and alone. */
+static void ask_for_all_lengths(void)
+{
+	struct play *p = play_new();
+	char name[64];
+
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "n%d%.*s.example.test", i, i % 7, "abcdefg");
+		allow(p, name);
+	}
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 60);
+	assert_int_equal(shared->count, 120);
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "n%d%.*s.example.test", i, i % 7, "abcdefg");
+		assert_int_equal(seen(name, MESSAGE_A), 1);
+		assert_int_equal(seen(name, MESSAGE_AAAA), 1);
+	}
+	play_end(p);
+}
+
+static void test_questions_of_all_lengths(void **state)
+{
+	(void)state;
+	ask_for_all_lengths();
+}
+
+static void set_mtu(int octets)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_mtu = octets};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(ioctl(s, SIOCSIFMTU, &r), 0);
+	close(s);
+}
+
+/* The kernel takes no segments there that would each have to be fragmented. */
+static void test_a_path_that_takes_no_segments(void **state)
+{
+	(void)state;
+	set_mtu(68);
+	ask_for_all_lengths();
+	set_mtu(65536);
+}
+
 static void test_ids_and_ports_are_spread(void **state)
 {
 	struct play *p = play_new();
@@ -66,6 +111,7 @@ static void test_ids_and_ports_are_spread(void **state)
 	for (unsigned i = 0; i < shared->count; i++) {
 		const struct log_line *l = &shared->log[i];
 
+		assert_true(l->port >= 61000); /* above the payload's */
 		ports += !port_seen[l->port];
 		ids += !id_seen[l->id];
 		port_seen[l->port] = id_seen[l->id] = true;
@@ -346,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hundred_names_in_one_round_trip),
 		cmocka_unit_test(test_more_names_than_places),
+		cmocka_unit_test(test_questions_of_all_lengths),
 		cmocka_unit_test(test_ids_and_ports_are_spread),
 		cmocka_unit_test(test_ids_differ_on_each_port),
 		cmocka_unit_test(test_lost_packets_are_sent_again),
@@ -361,6 +408,8 @@ int main(void)
 		cmocka_unit_test(test_forged_ids_are_ignored),
 		cmocka_unit_test(test_upstream_without_edns),
 		cmocka_unit_test(test_hosts_entries_are_pinned_unasked),
+		/* Last: lo has no IPv6 afterwards. */
+		cmocka_unit_test(test_a_path_that_takes_no_segments),
 	};
 
 	return cmocka_run_group_tests(tests, dns_begin, dns_end);
