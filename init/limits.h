@@ -112,6 +112,10 @@
 #define LIMIT_UPSTREAM_TCP 16
 /* Clients waiting for an upstream; Codex has a few dozen, a flood gets SERVFAIL at once. */
 #define LIMIT_WAITERS 1024
+/* What of questions by UDP may wait while the resolver doesn't run, in octets. The kernel's own
+ * measure is full after three hundred, which a flood sends in six milliseconds; then
+ * everybody's are lost, and a C library asks again after five seconds. */
+#define LIMIT_CLIENT_QUEUE (1024 * 1024)
 /* TCP connections of the payload to the resolver, and how long one may be idle. */
 #define LIMIT_CLIENT_TCP    64
 #define LIMIT_CLIENT_TCP_MS 10000

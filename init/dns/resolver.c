@@ -36,12 +36,23 @@ void resolver_unlisten(struct resolver_sockets *s)
 	}
 }
 
+/* FORCE works where the container has no user namespace of its own; the other is bounded by
+ * net.core.rmem_max, and no harm if it is. */
+static void widen(int fd)
+{
+	const int size = LIMIT_CLIENT_QUEUE;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 /* Returns 1 when all are bound, 0 when the port is taken for one of them, -1 on failure. */
 static int bind_all(struct resolver_sockets *s)
 {
 	s->udp4 = confined_bind(AF_INET, SOCK_DGRAM, 0);
 	if (s->udp4 < 0)
 		return -1;
+	widen(s->udp4);
 	s->port = confined_port(s->udp4);
 	s->tcp4 = confined_bind(AF_INET, SOCK_STREAM, s->port);
 	if (s->tcp4 < 0)
@@ -49,6 +60,7 @@ static int bind_all(struct resolver_sockets *s)
 	s->udp6 = confined_bind(AF_INET6, SOCK_DGRAM, s->port);
 	if (s->udp6 < 0)
 		return confined_no_ipv6() ? 1 : errno == EADDRINUSE ? 0 : -1;
+	widen(s->udp6);
 	s->tcp6 = confined_bind(AF_INET6, SOCK_STREAM, s->port);
 	if (s->tcp6 < 0)
 		return errno == EADDRINUSE ? 0 : -1;

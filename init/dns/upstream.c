@@ -24,7 +24,7 @@ static void prepare(struct upstream *u)
 	for (int i = 0; i < TOGETHER; i++) {
 		d->segment[i].header = (struct cmsghdr){.cmsg_level = IPPROTO_UDP,
 			.cmsg_type = UDP_SEGMENT,
-			.cmsg_len = CMSG_LEN(sizeof(d->segment[i].size))};
+			.cmsg_len = CMSG_LEN(sizeof(uint16_t))};
 		a->part[i] = (struct iovec){a->packet[i], sizeof(a->packet[i])};
 		a->header[i].msg_hdr = (struct msghdr){.msg_iov = &a->part[i], .msg_iovlen = 1};
 	}

@@ -2,7 +2,6 @@
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
-#include <stddef.h>
 #include <sys/socket.h>
 
 #include "upstream.h"
@@ -15,19 +14,16 @@
 #define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
 
 /* Control data of a message of several segments: their length (udp(7), UDP_SEGMENT). */
-struct segment {
-	_Alignas(size_t) struct cmsghdr header;
-	uint16_t size;
+union segment {
+	struct cmsghdr header;
+	uint8_t octets[CMSG_SPACE(sizeof(uint16_t))];
 };
-_Static_assert(offsetof(struct segment, size) == CMSG_LEN(0) &&
-		       sizeof(struct segment) == CMSG_SPACE(sizeof(uint16_t)),
-	"as the kernel reads it");
 
 /* Questions that wait to be sent, all by one socket. */
 struct departures {
 	int fd;
 	unsigned count;
-	struct segment segment[TOGETHER];
+	union segment segment[TOGETHER];
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
 	uint8_t packet[TOGETHER][QUERY_BYTES];

@@ -110,9 +110,9 @@ static void swap(struct iovec *a, struct iovec *b)
 
 /*
  * The headers for what waits from `first` on; returns how many. Questions of one length are one
- * message of several segments: they arrive as the datagrams that they
- * are, but go through the routing and netfilter, which is most of the time that a question
- * takes, once. Those for a name's A and AAAA are such, and many of a burst's.
+ * message of several segments: they arrive as the datagrams that they are, but go through the
+ * routing and netfilter, which is most of the time that a question takes, once. Those for a
+ * name's A and AAAA are such, and many of a burst's.
  */
 static unsigned write_headers(struct upstream *u, unsigned first)
 {
@@ -120,7 +120,7 @@ static unsigned write_headers(struct upstream *u, unsigned first)
 	unsigned count = 0;
 
 	for (unsigned i = first, n; i < d->count; i += n) {
-		size_t len = d->part[i].iov_len;
+		uint16_t len = (uint16_t)d->part[i].iov_len;
 		struct msghdr *h = &d->header[count].msg_hdr;
 
 		n = 1;
@@ -131,7 +131,7 @@ static unsigned write_headers(struct upstream *u, unsigned first)
 		h->msg_iovlen = n;
 		h->msg_control = n > 1 ? &d->segment[count] : NULL;
 		h->msg_controllen = n > 1 ? sizeof(d->segment[count]) : 0;
-		d->segment[count].size = (uint16_t)len;
+		memcpy(CMSG_DATA(&d->segment[count].header), &len, sizeof(len));
 		count++;
 	}
 	return count;

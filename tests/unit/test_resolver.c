@@ -561,6 +561,26 @@ static void test_flood_of_waiters(void **state)
 	play_end(p);
 }
 
+/* What a flood sends while the resolver waits for a processor takes no place of others. */
+static void test_flood_while_it_does_not_run(void **state)
+{
+	struct play *p = SERVING(true, "good.test");
+	int flood = client_socket(p, SOCK_DGRAM), fd = client_socket(p, SOCK_DGRAM);
+	struct reply r;
+
+	(void)state;
+	assert_int_equal(kill(p->pid, SIGSTOP), 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(send(flood, "x", 1, 0), 1);
+	client_send(fd, 7, "good.test", MESSAGE_A, false);
+	assert_int_equal(kill(p->pid, SIGCONT), 0);
+	client_take(p, fd, 7, "good.test", MESSAGE_A, 3000, &r);
+	assert_int_equal(r.answer.count, 1);
+	close(flood);
+	close(fd);
+	play_end(p);
+}
+
 static void test_broken_protocol_ends_it(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
@@ -643,6 +663,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_flood),
 		cmocka_unit_test(test_malformed_questions),
 		cmocka_unit_test(test_flood_of_waiters),
+		cmocka_unit_test(test_flood_while_it_does_not_run),
 		cmocka_unit_test(test_broken_protocol_ends_it),
 		cmocka_unit_test(test_it_has_nothing_left_to_lose),
 	};
