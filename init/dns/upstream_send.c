@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../proc/confined.h"
+
 uint16_t upstream_random(struct upstream *u)
 {
 	uint16_t value;
@@ -39,21 +41,16 @@ const char *upstream_name(const struct question *q, char text[NAME_TEXT])
 	return text;
 }
 
-/*
- * Our ports lie above the range that the payload's sockets get theirs from (ip(7): it ends at
- * 60999), as the gate's do (gate/connect.c). The payload's questions are on their way to the
- * same servers until the wall redirects them, and the kernel remembers each for half a minute:
- * ours from the same port would be taken for it, and come back to ourselves.
- */
-#define FIRST_PORT 61000U
-#define PORTS      (65536U - FIRST_PORT)
 /* Ports that are tried when one is taken; then the kernel's choice. */
 #define PORT_TRIES 8
 
+/* The payload's questions are on their way to the same servers until the wall redirects them: a
+ * port of its range could be one of theirs, and our question come back to ourselves. */
 static void bind_above(struct upstream *u, int fd, bool v4)
 {
 	for (int i = 0; i < PORT_TRIES; i++) {
-		uint16_t port = htons((uint16_t)(FIRST_PORT + upstream_random(u) % PORTS));
+		uint16_t port = htons(
+			(uint16_t)(CONFINED_FIRST_PORT + upstream_random(u) % CONFINED_PORTS));
 		struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = port};
 		struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = port};
 

@@ -13,16 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * Our ports lie above the range that the payload's sockets get theirs from (ip(7): it ends at
- * 60999). With one range for both, the payload could get the port of a connection of ours that
- * has just ended, to the same server: netfilter would take the new one for the old, which is
- * not redirected, and the wall would refuse it. (IP_LOCAL_PORT_RANGE only narrows that range
- * down.) They are taken in turn, so that none comes back soon, from a place that nobody outside
- * can guess for a server (RFC 6056 §3.3.3).
- */
-#define FIRST_PORT 61000U
-#define PORTS      (65536U - FIRST_PORT)
+#include "../proc/confined.h"
+
 /* Ports that are tried when a connection to the same server holds one; then the kernel's. */
 #define PORT_TRIES 8
 
@@ -61,13 +53,15 @@ static socklen_t fill(union endpoint_address *out, const struct address *a, uint
 	return sizeof(out->v6);
 }
 
+/* Ports are taken in turn, so that none comes back soon, from a place that nobody outside can
+ * guess for a server (RFC 6056 §3.3.3). */
 static uint16_t next_port(struct gate *g, const struct address *to)
 {
 	uint32_t place = g->secret;
 
 	for (size_t i = 0; i < sizeof(to->bytes); i++)
 		place = (place ^ to->bytes[i]) * 16777619U;
-	return (uint16_t)(FIRST_PORT + ((place >> 8) + g->ports++) % PORTS);
+	return (uint16_t)(CONFINED_FIRST_PORT + ((place >> 8) + g->ports++) % CONFINED_PORTS);
 }
 
 /* we_begin: as soon as the connection stands something is sent, and that acknowledges it: one

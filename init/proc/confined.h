@@ -46,6 +46,14 @@ int confined_bind(int family, int type, uint16_t port);
 uint16_t confined_port(int fd);
 /* Does errno say that this machine has no IPv6 loopback? */
 bool confined_no_ipv6(void);
+/*
+ * The ports of workers' sockets to the outside, above those that the payload's get (ip(7): to
+ * 60999). Netfilter remembers a connection for a while after its end; with one range for both,
+ * what one sends would be taken for the other's, and go astray. (IP_LOCAL_PORT_RANGE only
+ * narrows the payload's range down.)
+ */
+#define CONFINED_FIRST_PORT 61000U
+#define CONFINED_PORTS      (65536U - CONFINED_FIRST_PORT)
 /* Tries to find a port that is free for all sockets of a worker. */
 #define CONFINED_PORT_TRIES 64
 
