@@ -191,6 +191,21 @@ static enum obeyed_name meaning(const struct step *s, const char *name, bool git
 	return is;
 }
 
+/*
+ * A directory that could not be opened, or what is in it not be looked at: no gap where it has
+ * gone, was replaced by something else or is elsewhere, nor where it is somebody else's and the
+ * payload can't write to it either.
+ */
+static bool is_no_gap(const struct walk *w, const char *path)
+{
+	struct stat st;
+
+	if (errno == EACCES)
+		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
+}
+
 static void take(
 	struct walk *w, int dir, const struct step *s, const struct dirent *e, bool git)
 {
@@ -210,8 +225,11 @@ static void take(
 	/* git runs no *.sample. */
 	if (is_ours(path) || (s->is == OBEYED_TREE && ends_with(path, ".sample")))
 		return;
-	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return; /* it has gone */
+	/* A directory that may only be listed says EACCES. */
+	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		w->complete &= is_no_gap(w, s->path);
+		return;
+	}
 	if (S_ISDIR(st.st_mode))
 		put_off(w, path, is == OBEYED_LOOK_INTO || is == OBEYED_FILE ? OBEYED_NOT : is,
 			s->link);
@@ -261,21 +279,6 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 			(int)n, line);
 		put_off(w, path, OBEYED_TREE, true);
 	}
-}
-
-/*
- * A directory that could not be opened: one that has gone, was replaced by something else or is
- * elsewhere. Nor is it one where it is somebody else's and the payload can't write to it
- * either.
- */
-static bool is_no_gap(const struct walk *w, const char *path)
-{
-	struct stat st;
-
-	if (errno == EACCES)
-		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
-	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
 }
 
 static void look_into(struct walk *w, const struct step *s)

@@ -373,6 +373,19 @@ static void what_cannot_be_read_is_told(void **state)
 	assert_in(report(t, nothing), "could not be looked through as a whole");
 }
 
+static void names_alone_are_not_enough(void **state)
+{
+	const struct tree *t = *state;
+
+	/* A directory may be listed, and what is in it not be looked at. */
+	make_dir(at(t, "home/database"), 0744, 0);
+	put(at(t, "home/database/.envrc"), "", 0644, 0);
+	assert_string_equal(report(t, nothing), "");
+	put(at(t, "home/src/.envrc"), "evil\n", 0644, USER);
+	assert_int_equal(chmod(at(t, "home/src"), 0444), 0);
+	assert_in(report(t, nothing), "could not be looked through as a whole");
+}
+
 static void removes_project(const struct tree *t)
 {
 	assert_int_equal(rename(at(t, "home"), at(t, "gone")), 0);
@@ -460,6 +473,7 @@ int main(void)
 		TEST(odd_files_and_names_do_no_harm),
 		TEST(a_flood_is_bounded_and_told),
 		TEST(what_cannot_be_read_is_told),
+		TEST(names_alone_are_not_enough),
 		TEST(a_project_that_vanishes_is_a_failure_and_no_crash),
 		TEST(a_path_that_is_too_long_is_a_gap),
 	};
