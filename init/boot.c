@@ -90,16 +90,12 @@ static void worker_ended(void *context, pid_t pid, int status)
 		keeper_ended(&b->keepers[i], pid, status);
 }
 
-/* What the host would obey, told also where the init script failed: it may have written it. */
-static void tell_obeyed(struct boot *b, bool ended)
+static void tell_obeyed(struct boot *b)
 {
 	struct failure f = {0};
-	pid_t workers[WORKERS];
 
 	if (!b->obeyed || b->o->quiet)
 		return;
-	if (!ended)
-		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
 	if (obeyed_report(b->obeyed, stderr, &f) < 0)
 		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
@@ -129,6 +125,18 @@ static void close_accounts(struct boot *b)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
 
+/* Also where the init script failed: what it was refused is mostly why. */
+static void end_session(struct boot *b, bool ended)
+{
+	pid_t workers[WORKERS];
+
+	if (!ended)
+		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
+	keep_login(b);
+	close_accounts(b);
+	tell_obeyed(b);
+}
+
 int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
@@ -148,11 +156,8 @@ int boot_run(struct options *o, struct monitor *m)
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
 	ended = run_stages(b) == 0;
-	if (ended) {
-		keep_login(b);
-		close_accounts(b);
-	}
-	tell_obeyed(b, ended);
+	if (b->ran)
+		end_session(b, ended);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
 	control_close(b->control);

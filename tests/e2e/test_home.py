@@ -142,6 +142,13 @@ def test_a_failing_hook_is_112_and_codex_does_not_start(shell, drop_off, script)
     assert "codex-init: hook: " in done.err and "init.sh" in done.err, done
 
 
+def test_what_a_failing_hook_was_refused_is_summed_up(shell, drop_off):
+    """Mostly that is why it failed."""
+    script = "#!/bin/sh\ncurl -sS https://example.com/ || exit 3\n"
+    done = shell("echo payload", options=drop_off({"init.sh": script})).ok(112)
+    assert "allow with: --allow example.com" in done.err.partition("codex-init: hook: ")[2], done
+
+
 def test_a_hook_that_cannot_be_executed_is_112(shell, drop_off):
     done = shell("echo payload", options=drop_off({"init.sh": "#!/no/such/interpreter\n"})).ok(112)
     assert done.out == ""
