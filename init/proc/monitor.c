@@ -100,6 +100,14 @@ static bool reap(struct monitor *m)
 	return true;
 }
 
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	       info.si_pid == pid;
+}
+
 /*
  * One signal to the program. With sigqueue(3)'s value where it has one (rt_sigqueueinfo(2)
  * lets us speak for its sender); a full queue loses the value, not the signal.
@@ -114,6 +122,11 @@ static void forward(struct monitor *m, const struct signalfd_siginfo *s)
 		return;
 	if (signal == SIGCONT && terminal_continue(m))
 		return;
+	/* Too late for the hook: it waits, being blocked here, for the payload or the end. */
+	if (has_ended(m->child)) {
+		kill(m->self, signal);
+		return;
+	}
 	if (s->ssi_code == SI_QUEUE) {
 		memset(&info, 0, sizeof(info));
 		info.si_signo = signal;

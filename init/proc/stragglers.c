@@ -232,6 +232,9 @@ void monitor_end_stragglers(
 	}
 	if (by_signal)
 		terminal_restore(m);
+	/* The program shares it and may have set this; then a slow reader would lose what is
+	 * yet to be said. */
+	fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) & ~O_NONBLOCK);
 	if (h.denied || m->unreachable) {
 		say_warning("payload", "some of its processes could not be signalled");
 		say_hint("give the container --cap-add=KILL");
