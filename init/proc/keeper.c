@@ -119,7 +119,13 @@ static void timer_ready(void *context, int fd)
 
 	if (read(fd, &ticks, sizeof(ticks)) < 0 || k->pid)
 		return;
-	if (start(k, false, &f) < 0 && ++k->restarts < KEEPER_RESTARTS)
+	if (start(k, false, &f) == 0)
+		return;
+	k->down = ++k->restarts >= KEEPER_RESTARTS;
+	if (k->down)
+		k->worker->tell(
+			k->context, "it could not be started again and stays down", true);
+	else
 		arm_timer(k);
 }
 
@@ -140,10 +146,11 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 
 	if (!k->pid || pid != k->pid)
 		return;
+	/* It has been reaped: the number may be another's by now. */
+	k->pid = 0;
 	/* What it said before it ended still counts. */
 	if (k->channel >= 0)
 		channel_ready(k, k->channel);
-	k->pid = 0;
 	close_channel(k);
 	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
 		k->restarts = 0;
