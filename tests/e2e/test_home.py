@@ -162,6 +162,18 @@ def test_what_the_hook_puts_first_on_the_path_is_found(shell, drop_off):
     assert shell("mytool HOME", options=drop_off({"init.sh": script})).ok().out == "/codex_home\n"
 
 
+@pytest.mark.parametrize(
+    "spelt", ["/codex_home", "/codex_home/", "//codex_home/./", "/tmp/../codex_home"]
+)
+def test_a_read_only_login_is_guarded_however_the_home_is_spelt(shell, tmp_path, spelt):
+    login = tmp_path / "auth.json"
+    login.write_text("{}")
+    tmp_path.chmod(0o755)
+    options = ("-v", f"{login}:/codex_home/auth.json:ro", "-e", f"CODEX_HOME={spelt}")
+    done = shell("cat /etc/codex/allowed_domains.txt", options=options).ok()
+    assert "deny auth.openai.com" in done.out, done
+
+
 @pytest.mark.parametrize("name", ["config.toml", "init.sh", "prompts"])
 def test_a_symlink_in_the_home_is_never_followed(shell, drop_off, home, tmp_path, name):
     """A project could hold a link that points out of the home; nothing is written through it."""

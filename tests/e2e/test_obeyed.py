@@ -216,6 +216,13 @@ def test_quiet_and_a_directory_of_the_containers_own(stub, shell, workdir):
     assert TITLE not in done.err, "a plain init does nothing of its own"
 
 
+@pytest.mark.parametrize("spelt", ["/p/", "/tmp/../p"])
+def test_a_workdir_is_the_project_however_it_is_spelt(shell, workdir, spelt):
+    options = ("-v", f"{workdir}:/p")
+    done = shell("echo x >.envrc", options=options, init=("--workdir", spelt)).ok()
+    assert TITLE in done.err and "  new      .envrc" in done.err, done
+
+
 def test_the_report_comes_after_the_terminal_is_free(terminal, stub_environment, workdir):
     script = "echo x >.envrc; echo payload; read x; echo last words"
     t = terminal([STUB, "--exec", "sh", "-c", script], cwd=workdir, env=stub_environment)
