@@ -29,6 +29,8 @@ int stage_wall(struct boot *b, struct failure *f)
 			b->fence.embedded_dns = true;
 	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
 	b->fence.audit = b->o->egress == EGRESS_AUDIT;
+	if (b->fence.audit)
+		events_audit(b->events);
 	b->fence.proxied = b->o->proxy.port != 0;
 	return wall_build(b->wall, &b->fence, f);
 }
