@@ -74,7 +74,9 @@ static int as_user(void *context, void *result, struct failure *f)
 			return fail_errno(f, tried, k->link);
 		return 0;
 	}
-	if (!S_ISREG(st.st_mode))
+	/* An empty one is what a full disk leaves, or an engine: the old login is worth more.
+	 */
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return 0;
 	n = read_login(home, text);
 	if (n < 0 || write_login(k->link, text, (size_t)n) < 0 ||

@@ -87,6 +87,10 @@ static void what_is_no_login_stays_where_it_is(void **state)
 	assert_int_equal(mkfifo(at(t, "home/auth.json"), 0600), 0);
 	assert_int_equal(run(t), 0);
 	assert_int_equal(unlink(at(t, "home/auth.json")), 0);
+	/* What a full disk leaves, or an engine. */
+	put(at(t, "home/auth.json"), "", 0600, USER);
+	assert_int_equal(run(t), 0);
+	assert_string_equal(text_of(at(t, "login/auth.json")), "old");
 	memset(big, ' ', sizeof(big) - 1);
 	put(at(t, "home/auth.json"), big, 0600, USER);
 	assert_int_equal(run(t), -1);
