@@ -2,6 +2,7 @@
  * way of it. */
 #include "home_fixture.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -587,11 +588,33 @@ static void the_second_boot_changes_nothing(void **state)
 	assert_string_equal(text_of(at(t, "home/config.toml")), "changed");
 }
 
+static int dies(void *context, void *none, struct failure *f)
+{
+	(void)none, (void)f;
+	raise(*(const int *)context);
+	_exit(5);
+}
+
+/* Whatever it was to do: homes, logins, mounts and projects are looked at by such children. */
+static void a_child_that_dies_is_told(void **state)
+{
+	int signal = SIGKILL;
+
+	(void)state;
+	assert_int_equal(child_run(dies, &signal, NULL, 0, &why), -1);
+	assert_null(strstr(why.tried, "home"));
+	assert_string_equal(why.why, "signal 9 ended it");
+	signal = 0;
+	assert_int_equal(child_run(dies, &signal, NULL, 0, &why), -1);
+	assert_string_equal(why.why, "it ended with status 5");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, tree_make, tree_remove)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {T(nothing_to_copy), T(all_three_are_copied),
+	static const struct CMUnitTest tests[] = {cmocka_unit_test(a_child_that_dies_is_told),
+		T(nothing_to_copy), T(all_three_are_copied),
 		T(what_took_the_place_of_prompts_is_copied_too), T(prompts_that_are_there_stay),
 		T(what_is_denied_or_too_large_in_a_collection_is_left_out),
 		T(prompts_that_are_there_stay),
