@@ -237,18 +237,21 @@ static void take(
 		found(w, path, &st, s->is == OBEYED_TREE ? OBEYED_NOT : is);
 }
 
-/* Would git take this directory for a repository, whatever it is called? setup.c there:
- * is_git_directory(). */
-static bool is_git(const struct step *s, int dir)
+static bool holds(int dir, const char *name)
 {
 	struct stat st;
 
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Would git take this directory for a repository, whatever it is called? setup.c there:
+ * is_git_directory(). A link may lead to something on the host that isn't here. */
+static bool is_git(const struct step *s, int dir)
+{
 	if (s->is == OBEYED_GIT)
 		return true;
-	if (s->is != OBEYED_NOT || fstatat(dir, "HEAD", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	return fstatat(dir, "commondir", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       (fstatat(dir, "objects", &st, 0) == 0 && fstatat(dir, "refs", &st, 0) == 0);
+	return s->is == OBEYED_NOT && holds(dir, "HEAD") &&
+	       (holds(dir, "commondir") || (holds(dir, "objects") && holds(dir, "refs")));
 }
 
 /*

@@ -261,6 +261,23 @@ static void every_repository_counts(void **state)
 	assert_null(strstr(text, ".sample"));
 }
 
+static void fakes_a_repository(const struct tree *t)
+{
+	make_dir(at(t, "home/src/fake"), 0755, USER);
+	put(at(t, "home/src/fake/HEAD"), "ref: refs/heads/main\n", 0644, USER);
+	put(at(t, "home/src/fake/config"), "[core]\n\tfsmonitor = /evil\n", 0644, USER);
+	assert_int_equal(symlink("/host/only", at(t, "home/src/fake/objects")), 0);
+	assert_int_equal(symlink("/host/only", at(t, "home/src/fake/refs")), 0);
+}
+
+/* On the host, such links may well lead to a directory, and git asks for no more. */
+static void what_is_a_repository_on_the_host_alone_counts(void **state)
+{
+	const char *text = report(*state, fakes_a_repository);
+
+	assert_in(text, "  new      src/fake/config\n");
+}
+
 static void changes_behind_links(const struct tree *t)
 {
 	put(at(t, "home/src/setup/tasks.json"), "{ }", 0644, USER);
@@ -468,6 +485,7 @@ int main(void)
 		TEST(what_is_planted_is_told),
 		TEST(times_that_were_set_back_hide_nothing),
 		TEST(every_repository_counts),
+		TEST(what_is_a_repository_on_the_host_alone_counts),
 		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
 		TEST(hooks_in_the_project_count),
 		TEST(odd_files_and_names_do_no_harm),
