@@ -79,6 +79,7 @@ struct queue {
 
 struct walk {
 	int root;
+	const char *host;
 	obeyed_visit *visit;
 	void *context;
 	struct queue obeyed, ordinary;
@@ -256,15 +257,18 @@ static bool is_git(const struct step *s, int dir)
 
 /*
  * core.hooksPath, where hooks are in a directory of the project's: relative to the work tree's
- * top, which is s's path without its ".git". Only a plain line counts; a setting that is meant
- * to be overlooked is a change of config, which is told by itself.
+ * top, which is s's path without its ".git", or absolute, as the host has it. Only a plain line
+ * counts; a setting that is meant to be overlooked is a change of config, which is told by
+ * itself.
  */
 static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 {
 	static char text[LIMIT_OBEYED_CONFIG + 1];
 	char path[LIMIT_OBEYED_PATH];
+	const size_t host = strlen(w->host);
 	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	int top;
 
 	if (fd >= 0)
 		close(fd);
@@ -274,12 +278,16 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 		if (strncasecmp(line, "hookspath", 9) != 0)
 			continue;
 		line += 9 + strspn(line + 9, " \t=\"");
+		top = (int)strlen(s->path) - 4;
+		if (strncmp(line, w->host, host) == 0 && line[host] == '/') {
+			line += host + 1;
+			top = 0;
+		}
 		n = (ssize_t)strcspn(line, "\"\r\n");
 		/* Not the project itself, nor what is above: that would be a flood of files. */
-		if (n <= 2 || (line[0] == '.' && line[1] == '.'))
+		if (n <= 2 || line[0] == '/' || (line[0] == '.' && line[1] == '.'))
 			continue;
-		snprintf(path, sizeof(path), "%.*s%.*s", (int)(strlen(s->path) - 4), s->path,
-			(int)n, line);
+		snprintf(path, sizeof(path), "%.*s%.*s", top, s->path, (int)n, line);
 		put_off(w, path, OBEYED_TREE, true);
 	}
 }
@@ -327,9 +335,13 @@ static struct step *next_step(struct walk *w)
 	return s;
 }
 
-bool obeyed_walk(int root, obeyed_visit *visit, void *context)
+bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context)
 {
-	struct walk w = {.root = root, .visit = visit, .context = context, .complete = true};
+	struct walk w = {.root = root,
+		.host = host,
+		.visit = visit,
+		.context = context,
+		.complete = true};
 	struct step *s;
 
 	w.end = seconds_now() + LIMIT_OBEYED_SECONDS;

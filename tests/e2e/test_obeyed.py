@@ -133,12 +133,13 @@ def test_repositories_within_the_project(stub, repository):
     assert ".sample" not in done.err
 
 
-def test_hooks_that_are_part_of_the_project(stub, repository, git):
+@pytest.mark.parametrize("spelt", ["tools/hooks", "{}/tools/hooks"])
+def test_hooks_that_are_part_of_the_project(stub, repository, git, spelt):
     """core.hooksPath: git runs them from there, so an edit is told; elsewhere it is work."""
     for name in ("tools/hooks", "tools/other"):
         (repository / name).mkdir(parents=True)
         os.chown(repository / name, 1000, 1000)
-    git("config", "core.hooksPath", "tools/hooks")
+    git("config", "core.hooksPath", spelt.format(repository))
     script = "echo '#!/bin/sh' >tools/{}/post-checkout"
     done = stub("--exec", "bash", "-c", script.format("other")).ok()
     assert TITLE not in done.err, done

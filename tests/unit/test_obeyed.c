@@ -334,6 +334,30 @@ static void hooks_in_the_project_count(void **state)
 	assert_string_equal(report(t, edits_a_hook), "");
 }
 
+static void hooks_by_an_absolute_path_count(void **state)
+{
+	const struct tree *t = *state;
+	const char *text, *top = project(t);
+	char config[3 * PATH_MAX];
+
+	make_dir(at(t, "home/src/hooks"), 0755, USER);
+	make_dir(at(t, "home/hooks"), 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	snprintf(config, sizeof(config), "hooksPath = %s/src/hooks\n", top);
+	put(at(t, "home/.git/config"), config, 0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "codex-init: 1 file ");
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	/* The project itself, one beside it, and none in it. */
+	snprintf(config, sizeof(config),
+		"hooksPath = %s\nhooksPath = %s/\nhooksPath = %s/.\nhooksPath = %sx/hooks\n"
+		"hooksPath = %s/../hooks\nhooksPath = %s//hooks\nhooksPath = /hooks\n",
+		top, top, top, top, top, top);
+	put(at(t, "home/.git/config"), config, 0644, USER);
+	assert_string_equal(report(t, edits_a_hook), "");
+}
+
 static void wild_names(const struct tree *t)
 {
 	put(at(t, "home/.vscode/a\x1b[2Jb\n"), "", 0644, USER);
@@ -456,7 +480,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 	char name[200];
 	int root = open(at(t, "home"), O_RDONLY | O_DIRECTORY), fd = dup(root), next;
 
-	assert_true(obeyed_walk(root, count, &n));
+	assert_true(obeyed_walk(root, "/p", count, &n));
 	assert_int_equal(n, 4); /* config, pre-commit, settings.json, .envrc */
 	memset(name, 'd', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -467,7 +491,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 		fd = next;
 	}
 	n = 0;
-	assert_false(obeyed_walk(root, count, &n));
+	assert_false(obeyed_walk(root, "/p", count, &n));
 	assert_int_equal(n, 4);
 	close(fd);
 	close(root);
@@ -488,6 +512,7 @@ int main(void)
 		TEST(what_is_a_repository_on_the_host_alone_counts),
 		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
 		TEST(hooks_in_the_project_count),
+		TEST(hooks_by_an_absolute_path_count),
 		TEST(odd_files_and_names_do_no_harm),
 		TEST(a_flood_is_bounded_and_told),
 		TEST(what_cannot_be_read_is_told),
