@@ -42,6 +42,7 @@ static const struct named in_project[] = {
 	/* shells, on entering the directory */
 	{".envrc", OBEYED_FILE},
 	{".mise.toml", OBEYED_FILE},
+	{"mise.toml", OBEYED_FILE},
 	/* git hooks by way of core.hooksPath, or of a hook that reads them */
 	{".husky", OBEYED_TREE},
 	{".githooks", OBEYED_TREE},

@@ -21,6 +21,7 @@ static void names_that_count(void **state)
 	assert_int_equal(obeyed_name_in_project(".vscode"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_project(".codex"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_project(".envrc"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project("mise.toml"), OBEYED_FILE);
 	assert_int_equal(obeyed_name_in_git("config"), OBEYED_FILE);
 	assert_int_equal(obeyed_name_in_git("hooks"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_git("modules"), OBEYED_LOOK_INTO);
