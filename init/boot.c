@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "control/explain.h"
 #include "control/report.h"
 #include "home/home.h"
@@ -32,14 +32,6 @@ static const struct stage {
 	{"hook", stage_hook, AS_USER},
 	{"payload", stage_payload, ALWAYS},
 };
-
-static uint64_t microseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static bool applies(const struct boot *b, enum when when)
 {
@@ -67,7 +59,7 @@ static int run_stages(struct boot *b)
 	struct failure f = {0};
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		uint64_t begun = microseconds_now();
+		int64_t begun = clock_us();
 
 		if (!applies(b, stages[i].when))
 			continue;
@@ -77,7 +69,7 @@ static int run_stages(struct boot *b)
 			return -1;
 		}
 		if (stages[i].run != stage_payload)
-			stage_done(b, stages[i].name, microseconds_now() - begun);
+			stage_done(b, stages[i].name, (uint64_t)(clock_us() - begun));
 	}
 	return 0;
 }

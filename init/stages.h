@@ -49,7 +49,7 @@ struct boot {
 	struct keeper keepers[WORKERS];
 	struct status status;
 	struct control *control; /* NULL: it could not be had */
-	long long began;         /* CLOCK_MONOTONIC, seconds: when the boot was done */
+	int64_t began;           /* clock_ms(): when the boot was done */
 	unsigned unresolved;     /* names told as unresolved at boot */
 	int exit_status;         /* what a failing stage ends with */
 };

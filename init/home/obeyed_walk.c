@@ -11,9 +11,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../limits.h"
 
 /* Without pointers: in a program that relocates itself each costs as much as the name. */
@@ -85,7 +85,7 @@ struct walk {
 	void *context;
 	struct queue obeyed, ordinary;
 	unsigned directories, entries;
-	time_t end; /* CLOCK_MONOTONIC */
+	int64_t end; /* clock_ms() */
 	bool complete, stop;
 };
 
@@ -105,14 +105,6 @@ enum obeyed_name obeyed_name_in_project(const char *name)
 enum obeyed_name obeyed_name_in_git(const char *name)
 {
 	return look_up(in_git, sizeof(in_git) / sizeof(in_git[0]), name);
-}
-
-static time_t seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
 }
 
 /* A link is followed only where its name is obeyed, and never out of the root. */
@@ -345,13 +337,13 @@ bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context)
 		.complete = true};
 	struct step *s;
 
-	w.end = seconds_now() + LIMIT_OBEYED_SECONDS;
+	w.end = clock_ms() + LIMIT_OBEYED_MS;
 	w.obeyed.last = &w.obeyed.first;
 	w.ordinary.last = &w.ordinary.first;
 	put_off(&w, ".", OBEYED_NOT, false);
 	while ((s = next_step(&w))) {
 		if (!w.stop &&
-			(++w.directories > LIMIT_OBEYED_DIRECTORIES || seconds_now() > w.end)) {
+			(++w.directories > LIMIT_OBEYED_DIRECTORIES || clock_ms() > w.end)) {
 			w.complete = false;
 			w.stop = true;
 		}

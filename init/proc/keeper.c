@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../clock.h"
 
 /* Datagrams taken in one go, so that a flood of them can't keep PID 1 from its signals. */
 #define BURST 64
@@ -75,19 +76,6 @@ static void channel_ready(void *context, int fd)
 		k->worker->taken(k->context);
 }
 
-static long long milliseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
-static long long seconds_now(void)
-{
-	return milliseconds_now() / 1000;
-}
-
 static int start(struct keeper *k, bool first, struct failure *f)
 {
 	k->pid = k->worker->start(k->context, first, &k->channel, f);
@@ -97,7 +85,7 @@ static int start(struct keeper *k, bool first, struct failure *f)
 		return -1;
 	}
 	k->starts++;
-	k->started = seconds_now();
+	k->started = clock_ms();
 	if (monitor_watch(k->monitor, k->channel, channel_ready, k) < 0)
 		return fail(f, "watch a worker", k->worker->name, "no place left");
 	return 0;
@@ -152,7 +140,7 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	if (k->channel >= 0)
 		channel_ready(k, k->channel);
 	close_channel(k);
-	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
+	if (clock_ms() - k->started >= KEEPER_STEADY_MS)
 		k->restarts = 0;
 	k->down = k->restarts >= KEEPER_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
@@ -168,8 +156,8 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 
 void keeper_settle(struct keeper *k, int milliseconds)
 {
-	const long long end = milliseconds_now() + milliseconds;
-	long long left = milliseconds;
+	const int64_t end = clock_ms() + milliseconds;
+	int64_t left = milliseconds;
 
 	if (k->channel < 0)
 		return;
@@ -179,6 +167,6 @@ void keeper_settle(struct keeper *k, int milliseconds)
 
 		if (poll(&p, 1, (int)left) > 0)
 			channel_ready(k, k->channel);
-		left = end - milliseconds_now();
+		left = end - clock_ms();
 	}
 }

@@ -9,9 +9,9 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../limits.h"
 #include "spawn.h"
 #include "terminal.h"
@@ -200,17 +200,9 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 	return 0;
 }
 
-static int64_t milliseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 {
-	const int64_t end = milliseconds_now() + milliseconds;
+	const int64_t end = clock_ms() + milliseconds;
 	int64_t left = milliseconds;
 	bool more;
 
@@ -219,7 +211,7 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 	more = reap(m);
 	while (!*done && left > 0) {
 		more = round_of(m, more, (int)left);
-		left = end - milliseconds_now();
+		left = end - clock_ms();
 	}
 	listen_to(m->signals, ALL_SIGNALS);
 	return *done;
