@@ -32,6 +32,7 @@ static const struct named in_project[] = {
 	{".vscode", OBEYED_TREE},
 	{".idea", OBEYED_TREE},
 	{".zed", OBEYED_TREE},
+	{".helix", OBEYED_TREE},
 	{".devcontainer", OBEYED_TREE},
 	{".devcontainer.json", OBEYED_FILE},
 	{".exrc", OBEYED_FILE},
@@ -39,6 +40,7 @@ static const struct named in_project[] = {
 	{".nvimrc", OBEYED_FILE},
 	{".nvim.lua", OBEYED_FILE},
 	{".dir-locals.el", OBEYED_FILE},
+	{".dir-locals-2.el", OBEYED_FILE},
 	/* shells, on entering the directory */
 	{".envrc", OBEYED_FILE},
 	{".mise.toml", OBEYED_FILE},
@@ -51,6 +53,7 @@ static const struct named in_project[] = {
 	{".codex", OBEYED_TREE},
 	{".claude", OBEYED_TREE},
 	{".cursor", OBEYED_TREE},
+	{".gemini", OBEYED_TREE},
 	{".mcp.json", OBEYED_FILE},
 };
 

@@ -22,6 +22,9 @@ static void names_that_count(void **state)
 	assert_int_equal(obeyed_name_in_project(".codex"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_project(".envrc"), OBEYED_FILE);
 	assert_int_equal(obeyed_name_in_project("mise.toml"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project(".dir-locals-2.el"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project(".helix"), OBEYED_TREE);
+	assert_int_equal(obeyed_name_in_project(".gemini"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_git("config"), OBEYED_FILE);
 	assert_int_equal(obeyed_name_in_git("hooks"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_git("modules"), OBEYED_LOOK_INTO);
