@@ -279,7 +279,9 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 			line += host + 1;
 			top = 0;
 		}
-		n = (ssize_t)strcspn(line, "\"\r\n");
+		n = (ssize_t)strcspn(line, "\"\r\n#;");
+		while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+			n--;
 		/* Not the project itself, nor what is above: that would be a flood of files. */
 		if (n <= 2 || line[0] == '/' || (line[0] == '.' && line[1] == '.'))
 			continue;

@@ -331,6 +331,9 @@ static void hooks_in_the_project_count(void **state)
 	text = report(t, edits_a_hook);
 	assert_in(text, "codex-init: 1 file ");
 	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	put(at(t, "home/.git/config"), "\tHooksPath=src/hooks \t# ours\n", 0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
 	put(at(t, "home/.git/config"),
 		"hookspath=\"../out\"\nhookspath = /etc\nhookspath = .\nhookspath = ./\n"
 		"hookspath = ..\nhookspath\nhookspath =\n",
