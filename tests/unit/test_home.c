@@ -264,6 +264,26 @@ static void sources_of_root_alone_are_read(void **state)
 	assert_string_equal(text_of(at(t, "home/prompts/a.md")), "a");
 }
 
+/* Whoever may write to a directory could have moved a file of root's into it. */
+static void what_root_alone_may_read_is_not_taken_from_the_users_directories(void **state)
+{
+	const struct tree *t = *state;
+
+	make_dir(at(t, "in/prompts"), 0755, USER);
+	put(at(t, "in/prompts/a.md"), "a", 0600, 0);
+	put(at(t, "in/prompts/b.md"), "b", 0644, 0);
+	make_dir(at(t, "in/prompts/sub"), 0755, 0);
+	put(at(t, "in/prompts/sub/c.md"), "c", 0600, 0);
+	make_dir(at(t, "in/skills"), 0775, 0);
+	put(at(t, "in/skills/d.md"), "d", 0600, 0);
+	must_work(t);
+	assert_false(there(at(t, "home/prompts/a.md")));
+	assert_string_equal(text_of(at(t, "home/prompts/b.md")), "b");
+	assert_false(there(at(t, "home/prompts/sub/c.md")));
+	assert_false(there(at(t, "home/skills/d.md")));
+	assert_in(result.warning, "3 files of prompts, skills or rules were not copied");
+}
+
 static void sources_of_the_user_alone_are_read(void **state)
 {
 	const struct tree *t = *state;
@@ -622,6 +642,7 @@ int main(void)
 		T(the_hook_is_replaced), T(a_login_that_is_there_is_seen),
 		T(a_hook_that_is_there_is_found), T(a_hook_without_its_bit_is_not_run),
 		T(a_directory_is_no_hook), T(sources_of_root_alone_are_read),
+		T(what_root_alone_may_read_is_not_taken_from_the_users_directories),
 		T(sources_of_the_user_alone_are_read), T(a_drop_off_of_the_user_alone_is_read),
 		T(a_stranger_s_source_is_a_failure), T(a_missing_drop_off_is_a_failure),
 		T(a_link_as_a_source_is_a_failure), T(odd_sources_are_failures),
