@@ -31,7 +31,7 @@ struct seen {
 	pid_t pid;
 	unsigned taken, told;
 	char last[96];
-	bool down;
+	bool down, reaped;
 	struct keeper *k;
 };
 
@@ -71,6 +71,13 @@ static void tell(void *context, const char *reason, bool dead)
 
 static const struct keeper_worker worker = {"test", start, breaks_the_protocol, NULL, tell};
 
+static void reaped(void *context, pid_t pid, int status)
+{
+	struct seen *s = context;
+
+	s->reaped = pid == s->pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
 static int in_child(int (*function)(struct keeper *k, struct seen *s))
 {
 	int status;
@@ -97,12 +104,11 @@ static int in_child(int (*function)(struct keeper *k, struct seen *s))
 
 static int child_protocol(struct keeper *k, struct seen *s)
 {
-	bool never = false;
-
+	k->monitor->worker_ended = reaped;
+	k->monitor->worker_context = s;
 	CHECK(send(s->theirs, "x", 1, 0) == 1);
-	CHECK(!monitor_wait(k->monitor, &never, 50));
+	CHECK(monitor_wait(k->monitor, &s->reaped, 10000));
 	CHECK(s->taken == 1 && strstr(s->last, "broke the protocol"));
-	CHECK(kill(s->pid, 0) < 0); /* ended and reaped */
 	return 0;
 }
 

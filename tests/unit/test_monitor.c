@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -350,14 +351,15 @@ static void a_signal_during_the_boot_is_the_payloads(void **state)
 	assert_int_equal(in_child(child_signal_kept), 0);
 }
 
-/* Sends a signal when the program has ended and has not been reaped yet. */
+/* Lets the program go on, and sends a signal when it has ended and has not been reaped yet. */
 static void too_late(void *context, int fd)
 {
 	struct monitor *m = context;
 	siginfo_t info;
 
 	monitor_unwatch(m, fd);
-	waitid(P_PID, (id_t)m->child, &info, WEXITED | WNOWAIT);
+	if (write(fd, "\n", 1) == 1)
+		waitid(P_PID, (id_t)m->child, &info, WEXITED | WNOWAIT);
 	kill(getpid(), SIGUSR1);
 }
 
@@ -366,9 +368,11 @@ static int child_signal_late(struct monitor *m)
 	struct failure f;
 	int fds[2];
 
-	CHECK(pipe2(fds, O_CLOEXEC) == 0 && write(fds[1], "a", 1) == 1);
-	CHECK(monitor_watch(m, fds[0], too_late, m) == 0);
-	CHECK(run(m, "exit 3", PLAIN, &f) == 3);
+	/* Its standard input, and a source that is ready when it runs. */
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	CHECK(dup2(fds[0], 0) == 0 && write(0, "a", 1) == 1);
+	CHECK(monitor_watch(m, fds[1], too_late, m) == 0);
+	CHECK(run(m, "read x; exit 3", PLAIN, &f) == 3);
 	CHECK(run(m, "exec sleep 30", PLAIN, &f) == 128 + SIGUSR1);
 	return 0;
 }
