@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "control/explain.h"
 #include "control/report.h"
 #include "home/home.h"
@@ -32,14 +32,6 @@ static const struct stage {
 	{"hook", stage_hook, AS_USER},
 	{"payload", stage_payload, ALWAYS},
 };
-
-static uint64_t microseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static bool applies(const struct boot *b, enum when when)
 {
@@ -67,7 +59,7 @@ static int run_stages(struct boot *b)
 	struct failure f = {0};
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-		uint64_t begun = microseconds_now();
+		int64_t begun = clock_us();
 
 		if (!applies(b, stages[i].when))
 			continue;
@@ -77,7 +69,7 @@ static int run_stages(struct boot *b)
 			return -1;
 		}
 		if (stages[i].run != stage_payload)
-			stage_done(b, stages[i].name, microseconds_now() - begun);
+			stage_done(b, stages[i].name, (uint64_t)(clock_us() - begun));
 	}
 	return 0;
 }
@@ -90,16 +82,12 @@ static void worker_ended(void *context, pid_t pid, int status)
 		keeper_ended(&b->keepers[i], pid, status);
 }
 
-/* What the host would obey, told also where the init script failed: it may have written it. */
-static void tell_obeyed(struct boot *b, bool ended)
+static void tell_obeyed(struct boot *b)
 {
 	struct failure f = {0};
-	pid_t workers[WORKERS];
 
 	if (!b->obeyed || b->o->quiet)
 		return;
-	if (!ended)
-		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
 	if (obeyed_report(b->obeyed, stderr, &f) < 0)
 		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
@@ -133,6 +121,18 @@ static void close_accounts(struct boot *b)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
 
+/* Also where the init script failed: what it was refused is mostly why. */
+static void end_session(struct boot *b, bool ended)
+{
+	pid_t workers[WORKERS];
+
+	if (!ended)
+		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
+	keep_login(b);
+	close_accounts(b);
+	tell_obeyed(b);
+}
+
 int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
@@ -152,11 +152,8 @@ int boot_run(struct options *o, struct monitor *m)
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
 	ended = run_stages(b) == 0;
-	if (ended) {
-		keep_login(b);
-		close_accounts(b);
-	}
-	tell_obeyed(b, ended);
+	if (b->ran)
+		end_session(b, ended);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
 	control_close(b->control);

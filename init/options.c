@@ -42,7 +42,7 @@ static int bad_value(struct failure *f, const struct given *g, const char *why)
 long options_preset(void *context, const char *preset, char *text, size_t size)
 {
 	char path[sizeof(PRESETS_DIR) + 64];
-	ssize_t got, total = 0;
+	ssize_t got = 0, total = 0;
 	int fd;
 
 	(void)context;
@@ -53,7 +53,8 @@ long options_preset(void *context, const char *preset, char *text, size_t size)
 	while ((size_t)total < size && (got = read(fd, text + total, size - (size_t)total)) > 0)
 		total += got;
 	close(fd);
-	return total;
+	/* Half a preset isn't one: what is missing might be what is to be denied. */
+	return got < 0 ? -1 : total;
 }
 
 static int rule_failure(struct failure *f, const struct given *g, const struct rule_error *e)
@@ -253,8 +254,7 @@ static const struct option_row rows[] = {
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
 		"where hook and command start; default: the current directory"},
 	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
-		"drop-off with config.toml, skills/, init.sh; default: "
-		"/run/codex/in"},
+		"drop-off with config.toml, skills/, init.sh; default: /run/codex/in"},
 	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
 		"JSON lines, one per decision; default: /run/codex/events.jsonl"},
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
@@ -377,8 +377,7 @@ void options_help(void)
 	printf("Usage: codex-init [options] [--] [command [args]]\n"
 	       "\n"
 	       "Runs a command as a container's PID 1, behind a wall that lets out only what "
-	       "is "
-	       "allowed.\n\n");
+	       "is allowed.\n\n");
 	for (size_t i = 0; i < ROWS; i++) {
 		char left[64];
 

@@ -47,6 +47,13 @@ int fail_hint(struct failure *f, const char *hint, ...)
 	return -1;
 }
 
+/* Those of eight bits too: by themselves, and as UTF-8 has them, behind 0xc2. */
+static bool is_control(unsigned char c, unsigned char before)
+{
+	return c < ' ' || c == 0x7f ||
+	       (c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2));
+}
+
 static void put_line(const char *prefix, const char *text)
 {
 	char line[1200];
@@ -57,7 +64,7 @@ static void put_line(const char *prefix, const char *text)
 	if ((size_t)n > sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	for (int i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+		if (is_control((unsigned char)line[i], i ? (unsigned char)line[i - 1] : 0))
 			line[i] = '?';
 	line[n++] = '\n';
 	/* Nowhere to report a failed report. */

@@ -151,6 +151,20 @@ static void see_mount(void *context, const char *place, bool readonly)
 	seen->b->mounted |= is_beneath(place, seen->b->workdir);
 }
 
+/* The home's path as the list of mounts has it: resolved. realpath(3) would be 2 KB more. */
+static void resolve_home(const char *home, char *out, size_t size)
+{
+	int fd = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, out, size - 1);
+	out[n > 0 ? n : 0] = '\0'; /* it isn't there: nothing is mounted in it */
+	if (fd >= 0)
+		close(fd);
+}
+
 /*
  * What the list of mounts tells: whether auth.json is mounted read-only, and whether the
  * working directory is in something that is mounted at all, and thus the host's.
@@ -159,7 +173,8 @@ static int read_mounts(struct boot *b, bool *login_is_read_only)
 {
 	struct mounts_seen seen = {.b = b};
 
-	snprintf(seen.login, sizeof(seen.login), "%s/auth.json", b->home);
+	resolve_home(b->home, seen.login, sizeof(seen.login) - sizeof("/auth.json"));
+	strcat(seen.login, "/auth.json");
 	if (mounts_each(see_mount, &seen) < 0)
 		return -1;
 	*login_is_read_only = seen.login_is_read_only;
@@ -241,12 +256,13 @@ int stage_compile_policy(struct options *o, struct failure *f)
 int stage_config(struct boot *b, struct failure *f)
 {
 	const char *home = getenv("CODEX_HOME"), *events = b->o->events;
-	bool fenced = b->o->egress != EGRESS_OFF;
+	bool fenced = b->o->egress != EGRESS_OFF, closed;
 
 	b->exit_status = EXIT_OPTIONS;
-	if (b->o->workdir && chdir(b->o->workdir) < 0 && errno != EACCES)
+	closed = b->o->workdir && chdir(b->o->workdir) < 0;
+	if (closed && errno != EACCES)
 		return fail_errno(f, "go to the working directory", b->o->workdir);
-	if (b->o->workdir)
+	if (closed)
 		snprintf(b->workdir, sizeof(b->workdir), "%s", b->o->workdir);
 	else if (!getcwd(b->workdir, sizeof(b->workdir)))
 		return fail_errno(f, "find the working directory", "");

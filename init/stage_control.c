@@ -1,8 +1,7 @@
 /* What PID 1 answers on its control socket: the glue between control/ and the boot. */
 #include "stages.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "control/explain.h"
 #include "control/report.h"
 
@@ -23,14 +22,6 @@ static size_t list_workers(const struct boot *b, struct report_worker out[REPORT
 
 _Static_assert(WORKERS <= REPORT_WORKERS, "each worker has its line");
 
-static long long seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 static int answer(
 	void *context, const struct control_request *q, const struct target *t, FILE *to)
 {
@@ -45,7 +36,7 @@ static int answer(
 		return deny(b, q->text, to);
 	if (q->type == CONTROL_EXPLAIN)
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
-	r.uptime = seconds_now() - b->began;
+	r.uptime = (clock_ms() - b->began) / 1000;
 	r.workers_count = list_workers(b, r.workers);
 	report_status(&r, to);
 	return 0;
@@ -55,7 +46,7 @@ void open_control(struct boot *b)
 {
 	struct failure f = {0};
 
-	b->began = seconds_now();
+	b->began = clock_ms();
 	if (control_open(&b->control, CONTROL_PATH, b->m, answer, b, &f) < 0)
 		say_warning(
 			"verify", "%s: %s: %s; codex-egress can't ask", f.tried, f.on, f.why);

@@ -32,6 +32,8 @@ int stage_wall(struct boot *b, struct failure *f)
 			b->fence.embedded_dns = true;
 	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
 	b->fence.audit = b->o->egress == EGRESS_AUDIT;
+	if (b->fence.audit)
+		events_audit(b->events);
 	b->fence.proxied = b->o->proxy.port != 0;
 	/* In audit mode every destination is the wall's to record. */
 	b->fence.diverts = gated && !b->fence.audit && b->gate.sockets.transparent;

@@ -99,6 +99,7 @@ int stage_hook(struct boot *b, struct failure *f)
 	if (environment_set(&b->env, "SANDBOX_ENV_FILE", file) < 0)
 		return fail_errno(f, "set the environment", "");
 	p = program(b, argv);
+	b->ran = true;
 	if (monitor_run(b->m, &p, &status, &unused, f) < 0)
 		return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -122,6 +123,7 @@ int stage_payload(struct boot *b, struct failure *f)
 
 	b->exit_status = EXIT_SANDBOX;
 	p.last = true;
+	b->ran = true;
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
 		return -1;
 	b->exit_status = monitor_exit_code(status);

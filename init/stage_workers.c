@@ -29,6 +29,17 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS])
 	return running;
 }
 
+/* Why it isn't there for the boot. One that has ended could say nothing more than that. */
+static int not_there(
+	const struct keeper *k, const char *tried, const char *late, struct failure *f)
+{
+	if (k->pid)
+		return fail(f, tried, "", "%s", late);
+	fail(f, tried, "", "its process has ended");
+	return fail_hint(f, "the container may have too little memory, or too few open files "
+			    "(--ulimit nofile=1024)");
+}
+
 /* ---- The resolver ------------------------------------------------------------------------ */
 
 static void tell_unresolved(struct boot *b, const struct resolver_message *m)
@@ -137,9 +148,8 @@ int stage_resolver(struct boot *b, struct failure *f)
 	if (keeper_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
-		return fail(f, "resolve the allowed names", "",
-			k->pid ? "the resolver did not come to an end in time"
-			       : "the resolver ended; its reason is above");
+		return not_there(k, "start the resolver",
+			"it did not come to an end with the allowed names in time", f);
 	if (b->unresolved > TOLD_NAMES)
 		say_warning("resolver", "and %u more names that do not resolve",
 			b->unresolved - TOLD_NAMES);
@@ -203,7 +213,7 @@ int stage_gate(struct boot *b, struct failure *f)
 	if (keeper_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->gate_ready, GATE_BOOT_MS))
-		return fail(f, "start the gate", "",
-			k->pid ? "it did not say in time that it serves" : "it ended at once");
+		return not_there(
+			k, "start the gate", "it did not say in time that it serves", f);
 	return 0;
 }

@@ -33,6 +33,7 @@ struct boot {
 	uid_t uid;
 	gid_t gid;
 	bool hook;             /* the home has an init.sh to run */
+	bool ran;              /* something of the user's was run, or nearly */
 	char login_link[128];  /* where the home's auth.json leads, when it is a link, or "" */
 	struct obeyed *obeyed; /* what the host obeys in the project; NULL: nothing to tell */
 	struct hosts_entry *hosts;
@@ -48,7 +49,7 @@ struct boot {
 	struct keeper keepers[WORKERS];
 	struct status status;
 	struct control *control; /* NULL: it could not be had */
-	long long began;         /* CLOCK_MONOTONIC, seconds: when the boot was done */
+	int64_t began;           /* clock_ms(): when the boot was done */
 	unsigned unresolved;     /* names told as unresolved at boot */
 	int exit_status;         /* what a failing stage ends with */
 };

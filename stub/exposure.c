@@ -26,6 +26,8 @@ static const struct {
 	{".local/share/keyrings", "passwords"},
 	{".mozilla", "a browser's passwords and cookies"},
 	{".config/google-chrome", "a browser's passwords and cookies"},
+	{".codex/auth.json", "Codex's login on this machine"},
+	{".config/codex/auth.json", "Codex's login on this machine"},
 };
 
 /* A container engine's sockets; "%" stands for XDG_RUNTIME_DIR. */

@@ -119,6 +119,25 @@ static bool is_our_link(int home)
 	       memcmp(link, PLAN_AUTH_LINK, (size_t)n) == 0;
 }
 
+/* Likewise a link, and nothing that has been put in its place: that might be a file of root's.
+ */
+static int give_link(int directory, const char *name, uid_t uid, gid_t gid)
+{
+	int fd, result = -1;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	fd = beneath_open(directory, name, O_PATH | O_NOFOLLOW, 0);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
+		result = fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+	else
+		errno = EEXIST;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
 static int link_auth(const struct plan *p, int home, struct trouble *t)
 {
 	struct stat st;
@@ -135,8 +154,7 @@ static int link_auth(const struct plan *p, int home, struct trouble *t)
 			return refuse_create(t, p->home, "auth.json");
 	}
 	if (symlinkat(PLAN_AUTH_LINK, home, "auth.json") < 0 ||
-		(geteuid() == 0 &&
-			fchownat(home, "auth.json", p->uid, p->gid, AT_SYMLINK_NOFOLLOW) < 0))
+		give_link(home, "auth.json", p->uid, p->gid) < 0)
 		return refuse_create(t, p->home, "auth.json");
 	return 0;
 }

@@ -53,7 +53,8 @@ int protect_add(struct plan *p, struct trouble *t)
 
 	if (protect_codex(p, t) < 0)
 		return -1;
-	/* A file .git points to a directory elsewhere, which isn't mounted at all. */
+	/* What a file or a link .git leads to is mostly not in the workdir, and so not mounted
+	 * at all; where it is, codex-init tells what has changed in it. */
 	if (fstatat(p->workdir_fd, ".git", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		!S_ISDIR(st.st_mode))
 		return 0;

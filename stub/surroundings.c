@@ -139,11 +139,12 @@ static void copy_words(struct words *to, const struct words *from)
 }
 
 /* In the host's network, codex-init's wall would be the whole machine's; in another
- * container's, that one's. */
+ * container's, that one's. Both have spellings with ':' or '=' (docker's name=host), which
+ * networks' names have not. */
 static int take_network(struct request *r, const char *network, struct trouble *t)
 {
 	r->network = network;
-	if (!network || (strcmp(network, "host") != 0 && !strchr(network, ':')))
+	if (!network || (strcmp(network, "host") != 0 && !strpbrk(network, ":=")))
 		return 0;
 	return refuse(t, "use --network", network,
 		"the sandbox needs a network of its own, behind which nothing else lives");

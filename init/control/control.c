@@ -167,7 +167,6 @@ static int bind_to(struct control *c, const char *path)
 		return -1;
 	}
 	strcpy(a.sun_path, path);
-	strcpy(c->path, path);
 	/* A container that is started again has the socket of its former life. */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path);
@@ -176,6 +175,7 @@ static int bind_to(struct control *c, const char *path)
 	if (c->listener < 0 || fchmod(c->listener, 0600) < 0 ||
 		bind(c->listener, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return -1;
+	strcpy(c->path, path); /* it is ours, to be removed, from here on */
 	if (lstat(path, &st) < 0)
 		return -1;
 	if (!S_ISSOCK(st.st_mode) || (st.st_mode & 0777) != 0600 || st.st_uid != 0) {
@@ -222,9 +222,9 @@ void control_close(struct control *c)
 		drop(&c->clients[i]);
 	if (c->epoll >= 0)
 		close(c->epoll);
-	if (c->listener >= 0) {
+	if (c->listener >= 0)
 		close(c->listener);
+	if (c->path[0])
 		unlink(c->path);
-	}
 	free(c);
 }

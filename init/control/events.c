@@ -41,6 +41,7 @@ struct place {
 
 struct events {
 	int fd;           /* -1: counts only */
+	bool audit;       /* nothing is refused, only recorded */
 	bool torn;        /* the last line was written in part: a full disk */
 	time_t second;    /* the one that `lines` counts, CLOCK_MONOTONIC */
 	unsigned lines;   /* written in it */
@@ -86,6 +87,11 @@ int events_open(struct events **out, const char *path, struct failure *f)
 	}
 	*out = e;
 	return 0;
+}
+
+void events_audit(struct events *e)
+{
+	e->audit = true;
 }
 
 struct line {
@@ -344,8 +350,9 @@ void events_summary(const struct events *e, FILE *to)
 {
 	if (!e || e->refused == 0)
 		return;
-	fprintf(to, "codex-init: refused %" PRIu64 " request%s to %s%zu place%s:\n", e->refused,
-		e->refused == 1 ? "" : "s", e->others ? "more than " : "", e->places_count,
+	fprintf(to, "codex-init: %srefused %" PRIu64 " request%s to %s%zu place%s:\n",
+		e->audit ? "would have " : "", e->refused, e->refused == 1 ? "" : "s",
+		e->others ? "more than " : "", e->places_count,
 		e->places_count == 1 ? "" : "s");
 	events_places(e, LIMIT_SUMMARY, to);
 }

@@ -48,6 +48,8 @@ struct events; /* opaque; one per process */
 
 /* Opens path for appending (created 0644); path NULL keeps counts only. */
 int events_open(struct events **out, const char *path, struct failure *f);
+/* What is called a refusal is let through: the summary says so. */
+void events_audit(struct events *e);
 /* Writes or counts one event. Never fails the caller: a full disk only loses lines. */
 void events_add(struct events *e, const struct event *event);
 /* The closing summary: each refused name or address once, how often, and the --allow that

@@ -15,9 +15,9 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../proc/confined.h"
 
 /* Events taken at one time. */
@@ -87,14 +87,6 @@ int resolver_listen(struct resolver_sockets *out, struct failure *f)
 
 /* ---- The worker -------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int allocate(struct worker *w, int channel)
 {
 	const struct resolver_config *c = w->config;
@@ -108,7 +100,7 @@ static int allocate(struct worker *w, int channel)
 	w->rules = calloc(c->policy->count + 1, sizeof(*w->rules));
 	if (w->epoll < 0 || !w->rules || getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -1;
-	w->now = now_ms();
+	w->now = clock_ms();
 	if (cache_init(&w->cache, fixed, dynamic, seed) < 0 || channel_init(w, channel) < 0)
 		return -1;
 	return client_init(w) < 0 || lookup_init(w, w->boot) < 0 ? -1 : 0;
@@ -146,7 +138,7 @@ static void serve(void *prepared)
 
 		if (n < 0 && errno != EINTR)
 			_exit(1);
-		w->now = now_ms();
+		w->now = clock_ms();
 		for (int i = 0; i < n; i++) {
 			uint64_t data = events[i].data.u64;
 

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../dns/invented.h"
 #include "../proc/confined.h"
 
@@ -267,14 +268,6 @@ static void ready(struct gate *g, const struct epoll_event *e)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Those that have taken too long. Returns when the next will have. */
 static int64_t expire(struct gate *g)
 {
@@ -350,7 +343,7 @@ static void serve(void *prepared)
 
 		if (n < 0 && errno != EINTR)
 			_exit(1);
-		g->now = now_ms();
+		g->now = clock_ms();
 		for (int i = 0; i < n; i++)
 			ready(g, &events[i]);
 		work_again(g);
@@ -418,7 +411,7 @@ static int allocate(struct gate *g, int channel)
 	/* The first ones first, so that few pages are in use. */
 	for (int32_t i = LIMIT_GATE_DESKS; i-- > 0;)
 		g->desks_free[g->desks_left++] = i;
-	g->now = now_ms();
+	g->now = clock_ms();
 	for (uint32_t i = 0; i < 2; i++) {
 		set_options(g, fds[i]);
 		if (fds[i] >= 0 &&

@@ -34,7 +34,7 @@ static void terminate(struct failure *f)
 
 static int wait_for(pid_t pid, const struct report *report, struct failure *f)
 {
-	static const char tried[] = "prepare the home";
+	static const char tried[] = "wait for a child of PID 1's";
 	int status = 0;
 
 	while (waitpid(pid, &status, 0) < 0)
@@ -49,8 +49,8 @@ static int wait_for(pid_t pid, const struct report *report, struct failure *f)
 		return report->done;
 	}
 	if (WIFSIGNALED(status))
-		return fail(f, tried, "", "signal %d ended its process", WTERMSIG(status));
-	return fail(f, tried, "", "its process ended with status %d", WEXITSTATUS(status));
+		return fail(f, tried, "", "signal %d ended it", WTERMSIG(status));
+	return fail(f, tried, "", "it ended with status %d", WEXITSTATUS(status));
 }
 
 int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f)

@@ -40,20 +40,20 @@ static ssize_t read_login(int home, char *text)
 	return -1;
 }
 
-/* The whole file or none, in the place of an older one. */
-static int write_login(const char *path, const char *text, size_t size)
+/* The whole file or none, in the place of an older one. path: from the home on. */
+static int write_login(int home, const char *path, const char *text, size_t size)
 {
 	char temporary[LIMIT_HOME_PATH];
 	int fd;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	unlinkat(home, temporary, 0);
+	fd = openat(home, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	if (write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 && close(fd) == 0)
-		return rename(temporary, path);
-	unlink(temporary);
+		return renameat(home, temporary, home, path);
+	unlinkat(home, temporary, 0);
 	return -1;
 }
 
@@ -70,14 +70,16 @@ static int as_user(void *context, void *result, struct failure *f)
 		return fail_errno(f, tried, k->home);
 	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		/* Logged out: then there too. */
-		if (errno != ENOENT || (unlink(k->link) < 0 && errno != ENOENT))
+		if (errno != ENOENT || (unlinkat(home, k->link, 0) < 0 && errno != ENOENT))
 			return fail_errno(f, tried, k->link);
 		return 0;
 	}
-	if (!S_ISREG(st.st_mode))
+	/* An empty one is what a full disk leaves, or an engine: the old login is worth more.
+	 */
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return 0;
 	n = read_login(home, text);
-	if (n < 0 || write_login(k->link, text, (size_t)n) < 0 ||
+	if (n < 0 || write_login(home, k->link, text, (size_t)n) < 0 ||
 		unlinkat(home, "auth.json", 0) < 0)
 		return fail_errno(f, tried, k->link);
 	return 0;

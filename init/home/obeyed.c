@@ -82,6 +82,12 @@ static int open_workdir(const char *workdir, struct failure *f)
 	return fd < 0 ? fail_errno(f, tried, workdir) : fd;
 }
 
+/* The launcher mounts the project at /appPATH. */
+static const char *host_path(const char *workdir)
+{
+	return strncmp(workdir, "/app/", 5) == 0 ? workdir + 4 : workdir;
+}
+
 /* ---- The first look ---------------------------------------------------------------------- */
 
 static bool note(
@@ -106,7 +112,7 @@ static int first_look(void *context, void *result, struct failure *f)
 
 	if (root < 0)
 		return -1;
-	l->complete = obeyed_walk(root, note, l);
+	l->complete = obeyed_walk(root, host_path(context), note, l);
 	return 0;
 }
 
@@ -193,7 +199,7 @@ static int second_look(void *context, void *result, struct failure *f)
 
 	if (root < 0)
 		return -1;
-	c.r->complete = obeyed_walk(root, compare, &c);
+	c.r->complete = obeyed_walk(root, host_path(c.o->workdir), compare, &c);
 	for (uint32_t i = 0; c.r->complete && i < l->count; i++)
 		if (!c.seen[i])
 			tell(c.r, IS_GONE, l->text + l->marks[i].path);

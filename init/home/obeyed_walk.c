@@ -11,9 +11,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../limits.h"
 
 /* Without pointers: in a program that relocates itself each costs as much as the name. */
@@ -32,6 +32,7 @@ static const struct named in_project[] = {
 	{".vscode", OBEYED_TREE},
 	{".idea", OBEYED_TREE},
 	{".zed", OBEYED_TREE},
+	{".helix", OBEYED_TREE},
 	{".devcontainer", OBEYED_TREE},
 	{".devcontainer.json", OBEYED_FILE},
 	{".exrc", OBEYED_FILE},
@@ -39,9 +40,11 @@ static const struct named in_project[] = {
 	{".nvimrc", OBEYED_FILE},
 	{".nvim.lua", OBEYED_FILE},
 	{".dir-locals.el", OBEYED_FILE},
+	{".dir-locals-2.el", OBEYED_FILE},
 	/* shells, on entering the directory */
 	{".envrc", OBEYED_FILE},
 	{".mise.toml", OBEYED_FILE},
+	{"mise.toml", OBEYED_FILE},
 	/* git hooks by way of core.hooksPath, or of a hook that reads them */
 	{".husky", OBEYED_TREE},
 	{".githooks", OBEYED_TREE},
@@ -50,6 +53,7 @@ static const struct named in_project[] = {
 	{".codex", OBEYED_TREE},
 	{".claude", OBEYED_TREE},
 	{".cursor", OBEYED_TREE},
+	{".gemini", OBEYED_TREE},
 	{".mcp.json", OBEYED_FILE},
 };
 
@@ -79,11 +83,12 @@ struct queue {
 
 struct walk {
 	int root;
+	const char *host;
 	obeyed_visit *visit;
 	void *context;
 	struct queue obeyed, ordinary;
 	unsigned directories, entries;
-	time_t end; /* CLOCK_MONOTONIC */
+	int64_t end; /* clock_ms() */
 	bool complete, stop;
 };
 
@@ -103,14 +108,6 @@ enum obeyed_name obeyed_name_in_project(const char *name)
 enum obeyed_name obeyed_name_in_git(const char *name)
 {
 	return look_up(in_git, sizeof(in_git) / sizeof(in_git[0]), name);
-}
-
-static time_t seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
 }
 
 /* A link is followed only where its name is obeyed, and never out of the root. */
@@ -191,6 +188,21 @@ static enum obeyed_name meaning(const struct step *s, const char *name, bool git
 	return is;
 }
 
+/*
+ * A directory that could not be opened, or what is in it not be looked at: no gap where it has
+ * gone, was replaced by something else or is elsewhere, nor where it is somebody else's and the
+ * payload can't write to it either.
+ */
+static bool is_no_gap(const struct walk *w, const char *path)
+{
+	struct stat st;
+
+	if (errno == EACCES)
+		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
+}
+
 static void take(
 	struct walk *w, int dir, const struct step *s, const struct dirent *e, bool git)
 {
@@ -210,8 +222,11 @@ static void take(
 	/* git runs no *.sample. */
 	if (is_ours(path) || (s->is == OBEYED_TREE && ends_with(path, ".sample")))
 		return;
-	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return; /* it has gone */
+	/* A directory that may only be listed says EACCES. */
+	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		w->complete &= is_no_gap(w, s->path);
+		return;
+	}
 	if (S_ISDIR(st.st_mode))
 		put_off(w, path, is == OBEYED_LOOK_INTO || is == OBEYED_FILE ? OBEYED_NOT : is,
 			s->link);
@@ -219,31 +234,37 @@ static void take(
 		found(w, path, &st, s->is == OBEYED_TREE ? OBEYED_NOT : is);
 }
 
-/* Would git take this directory for a repository, whatever it is called? setup.c there:
- * is_git_directory(). */
-static bool is_git(const struct step *s, int dir)
+static bool holds(int dir, const char *name)
 {
 	struct stat st;
 
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Would git take this directory for a repository, whatever it is called? setup.c there:
+ * is_git_directory(). A link may lead to something on the host that isn't here. */
+static bool is_git(const struct step *s, int dir)
+{
 	if (s->is == OBEYED_GIT)
 		return true;
-	if (s->is != OBEYED_NOT || fstatat(dir, "HEAD", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	return fstatat(dir, "commondir", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       (fstatat(dir, "objects", &st, 0) == 0 && fstatat(dir, "refs", &st, 0) == 0);
+	return s->is == OBEYED_NOT && holds(dir, "HEAD") &&
+	       (holds(dir, "commondir") || (holds(dir, "objects") && holds(dir, "refs")));
 }
 
 /*
  * core.hooksPath, where hooks are in a directory of the project's: relative to the work tree's
- * top, which is s's path without its ".git". Only a plain line counts; a setting that is meant
- * to be overlooked is a change of config, which is told by itself.
+ * top, which is s's path without its ".git", or absolute, as the host has it. Only a plain line
+ * counts; a setting that is meant to be overlooked is a change of config, which is told by
+ * itself.
  */
 static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 {
 	static char text[LIMIT_OBEYED_CONFIG + 1];
 	char path[LIMIT_OBEYED_PATH];
+	const size_t host = strlen(w->host);
 	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	int top;
 
 	if (fd >= 0)
 		close(fd);
@@ -253,29 +274,20 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 		if (strncasecmp(line, "hookspath", 9) != 0)
 			continue;
 		line += 9 + strspn(line + 9, " \t=\"");
-		n = (ssize_t)strcspn(line, "\"\r\n");
+		top = (int)strlen(s->path) - 4;
+		if (strncmp(line, w->host, host) == 0 && line[host] == '/') {
+			line += host + 1;
+			top = 0;
+		}
+		n = (ssize_t)strcspn(line, "\"\r\n#;");
+		while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+			n--;
 		/* Not the project itself, nor what is above: that would be a flood of files. */
-		if (n <= 2 || (line[0] == '.' && line[1] == '.'))
+		if (n <= 2 || line[0] == '/' || (line[0] == '.' && line[1] == '.'))
 			continue;
-		snprintf(path, sizeof(path), "%.*s%.*s", (int)(strlen(s->path) - 4), s->path,
-			(int)n, line);
+		snprintf(path, sizeof(path), "%.*s%.*s", top, s->path, (int)n, line);
 		put_off(w, path, OBEYED_TREE, true);
 	}
-}
-
-/*
- * A directory that could not be opened: one that has gone, was replaced by something else or is
- * elsewhere. Nor is it one where it is somebody else's and the payload can't write to it
- * either.
- */
-static bool is_no_gap(const struct walk *w, const char *path)
-{
-	struct stat st;
-
-	if (errno == EACCES)
-		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
-	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
 }
 
 static void look_into(struct walk *w, const struct step *s)
@@ -321,18 +333,22 @@ static struct step *next_step(struct walk *w)
 	return s;
 }
 
-bool obeyed_walk(int root, obeyed_visit *visit, void *context)
+bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context)
 {
-	struct walk w = {.root = root, .visit = visit, .context = context, .complete = true};
+	struct walk w = {.root = root,
+		.host = host,
+		.visit = visit,
+		.context = context,
+		.complete = true};
 	struct step *s;
 
-	w.end = seconds_now() + LIMIT_OBEYED_SECONDS;
+	w.end = clock_ms() + LIMIT_OBEYED_MS;
 	w.obeyed.last = &w.obeyed.first;
 	w.ordinary.last = &w.ordinary.first;
 	put_off(&w, ".", OBEYED_NOT, false);
 	while ((s = next_step(&w))) {
 		if (!w.stop &&
-			(++w.directories > LIMIT_OBEYED_DIRECTORIES || seconds_now() > w.end)) {
+			(++w.directories > LIMIT_OBEYED_DIRECTORIES || clock_ms() > w.end)) {
 			w.complete = false;
 			w.stop = true;
 		}

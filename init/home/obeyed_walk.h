@@ -30,6 +30,9 @@ typedef bool obeyed_visit(
 	void *context, const char *path, const struct stat *st, const struct stat *target);
 
 /*
+ * host is root's path on the host, without a slash at its end: core.hooksPath may name a
+ * directory of the project by it.
+ *
  * Walks what is beneath the directory root, breadth first, what is obeyed before the rest, with
  * the caller's rights. No link is followed but one of an obeyed name, and none out of root
  * (openat2(2), RESOLVE_BENEATH). Any directory with HEAD, objects and refs (or commondir) in it
@@ -38,6 +41,6 @@ typedef bool obeyed_visit(
  * was seen, false when a limit (LIMIT_OBEYED_*), memory or visit ended it, or something could
  * not be read.
  */
-bool obeyed_walk(int root, obeyed_visit *visit, void *context);
+bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context);
 
 #endif

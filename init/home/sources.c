@@ -76,10 +76,14 @@ static bool is_left_to_codex(const char *path)
 }
 
 /* Lists the directory fd, which it closes, as further items. */
-static int list(struct sources *s, const char *path, int fd, unsigned depth, struct failure *f)
+static int list(
+	struct sources *s, const struct source *item, int fd, bool users, struct failure *f)
 {
+	const unsigned depth = item->depth + 1;
+	const char *path = item->path;
 	DIR *dir = fdopendir(fd);
 	const struct dirent *entry;
+	struct source *new;
 	int done = 0;
 
 	if (!dir) {
@@ -99,7 +103,9 @@ static int list(struct sources *s, const char *path, int fd, unsigned depth, str
 		}
 		if (depth > LIMIT_HOME_DEPTH || n >= (int)sizeof(below))
 			leave_out(s, below);
-		else if (!add(s, below, depth, f))
+		else if ((new = add(s, below, depth, f)) != NULL)
+			new->users = users;
+		else
 			done = -1;
 	}
 	if (done == 0 && !entry && errno)
@@ -119,7 +125,8 @@ static int take(struct sources *s, struct source *item, int fd, struct failure *
 	}
 	if (S_ISDIR(st.st_mode) && tree) {
 		item->state = SOURCE_DIRECTORY;
-		return list(s, item->path, fd, item->depth + 1, f);
+		return list(s, item, fd,
+			item->users || st.st_uid != geteuid() || (st.st_mode & 022), f);
 	}
 	/* The name "prompts" itself stands for a directory, "config.toml" for a file. */
 	if (!S_ISREG(st.st_mode) || (tree && item->depth == 0)) {
@@ -139,8 +146,13 @@ static int take(struct sources *s, struct source *item, int fd, struct failure *
 /* Opens one item. What it holds, when it is a directory, is added behind the last one. */
 static int visit(struct sources *s, struct source *item, bool last, struct failure *f)
 {
-	int fd = safe_open(s->root, item->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	int fd;
 
+	if (item->users && !last) {
+		item->state = SOURCE_DENIED;
+		return 0;
+	}
+	fd = safe_open(s->root, item->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd >= 0)
 		return take(s, item, fd, f);
 	switch (errno) {

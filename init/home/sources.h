@@ -30,6 +30,7 @@ struct source {
 	char *path;     /* beneath the drop-off, and beneath the home: "prompts/a/b.md" */
 	unsigned depth; /* of the directory that it is in; 0: the drop-off itself */
 	int fd;         /* -1 but for SOURCE_FILE */
+	bool users;     /* it lies where others than root may write: root doesn't read it */
 	bool program;   /* it may be executed: skills bring scripts along */
 	/* Used while it is copied. */
 	char temporary[SAFE_TEMPORARY]; /* its name for now, in the target's directory, or "" */
@@ -46,13 +47,15 @@ struct sources {
 };
 
 /*
- * Looks through the drop-off with the caller's rights. The first call fills *s (all zero but
- * from and root = -1); a second one retries what was denied. last: what is denied now stays so.
- * A symbolic link or an odd file in the place of one of the names themselves is a failure, and
- * so is a file there that is denied or too large. Within the directories such are counted and
- * left out, as is what is beyond LIMIT_HOME_FILES and LIMIT_HOME_DEPTH: editors, dotfile
- * managers and collections of skills leave them, and nobody has named them. skills/.system is
- * left out as well: Codex brings its own.
+ * Looks through the drop-off with the caller's rights; with root's only what lies in
+ * directories that root alone may write to, since somebody else could have moved a file of
+ * root's there. The first call fills *s (all zero but from and root = -1); a second one retries
+ * what was denied. last: what is denied now stays so. A symbolic link or an odd file in the
+ * place of one of the names themselves is a failure, and so is a file there that is denied or
+ * too large. Within the directories such are counted and left out, as is what is beyond
+ * LIMIT_HOME_FILES and LIMIT_HOME_DEPTH: editors, dotfile managers and collections of skills
+ * leave them, and nobody has named them. skills/.system is left out as well: Codex brings its
+ * own.
  */
 int sources_gather(struct sources *s, bool last, struct failure *f);
 

@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../clock.h"
 
 /* Datagrams taken by one system call, and in one go, so that a flood of them can't keep PID 1
  * from its signals. */
@@ -86,19 +87,6 @@ static void channel_ready(void *context, int fd)
 		k->worker->taken(k->context);
 }
 
-static long long milliseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
-static long long seconds_now(void)
-{
-	return milliseconds_now() / 1000;
-}
-
 static int start(struct keeper *k, bool first, struct failure *f)
 {
 	k->pid = k->worker->start(k->context, first, &k->channel, f);
@@ -108,7 +96,7 @@ static int start(struct keeper *k, bool first, struct failure *f)
 		return -1;
 	}
 	k->starts++;
-	k->started = seconds_now();
+	k->started = clock_ms();
 	if (monitor_watch(k->monitor, k->channel, channel_ready, k) < 0)
 		return fail(f, "watch a worker", k->worker->name, "no place left");
 	return 0;
@@ -130,7 +118,13 @@ static void timer_ready(void *context, int fd)
 
 	if (read(fd, &ticks, sizeof(ticks)) < 0 || k->pid)
 		return;
-	if (start(k, false, &f) < 0 && ++k->restarts < KEEPER_RESTARTS)
+	if (start(k, false, &f) == 0)
+		return;
+	k->down = ++k->restarts >= KEEPER_RESTARTS;
+	if (k->down)
+		k->worker->tell(
+			k->context, "it could not be started again and stays down", true);
+	else
 		arm_timer(k);
 }
 
@@ -151,12 +145,13 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 
 	if (!k->pid || pid != k->pid)
 		return;
+	/* It has been reaped: the number may be another's by now. */
+	k->pid = 0;
 	/* What it said before it ended still counts. */
 	if (k->channel >= 0)
 		channel_ready(k, k->channel);
-	k->pid = 0;
 	close_channel(k);
-	if (seconds_now() - k->started >= KEEPER_STEADY_SECONDS)
+	if (clock_ms() - k->started >= KEEPER_STEADY_MS)
 		k->restarts = 0;
 	k->down = k->restarts >= KEEPER_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
@@ -172,15 +167,15 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 
 bool keeper_wait(struct keeper *k, const bool *done, int milliseconds)
 {
-	const long long end = milliseconds_now() + milliseconds;
-	long long left = milliseconds;
+	const int64_t end = clock_ms() + milliseconds;
+	int64_t left = milliseconds;
 
 	while (k->channel >= 0 && !*done && left > 0) {
 		struct pollfd p = {.fd = k->channel, .events = POLLIN};
 
 		if (poll(&p, 1, (int)left) > 0)
 			channel_ready(k, k->channel);
-		left = end - milliseconds_now();
+		left = end - clock_ms();
 	}
 	return *done;
 }

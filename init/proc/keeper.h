@@ -5,13 +5,15 @@
 #ifndef INIT_PROC_KEEPER_H
 #define INIT_PROC_KEEPER_H
 
+#include <stdint.h>
+
 #include "monitor.h"
 
 /* Restarts in a row, each after twice the delay of the one before; then it stays down. */
 #define KEEPER_RESTARTS 8
 #define KEEPER_DELAY_MS 50
 /* A worker that lived this long begins a new row. */
-#define KEEPER_STEADY_SECONDS 60
+#define KEEPER_STEADY_MS 60000
 /* The longest datagram of a worker. */
 #define KEEPER_MESSAGE (16 * 1024)
 
@@ -43,7 +45,7 @@ struct keeper {
 	int timer;   /* -1: none */
 	bool down;   /* it ended too often and isn't started again */
 	unsigned restarts, starts;
-	long long started; /* CLOCK_MONOTONIC, seconds */
+	int64_t started; /* clock_ms() */
 };
 
 /* Starts the worker for the boot; it is served inside monitor_wait() and monitor_run(). */

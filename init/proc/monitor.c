@@ -9,9 +9,9 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../limits.h"
 #include "spawn.h"
 #include "terminal.h"
@@ -112,6 +112,14 @@ static bool reap(struct monitor *m)
 	return true;
 }
 
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	       info.si_pid == pid;
+}
+
 /*
  * One signal to the program. With sigqueue(3)'s value where it has one (rt_sigqueueinfo(2)
  * lets us speak for its sender); a full queue loses the value, not the signal.
@@ -126,6 +134,11 @@ static void forward(struct monitor *m, const struct signalfd_siginfo *s)
 		return;
 	if (signal == SIGCONT && terminal_continue(m))
 		return;
+	/* Too late for the hook: it waits, being blocked here, for the payload or the end. */
+	if (has_ended(m->child)) {
+		kill(m->self, signal);
+		return;
+	}
 	if (s->ssi_code == SI_QUEUE) {
 		memset(&info, 0, sizeof(info));
 		info.si_signo = signal;
@@ -198,17 +211,9 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 	return 0;
 }
 
-static int64_t milliseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 {
-	const int64_t end = milliseconds_now() + milliseconds;
+	const int64_t end = clock_ms() + milliseconds;
 	int64_t left = milliseconds;
 	bool more;
 
@@ -217,7 +222,7 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 	more = reap(m);
 	while (!*done && left > 0) {
 		more = round_of(m, more, (int)left);
-		left = end - milliseconds_now();
+		left = end - clock_ms();
 	}
 	listen_to(m->signals, ALL_SIGNALS);
 	return *done;

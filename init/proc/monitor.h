@@ -78,7 +78,8 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
 
 /* Ends everything the program left behind: TERM, a grace, KILL, until no child is left but the
- * workers (pids in keep). Then puts the terminal's modes back if `by_signal`. */
+ * workers (pids in keep). Then puts the terminal's modes back if `by_signal`, and makes
+ * standard error wait for its reader. */
 void monitor_end_stragglers(
 	struct monitor *m, const pid_t *keep, size_t keep_count, bool by_signal);
 

@@ -17,9 +17,9 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../limits.h"
 #include "terminal.h"
 
@@ -176,14 +176,6 @@ static bool all_gone(struct hunt *h)
 	return true;
 }
 
-static int64_t milliseconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Somebody asks us to end: there is no more time for grace. */
 static bool hurried(const struct monitor *m)
 {
@@ -199,7 +191,7 @@ static bool hurried(const struct monitor *m)
 /* Sends the signal, waits for everybody to be gone. again: to newcomers too, at every look. */
 static bool end_by(struct hunt *h, int signal, bool again, int milliseconds)
 {
-	const int64_t end = milliseconds_now() + milliseconds;
+	const int64_t end = clock_ms() + milliseconds;
 	struct pollfd p = {.fd = h->m->signals, .events = POLLIN};
 	int64_t left = milliseconds;
 
@@ -213,7 +205,7 @@ static bool end_by(struct hunt *h, int signal, bool again, int milliseconds)
 			return false;
 		if (again)
 			signal_left(h, signal);
-		left = end - milliseconds_now();
+		left = end - clock_ms();
 	}
 	return true;
 }
@@ -232,6 +224,9 @@ void monitor_end_stragglers(
 	}
 	if (by_signal)
 		terminal_restore(m);
+	/* The program shares it and may have set this; then a slow reader would lose what is
+	 * yet to be said. */
+	fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) & ~O_NONBLOCK);
 	if (h.denied || m->unreachable) {
 		say_warning("payload", "some of its processes could not be signalled");
 		say_hint("give the container --cap-add=KILL");

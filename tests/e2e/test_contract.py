@@ -113,6 +113,12 @@ def test_wrong_options_end_with_100_before_anything_runs(run, sinks, options, qu
     assert sinks.seen(dns=True) == []
 
 
+def test_a_preset_that_cannot_be_read_is_no_empty_one(run):
+    odd = ("--tmpfs", "/etc/codex/presets.d/odd")
+    done = run("true", options=odd, init=["--deny", "@odd"]).ok(100)
+    assert "odd" in done.err and "Is a directory" in done.err, done
+
+
 def test_a_bad_rule_in_the_environment_is_quoted_with_its_position(run):
     done = run("true", allow="example.com bad_!name.test").ok(100)
     assert "bad_!name.test" in done.err and re.search(r"character \d+", done.err), done

@@ -51,6 +51,13 @@ def test_a_killed_resolver_opens_nothing_and_comes_back(start, sinks, docker):
     assert "resolver" in events and "started again" in events
 
 
+def test_a_worker_that_cannot_begin_ends_the_boot(run, sinks):
+    done = run("echo", "ran", options=("--ulimit", "nofile=20:20")).ok(111)
+    assert done.out == "" and "start the gate: its process has ended" in done.err, done
+    assert "nofile" in done.err.rpartition("  hint: ")[2], done
+    assert [s for s in sinks.seen() if s[0] != "udp"] == []
+
+
 def test_a_resolver_that_is_killed_for_good_leaves_the_payload_alone_inside(start, sinks):
     """Killed until it stays down: names stop working, and still nothing leaves."""
     box = ready(start("sleep", "300", allow="allowed.test"))

@@ -142,6 +142,13 @@ def test_a_failing_hook_is_112_and_codex_does_not_start(shell, drop_off, script)
     assert "codex-init: hook: " in done.err and "init.sh" in done.err, done
 
 
+def test_what_a_failing_hook_was_refused_is_summed_up(shell, drop_off):
+    """Mostly that is why it failed."""
+    script = "#!/bin/sh\ncurl -sS https://example.com/ || exit 3\n"
+    done = shell("echo payload", options=drop_off({"init.sh": script})).ok(112)
+    assert "allow with: --allow example.com" in done.err.partition("codex-init: hook: ")[2], done
+
+
 def test_a_hook_that_cannot_be_executed_is_112(shell, drop_off):
     done = shell("echo payload", options=drop_off({"init.sh": "#!/no/such/interpreter\n"})).ok(112)
     assert done.out == ""
@@ -153,6 +160,18 @@ def test_what_the_hook_puts_first_on_the_path_is_found(shell, drop_off):
         ln -s /usr/bin/printenv /codex_home/bin/mytool
         """
     assert shell("mytool HOME", options=drop_off({"init.sh": script})).ok().out == "/codex_home\n"
+
+
+@pytest.mark.parametrize(
+    "spelt", ["/codex_home", "/codex_home/", "//codex_home/./", "/tmp/../codex_home"]
+)
+def test_a_read_only_login_is_guarded_however_the_home_is_spelt(shell, tmp_path, spelt):
+    login = tmp_path / "auth.json"
+    login.write_text("{}")
+    tmp_path.chmod(0o755)
+    options = ("-v", f"{login}:/codex_home/auth.json:ro", "-e", f"CODEX_HOME={spelt}")
+    done = shell("cat /etc/codex/allowed_domains.txt", options=options).ok()
+    assert "deny auth.openai.com" in done.out, done
 
 
 @pytest.mark.parametrize("name", ["config.toml", "init.sh", "prompts"])

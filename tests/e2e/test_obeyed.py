@@ -133,12 +133,13 @@ def test_repositories_within_the_project(stub, repository):
     assert ".sample" not in done.err
 
 
-def test_hooks_that_are_part_of_the_project(stub, repository, git):
+@pytest.mark.parametrize("spelt", ["tools/hooks", "{}/tools/hooks"])
+def test_hooks_that_are_part_of_the_project(stub, repository, git, spelt):
     """core.hooksPath: git runs them from there, so an edit is told; elsewhere it is work."""
     for name in ("tools/hooks", "tools/other"):
         (repository / name).mkdir(parents=True)
         os.chown(repository / name, 1000, 1000)
-    git("config", "core.hooksPath", "tools/hooks")
+    git("config", "core.hooksPath", spelt.format(repository))
     script = "echo '#!/bin/sh' >tools/{}/post-checkout"
     done = stub("--exec", "bash", "-c", script.format("other")).ok()
     assert TITLE not in done.err, done
@@ -214,6 +215,13 @@ def test_quiet_and_a_directory_of_the_containers_own(stub, shell, workdir):
     assert TITLE not in done.err, "what isn't mounted is gone with the container"
     done = stub("--exec", "bash", "-c", "echo x >.envrc", env={"CODEX_INIT_EGRESS": "off"}).ok()
     assert TITLE not in done.err, "a plain init does nothing of its own"
+
+
+@pytest.mark.parametrize("spelt", ["/p/", "/tmp/../p"])
+def test_a_workdir_is_the_project_however_it_is_spelt(shell, workdir, spelt):
+    options = ("-v", f"{workdir}:/p")
+    done = shell("echo x >.envrc", options=options, init=("--workdir", spelt)).ok()
+    assert TITLE in done.err and "  new      .envrc" in done.err, done
 
 
 def test_the_report_comes_after_the_terminal_is_free(terminal, stub_environment, workdir):

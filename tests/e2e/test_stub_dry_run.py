@@ -642,7 +642,8 @@ def test_image(project):
 
 def test_network(project):
     assert project.dry("--network", "lab").value("--network") == "lab"
-    for wrong in ("host", "container:x", "ns:/proc/1/ns/net"):
+    # docker takes a network's name by a key, too, in letters of either case.
+    for wrong in ("host", "container:x", "ns:/proc/1/ns/net", "name=host", "alias=x,NAME=host"):
         assert "network of its own" in project.refused("--network", wrong)
     assert "--network" not in " ".join(project.dry().words)
 

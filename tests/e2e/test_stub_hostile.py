@@ -446,6 +446,28 @@ def test_a_launcher_that_is_killed_leaves_nothing_that_stops_the_next(host):
     assert killed > 8
 
 
+def test_what_takes_the_place_of_the_link_is_not_given_away(host):
+    """As root, between making auth.json and giving it to Codex's user."""
+    host.engine(SILENT_ENGINE)
+    (host.work / "logins").mkdir()
+    os.chown(host.work / "logins", UID, UID)
+    roots = host.work / "roots"
+    roots.write_text(SECRET)
+    link = host.work / ".codex/.environment/auth.json"
+    slow = ["/usr/bin/strace", "-o", "/dev/null", "-e", "trace=symlinkat",
+            "-e", "inject=symlinkat:delay_exit=1000000"]
+    with subprocess.Popen(
+        [*slow, STUB, "-y", "--auth_dir", "./logins", "--exec", "true"],
+        env={"HOME": str(host.home), "PATH": str(host.project.bin)}, cwd=host.work,
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as launcher:
+        while not link.is_symlink() and launcher.poll() is None:
+            time.sleep(0.01)
+        roots.rename(link)
+        launcher.communicate(timeout=30)
+    assert link.read_text() == SECRET and link.stat().st_uid == 0
+
+
 def test_two_at_once_create_one_home(host):
     host.engine(SILENT_ENGINE)
     results = []

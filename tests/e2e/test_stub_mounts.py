@@ -94,14 +94,16 @@ EXPOSED = {
     "AWS's credentials": (".aws", "AWS credentials"),
     "the registries'": (".docker/config.json", "registry credentials"),
     "the home": ("", "SSH keys"),
+    "the host's login": (".codex", "Codex's login"),
 }
 
 
 @pytest.fixture
 def secretive(project):  # noqa: F811
     for name in (".ssh/id_ed25519", ".gnupg/key", ".aws/credentials", ".docker/config.json",
-                 "libs/jar"):
+                 ".codex/skills/a/SKILL.md", "libs/jar"):
         project.write(project.home / name, "secret")
+    project.write(project.home / ".codex/auth.json", "{}")
     return project
 
 
@@ -121,8 +123,9 @@ def test_secrets_read_only_are_asked_about(secretive, case):
     c = agreed_or_not(secretive, path, what)
     assert c.mounts[f"/app{path}"] == (str(path), "ro")
     # The opposite.
-    secretive.dry("--read-only", secretive.home / "libs")
-    assert secretive.warnings == ""
+    for harmless in ("libs", ".codex/skills"):
+        secretive.dry("--read-only", secretive.home / harmless)
+        assert secretive.warnings == ""
 
 
 def test_the_question_about_a_secret(secretive):

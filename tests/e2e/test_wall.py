@@ -399,6 +399,7 @@ def test_audit_lets_through_and_records(shell, sinks):
     ).ok()
     assert ("tcp", address_of("example.com"), 443) in sinks.seen()
     assert "--allow example.com" in done.err, done
+    assert "codex-init: would have refused " in done.err, done
 
 
 def test_a_network_rule_opens_just_that_network_and_port(run, sinks):

@@ -360,6 +360,11 @@ static void a_place_that_cannot_hold_it(void **state)
 	assert_int_equal(
 		control_open(&none, "/nonexistent/control", &monitor, answer, &asked, &f), -1);
 	assert_null(none);
+	/* Something else of that name is somebody else's. */
+	snprintf(longer, sizeof(longer), "%s3", path);
+	close(open(longer, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
+	assert_int_equal(unlink(longer), 0);
 	memset(longer, 'x', sizeof(longer));
 	longer[0] = '/';
 	longer[sizeof(longer) - 1] = '\0';

@@ -244,6 +244,19 @@ static void the_summary(void **state)
 	free(text);
 }
 
+static void the_summary_of_an_audit_claims_no_refusal(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_name(x->events, "example.com", 1, NULL);
+	events_audit(x->events);
+	text = summary(x->events);
+	assert_string_equal(text, "codex-init: would have refused 1 request to 1 place:\n"
+				  "  example.com     1x   allow with: --allow example.com\n");
+	free(text);
+}
+
 static void nothing_refused_nothing_said(void **state)
 {
 	struct fixture *x = *state;
@@ -430,6 +443,7 @@ int main(void)
 		TEST(lines_are_rationed_and_the_rest_is_told),
 		TEST(what_was_left_out_last_is_told_at_the_end),
 		TEST(the_summary),
+		TEST(the_summary_of_an_audit_claims_no_refusal),
 		TEST(nothing_refused_nothing_said),
 		TEST(one_is_singular),
 		TEST(advice),

@@ -2,6 +2,7 @@
  * way of it. */
 #include "home_fixture.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -261,6 +262,26 @@ static void sources_of_root_alone_are_read(void **state)
 	must_work(t);
 	assert_string_equal(text_of(at(t, "home/config.toml")), "root's");
 	assert_string_equal(text_of(at(t, "home/prompts/a.md")), "a");
+}
+
+/* Whoever may write to a directory could have moved a file of root's into it. */
+static void what_root_alone_may_read_is_not_taken_from_the_users_directories(void **state)
+{
+	const struct tree *t = *state;
+
+	make_dir(at(t, "in/prompts"), 0755, USER);
+	put(at(t, "in/prompts/a.md"), "a", 0600, 0);
+	put(at(t, "in/prompts/b.md"), "b", 0644, 0);
+	make_dir(at(t, "in/prompts/sub"), 0755, 0);
+	put(at(t, "in/prompts/sub/c.md"), "c", 0600, 0);
+	make_dir(at(t, "in/skills"), 0775, 0);
+	put(at(t, "in/skills/d.md"), "d", 0600, 0);
+	must_work(t);
+	assert_false(there(at(t, "home/prompts/a.md")));
+	assert_string_equal(text_of(at(t, "home/prompts/b.md")), "b");
+	assert_false(there(at(t, "home/prompts/sub/c.md")));
+	assert_false(there(at(t, "home/skills/d.md")));
+	assert_in(result.warning, "3 files of prompts, skills or rules were not copied");
 }
 
 static void sources_of_the_user_alone_are_read(void **state)
@@ -587,21 +608,41 @@ static void the_second_boot_changes_nothing(void **state)
 	assert_string_equal(text_of(at(t, "home/config.toml")), "changed");
 }
 
+static int dies(void *context, void *none, struct failure *f)
+{
+	(void)none, (void)f;
+	raise(*(const int *)context);
+	_exit(5);
+}
+
+/* Whatever it was to do: homes, logins, mounts and projects are looked at by such children. */
+static void a_child_that_dies_is_told(void **state)
+{
+	int signal = SIGKILL;
+
+	(void)state;
+	assert_int_equal(child_run(dies, &signal, NULL, 0, &why), -1);
+	assert_null(strstr(why.tried, "home"));
+	assert_string_equal(why.why, "signal 9 ended it");
+	signal = 0;
+	assert_int_equal(child_run(dies, &signal, NULL, 0, &why), -1);
+	assert_string_equal(why.why, "it ended with status 5");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, tree_make, tree_remove)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {T(nothing_to_copy), T(all_three_are_copied),
+	static const struct CMUnitTest tests[] = {cmocka_unit_test(a_child_that_dies_is_told),
+		T(nothing_to_copy), T(all_three_are_copied),
 		T(what_took_the_place_of_prompts_is_copied_too), T(prompts_that_are_there_stay),
 		T(what_is_denied_or_too_large_in_a_collection_is_left_out),
-		T(prompts_that_are_there_stay),
 		T(a_name_that_only_begins_like_one_of_them_is_not_copied),
-		T(prompts_that_are_there_stay), T(the_config_in_force_is_looked_at),
-		T(prompts_that_are_there_stay), T(a_config_that_is_there_stays),
-		T(prompts_that_are_there_stay), T(the_hook_is_replaced),
-		T(a_login_that_is_there_is_seen), T(the_hook_is_replaced),
+		T(the_config_in_force_is_looked_at), T(a_config_that_is_there_stays),
+		T(the_hook_is_replaced), T(a_login_that_is_there_is_seen),
 		T(a_hook_that_is_there_is_found), T(a_hook_without_its_bit_is_not_run),
 		T(a_directory_is_no_hook), T(sources_of_root_alone_are_read),
+		T(what_root_alone_may_read_is_not_taken_from_the_users_directories),
 		T(sources_of_the_user_alone_are_read), T(a_drop_off_of_the_user_alone_is_read),
 		T(a_stranger_s_source_is_a_failure), T(a_missing_drop_off_is_a_failure),
 		T(a_link_as_a_source_is_a_failure), T(odd_sources_are_failures),

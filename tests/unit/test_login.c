@@ -78,6 +78,21 @@ static void a_logout_is_one(void **state)
 	assert_int_equal(run(t), 0);
 }
 
+static void a_relative_link_counts_from_the_home(void **state)
+{
+	const struct tree *t = *state;
+
+	put(at(t, "home/auth.json"), "{\"new\":1}", 0600, USER);
+	run(t); /* sets the names; and moves it */
+	put(at(t, "home/auth.json"), "{\"newer\":1}", 0600, USER);
+	snprintf(link_text, sizeof(link_text), "../login/auth.json");
+	assert_int_equal(limited(keep, NULL, NULL, 0, &why), 0);
+	assert_string_equal(text_of(at(t, "login/auth.json")), "{\"newer\":1}");
+	assert_false(there(at(t, "home/auth.json")));
+	assert_int_equal(limited(keep, NULL, NULL, 0, &why), 0);
+	assert_false(there(at(t, "login/auth.json")));
+}
+
 static void what_is_no_login_stays_where_it_is(void **state)
 {
 	static char big[LIMIT_LOGIN_BYTES + 2];
@@ -87,6 +102,10 @@ static void what_is_no_login_stays_where_it_is(void **state)
 	assert_int_equal(mkfifo(at(t, "home/auth.json"), 0600), 0);
 	assert_int_equal(run(t), 0);
 	assert_int_equal(unlink(at(t, "home/auth.json")), 0);
+	/* What a full disk leaves, or an engine. */
+	put(at(t, "home/auth.json"), "", 0600, USER);
+	assert_int_equal(run(t), 0);
+	assert_string_equal(text_of(at(t, "login/auth.json")), "old");
 	memset(big, ' ', sizeof(big) - 1);
 	put(at(t, "home/auth.json"), big, 0600, USER);
 	assert_int_equal(run(t), -1);
@@ -126,6 +145,7 @@ int main(void)
 		TEST(a_first_login_is_moved),
 		TEST(a_new_login_replaces_the_old_one),
 		TEST(a_logout_is_one),
+		TEST(a_relative_link_counts_from_the_home),
 		TEST(what_is_no_login_stays_where_it_is),
 		TEST(a_link_in_the_targets_place_is_replaced_not_followed),
 		TEST(a_directory_that_is_not_the_users_is_told),

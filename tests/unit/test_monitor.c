@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -353,6 +354,60 @@ static void a_signal_during_the_boot_is_the_payloads(void **state)
 	assert_int_equal(in_child(child_signal_kept), 0);
 }
 
+/* Lets the program go on, and sends a signal when it has ended and has not been reaped yet. */
+static void too_late(void *context, int fd)
+{
+	struct monitor *m = context;
+	siginfo_t info;
+
+	monitor_unwatch(m, fd);
+	if (write(fd, "\n", 1) == 1)
+		waitid(P_PID, (id_t)m->child, &info, WEXITED | WNOWAIT);
+	kill(getpid(), SIGUSR1);
+}
+
+static int child_signal_late(struct monitor *m)
+{
+	struct failure f;
+	int fds[2];
+
+	/* Its standard input, and a source that is ready when it runs. */
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	CHECK(dup2(fds[0], 0) == 0 && write(0, "a", 1) == 1);
+	CHECK(monitor_watch(m, fds[1], too_late, m) == 0);
+	CHECK(run(m, "read x; exit 3", PLAIN, &f) == 3);
+	CHECK(run(m, "exec sleep 30", PLAIN, &f) == 128 + SIGUSR1);
+	return 0;
+}
+
+static void a_signal_as_the_hook_ends_is_the_payloads(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_signal_late), 0);
+}
+
+static int child_stderr(struct monitor *m)
+{
+	struct failure f;
+	int fds[2], before = dup(2), flags;
+
+	CHECK(pipe2(fds, O_CLOEXEC) == 0 && dup2(fds[1], 2) == 2);
+	/* As a program does it: the pipe is its, too. */
+	fcntl(2, F_SETFL, O_NONBLOCK);
+	run(m, "exit 0", PLAIN, &f);
+	monitor_end_stragglers(m, NULL, 0, false);
+	flags = fcntl(2, F_GETFL);
+	dup2(before, 2);
+	CHECK(flags >= 0 && !(flags & O_NONBLOCK));
+	return 0;
+}
+
+static void the_last_words_wait_for_their_reader(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_stderr), 0);
+}
+
 static int child_stragglers(struct monitor *m)
 {
 	struct failure f;
@@ -407,6 +462,8 @@ int main(void)
 		cmocka_unit_test(only_so_many_sources),
 		cmocka_unit_test(waiting_serves_and_keeps_signals),
 		cmocka_unit_test(a_signal_during_the_boot_is_the_payloads),
+		cmocka_unit_test(a_signal_as_the_hook_ends_is_the_payloads),
+		cmocka_unit_test(the_last_words_wait_for_their_reader),
 		cmocka_unit_test(stragglers_end_and_workers_stay),
 		cmocka_unit_test(exit_codes),
 	};

@@ -21,6 +21,10 @@ static void names_that_count(void **state)
 	assert_int_equal(obeyed_name_in_project(".vscode"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_project(".codex"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_project(".envrc"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project("mise.toml"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project(".dir-locals-2.el"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project(".helix"), OBEYED_TREE);
+	assert_int_equal(obeyed_name_in_project(".gemini"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_git("config"), OBEYED_FILE);
 	assert_int_equal(obeyed_name_in_git("hooks"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_git("modules"), OBEYED_LOOK_INTO);
@@ -261,6 +265,23 @@ static void every_repository_counts(void **state)
 	assert_null(strstr(text, ".sample"));
 }
 
+static void fakes_a_repository(const struct tree *t)
+{
+	make_dir(at(t, "home/src/fake"), 0755, USER);
+	put(at(t, "home/src/fake/HEAD"), "ref: refs/heads/main\n", 0644, USER);
+	put(at(t, "home/src/fake/config"), "[core]\n\tfsmonitor = /evil\n", 0644, USER);
+	assert_int_equal(symlink("/host/only", at(t, "home/src/fake/objects")), 0);
+	assert_int_equal(symlink("/host/only", at(t, "home/src/fake/refs")), 0);
+}
+
+/* On the host, such links may well lead to a directory, and git asks for no more. */
+static void what_is_a_repository_on_the_host_alone_counts(void **state)
+{
+	const char *text = report(*state, fakes_a_repository);
+
+	assert_in(text, "  new      src/fake/config\n");
+}
+
 static void changes_behind_links(const struct tree *t)
 {
 	put(at(t, "home/src/setup/tasks.json"), "{ }", 0644, USER);
@@ -310,10 +331,37 @@ static void hooks_in_the_project_count(void **state)
 	text = report(t, edits_a_hook);
 	assert_in(text, "codex-init: 1 file ");
 	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	put(at(t, "home/.git/config"), "\tHooksPath=src/hooks \t# ours\n", 0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
 	put(at(t, "home/.git/config"),
 		"hookspath=\"../out\"\nhookspath = /etc\nhookspath = .\nhookspath = ./\n"
 		"hookspath = ..\nhookspath\nhookspath =\n",
 		0644, USER);
+	assert_string_equal(report(t, edits_a_hook), "");
+}
+
+static void hooks_by_an_absolute_path_count(void **state)
+{
+	const struct tree *t = *state;
+	const char *text, *top = project(t);
+	char config[3 * PATH_MAX];
+
+	make_dir(at(t, "home/src/hooks"), 0755, USER);
+	make_dir(at(t, "home/hooks"), 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	snprintf(config, sizeof(config), "hooksPath = %s/src/hooks\n", top);
+	put(at(t, "home/.git/config"), config, 0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "codex-init: 1 file ");
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	/* The project itself, one beside it, and none in it. */
+	snprintf(config, sizeof(config),
+		"hooksPath = %s\nhooksPath = %s/\nhooksPath = %s/.\nhooksPath = %sx/hooks\n"
+		"hooksPath = %s/../hooks\nhooksPath = %s//hooks\nhooksPath = /hooks\n",
+		top, top, top, top, top, top);
+	put(at(t, "home/.git/config"), config, 0644, USER);
 	assert_string_equal(report(t, edits_a_hook), "");
 }
 
@@ -373,6 +421,19 @@ static void what_cannot_be_read_is_told(void **state)
 	assert_in(report(t, nothing), "could not be looked through as a whole");
 }
 
+static void names_alone_are_not_enough(void **state)
+{
+	const struct tree *t = *state;
+
+	/* A directory may be listed, and what is in it not be looked at. */
+	make_dir(at(t, "home/database"), 0744, 0);
+	put(at(t, "home/database/.envrc"), "", 0644, 0);
+	assert_string_equal(report(t, nothing), "");
+	put(at(t, "home/src/.envrc"), "evil\n", 0644, USER);
+	assert_int_equal(chmod(at(t, "home/src"), 0444), 0);
+	assert_in(report(t, nothing), "could not be looked through as a whole");
+}
+
 static void removes_project(const struct tree *t)
 {
 	assert_int_equal(rename(at(t, "home"), at(t, "gone")), 0);
@@ -426,7 +487,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 	char name[200];
 	int root = open(at(t, "home"), O_RDONLY | O_DIRECTORY), fd = dup(root), next;
 
-	assert_true(obeyed_walk(root, count, &n));
+	assert_true(obeyed_walk(root, "/p", count, &n));
 	assert_int_equal(n, 4); /* config, pre-commit, settings.json, .envrc */
 	memset(name, 'd', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -437,7 +498,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 		fd = next;
 	}
 	n = 0;
-	assert_false(obeyed_walk(root, count, &n));
+	assert_false(obeyed_walk(root, "/p", count, &n));
 	assert_int_equal(n, 4);
 	close(fd);
 	close(root);
@@ -455,11 +516,14 @@ int main(void)
 		TEST(what_is_planted_is_told),
 		TEST(times_that_were_set_back_hide_nothing),
 		TEST(every_repository_counts),
+		TEST(what_is_a_repository_on_the_host_alone_counts),
 		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
 		TEST(hooks_in_the_project_count),
+		TEST(hooks_by_an_absolute_path_count),
 		TEST(odd_files_and_names_do_no_harm),
 		TEST(a_flood_is_bounded_and_told),
 		TEST(what_cannot_be_read_is_told),
+		TEST(names_alone_are_not_enough),
 		TEST(a_project_that_vanishes_is_a_failure_and_no_crash),
 		TEST(a_path_that_is_too_long_is_a_gap),
 	};
