@@ -52,9 +52,9 @@ static pid_t start(void *context, bool first, int *channel, struct failure *f)
 	return s->pid;
 }
 
-static int breaks_the_protocol(void *context, const void *message, size_t size, void *reply)
+static int breaks_the_protocol(void *context, const void *message, size_t size)
 {
-	(void)message, (void)size, (void)reply;
+	(void)message, (void)size;
 	((struct seen *)context)->taken++;
 	return -1;
 }
