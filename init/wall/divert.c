@@ -13,9 +13,9 @@
  * are decided about by the wall's sets, and thrown back to the main table, too.
  *
  * Uid 0 is left out because the kernel asks by it whether a packet that comes in has come the
- * way that an answer would go (rp_filter, RFC 3704): by our table, no server's would have. It
- *is the uid of what the kernel sends in the name of a socket that is gone, as well: a reset to
- * the gate, when a client has closed. The first rule knows that by its address, which is why
+ * way that an answer would go (rp_filter, RFC 3704): by our table, no server's would have. But
+ * what the kernel sends in the name of a socket that is gone is uid 0's as well: a reset to the
+ * gate, when a client has closed. The first rule knows that by its address, which is why
  * diverted connections come from 127.0.0.1.
  */
 #include "kernel.h"

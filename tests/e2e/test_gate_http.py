@@ -7,7 +7,7 @@ import json
 
 import hello as tls
 import pytest
-from conftest import CA_PATH
+from conftest import CA_PATH, until
 from gate_box import ACCESS_DENIED, begin
 from internet import GREETING, address_of
 
@@ -16,10 +16,48 @@ HERE, FOREIGN = address_of("allowed.test"), address_of("other.test")
 OTHER = address_of("example.com")
 
 
+# Websockets, in the clear and in TLS, that stand for as long as is said, and then still work.
+WEBSOCKETS = """
+import base64, os, socket, ssl, sys, time
+def read(s, end):
+    got = b""
+    while not got.endswith(end):
+        data = s.recv(4096)
+        assert data, got
+        got += data
+    return got
+made = []
+for port in (80, 443):
+    s = socket.create_connection(("allowed.test", port), 30)
+    if port == 443:
+        context = ssl.create_default_context(cafile="%s")
+        s = context.wrap_socket(s, server_hostname="allowed.test")
+    key = base64.b64encode(os.urandom(16)).decode()
+    s.sendall(("GET /websocket HTTP/1.1\\r\\nHost: allowed.test\\r\\nUpgrade: websocket\\r\\n"
+        "Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
+        "Sec-WebSocket-Key: " + key + "\\r\\n\\r\\n").encode())
+    assert b" 101 " in read(s, b"\\r\\n\\r\\n")
+    made.append(s)
+print("they stand", flush=True)
+time.sleep(%d)
+for s in made:
+    s.sendall(bytes([0x81, 0x84, 0, 0, 0, 0]) + b"late")
+    assert read(s, b"late") == b"\\x81\\x04late"
+print("they work")
+""" % (CA_PATH, 125)
+
+
 @pytest.fixture(scope="module")
 def shared(lab):
+    """With websockets that stand beside all the tests; the last one looks after them."""
     lab.internet.reset()
     made = begin(lab, allow=ALLOW).ready()
+    made.docker(
+        *("exec", "-d", "-u", "1000", made.name, "bash", "-c"),
+        'exec "$@" >/tmp/websockets 2>&1',
+        *("bash", "python3", "-c", WEBSOCKETS),
+    ).ok()
+    until(lambda: "stand" in made.exec("cat", "/tmp/websockets").out, 20, "two websockets")
     yield made
     made.docker("rm", "-f", made.name)
 
@@ -346,9 +384,9 @@ def test_a_websocket_works_both_ways(box, asked):
     assert answer.end == "eof" and asked() == [("allowed.test", "/websocket")]
 
 
-# Run beside others: it idles for longer than a head may take.
-IDLER = """
-import base64, os, socket, ssl, sys, time
+# A connection that is kept for the next request.
+KEPT = """
+import socket, time
 def read(s, end):
     got = b""
     while not got.endswith(end):
@@ -356,35 +394,19 @@ def read(s, end):
         assert data, got
         got += data
     return got
-made = []
-for port in (80, 443):
-    s = socket.create_connection(("allowed.test", port), 30)
-    if port == 443:
-        context = ssl.create_default_context(cafile="%s")
-        s = context.wrap_socket(s, server_hostname="allowed.test")
-    key = base64.b64encode(os.urandom(16)).decode()
-    s.sendall(("GET /websocket HTTP/1.1\\r\\nHost: allowed.test\\r\\nUpgrade: websocket\\r\\n"
-        "Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
-        "Sec-WebSocket-Key: " + key + "\\r\\n\\r\\n").encode())
-    assert b" 101 " in read(s, b"\\r\\n\\r\\n")
-    made.append(s)
-# A connection that is kept for the next request is as idle.
 kept = socket.create_connection(("allowed.test", 80), 30)
 kept.sendall(b"GET /kept HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n")
 read(kept, b"}")
 time.sleep(13)
-for s in made:
-    s.sendall(bytes([0x81, 0x84, 0, 0, 0, 0]) + b"late")
-    assert read(s, b"late") == b"\\x81\\x04late"
 kept.sendall(b"GET /kept HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnection: close\\r\\n\\r\\n")
 assert b" 200 " in read(kept, b"}")
 print("idled")
-""" % CA_PATH
+"""
 
 
 def test_what_idles_stays(box):
     """Longer than the ten seconds that a head, a hello or a connection may take."""
-    done = box.docker("exec", "-u", "1000", box.name, "python3", "-c", IDLER).ok()
+    done = box.docker("exec", "-u", "1000", box.name, "python3", "-c", KEPT).ok()
     assert done.out == "idled\n"
 
 
@@ -513,3 +535,8 @@ def test_two_hundred_at_a_time(box, asked):
     assert done.lines() == ["200 "] * 200, [line for line in done.lines() if line != "200 "]
 
 
+def test_websockets_stand_for_minutes(shared):
+    def said():
+        return shared.exec("cat", "/tmp/websockets").out
+
+    until(lambda: "they work" in said(), 140, said)
