@@ -3,6 +3,7 @@
  * whom. Only the files of this room include it.
  *
  *	gate.c			the process and its loop; all it has to give is in table.c
+ *	gate.c -> listen.c	a client has come: where did it want to go?
  *	gate.c -> client.c	a client's bytes: which name, and may it be reached?
  *	client.c -> refuse.c	no
  *	client.c -> names.c -> connect.c	where does it live?
@@ -227,6 +228,11 @@ void refuse_tell(struct connection *c, const void *bytes, size_t len);
 void refuse_last_words(struct gate *g, struct connection *c);
 /* PHASE_LAST: waits for the client to end. */
 void refuse_wait(struct gate *g, struct connection *c);
+
+/* listen.c: the sockets of gate_listen() get their options and their place in the loop; takes
+ * one client from the one of IPv4 (0) or IPv6 (1). */
+int listen_init(struct gate *g);
+void listen_ready(struct gate *g, uint32_t which);
 
 /* names.c: the addresses of names, asked of our own resolver by DNS. */
 int names_init(struct gate *g);

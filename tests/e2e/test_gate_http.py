@@ -16,9 +16,9 @@ HERE, FOREIGN = address_of("allowed.test"), address_of("other.test")
 OTHER = address_of("example.com")
 
 
-# Websockets, in the clear and in TLS, that stand for as long as is said, and then still work.
-WEBSOCKETS = """
-import base64, os, socket, ssl, sys, time
+# What two programs inside the box begin with.
+READ = """
+import socket, time
 def read(s, end):
     got = b""
     while not got.endswith(end):
@@ -26,6 +26,11 @@ def read(s, end):
         assert data, got
         got += data
     return got
+"""
+
+# Websockets, in the clear and in TLS, that stand for as long as is said, and then still work.
+WEBSOCKETS = READ + """
+import base64, os, ssl
 made = []
 for port in (80, 443):
     s = socket.create_connection(("allowed.test", port), 30)
@@ -385,15 +390,7 @@ def test_a_websocket_works_both_ways(box, asked):
 
 
 # A connection that is kept for the next request.
-KEPT = """
-import socket, time
-def read(s, end):
-    got = b""
-    while not got.endswith(end):
-        data = s.recv(4096)
-        assert data, got
-        got += data
-    return got
+KEPT = READ + """
 kept = socket.create_connection(("allowed.test", 80), 30)
 kept.sendall(b"GET /kept HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n")
 read(kept, b"}")

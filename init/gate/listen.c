@@ -1,0 +1,178 @@
+/*
+ * The listening sockets, which PID 1 opens and the gate works with, and clients as they come:
+ * where did each want to go?
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../dns/invented.h"
+#include "../proc/confined.h"
+
+/* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a connection
+ * was made to before NAT. */
+#define ORIGINAL_DST 80
+
+/* The payload's own servers may have the web's ports while connections to the outside have
+ * them, too, on this machine now: both sides have to say that they share. */
+static bool make_transparent(int fd, int level, int option)
+{
+	int on = 1;
+
+	return fd < 0 ||
+	       (setsockopt(fd, level, option, &on, sizeof(on)) == 0 &&
+		       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
+}
+
+int gate_listen(struct gate_sockets *out, struct failure *f)
+{
+	for (int i = 0; i < CONFINED_PORT_TRIES; i++) {
+		*out = (struct gate_sockets){.tcp6 = -1};
+		out->tcp4 = confined_bind(AF_INET, SOCK_STREAM, 0);
+		if (out->tcp4 < 0)
+			return fail_errno(f, "listen for the gate", "127.0.0.1");
+		out->port = confined_port(out->tcp4);
+		out->tcp6 = confined_bind(AF_INET6, SOCK_STREAM, out->port);
+		if (out->tcp6 >= 0 || confined_no_ipv6()) {
+			out->transparent =
+				make_transparent(out->tcp4, IPPROTO_IP, IP_TRANSPARENT) &&
+				make_transparent(out->tcp6, IPPROTO_IPV6, IPV6_TRANSPARENT);
+			return 0;
+		}
+		close(out->tcp4);
+		if (errno != EADDRINUSE)
+			return fail_errno(f, "listen for the gate", "::1");
+	}
+	return fail(f, "listen for the gate", "127.0.0.1 and ::1", "no port is free for both");
+}
+
+void gate_unlisten(struct gate_sockets *s)
+{
+	if (s->tcp4 >= 0)
+		close(s->tcp4);
+	if (s->tcp6 >= 0)
+		close(s->tcp6);
+	s->tcp4 = s->tcp6 = -1;
+}
+
+/* What the sockets of clients inherit from the one that takes them. */
+static void set_options(const struct gate *g, int fd)
+{
+	int on = 1;
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	/* A client of the web speaks first: it is taken when it does, or after a second. Behind
+	 * a proxy there are others. */
+	if (!g->config->proxy.port)
+		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
+}
+
+int listen_init(struct gate *g)
+{
+	const int fds[] = {g->config->sockets.tcp4, g->config->sockets.tcp6};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		set_options(g, fds[i]);
+		if (fds[i] >= 0 &&
+			gate_add(g, fds[i], EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
+			return -1;
+	}
+	g->listening = true;
+	return 0;
+}
+
+/* Where the client wanted to go: what its connection is to, when it was routed here; what it
+ * was to before NAT, when it is to our own port. Without either it was made to that port: its
+ * client takes us for a proxy, and has to say more. */
+static void find_aim(struct connection *c, int family, uint16_t own_port)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	socklen_t len = sizeof(a);
+	const int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+	bool known = getsockname(c->client.fd, &a.any, &len) == 0;
+
+	/* Both families have the port in the same place. */
+	if (known && a.v4.sin_port == htons(own_port)) {
+		len = sizeof(a);
+		known = getsockopt(c->client.fd, level, ORIGINAL_DST, &a, &len) == 0;
+	}
+	if (known && family == AF_INET) {
+		c->aim.family = 4;
+		memcpy(c->aim.bytes, &a.v4.sin_addr, 4);
+	} else if (known) {
+		c->aim.family = 6;
+		memcpy(c->aim.bytes, &a.v6.sin6_addr, 16);
+	}
+	c->aim_port = known ? ntohs(a.v4.sin_port) : 0;
+	c->direct = c->aim.family == 0;
+	c->port = c->aim_port;
+	/* Until it says something: what it would have spoken. */
+	c->tls = c->aim_port == 443;
+}
+
+/* What it has said already is read at once: the deferred ones have. (Where desks are short, who
+ * says nothing must not cost another its own.) */
+static void begin(struct gate *g, struct connection *c)
+{
+	size_t index;
+
+	if (g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
+		invented_index(&c->aim, &index))
+		client_named(g, c,
+			index < g->config->policy->names_count
+				? g->config->policy->names[index].name
+				: "");
+	else if (g->desks_left > 0)
+		client_read(g, c);
+}
+
+static void take(struct gate *g, int fd, int family)
+{
+	struct gate_counters *counters = g->config->counters;
+	struct connection *c = table_new(g);
+	const uint16_t generation = c->generation;
+
+	c->client.fd = fd;
+	c->client.readable = c->client.writable = true;
+	find_aim(c, family, g->config->sockets.port);
+	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
+	table_deadline(g, c, true);
+	begin(g, c);
+	if (c->phase != PHASE_FREE && c->generation == generation &&
+		gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			EVENT_DATA(EVENT_CLIENT, 0, generation, table_number(g, c))) < 0)
+		table_end(g, c, true);
+}
+
+/* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
+ * would be done mostly, costs the kernel a socket and a file. */
+void listen_ready(struct gate *g, uint32_t which)
+{
+	const struct gate_sockets *s = &g->config->sockets;
+	int fd;
+
+	if (!table_slot_left(g)) {
+		table_listen(g, false);
+		return;
+	}
+	fd = accept4(which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		take(g, fd, which ? AF_INET6 : AF_INET);
+	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
+	else if ((errno == EMFILE || errno == ENFILE) && !table_make_room(g, false))
+		table_listen(g, false);
+}
