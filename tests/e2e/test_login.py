@@ -2,6 +2,7 @@
 the sandbox did, the host's own login still works afterwards. The host is played by the real Codex
 too, in a container without the sandbox."""
 
+import contextlib
 import json
 import os
 import re
@@ -300,7 +301,7 @@ def test_a_key_is_on_no_command_line_and_in_no_record(
     env = {**stub_environment, "OPENAI_API_KEY": SECRET, "CODEX_INIT_VERBOSE": "1"}
     t = terminal([STUB, *arguments], cwd=workdir, env=env)
     t.until_says(b"up")
-    lines = [open(f"/proc/{pid}/cmdline", "rb").read() for pid in processes()]
+    lines = command_lines()
     assert any(b"OPENAI_API_KEY" in line for line in lines)
     assert not [line for line in lines if SECRET.encode() in line]
     name = docker("ps", "-q", "--latest").ok().out.strip()
@@ -317,18 +318,13 @@ def test_a_key_is_on_no_command_line_and_in_no_record(
     assert " OPENAI_API_KEY " in dry.out and SECRET not in dry.said
 
 
-def processes():
-    return [name for name in os.listdir("/proc") if name.isdigit() and readable(name)]
-
-
-def readable(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return bool(file.read())
-    except OSError:
-        return False
-
-
+def command_lines():
+    """Of all processes of the machine; those that end meanwhile are none any more."""
+    lines = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            lines.append(file.read())
+    return lines
 
 
 def test_logging_out_of_a_directory_of_its_own(stub, trust, model, host_home, workdir):
