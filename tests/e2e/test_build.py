@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ["build/codex-init", "build/codex-sandbox"]
-LIMIT_INIT = 400 * 1024
+LIMIT_INIT = 512 * 1024
 
 
 def run(*words, **options):
