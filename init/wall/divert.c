@@ -176,18 +176,22 @@ static int add_route(struct routes *r, int family, const struct route_words *w, 
 static int add_routes(struct routes *r, const struct wall_config *c, int family)
 {
 	const struct route_words all = {.from = family == AF_INET ? &loopback4 : &loopback6};
+	bool everything = false;
 
 	for (size_t i = 0; c->policy && i < c->policy->count; i++) {
 		const struct rule *rule = &c->policy->rules[i];
 		const struct route_words w = {.to = &rule->network};
 		int error = 0;
 
-		if (rule->kind == RULE_NETWORK && family_of(&rule->network) == family)
-			error = add_route(r, family, &w, rule->prefix);
+		if (rule->kind != RULE_NETWORK || family_of(&rule->network) != family)
+			continue;
+		error = add_route(r, family, &w, rule->prefix);
 		if (error < 0)
 			return error;
+		everything |= rule->prefix == 0;
 	}
-	return add_route(r, family, &all, 0);
+	/* The default route would replace the exception of a rule about every address. */
+	return everything ? 0 : add_route(r, family, &all, 0);
 }
 
 /* ---- Both -------------------------------------------------------------------------------- */

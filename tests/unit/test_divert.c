@@ -196,6 +196,23 @@ static void networks_of_rules_are_the_walls(void **state)
 	assert_int_equal(came("20.5.1.1", 80, NULL), BY_NAT);
 }
 
+static void a_rule_about_every_address_is_the_walls(void **state)
+{
+	(void)state;
+	rule_add(&policy, "0.0.0.0/0:443", RULE_ALLOW);
+	rule_add(&policy, "[::/0]:443", RULE_ALLOW);
+	build();
+	assert_int_equal(tcp(PAYLOAD, "20.5.1.1", 443), 0);
+	assert_true(reached("20.5.1.1"));
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), 0);
+	assert_true(reached("2600::7"));
+	assert_int_equal(came("20.5.1.1", 443, NULL), NOT_AT_ALL);
+	assert_int_equal(tcp(PAYLOAD, "20.5.1.1", 80), 0);
+	assert_int_equal(came("20.5.1.1", 80, NULL), BY_NAT);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 80), 0);
+	assert_int_equal(came("2600::7", 80, NULL), BY_NAT);
+}
+
 /* What the main table knows by more than its default route. */
 static void connected_networks_are_the_walls(void **state)
 {
@@ -384,6 +401,7 @@ int main(void)
 		T(the_gate_itself_gets_out),
 		T(strict_reverse_paths_are_kept),
 		T(networks_of_rules_are_the_walls),
+		T(a_rule_about_every_address_is_the_walls),
 		T(connected_networks_are_the_walls),
 		T(a_clients_end_is_heard),
 		T(a_client_may_choose_its_address),
