@@ -237,6 +237,24 @@ def test_a_neighbour_cannot_come_in(start, run):
     assert attempt(run, knock, init=["--egress=off"])[0][3] != "ok"
 
 
+@pytest.mark.parametrize(
+    "rule, shut",
+    [("10.0.0.0/24:443+private", "10.9.9.9"), ("0.0.0.0/0:443+private", "169.254.169.254")],
+)
+def test_a_rule_opens_its_own_network_in_both_fences(start, lab, wire, rule, shut):
+    """The wall, and with it torn down the routes: what the rule is for is open, what lies around it,
+    or is special, is not."""
+    box = start("sleep", "60", allow=rule)
+    until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
+    tried = [("tcp", "10.0.0.9", 443), ("tcp", shut, 443), ("udp", shut, 443)]
+    for _ in ("wall", "routes"):
+        wire.mark()
+        done = box.exec("python3", "-c", TRY, json.dumps(tried), user="1000").ok()
+        refused([json.loads(line) for line in done.lines()][1:])
+        assert {f.address for f in wire.seen()} == {"10.0.0.9"}
+        lab.engine.in_container(box.name, "nft", "flush", "ruleset")
+
+
 def test_the_routes_are_a_fence_of_their_own(start, lab, wire):
     """With the wall torn down by somebody who may, what is private is still out of reach."""
     box = start("sleep", "60")

@@ -227,6 +227,69 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	assert_int_equal(give(x, &good, &accepted), 0);
 }
 
+/* A name goes into events, which the owner reads on a terminal and tools by the line: whatever
+ * the message is about, one that isn't a name's octets to its end is not passed on. */
+static void no_report_carries_a_name_that_is_none(void **state)
+{
+	static const uint32_t types[] = {RESOLVER_REFUSED, RESOLVER_UNRESOLVED,
+		RESOLVER_DROPPED, RESOLVER_FOREIGN, RESOLVER_BOOTED};
+	static const char *const names[] = {"evil.example\n{}", "evil\r.example",
+		"\033[2J.example", "e\177il.example", "\x9b.example"};
+	struct fixture *x = *state;
+	long before = events_size(x);
+	uint32_t accepted;
+
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+		struct resolver_message m = {
+			.type = types[t], .reason = REASON_NXDOMAIN, .count = 1};
+
+		m.addresses[0] = (struct resolver_address){.family = 4, .bytes = {9, 9, 9, 9}};
+		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+			snprintf(m.name, sizeof(m.name), "%s", names[n]);
+			assert_int_equal(give(x, &m, &accepted), -1);
+		}
+		memset(m.name, 'a', sizeof(m.name));
+		assert_int_equal(give(x, &m, &accepted), -1);
+		assert_int_equal(events_size(x), before);
+		assert_false(x->pins.booted);
+		assert_int_equal(events_refused(x->pins.events), 0);
+	}
+	for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
+		struct resolver_message m = {
+			.type = types[t], .reason = REASON_NXDOMAIN, .count = 1};
+
+		snprintf(m.name, sizeof(m.name), "evil.example");
+		before = events_size(x);
+		assert_int_equal(give(x, &m, &accepted), 0);
+		assert_int_equal(events_size(x) > before, types[t] != RESOLVER_BOOTED);
+	}
+}
+
+/* The count is of addresses in some messages, and of something else in the others. */
+static void only_addresses_are_bounded(void **state)
+{
+	static const struct {
+		uint32_t type;
+		int done;
+	} kinds[] = {{RESOLVER_PIN, -1}, {RESOLVER_UNRESOLVED, -1}, {RESOLVER_DROPPED, -1},
+		{RESOLVER_REFUSED, 0}, {RESOLVER_FOREIGN, 0}, {RESOLVER_BOOTED, 0}};
+	struct fixture *x = *state;
+	uint32_t accepted;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct resolver_message m = PIN("good.example", "9.9.9.9");
+
+		m.type = kinds[i].type;
+		m.count = LIMIT_ANSWER_ADDRESSES + 1;
+		assert_int_equal(give(x, &m, &accepted), kinds[i].done);
+		m.count = 1;
+		m.reason = REASON_LAST + 1;
+		assert_int_equal(give(x, &m, &accepted), -1);
+		m.reason = REASON_LAST;
+		assert_int_equal(give(x, &m, &accepted), 0);
+	}
+}
+
 static void a_refused_name_is_counted(void **state)
 {
 	struct fixture *x = *state;
@@ -497,6 +560,8 @@ int main(void)
 		TEST(a_name_that_is_not_allowed_breaks_the_protocol),
 		TEST(addresses_that_are_not_public_are_left_out),
 		TEST(fields_out_of_range_break_the_protocol),
+		TEST(no_report_carries_a_name_that_is_none),
+		TEST(only_addresses_are_bounded),
 		TEST(a_refused_name_is_counted),
 		TEST(booted_is_noted),
 		TEST(an_empty_pin_opens_nothing),

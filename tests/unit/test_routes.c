@@ -278,6 +278,43 @@ static void private_rules_keep_their_way(void **state)
 	assert_way("20.5.1.1", "via 172.17.0.98"); /* public: not ours to close */
 }
 
+/* A rule for the beginning of a range opens that, not the range. */
+static void a_rule_within_a_range_leaves_the_range_shut(void **state)
+{
+	(void)state;
+	bridge();
+	allow("10.0.0.0/24:22+private");
+	allow("172.16.0.0/13:22+private");
+	allow("[fc00::/8]:22+private");
+	fence();
+	assert_way("10.0.0.9", "via 172.17.0.1");
+	assert_way("10.0.1.9", "prohibited");
+	assert_way("10.9.9.9", "prohibited");
+	assert_way("172.17.0.9", "dev d-eth0");
+	assert_way("172.24.0.9", "prohibited");
+	assert_way("fc00::9", "via 2001:db8:9::1");
+	assert_way("fd00::9", "prohibited");
+}
+
+/* Not even a rule for everything opens what is no network's own: cloud metadata, multicast. */
+static void the_widest_rule_opens_private_ranges_alone(void **state)
+{
+	static const char *const special[] = {"169.254.169.254", "224.0.0.251",
+		"239.255.255.250", "240.0.0.1", "0.0.0.1", "198.18.0.1", "192.0.2.1",
+		"64:ff9b::a00:1", "2001:db8:77::1", "2002:a00:1::1"};
+
+	(void)state;
+	bridge();
+	allow("0.0.0.0/0:443+private");
+	allow("[::/0]:443+private");
+	fence();
+	assert_way("10.9.9.9", "via 172.17.0.1");
+	assert_way("192.168.1.1", "via 172.17.0.1");
+	assert_way("fd12::1", "via 2001:db8:9::1");
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
+		assert_way(special[i], "prohibited");
+}
+
 static void a_private_pin_gets_a_route(void **state)
 {
 	struct address on_link = {4, {172, 17, 0, 9}}, beyond = {4, {10, 3, 3, 3}},
@@ -422,6 +459,8 @@ int main(void)
 		T(an_onlink_gateway),
 		T(a_link_without_a_gateway),
 		T(private_rules_keep_their_way),
+		T(a_rule_within_a_range_leaves_the_range_shut),
+		T(the_widest_rule_opens_private_ranges_alone),
 		T(a_private_pin_gets_a_route),
 		T(every_change_is_found),
 		T(a_second_start_in_the_same_namespace),
