@@ -88,9 +88,11 @@ def users_own(lab):
 
 
 def test_started_by_the_owner(users_own, stub_environment):
-    """Not by root, as in the tests above: what root gives away is the user's own already."""
+    """Not by root, as in the tests above: what root gives away is the user's own already. By a copy
+    of the launcher: the clone may lie in a directory that only root may enter."""
+    launcher = shutil.copy(STUB, users_own.parent)
     done = subprocess.run(
-        [STUB, "--exec", "sh", "-c", SCRIPT], cwd=users_own, user=1001, group=1002, extra_groups=[],
+        [launcher, "--exec", "sh", "-c", SCRIPT], cwd=users_own, user=1001, group=1002, extra_groups=[],
         env={**stub_environment, "HOME": str(users_own.parent)}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
