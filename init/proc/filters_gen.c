@@ -24,6 +24,8 @@
 #include <linux/seccomp.h>
 #include <asm/ioctls.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
@@ -193,6 +195,108 @@ static void payload_sockets(scmp_filter_ctx f, uint32_t no)
 	rule(f, no, "socketpair", 1, ATLEAST(0, AF_UNIX + 1), none);
 }
 
+/*
+ * setsockopt(): options that no client or server of TCP or UDP needs. They put something on a
+ * packet that isn't the payload's to choose (a source address, a route, a header), or they hand
+ * the kernel programs, keys or connection state. Some need a capability or a raw socket as
+ * well.
+ *
+ * A filter can't see sendmsg(2)'s control messages, which ask for IPv4 options, flow labels and
+ * routing headers without privilege. TCP ignores them, and the wall lets no UDP of the
+ * payload's out.
+ */
+struct option {
+	uint64_t level, name;
+};
+
+/* Numbers that <netinet/in.h> lacks: those of linux/in6.h and linux/netfilter_ipv6. */
+#define FLOWLABEL_MGR 32
+#define IP6T_REPLACE  64
+#define IP6T_COUNTERS 65
+
+static const struct option refused_options[] = {
+	/* packets with another's source address, or marked for another's rules */
+	{IPPROTO_IP, IP_FREEBIND},
+	{IPPROTO_IP, IP_TRANSPARENT},
+	{IPPROTO_IPV6, IPV6_FREEBIND},
+	{IPPROTO_IPV6, IPV6_TRANSPARENT},
+	{IPPROTO_IPV6, IPV6_JOIN_ANYCAST},
+	{SOL_SOCKET, SO_MARK},
+	/* headers: source routes, options, flow labels, whole ones */
+	{IPPROTO_IP, IP_OPTIONS},
+	{IPPROTO_IP, IP_RETOPTS},
+	{IPPROTO_IP, IP_ROUTER_ALERT},
+	{IPPROTO_IP, IP_HDRINCL},
+	{IPPROTO_IP, IP_NODEFRAG},
+	{IPPROTO_IPV6, IPV6_RTHDR},
+	{IPPROTO_IPV6, IPV6_HOPOPTS},
+	{IPPROTO_IPV6, IPV6_DSTOPTS},
+	{IPPROTO_IPV6, IPV6_RTHDRDSTOPTS},
+	{IPPROTO_IPV6, IPV6_2292RTHDR},
+	{IPPROTO_IPV6, IPV6_2292HOPOPTS},
+	{IPPROTO_IPV6, IPV6_2292DSTOPTS},
+	{IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
+	{IPPROTO_IPV6, IPV6_NEXTHOP},
+	{IPPROTO_IPV6, IPV6_AUTHHDR},
+	{IPPROTO_IPV6, IPV6_ROUTER_ALERT},
+	{IPPROTO_IPV6, IPV6_ROUTER_ALERT_ISOLATE},
+	{IPPROTO_IPV6, IPV6_HDRINCL},
+	{IPPROTO_IPV6, IPV6_CHECKSUM},
+	{IPPROTO_IPV6, FLOWLABEL_MGR},
+	/* keys and IPsec */
+	{IPPROTO_IP, IP_IPSEC_POLICY},
+	{IPPROTO_IP, IP_XFRM_POLICY},
+	{IPPROTO_IPV6, IPV6_IPSEC_POLICY},
+	{IPPROTO_IPV6, IPV6_XFRM_POLICY},
+	{IPPROTO_TCP, TCP_MD5SIG},
+	{IPPROTO_TCP, TCP_MD5SIG_EXT},
+	{IPPROTO_UDP, UDP_ENCAP},
+	/* a connection's state, another protocol for a socket */
+	{IPPROTO_TCP, TCP_REPAIR},
+	{IPPROTO_TCP, TCP_REPAIR_QUEUE},
+	{IPPROTO_TCP, TCP_QUEUE_SEQ},
+	{IPPROTO_TCP, TCP_REPAIR_OPTIONS},
+	{IPPROTO_TCP, TCP_REPAIR_WINDOW},
+	{IPPROTO_TCP, TCP_ULP},
+	{IPPROTO_IPV6, IPV6_ADDRFORM},
+	/* packet filters and address lists */
+	{SOL_SOCKET, SO_ATTACH_FILTER},
+	{SOL_SOCKET, SO_ATTACH_BPF},
+	{SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},
+	{SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF},
+	{IPPROTO_IP, IP_MSFILTER},
+	{IPPROTO_IP, MCAST_MSFILTER},
+	{IPPROTO_IPV6, MCAST_MSFILTER},
+	{IPPROTO_IPV6, IP6T_REPLACE},
+	{IPPROTO_IPV6, IP6T_COUNTERS},
+};
+
+/*
+ * The last option of each level that was known when this list was written. Those above it
+ * (netfilter's tables, multicast routing, TCP-AO, later inventions) answer as on a kernel that
+ * lacks them. So do the levels above SOL_NETLINK: kTLS, and protocols without a socket here.
+ */
+static const struct option last_options[] = {
+	{IPPROTO_IP, 52 /* IP_PROTOCOL */},
+	{IPPROTO_IPV6, IPV6_FREEBIND},
+	{IPPROTO_TCP, TCP_INQ},
+	{IPPROTO_UDP, UDP_GRO},
+	{SOL_SOCKET, 77 /* SO_PEERPIDFD */},
+};
+
+static void payload_socket_options(scmp_filter_ctx f, uint32_t no)
+{
+	const uint32_t unknown = SCMP_ACT_ERRNO(ENOPROTOOPT);
+
+	for (size_t i = 0; i < COUNT(refused_options); i++)
+		rule(f, no, "setsockopt", 2, EQ(1, refused_options[i].level),
+			EQ(2, refused_options[i].name));
+	for (size_t i = 0; i < COUNT(last_options); i++)
+		rule(f, unknown, "setsockopt", 2, EQ(1, last_options[i].level),
+			ATLEAST(2, last_options[i].name + 1));
+	rule(f, unknown, "setsockopt", 1, ATLEAST(1, SOL_NETLINK + 1), none);
+}
+
 static void payload(void)
 {
 	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
@@ -217,6 +321,7 @@ static void payload(void)
 	for (size_t i = 0; i < COUNT(refused_ioctls); i++)
 		rule(f, no, "ioctl", 1, EQ(1, refused_ioctls[i]), none);
 	payload_sockets(f, no);
+	payload_socket_options(f, no);
 	print(f, "filter_payload", newer, (int)COUNT(newer));
 }
 
