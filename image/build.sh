@@ -7,11 +7,6 @@ set -eu
 image=$1 codex=$2 node=$3 base=$4 version=$5 context=$6
 shift 6
 
-case $node in
-18 | 20 | 22 | 24) ;;
-*) echo "image: NODE_VERSION is 18, 20, 22 or 24, not '$node'" >&2; exit 1 ;;
-esac
-
 base=$(image/base.sh ${base:+"$base"})
 # Where this machine's npm goes, if it has one, is where the build goes.
 registry=

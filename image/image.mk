@@ -1,6 +1,8 @@
 # The container image and the main job.
 
-CODEX_VERSION ?= 0.169.0
+# The version that is shipped. CODEX_VERSION= takes another, by number or as `latest`.
+CODEX_DEFAULT := 0.171.0
+CODEX_VERSION ?= $(CODEX_DEFAULT)
 NODE_VERSION  ?= 22
 # Empty: Debian's slim image, or one made on this machine where no registry can be reached.
 BASE          ?=
@@ -11,23 +13,26 @@ BUILD_FLAGS   ?=
 WORK_DIR      ?= $(CURDIR)
 ARGS          ?=
 
+VERSIONS      := image/versions.sh '$(CODEX_VERSION)' '$(CODEX_DEFAULT)' '$(NODE_VERSION)'
 IMAGE_INIT    ?= $(BUILD)/codex-init
 CONTEXT       := $(BUILD)/image
 CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh profile.sh managed_config.toml)
 
 .PHONY: image image-needs run
 image-needs:
+	@$(VERSIONS) >/dev/null
 	@ci/setup.sh build image
 	@ci/engine.sh
 
-image: image-needs ## build the container image (CODEX_VERSION= NODE_VERSION=18|20|22|24 BASE= IMAGE=)
+image: image-needs ## build the container image (CODEX_VERSION=NUMBER|latest NODE_VERSION=18|20|22|24 BASE= IMAGE=)
 	@$(MAKE) --no-print-directory $(IMAGE_INIT)
 	@rm -rf $(CONTEXT) && install -d $(CONTEXT)/presets
 	@install -m 0644 $(CONTEXT_FILES) $(CONTEXT) && chmod 0755 $(CONTEXT)/fetch-*.sh
 	@install -m 0644 image/presets/* $(CONTEXT)/presets
 	@install -m 0755 $(IMAGE_INIT) $(CONTEXT)/codex-init
 	@install -m 0644 /etc/ssl/certs/ca-certificates.crt $(CONTEXT)/ca-certificates.crt
-	@image/build.sh '$(IMAGE)' '$(CODEX_VERSION)' '$(NODE_VERSION)' '$(BASE)' '$(VERSION)' $(CONTEXT) $(BUILD_FLAGS)
+	@codex=$$($(VERSIONS)) && \
+		image/build.sh '$(IMAGE)' "$$codex" '$(NODE_VERSION)' '$(BASE)' '$(VERSION)' $(CONTEXT) $(BUILD_FLAGS)
 
 # By the environment: a path may hold any character.
 run: export WORK_DIR := $(WORK_DIR)

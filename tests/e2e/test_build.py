@@ -218,6 +218,80 @@ def test_an_unknown_goal_is_refused():
     assert "everything" in done.stderr
 
 
+# ---- The versions in the image ---------------------------------------------------------------
+
+NPM = """#!/bin/sh
+for word; do case $word in
+*@latest | *@0.171.0) echo 0.171.0; exit ;;
+*@0.36.0) echo 0.36.0; exit ;;
+*@7.7.7) echo 'npm error network: nobody answers' >&2; exit 1 ;;
+*@7.7.8) exit ;;
+*/codex@*) echo 'npm error code E404' >&2; exit 1 ;;
+esac; done
+"""
+
+
+@pytest.fixture
+def registry(bare):
+    """A machine that lacks every package, with an npm whose registry has two versions."""
+    (bare / "npm").write_text(NPM)
+    (bare / "npm").chmod(0o755)
+    return {"PATH": f"{bare}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("setting, complaint", [
+    ("CODEX_VERSION=nonsense", "number of a version, or latest, not 'nonsense'"),
+    ("CODEX_VERSION=0.171", "not '0.171'"),
+    ("CODEX_VERSION=0.171.0-linux-x64", "not '0.171.0-linux-x64'"),
+    ("CODEX_VERSION=", "not ''"),
+    ("CODEX_VERSION=9.9.9", "there is no version 9.9.9 of @openai/codex"),
+    ("CODEX_VERSION=7.7.8", "there is no version 7.7.8 of @openai/codex"),
+    ("NODE_VERSION=21", "NODE_VERSION is 18, 20, 22 or 24, not '21'"),
+])
+def test_a_version_that_does_not_exist_is_refused_first(registry, bare, setting, complaint):
+    done = run("make", "image", setting, cwd=ROOT, env=registry)
+    assert done.returncode != 0
+    assert complaint in done.stderr and "  hint: " in done.stderr, done.stderr
+    assert not (bare / "apt-called").exists()
+
+
+@pytest.mark.parametrize("version", ["latest", "0.36.0", "7.7.7"])
+def test_other_versions_go_on_to_the_set_up(registry, bare, version):
+    """Also one that the registry can't be asked about: the engine may have it from before."""
+    done = run("make", "image", f"CODEX_VERSION={version}", cwd=ROOT, env=registry)
+    assert "image: " not in done.stderr, done.stderr
+    assert (bare / "apt-called").exists()
+
+
+def versions(codex, environment):
+    return run("/bin/sh", str(ROOT / "image/versions.sh"), codex, "0.169.0", "22", env=environment)
+
+
+def test_latest_is_a_number(registry):
+    assert versions("latest", registry).stdout == "0.171.0\n"
+
+
+def test_latest_needs_an_answer(registry, bare):
+    (bare / "npm").write_text("#!/bin/sh\necho nobody answers >&2\nexit 1\n")
+    done = versions("latest", registry)
+    assert done.returncode == 1 and "nobody answers" in done.stderr, done.stderr
+
+
+def test_latest_without_npm_is_refused_with_a_way_out(bare):
+    few = bare / "few"
+    few.mkdir()
+    (few / "grep").symlink_to(shutil.which("grep"))
+    done = versions("latest", {"PATH": str(few)})
+    assert done.returncode == 1 and "has no npm" in done.stderr
+    assert versions("0.36.0", {"PATH": str(few)}).stdout == "0.36.0\n"
+
+
+def test_the_usual_build_asks_no_registry(registry, bare):
+    (bare / "npm").write_text(f"#!/bin/sh\ntouch {bare}/npm-called\n")
+    assert versions("0.169.0", registry).stdout == "0.169.0\n"
+    assert not (bare / "npm-called").exists()
+
+
 # ---- The count of the tests -----------------------------------------------------------------
 
 

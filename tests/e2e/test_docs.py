@@ -63,3 +63,8 @@ def test_links_between_documents_lead_somewhere():
     for document in [TOP / "README.md", TOP / "REQUIREMENTS.md", *TOP.glob("docs/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_readme_names_the_codex_that_is_shipped():
+    shipped, = re.findall(r"^CODEX_DEFAULT := (\S+)$", (TOP / "image/image.mk").read_text(), re.M)
+    assert f"Codex is {shipped};" in README
