@@ -105,6 +105,11 @@ static _Noreturn void live(const struct confined *c, void *context, int channel)
 	struct failure f;
 	void *prepared;
 
+	if (privileges_drop(c->uid, c->uid, &f) < 0)
+		_exit(1);
+	/* After the change of uid, which clears it. PID 1's end may have come in between: then
+	 * the channel has ended. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setsid(); /* no signal from a terminal; we may lead a session already */
 	prctl(PR_SET_NAME, c->name);
 	close_others(c, channel);
@@ -114,12 +119,7 @@ static _Noreturn void live(const struct confined *c, void *context, int channel)
 	if (c->shared && mprotect(c->shared, c->shared_size, PROT_READ) < 0)
 		_exit(1);
 	prepared = c->prepare(context, channel);
-	if (!prepared || privileges_drop(c->uid, c->uid, &f) < 0)
-		_exit(1);
-	/* After the change of uid, which clears it. PID 1's end may have come in between. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_DUMPABLE, 0);
-	if (filter_install(c->filter, &f) < 0)
+	if (!prepared || filter_install(c->filter, &f) < 0)
 		_exit(1);
 	c->serve(prepared);
 	_exit(1);

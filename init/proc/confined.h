@@ -20,14 +20,14 @@
 struct confined {
 	const char *name;        /* the process's: "codex-resolver" */
 	uid_t uid;               /* also its gid */
-	enum filter filter;      /* installed last */
+	enum filter filter;      /* installed between prepare() and serve() */
 	int keep[CONFINED_KEEP]; /* descriptors that stay open; -1: none */
 	size_t keep_count;
 	void *shared; /* whole pages that PID 1 writes and the worker may only read; NULL: none
 		       */
 	size_t shared_size;
-	/* Runs with what PID 1 may do, the channel at hand: everything that the filter won't
-	 * let it do later, memory above all. NULL ends the worker. */
+	/* Runs without privilege, as uid, but before the filter: does what that won't let it do
+	 * later, memory above all. NULL ends the worker. */
 	void *(*prepare)(void *context, int channel);
 	/* What it does from then on; prepared is what prepare() returned. Never returns. */
 	void (*serve)(void *prepared);
