@@ -131,7 +131,9 @@ export DEBIAN_FRONTEND=noninteractive
 # The lists may be missing or older than the mirror: refresh them only when that is so. The
 # engine's packages would start a daemon; whoever needs one starts it.
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+"$(dirname "$0")/busy.sh" setup "$log" $$ &
+busy=$!
+trap 'kill "$busy"; rm -f "$log"' EXIT
 install() { apt-get install -y -q --no-install-recommends $missing >"$log" 2>&1 </dev/null; }
 if ! install; then
   echo "setup: refreshing the package lists"

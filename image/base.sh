@@ -50,8 +50,16 @@ fi
 
 have "$built" && found "$built"
 have "$wanted" && found "$wanted"
-say "pulling $wanted"
-if timeout "$patience" docker pull --quiet "$wanted" >/dev/null 2>&1; then
+log=$(mktemp)
+tmp=$(mktemp -d)
+# Our standard output is read to its end.
+ci/busy.sh base "$log" $$ >&2 &
+busy=$!
+trap 'kill "$busy"; rm -rf "$tmp" "$log"' EXIT
+trap 'exit 1' HUP INT TERM
+
+say "pulling $wanted (for at most $patience s)"
+if timeout "$patience" docker pull "$wanted" >"$log" 2>&1; then
   found "$wanted"
 fi
 
@@ -61,19 +69,20 @@ command -v mmdebstrap >/dev/null || {
   printf '  hint: apt-get install mmdebstrap, or name a base image: make image BASE=…\n' >&2
   exit 1
 }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
 sources >"$tmp/sources.list"
 set -- "$release" "$tmp/base.tar"
 [ ! -s "$tmp/sources.list" ] || set -- "$@" "$tmp/sources.list"
 # What a slim image leaves out: documentation and translations are for people, not containers.
-mmdebstrap --variant=minbase --quiet \
+mmdebstrap --variant=minbase \
   --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-include=/usr/share/doc/*/copyright' \
   --aptopt='APT::Install-Recommends "false"' \
-  "$@" >&2
+  "$@" >"$log" 2>&1 || {
+  tail -n 40 "$log" >&2
+  say "mmdebstrap could not build it; the end of its log is above"
+  exit 1
+}
 docker import --change 'CMD ["bash"]' --change 'ENV LANG=C.UTF-8' "$tmp/base.tar" "$built" >&2
 found "$built"

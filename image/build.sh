@@ -14,8 +14,12 @@ registry=
 case $registry in http*) ;; *) registry= ;; esac
 
 echo "image: building $image (Codex $codex, Node $node, on $base)" >&2
+docker image inspect "$image" >/dev/null 2>&1 ||
+  echo "image: the first time it fetches several hundred MB of packages, which takes some minutes" >&2
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+ci/busy.sh image "$log" $$ &
+busy=$!
+trap 'kill "$busy"; rm -f "$log"' EXIT
 trap 'exit 1' HUP INT TERM
 # The host's network: its resolver and packet size are known to work. The builder that every
 # engine has is enough.
@@ -36,7 +40,7 @@ start=$(date +%s)
 # Each step that is not in the cache is told as it starts; the rest is in the log, and shown if
 # it matters.
 { DOCKER_BUILDKIT=0 docker "$@" 2>&1 || echo "BUILD FAILED"; } | tee "$log" |
-  sed -u -n '/^Step /h; /^ ---> Running in/{x; s#^Step \([0-9/]*\) : RUN \(.\{0,70\}\).*#image: step \1: \2#p}' >&2
+  sed -u -n '/^Step /h; /^ ---> Running in/{x; s/  */ /g; s#^Step \([0-9/]*\) : RUN \(.\{0,70\}\).*#image: step \1: \2#p}' >&2
 if grep -q '^BUILD FAILED$' "$log"; then
   tail -n 40 "$log" >&2
   echo "image: the build failed; the end of its log is above" >&2

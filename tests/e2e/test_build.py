@@ -212,6 +212,55 @@ def test_a_failed_install_is_told(bare):
     assert "update" in (bare / "apt-called").read_text()
 
 
+# What the slow parts of a set-up call, as slow as that.
+SLOW = """#!/bin/sh
+case $1 in
+update | install) echo "Get:7 a-large-package [99 MB]"; sleep 2.5 ;;
+pull) echo "a-layer: Downloading"; sleep 2.5 ;;
+build) printf 'Step 1/1 : RUN fetch  it\\n ---> Running in 0\\na-file: half of it\\n'; sleep 2.5 ;;
+image) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("words, tool, said", [
+    (["ci/setup.sh", "build"], "apt-get", ["setup: installing", "setup: 1 s: Get:7 a-large-package"]),
+    (["image/build.sh", "i", "0.1.0", "22", "", "0", "."], "docker",
+     ["base: pulling debian:", "base: 1 s: a-layer: Downloading", "image: building i (Codex 0.1.0",
+      "several hundred MB", "image: step 1/1: fetch it", "image: 1 s: a-file: half of it",
+      "image: i is ready"]),
+])
+def test_whoever_waits_for_a_download_sees_it_go_on(bare, words, tool, said):
+    (bare / tool).write_text(SLOW)
+    (bare / tool).chmod(0o755)
+    env = {"PATH": f"{bare}:{os.environ['PATH']}", "CODEX_BUSY_SECONDS": "1"}
+    done = run(*words, cwd=ROOT, env=env)
+    lines = (done.stdout + done.stderr).splitlines()
+    assert done.returncode == 0, lines
+    for text in said:
+        assert [line for line in lines if text in line], (text, lines)
+    # Once it is over, nobody goes on telling: a pipe that the teller held open would not have ended.
+    assert "nothing new" in done.stderr and done.stderr.count(" s: ") <= 2 * len(said)
+
+
+def test_what_is_there_is_told_without_delay(bare):
+    """The same with nothing to wait for."""
+    (bare / "docker").write_text("#!/bin/sh\nexit 0\n")
+    (bare / "docker").chmod(0o755)
+    env = {"PATH": f"{bare}:{os.environ['PATH']}", "CODEX_BUSY_SECONDS": "1"}
+    done = run("image/build.sh", "i", "0.1.0", "22", "", "0", ".", cwd=ROOT, env=env)
+    assert done.returncode == 0 and " s: " not in done.stderr and "MB" not in done.stderr, done
+
+
+def test_nobody_goes_on_telling_for_a_script_that_is_gone(tmp_path):
+    (tmp_path / "log").write_text("a line\n")
+    script = f"{ROOT}/ci/busy.sh who {tmp_path}/log $$ & sleep 2.5; kill -9 $$"
+    done = run("sh", "-c", 'sh -c "$0"; :', script, timeout=30,
+               env={**os.environ, "CODEX_BUSY_SECONDS": "1"})
+    said = done.stderr.splitlines()
+    assert said[:2] == ["who: 1 s: a line", "who: 2 s: nothing new"] and len(said) <= 5, done
+
+
 def test_an_unknown_goal_is_refused():
     done = run(str(ROOT / "ci/setup.sh"), "everything")
     assert done.returncode == 2
