@@ -74,15 +74,20 @@ Nobody allowed example.com, so that is refused. Nothing of this leaves the machi
 
 TEXT
 
+# As a provider of its own the stand-in may say that it speaks no WebSocket; of OpenAI, Codex
+# expects that it does, and calls it an error.
+provider='{name="stand-in", base_url="https://api.openai.com/v1", env_key="OPENAI_API_KEY"}'
 # A clean environment: nothing of the user's, no credentials above all, gets into the demo.
 sandbox() {
   env -i PATH="$PATH" HOME="$tmp" TERM="${TERM:-dumb}" \
     DOCKER_CONFIG="${DOCKER_CONFIG:-${HOME:-/root}/.docker}" ${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} \
     CODEX_INIT_DEFAULT_RULES=0 \
-    "$launcher" --image "$image" --network "$name" --work_dir "$tmp/project" \
+    OPENAI_API_KEY=sk-demo \
+    "$launcher" --image "$image" --network "$name" --work_dir "$tmp/project" --trust \
     --allow api.openai.com+private --allow chatgpt.com+private \
     --read-only "$tmp/ca.pem" -e "CODEX_CA_CERTIFICATE=/app$tmp/ca.pem" \
-    -e "SSL_CERT_FILE=/app$tmp/ca.pem" -e OPENAI_API_KEY=sk-demo \
+    -e "SSL_CERT_FILE=/app$tmp/ca.pem" -e OPENAI_API_KEY \
+    -- -c "model_providers.stand-in=$provider" -c 'model_provider="stand-in"' \
     exec --skip-git-repo-check "$prompt" </dev/null
 }
 # Codex repeats its answer on standard output; one will do.

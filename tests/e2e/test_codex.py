@@ -6,7 +6,7 @@ import os
 
 import openai
 import pytest
-from conftest import IMAGE
+from conftest import IMAGE, ROOT, STUB, program
 from internet import OPENAI, address_of
 
 EXEC = ("codex", "exec", "--skip-git-repo-check")
@@ -185,3 +185,15 @@ def test_the_version_is_the_images(docker, run):
         "image", "inspect", "-f", '{{index .Config.Labels "codex-sandbox.codex"}}', IMAGE
     )
     assert version.ok().out.strip() in run("codex", "--version").ok().out
+
+
+def test_the_demo_shows_what_it_is_about_and_nothing_else(lab, internet, sinks):
+    """The newcomer's first sight: no warning and no error but the refusal."""
+    env = {"PATH": os.environ["PATH"], "DOCKER_HOST": lab.engine.host, "HOME": "/nonexistent"}
+    done = program([ROOT / "image/demo/demo.sh", STUB, IMAGE], env=env, timeout=120).ok()
+    assert "EDE: 15 (Blocked): (example.com is not allowed; add --allow example.com)" in done.out
+    assert "allow with: --allow example.com\n" in done.out
+    for noise in ("warning", "error", "codex-sandbox: ", "hint: ", "failed"):
+        lines = [line for line in done.said.splitlines() if noise in line.lower()]
+        assert lines == [], (noise, done)
+    assert set(sinks.seen()) == set()

@@ -177,6 +177,8 @@ class StandIn:
             return self._device_begins()
         if method == "POST" and path.endswith("/api/accounts/deviceauth/token"):
             return self._device_asks(fields(body, headers))
+        if path.endswith("/models"):
+            return Reply(200, {"models": []})  # Codex goes by those that it was built with
         if path.endswith("/analytics-events/events"):
             return Reply(200, {})
         return Reply(404, {"error": {"message": f"stand-in: nothing at {path}"}})
