@@ -366,7 +366,7 @@ bool name_printable(const char *name, size_t size)
 	if (len == size || len > LIMIT_NAME_TEXT)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (name[i] <= ' ' || name[i] == 0x7f)
+		if (name[i] <= ' ' || (unsigned char)name[i] >= 0x7f)
 			return false;
 	return true;
 }

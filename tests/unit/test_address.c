@@ -271,6 +271,63 @@ static void classes(void **state)
 	}
 }
 
+/* What a refusal says of an address: that of the narrowest range, for each there is. */
+static void names_of_ranges(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} cases[] = {
+		{"8.8.8.8", "public"},
+		{"0.1.2.3", "this network"},
+		{"10.1.2.3", "private"},
+		{"100.64.1.1", "shared"},
+		{"100.100.100.200", "metadata"},
+		{"127.0.0.1", "loopback"},
+		{"168.63.129.16", "Azure"},
+		{"169.254.1.1", "link-local"},
+		{"172.16.0.1", "private"},
+		{"192.0.0.1", "protocol assignments"},
+		{"192.0.2.1", "documentation"},
+		{"192.88.99.1", "6to4"},
+		{"192.168.0.1", "private"},
+		{"198.18.0.1", "benchmarking"},
+		{"198.51.100.1", "documentation"},
+		{"203.0.113.1", "documentation"},
+		{"224.0.0.1", "multicast"},
+		{"240.0.0.1", "reserved"},
+		{"2600::1", "public"},
+		{"::", "unspecified"},
+		{"::1", "loopback"},
+		{"::2", "not global unicast"},
+		{"::ffff:8.8.8.8", "IPv4-mapped"},
+		{"64:ff9b::8.8.8.8", "RFC 6052"},
+		{"64:ff9b:1::1", "RFC 8215"},
+		{"100::1", "discard-only"},
+		{"2001::1", "Teredo"},
+		{"2001:1::1", "protocol assignments"},
+		{"2001:db8::1", "documentation"},
+		{"2002::1", "6to4"},
+		{"3fff::1", "documentation"},
+		{"4000::1", "not global unicast"},
+		{"5f00::1", "segment routing"},
+		{"fd00::1", "unique local"},
+		{"fd00:ec2::254", "metadata"},
+		{"fd20:ce::254", "metadata"},
+		{"fd00:c1::a9fe:a9fe", "metadata"},
+		{"fe80::1", "link-local"},
+		{"fec0::1", "site-local"},
+		{"ff02::1", "multicast"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address a = parse(cases[i].text);
+
+		if (!strstr(address_range_name(&a), cases[i].name))
+			fail_msg("%s: %s", cases[i].text, address_range_name(&a));
+	}
+}
+
 static void no_address_is_not_public(void **state)
 {
 	struct address none = {0}, odd = {.family = 7};
@@ -313,6 +370,7 @@ int main(void)
 		cmocka_unit_test(agrees_with_the_c_library),
 		cmocka_unit_test(the_table_is_an_interval_set),
 		cmocka_unit_test(classes),
+		cmocka_unit_test(names_of_ranges),
 		cmocka_unit_test(no_address_is_not_public),
 		cmocka_unit_test(inside),
 	};

@@ -123,6 +123,8 @@ static void what_is_no_place(void **state)
 	} bad[] = {{"", "nothing"}, {":", "port"}, {":443", "missing"}, {"a.example:", "port"},
 		{"a.example:0", "port"}, {"a.example:65536", "port"},
 		{"a.example:99999999999999999999", "port"}, {"a.example:+1", "port"},
+		/* 2^64 and 2^32 more than 443. */
+		{"a.example:18446744073709552059", "port"}, {"a.example:4294967739", "port"},
 		{"a.example:0443", "port"}, {"a.example:44 3", "port"}, {"1.2.3", "number"},
 		{"1.2.3.256", "number"}, {"https://a.example", "URL"}, {"a.example/x", "URL"},
 		{"10.0.0.0/8", "URL"}, {"[::1", "bracket"}, {"[]", "bracket"},

@@ -226,6 +226,29 @@ static void below(void **state)
 	assert_false(name_below("", ""));
 }
 
+/* Visible ASCII alone, whatever a machine takes a char for; and an end within its room. */
+static void printable(void **state)
+{
+	char name[256];
+
+	(void)state;
+	assert_true(name_printable("", 1));
+	for (int c = 1; c < 256; c++) {
+		const char text[] = {'a', (char)c, 'b', '\0'};
+
+		assert_int_equal(name_printable(text, sizeof(text)), c > ' ' && c < 0x7f);
+		assert_false(name_printable(text, 3));
+	}
+	memset(name, 'a', sizeof(name));
+	name[253] = '\0';
+	assert_true(name_printable(name, sizeof(name)));
+	assert_true(name_printable(name, 254));
+	assert_false(name_printable(name, 253));
+	name[253] = 'a';
+	name[254] = '\0';
+	assert_false(name_printable(name, sizeof(name)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +258,7 @@ int main(void)
 		cmocka_unit_test(the_limits_of_a_name),
 		cmocka_unit_test(a_text_of_64k_is_refused),
 		cmocka_unit_test(below),
+		cmocka_unit_test(printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

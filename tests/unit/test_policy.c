@@ -289,6 +289,7 @@ static void presets(void **state)
 	void *context = (void *)(uintptr_t)files;
 	struct rule_error e;
 	struct policy p;
+	char text[67];
 
 	(void)state;
 	policy_init(&p);
@@ -310,6 +311,16 @@ static void presets(void **state)
 	assert_non_null(strstr(e.reason, "65536"));
 	assert_int_equal(ADD("@missing", RULE_ALLOW), -1);
 	assert_non_null(strstr(e.reason, "no preset missing"));
+	/* The longest name there can be, and one that is longer. */
+	memset(text, 'a', sizeof(text) - 1);
+	text[0] = '@';
+	text[64] = '\0';
+	assert_int_equal(ADD(text, RULE_ALLOW), -1);
+	assert_non_null(strstr(e.reason, "no preset aaa"));
+	text[64] = 'a';
+	text[65] = '\0';
+	assert_int_equal(ADD(text, RULE_ALLOW), -1);
+	assert_non_null(strstr(e.reason, "1 to 63"));
 	/* All or nothing: the good line of a bad file isn't kept. */
 	assert_int_equal(p.count, 3);
 	policy_free(&p);
