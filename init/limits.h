@@ -146,6 +146,17 @@
 #define LIMIT_GATE_FIELDS 128
 /* A chunk's extension or the trailer fields: nobody sends any. */
 #define LIMIT_GATE_LINE 1024
+/*
+ * Octets in one chunk, and hexadecimal digits of its size. A server that counts in 32 bits
+ * reads 100000005 as 5, one that counts with a sign 80000000 as less than nothing, one with
+ * room for eight digits the first eight: so what each of them reads right, and 2 GB more than
+ * any client gathers before it sends.
+ */
+#define LIMIT_GATE_CHUNK        0x7fffffff
+#define LIMIT_GATE_CHUNK_DIGITS 8
+/* Octets of a Content-Length: the largest file of ext4. Object stores take 5 TB at one time, so
+ * less would be in the way; beyond 2^53 a number of JavaScript's isn't exact. */
+#define LIMIT_GATE_LENGTH (16ULL << 40)
 /* Connections through the gate at one time, of 400 octets each; fewer where the container may
  * not have two descriptors for each. A build opens dozens, a load test hundreds. */
 #define LIMIT_GATE_CONNECTIONS 8192

@@ -13,8 +13,7 @@
 #include "host.h"
 #include "http_line.h"
 
-#define MAX_LENGTH ((uint64_t)1 << 60)
-#define HTTP_PORT  80
+#define HTTP_PORT 80
 
 /* What the fields say, until all of them are read. */
 struct fields {
@@ -203,10 +202,17 @@ static bool connection_read(struct http_text list, struct fields *f)
 	return true;
 }
 
+/* Servers that hand fields to programs as variables (CGI, WSGI) make the hyphen an underscore:
+ * then Content_Length is as good as the real one. */
+static bool disguised(struct http_text name)
+{
+	return text_is(name, "content_length") || text_is(name, "transfer_encoding");
+}
+
 static bool field_read(struct http_text line, struct fields *f)
 {
 	struct http_text value = line, name = text_until(&value, ':');
-	bool clean = name.len < line.len && is_token(name); /* or: no colon, a blank */
+	bool clean = name.len < line.len && is_token(name) && !disguised(name);
 
 	for (size_t i = 0; i < value.len; i++)
 		clean &= (value.at[i] >= ' ' || value.at[i] == '\t') && value.at[i] != 0x7f;
@@ -237,11 +243,11 @@ static bool length_read(struct http_text t, uint64_t *out)
 	if (t.len == 0 || (t.at[0] == '0' && t.len > 1))
 		return false;
 	for (*out = 0; t.len > 0; text_cut(&t, 1, 0)) {
-		if (t.at[0] < '0' || t.at[0] > '9' || *out > MAX_LENGTH / 10)
+		if (t.at[0] < '0' || t.at[0] > '9' || *out > LIMIT_GATE_LENGTH / 10)
 			return false;
 		*out = *out * 10 + (t.at[0] - '0');
 	}
-	return *out <= MAX_LENGTH;
+	return *out <= LIMIT_GATE_LENGTH;
 }
 
 static bool body_find(const struct fields *f, bool old, struct http_head *out)

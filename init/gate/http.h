@@ -51,12 +51,12 @@ enum http_result {
  * (obs-fold); a blank before the colon; anything but HTTP/1.0 and 1.1 (the preface of HTTP/2
  * with GATE_PROTOCOL); a target of another form or scheme, with user information, a fragment;
  * no Host (but in a CONNECT of HTTP/1.0), two of them, one that differs from the target's host
- * or port; Content-Length twice, not a plain number, or with Transfer-Encoding; a
- * Transfer-Encoding that is not exactly "chunked", or in HTTP/1.0; a body of a CONNECT; a
- * Connection field that names Host, Content-Length or Transfer-Encoding. Blank lines before the
- * first request are refused too. A head beyond LIMIT_GATE_HEAD or LIMIT_GATE_FIELDS is refused
- * with GATE_TOO_LONG. What stands in a line is looked at when the head is whole; line ends and
- * the method are before.
+ * or port; Content-Length twice, not a plain number, beyond LIMIT_GATE_LENGTH, or with
+ * Transfer-Encoding; a Transfer-Encoding that is not exactly "chunked", or in HTTP/1.0; either
+ * of them with an underscore for its hyphen; a body of a CONNECT; a Connection field that names
+ * Host, Content-Length or Transfer-Encoding. Blank lines before the first request are refused
+ * too. A head beyond LIMIT_GATE_HEAD or LIMIT_GATE_FIELDS is refused with GATE_TOO_LONG. What
+ * stands in a line is looked at when the head is whole; line ends and the method are before.
  *
  * The buffer may be changed in one way: the name of a field is overwritten in place by one of
  * the same length that nobody knows. That of an Expect field, because servers that answer
@@ -81,8 +81,9 @@ void http_body_begin(struct http_body *b, const struct http_head *head);
 /*
  * Takes octets of a body from the len at bytes. Returns how many belong to it (all of them
  * unless it ends there: then done is set), or -1 when the chunked coding is malformed: a size
- * that is no hexadecimal number or beyond 2^60, a line that does not end in CR LF, trailer
- * fields or chunk extensions beyond LIMIT_GATE_LINE. A body of length 0 is done at once.
+ * that is no hexadecimal number, beyond LIMIT_GATE_CHUNK or longer than
+ * LIMIT_GATE_CHUNK_DIGITS, a line that does not end in CR LF, trailer fields or chunk
+ * extensions beyond LIMIT_GATE_LINE. A body of length 0 is done at once.
  */
 ssize_t http_body_take(struct http_body *b, const uint8_t *bytes, size_t len);
 

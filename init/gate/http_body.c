@@ -21,10 +21,6 @@ enum {
 	END_LF,
 };
 
-/* 2^60 has sixteen hexadecimal digits. */
-#define SIZE_DIGITS  16
-#define SIZE_MAXIMUM ((uint64_t)1 << 60)
-
 void http_body_begin(struct http_body *b, const struct http_head *head)
 {
 	*b = (struct http_body){.kind = head->body, .state = SIZE_FIRST};
@@ -46,11 +42,11 @@ static int digit(uint8_t c)
 
 static bool size_digit(struct http_body *b, uint8_t c)
 {
-	if (digit(c) < 0 || b->line++ == SIZE_DIGITS)
+	if (digit(c) < 0 || b->line++ == LIMIT_GATE_CHUNK_DIGITS)
 		return false;
 	b->left = b->left << 4 | (uint64_t)digit(c);
 	b->state = SIZE;
-	return b->left <= SIZE_MAXIMUM;
+	return b->left <= LIMIT_GATE_CHUNK;
 }
 
 /* One more octet of an extension or of the trailer. */

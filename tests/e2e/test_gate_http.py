@@ -154,6 +154,18 @@ REFUSED = {
     ),
     "a list of lengths": (get("allowed.test", "/", "Content-Length: 5, 5", method="POST"), 400),
     "a signed length": (get("allowed.test", "/", "Content-Length: +5", method="POST"), 400),
+    "a length with zeros before it": (
+        get("allowed.test", "/", "Content-Length: 00", method="POST"),
+        400,
+    ),
+    "a length that no file has": (
+        get("allowed.test", "/", "Content-Length: 17592186044417", method="POST"),
+        400,
+    ),
+    "a length by another name": (
+        get("allowed.test", "/", "Content_Length: 5", method="POST"),
+        400,
+    ),
     "a coding besides": (
         get("allowed.test", "/", "Transfer-Encoding: gzip, chunked", method="POST"),
         400,
@@ -273,6 +285,10 @@ def test_malformed_chunks_end_the_connection(box, asked, sinks):
         b"5\r\nhello0\r\n\r\n",
         b"5\r\nhelloXX0\r\n\r\n",
         b"ffffffffffffffffff\r\n",
+        # What counts in 32 bits reads 5, less than nothing, or, of eight digits, none.
+        b"100000005\r\nhello\r\n0\r\n\r\n",
+        b"80000005\r\nhello\r\n0\r\n\r\n",
+        b"000000005\r\nhello\r\n0\r\n\r\n",
         b"5;" + b"x" * 4000 + b"\r\nhello\r\n0\r\n\r\n",
         b"5;a\nb\r\nhello\r\n0\r\n\r\n",
         b"0\r\nX: a\n\r\n",
