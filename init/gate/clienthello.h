@@ -41,7 +41,7 @@ enum hello_result {
  * over any number of records (an empty one, or one of another type in between, is refused).
  * Done only when the hello is whole and names exactly one host: one server_name extension with
  * one entry, of type host_name, which is a name that a rule can hold as it stands there (ASCII
- * letters of either case, digits, hyphens, underscores, dots; no trailing dot, no address). An
+ * letters of either case, digits, hyphens, underscores, dots; no address). An
  * extension that stands there twice is refused, and so are lengths that do not add up, octets
  * behind the hello in its last record, and more than LIMIT_GATE_HELLO octets (GATE_TOO_LONG).
  * ech is only told: whether it may pass is the policy's to say.

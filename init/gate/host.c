@@ -1,7 +1,7 @@
 /*
- * Host names on the wire. name_normalise() is for what people write in rules and takes more;
- * what it would forgive (a trailing dot, a U-label) is refused here first, because servers
- * differ in what they make of it.
+ * Host names on the wire. name_normalise() is for what people write in rules and takes more:
+ * what it would convert (a U-label) is refused here first, because servers differ in what they
+ * make of it.
  */
 #include "host.h"
 
@@ -26,7 +26,7 @@ enum gate_reason host_read(const uint8_t *bytes, size_t len, char name[NAME_TEXT
 {
 	const char *why;
 	size_t position;
-	bool good = len > 0 && len <= LIMIT_NAME_TEXT && bytes[len - 1] != '.';
+	bool good = len > 0;
 
 	for (size_t i = 0; good && i < len; i++)
 		good = of_a_name(bytes[i]);

@@ -134,7 +134,8 @@ REFUSED = {
     "no number for a port": (get("allowed.test:x"), 400),
     "an address": (get(HERE), 400),
     "an IPv6 address": (get("[2a0f:77::1]"), 400),
-    "a trailing dot": (get("allowed.test."), 400),
+    "two trailing dots": (get("allowed.test.."), 400),
+    "a dot behind a refused name": (get("evil.test."), 403),
     "a list of hosts": (get("allowed.test, evil.test"), 400),
     "a folded line": (get("allowed.test", "/", "X: a\r\n b"), 400),
     "a folded host": (b"GET / HTTP/1.1\r\nHost:\r\n evil.test\r\nHost: allowed.test\r\n\r\n", 400),
@@ -202,6 +203,8 @@ def test_what_can_be_read_in_one_way_passes(box, asked):
     sent = {
         "/port": get("allowed.test:80", "/port", LAST),
         "/upper": get("ALLOWED.Test", "/upper", LAST),
+        "/dot": get("allowed.test.", "/dot", LAST),
+        "/dots": get("allowed.test.", "http://allowed.test/dots", LAST),
         "/absolute": get("allowed.test", "http://allowed.test/absolute", LAST),
         "/old": get("allowed.test", "/old", version="1.0"),
         "/query": get("allowed.test", "/query?u=http://evil.test/", LAST),
@@ -210,7 +213,8 @@ def test_what_can_be_read_in_one_way_passes(box, asked):
     for path, answer in zip(sent, box.knock(*((HERE, 80, bytes_) for bytes_ in sent.values()))):
         # Python's server is one of HTTP/1.1 even to a client of HTTP/1.0.
         assert answer.statuses == [200], (path, answer)
-    assert {host.strip() for host, _ in asked()} == {"allowed.test"} and len(asked()) == len(sent)
+    hosts = {host.strip().rstrip(".") for host, _ in asked()}
+    assert hosts == {"allowed.test"} and len(asked()) == len(sent)
 
 
 def test_a_request_split_at_every_octet(box, asked):

@@ -99,7 +99,8 @@ NOT_NAMES = {
     "none": (tls.client(None), ACCESS_DENIED),
     "an address": (tls.named(HERE.encode()), ACCESS_DENIED),
     "an IPv6 address": (tls.named(b"2a0f:77::1"), ACCESS_DENIED),
-    "a trailing dot": (tls.named(b"allowed.test."), ACCESS_DENIED),
+    "two trailing dots": (tls.named(b"allowed.test.."), ACCESS_DENIED),
+    "a refused one with a dot": (tls.named(b"evil.test."), ACCESS_DENIED),
     "empty": (tls.named(b""), None),
     "an empty list": (tls.named(), None),
     "two": (tls.named(b"allowed.test", b"evil.test"), None),
@@ -132,7 +133,7 @@ def test_what_is_no_name_is_refused(box, sinks):
 
 
 def test_the_same_names_written_as_they_should_be_pass(box, sinks):
-    for name in (b"allowed.test", b"ALLOWED.Test"):
+    for name in (b"allowed.test", b"ALLOWED.Test", b"allowed.test."):
         (answer,) = box.hello((HERE, 443, tls.named(name)))
         assert answer.served, (name, answer)
 

@@ -75,6 +75,30 @@ def test_deny_wins_over_allow(shell, sinks, dns):
     assert dns.asked("bad.wild.test") == []
 
 
+def test_a_final_dot_is_the_same_name(shell, internet, sinks, dns):
+    """In rules of either kind, DNS, Host, a hello and CONNECT; two dots are no name anywhere."""
+    dns.add("denied.test", "45.4.0.3")
+    tried = {
+        "http://allowed.test./a": "200",
+        "https://allowed.test./b": "200",
+        "-p -x http://allowed.test.:80 http://allowed.test.:80/c": "200",
+        "-H 'Host: allowed.test.' http://allowed.test/d": "200",
+        "http://denied.test./e": "000",
+        "-k https://denied.test./f": "000",
+        "-H 'Host: denied.test.' http://allowed.test/g": "403",
+        "-H 'Host: allowed.test..' http://allowed.test/h": "400",
+    }
+    done = shell(
+        "\n".join(f"curl -sS -m 10 -o /dev/null -w '%{{http_code}}\\n' {what}" for what in tried)
+        + "\ntrue",
+        allow="ALLOWED.test. denied.test",
+        env={"CODEX_INIT_DENY": "denied.test."},
+    ).ok()
+    assert done.lines() == list(tried.values()), done
+    assert sinks.addresses() == {address_of("allowed.test")} and dns.asked("denied.test") == []
+    assert [path for _, _, path in internet.web.requests] == ["/a", "/b", "/c", "/d"]
+
+
 def test_deny_takes_a_default_name_away(run, sinks):
     assert run("curl", "-sS", "https://chatgpt.com", init=["--deny", "chatgpt.com"]).status == 6
     assert sinks.seen() == []

@@ -212,7 +212,7 @@ static void hostile_variants_of_real_hellos(void **state)
 		uint8_t value;
 		enum gate_reason reason;
 	} changes[] = {
-		{LAST, '.', GATE_BAD_NAME}, {LAST, '\0', GATE_BAD_NAME},
+		{LAST, '-', GATE_BAD_NAME}, {LAST, '\0', GATE_BAD_NAME},
 		{0, '\0', GATE_BAD_NAME}, {0, '.', GATE_BAD_NAME}, {1, 0xc3, GATE_BAD_NAME},
 		{1, ':', GATE_BAD_NAME}, {1, ' ', GATE_BAD_NAME},
 		{-1, 0xff, GATE_MALFORMED}, /* the entry's length */
@@ -251,16 +251,19 @@ static void hostile_variants_of_real_hellos(void **state)
 static void changed_octets(void **state)
 {
 	static const uint8_t values[] = {0, 1, 3, 0x16, 0x2e, 0x7f, 0x80, 0xff};
+	size_t last; /* octet of the name: a dot there is none of it */
 
 	(void)state;
 	corpus(&o, "hello", "s_client-tls13");
+	last = (size_t)((uint8_t *)memmem(o.at, o.len, "shop.example", 12) - o.at) + 11;
 	for (size_t i = 0; i < o.len; i++) {
 		uint8_t was = o.at[i];
 
 		for (size_t v = 0; v < sizeof(values); v++) {
 			o.at[i] = values[v];
 			if (read_some(&o, o.len) == HELLO_DONE)
-				assert_int_equal(strlen(got.name), strlen("shop.example"));
+				assert_int_equal(strlen(got.name),
+					strlen("shop.example") - (o.at[last] == '.'));
 		}
 		o.at[i] = was;
 	}
@@ -272,7 +275,7 @@ static void changed_octets(void **state)
 
 static void names_that_a_rule_can_hold(void **state)
 {
-	char longest[254];
+	char longest[255] = "";
 
 	(void)state;
 	named("A-b.EXAMPLE", 11);
@@ -283,11 +286,18 @@ static void names_that_a_rule_can_hold(void **state)
 	expect_name("xn--bcher-kva.example");
 	named("localhost", 9);
 	expect_name("localhost");
+	named("A.example.", 10);
+	expect_name("a.example");
+	named("localhost.", 10);
+	expect_name("localhost");
 	memset(longest, 'a', 253);
 	for (size_t i = 49; i < 253; i += 50)
 		longest[i] = '.';
-	longest[253] = '\0';
 	named(longest, 253);
+	expect_name(longest);
+	longest[253] = '.';
+	named(longest, 254);
+	longest[253] = '\0';
 	expect_name(longest);
 }
 
@@ -297,8 +307,10 @@ static void names_that_it_can_not(void **state)
 		const char *name, *told;
 		size_t n;
 	} bad[] = {
-		{"a.example.", "a.example.", 10},
+		{"a.example..", "a.example..", 11},
 		{".", ".", 1},
+		{"..", "..", 2},
+		{"1.2.3.4.", "1.2.3.4.", 8},
 		{".a.example", ".a.example", 10},
 		{"a..example", "a..example", 10},
 		{"1.2.3.4", "1.2.3.4", 7},

@@ -451,7 +451,7 @@ static void an_allowed_name_passes_as_it_is(void **state)
 static void another_name_is_refused_with_an_alert(void **state)
 {
 	static const char *const names[] = {"evil.example", "denied.lab.test", "lab.test",
-		"45.0.0.1", "echo.lab.test.", "open.example"};
+		"45.0.0.1", "echo.lab.test..", "open.example"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

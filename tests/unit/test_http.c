@@ -221,6 +221,13 @@ static void targets_that_pass(void **state)
 			HTTP_AUTHORITY},
 		{"CONNECT a.example:65535 HTTP/1.0\r\n\r\n", 65535, HTTP_AUTHORITY},
 		{"GET / HTTP/1.1\r\nhOST:a.example:8080\t \r\n\r\n", 8080, HTTP_ORIGIN},
+		/* A final dot is the same name, on either side. */
+		{"GET / HTTP/1.1\r\nHost: a.example.\r\n\r\n", 0, HTTP_ORIGIN},
+		{"GET / HTTP/1.1\r\nHost: A.Example.:8080\r\n\r\n", 8080, HTTP_ORIGIN},
+		{"GET http://a.example./ HTTP/1.1" HOST, 0, HTTP_ABSOLUTE},
+		{"GET http://a.example.:80/ HTTP/1.1\r\nHost: a.example.\r\n\r\n", 80,
+			HTTP_ABSOLUTE},
+		{"CONNECT a.example.:443 HTTP/1.1" HOST, 443, HTTP_AUTHORITY},
 	};
 
 	(void)state;
@@ -279,7 +286,8 @@ static void targets_that_do_not(void **state)
 		{"GET http://a.example%2f/ HTTP/1.1" HOST, GATE_BAD_NAME},
 		{"GET http://a.example;x/ HTTP/1.1" HOST, GATE_BAD_NAME},
 		{"GET http://@a.example/ HTTP/1.1" HOST, GATE_BAD_NAME},
-		{"GET http://a.example./ HTTP/1.1" HOST, GATE_BAD_NAME},
+		{"GET http://a.example../ HTTP/1.1" HOST, GATE_BAD_NAME},
+		{"GET http://evil.example./ HTTP/1.1" HOST, GATE_NAMES_DIFFER},
 		{"GET http://evil.example/ HTTP/1.1" HOST, GATE_NAMES_DIFFER},
 		{"GET http://a.example:81/ HTTP/1.1" HOST, GATE_NAMES_DIFFER},
 		{"GET http://a.example/ HTTP/1.1\r\nHost: a.example:81\r\n\r\n",
@@ -325,7 +333,10 @@ static void one_host(void **state)
 		{GET "Host: a.example\r\nX: y\r\nhost: a.example\r\n\r\n", GATE_NAMES_DIFFER},
 		{GET "Host: a.example, evil.example\r\n\r\n", GATE_BAD_NAME},
 		{GET "Host: a.example evil.example\r\n\r\n", GATE_BAD_NAME},
-		{GET "Host: a.example.\r\n\r\n", GATE_BAD_NAME},
+		{GET "Host: a.example..\r\n\r\n", GATE_BAD_NAME},
+		{GET "Host: a.example..:80\r\n\r\n", GATE_BAD_NAME},
+		{GET "Host: .\r\n\r\n", GATE_BAD_NAME},
+		{GET "Host: 1.2.3.4.\r\n\r\n", GATE_BAD_NAME},
 		{GET "Host: u@a.example\r\n\r\n", GATE_BAD_NAME},
 		{GET "Host: u:p@a.example\r\n\r\n", GATE_MALFORMED},
 		{GET "Host: a.example/x\r\n\r\n", GATE_BAD_NAME},
