@@ -27,9 +27,13 @@ static bool few_enough(struct worker *w, const struct rule *rule)
 	return r->count++ < LIMIT_WILDCARD_NAMES;
 }
 
-static void explain(char text[ADMIT_TEXT], const char *name, const struct verdict *v)
+static void explain(
+	char text[ADMIT_TEXT], const char *name, bool plain, const struct verdict *v)
 {
-	if (v->rule && v->rule->effect == RULE_DENY && v->rule->reason)
+	if (!plain)
+		snprintf(text, ADMIT_TEXT, "%s is not a name that a rule can hold",
+			name[0] ? name : ".");
+	else if (v->rule && v->rule->effect == RULE_DENY && v->rule->reason)
 		snprintf(text, ADMIT_TEXT, "%s is denied: %s", name, v->rule->reason);
 	else if (v->rule && v->rule->effect == RULE_DENY)
 		snprintf(text, ADMIT_TEXT, "%s is denied by a rule", name);
@@ -53,9 +57,9 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 			channel_refused(w, name, REASON_NONE);
 		return index;
 	}
-	if (plain && name[0])
+	if (plain)
 		v = policy_check_name(w->config->policy, name);
-	if (!v.allowed && w->config->audit && plain && name[0]) {
+	if (!v.allowed && w->config->audit && plain) {
 		channel_refused(w, name, REASON_NONE);
 		index = cache_add_dynamic(&w->cache, name);
 		if (index >= 0)
@@ -67,7 +71,7 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		return index;
 	}
 	if (!v.allowed) {
-		explain(text, name, &v);
+		explain(text, name, plain, &v);
 		return refuse(w, name, REASON_NONE);
 	}
 	if (v.rule && v.rule->kind == RULE_WILDCARD) {

@@ -179,6 +179,7 @@ int message_read_query(const uint8_t *packet, size_t len, struct message_query *
 {
 	struct message_asked *asked = &out->asked;
 	size_t at = MESSAGE_HEADER;
+	char name[NAME_TEXT];
 
 	if (len < MESSAGE_HEADER || packet[2] & FLAG_QR)
 		return -1;
@@ -203,6 +204,7 @@ int message_read_query(const uint8_t *packet, size_t len, struct message_query *
 		return RCODE_FORMERR;
 	out->type = get16(packet + at);
 	out->class = get16(packet + at + 2);
+	out->plain = out->plain && name_of_host(out->name, strlen(out->name), name);
 	at += 4;
 	asked->question_len = (uint16_t)(at - MESSAGE_HEADER);
 	memcpy(asked->question, packet + MESSAGE_HEADER, asked->question_len);

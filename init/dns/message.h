@@ -66,8 +66,7 @@ struct message_asked {
 struct message_query {
 	struct message_asked asked;
 	uint16_t type, class;
-	bool plain; /* the name is made of letters, digits, '-', '_': only such can be allowed
-		     */
+	bool plain; /* it is a host's name (name_of_host()): only such can be allowed */
 	char name[NAME_TEXT]; /* lower case, no trailing dot ("" is the root); an octet that
 			       * is not plain is '?' */
 };

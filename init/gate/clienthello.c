@@ -100,7 +100,7 @@ static enum gate_reason server_name(struct reader ext, struct hello *out)
 	name = vector(&list, 2);
 	if (list.bad)
 		return GATE_MALFORMED;
-	host_report(name.at, name.left, out->name);
+	name_report(name.at, name.left, out->name);
 	if (list.left != 0)
 		return GATE_NAMES_DIFFER;
 	if (type != NAME_TYPE_HOST)

@@ -12,19 +12,12 @@
 #include "protocol.h"
 
 /*
- * Reads a host name of exactly the len octets at bytes: ASCII letters of either case, digits,
- * hyphens, underscores and dots, in the form that a rule can hold; no U-label, no address. A
- * final dot is left out, as in rules: it says that the name is whole (RFC 1034 §3.1), and
- * clients send it on in Host (RFC 3986 §3.2.2), some in a hello too (against RFC 6066 §3).
- * Returns GATE_FINE with its normalised form in name, or GATE_NO_NAME
- * (len 0) or GATE_BAD_NAME with host_report()'s text in name.
+ * Reads a host name of exactly the len octets at bytes, as name_of_host() does. A final dot is
+ * left out, as in rules: it says that the name is whole (RFC 1034 §3.1), and clients send it on
+ * in Host (RFC 3986 §3.2.2), some in a hello too (against RFC 6066 §3). Returns GATE_FINE with
+ * the normalised form in name, or GATE_NO_NAME (len 0) or GATE_BAD_NAME with name_report()'s
+ * text in name.
  */
 enum gate_reason host_read(const uint8_t *bytes, size_t len, char name[NAME_TEXT]);
-
-/*
- * Writes the octets for a report: as they stand, cut to LIMIT_NAME_TEXT, each that no host name
- * has as '?'. Safe to print.
- */
-void host_report(const uint8_t *bytes, size_t len, char text[NAME_TEXT]);
 
 #endif

@@ -80,7 +80,7 @@ static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint
 	*port = 0;
 	if (reason != GATE_FINE || host.len == t.len) {
 		if (reason == GATE_BAD_NAME)
-			host_report(t.at, t.len, name); /* an IPv6 address whole */
+			name_report(t.at, t.len, name); /* an IPv6 address whole */
 		return reason;
 	}
 	if (rest.len == 0 || rest.len > 5 || rest.at[0] == '0')

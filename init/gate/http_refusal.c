@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host.h"
 #include "http.h"
 
 #define HTTP_PORT  80
@@ -34,7 +33,7 @@ size_t http_refusal_write(
 	char line[2 * NAME_TEXT + 192];
 	int len;
 
-	host_report((const uint8_t *)name, strlen(name), clean);
+	name_report(name, strlen(name), clean);
 	if (port != 0 && port != HTTP_PORT && port != HTTPS_PORT)
 		snprintf(at, sizeof(at), ":%u", port);
 	/* A rule can't help a name that no rule can hold. */

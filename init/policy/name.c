@@ -1,5 +1,9 @@
 /*
- * Domain names: lower case, letters-digits-hyphen, internationalised labels as A-labels.
+ * Domain names: lower case, letters, digits, hyphens and underscores, internationalised labels
+ * as A-labels. Hyphens and underscores may stand where they like, as C libraries have it
+ * (glibc's res_hnok): engines name containers so (postgres_db), people buckets
+ * (my_bucket.s3...), and old accounts sites (name-.github.io). Only a name that begins with a
+ * hyphen is none, since it would be an option to whatever program it is given.
  *
  * Full IDNA needs Unicode's tables: libidn2 with libunistring is two megabytes of archives, and
  * this is a program of four hundred kilobytes that runs as root. So a U-label is converted only
@@ -223,6 +227,12 @@ static bool is_a_label(const char *label, size_t len)
 	       memcmp(again, label, len) == 0;
 }
 
+static bool of_host(uint32_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.';
+}
+
 /* Where the reading stands: what is wrong goes to position and reason. */
 struct reading {
 	size_t position;
@@ -245,7 +255,7 @@ static size_t read_label(
 {
 	uint32_t points[LIMIT_LABEL];
 	size_t count = 0, used, n;
-	bool beyond = false;
+	bool beyond = false, odd = false;
 
 	if (from == to)
 		return refuse(r, from, "a label is empty");
@@ -266,14 +276,10 @@ static size_t read_label(
 				return refuse(r, p,
 					"this letter cannot be converted with certainty: "
 					"write the label's A-label (xn--...)");
-		} else if (c == '-'   ? p == from || p + 1 == to
-			   : c == '_' ? p != from
-				      : !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
+		} else if (!of_host(c) || c == '.') {
 			return refuse(r, p,
-				c == '-'   ? "a label begins or ends with a hyphen"
-				: c == '_' ? "an underscore can only begin a label"
-					   : "a name is made of letters, digits, hyphens and "
-					     "dots");
+				"a name is made of letters, digits, hyphens, underscores "
+				"and dots");
 		}
 		points[count++] = c;
 	}
@@ -284,7 +290,11 @@ static size_t read_label(
 			return refuse(r, from, "this xn-- label does not decode");
 		return count;
 	}
-	if (points[0] == '_' || (count >= 4 && points[2] == '-' && points[3] == '-'))
+	/* RFC 5891 §4.2.3.1; an underscore is no letter of IDNA's. */
+	for (size_t i = 0; i < count; i++)
+		odd |= points[i] == '_';
+	if (odd || points[0] == '-' || points[count - 1] == '-' ||
+		(count >= 4 && points[2] == '-' && points[3] == '-'))
 		return refuse(
 			r, from, "an international label has no such hyphens or underscore");
 	memcpy(out, ACE, 4);
@@ -332,6 +342,8 @@ static bool normalise(const char *text, size_t len, char out[NAME_TEXT], struct 
 		used += n;
 		from = to + 1;
 	}
+	if (out[0] == '-')
+		return refuse(r, 0, "a name does not begin with a hyphen");
 	if (is_number(out + last, used - last))
 		return refuse(r, last_from, "a name does not end in a number");
 	out[used] = '\0';
@@ -349,6 +361,29 @@ bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *p
 	*position = r.position;
 	*reason = r.reason;
 	return false;
+}
+
+bool name_of_host(const void *bytes, size_t len, char out[NAME_TEXT])
+{
+	const char *text = bytes, *reason;
+	size_t position;
+
+	for (size_t i = 0; i < len; i++)
+		if (!of_host((unsigned char)text[i])) {
+			out[0] = '\0';
+			return false;
+		}
+	return name_normalise(text, len, out, &position, &reason);
+}
+
+void name_report(const void *bytes, size_t len, char out[NAME_TEXT])
+{
+	const char *text = bytes;
+	size_t n = len < LIMIT_NAME_TEXT ? len : LIMIT_NAME_TEXT;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = of_host((unsigned char)text[i]) ? text[i] : '?';
+	out[n] = '\0';
 }
 
 bool name_below(const char *name, const char *parent)

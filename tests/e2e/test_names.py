@@ -3,6 +3,7 @@ asked of the lab's DNS server and what reached the sinks decides."""
 
 import re
 import struct
+import uuid
 
 import pytest
 from conftest import until
@@ -97,6 +98,34 @@ def test_a_final_dot_is_the_same_name(shell, internet, sinks, dns):
     assert done.lines() == list(tried.values()), done
     assert sinks.addresses() == {address_of("allowed.test")} and dns.asked("denied.test") == []
     assert [path for _, _, path in internet.web.requests] == ["/a", "/b", "/c", "/d"]
+
+
+def test_names_with_underscores(shell, internet, sinks, dns):
+    """As people give them to buckets: in a rule, below a wildcard, in TLS and in HTTP."""
+    dns.add("my_bucket.s3.test", "45.4.1.1")
+    dns.add("a_b.wild.test", "45.4.1.2")
+    dns.add("denied_.wild.test", "45.4.1.3")
+    done = shell(
+        f"for n in my_bucket.s3 a_b.wild denied_.wild my-bucket.s3; do"
+        f" {GET} http://$n.test/h; echo $?; {GET} https://$n.test/t; echo $?; done",
+        allow="my_bucket.s3.test *.wild.test",
+        env={"CODEX_INIT_DENY": "denied_.wild.test"},
+    ).ok()
+    assert done.lines() == ["0"] * 4 + ["6"] * 4, done
+    assert sinks.addresses() == {"45.4.1.1", "45.4.1.2"}
+    asked = {(host, path) for _, host, path in internet.web.requests}
+    assert asked == {(n, p) for n in ("my_bucket.s3.test", "a_b.wild.test") for p in ("/h", "/t")}
+
+
+def test_a_container_whose_name_has_an_underscore(start, run, network):
+    """Engines allow [a-zA-Z0-9_.-] there, and compose makes such names."""
+    name, net = f"postgres_{uuid.uuid4().hex[:8]}_db", network()
+    serve = "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=5432)"
+    start("python3", "-c", serve, network=net, init=["--egress=off"], name=name)
+    get = ("curl", "-sS", "-o", "/dev/null", "--retry-connrefused", "--retry", "20")
+    get = (*get, "--retry-delay", "1", "-m", "20", f"http://{name}:5432/")
+    assert run(*get, network=net, allow="allowed.test").status == 6
+    run(*get, network=net, allow=f"{name}:5432+private").ok()
 
 
 def test_deny_takes_a_default_name_away(run, sinks):

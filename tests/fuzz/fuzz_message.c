@@ -19,11 +19,15 @@ static void question(const uint8_t *data, size_t size)
 		.ede = MESSAGE_EDE_BLOCKED,
 		.ede_text = "not allowed"};
 	uint8_t out[LIMIT_DNS_UDP];
+	char same[NAME_TEXT];
 	int rcode = message_read_query(data, size, &q);
 	size_t len;
 
 	if (rcode < 0)
 		return;
+	/* What may be allowed is spelt as a rule would hold it. */
+	if (rcode == RCODE_NOERROR && q.plain)
+		assert(name_of_host(q.name, strlen(q.name), same) && strcmp(same, q.name) == 0);
 	reply.rcode = (enum message_rcode)rcode;
 	assert(q.asked.room >= MESSAGE_PLAIN_SIZE && q.asked.room <= sizeof(out));
 	assert(strlen(q.name) <= LIMIT_NAME_TEXT);

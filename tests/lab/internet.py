@@ -99,6 +99,12 @@ class PlainServer(openai.Server):
         self.RequestHandlerClass(request, client_address, self)
 
 
+def certified(name):
+    """What a certificate for a name or an address names. Authorities put no underscore in one:
+    a wildcard covers such names."""
+    return f"*.{name.partition('.')[2]}" if "_" in name else name.removeprefix("::ffff:")
+
+
 class Certificates:
     """Certificates for whatever name a client asks for, under one CA made for this run."""
 
@@ -131,7 +137,7 @@ class Certificates:
         with self._lock:
             if name not in self._contexts:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self.authority.issue_cert(name.removeprefix("::ffff:")).configure_cert(context)
+                self.authority.issue_cert(certified(name)).configure_cert(context)
                 context.set_alpn_protocols(["http/1.1"])
                 self._contexts[name] = context
             return self._contexts[name]

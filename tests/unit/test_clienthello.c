@@ -212,7 +212,7 @@ static void hostile_variants_of_real_hellos(void **state)
 		uint8_t value;
 		enum gate_reason reason;
 	} changes[] = {
-		{LAST, '-', GATE_BAD_NAME}, {LAST, '\0', GATE_BAD_NAME},
+		{LAST, '/', GATE_BAD_NAME}, {LAST, '\0', GATE_BAD_NAME},
 		{0, '\0', GATE_BAD_NAME}, {0, '.', GATE_BAD_NAME}, {1, 0xc3, GATE_BAD_NAME},
 		{1, ':', GATE_BAD_NAME}, {1, ' ', GATE_BAD_NAME},
 		{-1, 0xff, GATE_MALFORMED}, /* the entry's length */

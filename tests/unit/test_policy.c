@@ -66,6 +66,9 @@ static void rules_and_their_text(void **state)
 		{"example.com:22", "example.com:22"},
 		{"example.com:8443,443,443", "example.com:443,8443"},
 		{"db:5432+private", "db:5432+private"},
+		{"Postgres_DB:5432+private", "postgres_db:5432+private"},
+		{"*.my_bucket.example", "*.my_bucket.example"},
+		{"!a_b-.example", "a_b-.example"},
 		{"*.a.example", "*.a.example"},
 		{"*.a.example:1,65535+ech", "*.a.example:1,65535+ech"},
 		{"a.example+ech+private", "a.example+private+ech"},
@@ -114,7 +117,7 @@ static void rules_that_are_refused(void **state)
 		{":443", 0, "name is missing"},
 		{"exa mple.com", 3, "one rule at a time"},
 		{" a.b", 0, "one rule at a time"},
-		{"a_b.c", 1, "underscore"},
+		{"-a_b.c", 0, "hyphen"},
 		{"a.b:0", 4, "1 to 65535"},
 		{"a.b:65536", 4, "1 to 65535"},
 		{"a.b:123456", 4, "1 to 65535"},
@@ -253,7 +256,7 @@ static void lists(void **state)
 		{"a.b:1, c.d", "a.b:1 c.d "},
 		{"a.b,443", NULL},
 		{"a.b:1 2", NULL},
-		{"a.b c_d", NULL},
+		{"a.b c~d", NULL},
 
 	};
 
@@ -283,7 +286,7 @@ static void presets(void **state)
 {
 	static const struct preset files[] = {
 		{"good", "# comment\n\n  a.example \r\nb.example:22 # ssh\n*.c.example+ech"},
-		{"bad", "a.example\n  b_d.example"}, {"nested", "a.example\n@good"},
+		{"bad", "a.example\n  b~d.example"}, {"nested", "a.example\n@good"},
 		{"empty", ""}, {"huge", NULL},
 		{"private", "10.0.0.0/8:5432+private\nd.example:1"}, {NULL, NULL}};
 	void *context = (void *)(uintptr_t)files;
@@ -303,7 +306,7 @@ static void presets(void **state)
 	assert_int_equal(ADD("@empty", RULE_ALLOW), 0);
 	assert_int_equal(ADD("@bad", RULE_ALLOW), -1);
 	assert_string_equal(e.preset, "bad");
-	assert_string_equal(e.rule, "b_d.example");
+	assert_string_equal(e.rule, "b~d.example");
 	assert_int_equal(e.position, 1);
 	assert_int_equal(ADD("@nested", RULE_ALLOW), -1);
 	assert_non_null(strstr(e.reason, "another"));
