@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../dns/invented.h"
+
 /* The first octet of a TLS record that holds a handshake message (RFC 8446 §5.1). */
 #define TLS_HANDSHAKE 0x16
 
@@ -48,59 +50,54 @@ void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
 	}
 }
 
-static void go_on(struct gate *g, struct connection *c)
+static enum action judged(struct gate *g, struct connection *c)
 {
 	enum gate_reason reason = client_judge(g, table_desk(g, c)->name, c->port, false);
 
-	if (reason != GATE_FINE) {
-		refuse_client(g, c, reason);
-		return;
-	}
+	if (reason != GATE_FINE)
+		return gate_refused(c, reason);
 	c->phase = PHASE_NAME;
-	table_deadline(g, c, true);
-	names_need(g, c);
+	return WAIT;
 }
 
-void client_named(struct gate *g, struct connection *c, const char *name)
+/* Behind a proxy, on a port that isn't the web's, an address says which name is meant. */
+static bool is_named(const struct gate *g, const struct connection *c, size_t *index)
 {
-	struct desk *d;
+	return g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
+	       invented_index(&c->aim, index);
+}
+
+static enum action named(struct gate *g, struct connection *c, size_t index)
+{
+	const struct policy *p = g->config->policy;
 
 	c->raw = true;
-	if (!table_sit(g, c)) {
-		table_end(g, c, true);
-		return;
-	}
-	d = table_desk(g, c);
-	strncpy(d->name, name, sizeof(d->name) - 1);
-	go_on(g, c);
+	if (!table_sit(g, c))
+		return NO_BUFFER;
+	if (index < p->names_count)
+		strncpy(table_desk(g, c)->name, p->names[index].name, NAME_TEXT - 1);
+	return judged(g, c);
 }
 
-/* Each returns true when more has to be read. */
-static bool read_hello(struct gate *g, struct connection *c, struct desk *d)
+/* Each reads what there is; WAIT in PHASE_HEAD: it isn't whole. */
+static enum action read_hello(struct gate *g, struct connection *c, struct desk *d)
 {
 	struct hello h;
 	enum hello_result result = hello_read(d->in, d->got, &h);
 
 	c->tls = true;
 	if (result == HELLO_MORE && d->got < sizeof(d->in))
-		return true;
+		return WAIT;
 	memcpy(d->name, h.name, sizeof(d->name));
-	if (result != HELLO_DONE) {
-		refuse_client(g, c, result == HELLO_MORE ? GATE_TOO_LONG : h.reason);
-		return false;
-	}
-	if (c->direct && !c->tunnel) {
-		refuse_client(g, c, GATE_PROTOCOL);
-		return false;
-	}
+	if (result != HELLO_DONE)
+		return gate_refused(c, result == HELLO_MORE ? GATE_TOO_LONG : h.reason);
+	if (c->direct && !c->tunnel)
+		return gate_refused(c, GATE_PROTOCOL);
 	client_complete(g, d->name, c->port);
-	if (h.ech && client_judge(g, d->name, c->port, true) == GATE_ECH) {
-		refuse_client(g, c, GATE_ECH);
-		return false;
-	}
+	if (h.ech && client_judge(g, d->name, c->port, true) == GATE_ECH)
+		return gate_refused(c, GATE_ECH);
 	d->approved = d->hello = h.length;
-	go_on(g, c);
-	return false;
+	return judged(g, c);
 }
 
 /* What a request says about its port, with what is known of it already. */
@@ -123,31 +120,28 @@ enum gate_reason client_port(struct connection *c, const struct http_head *h)
 }
 
 /* CONNECT: what follows it is looked at like what comes without it, where it can be. */
-static bool tunnel(struct gate *g, struct connection *c, struct desk *d, size_t head)
+static enum action tunnel(struct gate *g, struct connection *c, struct desk *d, size_t head)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	enum gate_reason reason = client_judge(g, d->name, c->port, false);
 
 	if (c->tunnel)
 		reason = GATE_PROTOCOL; /* one in another: for what? */
-	if (reason != GATE_FINE) {
-		refuse_client(g, c, reason);
-		return false;
-	}
+	if (reason != GATE_FINE)
+		return gate_refused(c, reason);
 	d->got -= head;
 	memmove(d->in, d->in + head, d->got);
 	c->tunnel = true;
 	if (!web_port(c->port)) {
 		c->established = true;
-		go_on(g, c);
-		return false;
+		return judged(g, c);
 	}
 	refuse_tell(c, established, sizeof(established) - 1);
 	table_deadline(g, c, true);
-	return true;
+	return WAIT;
 }
 
-static bool read_request(struct gate *g, struct connection *c, struct desk *d)
+static enum action read_request(struct gate *g, struct connection *c, struct desk *d)
 {
 	struct http_head h;
 	enum http_result result = http_head_read(d->in, d->got, true, &h);
@@ -155,15 +149,13 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 
 	c->tls = false;
 	if (result == HTTP_MORE && d->got < sizeof(d->in))
-		return true;
+		return WAIT;
 	memcpy(d->name, h.name, sizeof(d->name));
 	reason = result == HTTP_MORE    ? GATE_TOO_LONG
 		 : result == HTTP_WHOLE ? client_port(c, &h)
 					: h.reason;
-	if (reason != GATE_FINE) {
-		refuse_client(g, c, reason);
-		return false;
-	}
+	if (reason != GATE_FINE)
+		return gate_refused(c, reason);
 	client_complete(g, d->name, c->port);
 	if (h.form == HTTP_AUTHORITY)
 		return tunnel(g, c, d, h.length);
@@ -171,8 +163,12 @@ static bool read_request(struct gate *g, struct connection *c, struct desk *d)
 	d->upgrade = h.websocket;
 	d->expect = h.expect;
 	http_body_begin(&c->body, &h);
-	go_on(g, c);
-	return false;
+	return judged(g, c);
+}
+
+static enum action read_first(struct gate *g, struct connection *c, struct desk *d)
+{
+	return d->in[0] == TLS_HANDSHAKE ? read_hello(g, c, d) : read_request(g, c, d);
 }
 
 enum client_filled client_fill(struct gate *g, struct connection *c)
@@ -182,7 +178,7 @@ enum client_filled client_fill(struct gate *g, struct connection *c)
 	ssize_t n;
 
 	if (!table_sit(g, c))
-		return FILL_GONE;
+		return FILL_NO_DESK;
 	d = table_desk(g, c);
 	room = sizeof(d->in) - d->got;
 	if (!c->client.readable || room == 0)
@@ -201,31 +197,32 @@ enum client_filled client_fill(struct gate *g, struct connection *c)
 	return FILL_SOME;
 }
 
-void client_read(struct gate *g, struct connection *c)
+enum action client_work(struct gate *g, struct connection *c)
 {
-	bool more = true;
+	enum action next = WAIT;
+	size_t index;
 
-	while (c->phase == PHASE_HEAD && more && c->client.readable) {
+	if (is_named(g, c, &index))
+		return named(g, c, index);
+	while (c->phase == PHASE_HEAD && next == WAIT && c->client.readable) {
 		enum client_filled filled = client_fill(g, c);
 		struct desk *d = table_desk(g, c);
+		const bool tunnelled = c->tunnel;
 
+		if (filled == FILL_NO_DESK)
+			return NO_BUFFER;
 		if (filled == FILL_NONE) {
 			if (d->got == 0)
 				table_leave_desk(g, c);
-			return;
+			return WAIT;
 		}
-		if (filled != FILL_SOME) {
-			table_end(g, c, filled == FILL_GONE);
-			return;
-		}
+		if (filled != FILL_SOME)
+			return filled == FILL_GONE ? RESET : END;
+		next = read_first(g, c, d);
 		/* What came behind a CONNECT is read once more from the start. */
-		do {
-			bool tunnelled = c->tunnel;
-
-			more = d->in[0] == TLS_HANDSHAKE ? read_hello(g, c, d)
-							 : read_request(g, c, d);
-			if (c->tunnel == tunnelled)
-				break;
-		} while (c->phase == PHASE_HEAD && more && d->got > 0);
+		if (c->tunnel != tunnelled && c->phase == PHASE_HEAD && next == WAIT &&
+			d->got > 0)
+			next = read_first(g, c, d);
 	}
+	return next;
 }

@@ -18,15 +18,6 @@
 /* Ports that are tried when a connection to the same server holds one; then the kernel's. */
 #define PORT_TRIES 8
 
-void connect_close(struct desk *d)
-{
-	for (int i = 0; i < ATTEMPTS; i++) {
-		if (d->attempt[i] >= 0)
-			close(d->attempt[i]);
-		d->attempt[i] = -1;
-	}
-}
-
 static uint16_t port_of(const struct gate *g, const struct connection *c)
 {
 	return g->config->proxy.port && !c->pass ? g->config->proxy.port : c->port;
@@ -112,19 +103,24 @@ static bool any_under_way(const struct desk *d)
 	return false;
 }
 
-static void failed(struct gate *g, struct connection *c)
+static bool by_proxy(const struct gate *g, const struct connection *c)
 {
-	bool proxy = g->config->proxy.port && !c->pass;
+	return g->config->proxy.port && !c->pass;
+}
+
+static enum action failed(struct gate *g, struct connection *c)
+{
+	bool proxy = by_proxy(g, c);
 
 	names_distrust(g, proxy ? g->config->proxy.name : table_desk(g, c)->name);
-	refuse_client(g, c, proxy ? GATE_PROXY : GATE_UNREACHABLE);
+	return gate_refused(c, proxy ? GATE_PROXY : GATE_UNREACHABLE);
 }
 
 /* Starts the next attempt that can be started. */
-static void try_next(struct gate *g, struct connection *c)
+static enum action try_next(struct gate *g, struct connection *c)
 {
 	struct desk *d = table_desk(g, c);
-	bool we_begin = d->approved > 0 || (g->config->proxy.port && !c->pass);
+	bool we_begin = d->approved > 0 || by_proxy(g, c);
 
 	while (d->tried < d->candidates_count) {
 		unsigned i = d->tried++;
@@ -134,7 +130,7 @@ static void try_next(struct gate *g, struct connection *c)
 			continue;
 		d->attempt[i] = fd;
 		/* As the server's side from the start: one call less when it succeeds. */
-		if (gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		if (table_watch(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 			    EVENT_DATA(EVENT_SERVER, i, c->generation, table_number(g, c))) <
 			0) {
 			close(fd);
@@ -146,53 +142,65 @@ static void try_next(struct gate *g, struct connection *c)
 					  : INT64_MAX;
 		if (d->next_attempt < g->connect_due)
 			g->connect_due = d->next_attempt;
-		return;
+		return WAIT;
 	}
 	d->next_attempt = INT64_MAX;
-	if (!any_under_way(d))
-		failed(g, c);
+	return any_under_way(d) ? WAIT : failed(g, c);
 }
 
-void connect_begin(
-	struct gate *g, struct connection *c, const struct address *addresses, size_t count)
+/* Where the connection is to go: to an address of its name, or of the proxy. */
+enum action connect_resolve(struct gate *g, struct connection *c)
 {
+	const struct gate_proxy *proxy = &g->config->proxy;
 	struct desk *d = table_desk(g, c);
 
-	d->candidates_count = d->tried = 0;
-	for (size_t i = 0; i < count; i++)
-		if (address_compare(&addresses[i], &c->aim) == 0)
-			d->candidates[d->candidates_count++] = addresses[i];
-	for (size_t i = 0; i < count && d->candidates_count < ATTEMPTS; i++)
-		if (address_compare(&addresses[i], &c->aim) != 0)
-			d->candidates[d->candidates_count++] = addresses[i];
+	if (!d->resolved && g->waits_for[c->desk] == NONE) {
+		if (proxy->port && proxy->address.family) {
+			d->candidates[0] = proxy->address;
+			d->candidates_count = 1;
+			d->resolved = true;
+		} else if (!names_need(g, c, proxy->port ? proxy->name : d->name)) {
+			return gate_refused(c, GATE_UNRESOLVED);
+		}
+	}
+	if (!d->resolved)
+		return WAIT;
+	if (d->candidates_count == 0)
+		return gate_refused(c, GATE_UNRESOLVED);
+	d->tried = 0;
+	d->next_attempt = g->now;
 	c->phase = PHASE_CONNECT;
-	table_deadline(g, c, true);
-	try_next(g, c);
+	return WAIT;
 }
 
-void connect_ready(struct gate *g, struct connection *c, unsigned attempt, uint32_t events)
+enum action connect_work(struct gate *g, struct connection *c)
+{
+	return table_desk(g, c)->next_attempt <= g->now ? try_next(g, c) : WAIT;
+}
+
+enum action connect_ready(
+	struct gate *g, struct connection *c, unsigned attempt, uint32_t events)
 {
 	struct desk *d = table_desk(g, c);
 
-	if (!d || attempt >= ATTEMPTS || d->attempt[attempt] < 0)
-		return;
+	if (attempt >= ATTEMPTS || d->attempt[attempt] < 0)
+		return WAIT;
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		close(d->attempt[attempt]);
 		d->attempt[attempt] = -1;
-		try_next(g, c);
-		return;
+		return try_next(g, c);
 	}
 	if (!(events & EPOLLOUT))
-		return;
+		return WAIT;
 	c->server = (struct side){.fd = d->attempt[attempt],
 		.writable = true,
 		.readable = events & (EPOLLIN | EPOLLRDHUP),
 		.hung_up = events & EPOLLRDHUP};
 	c->attempt = (uint8_t)attempt;
 	d->attempt[attempt] = -1;
-	connect_close(d);
-	table_deadline(g, c, false);
-	flight_begin(g, c);
+	table_close_attempts(d);
+	c->phase = by_proxy(g, c) ? PHASE_PROXY : PHASE_STANDS;
+	return WAIT;
 }
 
 int64_t connect_tick(struct gate *g)
@@ -208,9 +216,8 @@ int64_t connect_tick(struct gate *g)
 		if (c->phase != PHASE_CONNECT || c->desk != (int32_t)i)
 			continue;
 		if (d->next_attempt <= g->now)
-			try_next(g, c);
-		if (c->phase == PHASE_CONNECT && c->desk == (int32_t)i &&
-			d->next_attempt < next)
+			table_again(g, c);
+		else if (d->next_attempt < next)
 			next = d->next_attempt;
 	}
 	g->connect_due = next;

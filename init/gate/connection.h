@@ -1,20 +1,25 @@
 /*
- * The gate's process from inside: one structure that its files pass around, and who calls
- * whom. Only the files of this room include it.
+ * The gate's process from inside: one structure that its files pass around. Only the files of
+ * this room include it.
  *
- *	gate.c			the process and its loop; all it has to give is in table.c
- *	gate.c -> listen.c	a client has come: where did it want to go?
- *	gate.c -> client.c	a client's bytes: which name, and may it be reached?
- *	client.c -> refuse.c	no
- *	client.c -> names.c -> connect.c	where does it live?
- *	connect.c -> relay.c	a connection stands: bytes move
- *	connect.c -> flight.c	bytes that have to be looked at still; requests.c: requests
- *	all -> report.c		what PID 1 is told
- *	report.c -> denied.c	PID 1 has denied something
+ * A connection is in one phase at a time, and each phase has one handler. A handler works on
+ * its connection as far as it can, perhaps moves it to another phase, and returns what is to
+ * happen next (enum action). Only gate.c calls handlers, ends connections, refuses and reports;
+ * its table of phases says which one may follow which. So no handler frees what its caller
+ * holds, and the files below gate.c don't call each other in circles:
  *
- * A connection goes through its phases in order and never back, but for a tunnel (CONNECT),
- * in which a client begins anew. Sockets are edge-triggered: what a descriptor is ready for is
- * remembered in struct side until a call says that it isn't any more.
+ *	table.c, report.c	know nobody
+ *	refuse.c		what a refused client is told
+ *	client.c		what a client says first, and whether it may be reached
+ *	names.c <- connect.c	where it lives, and the connection to it
+ *	relay.c			moves octets
+ *	flight.c		TLS, and a proxy's or a server's first answer
+ *	requests.c		HTTP, request by request
+ *	denied.c		judges a connection again
+ *	gate.c			the loop, above all
+ *
+ * Sockets are edge-triggered: what a descriptor is ready for is remembered in struct side until
+ * a call says that it isn't any more.
  */
 #ifndef INIT_GATE_CONNECTION_H
 #define INIT_GATE_CONNECTION_H
@@ -34,12 +39,24 @@ enum phase {
 	PHASE_NAME,    /* the resolver is asked */
 	PHASE_CONNECT, /* attempts are under way */
 	PHASE_PROXY,   /* the proxy is asked for the way, and has not answered yet */
+	PHASE_STANDS,  /* the connection to the server stands: what comes first? */
 	PHASE_FLIGHT,  /* TLS: the hello is sent; the server's first flight is awaited */
 	PHASE_SECOND,  /* TLS: the client's second hello is awaited */
 	PHASE_HTTP,    /* each request is read before it goes on */
 	PHASE_UPGRADE, /* HTTP: the server is asked for a websocket, and has not answered yet */
 	PHASE_RAW,     /* bytes move, nothing is looked at */
 	PHASE_LAST,    /* what is left goes to the client, then it is over */
+};
+
+/* What a handler has gate.c do. Whatever it is, a connection that is in another phase now is
+ * worked on by that phase's handler at once. */
+enum action {
+	WAIT,  /* nothing, until something happens to one of its sockets or its time is up */
+	AGAIN, /* work on it once more in this round, when the others have had their turn */
+	NO_BUFFER, /* get it a desk, and call the same handler again */
+	REFUSE,    /* for the reason in c->refusal */
+	END,       /* all is said and done */
+	RESET,     /* so that nobody takes what came for all there was to come */
 };
 
 /* One end of a connection. */
@@ -70,6 +87,7 @@ struct connection {
 			   */
 	bool pass;        /* audit mode: it was refused, and goes where the client aimed at */
 	bool refused; /* HTTP: the last request was refused; the refusal follows the answers */
+	bool asked;   /* PHASE_PROXY: the proxy is asked */
 	bool queued;  /* in gate.again */
 	uint8_t refusal; /* enum gate_reason */
 	uint8_t attempt; /* which one became the server's side */
@@ -103,8 +121,7 @@ struct desk {
 	bool upgrade; /* the request asks for a websocket */
 	bool expect;  /* the client waits for our word before it sends the body */
 	/* connect.c */
-	int32_t waits; /* names.c: the next desk that waits for the same name, or NONE */
-	int32_t entry; /* names.c: the name it waits for, or NONE */
+	bool resolved; /* names.c: candidates are there, or there are none */
 	uint8_t candidates_count, tried;
 	struct address candidates[ATTEMPTS];
 	int attempt[ATTEMPTS]; /* -1: not under way */
@@ -135,6 +152,8 @@ struct gate {
 	int64_t connect_due; /* connect.c: when the next attempt is due */
 	int32_t again_first, again_last;
 	struct desk *desks;
+	int32_t waits_for[LIMIT_GATE_DESKS]; /* names.c: the entry that a desk waits for, or
+						NONE */
 	int32_t desks_free[LIMIT_GATE_DESKS];
 	size_t desks_left;
 	struct pipe *pipes;
@@ -157,29 +176,35 @@ enum gate_event { EVENT_LISTEN, EVENT_CHANNEL, EVENT_NAMES, EVENT_CLIENT, EVENT_
 	((uint64_t)(kind) << 56 | (uint64_t)(more) << 48 | (uint64_t)(generation) << 32 |      \
 		(uint32_t)(number))
 
-/* gate.c */
-int gate_add(struct gate *g, int fd, uint32_t events, uint64_t data);
-/* Whatever the phase is for: goes on with it. */
-void gate_work(struct gate *g, struct connection *c);
+/* To be returned by a handler. */
+static inline enum action gate_refused(struct connection *c, enum gate_reason reason)
+{
+	c->refusal = (uint8_t)reason;
+	return REFUSE;
+}
 
 /* table.c */
 struct connection *table_of(struct gate *g, int32_t number);
 int32_t table_number(const struct gate *g, const struct connection *c);
 struct desk *table_desk(struct gate *g, const struct connection *c);
-/* Is there a place for another connection? One that has said nothing gives way to it. */
-bool table_slot_left(struct gate *g);
-/* The same where descriptors are what lacks. */
-bool table_make_room(struct gate *g, bool with_desk);
-/* A new connection, in a place that table_slot_left() knew. */
+/* Adds a descriptor to the loop; data is made by EVENT_DATA. 0, or -1 with errno. */
+int table_watch(struct gate *g, int fd, uint32_t events, uint64_t data);
+/* Is there a place for another connection? */
+bool table_slot_left(const struct gate *g);
+/* A new connection, where there is a place. */
 struct connection *table_new(struct gate *g);
+/* The oldest that has not said yet what it wants; with_desk: of those at a desk. NULL: none. */
+struct connection *table_silent(struct gate *g, bool with_desk);
 /* Takes new connections, or leaves them where they wait. */
 void table_listen(struct gate *g, bool on);
 /* Gives a connection a desk; false: there is none. */
 bool table_sit(struct gate *g, struct connection *c);
+/* Takes it back, and closes the attempts to connect that were under way. */
 void table_leave_desk(struct gate *g, struct connection *c);
+void table_close_attempts(struct desk *d);
 /* Gives the phase LIMIT_GATE_PATIENCE_MS from now on, or all the time there is. */
 void table_deadline(struct gate *g, struct connection *c, bool on);
-/* Ends a connection; reset: with RST, so that nobody takes it for a whole answer. */
+/* Ends a connection; reset: with RST. For gate.c alone. */
 void table_end(struct gate *g, struct connection *c, bool reset);
 /* The server's side alone, and what was on its way. */
 void table_end_server(struct gate *g, struct connection *c);
@@ -189,16 +214,21 @@ void table_again(struct gate *g, struct connection *c);
 bool table_pipe_take(struct gate *g, struct way *w);
 void table_pipe_give(struct gate *g, struct way *w);
 
-/* client.c */
-/* A connection to an address that stands for a name, on a port that isn't the web's. */
-void client_named(struct gate *g, struct connection *c, const char *name);
-void client_read(struct gate *g, struct connection *c);
+/* listen.c: the sockets of gate_listen() get their options and their place in the loop. */
+int listen_init(struct gate *g);
+/* Takes one client from the socket of IPv4 (0) or IPv6 (1), where there is a place for it; NULL
+ * with errno: none came. Its socket is not in the loop yet. */
+struct connection *listen_take(struct gate *g, uint32_t which);
+
+/* client.c: PHASE_HEAD. */
+enum action client_work(struct gate *g, struct connection *c);
 /* Reads more of what a client says to its desk, which it is given where it has none. */
 enum client_filled {
 	FILL_SOME,
-	FILL_NONE,  /* nothing is there now, or there is no room */
-	FILL_ENDED, /* it has ended its half */
-	FILL_GONE,  /* an error, or no desk is free */
+	FILL_NONE,    /* nothing is there now, or there is no room */
+	FILL_ENDED,   /* it has ended its half */
+	FILL_GONE,    /* an error */
+	FILL_NO_DESK, /* none is free */
 };
 enum client_filled client_fill(struct gate *g, struct connection *c);
 /* May this name be reached on this port? GATE_FINE, or why not. */
@@ -213,63 +243,65 @@ void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port);
 enum gate_reason client_port(struct connection *c, const struct http_head *h);
 
 /* requests.c: PHASE_HTTP: reads requests, approves what may go on, and sends it. */
-void requests_work(struct gate *g, struct connection *c);
+enum action requests_work(struct gate *g, struct connection *c);
 
 /* refuse.c */
-/* Tells the client in its own protocol, and PID 1; or, in audit mode, lets pass. */
-void refuse_client(struct gate *g, struct connection *c, enum gate_reason reason);
-/* It took too long to say what it wants. */
-void refuse_slow(struct gate *g, struct connection *c);
+/* Tells the client in its own protocol why (c->refusal): what is to be done with it then. */
+enum action refuse_client(struct gate *g, struct connection *c);
 /* The refusal of a request that came after others, whose answers have gone before it. */
 void refuse_behind(struct gate *g, struct connection *c);
 /* Sends a few octets to a client, which has got nothing so far, or all of the answers. */
 void refuse_tell(struct connection *c, const void *bytes, size_t len);
-/* All is said: the connection ends when the client has read it. */
+/* All is said: PHASE_LAST, in which the client may read it to its end. */
 void refuse_last_words(struct gate *g, struct connection *c);
-/* PHASE_LAST: waits for the client to end. */
-void refuse_wait(struct gate *g, struct connection *c);
-
-/* listen.c: the sockets of gate_listen() get their options and their place in the loop; takes
- * one client from the one of IPv4 (0) or IPv6 (1). */
-int listen_init(struct gate *g);
-void listen_ready(struct gate *g, uint32_t which);
+/* PHASE_LAST. */
+enum action refuse_wait(struct gate *g, struct connection *c);
 
 /* names.c: the addresses of names, asked of our own resolver by DNS. */
 int names_init(struct gate *g);
 void names_ready(struct gate *g);
 int64_t names_tick(struct gate *g);
-/* Sees to it that connect_begin() is called for the connection, at once or later. */
-void names_need(struct gate *g, struct connection *c);
-/* The desk waits no longer. */
-void names_forget(struct gate *g, struct desk *d);
+/*
+ * Gives a desk the addresses of its name, d->resolved, at once or later: then the connection is
+ * worked on AGAIN. False: there is no room to remember another name.
+ */
+bool names_need(struct gate *g, struct connection *c, const char *name);
 /* None of its addresses works: ask afresh. */
 void names_distrust(struct gate *g, const char *name);
 
-/* connect.c */
-void connect_begin(
-	struct gate *g, struct connection *c, const struct address *addresses, size_t count);
-void connect_ready(struct gate *g, struct connection *c, unsigned attempt, uint32_t events);
+/* connect.c: PHASE_NAME and PHASE_CONNECT. */
+enum action connect_resolve(struct gate *g, struct connection *c);
+enum action connect_work(struct gate *g, struct connection *c);
+/* Something has happened to an attempt; in PHASE_CONNECT. */
+enum action connect_ready(
+	struct gate *g, struct connection *c, unsigned attempt, uint32_t events);
 int64_t connect_tick(struct gate *g);
-void connect_close(struct desk *d);
 
-/* flight.c: what has to be looked at once a connection stands. */
-void flight_begin(struct gate *g, struct connection *c);
-void flight_work(struct gate *g, struct connection *c);
-/* Sends a desk's approved octets; false: not all of them yet, or the connection ended. */
-bool flight_flush(struct gate *g, struct connection *c);
+/* flight.c: PHASE_PROXY, PHASE_STANDS, PHASE_FLIGHT, PHASE_SECOND, PHASE_UPGRADE. */
+enum action flight_proxy(struct gate *g, struct connection *c);
+enum action flight_stands(struct gate *g, struct connection *c);
+enum action flight_first(struct gate *g, struct connection *c);
+enum action flight_second(struct gate *g, struct connection *c);
+enum action flight_upgrade(struct gate *g, struct connection *c);
 
-/* relay.c */
-void relay_begin(struct gate *g, struct connection *c);
-void relay_work(struct gate *g, struct connection *c);
-/* Moves what there is from the server to the client. False: the connection has ended. */
-bool relay_down(struct gate *g, struct connection *c);
+/* relay.c: PHASE_RAW. */
+enum action relay_work(struct gate *g, struct connection *c);
+/* Moves what there is from the server to the client: WAIT, AGAIN or RESET. */
+enum action relay_down(struct gate *g, struct connection *c);
+/* Sends a desk's approved octets to the server. */
+enum relay_flushed { FLUSH_ALL, FLUSH_SOME, FLUSH_BROKEN };
+enum relay_flushed relay_flush(struct gate *g, struct connection *c);
 
-/* denied.c: ends what the rules no longer allow, and nothing else. */
-void denied_end(struct gate *g);
+/* denied.c: would a new connection like this one be refused by what PID 1 has denied? */
+bool denied_judge(struct gate *g, const struct connection *c);
+/* Whom it is for, as far as it is known. */
+const char *denied_name(struct gate *g, const struct connection *c);
 
 /* report.c */
 int report_init(struct gate *g, int channel);
 void report_serving(struct gate *g);
+/* PID 1 has denied something, and this returns; or it is gone, or wants the accounts closed,
+ * and this ends the process. */
 void report_ready(struct gate *g);
 void report_refused(
 	struct gate *g, const struct connection *c, const char *name, enum gate_reason reason);

@@ -34,37 +34,23 @@ static bool denied_server(struct gate *g, const struct connection *c)
 	return v.rule && v.rule->effect == RULE_DENY;
 }
 
-static void judge(struct gate *g, struct connection *c)
+const char *denied_name(struct gate *g, const struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	const struct desk *d = table_desk(g, c);
 	/* Until the connection stands, its name is at the desk; then it has a place of its own,
 	 * and at the desk is what the client said last. */
 	bool stands =
 		c->phase != PHASE_NAME && c->phase != PHASE_CONNECT && c->phase != PHASE_PROXY;
-	const char *name = stands || !d ? g->hosts[table_number(g, c)] : d->name;
 
-	if (client_judge(g, name, c->port, false) != GATE_FINE ||
-		(c->server.fd >= 0 && denied_server(g, c))) {
-		/* The host of a request that was refused is no flow's: that is told already. */
-		if (!c->refused)
-			report_refused(g, c, name, GATE_REVOKED);
-		table_end(g, c, true);
-	} else if (c->phase == PHASE_CONNECT) {
-		/* The wall has heard of the rule by now, but not when these attempts began. */
-		connect_close(d);
-		c->phase = PHASE_NAME;
-		names_need(g, c);
-	}
+	return stands || !d ? g->hosts[table_number(g, c)] : d->name;
 }
 
-void denied_end(struct gate *g)
+bool denied_judge(struct gate *g, const struct connection *c)
 {
-	for (size_t i = 0; i < g->used && !g->config->audit; i++) {
-		struct connection *c = &g->connections[i];
-
-		/* Who has not said yet whom he wants is judged when he does; last words are
-		 * our own. */
-		if (c->phase != PHASE_FREE && c->phase != PHASE_HEAD && c->phase != PHASE_LAST)
-			judge(g, c);
-	}
+	/* Who has not said yet whom he wants is judged when he does; in the last phase nothing
+	 * of the server's is left. */
+	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_LAST)
+		return false;
+	return client_judge(g, denied_name(g, c), c->port, false) != GATE_FINE ||
+	       (c->server.fd >= 0 && denied_server(g, c));
 }

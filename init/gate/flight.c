@@ -14,30 +14,6 @@
 /* Of a server's first flight: more than hello_retry_read() ever asks for. */
 #define FLIGHT_PEEK 512
 
-bool flight_flush(struct gate *g, struct connection *c)
-{
-	struct desk *d = table_desk(g, c);
-	ssize_t n;
-
-	while (d && d->approved > 0 && c->server.writable) {
-		n = send(c->server.fd, d->in, d->approved, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN) {
-			c->server.writable = false;
-			break;
-		}
-		if (n < 0) {
-			table_end(g, c, true);
-			return false;
-		}
-		d->approved -= (size_t)n;
-		d->got -= (size_t)n;
-		memmove(d->in, d->in + n, d->got);
-		atomic_fetch_add_explicit(
-			&g->config->counters->bytes_up, (uint64_t)n, memory_order_relaxed);
-	}
-	return !d || d->approved == 0;
-}
-
 static void leave_empty_desk(struct gate *g, struct connection *c)
 {
 	struct desk *d = table_desk(g, c);
@@ -47,7 +23,7 @@ static void leave_empty_desk(struct gate *g, struct connection *c)
 }
 
 /* Looks at what the server says without taking it. Returns how many octets, 0 when there are
- * none yet, -1 when the connection has ended. */
+ * none yet or it has ended, -1 when the connection is broken. */
 static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 {
 	ssize_t n;
@@ -59,11 +35,7 @@ static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 		c->server.readable = false;
 		return 0;
 	}
-	if (n < 0 && c->phase == PHASE_PROXY)
-		refuse_client(g, c, GATE_PROXY);
-	else if (n < 0)
-		table_end(g, c, true);
-	return n < 0 ? -1 : n;
+	return n;
 }
 
 /* What was looked at was not enough: the next octets will be told. True: there will be none. */
@@ -76,42 +48,47 @@ static bool all_there_will_be(struct connection *c)
 /* Takes n octets that were looked at off the socket. */
 static bool take_server(struct gate *g, struct connection *c, size_t n)
 {
-	if (recv(c->server.fd, g->scratch, n, MSG_DONTWAIT) == (ssize_t)n)
-		return true;
-	table_end(g, c, true);
-	return false;
+	return recv(c->server.fd, g->scratch, n, MSG_DONTWAIT) == (ssize_t)n;
+}
+
+/* Nothing has to be looked at any more: all that was held back may go on. */
+static enum action relay(struct gate *g, struct connection *c)
+{
+	struct desk *d = table_desk(g, c);
+
+	if (d)
+		d->approved = d->got;
+	c->phase = PHASE_RAW;
+	return WAIT;
 }
 
 /* ---- TLS --------------------------------------------------------------------------------- */
 
-static void first_flight(struct gate *g, struct connection *c)
+enum action flight_first(struct gate *g, struct connection *c)
 {
+	enum relay_flushed flushed = relay_flush(g, c);
 	ssize_t n;
 
-	if (!flight_flush(g, c))
-		return;
+	if (flushed != FLUSH_ALL)
+		return flushed == FLUSH_BROKEN ? RESET : WAIT;
 	leave_empty_desk(g, c);
 	n = peek_server(g, c, FLIGHT_PEEK);
-	if (n < 0 || (n == 0 && !c->server.readable))
-		return;
+	if (n < 0)
+		return RESET;
+	if (n == 0 && !c->server.readable)
+		return WAIT;
 	switch (hello_retry_read(g->scratch, (size_t)n)) {
 	case RETRY_MORE:
-		if (!all_there_will_be(c))
-			return;
-		relay_begin(g, c);
-		return;
+		return all_there_will_be(c) ? relay(g, c) : WAIT;
 	case RETRY_NO:
-		relay_begin(g, c);
-		return;
+		return relay(g, c);
 	case RETRY_ASKED:
 		c->phase = PHASE_SECOND;
-		table_deadline(g, c, true);
-		flight_work(g, c);
-		return;
+		return WAIT;
 	case RETRY_UNCLEAR:
-		refuse_client(g, c, GATE_MALFORMED);
-		return;
+		break;
 	}
+	return gate_refused(c, GATE_MALFORMED);
 }
 
 /* Reads the client's second hello. GATE_FINE with *done once it is there and approved. */
@@ -151,50 +128,64 @@ static enum gate_reason read_second(
 	return GATE_FINE;
 }
 
-static void second_hello(struct gate *g, struct connection *c)
+/* Reads more of it where there is more: WAIT when there is not. */
+static enum action read_on(struct gate *g, struct connection *c)
 {
 	bool done = false;
+	enum gate_reason reason;
 
-	if (!relay_down(g, c))
-		return;
-	while (flight_flush(g, c)) {
-		enum gate_reason reason;
-		enum client_filled filled;
-		struct desk *d;
-
-		if (!c->client.readable && c->desk == NONE)
-			return;
-		filled = client_fill(g, c);
-		if (filled == FILL_ENDED || filled == FILL_GONE) {
-			table_end(g, c, filled == FILL_GONE);
-			return;
-		}
-		d = table_desk(g, c);
-		reason = read_second(g, c, d, &done);
-		if (reason != GATE_FINE) {
-			refuse_client(g, c, reason);
-			return;
-		}
-		if (done) {
-			table_deadline(g, c, false);
-			relay_begin(g, c);
-			return;
-		}
-		if (!c->client.readable && d->approved == 0)
-			return;
+	if (!c->client.readable && c->desk == NONE)
+		return WAIT;
+	switch (client_fill(g, c)) {
+	case FILL_NO_DESK:
+		return NO_BUFFER;
+	case FILL_ENDED:
+		return END;
+	case FILL_GONE:
+		return RESET;
+	case FILL_SOME:
+	case FILL_NONE:
+		break;
 	}
+	reason = read_second(g, c, table_desk(g, c), &done);
+	if (reason != GATE_FINE)
+		return gate_refused(c, reason);
+	if (done)
+		return relay(g, c);
+	return c->client.readable || table_desk(g, c)->approved > 0 ? AGAIN : WAIT;
+}
+
+enum action flight_second(struct gate *g, struct connection *c)
+{
+	enum action down = relay_down(g, c), next;
+
+	if (down == RESET)
+		return RESET;
+	do {
+		enum relay_flushed flushed = relay_flush(g, c);
+
+		if (flushed == FLUSH_BROKEN)
+			return RESET;
+		if (flushed == FLUSH_SOME)
+			return down;
+		next = read_on(g, c);
+	} while (next == AGAIN);
+	return next == WAIT ? down : next;
 }
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
-/* The status that a server answers with, looked at and not taken; *length is its head's. 0: the
- * connection waits for more of it, or has ended; -1: what there is, or will be, is none. */
+/* The status that a server answers with, looked at and not taken; *length is its head's. 0:
+ * there is more to come; -1: what there is, or will be, is none; -2: the connection is broken.
+ */
 static int peek_status(struct gate *g, struct connection *c, size_t *length)
 {
 	ssize_t n = peek_server(g, c, LIMIT_GATE_HEAD);
 	int status;
 
-	if (n < 0 || (n == 0 && !c->server.readable))
+	if (n < 0)
+		return -2;
+	if (n == 0 && !c->server.readable)
 		return 0;
 	status = http_status_read(g->scratch, (size_t)n, length);
 	if (status == 0 && n > 0 && !all_there_will_be(c))
@@ -203,35 +194,36 @@ static int peek_status(struct gate *g, struct connection *c, size_t *length)
 }
 
 /* The answer to a request for a websocket: only 101 makes it one (RFC 6455 §4.2.2). */
-static void upgrade_answer(struct gate *g, struct connection *c)
+enum action flight_upgrade(struct gate *g, struct connection *c)
 {
-	while (flight_flush(g, c)) {
+	enum relay_flushed flushed;
+
+	while ((flushed = relay_flush(g, c)) == FLUSH_ALL) {
 		size_t length = 0;
 		int status = peek_status(g, c, &length);
 
 		if (status == 0)
-			return;
-		if (status == 101) {
-			relay_begin(g, c);
-			return;
-		}
+			return WAIT;
+		if (status == 101)
+			return relay(g, c);
+		if (status == -2)
+			return RESET;
 		/* Something on the way (RFC 9110 §15.2), or the answer: no websocket. */
 		if (status < 100 || status > 199) {
 			c->phase = PHASE_HTTP;
-			requests_work(g, c);
-			return;
+			return WAIT;
 		}
 		if (!take_server(g, c, length))
-			return;
+			return RESET;
 		refuse_tell(c, g->scratch, length);
 	}
+	return flushed == FLUSH_BROKEN ? RESET : WAIT;
 }
 
 /* ---- Through a proxy --------------------------------------------------------------------- */
 
-static void stand(struct gate *g, struct connection *c);
-
-static void ask_proxy(struct gate *g, struct connection *c)
+/* A new socket's buffer takes it whole. */
+static bool ask_proxy(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;
 	const char *name = table_desk(g, c)->name;
@@ -241,81 +233,46 @@ static void ask_proxy(struct gate *g, struct connection *c)
 		c->port, proxy->authorization[0] ? "Proxy-Authorization: " : "",
 		proxy->authorization, proxy->authorization[0] ? "\r\n" : "");
 
-	c->phase = PHASE_PROXY;
-	table_deadline(g, c, true);
-	/* A new socket's buffer takes it whole. */
-	if (send(c->server.fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) != len)
-		refuse_client(g, c, GATE_PROXY);
+	return send(c->server.fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == len;
 }
 
-static void proxy_answer(struct gate *g, struct connection *c)
+enum action flight_proxy(struct gate *g, struct connection *c)
 {
 	size_t length = 0;
-	int status = peek_status(g, c, &length);
+	int status;
 
+	if (!c->asked && !ask_proxy(g, c))
+		return gate_refused(c, GATE_PROXY);
+	c->asked = true;
+	status = peek_status(g, c, &length);
 	if (status == 0)
-		return;
+		return WAIT;
 	/* RFC 9110 §9.3.6: any 2xx, and no body behind it. */
-	if (status < 200 || status > 299) {
-		refuse_client(g, c, GATE_PROXY);
-		return;
-	}
-	if (take_server(g, c, length))
-		stand(g, c);
+	if (status < 200 || status > 299)
+		return gate_refused(c, GATE_PROXY);
+	if (!take_server(g, c, length))
+		return RESET;
+	c->phase = PHASE_STANDS;
+	return WAIT;
 }
 
 /* ---- The connection stands --------------------------------------------------------------- */
 
-static void stand(struct gate *g, struct connection *c)
+enum action flight_stands(struct gate *g, struct connection *c)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct desk *d = table_desk(g, c);
 
-	table_deadline(g, c, false);
 	memcpy(g->hosts[table_number(g, c)], d->name, sizeof(d->name));
 	if (c->established)
 		refuse_tell(c, established, sizeof(established) - 1);
-	if (c->established || c->pass || c->raw) {
-		d->approved = d->got;
-		relay_begin(g, c);
-		return;
-	}
+	if (c->established || c->pass || c->raw)
+		return relay(g, c);
 	/* The field was hidden from the server. Of a later request the client waits in vain,
 	 * and then sends: our word could fall into the middle of another's answer. */
 	if (d->expect)
 		refuse_tell(c, go_on, sizeof(go_on) - 1);
 	c->phase = c->tls ? PHASE_FLIGHT : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
-	flight_work(g, c);
-}
-
-void flight_begin(struct gate *g, struct connection *c)
-{
-	if (g->config->proxy.port && !c->pass)
-		ask_proxy(g, c);
-	else
-		stand(g, c);
-}
-
-void flight_work(struct gate *g, struct connection *c)
-{
-	switch ((enum phase)c->phase) {
-	case PHASE_PROXY:
-		proxy_answer(g, c);
-		break;
-	case PHASE_FLIGHT:
-		first_flight(g, c);
-		break;
-	case PHASE_SECOND:
-		second_hello(g, c);
-		break;
-	case PHASE_UPGRADE:
-		upgrade_answer(g, c);
-		break;
-	case PHASE_HTTP:
-		requests_work(g, c);
-		break;
-	default:
-		break;
-	}
+	return WAIT;
 }

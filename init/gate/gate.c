@@ -40,40 +40,138 @@ struct gate_counters *gate_counters_new(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-int gate_add(struct gate *g, int fd, uint32_t events, uint64_t data)
-{
-	struct epoll_event e = {.events = events, .data.u64 = data};
+/* ---- Phases ------------------------------------------------------------------------------ */
 
-	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &e);
+#define TO(phase) (1u << (phase))
+
+/*
+ * What each phase has: its handler, which phases may follow it, whether its time is limited,
+ * and what a connection is refused for whose time is up. A refusal leads to PHASE_LAST, and in
+ * audit mode to PHASE_CONNECT.
+ */
+static const struct {
+	enum action (*work)(struct gate *g, struct connection *c);
+	uint16_t next;
+	bool limited;
+	uint8_t late; /* enum gate_reason */
+} phases[] = {
+	/* To PHASE_CONNECT: in audit mode, by a client that waits for its server. */
+	[PHASE_HEAD] = {client_work, TO(PHASE_NAME) | TO(PHASE_CONNECT), true, GATE_TOO_SLOW},
+	[PHASE_NAME] = {connect_resolve, TO(PHASE_CONNECT), true, GATE_UNRESOLVED},
+	[PHASE_CONNECT] = {connect_work, TO(PHASE_PROXY) | TO(PHASE_STANDS), true,
+		GATE_UNREACHABLE},
+	[PHASE_PROXY] = {flight_proxy, TO(PHASE_STANDS), true, GATE_PROXY},
+	[PHASE_STANDS] = {flight_stands,
+		TO(PHASE_FLIGHT) | TO(PHASE_UPGRADE) | TO(PHASE_HTTP) | TO(PHASE_RAW)},
+	[PHASE_FLIGHT] = {flight_first, TO(PHASE_SECOND) | TO(PHASE_RAW), false, GATE_TOO_SLOW},
+	[PHASE_SECOND] = {flight_second, TO(PHASE_RAW), true, GATE_TOO_SLOW},
+	[PHASE_UPGRADE] = {flight_upgrade, TO(PHASE_HTTP) | TO(PHASE_RAW), false,
+		GATE_TOO_SLOW},
+	[PHASE_HTTP] = {requests_work, TO(PHASE_LAST), false, GATE_TOO_SLOW},
+	[PHASE_RAW] = {relay_work},
+	[PHASE_LAST] = {refuse_wait, 0, true},
+};
+
+/* A transition that the table doesn't have is a fault of ours: PID 1 starts another gate. */
+static void enter(struct gate *g, struct connection *c, enum phase from)
+{
+	if (!(phases[from].next & TO(c->phase)))
+		_exit(1);
+	table_deadline(g, c, phases[c->phase].limited);
+}
+
+/* Ends the one that has gone longest without saying what it wants. */
+static bool make_room(struct gate *g, bool with_desk)
+{
+	struct connection *c = table_silent(g, with_desk);
+
+	if (!c)
+		return false;
+	if (c->desk != NONE)
+		report_refused(g, c, "", GATE_TOO_SLOW);
+	table_end(g, c, true);
+	return true;
+}
+
+static bool sit(struct gate *g, struct connection *c)
+{
+	return table_sit(g, c) || (make_room(g, true) && table_sit(g, c));
+}
+
+/* In audit mode: to where the client aimed at, whatever it says. */
+static bool let_pass(struct gate *g, struct connection *c)
+{
+	struct desk *d;
+
+	if (!g->config->audit || c->pass || c->tunnel || c->aim.family == 0 ||
+		c->server.fd >= 0 || !sit(g, c))
+		return false;
+	d = table_desk(g, c);
+	table_close_attempts(d);
+	g->waits_for[c->desk] = NONE;
+	d->candidates[0] = c->aim;
+	d->candidates_count = 1;
+	d->tried = 0;
+	d->next_attempt = g->now;
+	c->pass = true;
+	c->port = c->aim_port;
+	c->phase = PHASE_CONNECT;
+	table_deadline(g, c, true);
+	return true;
+}
+
+static enum action refuse(struct gate *g, struct connection *c)
+{
+	const struct desk *d = table_desk(g, c);
+	enum action next;
+
+	report_refused(g, c, d ? d->name : "", (enum gate_reason)c->refusal);
+	if (let_pass(g, c))
+		return AGAIN;
+	next = refuse_client(g, c);
+	if (c->phase == PHASE_LAST)
+		table_deadline(g, c, true);
+	return next;
+}
+
+/* Does what a handler has returned, and what the next ones do. False: it has ended. */
+static bool carry_out(struct gate *g, struct connection *c, enum phase from, enum action next)
+{
+	for (;;) {
+		enum phase now;
+
+		if (next == REFUSE) {
+			next = refuse(g, c);
+			now = c->phase;
+		} else {
+			now = c->phase;
+			if (now != from)
+				enter(g, c, from);
+		}
+		if (next == NO_BUFFER && !sit(g, c))
+			next = RESET;
+		if (next == END || next == RESET) {
+			table_end(g, c, next == RESET);
+			return false;
+		}
+		if (next == AGAIN)
+			table_again(g, c);
+		if (now == from && next != NO_BUFFER)
+			return true;
+		from = now;
+		next = phases[now].work(g, c);
+	}
+}
+
+/* Whatever the phase is for: goes on with it. False: the connection has ended. */
+static bool work(struct gate *g, struct connection *c)
+{
+	const enum phase from = c->phase;
+
+	return from != PHASE_FREE && carry_out(g, c, from, phases[from].work(g, c));
 }
 
 /* ---- The loop ---------------------------------------------------------------------------- */
-
-void gate_work(struct gate *g, struct connection *c)
-{
-	switch ((enum phase)c->phase) {
-	case PHASE_HEAD:
-		client_read(g, c);
-		break;
-	case PHASE_PROXY:
-	case PHASE_FLIGHT:
-	case PHASE_SECOND:
-	case PHASE_HTTP:
-	case PHASE_UPGRADE:
-		flight_work(g, c);
-		break;
-	case PHASE_RAW:
-		relay_work(g, c);
-		break;
-	case PHASE_LAST:
-		refuse_wait(g, c);
-		break;
-	case PHASE_FREE:
-	case PHASE_NAME: /* names.c and connect.c go on by themselves */
-	case PHASE_CONNECT:
-		break;
-	}
-}
 
 static void note(struct side *s, uint32_t events)
 {
@@ -102,22 +200,69 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 			return;
 		}
 	} else if (c->phase == PHASE_CONNECT) {
-		connect_ready(g, c, attempt, events);
+		carry_out(g, c, PHASE_CONNECT, connect_ready(g, c, attempt, events));
 		return;
 	} else if (attempt == c->attempt) {
 		note(&c->server, events);
 	}
-	gate_work(g, c);
+	work(g, c);
+}
+
+/* What it has said already is read at once: the deferred ones have. (Where desks are short, who
+ * says nothing must not cost another its own.) */
+static void take(struct gate *g, uint32_t which)
+{
+	struct connection *c;
+
+	if (!table_slot_left(g) && !make_room(g, false)) {
+		table_listen(g, false);
+		return;
+	}
+	c = listen_take(g, which);
+	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
+	if (!c && (errno == EMFILE || errno == ENFILE) && !make_room(g, false))
+		table_listen(g, false);
+	if (!c || (g->desks_left > 0 && !work(g, c)))
+		return;
+	if (table_watch(g, c->client.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		    EVENT_DATA(EVENT_CLIENT, 0, c->generation, table_number(g, c))) < 0)
+		table_end(g, c, true);
+}
+
+/* PID 1 has denied something: every connection is judged again. */
+static void judge_again(struct gate *g)
+{
+	for (size_t i = 0; i < g->used && !g->config->audit; i++) {
+		struct connection *c = &g->connections[i];
+
+		if (denied_judge(g, c)) {
+			/* The host of a request that was refused is no flow's: that is told
+			 * already. */
+			if (!c->refused)
+				report_refused(g, c, denied_name(g, c), GATE_REVOKED);
+			table_end(g, c, true);
+		} else if (c->phase == PHASE_CONNECT) {
+			/* The wall has heard of the rule by now, but not when these attempts
+			 * began. */
+			table_close_attempts(table_desk(g, c));
+			table_desk(g, c)->resolved = false;
+			c->phase = PHASE_NAME;
+			table_deadline(g, c, true);
+			work(g, c);
+		}
+	}
+	report_serving(g);
 }
 
 static void ready(struct gate *g, const struct epoll_event *e)
 {
 	switch ((enum gate_event)(e->data.u64 >> 56)) {
 	case EVENT_LISTEN:
-		listen_ready(g, (uint32_t)e->data.u64);
+		take(g, (uint32_t)e->data.u64);
 		break;
 	case EVENT_CHANNEL:
 		report_ready(g);
+		judge_again(g);
 		break;
 	case EVENT_NAMES:
 		names_ready(g);
@@ -129,21 +274,31 @@ static void ready(struct gate *g, const struct epoll_event *e)
 	}
 }
 
-/* Those that have taken too long. Returns when the next will have. */
+/* What becomes of one that has taken too long. */
+static enum action late(struct gate *g, struct connection *c)
+{
+	if (c->phase == PHASE_LAST)
+		return END;
+	/* Nothing was said, so nothing was refused: browsers open connections in advance. In
+	 * audit mode the server may be the one to begin. */
+	if (c->phase == PHASE_HEAD && c->desk == NONE)
+		return let_pass(g, c) ? WAIT : RESET;
+	/* The server has had its time to answer what came before. */
+	if (c->refused) {
+		refuse_behind(g, c);
+		return WAIT;
+	}
+	return gate_refused(c, phases[c->phase].late);
+}
+
+/* Returns when the next will have taken too long. */
 static int64_t expire(struct gate *g)
 {
 	while (g->oldest != NONE && g->connections[g->oldest].deadline <= g->now) {
 		struct connection *c = &g->connections[g->oldest];
+		const enum phase from = c->phase;
 
-		if (c->phase == PHASE_LAST)
-			table_end(g, c, false);
-		else if (c->phase == PHASE_NAME || c->phase == PHASE_CONNECT)
-			refuse_client(g, c,
-				c->phase == PHASE_NAME ? GATE_UNRESOLVED : GATE_UNREACHABLE);
-		else if (c->phase == PHASE_PROXY)
-			refuse_client(g, c, GATE_PROXY);
-		else
-			refuse_slow(g, c);
+		carry_out(g, c, from, late(g, c));
 	}
 	return g->oldest == NONE ? INT64_MAX : g->connections[g->oldest].deadline;
 }
@@ -174,7 +329,7 @@ static void work_again(struct gate *g)
 
 		number = c->next;
 		c->queued = false;
-		gate_work(g, c);
+		work(g, c);
 	}
 }
 

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../dns/invented.h"
 #include "../proc/confined.h"
 
 /* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a connection
@@ -83,7 +82,7 @@ int listen_init(struct gate *g)
 	for (uint32_t i = 0; i < 2; i++) {
 		set_options(g, fds[i]);
 		if (fds[i] >= 0 &&
-			gate_add(g, fds[i], EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
+			table_watch(g, fds[i], EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
 			return -1;
 	}
 	g->listening = true;
@@ -123,56 +122,23 @@ static void find_aim(struct connection *c, int family, uint16_t own_port)
 	c->tls = c->aim_port == 443;
 }
 
-/* What it has said already is read at once: the deferred ones have. (Where desks are short, who
- * says nothing must not cost another its own.) */
-static void begin(struct gate *g, struct connection *c)
+/* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
+ * would be done mostly, costs the kernel a socket and a file. */
+struct connection *listen_take(struct gate *g, uint32_t which)
 {
-	size_t index;
-
-	if (g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
-		invented_index(&c->aim, &index))
-		client_named(g, c,
-			index < g->config->policy->names_count
-				? g->config->policy->names[index].name
-				: "");
-	else if (g->desks_left > 0)
-		client_read(g, c);
-}
-
-static void take(struct gate *g, int fd, int family)
-{
+	const struct gate_sockets *s = &g->config->sockets;
 	struct gate_counters *counters = g->config->counters;
-	struct connection *c = table_new(g);
-	const uint16_t generation = c->generation;
+	struct connection *c;
+	int fd = accept4(which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd < 0)
+		return NULL;
+	c = table_new(g);
 	c->client.fd = fd;
 	c->client.readable = c->client.writable = true;
-	find_aim(c, family, g->config->sockets.port);
+	find_aim(c, which ? AF_INET6 : AF_INET, s->port);
 	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
 	table_deadline(g, c, true);
-	begin(g, c);
-	if (c->phase != PHASE_FREE && c->generation == generation &&
-		gate_add(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			EVENT_DATA(EVENT_CLIENT, 0, generation, table_number(g, c))) < 0)
-		table_end(g, c, true);
-}
-
-/* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
- * would be done mostly, costs the kernel a socket and a file. */
-void listen_ready(struct gate *g, uint32_t which)
-{
-	const struct gate_sockets *s = &g->config->sockets;
-	int fd;
-
-	if (!table_slot_left(g)) {
-		table_listen(g, false);
-		return;
-	}
-	fd = accept4(which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0)
-		take(g, fd, which ? AF_INET6 : AF_INET);
-	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
-	else if ((errno == EMFILE || errno == ENFILE) && !table_make_room(g, false))
-		table_listen(g, false);
+	return c;
 }

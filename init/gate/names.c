@@ -33,8 +33,6 @@ struct entry {
 	bool asking[ASKS];
 	uint16_t id[ASKS];
 	uint8_t count[ASKS];
-	int32_t waits;   /* the first desk that waits, or NONE; of a free entry: nothing, so
-			  * that its page is not touched before it is needed */
 	int64_t asked;   /* ms, when it was last sent */
 	int64_t enough;  /* ms, when the one answer that is there has to do; 0: none is */
 	int64_t until;   /* ms, as the answers so far have it */
@@ -63,7 +61,21 @@ int names_init(struct gate *g)
 	n->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (n->fd < 0 || connect(n->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return -1;
-	return gate_add(g, n->fd, EPOLLIN, EVENT_DATA(EVENT_NAMES, 0, 0, 0));
+	return table_watch(g, n->fd, EPOLLIN, EVENT_DATA(EVENT_NAMES, 0, 0, 0));
+}
+
+static int32_t number_of(const struct gate *g, const struct entry *e)
+{
+	return (int32_t)(e - g->names->entries);
+}
+
+/* Does any desk wait for it? */
+static bool awaited(const struct gate *g, const struct entry *e)
+{
+	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++)
+		if (g->waits_for[i] == number_of(g, e))
+			return true;
+	return false;
 }
 
 /* The entry of a name, or one that it may have; NULL: all are being waited for. */
@@ -77,8 +89,8 @@ static struct entry *find(struct gate *g, const char *name)
 		if (set[i].hash == hash && strcmp(set[i].name, name) == 0)
 			return &set[i];
 	for (int i = 0; i < WAYS; i++)
-		if ((!set[i].name[0] || set[i].waits == NONE) &&
-			(!best || set[i].used < best->used))
+		if ((!best || set[i].used < best->used) &&
+			(!set[i].name[0] || !awaited(g, &set[i])))
 			best = &set[i];
 	if (!best)
 		return NULL;
@@ -87,7 +99,6 @@ static struct entry *find(struct gate *g, const char *name)
 	memset(best, 0, sizeof(*best));
 	strncpy(best->name, name, NAME_TEXT - 1);
 	best->hash = hash;
-	best->waits = NONE;
 	return best;
 }
 
@@ -123,22 +134,6 @@ static void ask(struct gate *g, struct entry *e)
 	}
 }
 
-/* All that is known, the client's own family first and the two in turn (RFC 8305 §4). */
-static size_t gather(const struct entry *e, const struct connection *c, struct address *out)
-{
-	int first = c->aim.family == 4 ? ASK_A : ASK_AAAA;
-	size_t count = 0;
-
-	for (size_t i = 0; i < LIMIT_ANSWER_ADDRESSES; i++)
-		for (int j = 0; j < ASKS; j++) {
-			int which = j == 0 ? first : !first;
-
-			if (i < e->count[which])
-				out[count++] = e->addresses[which][i];
-		}
-	return count;
-}
-
 static bool aim_known(const struct entry *e, const struct connection *c)
 {
 	for (int i = 0; i < ASKS; i++)
@@ -148,75 +143,61 @@ static bool aim_known(const struct entry *e, const struct connection *c)
 	return false;
 }
 
-static void connect_to(struct gate *g, const struct entry *e, struct connection *c)
+/*
+ * Gives a desk what is known, as far as there is room: the address that the client aimed at,
+ * where it is among them, then its own family and the other in turn (RFC 8305 §4).
+ */
+static void give(struct gate *g, const struct entry *e, struct connection *c)
 {
-	struct address addresses[ASKS * LIMIT_ANSWER_ADDRESSES];
-	size_t count = gather(e, c, addresses);
+	struct desk *d = table_desk(g, c);
+	int first = c->aim.family == 4 ? ASK_A : ASK_AAAA;
 
-	if (count == 0)
-		refuse_client(g, c, GATE_UNRESOLVED);
-	else
-		connect_begin(g, c, addresses, count);
+	d->resolved = true;
+	d->candidates_count = 0;
+	if (aim_known(e, c))
+		d->candidates[d->candidates_count++] = c->aim;
+	for (size_t i = 0; i < ASKS * LIMIT_ANSWER_ADDRESSES; i++) {
+		int which = i % 2 == 0 ? first : !first;
+		const struct address *a = &e->addresses[which][i / 2];
+
+		if (i / 2 < e->count[which] && d->candidates_count < ATTEMPTS &&
+			address_compare(a, &c->aim) != 0)
+			d->candidates[d->candidates_count++] = *a;
+	}
 }
 
 /* Those who wait, and need wait no longer: all of them, or those who aimed at what came. */
 static void wake(struct gate *g, struct entry *e, bool all)
 {
-	int32_t *at = &e->waits;
+	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++) {
+		struct connection *c;
 
-	while (*at != NONE) {
-		struct desk *d = &g->desks[*at];
-		struct connection *c = table_of(g, d->connection);
-
-		if (!all && !aim_known(e, c)) {
-			at = &d->waits;
+		if (g->waits_for[i] != number_of(g, e))
 			continue;
-		}
-		*at = d->waits;
-		d->waits = d->entry = NONE;
-		connect_to(g, e, c);
+		c = table_of(g, g->desks[i].connection);
+		if (!all && !aim_known(e, c))
+			continue;
+		g->waits_for[i] = NONE;
+		give(g, e, c);
+		table_again(g, c);
 	}
 }
 
-void names_need(struct gate *g, struct connection *c)
+bool names_need(struct gate *g, struct connection *c, const char *name)
 {
-	const struct gate_proxy *proxy = &g->config->proxy;
-	struct desk *d = table_desk(g, c);
-	struct entry *e;
+	struct entry *e = find(g, name);
 
-	if (proxy->port && proxy->address.family) {
-		connect_begin(g, c, &proxy->address, 1);
-		return;
-	}
-	e = find(g, proxy->port ? proxy->name : d->name);
-	if (!e) {
-		refuse_client(g, c, GATE_UNRESOLVED);
-		return;
-	}
+	if (!e)
+		return false;
 	e->used = g->now;
 	if (g->now < e->expires) {
-		connect_to(g, e, c);
-		return;
+		give(g, e, c);
+		return true;
 	}
-	d->entry = (int32_t)(e - g->names->entries);
-	d->waits = e->waits;
-	e->waits = c->desk;
+	g->waits_for[c->desk] = number_of(g, e);
 	if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
 		ask(g, e);
-}
-
-void names_forget(struct gate *g, struct desk *d)
-{
-	int32_t *at, self = (int32_t)(d - g->desks);
-
-	if (d->entry == NONE)
-		return;
-	for (at = &g->names->entries[d->entry].waits; *at != NONE; at = &g->desks[*at].waits)
-		if (*at == self) {
-			*at = d->waits;
-			break;
-		}
-	d->waits = d->entry = NONE;
+	return true;
 }
 
 void names_distrust(struct gate *g, const char *name)
@@ -299,18 +280,20 @@ int64_t names_tick(struct gate *g)
 
 	for (size_t i = 0; n->asking && i < LIMIT_GATE_NAMES; i++) {
 		struct entry *e = &n->entries[i];
-		int64_t due =
-			e->asked + (e->waits == NONE ? LIMIT_GATE_PATIENCE_MS : RESEND_MS);
+		bool wanted;
+		int64_t due;
 
 		if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
 			continue;
+		wanted = awaited(g, e);
+		due = e->asked + (wanted ? RESEND_MS : LIMIT_GATE_PATIENCE_MS);
 		if (e->enough && g->now >= e->enough) {
 			e->enough = 0;
 			wake(g, e, false);
 		}
 		if (e->enough && e->enough < next)
 			next = e->enough;
-		if (g->now >= due && e->waits == NONE) {
+		if (g->now >= due && !wanted) {
 			/* Nobody waits any more: it is given up. */
 			e->asking[ASK_A] = e->asking[ASK_AAAA] = false;
 			n->asking--;

@@ -1,6 +1,6 @@
 /*
- * Refusals: told to the client in its own protocol, to PID 1 as a report; in audit mode told to
- * PID 1 alone.
+ * Refusals, told to the client in its own protocol, and the end of a connection whose client
+ * has yet to read what it was told.
  */
 #include "connection.h"
 
@@ -23,26 +23,25 @@ void refuse_last_words(struct gate *g, struct connection *c)
 	table_leave_desk(g, c);
 	table_end_server(g, c);
 	c->phase = PHASE_LAST;
-	table_deadline(g, c, true);
-	refuse_wait(g, c);
 }
 
-void refuse_wait(struct gate *g, struct connection *c)
+enum action refuse_wait(struct gate *g, struct connection *c)
 {
 	while (c->client.readable) {
 		ssize_t n = recv(c->client.fd, g->scratch, GATE_SCRATCH, MSG_DONTWAIT);
 
 		if (n < 0 && errno == EAGAIN) {
 			c->client.readable = false;
-			return;
+			return WAIT;
 		}
 		if (n > 0)
 			c->discarded += (uint32_t)n;
-		if (n <= 0 || c->discarded > LIMIT_GATE_DISCARD) {
-			table_end(g, c, n < 0 || c->discarded > LIMIT_GATE_DISCARD);
-			return;
-		}
+		if (n < 0 || c->discarded > LIMIT_GATE_DISCARD)
+			return RESET;
+		if (n == 0)
+			return END;
 	}
+	return WAIT;
 }
 
 static void tell_http(struct connection *c, enum gate_reason reason, const char *name)
@@ -63,53 +62,6 @@ static void tell_tls(struct connection *c, enum gate_reason reason)
 	refuse_tell(c, alert, sizeof(alert));
 }
 
-/* In audit mode: to where the client aimed at, whatever it says. */
-static bool let_pass(struct gate *g, struct connection *c)
-{
-	struct address aim = c->aim;
-
-	if (!g->config->audit || c->pass || c->tunnel || aim.family == 0 || !table_sit(g, c))
-		return false;
-	c->pass = true;
-	c->port = c->aim_port;
-	connect_begin(g, c, &aim, 1);
-	return true;
-}
-
-void refuse_client(struct gate *g, struct connection *c, enum gate_reason reason)
-{
-	const struct desk *d = table_desk(g, c);
-	char name[NAME_TEXT] = "";
-
-	if (d)
-		memcpy(name, d->name, sizeof(name));
-	report_refused(g, c, name, reason);
-	if (c->server.fd < 0 && let_pass(g, c))
-		return;
-	/* The name was fine, its servers are not: what a client knows of that is a reset. */
-	if (c->raw || (c->tls && (reason == GATE_UNRESOLVED || reason == GATE_UNREACHABLE ||
-					 reason == GATE_PROXY))) {
-		table_end(g, c, true);
-		return;
-	}
-	if (c->server.fd >= 0 && c->phase == PHASE_HTTP) {
-		/* Answers to earlier requests may still come: the refusal goes after them. */
-		c->refused = true;
-		c->refusal = (uint8_t)reason;
-		/* The server's end isn't the client's: refuse_last_words() ends that. */
-		c->client.shut = true;
-		memcpy(g->hosts[table_number(g, c)], name, sizeof(name));
-		table_deadline(g, c, true);
-		table_again(g, c);
-		return;
-	}
-	if (c->tls)
-		tell_tls(c, reason);
-	else
-		tell_http(c, reason, name);
-	refuse_last_words(g, c);
-}
-
 /* The refusal of a request that came after others, whose answers have gone before it. */
 void refuse_behind(struct gate *g, struct connection *c)
 {
@@ -117,21 +69,29 @@ void refuse_behind(struct gate *g, struct connection *c)
 	refuse_last_words(g, c);
 }
 
-void refuse_slow(struct gate *g, struct connection *c)
+enum action refuse_client(struct gate *g, struct connection *c)
 {
+	const enum gate_reason reason = c->refusal;
 	const struct desk *d = table_desk(g, c);
+	const char *name = d ? d->name : "";
 
-	/* Nothing was said, so nothing was refused: browsers open connections in advance. In
-	 * audit mode the server may be the one to begin. */
-	if (c->phase == PHASE_HEAD && !d) {
-		if (!let_pass(g, c))
-			table_end(g, c, true);
-		return;
+	/* The name was fine, its servers are not: what a client knows of that is a reset. */
+	if (c->raw || (c->tls && (reason == GATE_UNRESOLVED || reason == GATE_UNREACHABLE ||
+					 reason == GATE_PROXY)))
+		return RESET;
+	if (c->server.fd >= 0 && c->phase == PHASE_HTTP) {
+		/* Answers to earlier requests may still come: the refusal goes after them. */
+		c->refused = true;
+		/* The server's end isn't the client's: refuse_last_words() ends that. */
+		c->client.shut = true;
+		strncpy(g->hosts[table_number(g, c)], name, NAME_TEXT - 1);
+		table_deadline(g, c, true);
+		return AGAIN;
 	}
-	/* The server has had its time to answer what came before. */
-	if (c->refused) {
-		refuse_behind(g, c);
-		return;
-	}
-	refuse_client(g, c, GATE_TOO_SLOW);
+	if (c->tls)
+		tell_tls(c, reason);
+	else
+		tell_http(c, reason, name);
+	refuse_last_words(g, c);
+	return WAIT;
 }

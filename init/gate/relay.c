@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,9 +138,9 @@ static enum step step(
 	return w->splicing ? fill_pipe(g, from, w, moved) : copy(g, from, to, w, moved);
 }
 
-/* Moves what can be moved one way. False: something is wrong with one of the two. */
-static bool move(struct gate *g, struct connection *c, struct side *from, struct side *to,
-	struct way *w, _Atomic uint64_t *count)
+/* Moves what can be moved one way. RESET: something is wrong with one of the two. */
+static enum action move(struct gate *g, struct side *from, struct side *to, struct way *w,
+	_Atomic uint64_t *count)
 {
 	enum step done = STEP_ON;
 	size_t moved = 0;
@@ -152,42 +153,58 @@ static bool move(struct gate *g, struct connection *c, struct side *from, struct
 		g->spliced += moved;
 	if (moved)
 		atomic_fetch_add_explicit(count, moved, memory_order_relaxed);
-	if (done == STEP_ON)
-		table_again(g, c);
-	return done != STEP_BROKEN;
+	return done == STEP_BROKEN ? RESET : done == STEP_ON ? AGAIN : WAIT;
 }
 
-bool relay_down(struct gate *g, struct connection *c)
-{
-	c->client.open = c->phase == PHASE_HTTP;
-	if (move(g, c, &c->server, &c->client, &c->down, &g->config->counters->bytes_down))
-		return true;
-	table_end(g, c, true);
-	return false;
-}
-
-void relay_work(struct gate *g, struct connection *c)
-{
-	if (c->desk != NONE && flight_flush(g, c))
-		table_leave_desk(g, c);
-	if (c->phase == PHASE_FREE || !relay_down(g, c))
-		return;
-	if (c->desk == NONE &&
-		!move(g, c, &c->client, &c->server, &c->up, &g->config->counters->bytes_up)) {
-		table_end(g, c, true);
-		return;
-	}
-	if (c->client.shut && c->server.shut)
-		table_end(g, c, false);
-}
-
-void relay_begin(struct gate *g, struct connection *c)
+enum relay_flushed relay_flush(struct gate *g, struct connection *c)
 {
 	struct desk *d = table_desk(g, c);
+	ssize_t n;
 
-	/* All that was held back may go on now. */
-	if (d)
-		d->approved = d->got;
-	c->phase = PHASE_RAW;
-	relay_work(g, c);
+	while (d && d->approved > 0 && c->server.writable) {
+		n = send(c->server.fd, d->in, d->approved, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN) {
+			c->server.writable = false;
+			break;
+		}
+		if (n < 0)
+			return FLUSH_BROKEN;
+		d->approved -= (size_t)n;
+		d->got -= (size_t)n;
+		memmove(d->in, d->in + n, d->got);
+		atomic_fetch_add_explicit(
+			&g->config->counters->bytes_up, (uint64_t)n, memory_order_relaxed);
+	}
+	return !d || d->approved == 0 ? FLUSH_ALL : FLUSH_SOME;
+}
+
+enum action relay_down(struct gate *g, struct connection *c)
+{
+	c->client.open = c->phase == PHASE_HTTP;
+	return move(g, &c->server, &c->client, &c->down, &g->config->counters->bytes_down);
+}
+
+enum action relay_work(struct gate *g, struct connection *c)
+{
+	enum action up = WAIT, down;
+
+	if (c->desk != NONE) {
+		switch (relay_flush(g, c)) {
+		case FLUSH_ALL:
+			table_leave_desk(g, c);
+			break;
+		case FLUSH_SOME:
+			break;
+		case FLUSH_BROKEN:
+			return RESET;
+		}
+	}
+	down = relay_down(g, c);
+	if (c->desk == NONE && down != RESET)
+		up = move(g, &c->client, &c->server, &c->up, &g->config->counters->bytes_up);
+	if (down == RESET || up == RESET)
+		return RESET;
+	if (c->client.shut && c->server.shut)
+		return END;
+	return down == AGAIN || up == AGAIN ? AGAIN : WAIT;
 }

@@ -32,7 +32,7 @@ int report_init(struct gate *g, int channel)
 		return -1;
 	g->report->fd = channel;
 	g->report->flush = INT64_MAX;
-	return gate_add(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
+	return table_watch(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
 }
 
 static bool put(struct gate *g, const struct gate_message *m)
@@ -136,17 +136,14 @@ int64_t report_tick(struct gate *g)
 	return r->flush;
 }
 
-/* PID 1 has denied something, or it is gone, or wants the accounts closed. */
+/* Else PID 1 is gone, or wants the accounts closed. */
 void report_ready(struct gate *g)
 {
 	struct report *r = g->report;
 	char octet;
 
-	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0) {
-		denied_end(g);
-		report_serving(g);
+	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)
 		return;
-	}
 	r->second = g->now;
 	r->told = 0;
 	r->flush = g->now;

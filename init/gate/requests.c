@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The next request of an HTTP connection. False: there is none yet, or it is refused. */
-static bool next_request(struct gate *g, struct connection *c, struct desk *d)
+/* The next request of an HTTP connection. AGAIN: it is approved; WAIT: it isn't whole. */
+static enum action next_request(struct gate *g, struct connection *c, struct desk *d)
 {
 	const char *host = g->hosts[table_number(g, c)];
 	enum gate_reason reason = GATE_FINE;
@@ -25,7 +25,7 @@ static bool next_request(struct gate *g, struct connection *c, struct desk *d)
 			/* The rest of it must come soon. */
 			if (c->deadline == INT64_MAX)
 				table_deadline(g, c, true);
-			return false;
+			return WAIT;
 		}
 		reason = GATE_TOO_LONG;
 		break;
@@ -45,49 +45,72 @@ static bool next_request(struct gate *g, struct connection *c, struct desk *d)
 	}
 	if (reason != GATE_FINE) {
 		memcpy(d->name, h.name, sizeof(d->name));
-		refuse_client(g, c, reason);
-		return false;
+		return gate_refused(c, reason);
 	}
 	table_deadline(g, c, false);
 	d->approved += h.length;
 	http_body_begin(&c->body, &h);
-	return true;
+	return AGAIN;
 }
 
-/* Approves as much as may go on of what is there. */
-static void approve(struct gate *g, struct connection *c, struct desk *d)
+/* Approves as much as may go on of what is there: WAIT or REFUSE. */
+static enum action approve(struct gate *g, struct connection *c, struct desk *d)
 {
 	while (d->approved < d->got && !c->refused) {
 		ssize_t n;
 
 		if (c->body.done) {
-			if (!next_request(g, c, d))
-				return;
+			enum action next = next_request(g, c, d);
+
+			if (next != AGAIN)
+				return next;
 			continue;
 		}
 		n = http_body_take(&c->body, d->in + d->approved, d->got - d->approved);
 		if (n < 0) {
 			memcpy(d->name, g->hosts[table_number(g, c)], sizeof(d->name));
-			refuse_client(g, c, GATE_MALFORMED);
-			return;
+			return gate_refused(c, GATE_MALFORMED);
 		}
 		d->approved += (size_t)n;
 	}
+	return WAIT;
 }
 
-/* Reads what the client says further. False: it has nothing more now. */
-static bool read_on(struct gate *g, struct connection *c)
+/* Reads what the client says further: AGAIN when there was something, WAIT when there is
+ * nothing more now. */
+static enum action read_on(struct gate *g, struct connection *c)
 {
 	enum client_filled filled;
 
 	if (!c->client.readable || c->client.finished || c->refused)
-		return false;
+		return WAIT;
 	filled = client_fill(g, c);
+	if (filled == FILL_NO_DESK)
+		return NO_BUFFER;
 	if (filled == FILL_GONE)
-		table_end(g, c, true);
-	else
-		c->client.finished = filled == FILL_ENDED;
-	return filled == FILL_SOME;
+		return RESET;
+	c->client.finished = filled == FILL_ENDED;
+	return filled == FILL_SOME ? AGAIN : WAIT;
+}
+
+/* From the client to the server, as far as it may go. */
+static enum action go_up(struct gate *g, struct connection *c)
+{
+	enum action next;
+
+	do {
+		struct desk *d = table_desk(g, c);
+		enum relay_flushed flushed;
+
+		next = d ? approve(g, c, d) : WAIT;
+		if (next != WAIT)
+			return next;
+		flushed = relay_flush(g, c);
+		if (flushed != FLUSH_ALL)
+			return flushed == FLUSH_BROKEN ? RESET : WAIT;
+		next = read_on(g, c);
+	} while (next == AGAIN);
+	return next;
 }
 
 static void end_half(struct connection *c)
@@ -97,30 +120,25 @@ static void end_half(struct connection *c)
 	c->server.shut = true;
 }
 
-void requests_work(struct gate *g, struct connection *c)
+enum action requests_work(struct gate *g, struct connection *c)
 {
-	struct desk *d;
+	enum action up = go_up(g, c), down;
+	struct desk *d = table_desk(g, c);
 
-	do {
-		d = table_desk(g, c);
-		if (d)
-			approve(g, c, d);
-		if (d && !flight_flush(g, c))
-			break;
-	} while (read_on(g, c));
-	if (c->phase == PHASE_FREE)
-		return;
-	d = table_desk(g, c);
-	if (d && d->got == 0)
+	if (up != WAIT)
+		return up;
+	if (d && d->got == 0) {
 		table_leave_desk(g, c);
+		d = NULL;
+	}
 	if ((c->client.finished || c->refused) && (!d || d->approved == 0))
 		end_half(c);
-	if (!relay_down(g, c))
-		return;
-	if (c->server.finished && c->down.held == 0) {
-		if (c->refused)
-			refuse_behind(g, c);
-		else
-			refuse_last_words(g, c);
-	}
+	down = relay_down(g, c);
+	if (down == RESET || !c->server.finished || c->down.held > 0)
+		return down;
+	if (c->refused)
+		refuse_behind(g, c);
+	else
+		refuse_last_words(g, c);
+	return WAIT;
 }

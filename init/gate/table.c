@@ -39,20 +39,22 @@ struct desk *table_desk(struct gate *g, const struct connection *c)
 	return c->desk == NONE ? NULL : &g->desks[c->desk];
 }
 
-/* Ends the one that has sat longest before a hello or head that isn't whole. */
-bool table_make_room(struct gate *g, bool with_desk)
+int table_watch(struct gate *g, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event e = {.events = events, .data.u64 = data};
+
+	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+struct connection *table_silent(struct gate *g, bool with_desk)
 {
 	for (int32_t i = g->oldest; i != NONE; i = g->connections[i].newer) {
 		struct connection *c = &g->connections[i];
 
-		if (c->phase != PHASE_HEAD || (with_desk && c->desk == NONE))
-			continue;
-		if (c->desk != NONE)
-			report_refused(g, c, "", GATE_TOO_SLOW);
-		table_end(g, c, true);
-		return true;
+		if (c->phase == PHASE_HEAD && !(with_desk && c->desk == NONE))
+			return c;
 	}
-	return false;
+	return NULL;
 }
 
 bool table_sit(struct gate *g, struct connection *c)
@@ -61,16 +63,25 @@ bool table_sit(struct gate *g, struct connection *c)
 
 	if (c->desk != NONE)
 		return true;
-	if (g->desks_left == 0 && !table_make_room(g, true))
+	if (g->desks_left == 0)
 		return false;
 	c->desk = g->desks_free[--g->desks_left];
 	d = table_desk(g, c);
 	memset(d, 0, offsetof(struct desk, in));
 	d->connection = table_number(g, c);
-	d->waits = d->entry = NONE;
+	g->waits_for[c->desk] = NONE;
 	for (int i = 0; i < ATTEMPTS; i++)
 		d->attempt[i] = -1;
 	return true;
+}
+
+void table_close_attempts(struct desk *d)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (d->attempt[i] >= 0)
+			close(d->attempt[i]);
+		d->attempt[i] = -1;
+	}
 }
 
 void table_leave_desk(struct gate *g, struct connection *c)
@@ -79,8 +90,8 @@ void table_leave_desk(struct gate *g, struct connection *c)
 
 	if (!d)
 		return;
-	connect_close(d);
-	names_forget(g, d);
+	table_close_attempts(d);
+	g->waits_for[c->desk] = NONE;
 	/* What a flood has filled goes back to the kernel. */
 	if (d->got > DESK_KEPT) {
 		uintptr_t from = ((uintptr_t)d->in + DESK_KEPT + 4095) & ~(uintptr_t)4095;
@@ -248,9 +259,9 @@ void table_again(struct gate *g, struct connection *c)
 	g->again_last = number;
 }
 
-bool table_slot_left(struct gate *g)
+bool table_slot_left(const struct gate *g)
 {
-	return g->free != NONE || g->used < g->room || table_make_room(g, false);
+	return g->free != NONE || g->used < g->room;
 }
 
 struct connection *table_new(struct gate *g)
