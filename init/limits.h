@@ -108,6 +108,9 @@
  */
 #define LIMIT_UPSTREAM_SOCKETS 32
 #define LIMIT_UPSTREAM_USES    64
+/* Datagrams that answer nothing, by one of these sockets, until its questions are asked anew by
+ * another: an honest network sends none, or a duplicate; who guesses at ids sends thousands. */
+#define LIMIT_UPSTREAM_WRONG 8
 /* Truncated answers fetched by TCP at one time. */
 #define LIMIT_UPSTREAM_TCP 16
 /* Clients waiting for an upstream; Codex has a few dozen, a flood gets SERVFAIL at once. */

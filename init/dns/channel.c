@@ -304,11 +304,12 @@ void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver
 	w->channel.told++;
 }
 
-void channel_foreign(struct worker *w)
+void channel_foreign(struct worker *w, bool guessed)
 {
 	struct channel *c = &w->channel;
 
-	c->foreign++;
+	c->foreign += !guessed;
+	c->guessed |= guessed;
 	if (c->flush == INT64_MAX)
 		c->flush = w->now + HOLD_MS;
 }
@@ -322,7 +323,9 @@ static void tell_foreign(struct worker *w)
 	if (!m)
 		return;
 	m->count = c->foreign;
+	m->reason = c->guessed ? REASON_GUESSED : REASON_NONE;
 	c->foreign = 0;
+	c->guessed = false;
 	c->told++;
 }
 

@@ -301,7 +301,7 @@ void lookup_hostile(void *context, int index)
 	struct worker *w = context;
 
 	if (index < 0)
-		channel_foreign(w);
+		channel_foreign(w, index == UPSTREAM_GUESSED);
 	else
 		channel_dropped(w, &w->cache.names[index], REASON_HOSTILE, NULL);
 }

@@ -24,7 +24,8 @@ enum resolver_message_type {
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
-	RESOLVER_FOREIGN, /* count: datagrams of upstreams that answered no question of ours */
+	RESOLVER_FOREIGN, /* count: datagrams of upstreams that answered no question of ours;
+			   * REASON_GUESSED: so many that it was asked anew by another port */
 };
 
 enum resolver_reason {
@@ -37,7 +38,8 @@ enum resolver_reason {
 			    */
 	REASON_HOSTILE,    /* the answer was malformed or not about the question */
 	REASON_LIMIT,      /* under a wildcard: too long, or too many in a minute */
-	REASON_LAST = REASON_LIMIT,
+	REASON_GUESSED,    /* somebody guesses at ids and letters of questions */
+	REASON_LAST = REASON_GUESSED,
 };
 
 struct resolver_address {

@@ -26,7 +26,8 @@ static void prepare(struct upstream *u)
 			.cmsg_type = UDP_SEGMENT,
 			.cmsg_len = CMSG_LEN(sizeof(uint16_t))};
 		a->part[i] = (struct iovec){a->packet[i], sizeof(a->packet[i])};
-		a->header[i].msg_hdr = (struct msghdr){.msg_iov = &a->part[i], .msg_iovlen = 1};
+		a->header[i].msg_hdr = (struct msghdr){
+			.msg_name = &a->from[i], .msg_iov = &a->part[i], .msg_iovlen = 1};
 	}
 }
 
@@ -50,11 +51,6 @@ struct upstream *upstream_new(const struct upstream_config *c)
 			u->sockets[i][j].fd = -1;
 	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++)
 		u->tcp[i].fd = -1;
-	/* Nobody forges on loopback, and what the engine's own resolver does to letters when it
-	 * looks for a neighbour's name is its affair. */
-	for (size_t i = 0; i < c->count; i++)
-		if (address_classify(&c->endpoints[i].address) == ADDRESS_LOOPBACK)
-			u->spelling[i] = SPELLING_LOST;
 	return u;
 }
 
@@ -96,7 +92,15 @@ static void enlist(struct upstream *u, struct question *q, int attempt, int64_t 
 	l->last = index;
 }
 
-static void unsend(struct upstream *u, struct question *q, int which)
+void upstream_postpone(struct upstream *u, struct question *q, int64_t now)
+{
+	if (q->attempt >= ATTEMPTS - 2)
+		return;
+	unlist(u, q);
+	enlist(u, q, ATTEMPTS - 2, now);
+}
+
+void upstream_unsend(struct upstream *u, struct question *q, int which)
 {
 	int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
 	int *at = &u->buckets[q->sent[which].id % BUCKETS];
@@ -121,7 +125,7 @@ void upstream_finish(struct upstream *u, struct question *q, enum message_outcom
 
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
 		if (q->sent[i].live)
-			unsend(u, q, i);
+			upstream_unsend(u, q, i);
 	upstream_tcp_close(u, q);
 	unlist(u, q);
 	q->next = u->free;
@@ -184,26 +188,6 @@ void upstream_failed(struct upstream *u, struct question *q, int which, enum res
 		upstream_finish(u, q, OUTCOME_SERVER, NULL, r);
 }
 
-/*
- * Is the answer's question spelt as ours was? An upstream's first answer tells whether it keeps
- * letters. From one that does, another spelling is a forgery; or the upstream has changed, and
- * then it answers the second try, which has none.
- */
-static bool right_spelling(struct upstream *u, struct sent *s, int which, const char *name,
-	const uint8_t *packet, size_t len)
-{
-	bool same = message_same_case(packet, len, name, s->bits);
-
-	if (!s->bits && s->respelt)
-		u->spelling[which] = SPELLING_LOST;
-	if (!s->bits || (packet[4] << 8 | packet[5]) == 0)
-		return true; /* or an old server's FORMERR, without a question */
-	if (u->spelling[which] == SPELLING_UNKNOWN)
-		u->spelling[which] = same ? SPELLING_KEPT : SPELLING_LOST;
-	s->respelt = !same;
-	return same || u->spelling[which] == SPELLING_LOST;
-}
-
 void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
 	size_t len, bool tcp, int64_t now)
 {
@@ -213,12 +197,20 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 	enum message_outcome outcome =
 		message_read_response(packet, len, q->sent[which].id, name, q->type, &answer);
 
-	if (outcome != OUTCOME_FOREIGN && !tcp &&
-		!right_spelling(u, &q->sent[which], which, name, packet, len))
-		outcome = OUTCOME_FOREIGN;
+	if (outcome == OUTCOME_FOREIGN) {
+		if (tcp)
+			u->config.hostile(u->config.context, UPSTREAM_FOREIGN);
+		else
+			upstream_wrong(u, which, q->sent[which].slot, len, now);
+		return;
+	}
+	if (!upstream_right_spelling(u, &q->sent[which], which, name, packet, len, tcp)) {
+		u->config.hostile(u->config.context, UPSTREAM_FOREIGN);
+		upstream_change_port(u, which, q->sent[which].slot, now);
+		return;
+	}
 	switch (outcome) {
 	case OUTCOME_FOREIGN:
-		u->config.hostile(u->config.context, -1);
 		return;
 	case OUTCOME_ADDRESSES:
 	case OUTCOME_EMPTY:
@@ -228,20 +220,14 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 		upstream_finish(u, q, outcome, &answer, REASON_NONE);
 		return;
 	case OUTCOME_TRUNCATED:
-		if (!tcp && q->tcp == NONE && upstream_tcp_open(u, q, which)) {
-			/* Two more round trips at least: let none of the short times end it. */
-			if (q->attempt < ATTEMPTS - 2) {
-				unlist(u, q);
-				enlist(u, q, ATTEMPTS - 2, now);
-			}
+		if (!tcp) {
+			upstream_tcp_open(u, q, which, now);
 			return;
 		}
-		if (!tcp)
-			return;
 		break;
 	case OUTCOME_NO_EDNS:
 		if (!tcp && !q->sent[which].plain) {
-			u->plain[which] = true;
+			u->servers[which].plain = true;
 			upstream_send(u, q, which);
 			return;
 		}
@@ -258,14 +244,15 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 
 /* A datagram that answers no question that is out. Late answers are told apart: every failover,
  * and every question to two upstreams at once, makes some. */
-static void foreign(struct upstream *u, int which, int slot, const uint8_t *packet, size_t len)
+static void foreign(
+	struct upstream *u, int which, int slot, const uint8_t *packet, size_t len, int64_t now)
 {
 	uint16_t id = (uint16_t)(len < 2 ? 0 : packet[0] << 8 | packet[1]);
 
 	for (unsigned i = 0; len >= MESSAGE_HEADER && i < LIMIT_QUESTIONS; i++)
 		if (u->late[i].id == id && u->late[i].which == which && u->late[i].slot == slot)
 			return;
-	u->config.hostile(u->config.context, -1);
+	upstream_wrong(u, which, slot, len, now);
 }
 
 /* The upstream's machine says that nobody listens (ICMP): no need to wait for the time. */
@@ -292,6 +279,8 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 			u, (int)number - LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS, events, now);
 		return;
 	}
+	for (int i = 0; i < TOGETHER; i++)
+		a->header[i].msg_hdr.msg_namelen = sizeof(a->from[i]);
 	opened = u->sockets[which][slot].opened;
 	n = recvmmsg(u->sockets[which][slot].fd, a->header, TOGETHER, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno == ECONNREFUSED)
@@ -302,6 +291,12 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 		size_t len = a->header[i].msg_len;
 		struct question *q;
 
+		/* A connected socket takes no datagrams of others, but for a moment before it
+		 * was. */
+		if (!upstream_is_peer(u, which, &a->from[i])) {
+			upstream_wrong(u, which, slot, len, now);
+			continue;
+		}
 		q = len < MESSAGE_HEADER || len > LIMIT_DNS_UDP
 			    ? NULL
 			    : upstream_find(
@@ -309,7 +304,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 		if (q)
 			upstream_take(u, q, which, packet, len, false, now);
 		else
-			foreign(u, which, slot, packet, len);
+			foreign(u, which, slot, packet, len, now);
 	}
 }
 
@@ -324,7 +319,9 @@ int64_t upstream_tick(struct upstream *u, int64_t now)
 
 			if (q->deadline > now)
 				break;
-			upstream_tcp_close(u, q);
+			if (q->tcp == NONE ||
+				!upstream_needs_tcp(&q->sent[u->tcp[q->tcp].which]))
+				upstream_tcp_close(u, q);
 			if (i + 1 >= q->last) {
 				upstream_finish(u, q, OUTCOME_SERVER, NULL, q->reason);
 				continue;

@@ -2,12 +2,12 @@
  * Questions to the upstreams: sending, retransmitting, failing over, TCP for what was
  * truncated. Knows nothing of policy or clients; whoever asks gets one call back.
  *
- * Against forged answers (RFC 5452): each upstream has a pool of connected UDP sockets, so the
- * kernel drops what comes from elsewhere; each socket has a port that the kernel chose at
- * random and is replaced after LIMIT_UPSTREAM_USES questions; which socket the questions of one
- * wake-up go by and which id each gets is random; and the question must be repeated in the
- * answer, its letters large and small as they were sent, once an upstream has shown that it
- * keeps them ("0x20").
+ * Against forged answers (RFC 5452): each upstream has a pool of connected UDP sockets, each
+ * with a random port, replaced after LIMIT_UPSTREAM_USES questions; which socket the questions
+ * of one wake-up go by and which id each gets is random; an answer must come from who was
+ * asked, and repeat the question, its letters large and small as they were sent ("0x20") but
+ * for an upstream that was seen to lose them. Who guesses at that is told by
+ * upstream_forged.c.
  */
 #ifndef INIT_DNS_UPSTREAM_H
 #define INIT_DNS_UPSTREAM_H
@@ -26,9 +26,14 @@ struct upstream;
 typedef void upstream_answered(void *context, int tag, uint16_t type,
 	enum message_outcome outcome, const struct message_answer *answer,
 	enum resolver_reason reason);
-/* Called for each malformed answer of an upstream; and with tag -1 for each datagram that was
- * no answer to a question of ours: late, or forged. */
+/*
+ * Called for each malformed answer of an upstream; with UPSTREAM_FOREIGN for each datagram that
+ * was no answer to a question of ours; and with UPSTREAM_GUESSED when there were so many that
+ * questions were asked anew by another port.
+ */
 typedef void upstream_hostile(void *context, int tag);
+#define UPSTREAM_FOREIGN (-1)
+#define UPSTREAM_GUESSED (-2)
 
 struct upstream_config {
 	const struct endpoint *endpoints;

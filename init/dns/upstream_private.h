@@ -2,6 +2,7 @@
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "upstream.h"
@@ -29,10 +30,18 @@ struct departures {
 	uint8_t packet[TOGETHER][QUERY_BYTES];
 };
 
+/* The address of an upstream, or of who sent a datagram. */
+union peer {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
 /* Answers just taken from a socket. */
 struct arrivals {
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
+	union peer from[TOGETHER];
 	uint8_t packet[TOGETHER][LIMIT_DNS_UDP + 1]; /* longer is more than we offered to take
 						      */
 };
@@ -43,13 +52,20 @@ struct sent {
 	uint8_t slot;  /* of the pool */
 	bool live;     /* in its bucket */
 	bool plain;    /* without EDNS */
-	bool respelt;  /* an answer came whose letters were not ours */
+	bool moving;   /* about to be asked anew */
+	uint8_t moves; /* how often it was, because somebody guessed at its answer */
 	uint64_t bits; /* the spelling (message_mix_case()); 0: all small */
 	int chain;     /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
 };
 
 /* What an upstream does to a question's letters. */
 enum spelling { SPELLING_UNKNOWN, SPELLING_KEPT, SPELLING_LOST };
+
+struct server {
+	enum spelling spelling;
+	unsigned respelt; /* answers in a row, each by another socket, in other letters */
+	bool plain;       /* answered EDNS by FORMERR or NOTIMP */
+};
 
 struct question {
 	const char *name;
@@ -78,6 +94,7 @@ struct late {
 struct pool_socket {
 	int fd;
 	unsigned uses, out;
+	unsigned wrong;  /* datagrams that answered no question */
 	unsigned opened; /* how often */
 };
 
@@ -102,10 +119,9 @@ struct upstream {
 	struct question_list list[ATTEMPTS];
 	int buckets[BUCKETS];
 	struct pool_socket sockets[LIMIT_UPSTREAMS][LIMIT_UPSTREAM_SOCKETS];
-	bool plain[LIMIT_UPSTREAMS];       /* answered EDNS by FORMERR or NOTIMP */
+	struct server servers[LIMIT_UPSTREAMS];
 	struct late late[LIMIT_QUESTIONS]; /* the last ones, round and round */
 	unsigned late_next;
-	enum spelling spelling[LIMIT_UPSTREAMS];
 	unsigned preferred;
 	struct departures departures;
 	bool apart; /* segments can't be sent: an old kernel, a device, or a small MTU */
@@ -117,8 +133,19 @@ struct upstream {
 	struct tcp_data tcp_data[LIMIT_UPSTREAM_TCP];
 };
 
+/* upstream.c */
+/* The question is no longer out by its socket. */
+void upstream_unsend(struct upstream *u, struct question *q, int which);
+/* It takes two more round trips at least: none of the short times is to end it. */
+void upstream_postpone(struct upstream *u, struct question *q, int64_t now);
+
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
+/* A new id and spelling. */
+void upstream_renew(struct upstream *u, struct sent *s, int which);
+void upstream_close(struct pool_socket *s);
+/* Is that who was asked? */
+bool upstream_is_peer(const struct upstream *u, int which, const union peer *from);
 /* The question that was sent with this id by this socket; NULL: none is out. */
 struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id);
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
@@ -134,8 +161,23 @@ void upstream_failed(struct upstream *u, struct question *q, int which, enum res
 void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason);
 
-/* upstream_tcp.c: fetches the question's answer from this upstream; false: no place. */
-bool upstream_tcp_open(struct upstream *u, struct question *q, int which);
+/* upstream_forged.c */
+/* Is the answer's question spelt as ours was, or does the upstream lose letters anyway? */
+bool upstream_right_spelling(struct upstream *u, const struct sent *s, int which,
+	const char *name, const uint8_t *packet, size_t len, bool tcp);
+/* A datagram of this length that answers nothing that was asked by this socket. */
+void upstream_wrong(struct upstream *u, int which, int slot, size_t len, int64_t now);
+/* Asks anew, by another socket, what was asked by this one. */
+void upstream_change_port(struct upstream *u, int which, int slot, int64_t now);
+/* Has a forger guessed at this question so often that UDP won't do? */
+static inline bool upstream_needs_tcp(const struct sent *s)
+{
+	return s->moves > 1;
+}
+
+/* upstream_tcp.c: fetches the question's answer from this upstream. False: no place, or it is
+ * being fetched already. */
+bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now);
 void upstream_tcp_close(struct upstream *u, struct question *q);
 void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
 

@@ -60,40 +60,52 @@ static void bind_above(struct upstream *u, int fd, bool v4)
 	}
 }
 
+static socklen_t address_of(const struct endpoint *e, union peer *a)
+{
+	memset(a, 0, sizeof(*a));
+	if (e->address.family == 4) {
+		a->v4.sin_family = AF_INET;
+		a->v4.sin_port = htons(e->port);
+		memcpy(&a->v4.sin_addr, e->address.bytes, 4);
+		return sizeof(a->v4);
+	}
+	a->v6.sin6_family = AF_INET6;
+	a->v6.sin6_port = htons(e->port);
+	memcpy(&a->v6.sin6_addr, e->address.bytes, 16);
+	return sizeof(a->v6);
+}
+
+bool upstream_is_peer(const struct upstream *u, int which, const union peer *from)
+{
+	union peer a;
+
+	address_of(&u->config.endpoints[which], &a);
+	if (from->any.sa_family != a.any.sa_family)
+		return false;
+	if (a.any.sa_family == AF_INET)
+		return from->v4.sin_port == a.v4.sin_port &&
+		       from->v4.sin_addr.s_addr == a.v4.sin_addr.s_addr;
+	return from->v6.sin6_port == a.v6.sin6_port &&
+	       memcmp(&from->v6.sin6_addr, &a.v6.sin6_addr, sizeof(a.v6.sin6_addr)) == 0;
+}
+
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events)
 {
 	const struct endpoint *e = &u->config.endpoints[which];
 	struct epoll_event event = {.events = events, .data.u64 = u->config.data + number};
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} a = {0};
 	bool v4 = e->address.family == 4;
-	socklen_t len = v4 ? sizeof(a.v4) : sizeof(a.v6);
+	union peer a;
+	socklen_t len = address_of(e, &a);
 	int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	if (v4) {
-		a.v4.sin_family = AF_INET;
-		a.v4.sin_port = htons(e->port);
-		memcpy(&a.v4.sin_addr, e->address.bytes, 4);
-	} else {
-		a.v6.sin6_family = AF_INET6;
-		a.v6.sin6_port = htons(e->port);
-		memcpy(&a.v6.sin6_addr, e->address.bytes, 16);
-	}
 	bind_above(u, fd, v4);
 	if ((connect(fd, &a.any, len) < 0 && errno != EINPROGRESS) ||
 		epoll_ctl(u->config.epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
 		close(fd);
 		return -1;
 	}
-	/* Until it was connected anybody could send to it; that isn't read as an answer. No
-	 * more of it comes now, so this has an end. */
-	while (type == SOCK_DGRAM && recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
-		;
 	return fd;
 }
 
@@ -156,6 +168,14 @@ void upstream_flush(struct upstream *u)
 		u->slot[i] = NONE;
 }
 
+void upstream_close(struct pool_socket *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	s->opened++;
+}
+
 /*
  * A socket of the pool, chosen at random for the questions that leave together; opened where it
  * isn't, replaced where it is worn.
@@ -171,14 +191,12 @@ static int choose_socket(struct upstream *u, int which)
 	if (s->fd >= 0 && s->uses >= LIMIT_UPSTREAM_USES && s->out == 0) {
 		if (u->departures.fd == s->fd)
 			upstream_flush(u);
-		close(s->fd);
-		s->fd = -1;
+		upstream_close(s);
 	}
 	if (s->fd < 0) {
 		s->fd = upstream_connect(u, which, SOCK_DGRAM,
 			(unsigned)(which * LIMIT_UPSTREAM_SOCKETS + slot), EPOLLIN);
-		s->uses = 0;
-		s->opened++;
+		s->uses = s->wrong = 0;
 	}
 	u->slot[which] = slot;
 	return slot;
@@ -220,6 +238,12 @@ static uint64_t random_spelling(struct upstream *u)
 	return bits;
 }
 
+void upstream_renew(struct upstream *u, struct sent *s, int which)
+{
+	s->id = free_id(u, which, s->slot);
+	s->bits = u->servers[which].spelling == SPELLING_LOST ? 0 : random_spelling(u);
+}
+
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
 void upstream_send(struct upstream *u, struct question *q, int which)
 {
@@ -229,26 +253,22 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 	size_t len;
 	int fd;
 
+	if (upstream_needs_tcp(s))
+		return;
 	if (d->count == TOGETHER) /* first, since it chooses another socket */
 		upstream_flush(u);
 	if (!s->live) {
 		int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
 
 		s->slot = (uint8_t)choose_socket(u, which);
-		s->id = free_id(u, which, s->slot);
-		s->bits = u->spelling[which] == SPELLING_LOST ? 0 : random_spelling(u);
-		s->respelt = false;
+		upstream_renew(u, s, which);
 		s->live = true;
 		s->chain = u->buckets[s->id % BUCKETS];
 		u->buckets[s->id % BUCKETS] = index;
 		u->sockets[which][s->slot].out++;
 		u->sockets[which][s->slot].uses++;
 	}
-	s->plain = u->plain[which];
-	/* It has been answered, by somebody who does not keep letters: perhaps the upstream is
-	 * another one now. The second try goes without. */
-	if (s->respelt)
-		s->bits = 0;
+	s->plain = u->servers[which].plain;
 	fd = u->sockets[which][s->slot].fd;
 	if (fd < 0)
 		return;

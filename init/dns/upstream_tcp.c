@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool upstream_tcp_open(struct upstream *u, struct question *q, int which)
+bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now)
 {
-	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++) {
+	for (int i = 0; q->tcp == NONE && i < LIMIT_UPSTREAM_TCP; i++) {
 		struct tcp_fetch *t = &u->tcp[i];
 		uint8_t *query = u->tcp_data[i].query;
 		char text[NAME_TEXT];
@@ -19,10 +19,14 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which)
 
 		if (t->fd >= 0)
 			continue;
+		/* While it is out by UDP as well it has one id and spelling. */
+		if (!q->sent[which].live)
+			upstream_renew(u, &q->sent[which], which);
 		len = message_write_query(q->sent[which].id, upstream_name(q, text), q->type,
 			!q->sent[which].plain, query + 2, sizeof(u->tcp_data[i].query) - 2);
 		if (len == 0)
 			return false;
+		message_mix_case(query + 2, len, q->sent[which].bits);
 		t->fd = upstream_connect(u, which, SOCK_STREAM,
 			(unsigned)(LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS + i), EPOLLOUT);
 		if (t->fd < 0)
@@ -34,6 +38,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which)
 		t->question = (int)(q - u->questions);
 		t->which = which;
 		q->tcp = i;
+		upstream_postpone(u, q, now);
 		return true;
 	}
 	return false;

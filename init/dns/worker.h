@@ -38,6 +38,7 @@ struct channel {
 	unsigned told;    /* ... and how many */
 	uint32_t untold;  /* refused, told neither one by one nor by name */
 	uint32_t foreign; /* datagrams of upstreams that were no answers, not told yet */
+	bool guessed;     /* ... and so many that a port was changed */
 	int64_t flush;    /* when what is held is told; INT64_MAX: nothing is */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
@@ -91,8 +92,9 @@ void channel_flush(struct worker *w);
 void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
 void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
 	const struct address *address);
-/* A datagram of an upstream's that answered no question of ours. */
-void channel_foreign(struct worker *w);
+/* A datagram of an upstream's that answered no question of ours; or, for guessed, so many of
+ * them that a port was changed. */
+void channel_foreign(struct worker *w, bool guessed);
 void channel_booted(struct worker *w, uint32_t count);
 int64_t channel_tick(struct worker *w); /* returns when to be called again */
 

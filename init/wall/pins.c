@@ -30,6 +30,7 @@ static const char *const reasons[] = {
 	[REASON_NOT_PUBLIC] = "its address is not public and the rule lacks +private",
 	[REASON_HOSTILE] = "the answer was malformed or not about the question",
 	[REASON_LIMIT] = "too long a name, or too many in a minute, under this wildcard",
+	[REASON_GUESSED] = "forged: somebody guesses at ids; asked again by another port",
 };
 
 const char *pins_reason(uint32_t reason)
@@ -212,7 +213,8 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 static void report_foreign(struct pins *p, const struct resolver_message *m)
 {
 	struct event e = {.kind = EVENT_DROPPED_ANSWER,
-		.reason = "it answered no question of ours: late, or forged",
+		.reason = m->reason ? reasons[m->reason]
+				    : "it answered no question of ours: late, or forged",
 		.count = m->count};
 
 	events_add(p->events, &e);

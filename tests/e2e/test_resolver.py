@@ -213,18 +213,58 @@ def test_a_hostile_answer_is_dropped_counted_and_reported(start, dns, sinks, cou
     assert any(e.get("name") == "allowed.test" and "malformed" in e["reason"] for e in dropped)
 
 
-def test_forged_answers_are_counted_and_reported(start, dns, sinks):
+def guesses(count):
     def forge(_, packet):
         wrong = struct.pack("!H", struct.unpack_from("!H", packet)[0] ^ 0x5555)
-        return [wrong + packet[2:]] * 30 + [packet]
+        evil = packet.replace(bytes([45]), bytes([46]))
+        return [wrong + evil[2:]] * count + [packet]
 
-    dns.forge("allowed.test", forge)
+    return forge
+
+
+def dropped(box):
+    lines = box.exec("cat", "/run/codex/events.jsonl").out.splitlines()
+    return [e for e in map(json.loads, lines) if e["event"] == "dropped-answer"]
+
+
+def test_guesses_at_answers_change_the_port_and_are_reported(start, dns, sinks):
+    """Some wrong ids in a row, and the question goes by another port with another id, then by TCP:
+    a flood gets no more guesses than that, and the name is found."""
+    dns.forge("allowed.test", guesses(30), udp_only=True)
     box = start("sleep", "60", allow="allowed.test")
-    events = lambda: box.exec("cat", "/run/codex/events.jsonl").out  # noqa: E731
-    line = until(lambda: re.search(r'.*"dropped-answer".*forged.*', events()), what="the report")
-    assert 30 <= json.loads(line.group())["count"] <= 60
+    (told,) = until(lambda: dropped(box), what="the report")
+    assert "guesses" in told["reason"] and 8 <= told["count"] <= 60
+    asked = [q for q in dns.asked("allowed.test") if q.type == "A"]
+    assert [q.tcp for q in asked] == [False, False, True]
+    assert len({(q.port, q.wire[:2]) for q in asked}) == 3
     assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
     assert sinks.addresses() == {address_of("allowed.test")}
+
+
+def test_a_wrong_id_or_two_change_nothing(start, dns, sinks):
+    dns.forge("allowed.test", guesses(2))
+    box = start("sleep", "60", allow="allowed.test")
+    (told,) = until(lambda: dropped(box), what="the report")
+    assert "guesses" not in told["reason"] and told["count"] == 4
+    assert sorted(q.type for q in dns.asked("allowed.test")) == ["A", "AAAA"]
+    assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
+    assert sinks.addresses() == {address_of("allowed.test")}
+
+
+def respelt(_, packet):
+    """Right id, port and question, and somebody else's letters and address."""
+    end = packet.index(b"\0", 12)
+    swapped = packet[12:end].swapcase()
+    return [packet[:12] + swapped + packet[end:-4] + b"\x2e\1\1\1", packet]
+
+
+def test_letters_stay_mixed_whatever_comes_in_other_letters(run, dns, sinks):
+    """The forger has guessed the id, each time. Nothing goes out in small letters for that."""
+    dns.forge("abcdefghijklmnop.test", respelt, udp_only=True)
+    dns.add("abcdefghijklmnop.test", "45.32.9.9")
+    run("curl", "-sS", "https://abcdefghijklmnop.test/", allow="abcdefghijklmnop.test").ok()
+    assert sinks.addresses() == {"45.32.9.9"}
+    assert all(re.search(rb"[A-Z]", q.wire[12:28]) for q in dns.asked("abcdefghijklmnop.test"))
 
 
 def resolver(box):
@@ -327,3 +367,11 @@ def test_glibc_tools_resolve_what_is_allowed_and_fail_fast_on_the_rest(shell, si
     ).ok()
     assert done.lines()[-1] not in ("0", "124"), done
     assert sinks.seen() == [] and dns.asked("attacker.test") == []
+
+
+def test_a_neighbour_on_a_user_defined_network(start, shell, network):
+    """The engine's own resolver is asked in mixed letters, too, and finds the name."""
+    name, joined = "abcdefghijklmnop", network()
+    start("sleep", "60", network=joined, options=["--network-alias", name], init=["--egress=off"])
+    done = shell(f"getent ahostsv4 {name}", allow=f"{name}:8443+private", network=joined).ok()
+    assert re.match(r"172\.29\.", done.out), done

@@ -17,7 +17,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-Query = collections.namedtuple("Query", "time name type tcp source wire")
+# source, port: whose question it was.
+Query = collections.namedtuple("Query", "time name type tcp source port wire")
 
 
 class Dns:
@@ -74,9 +75,9 @@ class Dns:
         """By UDP the name's answers are empty and marked as cut short; by TCP they are whole."""
         self._set(name, truncate=True)
 
-    def forge(self, name, maker):
+    def forge(self, name, maker, udp_only=False):
         """maker(query message, honest wire) returns the packets to send instead, in order."""
-        self._set(name, forge=maker)
+        self._set(name, forge=(maker, udp_only))
 
     def _set(self, name, **behaviour):
         with self._lock:
@@ -90,13 +91,14 @@ class Dns:
         return [q for q in queries if q.name == name or q.name.endswith("." + name)]
 
     def answer(self, wire, tcp, source):
-        """The packets to send for a question; it is slept for here, in the caller's thread."""
+        """The packets to send for a question of source, an address and a port; it is slept for here,
+        in the caller's thread."""
         query = dns.message.from_wire(wire)
         question = query.question[0]
         name = question.name.to_text().lower().rstrip(".")
         kind = dns.rdatatype.to_text(question.rdtype)
         with self._lock:
-            self.queries.append(Query(time.monotonic(), name, kind, tcp, source, wire))
+            self.queries.append(Query(time.monotonic(), name, kind, tcp, *source, wire))
             behaviour = {**self._behaviour.get("*", {}), **self._behaviour.get(name, {})}
             response = self._honest(query, name, kind, behaviour)
             if left := behaviour.get("drop"):
@@ -109,7 +111,8 @@ class Dns:
             response.answer.clear()
             response.flags |= dns.flags.TC
         packet = response.to_wire(max_size=65535)
-        if maker := behaviour.get("forge"):
+        maker, udp_only = behaviour.get("forge", (None, False))
+        if maker and not (tcp and udp_only):
             return maker(query, packet)
         return [packet]
 
@@ -157,7 +160,7 @@ class Dns:
             start(self._reply_udp, udp, wire, source)
 
     def _reply_udp(self, udp, wire, source):
-        for packet in self._tried(wire, False, source[0]):
+        for packet in self._tried(wire, False, source[:2]):
             udp.sendto(packet, source)
 
     def _serve_tcp(self, tcp):
@@ -170,14 +173,14 @@ class Dns:
         with connection, connection.makefile("rb") as stream:
             while len(head := stream.read(2)) == 2:
                 wire = stream.read(struct.unpack("!H", head)[0])
-                for packet in self._tried(wire, True, source[0]):
+                for packet in self._tried(wire, True, source[:2]):
                     connection.sendall(struct.pack("!H", len(packet)) + packet)
 
     def _tried(self, wire, tcp, source):
         try:
             return self.answer(wire, tcp, source)
         except dns.exception.DNSException:
-            self.queries.append(Query(time.monotonic(), "", "malformed", tcp, source, wire))
+            self.queries.append(Query(time.monotonic(), "", "malformed", tcp, *source, wire))
             return []
 
 

@@ -53,6 +53,7 @@ struct shared {
 	bool down[SERVERS]; /* answers nothing at all */
 	bool no_edns;       /* FORMERR for EDNS */
 	bool small;         /* answers repeat the question in small letters */
+	bool no_tcp;        /* ends each connection at once */
 	struct log_line log[LOG_MAX];
 };
 static struct shared *shared;
@@ -266,8 +267,12 @@ static void serve_tcp(int listener, int server)
 	int fd = accept(listener, NULL, NULL);
 	size_t len;
 
-	if (fd < 0 || recv(fd, in, 2, MSG_WAITALL) != 2)
+	if (fd < 0)
 		return;
+	if (shared->no_tcp || recv(fd, in, 2, MSG_WAITALL) != 2) {
+		close(fd);
+		return;
+	}
 	len = (size_t)(in[0] << 8 | in[1]);
 	if (len < sizeof(in) && recv(fd, in, len, MSG_WAITALL) == (ssize_t)len) {
 		len = handle(in, len, out + 2, server, true, 0);
@@ -290,12 +295,12 @@ static void send_respelt(int fd, const struct pending *p)
 	sendto(fd, packet, p->len, 0, (const void *)&p->to, sizeof(p->to));
 }
 
-static void send_wrong_ids(int fd, const struct pending *p)
+static void send_wrong_ids(int fd, const struct pending *p, int count)
 {
 	static const uint8_t evil[4] = {66, 66, 66, 66};
 	uint8_t packet[600];
 
-	for (int i = 1; i < 50; i++) {
+	for (int i = 1; i <= count; i++) {
 		memcpy(packet, p->packet, p->len);
 		packet[0] = (uint8_t)(packet[0] + i);
 		memcpy(packet + p->len - 4, evil, 4);
@@ -316,8 +321,10 @@ static _Noreturn void servers(int udp[SERVERS], int tcp[SERVERS])
 		while (head != tail && queue[head % 4096].at <= now) {
 			struct pending *a = &queue[head++ % 4096];
 
-			if (memmem(a->packet, a->len, "\7wrongid", 8))
-				send_wrong_ids(a->fd, a);
+			if (strncasecmp((char *)a->packet + 12, "\7wrongid", 8) == 0)
+				send_wrong_ids(a->fd, a, 49);
+			if (strncasecmp((char *)a->packet + 12, "\10oneguess", 9) == 0)
+				send_wrong_ids(a->fd, a, 1);
 			if (strncasecmp((char *)a->packet + 12, "\7respelt", 8) == 0)
 				send_respelt(a->fd, a);
 			sendto(a->fd, a->packet, a->len, 0, (void *)&a->to, sizeof(a->to));
@@ -458,7 +465,7 @@ static struct play *play_new(void)
 	p->config.conf.upstreams_count = 1;
 	shared->count = 0;
 	shared->delay_ms = 0;
-	shared->no_edns = shared->small = false;
+	shared->no_edns = shared->small = shared->no_tcp = false;
 	memset(shared->down, 0, sizeof(shared->down));
 	return p;
 }

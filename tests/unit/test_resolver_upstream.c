@@ -4,6 +4,7 @@
  */
 #include "dns_fixture.h"
 #include "init/dns/cache.h"
+#include "init/dns/upstream_private.h"
 
 /* With the upstream that is not on loopback. */
 static struct play *outside(const char *rule)
@@ -41,7 +42,8 @@ static void test_letters_are_mixed(void **state)
 	play_end(p);
 }
 
-static void test_letters_are_not_mixed_on_loopback(void **state)
+/* Who is in the container can send there as well as the engine's resolver. */
+static void test_letters_are_mixed_on_loopback_too(void **state)
 {
 	struct play *p = play_new();
 
@@ -49,11 +51,12 @@ static void test_letters_are_not_mixed_on_loopback(void **state)
 	allow(p, "abcdefghijklmnopqrstuvwxyz.test");
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
-	assert_int_equal(large_letters(), 0);
+	assert_in_range(large_letters(), 1, 2 * 30 - 1);
 	play_end(p);
 }
 
-/* An upstream that never kept letters is believed, and asked in small ones from then on. */
+/* An upstream that never kept letters is believed when it has answered twice like that, and
+ * asked in small ones from then on. */
 static void test_an_upstream_that_loses_letters(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -72,15 +75,20 @@ static void test_an_upstream_that_loses_letters(void **state)
 				.answer.count,
 			1);
 	assert_int_equal(large_letters(), first);
-	assert_int_equal(shared->count, 4); /* and none was asked twice */
+	assert_int_equal(shared->count, 5); /* and none but the first was asked twice */
+	assert_int_not_equal(shared->log[0].port, shared->log[1].port);
 	play_end(p);
 }
 
-/* Once an upstream keeps letters, an answer in others is a forgery: the honest one counts. */
+/*
+ * Once an upstream keeps letters, an answer in others is a forgery, however well its id was
+ * guessed: it is no reason to ask without them. What is guessed at twice is asked by TCP.
+ */
 static void test_another_spelling_is_a_forgery(void **state)
 {
 	struct play *p = outside("*.test.example");
 	uint8_t expected[4];
+	unsigned before;
 	struct reply r;
 
 	(void)state;
@@ -90,12 +98,19 @@ static void test_another_spelling_is_a_forgery(void **state)
 	r = ask_for(p, "respelt.test.example", MESSAGE_A, false);
 	assert_int_equal(r.answer.count, 1);
 	assert_memory_equal(r.answer.addresses[0], expected, 4);
+	assert_int_equal(seen("respelt.test.example", MESSAGE_A), 3);
+	assert_true(shared->log[shared->count - 1].tcp);
+	/* Eleven letters and more: all small once in 2,048 times, twice never. */
+	assert_true(shared->log[1].large + shared->log[2].large > 0);
+	before = large_letters();
+	assert_int_equal(ask_for(p, "abcdefghijk.test.example", MESSAGE_A, false).count, 1);
+	assert_true(large_letters() > before);
 	drain(p, 1200);
-	assert_non_null(play_find(p, RESOLVER_FOREIGN, ""));
+	assert_int_equal(play_find(p, RESOLVER_FOREIGN, "")->reason, REASON_GUESSED);
 	play_end(p);
 }
 
-/* The upstream changes under us: names still resolve, after one more try. */
+/* The upstream changes under us: names still resolve, after one try more by TCP. */
 static void test_an_upstream_that_no_longer_keeps_letters(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -105,9 +120,25 @@ static void test_an_upstream_that_no_longer_keeps_letters(void **state)
 	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
 	shared->small = true;
 	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 1);
-	assert_int_equal(seen("abcdefghij.wild.test", MESSAGE_A), 2);
+	assert_int_equal(seen("abcdefghij.wild.test", MESSAGE_A), 3);
 	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", MESSAGE_A, false).answer.count, 1);
 	assert_int_equal(seen("bcdefghijk.wild.test", MESSAGE_A), 1);
+	play_end(p);
+}
+
+/* ... and where it has no TCP either, when so many answers in a row are like that. */
+static void test_an_upstream_that_no_longer_keeps_letters_without_tcp(void **state)
+{
+	struct play *p = outside("*.wild.test");
+
+	(void)state;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	shared->small = shared->no_tcp = true;
+	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 0);
+	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "cdefghijkl.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(seen("cdefghijkl.wild.test", MESSAGE_A), 1);
 	play_end(p);
 }
 
@@ -191,20 +222,84 @@ static void test_a_public_name_is_not_searched(void **state)
 
 /* ---- What is not believed is told -------------------------------------------------------- */
 
-static void test_forgeries_are_counted(void **state)
+/* After a few guesses what was asked is asked anew by another port, then by TCP: who floods
+ * gets no more of them than that. */
+static void test_guesses_change_port_and_id(void **state)
 {
+	const struct log_line *a[3] = {NULL};
 	struct play *p = play_new();
 	const struct resolver_message *m;
+	unsigned n = 0;
 
 	(void)state;
 	allow(p, "wrongid.test");
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
+	assert_int_equal(seen("wrongid.test", MESSAGE_A), 3);
+	for (unsigned i = 0; i < shared->count; i++)
+		if (shared->log[i].type == MESSAGE_A)
+			a[n++] = &shared->log[i];
+	assert_false(a[0]->tcp || a[1]->tcp);
+	assert_true(a[2]->tcp);
+	assert_int_not_equal(a[0]->port, a[1]->port);
+	assert_int_not_equal(a[0]->id, a[1]->id);
 	drain(p, 1500);
 	m = play_find(p, RESOLVER_FOREIGN, "");
 	assert_non_null(m);
-	assert_in_range(m->count, 49, 98); /* by A and AAAA alike, told together */
+	assert_int_equal(m->reason, REASON_GUESSED);
+	/* By each of two sockets; A and AAAA shared them. */
+	assert_int_equal(m->count, 2 * LIMIT_UPSTREAM_WRONG);
+	/* One report however many there were. */
+	assert_int_equal(p->got[p->count - 1].type, RESOLVER_FOREIGN);
 	play_end(p);
+}
+
+static void test_one_wrong_id_changes_nothing(void **state)
+{
+	struct play *p = play_new();
+	const struct resolver_message *m;
+
+	(void)state;
+	allow(p, "oneguess.test");
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	drain(p, 1500);
+	assert_int_equal(shared->count, 2);
+	m = play_find(p, RESOLVER_FOREIGN, "");
+	assert_non_null(m);
+	assert_int_equal(m->count, 2);
+	assert_int_equal(m->reason, REASON_NONE);
+	play_end(p);
+}
+
+/* An answer comes from who was asked: address, port and family. */
+static void test_senders_are_compared(void **state)
+{
+	static const struct endpoint endpoints[] = {
+		{{4, {45, 53, 0, 1}}, 53}, {{6, {0x20, 1, [15] = 1}}, 53}};
+	static struct upstream u = {.config = {.endpoints = endpoints, .count = 2}};
+	union peer v4 = {.v4 = {.sin_family = AF_INET, .sin_port = htons(53)}}, other;
+	union peer v6 = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(53)}};
+
+	(void)state;
+	memcpy(&v4.v4.sin_addr, endpoints[0].address.bytes, 4);
+	memcpy(&v6.v6.sin6_addr, endpoints[1].address.bytes, 16);
+	assert_true(upstream_is_peer(&u, 0, &v4));
+	assert_true(upstream_is_peer(&u, 1, &v6));
+	assert_false(upstream_is_peer(&u, 0, &v6));
+	assert_false(upstream_is_peer(&u, 1, &v4));
+	other = v4;
+	other.v4.sin_port = htons(54);
+	assert_false(upstream_is_peer(&u, 0, &other));
+	other = v4;
+	other.v4.sin_addr.s_addr ^= htonl(1);
+	assert_false(upstream_is_peer(&u, 0, &other));
+	other = v6;
+	other.v6.sin6_port = htons(54);
+	assert_false(upstream_is_peer(&u, 1, &other));
+	other = v6;
+	other.v6.sin6_addr.s6_addr[15] ^= 1;
+	assert_false(upstream_is_peer(&u, 1, &other));
 }
 
 /* Two upstreams asked at once: the second answer is late, and nobody's forgery. */
@@ -273,15 +368,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_letters_are_mixed),
-		cmocka_unit_test(test_letters_are_not_mixed_on_loopback),
+		cmocka_unit_test(test_letters_are_mixed_on_loopback_too),
 		cmocka_unit_test(test_an_upstream_that_loses_letters),
 		cmocka_unit_test(test_another_spelling_is_a_forgery),
 		cmocka_unit_test(test_an_upstream_that_no_longer_keeps_letters),
+		cmocka_unit_test(test_an_upstream_that_no_longer_keeps_letters_without_tcp),
 		cmocka_unit_test(test_a_name_of_one_label_is_searched),
 		cmocka_unit_test(test_a_private_name_with_fewer_dots_than_ndots),
 		cmocka_unit_test(test_a_private_name_with_enough_dots),
 		cmocka_unit_test(test_a_public_name_is_not_searched),
-		cmocka_unit_test(test_forgeries_are_counted),
+		cmocka_unit_test(test_guesses_change_port_and_id),
+		cmocka_unit_test(test_one_wrong_id_changes_nothing),
+		cmocka_unit_test(test_senders_are_compared),
 		cmocka_unit_test(test_late_answers_are_not_forgeries),
 		cmocka_unit_test(test_addresses_of_other_names_are_reported),
 		cmocka_unit_test(test_malformed_answers_are_reported),

@@ -1,0 +1,83 @@
+/*
+ * Forged answers (RFC 5452). A forger that can send with an upstream's address, and sees which
+ * ports are ours in /proc/net, has to guess a question's id and letters. So a datagram that
+ * answers nothing is taken for a guess: after a few of them what was asked by that socket is
+ * asked anew, with new ids, by a new one; and by TCP when that one is guessed at as well.
+ */
+#include "upstream_private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Answers in a row with right id, port, sender and question but other letters that it takes to
+ * believe that the upstream itself doesn't repeat letters. After each the question goes by
+ * another port with another id, so that is how often a forger must have been lucky. One that
+ * has repeated them was perhaps replaced by another; where it speaks TCP a single answer tells.
+ */
+#define RESPELT_UNKNOWN 2
+#define RESPELT_KEPT    4
+
+bool upstream_right_spelling(struct upstream *u, const struct sent *s, int which,
+	const char *name, const uint8_t *packet, size_t len, bool tcp)
+{
+	struct server *v = &u->servers[which];
+	bool has_question = (packet[4] << 8 | packet[5]) != 0; /* an old server's FORMERR */
+
+	if (!s->bits || !has_question || v->spelling == SPELLING_LOST)
+		return true;
+	if (message_same_case(packet, len, name, s->bits)) {
+		v->spelling = SPELLING_KEPT;
+		v->respelt = 0;
+		return true;
+	}
+	v->respelt++;
+	if (tcp ||
+		v->respelt >= (v->spelling == SPELLING_KEPT ? RESPELT_KEPT : RESPELT_UNKNOWN))
+		v->spelling = SPELLING_LOST;
+	return v->spelling == SPELLING_LOST;
+}
+
+static void ask_anew(struct upstream *u, struct question *q, int which, int64_t now)
+{
+	if (!upstream_needs_tcp(&q->sent[which]))
+		upstream_send(u, q, which);
+	else if (!upstream_tcp_open(u, q, which, now))
+		upstream_failed(u, q, which, REASON_HOSTILE);
+}
+
+void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
+{
+	struct pool_socket *s = &u->sockets[which][slot];
+
+	u->config.hostile(u->config.context, UPSTREAM_GUESSED);
+	upstream_flush(u);
+	upstream_close(s);
+	u->slot[which] = slot; /* its successor is the first to be used */
+	for (unsigned i = 0; i < u->fresh; i++) {
+		struct question *q = &u->questions[i];
+
+		if (!q->sent[which].live || q->sent[which].slot != slot)
+			continue;
+		upstream_unsend(u, q, which);
+		q->sent[which].moves++;
+		q->sent[which].moving = true;
+	}
+	/* Only now: what is asked anew may end other questions, and begin some. */
+	for (unsigned i = 0; i < u->fresh; i++) {
+		struct question *q = &u->questions[i];
+
+		if (!q->sent[which].moving)
+			continue;
+		q->sent[which].moving = false;
+		ask_anew(u, q, which, now);
+	}
+}
+
+void upstream_wrong(struct upstream *u, int which, int slot, size_t len, int64_t now)
+{
+	u->config.hostile(u->config.context, UPSTREAM_FOREIGN);
+	/* Less than a header is rubbish, and no guess. */
+	if (len >= MESSAGE_HEADER && ++u->sockets[which][slot].wrong >= LIMIT_UPSTREAM_WRONG)
+		upstream_change_port(u, which, slot, now);
+}
