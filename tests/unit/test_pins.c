@@ -498,6 +498,28 @@ static void networks_are_shut_as_such(void **state)
 	assert_int_equal(accepted, 2);
 }
 
+/* A network's rule opens its addresses by itself: a name that is denied takes no port of it
+ * along.
+ */
+static void what_a_network_opens_stays_open(void **state)
+{
+	struct fixture *x = *state;
+	struct resolver_message m = PIN("good.example", "9.9.9.9", "9.10.0.1");
+	uint32_t accepted;
+
+	allow(&x->policy, "9.9.0.0/16:443");
+	assert_int_equal(policy_compile(&x->policy), 0);
+	x->policy.denials = &x->denials;
+	assert_int_equal(give(x, &m, &accepted), 0);
+	assert_int_equal(accepted, 3);
+	deny(x, "good.example");
+	assert_int_equal(listed("revoked4", "9.10.0.1 . 443"), 1);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 80"), 1);
+	assert_int_equal(listed("revoked4", "9.9.9.9 . 443"), 0);
+	deny(x, "9.9.0.0/16:443");
+	assert_int_equal(listed("denied_ports4", "9.9.0.0/16 . 443"), 1);
+}
+
 /* More than PID 1 remembers: the latest are known, and that others aren't is told. */
 static void what_is_forgotten_is_told(void **state)
 {
@@ -572,6 +594,7 @@ int main(void)
 		TEST(what_is_denied_is_shut),
 		TEST(what_another_name_opens_stays_open),
 		TEST(networks_are_shut_as_such),
+		TEST(what_a_network_opens_stays_open),
 		TEST(what_is_forgotten_is_told),
 		TEST(the_answer_comes_before_the_event),
 		cmocka_unit_test(every_reason_has_its_words),

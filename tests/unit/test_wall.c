@@ -654,6 +654,35 @@ static void nothing_comes_in(void **state)
 }
 
 /* IPv6 dies without it; the neighbours' cache is emptied so that it is really needed. */
+/* Errors about our own packets (RFC 792, RFC 4443): nobody there, too large for the path. */
+static void errors_about_our_own_packets_come_in(void **state)
+{
+	static const char *const to[] = {"20.7.7.7", "2600::7:7"};
+
+	(void)state;
+	build();
+	/* One that comes while the SYN is still being sent is passed over: then the next
+	 * counts, after a second (RFC 6298). */
+	attempt_ms = 5000;
+	enter(world_outside);
+	run("ip route add prohibit 20.7.7.7 && ip -6 route add prohibit 2600::7:7");
+	enter(world_inside);
+	for (size_t i = 0; i < 2; i++) {
+		int error;
+
+		pin(to[i], 443, false, 60);
+		error = tcp(PAYLOAD, to[i], 443);
+		assert_true(reached(to[i]));
+		if (error != EHOSTUNREACH && error != EACCES)
+			fail_msg("%s: %s", to[i],
+				error == NO_ANSWER ? "nothing" : strerror(error));
+	}
+	enter(world_outside);
+	run("ip route del prohibit 20.7.7.7 && ip -6 route del prohibit 2600::7:7");
+	enter(world_inside);
+	attempt_ms = ATTEMPT_MS;
+}
+
 static void neighbours_are_still_found(void **state)
 {
 	(void)state;
@@ -789,6 +818,7 @@ static void audit_lets_through_and_records(void **state)
 
 static void the_probe_believes_no_open_door(void **state)
 {
+	struct seen s = {0};
 	struct failure bad = {0};
 
 	(void)state;
@@ -797,6 +827,12 @@ static void the_probe_believes_no_open_door(void **state)
 	build();
 	assert_ok(wall_probe(&config, f));
 	assert_false(reached("198.51.100.1"));
+	/* Its own tries are nobody's refusals; the same of the payload's are. */
+	assert_ok(wall_refusals(wall, see, &s, f));
+	assert_int_equal(s.count, 0);
+	tcp(PAYLOAD, "198.51.100.1", 9);
+	assert_ok(wall_refusals(wall, see, &s, f));
+	assert_int_equal(packets(&s, "198.51.100.1", IPPROTO_TCP, 9), 1);
 	run("nft insert rule inet codex_init egress6 ip6 daddr 2001:db8::1 accept");
 	assert_int_equal(wall_probe(&config, &bad), -1);
 	assert_non_null(strstr(bad.on, "2001:db8::1"));
@@ -815,6 +851,20 @@ static void the_probe_believes_no_open_door(void **state)
 	assert_non_null(strstr(bad.why, "at once"));
 	run("nft delete table inet codex_init");
 	assert_int_equal(wall_probe(&config, &bad), -1);
+}
+
+/* A rule may be about the gateway: what it opens is no hole. */
+static void the_probe_knows_what_a_rule_opens(void **state)
+{
+	static const char *const allow[] = {"172.30.0.1:9+private", NULL};
+
+	(void)state;
+	begin_with(allow, NULL);
+	config.gateways[config.gateways_count++] = addr("172.30.0.1");
+	build();
+	assert_ok(wall_probe(&config, f));
+	tcp(PAYLOAD, "172.30.0.1", 9);
+	assert_true(reached("172.30.0.1"));
 }
 
 int main(void)
@@ -845,11 +895,13 @@ int main(void)
 		W(the_embedded_resolver_unasked),
 		W(loopback_and_own_addresses_work),
 		W(nothing_comes_in),
+		W(errors_about_our_own_packets_come_in),
 		W(neighbours_are_still_found),
 		W(refusals_are_counted),
 		W(a_scan_fills_a_bounded_set_and_is_still_refused),
 		W(audit_lets_through_and_records),
 		W(the_probe_believes_no_open_door),
+		W(the_probe_knows_what_a_rule_opens),
 	};
 
 	return cmocka_run_group_tests(tests, world_up, world_down);

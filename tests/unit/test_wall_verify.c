@@ -141,6 +141,79 @@ static void every_change_is_found(void **state)
 	build();
 }
 
+/* A chain in another's place, which differs in one thing alone. */
+static void every_attribute_of_a_chain_counts(void **state)
+{
+	static const struct {
+		const char *chain, *like, *why;
+	} cases[] = {
+		{"forward", "type filter hook forward priority 0; policy drop;", NULL},
+		{"forward", "type filter hook forward priority 5; policy drop;", "priority"},
+		{"forward", "type filter hook forward priority -5; policy drop;", "priority"},
+		{"forward", "type filter hook input priority 0; policy drop;", "hook"},
+		{"forward", "type filter hook forward priority 0; policy accept;", "policy"},
+		{"forward", "", "hook"},
+		{"leaving", "type nat hook postrouting priority 0; policy accept;", "type"},
+	};
+	struct failure f;
+	char command[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *chain = cases[i].chain;
+		int status;
+
+		build();
+		snprintf(command, sizeof(command),
+			"nft 'flush chain inet codex_init %s; delete chain inet codex_init %s; "
+			"add chain inet codex_init %s { %s }'",
+			chain, chain, chain, cases[i].like);
+		run(command);
+		memset(&f, 0, sizeof(f));
+		status = wall_verify(wall, &config, &f);
+		if (cases[i].why ? status == 0 || strcmp(f.on, chain) != 0 ||
+					   !strstr(f.why, cases[i].why)
+				 : status < 0)
+			fail_msg("%s { %s }: %d: %s: %s", chain, cases[i].like, status, f.on,
+				f.why);
+	}
+}
+
+/* A set in another's place. No rule may look at one that is deleted, so all are gone; a set
+ * that is as it should be leaves that as the first thing that is wrong. */
+static void every_attribute_of_a_set_counts(void **state)
+{
+	static const struct {
+		const char *set, *like, *why;
+	} cases[] = {
+		{"pins4", "type ipv4_addr . inet_service; size 65536; flags timeout;", "rule"},
+		{"pins4", "type ipv4_addr . inet_service; size 65535; flags timeout;", "size"},
+		{"pins4", "type ipv4_addr . inet_service; size 65536;", "type"},
+		{"pins4", "type ipv4_addr . inet_proto; size 65536; flags timeout;", "type"},
+		{"pins4", "type ipv6_addr . inet_service; size 65536; flags timeout;", "type"},
+		{"pins4",
+			"type ipv4_addr . inet_service; size 65536; flags timeout; timeout 1h;",
+			"run out"},
+		{"denied6", "type ipv6_addr; flags interval;", "rule"},
+		{"denied6", "type ipv6_addr;", "type"},
+	};
+	struct failure f;
+	char command[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		build();
+		snprintf(command, sizeof(command),
+			"nft 'flush table inet codex_init; delete set inet codex_init %s; "
+			"add set inet codex_init %s { %s }'",
+			cases[i].set, cases[i].set, cases[i].like);
+		run(command);
+		memset(&f, 0, sizeof(f));
+		if (wall_verify(wall, &config, &f) == 0 || !strstr(f.why, cases[i].why))
+			fail_msg("%s { %s }: %s: %s", cases[i].set, cases[i].like, f.on, f.why);
+	}
+}
+
 /* Rules replaced one by one: deleted (a rule is missing) and with a word changed. */
 static void every_rule_counts(void **state)
 {
@@ -350,6 +423,8 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(every_change_is_found),
+		T(every_attribute_of_a_chain_counts),
+		T(every_attribute_of_a_set_counts),
 		T(every_rule_counts),
 		T(every_difference_of_config_is_found),
 		T(pins_and_refusals_are_no_change),

@@ -44,6 +44,7 @@
 #define ATTEMPT_MS 400
 #define NO_ANSWER  9999 /* what attempts give instead of an errno when nothing came in time */
 
+static int attempt_ms = ATTEMPT_MS;     /* how long attempts wait for an answer */
 static pid_t world_holder;              /* a child that keeps the outside alive */
 static int world_inside, world_outside; /* the namespaces */
 static int world_capture;               /* packet socket outside */
@@ -166,7 +167,7 @@ static int attempt_child(const struct attempt *t, const char *to, uint16_t port)
 	if (errno != EINPROGRESS)
 		return errno;
 	p = (struct pollfd){.fd = s, .events = POLLOUT};
-	if (poll(&p, 1, ATTEMPT_MS) != 1)
+	if (poll(&p, 1, attempt_ms) != 1)
 		return NO_ANSWER;
 	getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &error_len);
 	return error;
