@@ -397,7 +397,33 @@ def tools():
         pytest.exit(f"missing: {' '.join(missing)}; `make test` installs them", returncode=1)
 
 
-TOTALS = {"passed": 0, "failed": 0}
+# Who asks for one of these judges an attack by what came out, not by what the client says.
+JUDGES = {"sinks", "wire"}
+TOTALS = {"passed": 0, "failed": 0, "leaked": 0}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--attack", action="store_true", help="only the attacks, and their last line")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "attack: an attack that the sinks and the wire can't judge")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--attack"):
+        items[:] = [
+            item
+            for item in items
+            if JUDGES & set(item.fixturenames) or item.get_closest_marker("attack")
+        ]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError):
+        report.user_properties.append(("leaked", True))
 
 
 def pytest_runtest_logreport(report):
@@ -406,9 +432,16 @@ def pytest_runtest_logreport(report):
         TOTALS["passed"] += 1
     elif not report.passed:
         TOTALS["failed"] += 1
+        TOTALS["leaked"] += ("leaked", True) in report.user_properties
 
 
 def pytest_unconfigure(config):
-    """The last line, in the form that ci/test.sh adds up; not that of each worker."""
-    if not hasattr(config, "workerinput"):
-        print(f"\n{TOTALS['passed']} passed, {TOTALS['failed']} failed")
+    """The last line, in the form that ci/test.sh adds up; not that of each worker. Of attacks: one
+    leaked where its test says no, and is broken where the test could not be made."""
+    if hasattr(config, "workerinput"):
+        return
+    passed, failed, leaked = TOTALS.values()
+    if config.getoption("--attack"):
+        print(f"\n{leaked} leaked, {failed - leaked} broken, {passed + failed} attacks")
+    else:
+        print(f"\n{passed} passed, {failed} failed")

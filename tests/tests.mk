@@ -7,12 +7,18 @@ E2E   ?=
 JOBS  ?= 2
 NODES := $(if $(ALL_NODES),18 20 22 24)
 
-.PHONY: test-e2e
+PYTEST = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile tests/e2e
+
+.PHONY: test-e2e attack
 test-e2e: ## real containers, the real Codex, in a laboratory; ALL_NODES=1: every Node
 	@ci/setup.sh test
 	@$(MAKE) --no-print-directory all
 	@# The default one last: each build takes the tag codex-sandbox for itself.
 	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node IMAGE=codex-sandbox:node$$node || exit 1; done
 	@$(MAKE) --no-print-directory image
-	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" PYTHONDONTWRITEBYTECODE=1 \
-		/usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile tests/e2e $(E2E)
+	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" $(PYTEST) $(E2E)
+
+attack: ## the attacks among those tests; last line: N leaked, M broken, K attacks
+	@ci/setup.sh test
+	@$(MAKE) --no-print-directory all image
+	@$(PYTEST) --attack $(E2E)

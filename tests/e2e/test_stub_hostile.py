@@ -21,6 +21,7 @@ import pytest
 from stub_project import GOOD, STUB, UID, Project, project, snapshot  # noqa: F401
 from stub_trace import traced
 
+pytestmark = pytest.mark.attack
 SECRET = "secret-of-the-host"
 FAST_ENGINE = """#!/bin/sh
 printf '%s\\0' docker "$@" >>"$ENGINE_LOG"

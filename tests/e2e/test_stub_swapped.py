@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from conftest import STUB
 
+pytestmark = pytest.mark.attack
 SECRET = "secret-of-the-host"
 # Swaps argv-independent: PLACE is moved away and becomes a link to WITH.
 CLIENT = """#!/usr/bin/python3
