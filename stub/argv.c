@@ -22,7 +22,7 @@ static void add_two(struct words *argv, const char *option, const char *value)
 
 static void add_engine_options(const struct request *r, struct words *argv)
 {
-	words_add(argv, r->engine);
+	words_add(argv, r->program);
 	words_add(argv, "run");
 	words_add(argv, "--rm");
 	words_add(argv, "--init=false");

@@ -22,8 +22,9 @@ struct mount {
 };
 
 struct request {
-	const char *engine; /* "docker" or "podman" */
-	bool keep_id;       /* podman without root: the user's own ids inside as well */
+	const char *engine;  /* "docker" or "podman" */
+	const char *program; /* the first word of the command: engine, or a path to it */
+	bool keep_id;        /* podman without root: the user's own ids inside as well */
 	const char *image;
 	const char *name;      /* the container's */
 	const char *directory; /* the workdir's place in the container */
@@ -42,7 +43,7 @@ struct request {
 	char **rest;
 };
 
-/* Appends the words to *argv, argv->word[0] being the engine. They belong to the pool, the
+/* Appends the words to *argv. They belong to the pool, the
  * request or the real command line. */
 void argv_build(const struct request *r, struct pool *p, struct words *argv);
 

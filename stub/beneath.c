@@ -79,6 +79,8 @@ struct way {
 	char rest[PATH_MAX];
 	unsigned links;
 	bool by_link_in_root;
+	beneath_step *step; /* NULL: nobody looks on */
+	void *context;
 };
 
 /* Takes one component, of size bytes at the beginning of `rest`. */
@@ -104,6 +106,8 @@ static int take_component(struct way *w, size_t size)
 	sprintf(w->real + n, "/%s", name);
 	if (lstat(w->real, &st) < 0)
 		return -1;
+	if (w->step && w->step(w->context, w->real, &st) < 0)
+		return -1;
 	if (!S_ISLNK(st.st_mode)) {
 		if (!more || S_ISDIR(st.st_mode))
 			return 0;
@@ -121,6 +125,14 @@ static int take_component(struct way *w, size_t size)
 		w->by_link_in_root = true;
 	if (w->rest[0] == '/')
 		w->real[0] = '\0';
+	return 0;
+}
+
+static int go(struct way *w)
+{
+	while (w->rest[0])
+		if (take_component(w, strcspn(w->rest, "/")) < 0)
+			return -1;
 	return 0;
 }
 
@@ -143,13 +155,26 @@ int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], boo
 		return -1;
 	if (strcmp(real, "/") == 0)
 		real[0] = '\0';
-	while (w.rest[0])
-		if (take_component(&w, strcspn(w.rest, "/")) < 0)
-			return -1;
+	if (go(&w) < 0)
+		return -1;
 	if (!real[0])
 		strcpy(real, "/");
 	*strayed = w.by_link_in_root && !beneath_contains(root, real);
 	return 0;
+}
+
+int beneath_trace(const char *path, beneath_step *step, void *context)
+{
+	char real[PATH_MAX] = "";
+	struct way w = {.root = "/", .real = real, .step = step, .context = context};
+	struct stat st;
+
+	if (*path != '/' || strlen(path) >= sizeof(w.rest)) {
+		errno = *path == '/' ? ENAMETOOLONG : EINVAL;
+		return -1;
+	}
+	strcpy(w.rest, path);
+	return lstat("/", &st) == 0 && step(context, "/", &st) == 0 ? go(&w) : -1;
 }
 
 enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX])

@@ -36,6 +36,15 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
  */
 int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], bool *strayed);
 
+/* What beneath_trace() calls for each step; real is its resolved path. Returns 0, or -1, which
+ * ends the way. */
+typedef int beneath_step(void *context, const char *real, const struct stat *st);
+
+/* Goes the way of an absolute path as beneath_resolve() does, and shows each step of it: "/",
+ * every directory, every symbolic link and, where it is there, the end. Returns 0, or -1 where
+ * something is missing or step said so. */
+int beneath_trace(const char *path, beneath_step *step, void *context);
+
 /* What beneath_walk() calls for each entry; path is relative to fd. Returns 0, or -1 with *t
  * filled, which ends the walk. */
 typedef int beneath_visit(

@@ -6,45 +6,27 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bounds.h"
+#include "programs.h"
 #include "quote.h"
 
 #define DEFAULT_IMAGE "codex-sandbox"
 
 static const char find_engine[] = "find the container engine";
 
-/* An executable in PATH. Relative entries don't count: the project is no place to take programs
- * from that run outside the sandbox. */
-static const char *find_program(struct pool *p, const char *name)
+void engine_find(struct engine *e, struct plan *p, const char *wanted)
 {
-	const char *path = getenv("PATH");
-
-	for (const char *s = path ? path : "/usr/local/bin:/usr/bin:/bin"; *s;) {
-		size_t n = strcspn(s, ":");
-		struct stat st;
-
-		if (*s == '/') {
-			const char *program = pool_format(p, "%.*s/%s", (int)n, s, name);
-
-			if (stat(program, &st) == 0 && S_ISREG(st.st_mode) &&
-				access(program, X_OK) == 0)
-				return program;
-		}
-		s += n + (s[n] == ':');
-	}
-	return NULL;
-}
-
-const char *engine_choose(struct pool *p, const char *wanted)
-{
-	if (wanted)
-		return wanted;
-	return find_program(p, "docker") || !find_program(p, "podman") ? "docker" : "podman";
+	*e = (struct engine){.name = wanted ? wanted : "docker"};
+	e->program = programs_find(p, e->name, &e->passed_over);
+	if (e->program || wanted)
+		return;
+	e->program = programs_find(p, "podman", &e->passed_over);
+	if (e->program)
+		e->name = "podman";
 }
 
 /* The child's half of ask(). */
@@ -171,27 +153,37 @@ static bool is_here(const char *program, const char *engine)
 	       strcmp(line, podman ? "" : us.release) == 0;
 }
 
-int engine_check(struct pool *p, const char *engine, const char *image, const char *name,
-	struct engine *e, struct trouble *t)
+static int refuse_no_engine(const struct engine *e, struct trouble *t)
 {
+	refuse(t, find_engine, e->name,
+		e->passed_over ? "every one in PATH is passed over" : "it isn't in PATH");
+	if (e->passed_over)
+		refuse_hint(t,
+			"put into PATH the directory of one that only root or you can change");
+	else
+		refuse_hint(t, "install it (on Debian: apt-get install %s)",
+			strcmp(e->name, "docker") == 0 ? "docker.io" : e->name);
+	return refuse_no_sandbox(t);
+}
+
+int engine_check(struct engine *e, struct plan *p, struct trouble *t)
+{
+	const char *image = p->request.image, *name = p->request.name;
 	const char *const has_image[] = {
-		engine, "image", "inspect", "--format", "{{.Id}}", image, NULL};
+		e->name, "image", "inspect", "--format", "{{.Id}}", image, NULL};
 	const char *const has_container[] = {
-		engine, "container", "inspect", "--format", "{{.State.Status}}", name, NULL};
+		e->name, "container", "inspect", "--format", "{{.State.Status}}", name, NULL};
 	char line[BOUND_COMPLAINT];
 
-	e->program = find_program(p, engine);
-	if (!e->program) {
-		refuse(t, find_engine, engine, "it isn't in PATH");
-		refuse_hint(t, "install it (on Debian: apt-get install %s)",
-			strcmp(engine, "docker") == 0 ? "docker.io" : engine);
-		return refuse_no_sandbox(t);
-	}
+	if (!e->program)
+		return refuse_no_engine(e, t);
+	if (programs_check_settings(p, e->name, t) < 0 || programs_clean_environment(p, t) < 0)
+		return -1;
 	if (ask(e->program, has_image, false, line, sizeof(line)) != 0)
-		return refuse_engine(p, e->program, engine, image, t);
+		return refuse_engine(&p->pool, e->program, e->name, image, t);
 	if (ask(e->program, has_container, false, line, sizeof(line)) == 0 && *line)
-		return refuse_second(engine, name, line, t);
-	e->here = is_here(e->program, engine);
+		return refuse_second(e->name, name, line, t);
+	e->here = is_here(e->program, e->name);
 	return 0;
 }
 

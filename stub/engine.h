@@ -1,6 +1,6 @@
 /*
- * The container engine's own program: found in PATH, asked whether it can do the job, and at
- * last executed in our place. Never by way of a shell.
+ * The container engine's own program: found in PATH (programs.h), asked whether it can do the
+ * job, and at last executed in our place. Never by way of a shell.
  */
 #ifndef STUB_ENGINE_H
 #define STUB_ENGINE_H
@@ -8,23 +8,25 @@
 #include <stdbool.h>
 
 #include "note.h"
-#include "pool.h"
+#include "plan.h"
 
-/* "docker" or "podman": the one wanted, else the one that is installed, docker first; docker
- * where neither is. */
-const char *engine_choose(struct pool *p, const char *wanted);
-
-/* What is known of an engine that can do the job. */
+/* What is known of an engine. */
 struct engine {
-	const char *program; /* its path */
+	const char *name;    /* "docker" or "podman" */
+	const char *program; /* its path; NULL: there is none that may be run */
+	bool passed_over;    /* there are others that may not (programs.h) */
 	bool here; /* it runs on this very kernel: files have the numbers there that we see */
 };
 
-/* Can the engine run this image under this name? Asks it, and returns 0 with *e filled, or -1
- * with *t filled: the engine isn't installed, isn't running, doesn't have the image
- * (STATUS_NO_SANDBOX), or a container of this name exists (STATUS_REFUSED). */
-int engine_check(struct pool *p, const char *engine, const char *image, const char *name,
-	struct engine *e, struct trouble *t);
+/* Fills *e but `here`: the engine that is wanted (NULL: no matter), else the one that is
+ * installed, docker first; docker where neither is. */
+void engine_find(struct engine *e, struct plan *p, const char *wanted);
+
+/* Can the engine do what p requests? Asks it, and returns 0 with e->here filled, or -1 with *t
+ * filled: the engine isn't installed, isn't running, doesn't have the image
+ * (STATUS_NO_SANDBOX), a container of this name exists, or it would obey what the sandbox can
+ * write (STATUS_REFUSED). */
+int engine_check(struct engine *e, struct plan *p, struct trouble *t);
 
 /* Becomes the engine. Returns only when that failed: -1 with *t filled. */
 int engine_become(const char *program, const struct words *argv, struct trouble *t);

@@ -41,37 +41,39 @@ static int tell_mounts(struct plan *p, const struct engine *e, struct trouble *t
 }
 
 /* Returns only with *t filled, or after --dry-run. */
-static int run(struct plan *p, const struct cli *c, struct trouble *t)
+static int run(struct plan *p, struct engine *e, bool dry_run, struct trouble *t)
 {
-	const struct request *r = &p->request;
 	struct words argv = {0};
-	struct engine e = {0};
 	int result;
 
-	argv_build(r, &p->pool, &argv);
-	if (c->dry_run)
+	argv_build(&p->request, &p->pool, &argv);
+	if (dry_run)
 		result = print(argv_line(&argv, &p->pool), t);
-	else if (engine_check(&p->pool, r->engine, r->image, r->name, &e, t) < 0 ||
-		 prepare_home(p, t) < 0 || ground_settle(p, true, t) < 0 ||
-		 tell_mounts(p, &e, t) < 0)
+	else if (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
+		 ground_settle(p, true, t) < 0 || tell_mounts(p, e, t) < 0)
 		result = -1;
 	else
-		result = engine_become(e.program, &argv, t);
+		result = engine_become(e->program, &argv, t);
 	words_free(&argv);
 	return result;
 }
 
 static int launch(const struct cli *c, struct trouble *t)
 {
-	struct pool names = {0};
+	struct engine engine;
 	struct plan plan;
 	int result = -1;
 
-	if (plan_make(&plan, c, engine_choose(&names, c->engine), t) == 0 &&
-		confirm_questions(&plan, c->yes, t) == 0)
-		result = run(&plan, c, t);
+	if (plan_make(&plan, c, t) == 0) {
+		engine_find(&engine, &plan, c->engine);
+		/* Where the first in PATH isn't the one, the command says which is. */
+		if (plan_engine(&plan, engine.name,
+			    engine.passed_over && engine.program ? engine.program : engine.name,
+			    t) == 0 &&
+			confirm_questions(&plan, c->yes, t) == 0)
+			result = run(&plan, &engine, c->dry_run, t);
+	}
 	plan_free(&plan);
-	pool_free(&names);
 	return result;
 }
 

@@ -247,24 +247,11 @@ static int plan_home(struct plan *p, const struct cli *c, struct trouble *t)
 	return mounts_add(&p->mounts, p->home, "/codex_home", true, t);
 }
 
-/* docker can change labels by -v alone, which takes no path with a colon. */
-static int check_selinux(const struct cli *c, const char *engine, struct trouble *t)
-{
-	if (!c->selinux || strcmp(c->selinux, "relabel") != 0 || strcmp(engine, "podman") == 0)
-		return 0;
-	refuse(t, "use --selinux", c->selinux, "%s can't do that with --mount", engine);
-	return refuse_hint(t, "--selinux=disable, or label the project yourself: chcon -Rt "
-			      "container_file_t");
-}
-
-int plan_make(struct plan *p, const struct cli *c, const char *engine, struct trouble *t)
+int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 {
 	*p = (struct plan){.workdir_fd = -1};
-	p->request.engine = engine;
-	/* Without root, podman would make the user's own files root's inside. */
-	p->request.keep_id = strcmp(engine, "podman") == 0 && geteuid() != 0;
-	if (check_selinux(c, engine, t) < 0 || plan_workdir(p, c->work_dir, t) < 0 ||
-		plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
+	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
+		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
 		surroundings_take(&p->request, &p->pool, c, t) < 0)
 		return -1;
 	if (!c->no_protect && protect_add(p, t) < 0)
@@ -275,6 +262,23 @@ int plan_make(struct plan *p, const struct cli *c, const char *engine, struct tr
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;
 	return 0;
+}
+
+int plan_engine(struct plan *p, const char *engine, const char *program, struct trouble *t)
+{
+	struct request *r = &p->request;
+	bool podman = strcmp(engine, "podman") == 0;
+
+	r->engine = engine;
+	r->program = program;
+	/* Without root, podman would make the user's own files root's inside. */
+	r->keep_id = podman && geteuid() != 0;
+	if (podman || !r->selinux || strcmp(r->selinux, "relabel") != 0)
+		return 0;
+	/* docker can change labels by -v alone, which takes no path with a colon. */
+	refuse(t, "use --selinux", r->selinux, "%s can't do that with --mount", engine);
+	return refuse_hint(t, "--selinux=disable, or label the project yourself: chcon -Rt "
+			      "container_file_t");
 }
 
 void plan_free(struct plan *p)

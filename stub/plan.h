@@ -48,10 +48,14 @@ struct plan {
 	size_t questions_count;
 };
 
-/* Returns 0, or -1 with *t filled. engine: "docker" or "podman". Free with plan_free() in both
- * cases; the request is the plan's. */
-int plan_make(struct plan *p, const struct cli *c, const char *engine, struct trouble *t);
+/* All but the engine, which must not come from what is planned here. Returns 0, or -1 with *t
+ * filled. Free with plan_free() in both cases; the request is the plan's. */
+int plan_make(struct plan *p, const struct cli *c, struct trouble *t);
 void plan_free(struct plan *p);
+
+/* The engine: "docker" or "podman", and the word that starts it. Returns 0, or -1 with *t
+ * filled. */
+int plan_engine(struct plan *p, const char *engine, const char *program, struct trouble *t);
 
 /* Has the user asked. Returns 0, or -1 with *t filled: too many questions. */
 int plan_ask(

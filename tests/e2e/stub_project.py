@@ -8,7 +8,9 @@ import csv
 import json
 import os
 import shlex
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,8 +95,8 @@ class Command:
 class Project:
     """A home, a workdir in it, and a way to start the launcher there."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self, root, stub=STUB):
+        self.root, self.stub = root, stub
         self.home = root / "home"
         self.work = self.home / "src" / "project"
         self.work.mkdir(parents=True)
@@ -125,7 +127,7 @@ class Project:
         if "input" not in more:
             more.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
-            [STUB, *(a if isinstance(a, bytes) else str(a) for a in arguments)],
+            [self.stub, *(a if isinstance(a, bytes) else str(a) for a in arguments)],
             env=surroundings,
             cwd=cwd or self.work,
             stdout=more.pop("stdout", subprocess.PIPE),
@@ -158,6 +160,15 @@ class Project:
         assert snapshot(self.root) == before
         return message
 
+    def refused_at_start(self, *arguments, **more):
+        """The message of a refusal that --dry-run, which starts nothing, has no reason for."""
+        before = snapshot(self.root)
+        assert self.start("--dry-run", *arguments, **more).returncode == 0
+        done = self.start(*arguments, **more)
+        assert (done.returncode, done.stdout) == (100, b""), done
+        assert snapshot(self.root) == before
+        return done.stderr.decode()
+
     def asked(self):
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
@@ -165,3 +176,14 @@ class Project:
 @pytest.fixture
 def project(tmp_path):
     return Project(tmp_path.resolve())
+
+
+@pytest.fixture
+def open_project():
+    """The same where every user can reach it, and start its copy of the launcher: the clone may
+    lie in a directory that only root may enter."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="codex-open-") as root:
+        os.chmod(root, 0o755)
+        place = Path(root).resolve()
+        (place / "launcher").mkdir()
+        yield Project(place, shutil.copy(STUB, place / "launcher"))

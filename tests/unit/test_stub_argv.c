@@ -23,6 +23,7 @@ static struct request plain(void)
 {
 	return (struct request){
 		.engine = "docker",
+		.program = "docker",
 		.image = "codex-sandbox",
 		.name = "codex_p_1",
 		.directory = "/app/p",
@@ -69,7 +70,7 @@ static void podman(void **state)
 	struct request r = plain();
 
 	(void)state;
-	r.engine = "podman";
+	r.engine = r.program = "podman";
 	expect(&r, RUN("podman") RIGHTS "--http-proxy=false " PLACE "codex-sandbox -- codex");
 	r.keep_id = true;
 	expect(&r, RUN("podman") RIGHTS "--http-proxy=false --userns=keep-id --user=0:0 " PLACE
