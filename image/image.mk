@@ -17,6 +17,7 @@ VERSIONS      := image/versions.sh '$(CODEX_VERSION)' '$(CODEX_DEFAULT)' '$(NODE
 IMAGE_INIT    ?= $(BUILD)/codex-init
 CONTEXT       := $(BUILD)/image
 CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh profile.sh managed_config.toml)
+CONTEXT_DIRS  := presets browsers
 
 .PHONY: image image-needs run
 image-needs:
@@ -26,9 +27,9 @@ image-needs:
 
 image: image-needs ## build the container image (CODEX_VERSION=NUMBER|latest NODE_VERSION=18|20|22|24 BASE= IMAGE=)
 	@$(MAKE) --no-print-directory $(IMAGE_INIT)
-	@rm -rf $(CONTEXT) && install -d $(CONTEXT)/presets
+	@rm -rf $(CONTEXT) && install -d $(CONTEXT_DIRS:%=$(CONTEXT)/%)
 	@install -m 0644 $(CONTEXT_FILES) $(CONTEXT) && chmod 0755 $(CONTEXT)/fetch-*.sh
-	@install -m 0644 image/presets/* $(CONTEXT)/presets
+	@for dir in $(CONTEXT_DIRS); do install -m 0644 image/$$dir/* $(CONTEXT)/$$dir || exit 1; done
 	@install -m 0755 $(IMAGE_INIT) $(CONTEXT)/codex-init
 	@install -m 0644 /etc/ssl/certs/ca-certificates.crt $(CONTEXT)/ca-certificates.crt
 	@codex=$$($(VERSIONS)) && \

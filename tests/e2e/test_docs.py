@@ -52,8 +52,8 @@ def test_the_readme_names_every_option(program):
 def test_the_readme_names_no_option_that_is_not_there():
     known = set(options_of("codex-sandbox")) | set(options_of("codex-init"))
     known |= {o.replace("_", "-") for o in known}
-    # Options of the engine, of Codex and of Chromium that examples use.
-    others = {"--cap-drop", "--cap-add", "--device-auth", "--disable-features", "--with-api-key"}
+    # Options of the engine and of Codex that examples use.
+    others = {"--cap-drop", "--cap-add", "--device-auth", "--with-api-key"}
     others |= {"--mount", "--userns"}
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", README))
     assert used <= known | others, used - known - others

@@ -1,5 +1,7 @@
-"""The Node variants: the default in every run, all of them with `make test-e2e ALL_NODES=1`."""
+"""What the image holds, and its Node variants: the default in every run, all of them with
+`make test-e2e ALL_NODES=1`."""
 
+import json
 import os
 
 import pytest
@@ -44,3 +46,15 @@ def test_the_tools_are_there(image, shell):
     ).ok()
     assert "missing" not in done.out
     assert any(version in done.out for version in ("javac 21", "javac 17"))
+
+
+def test_browsers_hide_no_names(image, shell):
+    """Once installed, Chromium and its kin read these files, and Firefox its own."""
+    places = [f"/etc/{p}/policies/managed" for p in ("chromium", "opt/chrome", "opt/chrome_for_testing")]
+    done = shell(f"cat {' '.join(p + '/*.json' for p in places)}; cat /etc/firefox/defaults/pref/*.js; "
+                 f"for f in /etc/firefox/defaults/pref/* {' '.join(p + '/*' for p in places)}; do "
+                 "test -w $f && echo writable $f; done; true").ok()  # fmt: skip
+    policies, firefox = done.lines()[:3], done.lines()[3:]
+    assert [json.loads(p) for p in policies] == [{"EncryptedClientHelloEnabled": False}] * 3
+    assert 'pref("security.tls.ech.grease_probability", 0);' in firefox
+    assert "writable" not in done.out
