@@ -40,6 +40,11 @@ static bool link_local6(const struct address *base)
 	return base->family == 6 && (class == ADDRESS_LINK_LOCAL || class == ADDRESS_MULTICAST);
 }
 
+bool routes_of_the_link(const struct way *w)
+{
+	return w->type == RTN_UNICAST && !w->gateway.family && link_local6(&w->to);
+}
+
 /* True when a network shares an address with a range that is not public. */
 static bool touches_ranges(const struct address *base, unsigned prefix)
 {

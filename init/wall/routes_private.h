@@ -72,6 +72,9 @@ char *way_text(const struct way *w, char out[WAY_TEXT]);
 
 /* routes_plan.c: fills r->wanted; 0, or -1 when memory ran out. Pure. */
 int routes_plan(struct routes *r, const struct wall_config *c);
+/* A link-local or multicast network of IPv6, on its link: the kernel adds one when the link is
+ * ready, which may be after the plan. Nothing there can be routed on. */
+bool routes_of_the_link(const struct way *w);
 /* Takes IPv6 off the plan. */
 void routes_forget_ipv6(struct routes *r);
 /* routes.c: reads the main table. */

@@ -315,6 +315,30 @@ static void the_widest_rule_opens_private_ranges_alone(void **state)
 		assert_way(special[i], "prohibited");
 }
 
+/* Public or not, what lies on the link is neighbours'; and a route that is about more than
+ * public networks isn't kept for its public part. */
+static void what_is_kept_leads_to_public_networks_by_a_gateway(void **state)
+{
+	(void)state;
+	bridge();
+	run("ip addr add 20.9.0.2/16 dev d-eth0 && ip -6 addr add 2600:9::2/64 dev d-eth0 "
+	    "nodad "
+	    "&& ip route add 20.5.0.0/16 via 172.17.0.98 && "
+	    "ip route add 8.0.0.0/6 via 172.17.0.97 && "
+	    "ip -6 route add 2600:5::/32 via 2001:db8:9::98 && "
+	    "ip -6 route add 2000::/5 via 2001:db8:9::97");
+	assert_way("20.9.1.1", "dev d-eth0");
+	assert_way("9.1.1.1", "via 172.17.0.97");
+	fence();
+	assert_way("20.9.1.1", "via 172.17.0.1");
+	assert_way("2600:9::1", "via 2001:db8:9::1");
+	assert_way("20.5.1.1", "via 172.17.0.98");
+	assert_way("2600:5::1", "via 2001:db8:9::98");
+	assert_way("9.1.1.1", "via 172.17.0.1");
+	assert_way("10.1.1.1", "prohibited");
+	assert_way("2400::1", "via 2001:db8:9::1");
+}
+
 static void a_private_pin_gets_a_route(void **state)
 {
 	struct address on_link = {4, {172, 17, 0, 9}}, beyond = {4, {10, 3, 3, 3}},
@@ -371,6 +395,26 @@ static void every_change_is_found(void **state)
 	}
 }
 
+/* The kernel adds a link's own IPv6 network when its carrier is there, and that may be late. By
+ * a gateway it would be a way. */
+static void a_link_local_network_may_come_late(void **state)
+{
+	struct failure f = {0};
+
+	(void)state;
+	bridge();
+	run("ip -6 route flush fe80::/64 dev d-eth0");
+	fence();
+	run("ip -6 route add fe80::/64 dev d-eth0 && ip -6 route add ff00::/8 dev d-eth0");
+	if (routes_verify(routes, &config, &f) < 0)
+		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+	run("ip -6 route add fe80:9::/64 via 2001:db8:9::1");
+	assert_int_equal(routes_verify(routes, &config, &f), -1);
+	assert_non_null(strstr(f.on, "fe80:9::/64"));
+	run("ip -6 route del fe80:9::/64 && ip -6 route add fd77::/64 dev d-eth0");
+	assert_int_equal(routes_verify(routes, &config, &f), -1);
+}
+
 /* A pod's namespace outlives its containers: the fence of the first start is there. */
 static void a_second_start_in_the_same_namespace(void **state)
 {
@@ -410,8 +454,33 @@ static void ipv6_switched_off(void **state)
 	free(six);
 }
 
+/* Pins don't make routes without end. */
+static void routes_have_a_bound(void **state)
+{
+	struct address a = {4, {10, 3, 0, 0}};
+	struct failure f = {0};
+	int done = 0;
+	size_t more;
+
+	(void)state;
+	bridge();
+	fence();
+	for (more = 0; done == 0 && more <= LIMIT_ROUTES + LIMIT_RULES; more++) {
+		a.bytes[2] = (uint8_t)(more >> 8);
+		a.bytes[3] = (uint8_t)more;
+		done = routes_allow(routes, &a, &f);
+	}
+	assert_int_equal(done, -1);
+	assert_non_null(strstr(f.why, "too many"));
+	assert_in_range(more, LIMIT_RULES, LIMIT_ROUTES + LIMIT_RULES);
+	/* And those there are hold. */
+	assert_int_equal(routes_verify(routes, &config, &f), 0);
+}
+
 static void audit_leaves_the_routes_alone(void **state)
 {
+	const struct address private = {4, {10, 3, 3, 3}};
+	struct failure f;
 	char *before, *after;
 
 	(void)state;
@@ -419,6 +488,7 @@ static void audit_leaves_the_routes_alone(void **state)
 	before = output_of("ip route; ip -6 route");
 	config.audit = true;
 	fence();
+	assert_int_equal(routes_allow(routes, &private, &f), 0);
 	after = output_of("ip route; ip -6 route");
 	assert_string_equal(before, after);
 	free(before);
@@ -461,10 +531,13 @@ int main(void)
 		T(private_rules_keep_their_way),
 		T(a_rule_within_a_range_leaves_the_range_shut),
 		T(the_widest_rule_opens_private_ranges_alone),
+		T(what_is_kept_leads_to_public_networks_by_a_gateway),
 		T(a_private_pin_gets_a_route),
 		T(every_change_is_found),
+		T(a_link_local_network_may_come_late),
 		T(a_second_start_in_the_same_namespace),
 		T(ipv6_switched_off),
+		T(routes_have_a_bound),
 		T(audit_leaves_the_routes_alone),
 		T(without_the_capability),
 	};
