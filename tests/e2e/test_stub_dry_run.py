@@ -367,12 +367,18 @@ def test_a_pipe_in_the_place_of_credentials_does_not_block(project):
 
 
 def test_an_auth_that_is_too_big(project):
-    path = project.write(project.home / "big.json", {"a": "x" * 300000})
+    """256 KiB, and one byte more."""
+    largest = 256 * 1024
+    content = json.dumps({"a": "x" * (largest - len(json.dumps({"a": ""})))})
+    path = project.write(project.home / "big.json", content)
+    assert path.stat().st_size == largest
+    assert project.dry("--auth_file", path).mounts["/codex_home/auth.json"] == (str(path), "ro")
+    path.write_text(content + " ")
     assert "larger" in project.refused("--auth_file", path)
 
 
 @pytest.mark.parametrize(
-    "left,told", [(-10, "has run out"), (1800, "runs out in"), (7200, None)]
+    "left,told", [(-10, "has run out"), (1800, "runs out in"), (3570, "runs out in"), (3660, None)]
 )
 def test_a_login_that_ends_soon(project, left, told):
     project.write(project.home / ".codex" / "auth.json", token(int(time.time()) + left))
@@ -420,6 +426,17 @@ def test_a_secret_on_the_command_line_is_warned_about(project):
     assert c.env[-4:] == ["OPENAI_API_KEY=sk-x", "MY_TOKEN", "KEYS=1", "A=b"]
     assert project.warnings.count("codex-sandbox: -e ") == 1
     assert "OPENAI_API_KEY" in project.warnings and "sk-x" not in project.warnings
+
+
+@pytest.mark.parametrize("end", ["KEY", "TOKEN", "SECRET", "PASSWORD"])
+def test_what_is_called_like_a_secret(project, end):
+    for name in (end, f"MY_{end}"):
+        project.dry("-e", f"{name}=x")
+        assert f"-e {name}=...: every user" in project.warnings
+        project.dry("-e", name, env={name: "x"})
+        assert project.warnings == ""
+    project.dry("-e", f"{end}S=x", "-e", f"{end}_FILE=x", "-e", f"A={end}")
+    assert project.warnings == ""
 
 
 def test_auth_dir_beside_a_login_in_the_home(project):
@@ -557,7 +574,12 @@ def test_another_user(project):
     project.refused()
     project.dry(env={"CODEX_INIT_USER": "1234:99"})
     project.dry("-e", "CODEX_INIT_USER=1234")
-    assert "UID:GID" in project.refused(env={"CODEX_INIT_USER": "somebody"})
+    for user in ("somebody", "1234:", ":1234", "1234:99:1", "1234 ", "-1", "0x4d2"):
+        assert "UID:GID" in project.refused(env={"CODEX_INIT_USER": user})
+    # (uid_t)-1 is nobody's, and above it other numbers would become small ones again.
+    for user in ("4294967295", "1234:4294967295", "4294968530", "1234:4294967395"):
+        assert "UID:GID" in project.refused(env={"CODEX_INIT_USER": user})
+    project.dry(env={"CODEX_INIT_USER": "1234:4294967294"})
     os.chown(home, UID, UID)
     project.dry(env={"CODEX_INIT_USER": ""})
     project.dry(env={"CODEX_INIT_USER": "codex"})
@@ -658,6 +680,20 @@ def test_engine(project):
     assert project.dry().words[0] == "docker"
     assert "--http-proxy=false" not in project.dry().flags
     project.refused("--engine", "/bin/sh")
+
+
+@pytest.mark.parametrize("kind", ["directory", "no program", "link to nowhere"])
+def test_what_is_no_engine_is_passed_over(project, kind):
+    """Something called docker in PATH that can't be run hides no engine."""
+    project.engine("podman")
+    place = project.bin / "docker"
+    if kind == "directory":
+        place.mkdir()
+    elif kind == "no program":
+        project.write(place, "#!/bin/sh\n", mode=0o644)
+    else:
+        place.symlink_to("nowhere")
+    assert project.dry().words[0] == "podman"
 
 
 def test_codex_arguments(project):

@@ -469,6 +469,22 @@ def test_what_takes_the_place_of_the_link_is_not_given_away(host):
     assert link.read_text() == SECRET and link.stat().st_uid == 0
 
 
+@pytest.mark.parametrize("links, written", [(1, "*\n"), (2, "")])
+def test_an_empty_file_is_filled_in_where_it_is_ours_alone(host, links, written):
+    """What a run that was cut short has left is finished; what has a second name is somebody's."""
+    host.engine(SILENT_ENGINE)
+    home = host.work / ".codex/.environment"
+    home.mkdir(parents=True, mode=0o700)
+    ignore = home / ".gitignore"
+    ignore.touch()
+    for path in (home.parent, home, ignore):
+        os.chown(path, UID, UID)
+    if links == 2:
+        os.link(ignore, host.work / "another")
+    assert host.project.start("--exec", "true").returncode == 0
+    assert ignore.read_text() == written and ignore.stat().st_nlink == links
+
+
 def test_two_at_once_create_one_home(host):
     host.engine(SILENT_ENGINE)
     results = []

@@ -3,9 +3,10 @@
 import os
 import pty
 import socket
+import subprocess
 
 import pytest
-from stub_project import GOOD, UID, project  # noqa: F401
+from stub_project import GOOD, STUB, UID, project  # noqa: F401
 
 
 # ---- Mounts beside the workdir -------------------------------------------------------------
@@ -175,6 +176,36 @@ def test_an_engines_socket_read_only(project):
     path.unlink()
     project.write(path, "")
     project.dry("--read-only", path)
+
+
+ENGINES = {
+    "docker": "/run/docker.sock",
+    "podman": "/run/podman/podman.sock",
+    "containerd": "/run/containerd/containerd.sock",
+    "docker without root": "/run/user/1000/docker.sock",
+    "podman without root": "/run/user/1000/podman/podman.sock",
+}
+IN_ITS_OWN_RUN = """
+mount -t tmpfs none /run
+mkdir -p "${1%/*}"
+python3 -c 'import socket, sys; socket.socket(1).bind(sys.argv[1])' "$1"
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_place_of_every_engines_socket_is_known(project, name):
+    """The socket itself, and whatever directory it lies in."""
+    path = ENGINES[name]
+    env = {"HOME": str(project.home), "PATH": os.environ["PATH"],
+           "XDG_RUNTIME_DIR": "/run/user/1000"}
+    for shared in (path, os.path.dirname(path), "/run"):
+        command = ("unshare", "--mount", "sh", "-c", IN_ITS_OWN_RUN, "sh", path, STUB)
+        done = subprocess.run([*command, "--dry-run", "--read-only", shared], env=env,
+                              cwd=project.work, capture_output=True, text=True, timeout=30,
+                              stdin=subprocess.DEVNULL, check=False)
+        assert done.returncode == 100 and "root on this machine" in done.stderr, done
 
 
 def test_more_secrets_than_anybody_would_agree_to(project):
