@@ -8,20 +8,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-enum obeyed_name {
-	OBEYED_NOT,  /* an ordinary file or directory */
-	OBEYED_FILE, /* obeyed, where it isn't a directory */
-	OBEYED_TREE, /* a directory in which every file is obeyed; a link of that name too */
-	OBEYED_GIT,  /* a git directory, or the file or link that leads to one */
-	OBEYED_GIT_INFO, /* its info, of which the attributes count: they name filters */
-	OBEYED_LOOK_INTO /* in a git directory: holds other git directories */
-};
-
-/* What a name means in an ordinary directory of the project. Upper and lower case are the same,
- * as they are to the file systems of some hosts. Pure. */
-enum obeyed_name obeyed_name_in_project(const char *name);
-/* What a name means in a git directory. Pure. */
-enum obeyed_name obeyed_name_in_git(const char *name);
+#include "obeyed_names.h"
 
 /* Called for each file that is obeyed, with its path beneath the root. link: it is a symbolic
  * link, and *target is what it leads to inside the root (st_ino 0: nothing there). Returns

@@ -1,0 +1,22 @@
+/*
+ * The names of what the host obeys. Private to obeyed_walk.c and its tests.
+ */
+#ifndef INIT_HOME_OBEYED_NAMES_H
+#define INIT_HOME_OBEYED_NAMES_H
+
+enum obeyed_name {
+	OBEYED_NOT,  /* an ordinary file or directory */
+	OBEYED_FILE, /* obeyed, where it isn't a directory */
+	OBEYED_TREE, /* a directory in which every file is obeyed; a link of that name too */
+	OBEYED_GIT,  /* a git directory, or the file or link that leads to one */
+	OBEYED_GIT_INFO, /* its info, of which the attributes count: they name filters */
+	OBEYED_LOOK_INTO /* in a git directory: holds other git directories */
+};
+
+/* What a name means in an ordinary directory of the project. Upper and lower case are the same,
+ * as they are to the file systems of some hosts. Pure. */
+enum obeyed_name obeyed_name_in_project(const char *name);
+/* What a name means in a git directory. Pure. */
+enum obeyed_name obeyed_name_in_git(const char *name);
+
+#endif
