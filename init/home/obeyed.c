@@ -88,6 +88,15 @@ static const char *host_path(const char *workdir)
 	return strncmp(workdir, "/app/", 5) == 0 ? workdir + 4 : workdir;
 }
 
+/* A path that one look comes by twice, as where core.hooksPath names .githooks, is one file. */
+static const struct mark *find(const struct list *l, const char *path)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		if (strcmp(l->text + l->marks[i].path, path) == 0)
+			return &l->marks[i];
+	return NULL;
+}
+
 /* ---- The first look ---------------------------------------------------------------------- */
 
 static bool note(
@@ -96,6 +105,8 @@ static bool note(
 	struct list *l = context;
 	size_t size = strlen(path) + 1;
 
+	if (find(l, path))
+		return true;
 	if (l->count == LIMIT_OBEYED_FILES || size > sizeof(l->text) - l->used)
 		return false;
 	l->marks[l->count] = mark_of(st, target);
@@ -163,6 +174,9 @@ struct comparison {
 
 static void tell(struct report *r, enum difference how, const char *path)
 {
+	for (uint32_t i = 0; i < r->count && i < LIMIT_OBEYED_TOLD; i++)
+		if (strcmp(r->told[i].path, path) == 0)
+			return;
 	if (r->count < LIMIT_OBEYED_TOLD) {
 		r->told[r->count].how = (uint8_t)how;
 		snprintf(r->told[r->count].path, sizeof(r->told[0].path), "%s", path);
@@ -175,14 +189,14 @@ static bool compare(
 {
 	struct comparison *c = context;
 	const struct list *l = &c->o->before;
-	const struct mark now = mark_of(st, target);
+	const struct mark now = mark_of(st, target), *before = find(l, path);
 
-	for (uint32_t i = 0; i < l->count; i++) {
-		if (strcmp(l->text + l->marks[i].path, path) != 0)
-			continue;
-		c->seen[i] = true;
-		if (!same(&l->marks[i], &now))
+	if (before) {
+		bool *seen = &c->seen[before - l->marks];
+
+		if (!*seen && !same(before, &now))
 			tell(c->r, HAS_CHANGED, path);
+		*seen = true;
 		return true;
 	}
 	/* Where the first look ended early, a file that it hasn't seen may be an old one. */

@@ -7,9 +7,11 @@
 enum obeyed_name {
 	OBEYED_NOT,  /* an ordinary file or directory */
 	OBEYED_FILE, /* obeyed, where it isn't a directory */
-	OBEYED_TREE, /* a directory in which every file is obeyed; a link of that name too */
+	OBEYED_TREE, /* a directory in which every file is obeyed; a file or link of that name
+		      */
 	OBEYED_GIT,  /* a git directory, or the file or link that leads to one */
-	OBEYED_GIT_INFO, /* its info, of which the attributes count: they name filters */
+	OBEYED_SOME, /* a tool's own directory, in which some names are obeyed and no others */
+	OBEYED_SOME_TOO, /* the same, but for those it is an ordinary directory */
 	OBEYED_LOOK_INTO /* in a git directory: holds other git directories */
 };
 
@@ -18,5 +20,8 @@ enum obeyed_name {
 enum obeyed_name obeyed_name_in_project(const char *name);
 /* What a name means in a git directory. Pure. */
 enum obeyed_name obeyed_name_in_git(const char *name);
+/* What a name means in a directory of that name which is OBEYED_SOME or OBEYED_SOME_TOO. Pure.
+ */
+enum obeyed_name obeyed_name_in(const char *directory, const char *name);
 
 #endif

@@ -96,6 +96,13 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* What lies in such a directory and no tool obeys: git runs no *.sample, and editors leave the
+ * others behind. */
+static bool is_noise(const char *name)
+{
+	return ends_with(name, ".sample") || ends_with(name, "~") || ends_with(name, ".swp");
+}
+
 /* The sandbox's own home, in the project: the host obeys nothing in it. */
 static bool is_ours(const char *path)
 {
@@ -105,12 +112,15 @@ static bool is_ours(const char *path)
 static enum obeyed_name meaning(const struct step *s, const char *name, bool git)
 {
 	enum obeyed_name is = OBEYED_NOT;
+	const char *slash = strrchr(s->path, '/');
 
 	if (s->is == OBEYED_TREE)
 		return OBEYED_TREE;
-	if (s->is == OBEYED_GIT_INFO)
-		return strcasecmp(name, "attributes") == 0 ? OBEYED_FILE : OBEYED_NOT;
-	if (git)
+	if (s->is == OBEYED_SOME || s->is == OBEYED_SOME_TOO)
+		is = obeyed_name_in(slash ? slash + 1 : s->path, name);
+	if (s->is == OBEYED_SOME)
+		return is;
+	if (is == OBEYED_NOT && git)
 		is = obeyed_name_in_git(name);
 	if (is == OBEYED_NOT && s->is != OBEYED_GIT)
 		is = obeyed_name_in_project(name);
@@ -140,7 +150,7 @@ static void take(
 	bool top = s->path[0] == '.' && s->path[1] == '\0';
 	struct stat st;
 
-	if (is == OBEYED_NOT && (s->is == OBEYED_GIT || s->is == OBEYED_GIT_INFO ||
+	if (is == OBEYED_NOT && (s->is == OBEYED_GIT || s->is == OBEYED_SOME ||
 					(e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)))
 		return;
 	if (snprintf(path, sizeof(path), "%s%s%s", top ? "" : s->path, top ? "" : "/",
@@ -148,8 +158,7 @@ static void take(
 		w->complete = false;
 		return;
 	}
-	/* git runs no *.sample. */
-	if (is_ours(path) || (s->is == OBEYED_TREE && ends_with(path, ".sample")))
+	if (is_ours(path) || (s->is == OBEYED_TREE && is_noise(path)))
 		return;
 	/* A directory that may only be listed says EACCES. */
 	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -176,34 +185,79 @@ static bool is_git(const struct step *s, int dir)
 {
 	if (s->is == OBEYED_GIT)
 		return true;
-	return s->is == OBEYED_NOT && holds(dir, "HEAD") &&
+	return (s->is == OBEYED_NOT || s->is == OBEYED_SOME_TOO) && holds(dir, "HEAD") &&
 	       (holds(dir, "commondir") || (holds(dir, "objects") && holds(dir, "refs")));
 }
 
+/* Takes ".", ".." and needless slashes out. Returns false where the path leads out. */
+static bool tidy(char *path)
+{
+	char *out = path;
+
+	for (const char *p = path; *p;) {
+		size_t n = strcspn(p, "/");
+		bool more = p[n] == '/';
+
+		if (n == 2 && p[0] == '.' && p[1] == '.') {
+			if (out == path)
+				return false;
+			while (out > path && *--out != '/')
+				;
+		} else if (n > 1 || (n == 1 && *p != '.')) {
+			if (out > path)
+				*out++ = '/';
+			memmove(out, p, n);
+			out += n;
+		}
+		p += n + more;
+	}
+	*out = '\0';
+	return true;
+}
+
+/* Hooks are there, at path beneath the root: but not where that is the project itself, or what
+ * the git directory is in, or that itself, which would be a flood of files. */
+static void put_off_hooks(struct walk *w, const struct step *git, const char *path)
+{
+	char tidied[LIMIT_OBEYED_PATH];
+	size_t n;
+
+	snprintf(tidied, sizeof(tidied), "%s", path);
+	if (!tidy(tidied))
+		return;
+	n = strlen(tidied);
+	if (n == 0 || (strncmp(git->path, tidied, n) == 0 &&
+			      (git->path[n] == '/' || git->path[n] == '\0')))
+		return;
+	put_off(w, path, OBEYED_TREE, true);
+}
+
 /*
- * core.hooksPath, where hooks are in a directory of the project's: relative to the work tree's
- * top, which is s's path without its ".git", or absolute, as the host has it. Only a plain line
- * counts; a setting that is meant to be overlooked is a change of config, which is told by
- * itself.
+ * core.hooksPath, where hooks are in a directory of the project's: relative to the top of the
+ * work tree, in which a ".git" lies, or to the git directory without one; or absolute, as the
+ * host has it. Only a plain line counts; a setting that is meant to be overlooked is a change
+ * of config, which is told by itself.
  */
 static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 {
 	static char text[LIMIT_OBEYED_CONFIG + 1];
 	char path[LIMIT_OBEYED_PATH];
 	const size_t host = strlen(w->host);
+	const char *slash = strrchr(s->path, '/'), *name = slash ? slash + 1 : s->path;
 	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	int top;
 
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	for (char *line = text; line; line = strchr(line, '\n')) {
+		int top = strcasecmp(name, ".git") == 0 ? (int)(name - s->path)
+							: (int)strlen(s->path);
+
 		line += strspn(line, " \t\n");
 		if (strncasecmp(line, "hookspath", 9) != 0)
 			continue;
 		line += 9 + strspn(line + 9, " \t=\"");
-		top = (int)strlen(s->path) - 4;
 		if (strncmp(line, w->host, host) == 0 && line[host] == '/') {
 			line += host + 1;
 			top = 0;
@@ -211,11 +265,14 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 		n = (ssize_t)strcspn(line, "\"\r\n#;");
 		while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
 			n--;
-		/* Not the project itself, nor what is above: that would be a flood of files. */
-		if (n <= 2 || line[0] == '/' || (line[0] == '.' && line[1] == '.'))
+		if (n == 0 || line[0] == '/')
 			continue;
-		snprintf(path, sizeof(path), "%.*s%.*s", top, s->path, (int)n, line);
-		put_off(w, path, OBEYED_TREE, true);
+		if (snprintf(path, sizeof(path), "%.*s%s%.*s", top, s->path,
+			    top > 0 && s->path[top - 1] != '/' ? "/" : "", (int)n,
+			    line) < (int)sizeof(path))
+			put_off_hooks(w, s, path);
+		else
+			w->complete = false;
 	}
 }
 
@@ -233,7 +290,7 @@ static void look_into(struct walk *w, const struct step *s)
 		return;
 	}
 	git = is_git(s, fd);
-	if (s->is == OBEYED_GIT)
+	if (git)
 		look_for_hooks(w, s, fd);
 	while (!w->stop && (e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)

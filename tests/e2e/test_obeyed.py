@@ -2,10 +2,11 @@
 told of it before they go on. Judged with the host's own git."""
 
 import os
+import re
 import subprocess
 
 import pytest
-from conftest import STUB
+from conftest import ROOT, STUB
 
 TITLE = "programs on your machine obey"
 
@@ -86,6 +87,33 @@ def test_where_protection_is_lifted_the_user_is_told(stub, repository, git, name
     assert witness(repository).exists()
 
 
+# What lies in .git and is no hook and no setting, and git runs or obeys all the same:
+# (in the sandbox, on the host, what is told).
+IN_GIT = {
+    "todo": ("git rebase -q -x 'touch witness' HEAD~1 --exec false || true; "
+             "printf 'exec touch witness\\n' >.git/rebase-merge/git-rebase-todo; rm -f witness",
+             ("-c", "core.editor=true", "rebase", "--continue"), "rebase-merge/git-rebase-todo"),
+    "remote": ("mkdir -p .git/remotes; printf 'URL: ./planted\\nPull: HEAD:planted\\n' "
+               ">.git/remotes/upstream; git clone -q . planted",
+               ("fetch", "-q", "upstream"), "remotes/upstream"),
+    "branch": ("mkdir -p .git/branches; echo './planted#main' >.git/branches/upstream; "
+               "git clone -q . planted", ("fetch", "-q", "upstream"), "branches/upstream"),
+}
+
+
+@pytest.mark.parametrize("name", IN_GIT)
+def test_what_git_goes_on_with_is_told(stub, repository, git, name):
+    plant, on_the_host, told = IN_GIT[name]
+    identity = "export GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e@x GIT_COMMITTER_NAME=n"
+    git("commit", "-q", "--allow-empty", "-m", "more")
+    subprocess.run(["chown", "-R", "1000:1000", repository], check=True)
+    done = stub("--exec", "bash", "-c", f"{identity} GIT_COMMITTER_EMAIL=e@x; {plant}").ok()
+    assert f"  new      .git/{told}\n" in done.err, done
+    # And that is no idle fear: git knows what was planted, and runs it.
+    git(*on_the_host)
+    assert name != "todo" or witness(repository).exists()
+
+
 EDITORS = {
     ".envrc": "touch witness",
     ".vscode/tasks.json": "{}",
@@ -93,6 +121,8 @@ EDITORS = {
     ".devcontainer/devcontainer.json": "{}",
     "sub/dir/.envrc": "touch witness",
     "sub/.vscode/settings.json": "{}",
+    ".github/workflows/ci.yml": "on: push",
+    "sub/.cargo/config.toml": "[build]",
 }
 
 
@@ -232,3 +262,25 @@ def test_the_report_comes_after_the_terminal_is_free(terminal, stub_environment,
     t.type(b"\n")
     assert t.wait() == 0
     assert t.output.index(b"last words") < t.output.index(TITLE.encode())
+
+
+def names_in_the_source():
+    """The tables of the walk, as the source has them."""
+    source = (ROOT / "init/home/obeyed_names.c").read_text()
+    tables = source[source.index("in_project[] = {") : source.index("#define COUNT")]
+    names = re.findall(r'\{"([^"]+)", OBEYED_', tables)
+    assert len(names) > 200
+    return names
+
+
+@pytest.mark.parametrize("where, quote", [("README.md", "`"), ("tests/unit/test_obeyed.c", '"')])
+def test_every_name_on_the_list_is_documented_and_tested(where, quote):
+    """The unit test tries each in its place; the README has the list for its readers."""
+    text = (ROOT / where).read_text()
+    for name in names_in_the_source():
+        parts = [re.escape(part) for part in name.split("*")]
+        if where == "README.md":
+            wanted = re.escape(name)
+        else:
+            wanted = r'[^"\s]*'.join(parts)
+        assert re.search(rf'[{quote}/]{wanted}[{quote}/]', text), name

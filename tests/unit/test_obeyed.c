@@ -28,13 +28,20 @@ static void names_that_count(void **state)
 	assert_int_equal(obeyed_name_in_git("config"), OBEYED_FILE);
 	assert_int_equal(obeyed_name_in_git("hooks"), OBEYED_TREE);
 	assert_int_equal(obeyed_name_in_git("modules"), OBEYED_LOOK_INTO);
+	assert_int_equal(obeyed_name_in("info", "ATTRIBUTES"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in(".Cargo", "Config.toml"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project("x.code-workspace"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project(".code-workspace"), OBEYED_FILE);
+	assert_int_equal(obeyed_name_in_project("MISE.local.TOML"), OBEYED_FILE);
 }
 
 static void names_that_do_not(void **state)
 {
 	static const char *const names[] = {"", "Makefile", "package.json", "git", ".gitignore",
-		".gitattributes", ".github", ".vscode2", "vscode", ".env", ".envrc.example",
-		"config", "hooks", "AGENTS.md"};
+		".vscode2", "vscode", ".env.example", ".envrc.example", "config", "hooks",
+		"AGENTS.md", "x.code-workspaces", "code-workspace", "misetoml", "mise-toml",
+		"amise.toml", "rebase-merge", "sequencer", "remotes", "hgrc", "cargo",
+		".editorconfig", "node_modules", ".venv", "jupyter", "jupyter_config.pyc"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -42,6 +49,10 @@ static void names_that_do_not(void **state)
 	assert_int_equal(obeyed_name_in_git("objects"), OBEYED_NOT);
 	assert_int_equal(obeyed_name_in_git("index"), OBEYED_NOT);
 	assert_int_equal(obeyed_name_in_git(".envrc"), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in_git("config~"), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in("info", "exclude"), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in(".hg", "config.toml"), OBEYED_NOT);
+	assert_int_equal(obeyed_name_in("cargo", "config.toml"), OBEYED_NOT);
 }
 
 static void paths_are_quoted(void **state)
@@ -58,6 +69,207 @@ static void paths_are_quoted(void **state)
 	obeyed_quote("\x1b\x1b\x1b", little, sizeof(little));
 	assert_string_equal(little, "\\033");
 }
+
+/* ---- Every name on the list, in a place where a tool looks for it -------------------------
+ */
+
+static const char *const every[] = {
+	".git/config",
+	".git/config.worktree",
+	".git/commondir",
+	".git/hooks/pre-push",
+	".git/hooks/sub/x",
+	".git/info/attributes",
+	".git/remotes/old",
+	".git/branches/older",
+	".git/rebase-merge/git-rebase-todo",
+	".git/rebase-merge/author-script",
+	".git/rebase-merge/strategy",
+	".git/rebase-merge/strategy_opts",
+	".git/rebase-apply/author-script",
+	".git/rebase-apply/apply-opt",
+	".git/sequencer/todo",
+	".git/sequencer/opts",
+	".gitattributes",
+	".gitmodules",
+	".lfsconfig",
+	".husky/pre-commit",
+	".huskyrc.js",
+	".githooks/pre-commit",
+	".git-hooks/pre-commit",
+	".overcommit.yml",
+	".pre-commit-config.yaml",
+	"lefthook.yml",
+	"lefthook-local.toml",
+	".lefthook/pre-push/x",
+	".lefthook.yaml",
+	".simple-git-hooks.cjs",
+	"simple-git-hooks.json",
+	".lintstagedrc",
+	"lint-staged.config.mjs",
+	".hg/hgrc",
+	".hg/hgrc-not-shared",
+	".hg/sharedpath",
+	".hgsub",
+	".jj/workspace-config.toml",
+	".jj/workspace-config-id",
+	".jj/repo/config.toml",
+	".jj/repo/config-id",
+	".jj/repo/store/git_target",
+	".jj/repo/store/git/config",
+	".pijul/config",
+	"_darcs/prefs/defaults",
+	".p4config",
+	".vscode/tasks.json",
+	"a.code-workspace",
+	".vs/launch.vs.json",
+	".idea/workspace.xml",
+	".fleet/run.json",
+	".zed/settings.json",
+	".helix/languages.toml",
+	".nova/Configuration.json",
+	"a.sublime-project",
+	".project",
+	".settings/org.prefs",
+	".externalToolBuilders/a.launch",
+	".devcontainer/devcontainer.json",
+	".devcontainer.json",
+	".exrc",
+	".vimrc",
+	".lvimrc",
+	".vim/coc-settings.json",
+	".nvimrc",
+	".nvim.lua",
+	".lazy.lua",
+	".neoconf.json",
+	".nlsp-settings/lua.json",
+	".ycm_extra_conf.py",
+	".dir-locals.el",
+	".dir-locals-2.el",
+	".emacs.desktop",
+	".luarc.jsonc",
+	"rust-analyzer.toml",
+	".rust-analyzer.toml",
+	".bsp/sbt.json",
+	".codex/config.toml",
+	".agents/skills/a/run.sh",
+	".claude/settings.json",
+	".cursor/mcp.json",
+	".gemini/settings.json",
+	".mcp.json",
+	".windsurf/hooks.json",
+	".clinerules/hooks/x",
+	".roo/mcp.json",
+	".kiro/hooks/x",
+	".continue/config.yaml",
+	".aider.conf.yml",
+	".amazonq/mcp.json",
+	".junie/mcp.json",
+	".opencode/plugin/x.js",
+	"opencode.jsonc",
+	".crush.json",
+	"crush.json",
+	".qwen/settings.json",
+	".augment/x",
+	".trae/mcp.json",
+	".factory/mcp.json",
+	".openhands/setup.sh",
+	".github/workflows/ci.yml",
+	".github/scripts/x.sh",
+	".gitlab-ci.yml",
+	".gitlab/ci/x.yml",
+	".gitea/workflows/x.yml",
+	".forgejo/workflows/x.yml",
+	".circleci/config.yml",
+	".travis.yml",
+	"azure-pipelines.yml",
+	"azure-pipelines-ci/x.yml",
+	".azure-pipelines/x.yml",
+	"bitbucket-pipelines.yml",
+	".buildkite/pipeline.yml",
+	".drone.yml",
+	".woodpecker.yml",
+	".woodpecker/x.yml",
+	"Jenkinsfile",
+	".teamcity/settings.kts",
+	"appveyor.yml",
+	".appveyor.yml",
+	".cirrus.star",
+	".semaphore/semaphore.yml",
+	".builds/x.yml",
+	".build.yml",
+	".gitpod.Dockerfile",
+	".codesandbox/tasks.json",
+	".stackblitzrc",
+	".replit",
+	".idx/dev.nix",
+	".envrc",
+	".env",
+	".autoenv.zsh",
+	".mise.toml",
+	".mise.local.toml",
+	"mise.toml",
+	"mise.prod.toml",
+	".mise/config.toml",
+	".rtx.toml",
+	".config/mise.toml",
+	".config/mise/config.toml",
+	".tool-versions",
+	".python-version",
+	".rvmrc",
+	".rbenv-vars",
+	"rust-toolchain",
+	"rust-toolchain.toml",
+	".gdbinit",
+	".lldbinit",
+	".pdbrc",
+	".pdbrc.py",
+	".irbrc",
+	".pryrc",
+	".byebugrc",
+	".psysh.php",
+	".Rprofile",
+	".Renviron",
+	".RData",
+	".ghci",
+	".ocamlinit",
+	".iex.exs",
+	".erlang",
+	"jupyter_notebook_config.py",
+	"jupyter_server_config.json",
+	".npmrc",
+	".yarnrc",
+	".yarnrc.yml",
+	".yarn/releases/yarn.cjs",
+	".yarn/plugins/x.cjs",
+	".yarn/sdks/x.js",
+	".pnpmfile.cjs",
+	"pnpmfile.js",
+	"pnpm-workspace.yaml",
+	"bunfig.toml",
+	".cargo/config",
+	".cargo/config.toml",
+	"uv.toml",
+	"poetry.toml",
+	"pdm.toml",
+	".pdm-python",
+	".pixi/config.toml",
+	".bundle/config",
+	".bundle/plugin/x",
+	"nuget.config",
+	".mvn/extensions.xml",
+	"gradle.properties",
+	"gradle-wrapper.jar",
+	"gradle-wrapper.properties",
+	".sbtopts",
+	".jvmopts",
+	".bazelrc",
+	".bazeliskrc",
+	".bazelversion",
+	".buckconfig",
+};
+
+#define EVERY (sizeof(every) / sizeof(every[0]))
 
 /* ---- Two looks --------------------------------------------------------------------------- */
 
@@ -212,6 +424,119 @@ static void what_is_planted_is_told(void **state)
 	assert_in(text, "  hint: ");
 }
 
+/* Those that one report has room for; the same files each time, with this in them. */
+static size_t first, last;
+static const char *content;
+
+static void write_some(const struct tree *t)
+{
+	for (size_t i = first; i < last; i++) {
+		char path[PATH_MAX];
+
+		/* Below the project, as one of many is. */
+		snprintf(path, sizeof(path), "%s", at(t, "home/src/%s", every[i]));
+		for (char *slash = path + strlen(project(t)) + 1; (slash = strchr(slash, '/'));
+			*slash++ = '/') {
+			*slash = '\0';
+			if (mkdir(path, 0755) == 0)
+				assert_int_equal(chown(path, USER, GROUP), 0);
+		}
+		put(path, content, 0755, USER);
+	}
+}
+
+static void remove_some(const struct tree *t)
+{
+	for (size_t i = first; i < last; i++)
+		assert_int_equal(unlink(at(t, "home/src/%s", every[i])), 0);
+}
+
+static void assert_told(const char *text, const char *how)
+{
+	char line[PATH_MAX];
+
+	snprintf(line, sizeof(line), "codex-init: %zu files in", last - first);
+	assert_in(text, line);
+	for (size_t i = first; i < last; i++) {
+		snprintf(line, sizeof(line), "  %-8s src/%s\n", how, every[i]);
+		assert_in(text, line);
+	}
+}
+
+static void every_name_is_told(void **state)
+{
+	const struct tree *t = *state;
+
+	for (first = 0; first < EVERY; first = last) {
+		last = first + LIMIT_OBEYED_TOLD < EVERY ? first + LIMIT_OBEYED_TOLD : EVERY;
+		content = "planted\n";
+		assert_told(report(t, write_some), "new");
+		content = "planted, too\n";
+		assert_told(report(t, write_some), "changed");
+		assert_told(report(t, remove_some), "removed");
+	}
+}
+
+/* What lies beside them, what editors leave behind, and what tools write all the time. */
+static void writes_beside(const struct tree *t)
+{
+	static const char *const paths[] = {".git/rebase-merge/done",
+		".git/rebase-merge/msgnum", ".git/info/exclude", ".git/sequencer/head",
+		".git/logs/config", ".hg/dirstate", ".hg/store/hgrc",
+		".jj/repo/op_store/config.toml", ".jj/working_copy/repo", "_darcs/inventory",
+		".cargo/registry.json", ".yarn/cache/x.zip", ".yarn/install-state.gz",
+		".bundle/cache/x", ".pixi/envs/config.toml", ".config/app.toml",
+		".vscode/settings.json~", ".git/hooks/pre-push~", ".git/hooks/.pre-push.swp",
+		".vscode/.tasks.json.swp", ".envrc~", ".gitignore", "node_modules/.bin/x",
+		".venv/bin/python", "repo/config.toml", "store/git_target"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s", at(t, "home/%s", paths[i]));
+		for (char *slash = path + strlen(project(t)) + 1; (slash = strchr(slash, '/'));
+			*slash++ = '/') {
+			*slash = '\0';
+			if (mkdir(path, 0755) == 0)
+				assert_int_equal(chown(path, USER, GROUP), 0);
+		}
+		put(path, "x\n", 0644, USER);
+	}
+}
+
+static void what_lies_beside_is_not_told(void **state)
+{
+	assert_string_equal(report(*state, writes_beside), "");
+}
+
+static void plants_worktrees(const struct tree *t)
+{
+	put(at(t, "home/.git/worktrees/w/config.worktree"), "[core]\n", 0644, USER);
+	put(at(t, "home/.git/worktrees/w/commondir"), "/elsewhere\n", 0644, USER);
+	put(at(t, "home/.jj"), "a file\n", 0644, USER);
+	make_dir(at(t, "home/src/real"), 0755, USER);
+	put(at(t, "home/src/real/repo"), "/elsewhere\n", 0644, USER);
+	assert_int_equal(symlink("real", at(t, "home/src/.jj")), 0);
+}
+
+static void worktrees_and_links_to_a_tools_directory_count(void **state)
+{
+	const struct tree *t = *state;
+	const char *text;
+
+	make_dir(at(t, "home/.git/worktrees"), 0755, USER);
+	make_dir(at(t, "home/.git/worktrees/w"), 0755, USER);
+	put(at(t, "home/.git/worktrees/w/HEAD"), "ref: refs/heads/w\n", 0644, USER);
+	put(at(t, "home/.git/worktrees/w/commondir"), "../..\n", 0644, USER);
+	text = report(t, plants_worktrees);
+	assert_in(text, "codex-init: 5 files");
+	assert_in(text, "  new      .git/worktrees/w/config.worktree\n");
+	assert_in(text, "  changed  .git/worktrees/w/commondir\n");
+	assert_in(text, "  new      .jj\n");
+	assert_in(text, "  new      src/.jj\n");
+	assert_in(text, "  new      src/.jj/repo\n");
+}
+
 static void hides_its_trace(const struct tree *t)
 {
 	const struct utimbuf old = {1000000000, 1000000000};
@@ -339,6 +664,74 @@ static void hooks_in_the_project_count(void **state)
 		"hookspath = ..\nhookspath\nhookspath =\n",
 		0644, USER);
 	assert_string_equal(report(t, edits_a_hook), "");
+}
+
+static void edits_hooks_of_two(const struct tree *t)
+{
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\nevil\n", 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\nevil\n", 0755, USER);
+	put(at(t, "home/src/bare.git/own/pre-receive"), "#!/bin/sh\nevil\n", 0755, USER);
+}
+
+/* ".." may stay within the project; a bare repository's is relative to itself. */
+static void hooks_by_dots_and_of_bare_repositories_count(void **state)
+{
+	const struct tree *t = *state;
+	const char *text;
+
+	make_dir(at(t, "home/src/sub"), 0755, USER);
+	repository(t, "src/sub/.git");
+	repository(t, "src/bare.git");
+	make_dir(at(t, "home/src/bare.git/own"), 0755, USER);
+	make_dir(at(t, "home/hooks"), 0755, USER);
+	make_dir(at(t, "home/src/hooks"), 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/src/bare.git/own/pre-receive"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/src/sub/.git/config"), "hooksPath = ../../hooks\n", 0644, USER);
+	put(at(t, "home/src/bare.git/config"), "hooksPath = own\n", 0644, USER);
+	text = report(t, edits_hooks_of_two);
+	assert_in(text, "codex-init: 2 files");
+	assert_in(text, "  changed  src/sub/../../hooks/pre-commit\n");
+	assert_in(text, "  changed  src/bare.git/own/pre-receive\n");
+	put(at(t, "home/src/bare.git/config"), "[core]\n", 0644, USER);
+	put(at(t, "home/src/sub/.git/config"),
+		"hooksPath = ../hooks/x/..\nhooksPath = ../../../hooks\n", 0644, USER);
+	assert_string_equal(report(t, edits_hooks_of_two), "");
+	make_dir(at(t, "home/src/hooks/x"), 0755, USER);
+	text = report(t, edits_hooks_of_two);
+	assert_in(text, "codex-init: 1 file ");
+	assert_in(text, "  changed  src/sub/../hooks/x/../pre-commit\n");
+	/* Whatever names the project, the repository's parent or the repository is no such
+	 * place. */
+	put(at(t, "home/src/sub/.git/config"),
+		"hooksPath = ..\nhooksPath = ../..\nhooksPath = ../sub\nhooksPath = ./.git/.\n"
+		"hooksPath = x/../../../src\nhooksPath = ../../..\n",
+		0644, USER);
+	assert_string_equal(report(t, edits_hooks_of_two), "");
+}
+
+static void edits_a_known_hook(const struct tree *t)
+{
+	put(at(t, "home/.githooks/pre-commit"), "#!/bin/sh\nevil\n", 0755, USER);
+	put(at(t, "home/.githooks/new"), "#!/bin/sh\nevil\n", 0755, USER);
+}
+
+/* core.hooksPath often names a directory that is on the list by itself. */
+static void what_is_come_by_twice_is_told_once(void **state)
+{
+	const struct tree *t = *state;
+	const char *text;
+
+	make_dir(at(t, "home/.githooks"), 0755, USER);
+	put(at(t, "home/.githooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/.githooks/other"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/.git/config"), "hooksPath = .githooks\n", 0644, USER);
+	assert_string_equal(report(t, works_on_sources), "");
+	text = report(t, edits_a_known_hook);
+	assert_in(text, "codex-init: 2 files");
+	assert_in(text, "  changed  .githooks/pre-commit\n");
+	assert_in(text, "  new      .githooks/new\n");
 }
 
 static void hooks_by_an_absolute_path_count(void **state)
@@ -514,11 +907,16 @@ int main(void)
 		cmocka_unit_test(paths_are_quoted),
 		TEST(work_on_sources_says_nothing),
 		TEST(what_is_planted_is_told),
+		TEST(every_name_is_told),
+		TEST(what_lies_beside_is_not_told),
+		TEST(worktrees_and_links_to_a_tools_directory_count),
 		TEST(times_that_were_set_back_hide_nothing),
 		TEST(every_repository_counts),
 		TEST(what_is_a_repository_on_the_host_alone_counts),
 		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
 		TEST(hooks_in_the_project_count),
+		TEST(hooks_by_dots_and_of_bare_repositories_count),
+		TEST(what_is_come_by_twice_is_told_once),
 		TEST(hooks_by_an_absolute_path_count),
 		TEST(odd_files_and_names_do_no_harm),
 		TEST(a_flood_is_bounded_and_told),
