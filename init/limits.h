@@ -30,6 +30,8 @@
 #define LIMIT_PRESET_BYTES (64 * 1024)
 /* resolv.conf: the C libraries read three name servers (MAXNS). */
 #define LIMIT_UPSTREAMS 3
+/* Lines of /proc/net/udp that are read before the payload runs: the engine has one there. */
+#define LIMIT_SOCKETS 1024
 /* search domains of resolv.conf: glibc's former MAXDNSRCH. */
 #define LIMIT_SEARCH 6
 /* resolv.conf and hosts as read at boot; the engine writes a few hundred bytes. */

@@ -7,11 +7,29 @@
 #include "proc/privileges.h"
 #include "wall/divert.h"
 
+/* What anybody in the container could be the DNS server of is not asked. */
+static void leave_out_inside(struct boot *b)
+{
+	struct inside *in = &b->inside;
+	char text[ADDRESS_TEXT];
+
+	inside_leave_out(&b->names.conf, b->uid, in);
+	for (size_t i = 0; i < in->count; i++)
+		say_warning("wall",
+			"ask the DNS server %s: it is not asked, since it is an address inside "
+			"the "
+			"container, where any program could answer in its place",
+			address_text(&in->left_out[i].address, text));
+	if (in->count > 0)
+		say_hint("give one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
+}
+
 int stage_wall(struct boot *b, struct failure *f)
 {
 	struct resolver_config *c = &b->names;
 	const bool gated = b->o->egress != EGRESS_PIN;
 
+	leave_out_inside(b);
 	if (wall_open(&b->wall, f) < 0 || routes_open(&b->routes, f) < 0 ||
 		resolver_listen(&c->sockets, f) < 0 ||
 		(gated && gate_listen(&b->gate.sockets, f) < 0))
@@ -27,9 +45,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	b->fence.gate_port = b->gate.sockets.port;
 	memcpy(b->fence.upstreams, c->conf.upstreams, sizeof(b->fence.upstreams));
 	b->fence.upstreams_count = c->conf.upstreams_count;
-	for (size_t i = 0; i < c->conf.upstreams_count; i++)
-		if (address_classify(&c->conf.upstreams[i].address) == ADDRESS_LOOPBACK)
-			b->fence.embedded_dns = true;
+	b->fence.embedded_dns = b->inside.embedded;
 	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
 	b->fence.audit = b->o->egress == EGRESS_AUDIT;
 	if (b->fence.audit)

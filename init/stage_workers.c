@@ -64,7 +64,9 @@ static int no_name_resolved(struct boot *b, struct failure *f)
 			e->port);
 	}
 	if (!servers[0])
-		snprintf(servers, sizeof(servers), "no server in /etc/resolv.conf");
+		snprintf(servers, sizeof(servers),
+			b->inside.count ? "there is no DNS server outside of the container"
+					: "no server in /etc/resolv.conf");
 	fail(f, "resolve the allowed names", servers, "none of the %zu names has an address",
 		b->o->policy.names_count);
 	return fail_hint(f, "check that these servers answer from the container's network; "

@@ -10,6 +10,7 @@
 #include "control/control.h"
 #include "control/events.h"
 #include "control/status.h"
+#include "dns/inside.h"
 #include "dns/resolver.h"
 #include "gate/gate.h"
 #include "home/environment.h"
@@ -42,6 +43,7 @@ struct boot {
 	struct routes *routes;
 	struct wall_config fence;
 	struct resolver_config names;
+	struct inside inside; /* DNS servers that are not asked */
 	struct pins pins;
 	bool names_settled; /* the boot's names are done with, or the resolver ended before */
 	bool gate_ready;

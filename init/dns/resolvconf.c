@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define DNS_PORT 53
 /* glibc's default, and its cap (RES_MAXNDOTS). */
 #define NDOTS_DEFAULT 1
 #define NDOTS_MAX     15
@@ -63,7 +62,7 @@ static void add_upstream(struct resolvconf *out, struct word *line)
 	if (out->upstreams_count == LIMIT_UPSTREAMS || !next_word(line, &word) ||
 		!address_parse(word.at, word.len, &e->address))
 		return;
-	e->port = DNS_PORT;
+	e->port = RESOLVCONF_PORT;
 	out->upstreams_count++;
 }
 

@@ -10,6 +10,8 @@
 
 #include "../wall/wall.h"
 
+#define RESOLVCONF_PORT 53
+
 struct resolvconf {
 	struct endpoint upstreams[LIMIT_UPSTREAMS];
 	size_t upstreams_count;

@@ -46,6 +46,8 @@ struct upstream *upstream_new(const struct upstream_config *c)
 	for (int i = 0; i < ATTEMPTS; i++)
 		u->list[i].first = u->list[i].last = NONE;
 	memset(u->buckets, 0xff, sizeof(u->buckets));
+	for (size_t i = 0; i < c->count; i++)
+		peer_of(&c->endpoints[i], &u->servers[i].address);
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
 		for (int j = 0; j < LIMIT_UPSTREAM_SOCKETS; j++)
 			u->sockets[i][j].fd = -1;
@@ -293,7 +295,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 
 		/* A connected socket takes no datagrams of others, but for a moment before it
 		 * was. */
-		if (!upstream_is_peer(u, which, &a->from[i])) {
+		if (!peer_same(&a->from[i], &u->servers[which].address)) {
 			upstream_wrong(u, which, slot, len, now);
 			continue;
 		}

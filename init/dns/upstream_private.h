@@ -2,9 +2,9 @@
 #ifndef INIT_DNS_UPSTREAM_PRIVATE_H
 #define INIT_DNS_UPSTREAM_PRIVATE_H
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "peer.h"
 #include "upstream.h"
 
 #define NONE     (-1)
@@ -28,13 +28,6 @@ struct departures {
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
 	uint8_t packet[TOGETHER][QUERY_BYTES];
-};
-
-/* The address of an upstream, or of who sent a datagram. */
-union peer {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
 };
 
 /* Answers just taken from a socket. */
@@ -65,6 +58,7 @@ struct server {
 	enum spelling spelling;
 	unsigned respelt; /* answers in a row, each by another socket, in other letters */
 	bool plain;       /* answered EDNS by FORMERR or NOTIMP */
+	union peer address;
 };
 
 struct question {
@@ -144,8 +138,6 @@ uint16_t upstream_random(struct upstream *u);
 /* A new id and spelling. */
 void upstream_renew(struct upstream *u, struct sent *s, int which);
 void upstream_close(struct pool_socket *s);
-/* Is that who was asked? */
-bool upstream_is_peer(const struct upstream *u, int which, const union peer *from);
 /* The question that was sent with this id by this socket; NULL: none is out. */
 struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id);
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */

@@ -60,42 +60,13 @@ static void bind_above(struct upstream *u, int fd, bool v4)
 	}
 }
 
-static socklen_t address_of(const struct endpoint *e, union peer *a)
-{
-	memset(a, 0, sizeof(*a));
-	if (e->address.family == 4) {
-		a->v4.sin_family = AF_INET;
-		a->v4.sin_port = htons(e->port);
-		memcpy(&a->v4.sin_addr, e->address.bytes, 4);
-		return sizeof(a->v4);
-	}
-	a->v6.sin6_family = AF_INET6;
-	a->v6.sin6_port = htons(e->port);
-	memcpy(&a->v6.sin6_addr, e->address.bytes, 16);
-	return sizeof(a->v6);
-}
-
-bool upstream_is_peer(const struct upstream *u, int which, const union peer *from)
-{
-	union peer a;
-
-	address_of(&u->config.endpoints[which], &a);
-	if (from->any.sa_family != a.any.sa_family)
-		return false;
-	if (a.any.sa_family == AF_INET)
-		return from->v4.sin_port == a.v4.sin_port &&
-		       from->v4.sin_addr.s_addr == a.v4.sin_addr.s_addr;
-	return from->v6.sin6_port == a.v6.sin6_port &&
-	       memcmp(&from->v6.sin6_addr, &a.v6.sin6_addr, sizeof(a.v6.sin6_addr)) == 0;
-}
-
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events)
 {
 	const struct endpoint *e = &u->config.endpoints[which];
 	struct epoll_event event = {.events = events, .data.u64 = u->config.data + number};
 	bool v4 = e->address.family == 4;
 	union peer a;
-	socklen_t len = address_of(e, &a);
+	socklen_t len = peer_of(e, &a);
 	int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)

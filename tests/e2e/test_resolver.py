@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from conftest import until
-from internet import address_of
+from internet import DNS_ADDRESS, address_of
 
 # Looks the names up again and again as different programs would, and connects at once to what it
 # is told; also to what it was told before, as a client does that remembers. Prints what failed.
@@ -375,3 +375,70 @@ def test_a_neighbour_on_a_user_defined_network(start, shell, network):
     start("sleep", "60", network=joined, options=["--network-alias", name], init=["--egress=off"])
     done = shell(f"getent ahostsv4 {name}", allow=f"{name}:8443+private", network=joined).ok()
     assert re.match(r"172\.29\.", done.out), done
+
+
+# A payload that would be the DNS server of every address of the container's own.
+IMPOSTOR = r"""
+import socket, subprocess, threading, time
+
+own = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+
+
+def serve(s):
+    while True:
+        data, peer = s.recvfrom(512)
+        end = data.index(b"\0", 12) + 5
+        answer = b"\xc0\x0c\0\1\0\1\0\0\x0e\x10\0\4" + socket.inet_aton("45.66.66.66")
+        s.sendto(data[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + data[12:end] + answer, peer)
+
+
+for address in ["127.0.0.1", "127.0.0.53", "127.0.0.11", "::1", *own]:
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        s.bind((address, 53))
+    except OSError:  # no IPv6, or link-local
+        continue
+    threading.Thread(target=serve, args=(s,), daemon=True).start()
+for _ in range(3):  # longer than the boot's failures are kept
+    subprocess.run(["curl", "-sSk", "-m", "8", "https://allowed.test/"])
+    time.sleep(2)
+"""
+
+
+@pytest.mark.parametrize(
+    "options, init",
+    [
+        (["--dns", "127.0.0.53"], []),
+        (["--dns", "127.0.0.11"], []),
+        (["--dns", "::1"], []),
+        ([], ["--upstream", "127.0.0.1"]),
+        (["--ip", "172.29.77.7"], ["--upstream", "172.29.77.7"]),
+    ],
+    ids=["stub", "no-engine", "ipv6", "option", "own-address"],
+)
+def test_a_server_inside_the_container_is_not_asked(run, network, sinks, dns, options, init):
+    """The payload could listen there. It is told, with what to do."""
+    joined = network("--subnet", "172.29.77.0/24") if "--ip" in options else None
+    rest = {"allow": "allowed.test", "options": options, "network": joined}
+    done = run("python3", "-c", IMPOSTOR, init=init, **rest)
+    server = (options + init)[-1]
+    assert f"ask the DNS server {server}: " in done.err and "--upstream ADDR" in done.err, done
+    assert sinks.seen() == [] and dns.asked() == []
+    done = run("echo", "started", init=["--require-names", *init], **rest).ok(111)
+    assert done.out == "" and "DNS server" in done.err
+    # What the hint says works.
+    rest["env"] = {"CODEX_INIT_UPSTREAM": DNS_ADDRESS}
+    assert "ask the DNS server" not in run("true", init=["--require-names"], **rest).ok().err
+
+
+def test_a_server_inside_the_container_is_no_end_where_there_is_another(run, sinks):
+    options = ["--dns", "127.0.0.53", "--dns", DNS_ADDRESS]
+    done = run("curl", "-sS", "https://allowed.test/", allow="allowed.test", options=options).ok()
+    assert "ask the DNS server 127.0.0.53" in done.err
+    assert sinks.addresses() == {address_of("allowed.test")}
+
+
+def test_the_engines_own_resolver_is_asked(run, network, sinks):
+    done = run("curl", "-sS", "https://allowed.test/", allow="allowed.test", network=network()).ok()
+    assert "DNS server" not in done.err
+    assert sinks.addresses() == {address_of("allowed.test")}

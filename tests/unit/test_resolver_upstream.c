@@ -4,7 +4,7 @@
  */
 #include "dns_fixture.h"
 #include "init/dns/cache.h"
-#include "init/dns/upstream_private.h"
+#include "init/dns/peer.h"
 
 /* With the upstream that is not on loopback. */
 static struct play *outside(const char *rule)
@@ -275,31 +275,22 @@ static void test_one_wrong_id_changes_nothing(void **state)
 /* An answer comes from who was asked: address, port and family. */
 static void test_senders_are_compared(void **state)
 {
-	static const struct endpoint endpoints[] = {
-		{{4, {45, 53, 0, 1}}, 53}, {{6, {0x20, 1, [15] = 1}}, 53}};
-	static struct upstream u = {.config = {.endpoints = endpoints, .count = 2}};
-	union peer v4 = {.v4 = {.sin_family = AF_INET, .sin_port = htons(53)}}, other;
-	union peer v6 = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(53)}};
+	static const struct endpoint v4 = {{4, {45, 53, 0, 1}}, 53};
+	static const struct endpoint v6 = {{6, {0x20, 1, [15] = 1}}, 53};
+	static const struct endpoint others[] = {{{4, {45, 53, 0, 1}}, 54},
+		{{4, {45, 53, 0, 2}}, 53}, {{6, {0x20, 1, [15] = 1}}, 54},
+		{{6, {0x20, 1, [15] = 2}}, 53}};
+	union peer a, b, c;
 
 	(void)state;
-	memcpy(&v4.v4.sin_addr, endpoints[0].address.bytes, 4);
-	memcpy(&v6.v6.sin6_addr, endpoints[1].address.bytes, 16);
-	assert_true(upstream_is_peer(&u, 0, &v4));
-	assert_true(upstream_is_peer(&u, 1, &v6));
-	assert_false(upstream_is_peer(&u, 0, &v6));
-	assert_false(upstream_is_peer(&u, 1, &v4));
-	other = v4;
-	other.v4.sin_port = htons(54);
-	assert_false(upstream_is_peer(&u, 0, &other));
-	other = v4;
-	other.v4.sin_addr.s_addr ^= htonl(1);
-	assert_false(upstream_is_peer(&u, 0, &other));
-	other = v6;
-	other.v6.sin6_port = htons(54);
-	assert_false(upstream_is_peer(&u, 1, &other));
-	other = v6;
-	other.v6.sin6_addr.s6_addr[15] ^= 1;
-	assert_false(upstream_is_peer(&u, 1, &other));
+	peer_of(&v4, &a);
+	peer_of(&v6, &b);
+	assert_true(peer_same(&a, &a) && peer_same(&b, &b));
+	assert_false(peer_same(&a, &b) || peer_same(&b, &a));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		peer_of(&others[i], &c);
+		assert_false(peer_same(&a, &c) || peer_same(&b, &c));
+	}
 }
 
 /* Two upstreams asked at once: the second answer is late, and nobody's forgery. */
