@@ -408,8 +408,10 @@ static int allocate(struct gate *g, int channel)
 		return -1;
 	g->free = g->oldest = g->newest = g->again_first = g->again_last = g->pipes_free = NONE;
 	/* The first ones first, so that few pages are in use. */
-	for (int32_t i = LIMIT_GATE_DESKS; i-- > 0;)
+	for (int32_t i = LIMIT_GATE_DESKS; i-- > 0;) {
 		g->desks_free[g->desks_left++] = i;
+		g->waits_for[i] = NONE;
+	}
 	g->now = clock_ms();
 	atomic_store_explicit(&g->config->counters->flows, 0, memory_order_relaxed);
 	return listen_init(g) < 0 || names_init(g) < 0 || report_init(g, channel) < 0 ? -1 : 0;

@@ -296,8 +296,8 @@ static void start(void)
 
 static int begin(void **state)
 {
-	static const char *const allow[] = {
-		"*.lab.test", "open.example:22", "ech.lab.test+ech", "*.many.example:22", NULL};
+	static const char *const allow[] = {"*.lab.test", "open.example:22", "ech.lab.test+ech",
+		"retry-ech.lab.test+ech", "*.many.example:22", NULL};
 	struct rule_error e;
 
 	(void)state;
@@ -550,6 +550,38 @@ static void a_second_hello_must_name_the_same(void **state)
 	close(s);
 }
 
+/* What hides a name may not come in the second where it may not in the first. */
+static void a_second_hello_may_hide_what_the_first_may(void **state)
+{
+	static const struct {
+		const char *name;
+		bool passes;
+	} cases[] = {{"retry.lab.test", false}, {"retry-ech.lab.test", true}};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t bytes[512];
+		int s = greeted("45.0.0.2", cases[i].name);
+		size_t before = shared->to[RETRY].octets;
+		size_t len = hello(bytes, cases[i].name, true);
+
+		tell(s, bytes, len);
+		if (!cases[i].passes) {
+			assert_true(alerted(s));
+			assert_int_equal(told(WAIT_MS).reason, GATE_ECH);
+			assert_int_equal(shared->to[RETRY].octets, before);
+		}
+		for (int j = 0; cases[i].passes && j < 500; j++) {
+			if (shared->to[RETRY].octets == before + len)
+				break;
+			usleep(10000);
+		}
+		assert_int_equal(
+			shared->to[RETRY].octets, before + (cases[i].passes ? len : 0));
+		close(s);
+	}
+}
+
 static void a_second_hello_is_not_let_through_early(void **state)
 {
 	uint8_t bytes[1024];
@@ -789,6 +821,57 @@ static void thousands_that_say_nothing_or_half_hold_nobody_up(void **state)
 		close(fds[i]);
 }
 
+/* What a client leaves unread is in a pipe, which the next one gets. */
+static void nobody_gets_what_another_left(void **state)
+{
+	const struct linger now = {.l_onoff = 1};
+	static uint8_t bytes[65536];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		int s = greeted("45.0.0.3", "big.lab.test");
+
+		usleep(200000); /* the server's octets fill all there is on the way */
+		setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		close(s);
+		s = greeted("45.0.0.3", "big.lab.test");
+		usleep(200000);
+		for (size_t j = 0; j < BULK / sizeof(bytes); j++) {
+			assert_int_equal(take(s, bytes, sizeof(bytes)), sizeof(bytes));
+			for (size_t k = 0; k < sizeof(bytes); k++)
+				if (bytes[k] != (uint8_t)j)
+					fail_msg(
+						"octet %zu of block %zu is %u", k, j, bytes[k]);
+		}
+		assert_int_equal(take(s, bytes, 1), 0);
+		close(s);
+	}
+}
+
+/* Wherever among the remembered names chance puts one, it is its own clients' alone. */
+static void names_come_to_every_place(void **state)
+{
+	int idle = greeted("45.0.0.1", "echo.lab.test");
+	siginfo_t ended = {0};
+	uint8_t bytes[512];
+	char name[64];
+
+	(void)state;
+	for (int i = 0; i < 4 * LIMIT_GATE_NAMES; i++) {
+		int s = client("45.0.0.1", 443);
+
+		snprintf(name, sizeof(name), "n%d.lab.test", i);
+		tell(s, bytes, hello(bytes, name, false));
+		assert_int_equal(take(s, bytes, sizeof(bytes)), 0); /* it has no address */
+		close(s);
+		assert_int_equal(
+			waitid(P_PID, (id_t)gate, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+		assert_int_equal(ended.si_pid, 0);
+	}
+	echoes(idle, "still there");
+	close(idle);
+}
+
 static void clients_that_never_read_hold_nobody_up(void **state)
 {
 	int fds[32];
@@ -976,6 +1059,7 @@ int main(void)
 		T(a_hello_may_come_in_any_two_parts),
 		T(what_comes_behind_the_hello_is_not_lost),
 		T(a_second_hello_must_name_the_same),
+		T(a_second_hello_may_hide_what_the_first_may),
 		T(a_second_hello_is_not_let_through_early),
 		T(ech_passes_for_its_rule_alone),
 		T(a_dead_address_is_gone_by),
@@ -989,6 +1073,8 @@ int main(void)
 		T(uploads_arrive_whole),
 		T(a_hello_without_end_is_refused),
 		T(thousands_that_say_nothing_or_half_hold_nobody_up),
+		T(nobody_gets_what_another_left),
+		T(names_come_to_every_place),
 		T(clients_that_never_read_hold_nobody_up),
 		cmocka_unit_test_setup_teardown(audit_lets_through_and_tells, begin_audit, end),
 		T(repeats_are_counted_and_none_is_lost),
