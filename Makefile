@@ -66,7 +66,7 @@ STATIC   := $(COMMON) $(SMALL) $(LTO) $(HARDEN) -ffunction-sections -fdata-secti
 	-fno-ident $(MUSL_INC)
 LDSTATIC := -Wl,--gc-sections -Wl,--hash-style=gnu -Wl,--build-id=none -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
 	-Wl,-z,separate-code -Wl,--sort-section=alignment -Wl,-s
-LIBS     := $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(TRIPLE)) -lnftnl -lmnl -lnl-route-3 -lnl-3
+LIBS     := $(if $(SYSROOT),-L$(SYSROOT)/usr/lib/$(TRIPLE)) -lnftnl -lmnl -lnl-3
 
 STATIC_OBJ = $(patsubst %.c,$(BUILD)/static/%.o,$(1))
 
@@ -159,7 +159,7 @@ $(BUILD)/unit/test_%: tests/unit/test_%.c $(UNIT_LIB)
 	$(call SHOW,CC)
 	$(Q)$(UNIT_CC) $(UNIT) $(TEST_C) -MMD -MP -o $@ $< \
 		$(if $(findstring stub,$*),$(BUILD)/unit/stub.a $(BUILD)/unit/init.a,$(UNIT_LIB)) \
-		$(BUILD)/unit/init.a -Wl,--as-needed -lcmocka -lnftnl -lmnl -lnl-route-3 -lnl-3 -lseccomp
+		$(BUILD)/unit/init.a -Wl,--as-needed -lcmocka -lnftnl -lmnl -lnl-3 -lseccomp
 
 .PHONY: test test-unit
 test-unit: unit-objects ## the unit tests, as root under ASan and UBSan

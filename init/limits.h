@@ -43,9 +43,12 @@
 #define LIMIT_ANSWER_ADDRESSES 16
 /* Aliases followed from one name to its address (BIND follows 16). */
 #define LIMIT_CNAME_CHAIN 16
-/* Routes and interfaces read from the kernel: an overlay network has a handful. */
-#define LIMIT_ROUTES   128
+/* Default gateways: one for each network and family. */
 #define LIMIT_GATEWAYS 8
+/* Single addresses that the fence has open: private ones that names were found to have. A
+ * wildcard over a company's own zone finds hundreds; each is a rule that the kernel passes for
+ * every new way that it looks for. */
+#define LIMIT_FENCE_HOSTS 4096
 /* Distinct refusals kept for the closing summary; further ones are counted together. */
 #define LIMIT_SUMMARY 256
 /* Event lines written a second before further ones are only counted. */

@@ -1,28 +1,69 @@
 /*
- * The routing tables as a fence. What the main table shall hold is worked out first, as a
- * list; then what lacks is added, what is not on the list is deleted, and routes_verify()
- * compares with the same list.
+ * The fence, in the kernel: policy rules before those that lead to the main table. In ip(8)'s
+ * words, for each family (see divert.c for what is missing in the numbers):
  *
- * The local table is left alone: the container's own addresses and loopback go on working.
- * Deleting a connected network's route touches neither the address nor the routes that were
- * already found to lead through it.
+ *	 2: uidrange 0-0 lookup main;  uidrange 0-0 unreachable
+ *	 3: uidrange 65310-65312 goto 5				our workers
+ *	 4: ipproto udp dport 53 lookup 122			and tcp
+ *	 5: nop
+ *	 6: to 168.63.129.16 lookup main			an upstream, say
+ *	 7: to 169.254.0.0/16 prohibit				each special range
+ *	 8: to 10.1.0.0/16 lookup main				each rule with +private
+ *	 9: to 10.0.0.0/8 prohibit				each private range
+ *	10: uidrange 65310-65312 lookup main;  uidrange 65310-65312 unreachable
+ *	table 122: local default dev lo src 127.0.0.1
+ *
+ * Rules and not routes prohibit: an IPv6 socket that is bound to a device is led past a
+ * prohibit route, which belongs to lo. (On IPv4 such a socket finds whoever is on that
+ * device's link, whatever rules and routes say: ip_route_output_key_hash_rcu().)
+ *
+ * The main table stays the engine's. It may connect networks while the container runs: what is
+ * private in them is prohibited like everything private, and what is opened, by a +private
+ * name, is reached by the way that the main table has to it then.
+ *
+ * The payload is never uid 0. The kernel is: by it, it asks whether a packet came in by the way
+ * that an answer would go (rp_filter, RFC 3704), and a router may say "too big" from a private
+ * address. So is an engine's resolver that asks from this namespace.
+ *
+ * Whatever server a program asks, nftables redirects the question to our resolver. It has to
+ * get that far: not be prohibited, nor have no route. By table 122 it can't get further either.
+ * Questions of our own never go there, where the payload may listen.
  */
 #include "kernel.h"
 
 #include "routes.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <netlink/netlink.h>
-#include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "routes_private.h"
 
-/* Dumps of a table that changes meanwhile. */
-#define DUMP_TRIES 8
+#define OPEN_TABLES "open the routing tables"
+#define READ_BACK   "read the routing rules back"
+
+static const uint8_t families[] = {4, 6};
+
+static int fail_rtnl(struct failure *f, const char *tried, const char *on, int error)
+{
+	fail(f, tried, on, "%s", nl_geterror(error));
+	if (error == -NLE_PERM)
+		return fail_hint(f, "start the container with --cap-add=NET_ADMIN");
+	if (error == -NLE_OPNOTSUPP || error == -NLE_AF_NOSUPPORT)
+		return fail_hint(f, "the kernel must offer policy routing "
+				    "(CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)");
+	return -1;
+}
+
+static const char *family_text(uint8_t family)
+{
+	return family == 4 ? "IPv4" : "IPv6";
+}
+
+/* ---- What was there ---------------------------------------------------------------------- */
 
 static void add_gateway(struct routes *r, const struct address *a)
 {
@@ -33,123 +74,18 @@ static void add_gateway(struct routes *r, const struct address *a)
 		r->gateways[r->gateways_count++] = *a;
 }
 
-struct next_hops {
-	struct routes *routes;
-	struct way *way;
-	bool first;
-};
-
-static void read_next_hop(struct rtnl_nexthop *hop, void *context)
+static void note_route(struct routes *r, const struct rtnl_route *route)
 {
-	struct next_hops *h = context;
-	struct nl_addr *gateway = rtnl_route_nh_get_gateway(hop);
-	struct address a = {0};
-
-	if (gateway)
-		way_address(gateway, &a);
-	if (h->way->prefix == 0)
-		add_gateway(h->routes, &a);
-	if (!h->first)
+	if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST)
 		return;
-	h->first = false;
-	h->way->gateway = a;
-	h->way->device = rtnl_route_nh_get_ifindex(hop);
-	h->way->onlink = rtnl_route_nh_get_flags(hop) & RTNH_F_ONLINK;
-}
-
-/* One route of the kernel's main table; others are passed over. */
-static int read_route(struct routes *r, struct way_list *list, struct rtnl_route *route)
-{
-	struct way w = {
-		.type = rtnl_route_get_type(route), .metric = rtnl_route_get_priority(route)};
-	struct next_hops hops = {r, &w, true};
-	struct nl_addr *dst = rtnl_route_get_dst(route);
-
-	if (rtnl_route_get_table(route) != RT_TABLE_MAIN ||
-		(rtnl_route_get_family(route) != AF_INET &&
-			rtnl_route_get_family(route) != AF_INET6) ||
-		(rtnl_route_get_flags(route) & RTM_F_CLONED))
-		return 0;
-	w.to.family = rtnl_route_get_family(route) == AF_INET ? 4 : 6;
-	if (dst) {
-		way_address(dst, &w.to);
-		w.to.family = rtnl_route_get_family(route) == AF_INET ? 4 : 6;
-		w.prefix = (uint8_t)nl_addr_get_prefixlen(dst);
-	}
-	rtnl_route_foreach_nexthop(route, read_next_hop, &hops);
-	nl_object_get(OBJ_CAST(route));
-	w.route = route;
-	if (ways_add(list, &w) < 0) {
-		rtnl_route_put(route);
-		return -1;
-	}
-	return 0;
-}
-
-struct dump {
-	struct routes *routes;
-	struct way_list *list;
-	int family;
-	bool full; /* there are more than can be kept */
-};
-
-static int take_route(struct nl_msg *message, void *context)
-{
-	struct dump *d = context;
-	struct rtnl_route *route;
-
-	if (rtnl_route_parse(nlmsg_hdr(message), &route) < 0)
-		return NL_SKIP; /* a kind of route that libnl doesn't know */
-	/* Without a family of its own, the kernel dumps the other one. */
-	if (rtnl_route_get_family(route) == d->family)
-		d->full |= d->list->count > LIMIT_ROUTES + LIMIT_RULES ||
-			   read_route(d->routes, d->list, route) < 0;
-	rtnl_route_put(route);
-	return NL_OK;
-}
-
-/* One dump of a family's tables; 0 or a negative NLE_ code. Not by libnl's caches: one dump is
- * read here once, and they are a tenth of the binary. */
-static int dump_routes(struct dump *d)
-{
-	struct rtmsg request = {.rtm_family = (unsigned char)d->family};
-	int error;
-
-	nl_socket_modify_cb(d->routes->socket, NL_CB_VALID, NL_CB_CUSTOM, take_route, d);
-	error = nl_send_simple(
-		d->routes->socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof(request));
-	if (error >= 0)
-		error = nl_recvmsgs_default(d->routes->socket);
-	nl_socket_modify_cb(d->routes->socket, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
-	return error;
-}
-
-int routes_read(struct routes *r, struct way_list *list, struct failure *f)
-{
-	static const int families[] = {AF_INET, AF_INET6};
-
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		struct dump d = {.routes = r, .list = list, .family = families[i]};
-		const size_t before = list->count;
-		int error = 0;
-
-		/* One that the kernel changed under our eyes is read again. */
-		for (int tries = 0; tries < DUMP_TRIES; tries++) {
-			ways_cut(list, before);
-			error = dump_routes(&d);
-			if (error != -NLE_DUMP_INTR)
-				break;
-		}
-		if (error == -NLE_OPNOTSUPP || error == -NLE_AF_NOSUPPORT)
-			continue; /* a kernel without that family */
-		if (error < 0)
-			return fail(f, "read the routes",
-				families[i] == AF_INET ? "IPv4" : "IPv6", "%s",
-				nl_geterror(error));
-		if (d.full)
-			return fail(f, "read the routes", "", "there are too many to keep");
-	}
-	return 0;
+	/* Link-local routes are there wherever IPv6 is. */
+	r->leads6 |= route->to.family == 6 &&
+		     (route->prefix == 0 || address_classify(&route->to) != ADDRESS_LINK_LOCAL);
+	if (route->prefix != 0)
+		return;
+	r->default4 |= route->to.family == 4;
+	r->default6 |= route->to.family == 6;
+	add_gateway(r, &route->gateway);
 }
 
 int routes_open(struct routes **out, struct failure *f)
@@ -158,20 +94,20 @@ int routes_open(struct routes **out, struct failure *f)
 	int error;
 
 	*out = NULL;
-	if (!r || !(r->socket = nl_socket_alloc())) {
-		free(r);
-		errno = ENOMEM;
-		return fail_errno(f, "open the routing tables", "");
+	if (!r)
+		return fail_errno(f, OPEN_TABLES, "");
+	error = rtnl_open(&r->socket);
+	for (size_t i = 0; error >= 0 && i < sizeof(families); i++) {
+		struct rtnl_routes all;
+
+		error = rtnl_list_routes(r->socket, families[i], &all);
+		for (size_t j = 0; error >= 0 && j < all.count; j++)
+			note_route(r, &all.item[j]);
+		free(all.item);
 	}
-	error = nl_connect(r->socket, NETLINK_ROUTE);
 	if (error < 0) {
-		fail(f, "open the routing tables", "", "%s", nl_geterror(error));
 		routes_close(r);
-		return -1;
-	}
-	if (routes_read(r, &r->original, f) < 0) {
-		routes_close(r);
-		return -1;
+		return fail_rtnl(f, OPEN_TABLES, "", error);
 	}
 	*out = r;
 	return 0;
@@ -181,8 +117,7 @@ void routes_close(struct routes *r)
 {
 	if (!r)
 		return;
-	ways_free(&r->original);
-	ways_free(&r->wanted);
+	fence_free(&r->fence);
 	nl_socket_free(r->socket);
 	free(r);
 }
@@ -193,127 +128,215 @@ size_t routes_gateways(const struct routes *r, struct address out[LIMIT_GATEWAYS
 	return r->gateways_count;
 }
 
-static int add(struct routes *r, const struct way *w, struct failure *f)
-{
-	char on[WAY_TEXT];
-	int error = way_add(r->socket, w);
+/* ---- Rules ------------------------------------------------------------------------------- */
 
-	if (error >= 0)
-		return 0;
-	fail(f, "add a route", way_text(w, on), "%s", nl_geterror(error));
-	if (error == -NLE_PERM)
-		fail_hint(f, "start the container with --cap-add=NET_ADMIN");
+int routes_add_rules(struct routes *r, const struct rtnl_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int error = rtnl_add_rule(r->socket, &rules[i]);
+
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+void routes_delete_rules(
+	struct routes *r, uint8_t family, bool (*chosen)(const struct rtnl_rule *rule))
+{
+	struct rtnl_rules all;
+	int error = rtnl_list_rules(r->socket, family, &all);
+
+	for (size_t i = 0; error >= 0 && i < all.count; i++)
+		if (all.item[i].ours && (!chosen || chosen(&all.item[i])))
+			rtnl_delete_rule(r->socket, &all.item[i]);
+	free(all.item);
+}
+
+/* ---- Build ------------------------------------------------------------------------------- */
+
+#define RULE_TEXT (ADDRESS_TEXT + 48)
+
+static const char *describe(const struct rtnl_rule *r, char out[RULE_TEXT])
+{
+	char text[ADDRESS_TEXT];
+
+	if (r->to_prefix)
+		snprintf(out, RULE_TEXT, "%s %s/%u",
+			r->action == FR_ACT_PROHIBIT ? "prohibit" : "open",
+			address_text(&r->to, text), r->to_prefix);
+	else
+		snprintf(out, RULE_TEXT, "%s, preference %u", family_text(r->family),
+			r->preference);
+	return out;
+}
+
+static bool is_ours(uint32_t table)
+{
+	return table == TABLE_WEB || table == TABLE_DNS;
+}
+
+/* What an earlier codex-init left: a pod's namespace outlives its containers. */
+static int clear(struct routes *r, uint8_t family)
+{
+	struct rtnl_routes all;
+	int error;
+
+	routes_delete_rules(r, family, NULL);
+	error = rtnl_list_routes(r->socket, family, &all);
+	for (size_t i = 0; error >= 0 && i < all.count; i++)
+		if (is_ours(all.item[i].table))
+			error = rtnl_delete_route(r->socket, &all.item[i]);
+	free(all.item);
 	return error;
 }
 
-/* The kernel's words for "IPv6 is off": not compiled in, not loaded, or disable_ipv6. */
-static bool means_off(int error)
+static int add_rules(struct routes *r, uint8_t family, struct failure *f)
 {
-	return error == -NLE_OPNOTSUPP || error == -NLE_AF_NOSUPPORT ||
-	       error == -NLE_NOACCESS || error == -NLE_NODEV;
+	for (size_t i = 0; i < r->fence.count; i++) {
+		const struct rtnl_rule *rule = &r->fence.item[i];
+		char on[RULE_TEXT];
+		int error;
+
+		if (rule->family != family)
+			continue;
+		error = rtnl_add_rule(r->socket, rule);
+		if (error == -NLE_AF_NOSUPPORT && family == 6 && !r->leads6) {
+			r->ipv6_off = true;
+			return 0;
+		}
+		if (error < 0)
+			return fail_rtnl(f, "add a routing rule", describe(rule, on), error);
+	}
+	return 0;
 }
 
-/* True when some way leads out by IPv6; link-local ones exist for themselves. */
-static bool leads_out_by_ipv6(const struct routes *r)
+static int build(struct routes *r, uint8_t family, struct failure *f)
 {
-	for (size_t i = 0; i < r->original.count; i++) {
-		const struct way *w = &r->original.item[i];
+	const struct rtnl_route dns = route_to_loopback(family, TABLE_DNS);
+	int error;
 
-		if (w->to.family == 6 && w->type == RTN_UNICAST &&
-			(w->prefix == 0 || address_classify(&w->to) != ADDRESS_LINK_LOCAL))
-			return true;
-	}
-	return false;
+	/* The rules first: a kernel without them has no tables either, and would put the route
+	 * into its only one. */
+	if (add_rules(r, family, f) < 0)
+		return -1;
+	if (family == 6 && r->ipv6_off)
+		return 0;
+	error = rtnl_add_route(r->socket, &dns);
+	if (error < 0) /* without ::1, nobody there could be asked */
+		say_detail("routes", "route questions to the resolver: %s: %s",
+			family_text(family), nl_geterror(error));
+	return 0;
 }
 
 int routes_build(struct routes *r, const struct wall_config *c, struct failure *f)
 {
+	for (size_t i = 0; i < sizeof(families); i++) {
+		int error = clear(r, families[i]);
+
+		if (error < 0)
+			return fail_rtnl(f, "delete the routes of an earlier start",
+				family_text(families[i]), error);
+	}
 	if (c->audit)
 		return 0;
-	if (routes_plan(r, c) < 0) {
+	if (fence_plan(&r->fence, c) < 0) {
 		errno = ENOMEM;
 		return fail_errno(f, "plan the routes", "");
 	}
-	for (size_t i = 0; i < r->wanted.count; i++) {
-		const struct way *w = &r->wanted.item[i];
-		int error;
-
-		if (w->route || (w->to.family == 6 && r->ipv6_off))
-			continue;
-		error = add(r, w, f);
-		if (error < 0 && w->to.family == 6 && means_off(error) && !leads_out_by_ipv6(r))
-			r->ipv6_off = true;
-		else if (error < 0)
+	for (size_t i = 0; i < sizeof(families); i++)
+		if (build(r, families[i], f) < 0)
 			return -1;
-	}
-	if (r->ipv6_off)
-		routes_forget_ipv6(r);
-	/* Last, as long as they are there the routes above can be found to make sense. */
-	for (size_t i = 0; i < r->original.count; i++) {
-		const struct way *w = &r->original.item[i];
-		char on[WAY_TEXT];
-		int error;
-
-		if (ways_find(&r->wanted, w) || (w->to.family == 6 && r->ipv6_off))
-			continue;
-		error = way_tell(r->socket, RTM_DELROUTE, 0, w->route);
-		/* Not found: one of ours has taken its place. */
-		if (error < 0 && error != -NLE_OBJ_NOTFOUND)
-			return fail(
-				f, "delete a route", way_text(w, on), "%s", nl_geterror(error));
-	}
 	r->built = true;
 	return 0;
 }
 
-int routes_verify(struct routes *r, const struct wall_config *c, struct failure *f)
-{
-	struct way_list now = {0};
-	char on[WAY_TEXT];
-	int status = 0;
-
-	if (c->audit)
-		return 0;
-	if (routes_read(r, &now, f) < 0) {
-		ways_free(&now);
-		return -1;
-	}
-	for (size_t i = 0; status == 0 && i < r->wanted.count; i++)
-		if (!ways_find(&now, &r->wanted.item[i]))
-			status = fail(f, "read the routes back",
-				way_text(&r->wanted.item[i], on), "it is not there");
-	for (size_t i = 0; status == 0 && i < now.count; i++)
-		if (!(now.item[i].to.family == 6 && r->ipv6_off) &&
-			!routes_of_the_link(&now.item[i]) &&
-			!ways_find(&r->wanted, &now.item[i]))
-			status = fail(f, "read the routes back", way_text(&now.item[i], on),
-				"it should not be there");
-	ways_free(&now);
-	return status;
-}
-
 int routes_allow(struct routes *r, const struct address *a, struct failure *f)
 {
-	const struct way *w;
-	struct way host;
+	const struct rtnl_rule host = fence_host(a);
+	char on[RULE_TEXT];
+	int error;
 
-	if (!r->built || (a->family == 6 && r->ipv6_off))
+	if (!r->built || (a->family == 6 && r->ipv6_off) || fence_opens(&r->fence, a))
 		return 0;
-	w = ways_lead(&r->wanted, a, false);
-	if (w && w->type == RTN_UNICAST)
-		return 0;
-	if (r->wanted.count >= LIMIT_ROUTES + LIMIT_RULES)
-		return fail(f, "add a route", "", "there are too many already");
-	w = ways_lead(&r->original, a, true);
-	if (!w || w->type != RTN_UNICAST) {
-		char text[ADDRESS_TEXT];
+	if (r->fence.hosts >= LIMIT_FENCE_HOSTS)
+		return fail(f, "add a routing rule", "", "there are too many already");
+	error = rtnl_add_rule(r->socket, &host);
+	if (error < 0)
+		return fail_rtnl(f, "add a routing rule", describe(&host, on), error);
+	return fence_add(&r->fence, &host) < 0 ? fail_errno(f, "add a routing rule", "") : 0;
+}
 
-		return fail(f, "add a route", address_text(a, text), "no way led there");
+/* ---- Read back --------------------------------------------------------------------------- */
+
+/* The next rule of the fence's in that family, from *at on; NULL: there are no more. */
+static const struct rtnl_rule *next_rule(const struct routes *r, uint8_t family, size_t *at)
+{
+	while (*at < r->fence.count)
+		if (r->fence.item[(*at)++].family == family)
+			return &r->fence.item[*at - 1];
+	return NULL;
+}
+
+/* These may stand anywhere: the local table has the container's own addresses, and what leads
+ * to the gate leads to lo. */
+static bool opens_nothing(const struct rtnl_rule *rule)
+{
+	return rule->action == FR_ACT_TO_TBL &&
+	       (rule->table == RT_TABLE_LOCAL || (rule->ours && is_ours(rule->table)));
+}
+
+/* The fence's rules must be there, in their order, before anybody else's. */
+static int verify_rules(struct routes *r, uint8_t family, struct failure *f)
+{
+	struct rtnl_rules all;
+	int error = rtnl_list_rules(r->socket, family, &all);
+	size_t at = 0;
+	const struct rtnl_rule *wanted = next_rule(r, family, &at);
+	char on[RULE_TEXT];
+
+	for (size_t i = 0; error >= 0 && wanted && i < all.count; i++) {
+		if (rtnl_same_rule(&all.item[i], wanted))
+			wanted = next_rule(r, family, &at);
+		else if (!opens_nothing(&all.item[i]))
+			break;
 	}
-	host = way_host(w, a);
-	if (add(r, &host, f) < 0)
-		return -1;
-	if (ways_add(&r->wanted, &host) < 0)
-		return fail_errno(f, "add a route", "");
+	free(all.item);
+	if (error < 0)
+		return fail_rtnl(f, READ_BACK, family_text(family), error);
+	if (wanted)
+		return fail(f, READ_BACK, describe(wanted, on),
+			"it is not there, or another rule comes before it");
+	return 0;
+}
+
+/* Our tables lead nowhere but to lo. */
+static int verify_tables(struct routes *r, uint8_t family, struct failure *f)
+{
+	struct rtnl_routes all;
+	int error = rtnl_list_routes(r->socket, family, &all), status = 0;
+
+	for (size_t i = 0; error >= 0 && status == 0 && i < all.count; i++) {
+		const struct rtnl_route *route = &all.item[i];
+
+		if (is_ours(route->table) && route->type != RTN_LOCAL &&
+			route->type != RTN_THROW)
+			status = fail(f, READ_BACK, family_text(family),
+				"a route in table %u leads out", route->table);
+	}
+	free(all.item);
+	return error < 0 ? fail_rtnl(f, READ_BACK, family_text(family), error) : status;
+}
+
+int routes_verify(struct routes *r, const struct wall_config *c, struct failure *f)
+{
+	if (c->audit)
+		return 0;
+	for (size_t i = 0; i < sizeof(families); i++) {
+		if (families[i] == 6 && r->ipv6_off)
+			continue;
+		if (verify_rules(r, families[i], f) < 0 || verify_tables(r, families[i], f) < 0)
+			return -1;
+	}
 	return 0;
 }

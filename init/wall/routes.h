@@ -1,30 +1,31 @@
 /*
- * The second fence, independent of nftables: the routing tables. By libnl-route.
+ * The second fence, independent of nftables: policy routing rules. By rtnl.h.
  *
- * Private and special ranges become `prohibit` routes; the connected networks are replaced by
- * host routes to the gateways and the upstream resolvers, through the device that led there.
- * Where the kernel or the engine has IPv6 off, there is nothing to fence for it. In audit mode
- * there is no fence at all: nft lets through and records, and a prohibit route does neither.
+ * Private and special ranges are prohibited; the networks and addresses that the policy opens
+ * are left to the main table, which stays as the engine has made it and makes it. Questions to
+ * port 53 are led to lo, where nftables redirects them to our resolver. Where the kernel has
+ * IPv6 off, there is nothing to fence for it. In audit mode there is no fence at all: nft lets
+ * through and records, and a prohibition does neither.
  */
 #ifndef INIT_WALL_ROUTES_H
 #define INIT_WALL_ROUTES_H
 
 #include "wall.h"
 
-struct routes; /* opaque: the netlink socket and what the tables were before */
+struct routes; /* opaque: the netlink socket and what the fence is */
 
-/* Reads the main table of both families. */
+/* Reads the main table of both families: where it leads out. */
 int routes_open(struct routes **out, struct failure *f);
 void routes_close(struct routes *r);
 
 /* The default gateways found; at most LIMIT_GATEWAYS. Returns how many. */
 size_t routes_gateways(const struct routes *r, struct address out[LIMIT_GATEWAYS]);
 
-/* Puts up the fence. Networks of +private allow rules stay reachable by the way they had. */
+/* Puts up the fence, in the place of one that an earlier codex-init left in this namespace. */
 int routes_build(struct routes *r, const struct wall_config *c, struct failure *f);
-/* Reads the tables back and compares. */
+/* Reads the rules back and compares. */
 int routes_verify(struct routes *r, const struct wall_config *c, struct failure *f);
-/* Opens one host route, for a +private pin, by the way that the tables had at first. */
+/* Opens one address in the fence, for a +private pin. */
 int routes_allow(struct routes *r, const struct address *a, struct failure *f);
 
 #endif

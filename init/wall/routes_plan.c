@@ -1,224 +1,212 @@
 /*
- * What the main routing table shall hold, from what it held. Pure.
- *
- * Kept: the default routes, and routes by a gateway to public networks. Added: the gateways
- * and the upstream resolvers, one address each; the networks of +private allow rules; and
- * `prohibit` for every range that is not public. All else goes: connected networks above all.
+ * What the rules of the fence shall be, in order. Pure. routes.c has them in ip(8)'s words.
  */
 #include "kernel.h"
 
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../dns/invented.h"
 #include "routes_private.h"
 
-static bool opens_private(const struct rule *rule)
+#define LOOPBACK_IFINDEX 1
+#define DNS_PORT         53
+
+/* ---- The list ---------------------------------------------------------------------------- */
+
+int fence_add(struct fence *f, const struct rtnl_rule *rule)
 {
-	return rule->kind == RULE_NETWORK && rule->effect == RULE_ALLOW && rule->private;
+	size_t at = f->count;
+
+	for (size_t i = 0; i < f->count; i++)
+		if (rtnl_same_rule(&f->item[i], rule))
+			return 0;
+	if (f->count == f->room) {
+		size_t room = f->room ? f->room * 2 : 128;
+		struct rtnl_rule *more = realloc(f->item, room * sizeof(*more));
+
+		if (!more)
+			return -1;
+		f->item = more;
+		f->room = room;
+	}
+	while (at > 0 && f->item[at - 1].preference > rule->preference)
+		at--;
+	memmove(&f->item[at + 1], &f->item[at], (f->count - at) * sizeof(*f->item));
+	f->item[at] = *rule;
+	f->count++;
+	f->hosts += rule->preference == PREFER_HOSTS;
+	return 0;
 }
 
-/* True when all of a network lies in one that a +private rule opens. */
-static bool opened(const struct wall_config *c, const struct address *base, unsigned prefix)
+bool fence_opens(const struct fence *f, const struct address *a)
 {
-	for (size_t i = 0; c->policy && i < c->policy->count; i++) {
-		const struct rule *rule = &c->policy->rules[i];
+	for (size_t i = 0; i < f->count; i++) {
+		const struct rtnl_rule *rule = &f->item[i];
 
-		if (opens_private(rule) && prefix >= rule->prefix &&
-			address_inside(base, &rule->network, rule->prefix))
-			return true;
+		if (rule->to_prefix && rule->family == a->family &&
+			address_inside(a, &rule->to, rule->to_prefix))
+			return rule->action == FR_ACT_TO_TBL;
 	}
 	return false;
 }
 
-/* IPv6 needs its link-local and multicast networks for finding neighbours; nothing there can
- * be routed on, and nftables lets only neighbour discovery out. */
-static bool link_local6(const struct address *base)
+void fence_free(struct fence *f)
 {
-	enum address_class class = address_classify(base);
-
-	return base->family == 6 && (class == ADDRESS_LINK_LOCAL || class == ADDRESS_MULTICAST);
+	free(f->item);
+	memset(f, 0, sizeof(*f));
 }
 
-bool routes_of_the_link(const struct way *w)
+/* ---- What it is about -------------------------------------------------------------------- */
+
+struct rtnl_rule fence_host(const struct address *a)
 {
-	return w->type == RTN_UNICAST && !w->gateway.family && link_local6(&w->to);
+	return (struct rtnl_rule){.family = a->family,
+		.preference = PREFER_HOSTS,
+		.action = FR_ACT_TO_TBL,
+		.table = RT_TABLE_MAIN,
+		.to = *a,
+		.to_prefix = a->family == 4 ? 32 : 128};
 }
 
-/* True when a network shares an address with a range that is not public. */
-static bool touches_ranges(const struct address *base, unsigned prefix)
+static int add_host(struct fence *f, const struct address *a)
 {
-	for (size_t i = 0; i < address_ranges_count; i++) {
-		const struct address_range *range = &address_ranges[i];
+	const struct rtnl_rule rule = fence_host(a);
+	const enum address_class class = address_classify(a);
 
-		if (address_inside(base, &range->base, range->prefix) ||
-			address_inside(&range->base, base, prefix))
-			return true;
-	}
-	return false;
+	return class == ADDRESS_PUBLIC || class == ADDRESS_LOOPBACK ? 0 : fence_add(f, &rule);
 }
 
-static bool stays(const struct wall_config *c, const struct way *w)
+/* The upstreams, wherever they are. And the gateways: nftables refuses them and counts that. */
+static int add_hosts(struct fence *f, const struct wall_config *c)
 {
-	if (w->type != RTN_UNICAST || w->prefix == 0 || link_local6(&w->to))
-		return true;
-	if (opened(c, &w->to, w->prefix))
-		return true;
-	return w->gateway.family && !touches_ranges(&w->to, w->prefix);
-}
-
-/* Puts a way on the list, if it isn't there. One that is in the table already is taken from
- * there, so that it is not added again. */
-static int want(struct routes *r, const struct way *w)
-{
-	const struct way *there;
-	struct way copy = *w;
-
-	if (ways_find(&r->wanted, w))
-		return 0;
-	there = ways_find(&r->original, w);
-	if (there)
-		copy = *there;
-	if (ways_add(&r->wanted, &copy) < 0)
-		return -1;
-	if (copy.route)
-		nl_object_get(OBJ_CAST(copy.route));
-	return 0;
-}
-
-/* The gateways of default routes, each by the device of its route; not so where the route
- * says that the gateway needs no route (onlink), or it is link-local. */
-static int want_gateways(struct routes *r)
-{
-	for (size_t i = 0; i < r->gateways_count; i++) {
-		const struct address *g = &r->gateways[i];
-		struct way host = {.type = RTN_UNICAST};
-		const struct way *w = ways_lead(&r->original, g, true);
-
-		if (link_local6(g))
-			continue;
-		/* By the network it is connected to; otherwise by its default route's device.
-		 */
-		if (!w || w->type != RTN_UNICAST || w->gateway.family) {
-			w = NULL;
-			for (size_t j = 0; !w && j < r->original.count; j++)
-				if (address_compare(&r->original.item[j].gateway, g) == 0)
-					w = &r->original.item[j];
-		}
-		if (!w)
-			continue;
-		host = way_host(w, g);
-		memset(&host.gateway, 0, sizeof(host.gateway));
-		host.onlink = false;
-		if (want(r, &host) < 0)
+	for (size_t i = 0; i < c->upstreams_count; i++)
+		if (add_host(f, &c->upstreams[i].address) < 0)
 			return -1;
-	}
-	return 0;
-}
-
-/* Upstreams by the way that led to them; one that no way led to stays out of reach, and the
- * resolver will say so. */
-static int want_upstreams(struct routes *r, const struct wall_config *c)
-{
-	for (size_t i = 0; i < c->upstreams_count; i++) {
-		const struct address *a = &c->upstreams[i].address;
-		const struct way *w = ways_lead(&r->original, a, true);
-		struct way host;
-
-		if (address_classify(a) == ADDRESS_LOOPBACK || link_local6(a) || !w ||
-			w->type != RTN_UNICAST)
-			continue;
-		host = way_host(w, a);
-		if (want(r, &host) < 0)
+	for (size_t i = 0; i < c->gateways_count; i++)
+		if (add_host(f, &c->gateways[i]) < 0)
 			return -1;
-	}
 	return 0;
 }
 
-/* The narrowest way to all of a network. Ways to parts of it stay as they are. */
-static const struct way *way_around(
-	const struct way_list *l, const struct address *base, unsigned prefix)
-{
-	const struct way *best = NULL;
-
-	for (size_t i = 0; i < l->count; i++) {
-		const struct way *w = &l->item[i];
-
-		if (w->type == RTN_UNICAST && w->prefix <= prefix &&
-			address_inside(base, &w->to, w->prefix) &&
-			(!best || w->prefix > best->prefix))
-			best = w;
-	}
-	return best;
-}
-
-static int want_private(struct routes *r, const struct wall_config *c)
+static int add_networks(struct fence *f, const struct wall_config *c)
 {
 	for (size_t i = 0; c->policy && i < c->policy->count; i++) {
 		const struct rule *rule = &c->policy->rules[i];
-		const struct way *w;
-		struct way network;
+		struct rtnl_rule open = {.family = rule->network.family,
+			.preference = PREFER_NETWORKS,
+			.action = FR_ACT_TO_TBL,
+			.table = RT_TABLE_MAIN,
+			.to_prefix = rule->prefix};
 
-		if (!opens_private(rule))
+		if (rule->kind != RULE_NETWORK || rule->effect != RULE_ALLOW || !rule->private)
 			continue;
-		w = way_around(&r->original, &rule->network, rule->prefix);
-		if (!w || w->prefix == rule->prefix)
-			continue;
-		network = way_network(w, &rule->network, rule->prefix);
-		if (want(r, &network) < 0)
+		if (rule->prefix) /* else to anywhere */
+			open.to = rule->network;
+		if (fence_add(f, &open) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int want_prohibits(struct routes *r, const struct wall_config *c)
+static bool prohibited(const struct wall_config *c, const struct address_range *range)
 {
 	size_t unused;
 
+	if (range->class == ADDRESS_LOOPBACK)
+		return false;
+	/* IPv6 needs these for finding neighbours; nothing there can be routed on, and nftables
+	 * lets only neighbour discovery out. */
+	if (range->base.family == 6 &&
+		(range->class == ADDRESS_LINK_LOCAL || range->class == ADDRESS_MULTICAST))
+		return false;
+	/* Behind a proxy these stand for names. A prohibition would refuse before nftables can
+	 * redirect; nobody's machine has them, if ever one left. */
+	return !(c->proxied && invented_index(&range->base, &unused));
+}
+
+static int add_ranges(struct fence *f, const struct wall_config *c)
+{
 	for (size_t i = 0; i < address_ranges_count; i++) {
 		const struct address_range *range = &address_ranges[i];
-		struct way w = {
-			.to = range->base, .prefix = range->prefix, .type = RTN_PROHIBIT};
+		const bool private = range->class == ADDRESS_PRIVATE;
+		const struct rtnl_rule rule = {.family = range->base.family,
+			.preference = private ? PREFER_PRIVATE : PREFER_SPECIAL,
+			.action = FR_ACT_PROHIBIT,
+			.to = range->base,
+			.to_prefix = range->prefix};
 
-		if (range->class == ADDRESS_LOOPBACK || link_local6(&range->base))
-			continue;
-		/* Other classes than private are open to nobody. */
-		if (range->class == ADDRESS_PRIVATE && opened(c, &range->base, range->prefix))
-			continue;
-		/* Behind a proxy these stand for names. A prohibit route would refuse before
-		 * nftables can redirect; nobody's machine has them, if ever one left. */
-		if (c->proxied && invented_index(&range->base, &unused))
-			continue;
-		if (want(r, &w) < 0)
+		if (prohibited(c, range) && fence_add(f, &rule) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int routes_plan(struct routes *r, const struct wall_config *c)
+/* ---- Whom it is about -------------------------------------------------------------------- */
+
+static int add_of_uids(struct fence *f, struct rtnl_rule rule, const uint8_t *actions, size_t n)
 {
-	ways_free(&r->wanted);
-	/* In the order in which they are added: gateways first, others lead through them. */
-	if (want_gateways(r) < 0 || want_upstreams(r, c) < 0 || want_private(r, c) < 0 ||
-		want_prohibits(r, c) < 0)
+	rule.of_uids = true;
+	for (size_t i = 0; i < n; i++) {
+		rule.action = actions[i];
+		rule.table = actions[i] == FR_ACT_TO_TBL ? RT_TABLE_MAIN : 0;
+		rule.goes = actions[i] == FR_ACT_GOTO ? PREFER_FENCE : 0;
+		if (fence_add(f, &rule) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_owners(struct fence *f, const struct wall_config *c, uint8_t family)
+{
+	static const uint8_t out[] = {FR_ACT_TO_TBL, FR_ACT_UNREACHABLE};
+	static const uint8_t past[] = {FR_ACT_GOTO};
+	static const uint8_t transports[] = {IPPROTO_UDP, IPPROTO_TCP};
+	const uid_t low = c->gate_uid < c->resolver_uid ? c->gate_uid : c->resolver_uid;
+	const uid_t high = c->gate_uid < c->resolver_uid ? c->resolver_uid : c->gate_uid;
+	struct rtnl_rule root = {.family = family, .preference = PREFER_ROOT};
+	struct rtnl_rule workers = {.family = family,
+		.preference = PREFER_WORKERS,
+		.low = UID_PROBE < low ? UID_PROBE : low,
+		.high = high};
+	const struct rtnl_rule here = {
+		.family = family, .preference = PREFER_FENCE, .action = FR_ACT_NOP};
+
+	if (add_of_uids(f, root, out, 2) < 0 || add_of_uids(f, workers, past, 1) < 0)
 		return -1;
-	for (size_t i = 0; i < r->original.count; i++)
-		if (stays(c, &r->original.item[i]) && want(r, &r->original.item[i]) < 0)
+	for (size_t i = 0; i < sizeof(transports); i++) {
+		const struct rtnl_rule question = {.family = family,
+			.preference = PREFER_DNS,
+			.action = FR_ACT_TO_TBL,
+			.table = TABLE_DNS,
+			.protocol = transports[i],
+			.port = DNS_PORT};
+
+		if (fence_add(f, &question) < 0)
 			return -1;
+	}
+	workers.preference = PREFER_WORKERS_OUT;
+	return fence_add(f, &here) < 0 ? -1 : add_of_uids(f, workers, out, 2);
+}
+
+int fence_plan(struct fence *f, const struct wall_config *c)
+{
+	fence_free(f);
+	if (add_hosts(f, c) < 0 || add_networks(f, c) < 0 || add_ranges(f, c) < 0 ||
+		add_owners(f, c, 4) < 0 || add_owners(f, c, 6) < 0)
+		return -1;
 	return 0;
 }
 
-void routes_forget_ipv6(struct routes *r)
+struct rtnl_route route_to_loopback(uint8_t family, uint32_t table)
 {
-	size_t kept = 0;
+	static const struct address four = {4, {127, 0, 0, 1}}, six = {6, {[15] = 1}};
 
-	for (size_t i = 0; i < r->wanted.count; i++) {
-		if (r->wanted.item[i].to.family == 6) {
-			if (r->wanted.item[i].route)
-				rtnl_route_put(r->wanted.item[i].route);
-			continue;
-		}
-		r->wanted.item[kept++] = r->wanted.item[i];
-	}
-	r->wanted.count = kept;
+	return (struct rtnl_route){.to = {.family = family},
+		.type = RTN_LOCAL,
+		.table = table,
+		.device = LOOPBACK_IFINDEX,
+		.source = family == 4 ? four : six};
 }

@@ -1,83 +1,78 @@
 /*
- * One route as this room sees it, lists of them, and the plan of what the main table shall
- * hold. Private to routes.c, ways.c and routes_plan.c.
+ * The rules of this room and their plan. Private to routes.c, routes_plan.c and divert.c.
+ *
+ * The kernel goes by the rules in the order of their preferences: first the local table's (0),
+ * then ours, then the main table's (32766). Those of one preference it takes in the order in
+ * which they were added.
  */
 #ifndef INIT_WALL_ROUTES_PRIVATE_H
 #define INIT_WALL_ROUTES_PRIVATE_H
 
-#include <netlink/addr.h>
-#include <netlink/route/route.h>
-#include <netlink/socket.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "routes.h"
+#include "rtnl.h"
 
-/* Who made a route (rtm_protocol); a number that nobody has registered. */
-#define ROUTES_PROTOCOL 121
-
-struct way {
-	struct address to;
-	uint8_t prefix;
-	uint8_t type;           /* RTN_UNICAST, RTN_PROHIBIT ... */
-	bool ours;              /* made by codex-init, now or earlier */
-	bool onlink;            /* the gateway is no neighbour by any other route */
-	int device;             /* interface index; RTN_UNICAST only */
-	struct address gateway; /* family 0: to is on the link itself */
-	uint32_t metric;
-	struct rtnl_route *route; /* as read from the kernel, one reference ours; or NULL */
+/* Numbers that nobody has registered. */
+enum {
+	TABLE_WEB = 121, /* to the gate; see divert.c */
+	TABLE_DNS = 122, /* to our resolver */
 };
 
-struct way_list {
-	struct way *item;
+enum {
+	PREFER_DIVERTED = 1, /* of the gate's own end of a diverted connection */
+	PREFER_ROOT,         /* uid 0: the main table, and no more */
+	PREFER_WORKERS,      /* our workers: go on behind the questions */
+	PREFER_DNS,          /* questions: to our resolver */
+	PREFER_FENCE,        /* (where the workers go on) */
+	PREFER_HOSTS,        /* single addresses that are open: the main table */
+	PREFER_SPECIAL,      /* special ranges: prohibited */
+	PREFER_NETWORKS,     /* networks of +private rules: the main table */
+	PREFER_PRIVATE,      /* private ranges: prohibited */
+	PREFER_WORKERS_OUT,  /* our workers: the main table, and no more */
+	PREFER_KNOWN,        /* what the main table knows by more than its default route */
+	PREFER_WEB,          /* the web's ports: to the gate */
+};
+
+/* The rules of the fence, of both families, in the order of each. */
+struct fence {
+	struct rtnl_rule *item;
 	size_t count, room;
+	size_t hosts; /* of them, those of PREFER_HOSTS */
 };
 
 struct routes {
 	struct nl_sock *socket;
-	struct way_list original; /* the main table as it was */
-	struct way_list wanted;   /* as it shall be */
+	struct fence fence;
 	struct address gateways[LIMIT_GATEWAYS];
 	size_t gateways_count;
+	bool default4, default6; /* the main table has a default route of that family */
+	bool leads6;             /* it has any IPv6 route that is not link-local */
 	bool built;
-	bool ipv6_off;
+	bool ipv6_off; /* the kernel has none to fence */
 };
 
-/* ways.c */
-int ways_add(struct way_list *l, const struct way *w); /* 0, or -1: no memory */
-void ways_free(struct way_list *l);
-/* Forgets all but the first count. */
-void ways_cut(struct way_list *l, size_t count);
-/* The way in l that does the same as w, or NULL. */
-const struct way *ways_find(const struct way_list *l, const struct way *w);
-/*
- * The way that the kernel would take to an address: longest prefix, least metric; or NULL.
- * past: as it was before us, so the fence of an earlier codex-init in this namespace (a pod
- * keeps its own when the container starts again) is looked through.
- */
-const struct way *ways_lead(const struct way_list *l, const struct address *a, bool past);
-/* A route to one address by the way w. */
-struct way way_host(const struct way *w, const struct address *a);
-/* A route to a network by the way w. */
-struct way way_network(const struct way *w, const struct address *base, uint8_t prefix);
-/* Puts it into the kernel's main table, in the place of one with the same destination and
- * metric; 0 or a negative NLE_ code. */
-int way_add(struct nl_sock *socket, const struct way *w);
-/* Sends a route to the kernel (RTM_NEWROUTE, RTM_DELROUTE) and waits for the answer. */
-int way_tell(struct nl_sock *socket, int type, int flags, struct rtnl_route *route);
-void way_address(const struct nl_addr *from, struct address *to);
-#define WAY_TEXT (ADDRESS_TEXT + 24)
-char *way_text(const struct way *w, char out[WAY_TEXT]);
+/* routes_plan.c, pure. */
 
-/* routes_plan.c: fills r->wanted; 0, or -1 when memory ran out. Pure. */
-int routes_plan(struct routes *r, const struct wall_config *c);
-/* A link-local or multicast network of IPv6, on its link: the kernel adds one when the link is
- * ready, which may be after the plan. Nothing there can be routed on. */
-bool routes_of_the_link(const struct way *w);
-/* Takes IPv6 off the plan. */
-void routes_forget_ipv6(struct routes *r);
-/* routes.c: reads the main table. */
-int routes_read(struct routes *r, struct way_list *list, struct failure *f);
+/* What the fence's rules shall be; 0, or -1 when memory ran out. */
+int fence_plan(struct fence *f, const struct wall_config *c);
+/* The rule that opens one address. */
+struct rtnl_rule fence_host(const struct address *a);
+/* Adds a rule behind those of its preference, once; 0, or -1: no memory. */
+int fence_add(struct fence *f, const struct rtnl_rule *rule);
+/* True when a rule of the fence opens this address. */
+bool fence_opens(const struct fence *f, const struct address *a);
+void fence_free(struct fence *f);
+
+/* The route that leads everything to lo, with 127.0.0.1 or ::1 for its source. */
+struct rtnl_route route_to_loopback(uint8_t family, uint32_t table);
+
+/* routes.c. Adds rules, in order; 0 or a negative NLE_ code. */
+int routes_add_rules(struct routes *r, const struct rtnl_rule *rules, size_t count);
+/* Deletes our rules of that family for which chosen() says so (NULL: all). */
+void routes_delete_rules(
+	struct routes *r, uint8_t family, bool (*chosen)(const struct rtnl_rule *rule));
 
 #endif

@@ -302,6 +302,7 @@ class Internet:
         self.proxy = proxy.Proxy(CATCH_ALL)
         self.certificates = Certificates()
         self._servers = []
+        self._dns_addresses = {DNS_ADDRESS, DNS_ADDRESS6}
 
     @property
     def openai(self):
@@ -326,6 +327,14 @@ class Internet:
         self.namespace.run("nft", "-f", "-", input=rules)
         self.namespace.call(self._open)
         self.reset()
+
+    def answer_dns_at(self, address):
+        """The DNS server is at this address, too, from now on."""
+        if address not in self._dns_addresses:
+            self._dns_addresses.add(address)
+            length = 128 if ":" in address else 32
+            self.namespace.ip("address", "add", f"{address}/{length}", "dev", "lo", *(("nodad",) if ":" in address else ()))
+            self.namespace.call(self.dns.serve, [address])
 
     def _open(self):
         self.sinks.serve(self.device)

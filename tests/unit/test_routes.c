@@ -40,13 +40,13 @@ static char *output_of(const char *command)
 	return text;
 }
 
-/* Where the kernel would send a packet: "via X dev Y", "dev Y" (on the link), "prohibited"
- * for whatever it refuses, "lo" for what is local. */
-static void assert_way(const char *to, const char *want)
+/* Where the kernel would send a packet of the payload's: "via X dev Y", "dev Y" (on the link),
+ * "prohibited" for whatever it refuses, "lo" for what is local. */
+static void assert_way_of(const char *flow, const char *to, const char *want)
 {
 	char command[128], *got;
 
-	snprintf(command, sizeof(command), "ip route get %s 2>&1", to);
+	snprintf(command, sizeof(command), "ip route get %s %s 2>&1", to, flow);
 	got = output_of(command);
 	if (strcmp(want, "prohibited") == 0) {
 		/* EACCES: prohibit; ENETUNREACH: no route at all */
@@ -61,6 +61,11 @@ static void assert_way(const char *to, const char *want)
 	free(got);
 }
 
+static void assert_way(const char *to, const char *want)
+{
+	assert_way_of("uid 1000", to, want);
+}
+
 static int begin(void **state)
 {
 	(void)state;
@@ -68,6 +73,8 @@ static int begin(void **state)
 	policy_init(&policy);
 	memset(&config, 0, sizeof(config));
 	config.policy = &policy;
+	config.resolver_uid = UID_RESOLVER;
+	config.gate_uid = UID_GATE;
 	run("ip link set lo up");
 	routes = NULL;
 	return 0;
@@ -315,28 +322,26 @@ static void the_widest_rule_opens_private_ranges_alone(void **state)
 		assert_way(special[i], "prohibited");
 }
 
-/* Public or not, what lies on the link is neighbours'; and a route that is about more than
- * public networks isn't kept for its public part. */
-static void what_is_kept_leads_to_public_networks_by_a_gateway(void **state)
+/* What is public is left to the main table, and to nftables; a route that is about more than
+ * public networks isn't followed for the rest. */
+static void what_is_public_goes_as_it_went(void **state)
 {
 	(void)state;
 	bridge();
 	run("ip addr add 20.9.0.2/16 dev d-eth0 && ip -6 addr add 2600:9::2/64 dev d-eth0 "
-	    "nodad "
-	    "&& ip route add 20.5.0.0/16 via 172.17.0.98 && "
+	    "nodad && ip route add 20.5.0.0/16 via 172.17.0.98 && "
 	    "ip route add 8.0.0.0/6 via 172.17.0.97 && "
 	    "ip -6 route add 2600:5::/32 via 2001:db8:9::98 && "
 	    "ip -6 route add 2000::/5 via 2001:db8:9::97");
-	assert_way("20.9.1.1", "dev d-eth0");
-	assert_way("9.1.1.1", "via 172.17.0.97");
 	fence();
-	assert_way("20.9.1.1", "via 172.17.0.1");
-	assert_way("2600:9::1", "via 2001:db8:9::1");
+	assert_way("20.9.1.1", "dev d-eth0");
+	assert_way("2600:9::1", "dev d-eth0");
 	assert_way("20.5.1.1", "via 172.17.0.98");
 	assert_way("2600:5::1", "via 2001:db8:9::98");
-	assert_way("9.1.1.1", "via 172.17.0.1");
+	assert_way("9.1.1.1", "via 172.17.0.97");
 	assert_way("10.1.1.1", "prohibited");
-	assert_way("2400::1", "via 2001:db8:9::1");
+	assert_way("2400::1", "via 2001:db8:9::97");
+	assert_way("2001:db8:9::9", "prohibited");
 }
 
 static void a_private_pin_gets_a_route(void **state)
@@ -364,18 +369,192 @@ static void a_private_pin_gets_a_route(void **state)
 	assert_int_equal(routes_verify(routes, &config, &f), 0);
 }
 
+/* `docker network connect`, and disconnect: the engine changes the main table as it likes. */
+static void a_network_connected_later(void **state)
+{
+	struct address db = {4, {10, 20, 0, 9}}, db6 = {6, {0xfd, 0x20, [15] = 9}};
+	struct failure f = {0};
+
+	(void)state;
+	bridge();
+	upstream("172.17.0.53");
+	fence();
+	run("ip link add d-eth1 type veth peer name d-p1 && ip link set d-p1 up && "
+	    "ip addr add 10.20.0.2/16 dev d-eth1 && ip addr add fd20::2/64 dev d-eth1 nodad && "
+	    "ip link set d-eth1 up && ip route replace default via 10.20.0.1");
+	assert_int_equal(routes_verify(routes, &config, &f), 0);
+	assert_way("20.1.2.3", "via 10.20.0.1");
+	assert_way("10.20.0.9", "prohibited");
+	assert_way("10.20.0.1", "prohibited");
+	assert_way("fd20::9", "prohibited");
+	assert_way("172.17.0.53", "dev d-eth0");
+	assert_int_equal(routes_allow(routes, &db, &f), 0);
+	assert_int_equal(routes_allow(routes, &db6, &f), 0);
+	assert_way("10.20.0.9", "dev d-eth1");
+	assert_way("fd20::9", "dev d-eth1");
+	assert_way("10.20.0.8", "prohibited");
+	assert_way("fd20::8", "prohibited");
+	run("ip link del d-eth1 && ip route add default via 172.17.0.1");
+	assert_way("20.1.2.3", "via 172.17.0.1");
+	assert_way("10.20.0.9", "via 172.17.0.1"); /* where the name is said to be */
+	assert_way("10.20.0.8", "prohibited");
+	assert_int_equal(routes_verify(routes, &config, &f), 0);
+}
+
+static void the_main_table_stays_as_it_was(void **state)
+{
+	char *before, *after;
+
+	(void)state;
+	bridge();
+	allow("10.8.7.0/24:22+private");
+	upstream("10.0.0.53");
+	before = output_of("ip route; ip -6 route");
+	fence();
+	after = output_of("ip route; ip -6 route");
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
+/* Servers of clouds, in ranges that are otherwise nobody's. */
+static void upstreams_in_special_ranges(void **state)
+{
+	static const char *const servers[] = {
+		"168.63.129.16", "169.254.169.253", "100.100.2.136", "fd00:ec2::253"};
+
+	(void)state;
+	bridge();
+	for (size_t i = 0; i < 3; i++)
+		upstream(servers[i]);
+	fence();
+	for (size_t i = 0; i < 3; i++)
+		assert_way(servers[i], "via 172.17.0.1");
+	assert_way("169.254.169.254", "prohibited");
+	assert_way("100.100.2.137", "prohibited");
+	routes_close(routes);
+	config.upstreams_count = 0;
+	upstream(servers[3]);
+	fence();
+	assert_way(servers[3], "via 2001:db8:9::1");
+	for (size_t i = 0; i < 3; i++)
+		assert_way(servers[i], "prohibited");
+}
+
+/* "Fragmentation needed" comes from whatever router is in the way, and Debian's hosts look
+ * whether there is a way back to it (rp_filter). */
+static void a_router_may_have_a_private_address(void **state)
+{
+	char *got;
+
+	(void)state;
+	bridge();
+	run("echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter");
+	fence();
+	got = output_of("ip route get 172.17.0.2 from 10.9.9.9 iif d-eth0 2>&1");
+	if (!strstr(got, "local"))
+		fail_msg("%s", got);
+	free(got);
+}
+
+/* An IPv6 socket may name its device without any privilege, and is led past routes of lo's. */
+static void a_device_is_no_way_around(void **state)
+{
+	static const char *const to[] = {
+		"2001:db8:9::9", "fd12::1", "fd00:ec2::254", "64:ff9b::a00:1"};
+
+	(void)state;
+	bridge();
+	allow("[fd12:3::/32]:22+private");
+	fence();
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++)
+		assert_way_of("uid 1000 oif d-eth0", to[i], "prohibited");
+	assert_way_of("uid 1000 oif d-eth0", "fd12:3::1", "via 2001:db8:9::1");
+	assert_way_of("uid 1000 oif d-eth0", "2600::7", "via 2001:db8:9::1");
+}
+
+/* Whatever server resolv.conf names, nftables can only redirect a question that has a way. */
+static void questions_of_the_payload_go_to_lo(void **state)
+{
+	static const char *const servers[] = {"192.168.1.1", "10.0.0.2", "169.254.169.254",
+		"172.17.0.53", "8.8.8.8", "fd00::53", "2600::53"};
+
+	(void)state;
+	bridge();
+	upstream("172.17.0.53");
+	fence();
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		assert_way_of("uid 1000 ipproto udp dport 53", servers[i], "dev lo");
+		assert_way_of("uid 1000 ipproto tcp dport 53", servers[i], "dev lo");
+	}
+	assert_way_of("uid 1000 ipproto udp dport 54", "192.168.1.1", "prohibited");
+	assert_way_of("uid 1000 ipproto tcp sport 53", "192.168.1.1", "prohibited");
+	/* The resolver's own go out, and not to where the payload could answer. */
+	assert_way_of("uid 65311 ipproto udp dport 53", "172.17.0.53", "dev d-eth0");
+	assert_way_of("uid 65311 ipproto udp dport 53", "8.8.8.8", "via 172.17.0.1");
+	assert_way_of("uid 65311 ipproto udp dport 53", "192.168.1.1", "prohibited");
+	assert_way_of("uid 65312 ipproto udp dport 53", "192.168.1.1", "prohibited");
+	assert_way_of("uid 0 ipproto udp dport 53", "192.168.1.1", "via 172.17.0.1");
+}
+
+static void without_a_way_out_our_own_questions_have_none(void **state)
+{
+	static const char *const servers[] = {"8.8.8.8", "2600::53"};
+
+	(void)state;
+	run("ip link add d-eth0 type veth peer name d-peer; ip link set d-peer up; "
+	    "ip addr add 172.18.0.2/16 dev d-eth0 && ip link set d-eth0 up");
+	upstream(servers[0]);
+	upstream(servers[1]);
+	fence();
+	for (size_t i = 0; i < 2; i++) {
+		assert_way_of("uid 1000 ipproto udp dport 53", servers[i], "dev lo");
+		assert_way_of("uid 65311 ipproto udp dport 53", servers[i], "prohibited");
+		assert_way_of("uid 65312 ipproto tcp dport 53", servers[i], "prohibited");
+		assert_way_of("uid 0 ipproto udp dport 53", servers[i], "prohibited");
+	}
+}
+
 static void every_change_is_found(void **state)
 {
 	static const char *const tampering[] = {
-		"ip route add 10.0.0.0/9 via 172.17.0.1",
-		"ip route del prohibit 10.0.0.0/8",
-		"ip route replace 10.0.0.0/8 via 172.17.0.1",
-		"ip route add 172.17.0.0/16 dev d-eth0 src 172.17.0.2",
-		"ip route del default",
-		"ip route del 172.17.0.1",
-		"ip -6 route add fd12::/16 via 2001:db8:9::1",
-		"ip -6 route del prohibit fc00::/7",
-		"ip -6 route add 2001:db8:9::/64 dev d-eth0",
+		"ip rule del pref 9 to 10.0.0.0/8",
+		"ip rule del pref 7 to 169.254.0.0/16",
+		"ip rule del pref 9 to 10.0.0.0/8 && ip rule add pref 9 to 10.0.0.0/9 prohibit",
+		"ip rule del pref 9 to 10.0.0.0/8 && ip rule add pref 9 to 10.0.0.0/8 nop",
+		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule add pref 40000 to 10.0.0.0/8 prohibit",
+		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule add pref 9 to 10.0.0.0/8 prohibit fwmark 1",
+		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule add pref 9 to 10.0.0.0/8 prohibit iif lo",
+		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule add not pref 9 to 10.0.0.0/8 prohibit",
+		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule add pref 9 to 10.0.0.0/8 prohibit uidrange 7-7",
+		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule add pref 9 to 10.0.0.0/8 prohibit ipproto udp",
+		"ip rule add pref 6 to 10.0.0.0/9 lookup main",
+		"ip rule add pref 8 lookup main",
+		"ip -6 rule del pref 9 to fc00::/7",
+		"ip -6 rule add pref 8 to fd12::/16 lookup main",
+		"ip rule del pref 2 && ip rule add pref 2 lookup main uidrange 0-1000",
+		"ip rule del pref 2",
+		"ip rule del pref 3",
+		"ip rule del pref 3 && ip rule add pref 3 uidrange 65310-65312 goto 10",
+		"ip rule del pref 3 && ip rule add pref 3 uidrange 1000-65312 goto 5",
+		"ip -6 rule del pref 4",
+		"ip rule del pref 5",
+		"ip rule del pref 6",
+		"ip rule del pref 10",
+		"ip rule add pref 1 lookup main",
+		"ip rule add pref 1 lookup 121",
+		"ip rule add pref 2 lookup main",
+		"ip rule add pref 0 to 10.0.0.0/8 lookup main",
+		"ip -6 rule add pref 0 to fd00::/8 lookup main",
+		"ip -6 rule add pref 1 ipproto tcp lookup main",
+		"ip route replace default via 172.17.0.1 table 122",
+		"ip route add 10.0.0.0/8 via 172.17.0.1 table 121",
 	};
 
 	(void)state;
@@ -395,24 +574,15 @@ static void every_change_is_found(void **state)
 	}
 }
 
-/* The kernel adds a link's own IPv6 network when its carrier is there, and that may be late. By
- * a gateway it would be a way. */
-static void a_link_local_network_may_come_late(void **state)
+/* Rules that others have behind ours, as CNI plugins of several networks add, are theirs. */
+static void rules_behind_the_fence_are_others(void **state)
 {
-	struct failure f = {0};
-
 	(void)state;
 	bridge();
-	run("ip -6 route flush fe80::/64 dev d-eth0");
+	run("ip rule add pref 100 from 172.17.0.2 lookup 100 && "
+	    "ip route add default via 172.17.0.9 table 100");
 	fence();
-	run("ip -6 route add fe80::/64 dev d-eth0 && ip -6 route add ff00::/8 dev d-eth0");
-	if (routes_verify(routes, &config, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
-	run("ip -6 route add fe80:9::/64 via 2001:db8:9::1");
-	assert_int_equal(routes_verify(routes, &config, &f), -1);
-	assert_non_null(strstr(f.on, "fe80:9::/64"));
-	run("ip -6 route del fe80:9::/64 && ip -6 route add fd77::/64 dev d-eth0");
-	assert_int_equal(routes_verify(routes, &config, &f), -1);
+	assert_way("10.1.1.1", "prohibited");
 }
 
 /* A pod's namespace outlives its containers: the fence of the first start is there. */
@@ -454,8 +624,8 @@ static void ipv6_switched_off(void **state)
 	free(six);
 }
 
-/* Pins don't make routes without end. */
-static void routes_have_a_bound(void **state)
+/* Pins don't make rules without end. */
+static void rules_have_a_bound(void **state)
 {
 	struct address a = {4, {10, 3, 0, 0}};
 	struct failure f = {0};
@@ -465,17 +635,19 @@ static void routes_have_a_bound(void **state)
 	(void)state;
 	bridge();
 	fence();
-	for (more = 0; done == 0 && more <= LIMIT_ROUTES + LIMIT_RULES; more++) {
+	for (more = 0; done == 0 && more <= LIMIT_FENCE_HOSTS; more++) {
 		a.bytes[2] = (uint8_t)(more >> 8);
 		a.bytes[3] = (uint8_t)more;
 		done = routes_allow(routes, &a, &f);
 	}
 	assert_int_equal(done, -1);
 	assert_non_null(strstr(f.why, "too many"));
-	assert_in_range(more, LIMIT_RULES, LIMIT_ROUTES + LIMIT_RULES);
+	assert_in_range(more, LIMIT_FENCE_HOSTS / 2, LIMIT_FENCE_HOSTS + 1);
 	/* And those there are hold. */
 	assert_int_equal(routes_verify(routes, &config, &f), 0);
 }
+
+#define ALL "ip route show table all; ip -6 route show table all; ip rule; ip -6 rule"
 
 static void audit_leaves_the_routes_alone(void **state)
 {
@@ -485,11 +657,13 @@ static void audit_leaves_the_routes_alone(void **state)
 
 	(void)state;
 	bridge();
-	before = output_of("ip route; ip -6 route");
+	before = output_of(ALL);
+	fence(); /* what an earlier start left goes, too */
+	routes_close(routes);
 	config.audit = true;
 	fence();
 	assert_int_equal(routes_allow(routes, &private, &f), 0);
-	after = output_of("ip route; ip -6 route");
+	after = output_of(ALL);
 	assert_string_equal(before, after);
 	free(before);
 	free(after);
@@ -531,13 +705,20 @@ int main(void)
 		T(private_rules_keep_their_way),
 		T(a_rule_within_a_range_leaves_the_range_shut),
 		T(the_widest_rule_opens_private_ranges_alone),
-		T(what_is_kept_leads_to_public_networks_by_a_gateway),
+		T(what_is_public_goes_as_it_went),
 		T(a_private_pin_gets_a_route),
+		T(a_network_connected_later),
+		T(the_main_table_stays_as_it_was),
+		T(upstreams_in_special_ranges),
+		T(a_router_may_have_a_private_address),
+		T(a_device_is_no_way_around),
+		T(questions_of_the_payload_go_to_lo),
+		T(without_a_way_out_our_own_questions_have_none),
 		T(every_change_is_found),
-		T(a_link_local_network_may_come_late),
+		T(rules_behind_the_fence_are_others),
 		T(a_second_start_in_the_same_namespace),
 		T(ipv6_switched_off),
-		T(routes_have_a_bound),
+		T(rules_have_a_bound),
 		T(audit_leaves_the_routes_alone),
 		T(without_the_capability),
 	};
