@@ -7,14 +7,11 @@ import pty
 import re
 import select
 import shlex
-import shutil
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
-from stub_project import GOOD, STUB, UID, Command, Project, project, snapshot  # noqa: F401
+from stub_project import GOOD, STUB, UID, Command, open_project, project, snapshot  # noqa: F401
 
 CAPABILITIES = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL"]
 
@@ -567,6 +564,23 @@ def test_a_home_of_somebody_else(project):
     project.dry()
 
 
+def test_a_home_of_roots_that_is_in_use(project):
+    """An empty one is left over from a run that was cut short, and given away; with something in
+    it, it is root's own."""
+    home = project.work / ".codex" / ".environment"
+    home.mkdir(parents=True)
+    project.dry()
+    for name in ("file", ".hidden"):
+        (home / name).write_text("root's")
+        message = project.refused()
+        assert "belongs to uid 0" in message and f"chown -R {UID}:{UID} {home}" in message
+        (home / name).unlink()
+    # Given with --codex-home nothing is given away, empty or not.
+    other = project.root / "other"
+    other.mkdir()
+    assert "belongs to uid 0" in project.refused("-y", "--codex-home", other)
+
+
 def test_another_user(project):
     home = project.work / ".codex" / ".environment"
     home.mkdir(parents=True)
@@ -585,29 +599,38 @@ def test_another_user(project):
     project.dry(env={"CODEX_INIT_USER": "codex"})
 
 
-def test_a_user_who_cannot_create_a_home_for_another():
+def as_user(uid):
+    return {"user": uid, "group": uid, "extra_groups": []}
+
+
+def test_a_user_who_cannot_create_a_home_for_another(open_project):
     """Without root, in a directory that everybody can reach."""
-    with tempfile.TemporaryDirectory() as root:
-        os.chmod(root, 0o755)
-        project = Project(Path(root).resolve())
-        binary = shutil.copy(STUB, project.bin)
-        before = snapshot(project.root)
-        for uid, status in ((UID + 1, 100), (UID, 0)):
-            done = subprocess.run(
-                [binary, "--dry-run"],
-                env={"HOME": str(project.home)},
-                cwd=project.work,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                user=uid,
-                group=uid,
-                extra_groups=[],
-                timeout=30,
-            )
-            assert done.returncode == status
-            hint = f"CODEX_INIT_USER={uid}:{uid}".encode()
-            assert (hint in done.stderr) == (status == 100)
-            assert snapshot(project.root) == before
+    before = snapshot(open_project.root)
+    for uid, status in ((UID + 1, 100), (UID, 0)):
+        done = open_project.start("--dry-run", **as_user(uid))
+        assert done.returncode == status
+        hint = f"CODEX_INIT_USER={uid}:{uid}".encode()
+        assert (hint in done.stderr) == (status == 100)
+        assert snapshot(open_project.root) == before
+
+
+@pytest.mark.parametrize("name", ["skills/x", "prompts", ".environment"])
+def test_a_link_into_what_may_not_be_looked_at(open_project, name):
+    """Without root, nobody can say whether it leads out of the workdir."""
+    work = open_project.work
+    link, closed = work / ".codex" / name, work / "closed"
+    closed.mkdir()
+    link.parent.mkdir(parents=True)
+    link.symlink_to(closed / "x")
+    (closed / "x").mkdir()
+    for path in (*closed.rglob("*"), closed, *link.parents[: len(link.relative_to(work).parts) - 1]):
+        os.chown(path, UID, UID)
+    assert open_project.start("--dry-run", **as_user(UID)).returncode == 0
+    os.chown(closed, UID + 1, UID + 1)
+    closed.chmod(0o700)
+    done = open_project.start("--dry-run", **as_user(UID))
+    said = done.stderr.decode()
+    assert done.returncode == 100 and ("looked at" in said or "may not look" in said), said
 
 
 # ---- Rules, environment, image, engine, terminal -------------------------------------------
@@ -652,6 +675,11 @@ def test_a_plain_init_is_still_told_to_drop_root(project):
     assert c.init == ["--user", f"{UID}:{UID}"]
     assert project.dry(env={"CODEX_INIT_EGRESS": "pin"}).init == []
     assert project.dry(env={"CODEX_INIT_EGRESS": "off", "CODEX_INIT_USER": "7:7"}).init == []
+    # Group 0 would open what is root's: it is left out, here as in codex-init.
+    os.chown(project.work, UID, 0)
+    assert project.dry(env={"CODEX_INIT_EGRESS": "off"}).init == ["--user", f"{UID}:{UID}"]
+    os.chown(project.work, UID, UID + 1)
+    assert project.dry(env={"CODEX_INIT_EGRESS": "off"}).init == ["--user", f"{UID}:{UID + 1}"]
 
 
 def test_image(project):

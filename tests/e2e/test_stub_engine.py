@@ -218,12 +218,12 @@ def test_a_directory_where_all_may_make_files(project, recorder):
     passed_over(project, where.parent / "link", because="every user may put files")
 
 
-def as_user(project, uid, where):
+def as_user(project, uid, where, group=None):
     """The same without root: (status, what was said, the engine that ran)."""
     project.log.write_text("")
     project.log.chmod(0o666)
     os.chown(project.work, uid, uid)
-    done = project.start("--exec", "true", env=path(where, project.bin), user=uid, group=uid,
+    done = project.start("--exec", "true", env=path(where, project.bin), user=uid, group=group or uid,
                          extra_groups=[])
     asked = project.asked()
     return done.returncode, done.stderr.decode(), asked[-1][0] if asked else None
@@ -269,6 +269,11 @@ def test_without_root_in_a_group_of_many(open_project):
         os.chown(place, UID, 100)
         place.chmod(0o775)
     assert "other users may change" in as_user(p, UID, where)[1]
+    # Nor is it one's own by its number alone: whoever is in another group may be in that one too.
+    for place in (where, where / "docker"):
+        os.chown(place, UID, UID)
+    assert as_user(p, UID, where)[1] == ""
+    assert "other users may change" in as_user(p, UID, where, group=100)[1]
 
 
 # ---- What the engine's client starts and obeys -------------------------------------------------
@@ -289,9 +294,12 @@ def test_the_client_searches_no_place_of_the_sandboxs(project):
     for place in (good, bad, others):
         place.mkdir()
     others.chmod(0o777)
+    everybodys = project.root / "everybodys"
+    everybodys.mkdir()
+    everybodys.chmod(0o1777)
     library = script(good / "good.so", "")
     seen = environment(project, {
-        "PATH": f"{bad}:{good}::.:bin:{others}:{project.root}/missing:{project.bin}",
+        "PATH": f"{bad}:{good}::.:bin:{others}:{everybodys}:{project.root}/missing:{project.bin}",
         "LD_LIBRARY_PATH": f"{bad};{good}:lib:",
         "LD_PRELOAD": f"{bad}/bad.so libgood.so {library}:./x.so",
         "LD_AUDIT": f"{bad}/bad.so",

@@ -8,17 +8,14 @@ changes is read off strace, and has to be in WORK_DIR/.codex/.environment.
 
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from stub_project import GOOD, STUB, UID, Project, project, snapshot  # noqa: F401
+from stub_project import GOOD, STUB, UID, open_project, project, snapshot  # noqa: F401
 from stub_trace import traced
 
 pytestmark = pytest.mark.attack
@@ -587,19 +584,13 @@ def test_a_workdir_that_vanishes(host):
     assert host.outside() == before
 
 
-def test_a_directory_that_may_not_be_looked_into():
-    """Without root's rights, in a place that all can reach; with them there is no such thing."""
-    with tempfile.TemporaryDirectory() as root:
-        os.chmod(root, 0o755)
-        project = Project(Path(root).resolve())
-        binary = shutil.copy(STUB, project.bin)
-        closed = project.work / ".codex"
-        closed.mkdir()
-        os.chown(closed, UID, UID)
-        start = {"env": {"HOME": str(project.home)}, "cwd": project.work, "timeout": 30,
-                 "stdin": subprocess.DEVNULL, "capture_output": True, "user": UID, "group": UID,
-                 "extra_groups": []}
-        assert subprocess.run([binary, "--dry-run"], **start).returncode == 0
-        closed.chmod(0)
-        done = subprocess.run([binary, "--dry-run"], **start)
-        assert done.returncode == 100 and b"Permission denied" in done.stderr, done
+def test_a_directory_that_may_not_be_looked_into(open_project):
+    """Without root's rights; with them there is no such thing."""
+    closed = open_project.work / ".codex"
+    closed.mkdir()
+    os.chown(closed, UID, UID)
+    as_user = {"user": UID, "group": UID, "extra_groups": []}
+    assert open_project.start("--dry-run", **as_user).returncode == 0
+    closed.chmod(0)
+    done = open_project.start("--dry-run", **as_user)
+    assert done.returncode == 100 and b"Permission denied" in done.stderr, done

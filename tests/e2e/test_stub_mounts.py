@@ -129,6 +129,70 @@ def test_secrets_read_only_are_asked_about(secretive, case):
         assert secretive.warnings == ""
 
 
+# By what it would expose: paths in the home.
+SECRETS = {
+    "SSH keys": ".ssh",
+    "GnuPG keys": ".gnupg",
+    "AWS credentials": ".aws",
+    "Azure credentials": ".azure",
+    "Google Cloud credentials": ".config/gcloud",
+    "Kubernetes credentials": ".kube",
+    "registry credentials": ".docker .config/containers/auth.json",
+    "Oracle Cloud credentials": ".oci",
+    "DigitalOcean credentials": ".config/doctl",
+    "credentials of cloud storage": ".config/rclone .s3cfg .boto",
+    "Terraform credentials": ".terraform.d",
+    "a token of Vault's": ".vault-token",
+    "GitHub credentials": ".config/gh .config/hub",
+    "GitLab credentials": ".config/glab-cli",
+    "passwords of git": ".git-credentials .config/git/credentials",
+    "credentials of npm registries": ".npmrc .yarnrc.yml",
+    "credentials of Python registries": ".pypirc .config/pip",
+    "credentials of Maven repositories": ".m2/settings.xml .gradle/gradle.properties",
+    "the key of Maven's passwords": ".m2/settings-security.xml",
+    "credentials of Rust registries": ".cargo/credentials .cargo/credentials.toml",
+    "RubyGems credentials": ".gem/credentials",
+    "NuGet credentials": ".nuget/NuGet/NuGet.Config",
+    "Composer credentials": ".composer/auth.json .config/composer/auth.json",
+    "passwords": ".netrc .password-store .local/share/keyrings .config/op",
+    "passwords of databases": ".pgpass .my.cnf",
+    "a browser's passwords and cookies": ".mozilla .config/google-chrome "
+        ".config/chromium .config/microsoft-edge .config/BraveSoftware",
+    "mail, and passwords": ".thunderbird",
+    "commands as they were typed, passwords too": ".bash_history .zsh_history",
+    "Codex's login on this machine": ".codex/auth.json .config/codex/auth.json",
+    "an agent's login on this machine": ".claude/.credentials.json .gemini/oauth_creds.json",
+}
+EVERY_SECRET = [(path, what) for what, paths in SECRETS.items() for path in paths.split()]
+
+
+def test_no_secret_is_known_to_the_source_alone():
+    source = (STUB.parents[1] / "stub/exposure.c").read_text()
+    table = source[source.index("} secrets[] = {") : source.index("static const char *const sockets")]
+    assert table.count('{"') == len(EVERY_SECRET)
+
+
+@pytest.mark.parametrize("path, what", EVERY_SECRET)
+def test_every_secret_that_is_known(project, path, what):
+    """By itself, by a directory around it, by what lies in it; and not by what only reads alike."""
+    secret = project.home / path
+    beside = project.write(project.home / f"{path}.not", "x")
+    project.dry("--read-only", beside)
+    assert project.warnings == ""
+    project.dry("--read-only", project.write(project.home / "other" / path, "x"))
+    assert project.warnings == ""
+    for shared in (secret, *secret.parents):
+        project.write(secret, "{}")
+        assert f"{what} ({secret})" in project.refused("--read-only", shared), shared
+        if shared == project.home:
+            break
+    secret.unlink()
+    if secret.name == "auth.json":
+        return  # as a directory it is no login, which is another refusal
+    inside = project.write(secret / "deep/file", "secret")
+    assert f"{what} ({secret})" in project.refused("--read-only", inside)
+
+
 def test_the_question_about_a_secret(secretive):
     for answer, status in ((b"y\n", 0), (b"n\n", 100), (b"\n", 100)):
         ours, theirs = pty.openpty()
