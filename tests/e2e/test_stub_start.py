@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import pytest
 from stub_project import GOOD, STUB, UID, project, snapshot  # noqa: F401
 
 
@@ -189,3 +190,26 @@ def test_the_binary_is_static_and_names_no_shell(project):
     assert binary[:4] == b"\x7fELF"
     for shell in (b"/bin/sh", b"/bin/bash", b"/bin/dash", b"ld-linux", b"ld-musl"):
         assert shell not in binary
+
+
+ENGINE_THAT_SWAPS = """#!/bin/sh
+echo "$1" >>"$ENGINE_LOG"
+[ "$1" = image ] && {SWAP}
+[ "$1" = container ] && exit 1
+exit 0
+"""
+
+
+@pytest.mark.parametrize("swap", ["mv vendor kept && mkdir vendor", "true"])
+def test_what_is_replaced_after_it_was_looked_at_is_refused(project, swap):
+    """Between the look at the workdir and the start, while the engine is asked about the image."""
+    (project.work / "vendor").mkdir()
+    docker = project.bin / "docker"
+    docker.write_text(ENGINE_THAT_SWAPS.replace("{SWAP}", swap))
+    docker.chmod(0o755)
+    env = {"PATH": f"{project.bin}:/usr/bin:/bin"}
+    done = project.start("--read-only", "./vendor", "--exec", "true", env=env)
+    swapped = swap != "true"
+    assert (project.work / "kept").exists() == swapped
+    assert ("run" in project.log.read_text().split()) == (not swapped), done
+    assert (b"replaced just now" in done.stderr) == swapped

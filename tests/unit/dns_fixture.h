@@ -323,6 +323,10 @@ static _Noreturn void servers(int udp[SERVERS], int tcp[SERVERS])
 
 			if (strncasecmp((char *)a->packet + 12, "\7wrongid", 8) == 0)
 				send_wrong_ids(a->fd, a, 49);
+			if (strncasecmp((char *)a->packet + 12, "\7rubbish", 8) == 0)
+				for (int i = 0; i < 40; i++)
+					sendto(a->fd, "abc", 3, 0, (void *)&a->to,
+						sizeof(a->to));
 			if (strncasecmp((char *)a->packet + 12, "\10oneguess", 9) == 0)
 				send_wrong_ids(a->fd, a, 1);
 			if (strncasecmp((char *)a->packet + 12, "\7respelt", 8) == 0)

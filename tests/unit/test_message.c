@@ -560,6 +560,26 @@ static int read_query(size_t len)
 	return rcode;
 }
 
+/* As many records behind a question as any client sends, and one more. */
+static void test_records_behind_a_question(void **state)
+{
+	(void)state;
+	for (unsigned count = 1; count <= LIMIT_QUERY_ADDITIONAL + 1; count++) {
+		question("a.test", count);
+		opt(1400, 0, 0);
+		for (unsigned i = 1; i < count; i++) {
+			add(p, "", 1);
+			add16(p, 250); /* TSIG */
+			add16(p, 255);
+			add16(p, 0);
+			add16(p, 0);
+			add16(p, 0);
+		}
+		assert_int_equal(read_query(p->len),
+			count <= LIMIT_QUERY_ADDITIONAL ? RCODE_NOERROR : RCODE_FORMERR);
+	}
+}
+
 static void test_question(void **state)
 {
 	(void)state;
@@ -725,6 +745,7 @@ int main(void)
 		T(test_mixed_letters),
 		T(test_what_is_no_name_is_not_asked),
 		T(test_question),
+		T(test_records_behind_a_question),
 		T(test_question_with_edns),
 		T(test_what_is_no_question),
 		T(test_reply),
