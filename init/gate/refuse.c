@@ -82,8 +82,6 @@ enum action refuse_client(struct gate *g, struct connection *c)
 	if (c->server.fd >= 0 && c->phase == PHASE_HTTP) {
 		/* Answers to earlier requests may still come: the refusal goes after them. */
 		c->refused = true;
-		/* The server's end isn't the client's: refuse_last_words() ends that. */
-		c->client.shut = true;
 		strncpy(g->hosts[table_number(g, c)], name, NAME_TEXT - 1);
 		table_deadline(g, c, true);
 		return AGAIN;

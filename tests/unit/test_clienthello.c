@@ -426,9 +426,22 @@ static void an_extension_twice(void **state)
 
 static void a_hidden_hello_is_told(void **state)
 {
-	static const unsigned hidden[] = {0xfe0d, 0xffce, 0xfe08, 0xfe09, 0xfe0a, 0xff02};
+	static const unsigned hidden[] = {
+		0xffce, 0xff02, 0xfe08, 0xfe09, 0xfe0a, 0xfe0b, 0xfe0c, 0xfe0d};
+	/* Their neighbours, renegotiation_info among them, and GREASE. */
+	static const unsigned others[] = {
+		0xfe07, 0xfe0e, 0xff01, 0xff03, 0xffcd, 0xffcf, 0x0a0a, 0xfafa};
 
 	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		exts.len = 0;
+		server_name("a.example", 9);
+		extension(others[i], "\0", 1);
+		finish();
+		wrap();
+		expect_name("a.example");
+		assert_false(got.ech);
+	}
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
 		for (int before = 0; before < 2; before++) {
 			exts.len = 0;

@@ -34,7 +34,7 @@
 #define BULK    (20 * 1024 * 1024)
 
 /* Servers, by the last octet of their address. */
-enum { ECHO = 1, RETRY = 2, BIG = 3, ANSWERS = 4, COUNTS = 5, GONE = 9 };
+enum { ECHO = 1, RETRY = 2, BIG = 3, ANSWERS = 4, COUNTS = 5, CLOSES = 7, GONE = 9 };
 
 struct seen {
 	_Atomic unsigned connections;
@@ -45,6 +45,7 @@ struct seen {
 static struct shared {
 	struct seen to[256];
 	_Atomic unsigned dropped; /* questions that the resolver is to pass over */
+	_Atomic bool moved;       /* moves.lab.test is where somebody answers */
 } * shared;
 static pid_t helpers[4];
 static size_t helpers_count;
@@ -110,7 +111,7 @@ static void serve(int s, unsigned which, uint16_t port)
 
 	seen->first_len = n > 0 ? (size_t)n : 0;
 	seen->octets += seen->first_len;
-	if (port == 443)
+	if (port == 443 || which == RETRY)
 		server_hello(s, which == RETRY);
 	if (port == 22)
 		say(s, seen->first, seen->first_len);
@@ -126,6 +127,8 @@ static void serve(int s, unsigned which, uint16_t port)
 		say(s, answer, sizeof(answer) - 1);
 		while ((n = recv(s, bytes, sizeof(bytes), 0)) > 0)
 			seen->octets += (size_t)n;
+	} else if (which == CLOSES) {
+		say(s, answer, sizeof(answer) - 1);
 	} else {
 		echo(s, seen);
 	}
@@ -171,11 +174,11 @@ static _Noreturn void web(int listener, uint16_t port)
 /* "echo.lab.test" is 45.0.0.1, "gone-echo.lab.test" 45.0.0.9 and then 45.0.0.1, and so on. */
 static _Noreturn void resolver(int s)
 {
-	static const struct {
+	struct {
 		const char *label;
 		uint8_t octet;
-	} names[] = {{"echo", ECHO}, {"retry", RETRY}, {"big", BIG}, {"answers", ANSWERS},
-		{"counts", COUNTS}, {"gone", GONE}};
+	} names[] = {{"moves", GONE}, {"echo", ECHO}, {"retry", RETRY}, {"big", BIG},
+		{"answers", ANSWERS}, {"counts", COUNTS}, {"closes", CLOSES}, {"gone", GONE}};
 
 	for (;;) {
 		struct sockaddr_in from;
@@ -192,6 +195,7 @@ static _Noreturn void resolver(int s)
 			continue;
 		}
 		r.type = q.type;
+		names[0].octet = shared->moved ? ECHO : GONE;
 		for (const char *label = q.name; q.type == MESSAGE_A && label; label++) {
 			for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 				size_t l = strlen(names[i].label);
@@ -297,7 +301,9 @@ static void start(void)
 static int begin(void **state)
 {
 	static const char *const allow[] = {"*.lab.test", "open.example:22", "ech.lab.test+ech",
-		"retry-ech.lab.test+ech", "*.many.example:22", NULL};
+		"retry-ech.lab.test+ech", "*.many.example:22", "echo-half.lab.test:443+ech",
+		"echo-half.lab.test:80", "retry-half.lab.test:443+ech",
+		"retry-half.lab.test:80", NULL};
 	struct rule_error e;
 
 	(void)state;
@@ -615,6 +621,64 @@ static void ech_passes_for_its_rule_alone(void **state)
 	close(s);
 }
 
+/* Each port has its own rules, in a first hello, behind a CONNECT and in a second hello. */
+static void ech_passes_on_its_rules_port_alone(void **state)
+{
+	static const char request[] = "CONNECT echo-half.lab.test:80 HTTP/1.1\r\n"
+				      "Host: echo-half.lab.test:80\r\n\r\n";
+	uint8_t bytes[512], back[60];
+	size_t len = hello(bytes, "echo-half.lab.test", true), seen;
+	struct gate_message m;
+	int s;
+
+	(void)state;
+	for (int tunnel = 0; tunnel < 2; tunnel++) {
+		s = client("45.0.0.1", 80);
+		if (tunnel) {
+			tell(s, request, sizeof(request) - 1);
+			assert_int_equal(take(s, back, 39), 39);
+		}
+		tell(s, bytes, len);
+		assert_true(alerted(s));
+		m = told(WAIT_MS);
+		assert_int_equal(m.reason, GATE_ECH);
+		assert_int_equal(m.port, 80);
+		close(s);
+	}
+	assert_int_equal(shared->to[ECHO].connections, 0);
+	s = client("45.0.0.1", 443);
+	tell(s, bytes, len);
+	assert_int_equal(take(s, back, sizeof(back)), sizeof(back));
+	close(s);
+
+	s = client("45.0.0.2", 80);
+	tell(s, bytes, hello(bytes, "retry-half.lab.test", false));
+	assert_int_equal(take(s, back, sizeof(back)), sizeof(back));
+	seen = shared->to[RETRY].octets;
+	tell(s, bytes, hello(bytes, "retry-half.lab.test", true));
+	assert_true(alerted(s));
+	assert_int_equal(told(WAIT_MS).reason, GATE_ECH);
+	assert_int_equal(shared->to[RETRY].octets, seen);
+	close(s);
+}
+
+/* One that took no connection is asked for again, and not only when its record has run out. */
+static void dead_addresses_are_not_believed(void **state)
+{
+	uint8_t bytes[512];
+	int s = client("45.0.0.9", 443);
+
+	(void)state;
+	tell(s, bytes, hello(bytes, "moves.lab.test", false));
+	assert_int_equal(take(s, bytes, sizeof(bytes)), 0);
+	assert_int_equal(told(WAIT_MS).reason, GATE_UNREACHABLE);
+	close(s);
+	shared->moved = true;
+	s = greeted("45.0.0.9", "moves.lab.test");
+	echoes(s, "at another place");
+	close(s);
+}
+
 static void a_dead_address_is_gone_by(void **state)
 {
 	int s = greeted("45.0.0.9", "gone-echo.lab.test");
@@ -661,6 +725,24 @@ static void each_request_is_checked(void **state)
 	assert_non_null(strstr(answer, "--allow evil.example"));
 	assert_true(strstr(answer, "200 OK") < strstr(answer, "403"));
 	assert_int_equal(shared->to[ANSWERS].octets, sizeof(first) - 1);
+	close(s);
+}
+
+/* The refusal comes though the server has ended its half, and behind its answer. */
+static void a_refusal_comes_when_the_server_is_done(void **state)
+{
+#define FIRST "GET /1 HTTP/1.1\r\nHost: closes.lab.test\r\n\r\n"
+	static const char both[] = FIRST "GET /2 HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+	int s = client("45.0.0.7", 80);
+	const char *answer;
+
+	(void)state;
+	tell(s, both, sizeof(both) - 1);
+	answer = answer_of(s);
+	assert_non_null(strstr(answer, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(answer, "okHTTP/1.1 403"));
+	assert_int_equal(shared->to[CLOSES].first_len, sizeof(FIRST) - 1);
+#undef FIRST
 	close(s);
 }
 
@@ -920,6 +1002,24 @@ static void audit_lets_through_and_tells(void **state)
 	close(s);
 }
 
+/* What it wanted was another host than it aimed at: there is no place to let it pass to. */
+static void audit_lets_no_tunnel_go_astray(void **state)
+{
+	static const char request[] =
+		"CONNECT echo.lab.test:443 HTTP/1.1\r\nHost: echo.lab.test:443\r\n\r\n";
+	uint8_t bytes[512];
+	int s = client("45.0.0.5", 80);
+
+	(void)state;
+	tell(s, request, sizeof(request) - 1);
+	assert_int_equal(take(s, bytes, 39), 39);
+	tell(s, bytes, hello(bytes, "evil.example", false));
+	assert_true(alerted(s));
+	assert_string_equal(told(WAIT_MS).name, "evil.example");
+	assert_int_equal(shared->to[COUNTS].connections, 0);
+	close(s);
+}
+
 static void repeats_are_counted_and_none_is_lost(void **state)
 {
 	uint32_t count = 0;
@@ -1062,9 +1162,12 @@ int main(void)
 		T(a_second_hello_may_hide_what_the_first_may),
 		T(a_second_hello_is_not_let_through_early),
 		T(ech_passes_for_its_rule_alone),
+		T(ech_passes_on_its_rules_port_alone),
 		T(a_dead_address_is_gone_by),
+		T(dead_addresses_are_not_believed),
 		T(a_lost_question_is_asked_again),
 		T(each_request_is_checked),
+		T(a_refusal_comes_when_the_server_is_done),
 		T(a_body_is_no_request),
 		T(what_could_be_read_in_two_ways_is_refused),
 		T(connect_leads_to_allowed_ports),
@@ -1077,6 +1180,8 @@ int main(void)
 		T(names_come_to_every_place),
 		T(clients_that_never_read_hold_nobody_up),
 		cmocka_unit_test_setup_teardown(audit_lets_through_and_tells, begin_audit, end),
+		cmocka_unit_test_setup_teardown(
+			audit_lets_no_tunnel_go_astray, begin_audit, end),
 		T(repeats_are_counted_and_none_is_lost),
 		T(what_is_denied_ends),
 		T(the_gate_can_only_read_what_is_denied),
