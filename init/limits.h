@@ -74,6 +74,8 @@
 #define LIMIT_OBEYED_TEXT        (64 * 1024)
 #define LIMIT_OBEYED_PATH        512
 #define LIMIT_OBEYED_TOLD        40
+/* Settings of core.hooksPath in one config, each a directory to be walked; git obeys one. */
+#define LIMIT_OBEYED_HOOKS 4
 /* Of a repository's config, as far as its core.hooksPath is looked for; git's own has 300
  * bytes. */
 #define LIMIT_OBEYED_CONFIG (16 * 1024)

@@ -217,7 +217,8 @@ static bool tidy(char *path)
 
 /* Hooks are there, at path beneath the root: but not where that is the project itself, or what
  * the git directory is in, or that itself, which would be a flood of files. */
-static void put_off_hooks(struct walk *w, const struct step *git, const char *path)
+static void put_off_hooks(
+	struct walk *w, const struct step *git, const char *path, unsigned *left)
 {
 	char tidied[LIMIT_OBEYED_PATH];
 	size_t n;
@@ -229,14 +230,20 @@ static void put_off_hooks(struct walk *w, const struct step *git, const char *pa
 	if (n == 0 || (strncmp(git->path, tidied, n) == 0 &&
 			      (git->path[n] == '/' || git->path[n] == '\0')))
 		return;
-	put_off(w, path, OBEYED_TREE, true);
+	if (*left == 0)
+		w->complete = false;
+	else
+		put_off(w, path, OBEYED_TREE, true);
+	*left -= *left > 0;
 }
 
 /*
  * core.hooksPath, where hooks are in a directory of the project's: relative to the top of the
  * work tree, in which a ".git" lies, or to the git directory without one; or absolute, as the
  * host has it. Only a plain line counts; a setting that is meant to be overlooked is a change
- * of config, which is told by itself.
+ * of config, which is told by itself. git takes the last one, but in which section a line
+ * stands isn't looked at here: so the first few are looked into, each of which may be the whole
+ * of a large directory, and of more it is told that not everything was.
  */
 static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 {
@@ -246,6 +253,7 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 	const char *slash = strrchr(s->path, '/'), *name = slash ? slash + 1 : s->path;
 	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	unsigned left = LIMIT_OBEYED_HOOKS;
 
 	if (fd >= 0)
 		close(fd);
@@ -270,7 +278,7 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 		if (snprintf(path, sizeof(path), "%.*s%s%.*s", top, s->path,
 			    top > 0 && s->path[top - 1] != '/' ? "/" : "", (int)n,
 			    line) < (int)sizeof(path))
-			put_off_hooks(w, s, path);
+			put_off_hooks(w, s, path, &left);
 		else
 			w->complete = false;
 	}

@@ -666,6 +666,28 @@ static void hooks_in_the_project_count(void **state)
 	assert_string_equal(report(t, edits_a_hook), "");
 }
 
+/* Each such setting is a directory to be walked: a config has room for a thousand. */
+static void ever_more_places_for_hooks_are_told(void **state)
+{
+	const struct tree *t = *state;
+	char config[4096] = "";
+	const char *text;
+
+	make_dir(at(t, "home/src/hooks"), 0755, USER);
+	make_dir(at(t, "home/hooks"), 0755, USER);
+	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
+	for (int i = 0; i < LIMIT_OBEYED_HOOKS; i++)
+		strcat(config, "hooksPath = src/hooks\n");
+	put(at(t, "home/.git/config"), config, 0644, USER);
+	text = report(t, edits_a_hook);
+	assert_in(text, "  changed  src/hooks/pre-commit\n");
+	assert_null(strstr(text, "could not be looked through as a whole"));
+	strcat(config, "hooksPath = src\n");
+	put(at(t, "home/.git/config"), config, 0644, USER);
+	assert_in(report(t, edits_a_hook), "could not be looked through as a whole");
+}
+
 static void edits_hooks_of_two(const struct tree *t)
 {
 	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\nevil\n", 0755, USER);
@@ -915,6 +937,7 @@ int main(void)
 		TEST(what_is_a_repository_on_the_host_alone_counts),
 		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
 		TEST(hooks_in_the_project_count),
+		TEST(ever_more_places_for_hooks_are_told),
 		TEST(hooks_by_dots_and_of_bare_repositories_count),
 		TEST(what_is_come_by_twice_is_told_once),
 		TEST(hooks_by_an_absolute_path_count),
