@@ -21,6 +21,7 @@
 
 #include "../clock.h"
 #include "../limits.h"
+#include "stat.h"
 #include "terminal.h"
 
 struct process {
@@ -56,10 +57,9 @@ static bool proc_is_ours(pid_t self)
 	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && atoi(text) == self;
 }
 
-/* proc(5), /proc/PID/stat: "pid (name) state parent ..."; the name may hold anything. */
 static bool read_process(int proc, const char *pid, struct process *p)
 {
-	char name[32], text[512], state, *after;
+	char name[32], text[512], state;
 	ssize_t n;
 	int fd;
 
@@ -72,12 +72,8 @@ static bool read_process(int proc, const char *pid, struct process *p)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	after = strrchr(text, ')');
-	if (!after || strlen(after) < 5)
+	if (!stat_read(text, &state, &p->parent))
 		return false;
-	/* Not sscanf(): the C library's scanner is 10 KB of the binary. */
-	state = after[2];
-	p->parent = atoi(after + 4);
 	p->pid = atoi(pid);
 	p->ours = false;
 	/* A zombie is gone already; its parent has yet to notice. */

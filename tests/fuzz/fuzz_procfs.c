@@ -1,0 +1,47 @@
+/*
+ * Lines of /proc that PID 1 reads as root: mounts, whose places the payload's user may have
+ * named, and a process's stat, in which its name stands as it likes.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/home/mounts.h"
+#include "init/proc/stat.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char *text_of(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	if (!text)
+		abort();
+	memcpy(text, data, size);
+	text[size] = '\0';
+	return text;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *line = text_of(data, size), *stat = text_of(data, size), *place = NULL, state;
+	bool readonly = false;
+	pid_t parent;
+
+	if (mounts_read(line, &place, &readonly)) {
+		/* Within the line, and no longer than it was written. */
+		if (place <= line || place > line + size || strlen(place) > size)
+			abort();
+		if (readonly && !memmem(data, size, " ro", 3))
+			abort();
+	}
+	if (stat_read(stat, &state, &parent)) {
+		const char *after = strrchr(stat, ')');
+
+		if (!after || state == '\0' || parent < 0 || after[2] != state)
+			abort();
+	}
+	free(line);
+	free(stat);
+	return 0;
+}
