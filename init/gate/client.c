@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "../dns/invented.h"
+#include "ssh.h"
 
 /* The first octet of a TLS record that holds a handshake message (RFC 8446 §5.1). */
 #define TLS_HANDSHAKE 0x16
@@ -168,7 +169,11 @@ static enum action read_request(struct gate *g, struct connection *c, struct des
 
 static enum action read_first(struct gate *g, struct connection *c, struct desk *d)
 {
-	return d->in[0] == TLS_HANDSHAKE ? read_hello(g, c, d) : read_request(g, c, d);
+	if (d->in[0] == TLS_HANDSHAKE)
+		return read_hello(g, c, d);
+	if (ssh_begins(d->in, d->got))
+		return gate_refused(c, GATE_SSH);
+	return read_request(g, c, d);
 }
 
 enum client_filled client_fill(struct gate *g, struct connection *c)

@@ -33,6 +33,7 @@ enum gate_reason {
 	GATE_TOO_LONG,     /* a hello or head beyond the limit */
 	GATE_TOO_SLOW,     /* no whole hello or head in time */
 	GATE_PROTOCOL,     /* HTTP/2 without TLS, or another protocol that can't be checked */
+	GATE_SSH,          /* SSH, which names no host, on a port of the web's */
 	GATE_UNRESOLVED,   /* the name has no address now */
 	GATE_UNREACHABLE,  /* none of its addresses took the connection */
 	GATE_PROXY,        /* the HTTP proxy refused, or could not be reached */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* Not pointers: each would be an address for the start code to set. */
-static const char texts[][48] = {
+static const char texts[][64] = {
 	[GATE_NOT_ALLOWED] = "not allowed",
 	[GATE_DENIED] = "denied by a rule",
 	[GATE_NO_NAME] = "the client named no host",
@@ -17,6 +17,7 @@ static const char texts[][48] = {
 	[GATE_TOO_LONG] = "too long",
 	[GATE_TOO_SLOW] = "too slow",
 	[GATE_PROTOCOL] = "a protocol that can't be checked",
+	[GATE_SSH] = "ssh names no host: use port 22, or allow this address",
 	[GATE_UNRESOLVED] = "has no address now",
 	[GATE_UNREACHABLE] = "no address took the connection",
 	[GATE_PROXY] = "the proxy refused or could not be reached",

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ssh.h"
+
 void refuse_tell(struct connection *c, const void *bytes, size_t len)
 {
 	/* Its buffer is empty, or all that went before has been taken: it fits, or the client
@@ -62,6 +64,16 @@ static void tell_tls(struct connection *c, enum gate_reason reason)
 	refuse_tell(c, alert, sizeof(alert));
 }
 
+static void tell_ssh(struct connection *c)
+{
+	/* In a tunnel it wanted another host than it aimed at. */
+	const struct address none = {0};
+	uint8_t text[SSH_REFUSAL_SIZE];
+	size_t len = ssh_refusal_write(c->tunnel ? &none : &c->aim, c->port, text);
+
+	refuse_tell(c, text, len);
+}
+
 /* The refusal of a request that came after others, whose answers have gone before it. */
 void refuse_behind(struct gate *g, struct connection *c)
 {
@@ -86,7 +98,9 @@ enum action refuse_client(struct gate *g, struct connection *c)
 		table_deadline(g, c, true);
 		return AGAIN;
 	}
-	if (c->tls)
+	if (reason == GATE_SSH)
+		tell_ssh(c);
+	else if (c->tls)
 		tell_tls(c, reason);
 	else
 		tell_http(c, reason, name);

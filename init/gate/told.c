@@ -46,6 +46,11 @@ int gate_told(struct events *events, const struct gate_message *m, size_t size, 
 		e.by_address = true;
 		e.advice = "";
 		break;
+	case GATE_SSH:
+		/* The rule isn't put into anybody's hands: at the address of a front end it
+		 * would open every site there. */
+		e.by_address = true;
+		break;
 	case GATE_ECH:
 		e.advice = "+ech";
 		break;

@@ -254,6 +254,35 @@ def test_real_clients_that_are_asked_for_a_second_hello(boxes, dns, sinks):
 # ---- What isn't TLS ----------------------------------------------------------------------------
 
 
+SSH = (
+    "ssh -n -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=no"
+    " -o UserKnownHostsFile=/dev/null git@allowed.test -p "
+)
+
+
+@pytest.mark.parametrize("port", [443, 80])
+def test_ssh_is_refused_at_once_and_told_what_helps(box, sinks, port):
+    """What a real ssh prints is the sandbox's word and a rule that works; the summary has none."""
+    done = box.shell(f"{SSH} {port}")
+    assert done.status == 255 and sinks.seen() == [], done
+    told = f"codex-sandbox: ssh names no host that could be checked on port {port}"
+    assert told in done.err and f"--allow {HERE}:{port}" in done.err, done
+    # Not that it was too slow.
+    why = "ssh names no host: use port 22, or allow this address"
+    box.event(address=HERE, port=port, reason=why)
+
+
+def test_a_rule_for_the_address_lets_ssh_pass(boxes, sinks):
+    """By the wall, beside the gate; and everything else that is there, as the refusal says."""
+    box = boxes(allow=f"allowed.test {HERE}/32:443")
+    evil = tls.client("evil.test")
+    box.knock((HERE, 443, b"SSH-2.0-passes\r\n", "half"), (HERE, 443, evil, "half"))
+    assert sinks.carried(b"SSH-2.0-passes") and reached(sinks, evil)
+    assert sinks.seen() == [("tcp", HERE, 443)]
+    (there,) = box.knock((address_of("other.test"), 443, b"SSH-2.0-not\r\n", "half"))
+    assert there.bytes.startswith(b"SSH-2.0-codex-sandbox") and not sinks.carried(b"SSH-2.0-not")
+
+
 def test_what_is_not_tls_is_refused(box, sinks):
     noise = random.Random(7)
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")

@@ -819,6 +819,43 @@ static void connect_leads_to_allowed_ports(void **state)
 	close(s);
 }
 
+/* ---- SSH --------------------------------------------------------------------------------- */
+
+/* Octet by octet, and behind a CONNECT: refused at once, in its own protocol. */
+static void ssh_is_refused_in_its_own_protocol(void **state)
+{
+	static const char version[] = "SSH-2.0-OpenSSH_9.2p1\r\n";
+	static const char request[] =
+		"CONNECT echo.lab.test:443 HTTP/1.1\r\nHost: echo.lab.test:443\r\n\r\n";
+
+	(void)state;
+	for (int tunnel = 0; tunnel < 2; tunnel++) {
+		int s = client("45.0.0.1", tunnel ? 80 : 443);
+		char text[1024] = "";
+		struct gate_message m;
+		size_t n;
+
+		if (tunnel) {
+			tell(s, request, sizeof(request) - 1);
+			assert_int_equal(take(s, text, 39), 39);
+		}
+		for (size_t i = 0; i < 4; i++) {
+			tell(s, version + i, 1);
+			usleep(1000);
+		}
+		n = take(s, text, sizeof(text) - 1);
+		assert_memory_equal(text, "SSH-2.0-codex-sandbox\r\n", 23);
+		assert_non_null(memmem(text, n, "--allow NAME:22", 15));
+		/* In a tunnel the address is none of what it wanted. */
+		assert_int_equal(memmem(text, n, "--allow 45.0.0.1:443", 20) == NULL, tunnel);
+		m = told(WAIT_MS);
+		assert_int_equal(m.reason, GATE_SSH);
+		assert_int_equal(m.port, 443);
+		close(s);
+	}
+	assert_int_equal(shared->to[ECHO].connections, 0);
+}
+
 /* ---- Bytes ------------------------------------------------------------------------------- */
 
 static void bulk_arrives_whole_and_in_order(void **state)
@@ -996,6 +1033,13 @@ static void audit_lets_through_and_tells(void **state)
 	assert_string_equal(m.name, "evil.example");
 	echoes(s, "through");
 	close(s);
+	s = client("45.0.0.5", 443);
+	tell(s, "SSH-2.0-x\r\n", 11);
+	assert_int_equal(told(WAIT_MS).reason, GATE_SSH);
+	for (int i = 0; i < 200 && shared->to[COUNTS].octets < 11; i++)
+		usleep(10000);
+	assert_memory_equal(shared->to[COUNTS].first, "SSH-2.0-x\r\n", 11);
+	close(s);
 	s = client("45.0.0.1", 80);
 	tell(s, "what is this?\r\n\r\n", 17);
 	assert_int_equal(told(WAIT_MS).type, GATE_REFUSED_HTTP);
@@ -1171,6 +1215,7 @@ int main(void)
 		T(a_body_is_no_request),
 		T(what_could_be_read_in_two_ways_is_refused),
 		T(connect_leads_to_allowed_ports),
+		T(ssh_is_refused_in_its_own_protocol),
 		T(bulk_arrives_whole_and_in_order),
 		T(a_half_that_ends_leaves_the_other),
 		T(uploads_arrive_whole),

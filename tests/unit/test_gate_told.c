@@ -137,6 +137,17 @@ static void each_refusal_has_its_advice(void **state)
 	assert_null(strstr(summary(), "--allow odd.example"));
 }
 
+/* What a person could paste would open a front end with all its sites. */
+static void ssh_is_told_without_a_rule_to_paste(void **state)
+{
+	struct gate_message m = refusal(GATE_SSH, "");
+
+	(void)state;
+	says(&m, "20.1.2.3:443     1x   ssh names no host: use port 22, or allow this "
+		 "address\n");
+	assert_null(strstr(summary(), "--allow"));
+}
+
 static void a_server_that_is_down_was_not_refused(void **state)
 {
 	struct gate_message m = refusal(GATE_UNREACHABLE, "down.example");
@@ -227,6 +238,7 @@ int main(void)
 		T(what_breaks_the_protocol_is_refused),
 		T(it_says_when_it_serves),
 		T(each_refusal_has_its_advice),
+		T(ssh_is_told_without_a_rule_to_paste),
 		T(a_server_that_is_down_was_not_refused),
 		cmocka_unit_test(every_reason_has_its_words),
 		cmocka_unit_test(proxies_that_can_be_read),

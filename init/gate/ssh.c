@@ -1,0 +1,72 @@
+/* See ssh.h. */
+#include "ssh.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define VERSION "SSH-2.0-codex-sandbox\r\n"
+
+enum {
+	MESSAGE_DISCONNECT = 1, /* RFC 4250 §4.1.2 */
+	HOST_NOT_ALLOWED = 1,   /* SSH_DISCONNECT_HOST_NOT_ALLOWED_TO_CONNECT, §4.2.2 */
+	BLOCK = 8,              /* of a packet before any keys (RFC 4253 §6) */
+	PADDING = 4,            /* at least */
+	TEXT = 256,
+};
+
+bool ssh_begins(const uint8_t *bytes, size_t len)
+{
+	return len >= 4 && memcmp(bytes, "SSH-", 4) == 0;
+}
+
+static uint8_t *put32(uint8_t *p, size_t value)
+{
+	for (int shift = 24; shift >= 0; shift -= 8)
+		*p++ = (uint8_t)(value >> shift);
+	return p;
+}
+
+/* A rule for the address works because the wall then lets it pass beside the gate; and opens
+ * whatever else is at that address. */
+static size_t advise(const struct address *aim, uint16_t port, char text[TEXT])
+{
+	char address[ADDRESS_TEXT], rule[ADDRESS_TEXT + 64] = "";
+	enum address_class class = address_classify(aim);
+
+	if (aim->family && (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE))
+		snprintf(rule, sizeof(rule),
+			aim->family == 6
+				? ", or open all that is at this address with --allow [%s]:%u%s"
+				: ", or open all that is at this address with --allow %s:%u%s",
+			address_text(aim, address), port,
+			class == ADDRESS_PRIVATE ? "+private" : "");
+	return (size_t)snprintf(text, TEXT,
+		"codex-sandbox: ssh names no host that could be checked on port %u: use port "
+		"22 "
+		"with --allow NAME:22%s",
+		port, rule);
+}
+
+size_t ssh_refusal_write(
+	const struct address *aim, uint16_t port, uint8_t out[SSH_REFUSAL_SIZE])
+{
+	char text[TEXT];
+	size_t len = advise(aim, port, text);
+	/* Message, reason, text, no language; what goes before it is its length and one octet.
+	 */
+	size_t payload = 1 + 4 + 4 + len + 4;
+	size_t padding = BLOCK - (4 + 1 + payload + PADDING) % BLOCK + PADDING;
+	uint8_t *p = out;
+
+	memcpy(p, VERSION, sizeof(VERSION) - 1);
+	p = put32(p + sizeof(VERSION) - 1, 1 + payload + padding);
+	*p++ = (uint8_t)padding;
+	*p++ = MESSAGE_DISCONNECT;
+	p = put32(p, HOST_NOT_ALLOWED);
+	p = put32(p, len);
+	memcpy(p, text, len);
+	p = put32(p + len, 0);
+	/* Random where there is something to hide. */
+	memset(p, 0, padding);
+	return (size_t)(p + padding - out);
+}
