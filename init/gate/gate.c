@@ -62,14 +62,15 @@ static const struct {
 		GATE_UNREACHABLE},
 	[PHASE_PROXY] = {flight_proxy, TO(PHASE_STANDS), true, GATE_PROXY},
 	[PHASE_STANDS] = {flight_stands,
-		TO(PHASE_FLIGHT) | TO(PHASE_UPGRADE) | TO(PHASE_HTTP) | TO(PHASE_RAW)},
+		TO(PHASE_FLIGHT) | TO(PHASE_UPGRADE) | TO(PHASE_HTTP) | TO(PHASE_RAW), false,
+		GATE_FINE},
 	[PHASE_FLIGHT] = {flight_first, TO(PHASE_SECOND) | TO(PHASE_RAW), false, GATE_TOO_SLOW},
 	[PHASE_SECOND] = {flight_second, TO(PHASE_RAW), true, GATE_TOO_SLOW},
 	[PHASE_UPGRADE] = {flight_upgrade, TO(PHASE_HTTP) | TO(PHASE_RAW), false,
 		GATE_TOO_SLOW},
 	[PHASE_HTTP] = {requests_work, TO(PHASE_LAST), false, GATE_TOO_SLOW},
-	[PHASE_RAW] = {relay_work},
-	[PHASE_LAST] = {refuse_wait, 0, true},
+	[PHASE_RAW] = {relay_work, 0, false, GATE_FINE},
+	[PHASE_LAST] = {refuse_wait, 0, true, GATE_FINE},
 };
 
 /* A transition that the table doesn't have is a fault of ours: PID 1 starts another gate. */
