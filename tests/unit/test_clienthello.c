@@ -541,6 +541,33 @@ static void what_stands_behind_it_in_its_record(void **state)
 	free(twice);
 }
 
+/* RFC 8446 §4.1.2: at most 32 octets, which the others of the fields are right behind. */
+static void a_session_has_a_bound(void **state)
+{
+	(void)state;
+	for (unsigned length = 0; length <= 40; length++) {
+		const size_t at = 39, behind = at + 32;
+		uint8_t rest[256];
+		size_t n;
+
+		named("a.example", 9);
+		n = body.len - behind;
+		assert_true(n < sizeof(rest) && body.at[at - 1] == 32);
+		memcpy(rest, body.at + behind, n);
+		body.at[at - 1] = (uint8_t)length;
+		memset(body.at + at, 's', length);
+		memcpy(body.at + at + length, rest, n);
+		body.len = at + length + n;
+		body.at[2] = (uint8_t)((body.len - 4) >> 8);
+		body.at[3] = (uint8_t)(body.len - 4);
+		wrap();
+		if (length <= 32)
+			expect_name("a.example");
+		else
+			expect_refused(GATE_MALFORMED, NULL);
+	}
+}
+
 /* Each length in the message, and each part of it, one more and one less. */
 static void lengths_that_do_not_add_up(void **state)
 {
@@ -805,6 +832,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_hello),
 		cmocka_unit_test(records_of_another_kind_in_between),
 		cmocka_unit_test(what_stands_behind_it_in_its_record),
+		cmocka_unit_test(a_session_has_a_bound),
 		cmocka_unit_test(lengths_that_do_not_add_up),
 		cmocka_unit_test(the_limit),
 		cmocka_unit_test(a_retry_is_seen),

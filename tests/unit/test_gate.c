@@ -967,6 +967,26 @@ static void nobody_gets_what_another_left(void **state)
 	}
 }
 
+/* So that it gets to read why: some of what a refused client goes on sending is taken. */
+static void a_refused_client_is_not_listened_to_for_ever(void **state)
+{
+	static const char request[] = "POST / HTTP/1.1\r\nHost: evil.example\r\n"
+				      "Content-Length: 1000000000\r\n\r\n";
+	static const uint8_t bytes[65536];
+	const size_t most = 64 * 1024 * 1024; /* far more than sockets hold on the way */
+	int s = client("45.0.0.1", 80);
+	size_t sent = 0;
+	ssize_t n;
+
+	(void)state;
+	tell(s, request, sizeof(request) - 1);
+	while (sent < most && (n = send(s, bytes, sizeof(bytes), MSG_NOSIGNAL)) > 0)
+		sent += (size_t)n;
+	assert_in_range(sent, LIMIT_GATE_DISCARD / 2, most - 1);
+	assert_true(errno == ECONNRESET || errno == EPIPE);
+	close(s);
+}
+
 /* Wherever among the remembered names chance puts one, it is its own clients' alone. */
 static void names_come_to_every_place(void **state)
 {
@@ -1222,6 +1242,7 @@ int main(void)
 		T(a_hello_without_end_is_refused),
 		T(thousands_that_say_nothing_or_half_hold_nobody_up),
 		T(nobody_gets_what_another_left),
+		T(a_refused_client_is_not_listened_to_for_ever),
 		T(names_come_to_every_place),
 		T(clients_that_never_read_hold_nobody_up),
 		cmocka_unit_test_setup_teardown(audit_lets_through_and_tells, begin_audit, end),

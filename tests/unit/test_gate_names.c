@@ -1,0 +1,332 @@
+/*
+ * How the gate remembers where names live: names.c by itself, with a resolver that is this test
+ * and a clock that is its variable.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "init/dns/message.h"
+#include "init/gate/connection.h"
+
+static struct gate g;
+static struct gate_config config;
+static int resolver;
+
+/* A question as it came. */
+struct asked {
+	struct message_query query;
+	struct sockaddr_in from;
+};
+
+static int begin(void **state)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+
+	(void)state;
+	resolver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(resolver, (void *)&a, sizeof(a)), 0);
+	assert_int_equal(getsockname(resolver, (void *)&a, &len), 0);
+	config = (struct gate_config){.resolver_port = ntohs(a.sin_port)};
+	g = (struct gate){.config = &config,
+		.epoll = epoll_create1(EPOLL_CLOEXEC),
+		.now = 1000000,
+		.free = NONE,
+		.oldest = NONE,
+		.newest = NONE,
+		.again_first = NONE,
+		.again_last = NONE,
+		.pipes_free = NONE,
+		.room = 8};
+	g.connections = calloc(g.room, sizeof(*g.connections));
+	g.desks = calloc(LIMIT_GATE_DESKS, sizeof(*g.desks));
+	for (int32_t i = LIMIT_GATE_DESKS; i-- > 0;) {
+		g.desks_free[g.desks_left++] = i;
+		g.waits_for[i] = NONE;
+	}
+	assert_int_equal(names_init(&g), 0);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < g.used; i++)
+		table_leave_desk(&g, &g.connections[i]);
+	/* The descriptor is names.c's own. */
+	free(g.names);
+	free(g.desks);
+	free(g.connections);
+	close(g.epoll);
+	close(resolver);
+	return 0;
+}
+
+static struct connection *somebody(const char *aim)
+{
+	struct connection *c = table_new(&g);
+
+	assert_true(address_parse(aim, strlen(aim), &c->aim));
+	assert_true(table_sit(&g, c));
+	return c;
+}
+
+static const struct desk *desk(const struct connection *c)
+{
+	return table_desk(&g, c);
+}
+
+static bool came(struct asked *a)
+{
+	struct pollfd p = {.fd = resolver, .events = POLLIN};
+	socklen_t len = sizeof(a->from);
+	uint8_t in[1232];
+	ssize_t n;
+
+	/* On loopback it is there when send() returns. */
+	if (poll(&p, 1, 0) != 1)
+		return false;
+	n = recvfrom(resolver, in, sizeof(in), 0, (void *)&a->from, &len);
+	assert_int_equal(message_read_query(in, (size_t)n, &a->query), RCODE_NOERROR);
+	return true;
+}
+
+static unsigned questions(struct asked out[2])
+{
+	struct asked a;
+	unsigned count = 0;
+
+	while (came(&a)) {
+		assert_true(a.query.type == MESSAGE_A || a.query.type == MESSAGE_AAAA);
+		out[a.query.type == MESSAGE_AAAA] = a;
+		count++;
+	}
+	return count;
+}
+
+/* Answers with so many addresses, 45.0.0.1 or 2600::1 and so on. */
+static void answer(const struct asked *a, unsigned count, uint32_t ttl)
+{
+	struct message_reply r = {.type = a->query.type, .count = count, .ttl = ttl, .ede = -1};
+	size_t size = r.type == MESSAGE_A ? 4 : 16, len;
+	uint8_t out[1232], addresses[256] = {0};
+
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(addresses + i * size, size == 4 ? "\x2d" : "\x26", 1);
+		addresses[i * size + size - 1] = (uint8_t)(i + 1);
+	}
+	r.addresses = addresses;
+	len = message_write_reply(&a->query.asked, &r, out, sizeof(out));
+	assert_int_equal(
+		sendto(resolver, out, len, 0, (const void *)&a->from, sizeof(a->from)), len);
+	names_ready(&g);
+}
+
+static void expect_candidates(const struct connection *c, const char *const *list)
+{
+	char text[ADDRESS_TEXT];
+	unsigned i;
+
+	assert_true(desk(c)->resolved);
+	for (i = 0; list[i]; i++) {
+		assert_true(i < desk(c)->candidates_count);
+		assert_string_equal(address_text(&desk(c)->candidates[i], text), list[i]);
+	}
+	assert_int_equal(desk(c)->candidates_count, i);
+}
+#define CANDIDATES(c, ...) expect_candidates(c, (const char *const[]){__VA_ARGS__, NULL})
+
+static void the_clients_own_family_comes_first(void **state)
+{
+	struct connection *four = somebody("20.9.9.9"), *six = somebody("2001:99::9");
+	struct asked a[2];
+
+	(void)state;
+	assert_true(names_need(&g, four, "a.test") && names_need(&g, six, "a.test"));
+	assert_int_equal(questions(a), 2); /* once for both */
+	answer(&a[0], 2, 60);
+	answer(&a[1], 2, 60);
+	CANDIDATES(four, "45.0.0.1", "2600::1", "45.0.0.2", "2600::2");
+	CANDIDATES(six, "2600::1", "45.0.0.1", "2600::2", "45.0.0.2");
+}
+
+static void what_was_aimed_at_comes_first_where_it_is_the_names(void **state)
+{
+	struct connection *c = somebody("2600::2");
+	struct asked a[2];
+
+	(void)state;
+	assert_true(names_need(&g, c, "a.test"));
+	assert_int_equal(questions(a), 2);
+	answer(&a[0], 1, 60);
+	assert_false(desk(c)->resolved);
+	answer(&a[1], 3, 60);
+	CANDIDATES(c, "2600::2", "2600::1", "45.0.0.1", "2600::3");
+}
+
+/* RFC 8305 §3: the other family is worth a moment, not more. */
+static void one_family_is_enough_after_a_moment(void **state)
+{
+	struct connection *known = somebody("45.0.0.1"), *other = somebody("20.9.9.9");
+	struct asked a[2];
+
+	(void)state;
+	assert_true(names_need(&g, known, "a.test") && names_need(&g, other, "a.test"));
+	assert_int_equal(questions(a), 2);
+	answer(&a[0], 1, 60);
+	g.now += LIMIT_GATE_FAMILY_MS - 1;
+	assert_int_equal(names_tick(&g), g.now + 1);
+	assert_false(desk(known)->resolved);
+	g.now++;
+	names_tick(&g);
+	CANDIDATES(known, "45.0.0.1");
+	assert_false(desk(other)->resolved);
+	answer(&a[1], 1, 60);
+	CANDIDATES(other, "45.0.0.1", "2600::1");
+}
+
+static void expect_kept(const char *name, uint32_t ttl4, uint32_t ttl6, int64_t ms)
+{
+	struct connection *c = somebody("20.9.9.9");
+	struct asked a[2];
+
+	assert_true(names_need(&g, c, name));
+	assert_int_equal(questions(a), 2);
+	answer(&a[0], 1, ttl4);
+	answer(&a[1], 1, ttl6);
+	assert_true(desk(c)->resolved);
+	g.now += ms - 1;
+	table_leave_desk(&g, c);
+	assert_true(table_sit(&g, c));
+	assert_true(names_need(&g, c, name));
+	assert_true(desk(c)->resolved);
+	assert_int_equal(questions(a), 0);
+	g.now++;
+	table_leave_desk(&g, c);
+	assert_true(table_sit(&g, c));
+	assert_true(names_need(&g, c, name));
+	assert_false(desk(c)->resolved);
+	assert_int_equal(questions(a), 2);
+}
+
+/* As long as the record says, the shorter of the two, and never longer than the limit. */
+static void addresses_are_kept_for_a_while(void **state)
+{
+	(void)state;
+	expect_kept("a.test", 20, 7, 7000);
+	expect_kept("b.test", 9, 20, 9000);
+	expect_kept("c.test", 86400, 86400, LIMIT_GATE_NAMES_MS);
+}
+
+static void what_does_not_work_is_not_believed(void **state)
+{
+	struct connection *c = somebody("20.9.9.9");
+	struct asked a[2];
+
+	(void)state;
+	assert_true(names_need(&g, c, "a.test"));
+	assert_int_equal(questions(a), 2);
+	answer(&a[0], 1, 60);
+	answer(&a[1], 1, 60);
+	names_distrust(&g, "a.test");
+	table_leave_desk(&g, c);
+	assert_true(table_sit(&g, c));
+	assert_true(names_need(&g, c, "a.test"));
+	assert_false(desk(c)->resolved);
+	assert_int_equal(questions(a), 2);
+}
+
+static void no_address_is_not_kept(void **state)
+{
+	struct connection *c = somebody("20.9.9.9");
+	struct asked a[2];
+
+	(void)state;
+	assert_true(names_need(&g, c, "a.test"));
+	assert_int_equal(questions(a), 2);
+	answer(&a[0], 0, 60);
+	answer(&a[1], 0, 60);
+	assert_true(desk(c)->resolved);
+	assert_int_equal(desk(c)->candidates_count, 0);
+	table_leave_desk(&g, c);
+	assert_true(table_sit(&g, c));
+	assert_true(names_need(&g, c, "a.test"));
+	assert_int_equal(questions(a), 2);
+}
+
+/* The resolver was down, or its socket full: asked again, until nobody waits any more. */
+static void a_lost_question_is_asked_again(void **state)
+{
+	struct connection *c = somebody("20.9.9.9");
+	struct asked a[2], again[2];
+
+	(void)state;
+	assert_true(names_need(&g, c, "a.test"));
+	assert_int_equal(questions(a), 2);
+	answer(&a[1], 1, 60);
+	g.now += 499;
+	names_tick(&g);
+	assert_int_equal(questions(again), 0);
+	g.now++;
+	names_tick(&g);
+	assert_int_equal(questions(again), 1); /* the one that is missing, and no new one */
+	assert_int_equal(again[0].query.asked.id, a[0].query.asked.id);
+	table_leave_desk(&g, c);
+	g.now += LIMIT_GATE_PATIENCE_MS;
+	assert_int_equal(names_tick(&g), INT64_MAX);
+	assert_int_equal(questions(again), 0);
+}
+
+/* An answer to the question before this one, and one to a question that was never asked. */
+static void other_ids_are_nobodys_answers(void **state)
+{
+	struct connection *c = somebody("20.9.9.9");
+	struct asked a[2], wrong;
+
+	(void)state;
+	assert_true(names_need(&g, c, "a.test"));
+	assert_int_equal(questions(a), 2);
+	for (unsigned bit = 1; bit < 16; bit++) { /* the lowest tells A from AAAA */
+		wrong = a[0];
+		wrong.query.asked.id = (uint16_t)(wrong.query.asked.id ^ 1u << bit);
+		answer(&wrong, 3, 60);
+	}
+	wrong = a[1];
+	wrong.query.asked.id = a[0].query.asked.id;
+	answer(&wrong, 3, 60);
+	answer(&a[0], 1, 60);
+	answer(&a[1], 0, 60);
+	CANDIDATES(c, "45.0.0.1");
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
+	const struct CMUnitTest tests[] = {
+		T(the_clients_own_family_comes_first),
+		T(what_was_aimed_at_comes_first_where_it_is_the_names),
+		T(one_family_is_enough_after_a_moment),
+		T(addresses_are_kept_for_a_while),
+		T(what_does_not_work_is_not_believed),
+		T(no_address_is_not_kept),
+		T(a_lost_question_is_asked_again),
+		T(other_ids_are_nobodys_answers),
+	};
+#undef T
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
