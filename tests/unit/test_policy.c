@@ -734,6 +734,38 @@ static void a_denial_that_cannot_be_changes_nothing(void **state)
 	policy_free(&p);
 }
 
+/* Writes labels of at most `label` octets, `size` octets in all, and the rule's name behind. */
+static const char *below(char out[NAME_TEXT], size_t size, size_t label, const char *name)
+{
+	memset(out, 'a', size);
+	for (size_t i = label; i < size; i += label + 1)
+		out[i] = '.';
+	snprintf(out + size, NAME_TEXT - size, ".%s", name);
+	return out;
+}
+
+/* What a name under a wildcard may carry: each bound, and one octet more. */
+static void what_fits_under_a_wildcard(void **state)
+{
+	struct rule wild = {.kind = RULE_WILDCARD, .name = "w.example"};
+	struct rule exact = {.kind = RULE_NAME};
+	char name[NAME_TEXT];
+
+	(void)state;
+	assert_true(policy_wildcard_fits(&wild, below(name, 1, 40, wild.name)));
+	assert_true(
+		policy_wildcard_fits(&wild, below(name, LIMIT_WILDCARD_LABEL, 63, wild.name)));
+	assert_false(policy_wildcard_fits(
+		&wild, below(name, LIMIT_WILDCARD_LABEL + 1, 63, wild.name)));
+	assert_true(
+		policy_wildcard_fits(&wild, below(name, LIMIT_WILDCARD_PART, 30, wild.name)));
+	assert_false(policy_wildcard_fits(
+		&wild, below(name, LIMIT_WILDCARD_PART + 1, 30, wild.name)));
+	/* A rule for the very name carries nothing. */
+	snprintf(exact.name, sizeof(exact.name), "%s", name);
+	assert_true(policy_wildcard_fits(&exact, name));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -742,6 +774,7 @@ int main(void)
 		cmocka_unit_test(a_rule_of_64k_is_refused),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(presets),
+		cmocka_unit_test(what_fits_under_a_wildcard),
 		cmocka_unit_test(names_and_ports),
 		cmocka_unit_test(deny_wins),
 		cmocka_unit_test(a_reason_of_our_own),

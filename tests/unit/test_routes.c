@@ -91,7 +91,11 @@ static int end(void **state)
 /* The engine's bridge network, with IPv6 as well. */
 static void bridge(void)
 {
-	run("ip link add d-eth0 type veth peer name d-peer && ip link set d-peer up && "
+	/* Without link-local addresses: the kernel would add their routes when it gets to it.
+	 */
+	run("ip link add d-eth0 type veth peer name d-peer && "
+	    "ip link set d-eth0 addrgenmode none && ip link set d-peer addrgenmode none && "
+	    "ip link set d-peer up && "
 	    "ip addr add 172.17.0.2/16 dev d-eth0 && "
 	    "ip addr add 2001:db8:9::2/64 dev d-eth0 nodad && ip link set d-eth0 up && "
 	    "ip route add default via 172.17.0.1 && ip -6 route add default via 2001:db8:9::1");
@@ -492,6 +496,10 @@ static void questions_of_the_payload_go_to_lo(void **state)
 	/* The resolver's own go out, and not to where the payload could answer. */
 	assert_way_of("uid 65311 ipproto udp dport 53", "172.17.0.53", "dev d-eth0");
 	assert_way_of("uid 65311 ipproto udp dport 53", "8.8.8.8", "via 172.17.0.1");
+	/* The probe too, which tries nftables and not this; and nobody beside these three. */
+	assert_way_of("uid 65310 ipproto udp dport 53", "8.8.8.8", "via 172.17.0.1");
+	assert_way_of("uid 65309 ipproto udp dport 53", "8.8.8.8", "dev lo");
+	assert_way_of("uid 65313 ipproto udp dport 53", "8.8.8.8", "dev lo");
 	assert_way_of("uid 65311 ipproto udp dport 53", "192.168.1.1", "prohibited");
 	assert_way_of("uid 65312 ipproto udp dport 53", "192.168.1.1", "prohibited");
 	assert_way_of("uid 0 ipproto udp dport 53", "192.168.1.1", "via 172.17.0.1");
