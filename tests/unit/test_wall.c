@@ -859,14 +859,26 @@ static void the_probe_believes_no_open_door(void **state)
 static void the_probe_knows_what_a_rule_opens(void **state)
 {
 	static const char *const allow[] = {"172.30.0.1:9+private", NULL};
+	struct failure bad = {0};
+	int door;
 
 	(void)state;
+	enter(world_outside);
+	door = listener(AF_INET, SOCK_STREAM, 9);
+	enter(world_inside);
 	begin_with(allow, NULL);
 	config.gateways[config.gateways_count++] = addr("172.30.0.1");
 	build();
 	assert_ok(wall_probe(&config, f));
-	tcp(PAYLOAD, "172.30.0.1", 9);
-	assert_true(reached("172.30.0.1"));
+	assert_int_equal(tcp(PAYLOAD, "172.30.0.1", 9), 0);
+	/* What no rule is about is one. */
+	begin_with(NULL, NULL);
+	build();
+	assert_ok(wall_probe(&config, f));
+	run("nft insert rule inet codex_init egress4 ip daddr 172.30.0.1 tcp dport 9 accept");
+	assert_int_equal(wall_probe(&config, &bad), -1);
+	assert_non_null(strstr(bad.on, "the gateway"));
+	close(door);
 }
 
 int main(void)
