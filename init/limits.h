@@ -133,12 +133,16 @@
 #define LIMIT_DYNAMIC_NAMES 2048
 /*
  * Under `*.x` a name can carry data to x's own servers. A label of 63 hexadecimal digits is
- * nobody's host name; 40 takes UUIDs and SHA-1 sums. The whole part before x, and new names a
- * minute and rule: a busy build asks for a dozen.
+ * nobody's host name; 40 takes UUIDs and SHA-1 sums. The whole part before x; and questions
+ * that leave for the rule in any minute, retries and renewals among them: a busy build asks for
+ * a dozen names, each of which takes two.
  */
-#define LIMIT_WILDCARD_LABEL 40
-#define LIMIT_WILDCARD_PART  80
-#define LIMIT_WILDCARD_NAMES 60
+#define LIMIT_WILDCARD_LABEL     40
+#define LIMIT_WILDCARD_PART      80
+#define LIMIT_WILDCARD_QUESTIONS 120
+/* The same for each name that a rule holds in full, whose questions say when it was asked for:
+ * twice what it takes to keep both families of one whose records live for no time at all. */
+#define LIMIT_NAME_QUESTIONS 60
 /* Pins asked of PID 1 and not yet acknowledged: what its answers' socket buffer surely holds.
  */
 #define LIMIT_PINS_OUT 64

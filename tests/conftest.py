@@ -197,6 +197,11 @@ def dns(internet):
 
 
 @pytest.fixture
+def dns2(internet):
+    return internet.dns2
+
+
+@pytest.fixture
 def sinks(internet):
     return internet.sinks
 

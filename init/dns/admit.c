@@ -7,24 +7,50 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MINUTE_MS 60000
-
 static int refuse(struct worker *w, const char *name, enum resolver_reason reason)
 {
 	channel_refused(w, name, reason);
 	return -1;
 }
 
-static bool few_enough(struct worker *w, const struct rule *rule)
+bool admit_question(struct worker *w, int index)
 {
-	struct admit_rule *r = &w->rules[rule - w->config->policy->rules];
-	int64_t minute = w->now / MINUTE_MS;
+	const struct cache_name *n = &w->cache.names[index];
 
-	if (r->minute != minute) {
-		r->minute = minute;
-		r->count = 0;
-	}
-	return r->count++ < LIMIT_WILDCARD_NAMES;
+	return !n->ration ||
+	       ration_take(n->ration, w->now,
+		       n->dynamic ? LIMIT_WILDCARD_QUESTIONS : LIMIT_NAME_QUESTIONS);
+}
+
+/*
+ * May a name come up under this wildcard that isn't in the table yet? Only if it may be asked
+ * for: names that are refused take no place of those that are known. A proxy is asked for each
+ * of them, which is a question of its own.
+ */
+static bool may_come_up(struct worker *w, const struct rule *rule)
+{
+	struct ration *r = &w->config->rations[rule - w->config->policy->rules];
+
+	return w->config->proxied ? ration_take(r, w->now, LIMIT_WILDCARD_QUESTIONS)
+				  : ration_left(r, w->now, LIMIT_WILDCARD_QUESTIONS);
+}
+
+static void explain_wildcard(char text[ADMIT_TEXT], const struct rule *rule)
+{
+	snprintf(text, ADMIT_TEXT, "more than %d questions for names under *.%s in a minute",
+		LIMIT_WILDCARD_QUESTIONS, rule->name);
+}
+
+void admit_explain_ration(
+	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT])
+{
+	struct verdict v = policy_check_name(w->config->policy, n->name);
+
+	if (n->dynamic && v.rule && v.rule->kind == RULE_WILDCARD)
+		explain_wildcard(text, v.rule);
+	else
+		snprintf(text, ADMIT_TEXT, "more than %d questions for %s in a minute",
+			LIMIT_NAME_QUESTIONS, n->name);
 }
 
 static void explain(
@@ -41,7 +67,8 @@ static void explain(
 		snprintf(text, ADMIT_TEXT, "%s is not allowed; add --allow %s", name, name);
 }
 
-int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT])
+int admit_name(
+	struct worker *w, const char *name, bool plain, bool lookup, char text[ADMIT_TEXT])
 {
 	struct verdict v = {0};
 	int index;
@@ -61,6 +88,8 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 		v = policy_check_name(w->config->policy, name);
 	if (!v.allowed && w->config->audit && plain) {
 		channel_refused(w, name, REASON_NONE);
+		if (!lookup)
+			return ADMIT_ABSENT;
 		index = cache_add_dynamic(&w->cache, name);
 		if (index >= 0)
 			w->cache.names[index].open = true;
@@ -80,16 +109,15 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 				"%s is longer than a wildcard lets through; "
 				"add --allow %s",
 				name, name);
-			return refuse(w, name, REASON_LIMIT);
+			return refuse(w, name, REASON_LONG);
 		}
-		if (!few_enough(w, v.rule)) {
-			snprintf(text, ADMIT_TEXT,
-				"more than %d new names under *.%s in this "
-				"minute",
-				LIMIT_WILDCARD_NAMES, v.rule->name);
+		if (lookup && !may_come_up(w, v.rule)) {
+			explain_wildcard(text, v.rule);
 			return refuse(w, name, REASON_LIMIT);
 		}
 	}
+	if (!lookup)
+		return ADMIT_ABSENT;
 	index = cache_add_dynamic(&w->cache, name);
 	if (index < 0) {
 		snprintf(text, ADMIT_TEXT, "too many questions at one time");
@@ -97,6 +125,7 @@ int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_T
 	}
 	w->cache.names[index].allowed = true;
 	w->cache.names[index].internal = v.private;
+	w->cache.names[index].ration = &w->config->rations[v.rule - w->config->policy->rules];
 	if (w->config->proxied)
 		lookup_invent(w, index);
 	return index;

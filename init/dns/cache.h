@@ -12,6 +12,7 @@
 
 #include "../policy/name.h"
 #include "protocol.h"
+#include "ration.h"
 
 /*
  * How long an answer is kept, in seconds. The floor: a record with TTL 0 must not mean one
@@ -82,6 +83,8 @@ struct cache_name {
 	bool report;   /* channel.c: RESOLVER_UNRESOLVED is to be sent */
 	uint8_t pins_out[FAMILIES]; /* addresses in the pin request that is out */
 	uint32_t sequence;          /* of that request; 0: none is */
+	struct ration *ration;      /* of the questions about it, its rule's or its own; NULL:
+				     * none are counted */
 	struct cache_record record[FAMILIES];
 	uint8_t v4[LIMIT_ANSWER_ADDRESSES * 4];
 	uint8_t v6[LIMIT_ANSWER_ADDRESSES * 16];

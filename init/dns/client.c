@@ -111,6 +111,20 @@ static bool empty_instead(const struct cache_name *n, enum cache_family family)
 	       (other->result == CACHE_FAILED && other->reason == REASON_NOT_PUBLIC);
 }
 
+/* Is it we who refuse it? Then text says why. */
+static bool explain_failure(const struct worker *w, const struct cache_name *n,
+	const struct cache_record *r, char text[ADMIT_TEXT])
+{
+	if (r->reason == REASON_LIMIT)
+		admit_explain_ration(w, n, text);
+	else if (r->reason == REASON_NOT_PUBLIC)
+		snprintf(text, ADMIT_TEXT,
+			"%s has no public address, and its rule lacks +private", n->name);
+	else
+		return false;
+	return true;
+}
+
 static void reply_record(struct worker *w, const struct origin *o,
 	const struct message_asked *asked, struct cache_name *n, enum cache_family family)
 {
@@ -137,12 +151,9 @@ static void reply_record(struct worker *w, const struct origin *o,
 	case CACHE_FAILED:
 		if (empty_instead(n, family))
 			break;
-		m.rcode = r->reason == REASON_NOT_PUBLIC ? RCODE_NXDOMAIN : RCODE_SERVFAIL;
-		if (m.rcode == RCODE_NXDOMAIN) {
-			snprintf(text, sizeof(text),
-				"%s has no public address, and its rule "
-				"lacks +private",
-				n->name);
+		m.rcode = RCODE_SERVFAIL;
+		if (explain_failure(w, n, r, text)) {
+			m.rcode = RCODE_NXDOMAIN;
 			m.ede = MESSAGE_EDE_BLOCKED;
 			m.ede_text = text;
 		}
@@ -219,6 +230,7 @@ void client_question(
 	struct message_query q;
 	char why[ADMIT_TEXT];
 	enum cache_family family;
+	bool lookup;
 	int rcode = message_read_query(packet, len, &q), index;
 
 	if (rcode < 0) {
@@ -235,14 +247,15 @@ void client_question(
 		answer_reverse(w, &q, o);
 		return;
 	}
-	index = admit_name(w, q.name, q.plain, why);
-	if (index < 0) {
+	lookup = q.type == MESSAGE_A || q.type == MESSAGE_AAAA;
+	index = admit_name(w, q.name, q.plain, lookup, why);
+	if (index < 0 && index != ADMIT_ABSENT) {
 		reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
 		return;
 	}
 	/* The other types of an allowed name are empty, and no upstream hears of the question:
 	 * HTTPS and SVCB would hide the name that the wall goes by, TXT and NULL carry data. */
-	if (q.type != MESSAGE_A && q.type != MESSAGE_AAAA) {
+	if (!lookup) {
 		reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
 		return;
 	}

@@ -67,7 +67,7 @@ static void settle(struct worker *w, int index, enum cache_family family,
 	client_wake(w, index, family);
 }
 
-/* The upstreams failed us. What we have goes on as long as it may. */
+/* The upstreams failed us, or may not be asked now. What we have goes on as long as it may. */
 static void failed(
 	struct worker *w, int index, enum cache_family family, enum resolver_reason reason)
 {
@@ -97,7 +97,9 @@ static void failed(
 	if (family == FAMILY_6 && n->record[FAMILY_4].result == CACHE_ADDRESSES)
 		seconds = LAME_TTL;
 	r->count = 0;
-	if (!n->booting && family == FAMILY_4 && !n->open) {
+	if (reason == REASON_LIMIT) {
+		channel_refused(w, n->name, reason);
+	} else if (!n->booting && family == FAMILY_4 && !n->open) {
 		n->report = true;
 		channel_queue(w, index);
 	}
@@ -131,7 +133,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 	}
 }
 
-static bool ask(
+static enum resolver_reason ask(
 	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency);
 
 void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
@@ -150,9 +152,13 @@ void lookup_answered(void *context, int index, uint16_t type, enum message_outco
 	if (answer->strays)
 		channel_dropped(w, n, REASON_HOSTILE, NULL);
 	r->tries++;
-	if (outcome == OUTCOME_NXDOMAIN &&
-		ask(w, index, family, n->booting ? UPSTREAM_BOOT : UPSTREAM_CLIENT))
-		return;
+	if (outcome == OUTCOME_NXDOMAIN) {
+		reason = ask(w, index, family, n->booting ? UPSTREAM_BOOT : UPSTREAM_CLIENT);
+		if (reason != REASON_NXDOMAIN && reason != REASON_NONE)
+			failed(w, index, family, reason);
+		if (reason != REASON_NXDOMAIN)
+			return;
+	}
 	r->stale = false;
 	r->used = false;
 	r->answered = w->now;
@@ -248,21 +254,26 @@ static bool next_try(const struct worker *w, const struct cache_name *n, struct 
 	return false;
 }
 
-static bool ask(
+/* Asks for the next try; REASON_NXDOMAIN: there was none left. */
+static enum resolver_reason ask(
 	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
 	const char *suffix;
 
-	if (!next_try(w, n, r, &suffix) || !upstream_ask(w->upstream, n->name, suffix,
-						   type_of[family], index, urgency, w->now))
-		return false;
-	r->work = WORK_ASKING;
-	return true;
+	enum resolver_reason reason;
+
+	if (!next_try(w, n, r, &suffix))
+		return REASON_NXDOMAIN;
+	reason = upstream_ask(
+		w->upstream, n->name, suffix, type_of[family], index, urgency, w->now);
+	if (reason == REASON_NONE)
+		r->work = WORK_ASKING;
+	return reason;
 }
 
-bool lookup_ask(
+enum resolver_reason lookup_ask(
 	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
 {
 	w->cache.names[index].record[family].tries = 0;
@@ -273,6 +284,7 @@ void lookup_need(struct worker *w, int index, enum cache_family family)
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
+	enum resolver_reason reason;
 
 	if (r->work || cache_fresh(r, w->now))
 		return;
@@ -281,9 +293,10 @@ void lookup_need(struct worker *w, int index, enum cache_family family)
 		channel_queue(w, index);
 		return;
 	}
-	if (!lookup_ask(w, index, family,
-		    cache_stale_usable(r, w->now) ? UPSTREAM_STALE : UPSTREAM_CLIENT))
-		failed(w, index, family, REASON_TIMEOUT);
+	reason = lookup_ask(w, index, family,
+		cache_stale_usable(r, w->now) ? UPSTREAM_STALE : UPSTREAM_CLIENT);
+	if (reason != REASON_NONE)
+		failed(w, index, family, reason);
 }
 
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family)
@@ -294,6 +307,11 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 		return;
 	r->used = true;
 	note_refresh(w, r);
+}
+
+bool lookup_may_ask(void *context, int index)
+{
+	return admit_question(context, index);
 }
 
 void lookup_hostile(void *context, int index)

@@ -156,6 +156,7 @@ int lookup_init(struct worker *w, bool boot)
 		.count = w->config->conf.upstreams_count,
 		.epoll = w->epoll,
 		.data = WORKER_DATA(KIND_UPSTREAM, 0),
+		.may_ask = lookup_may_ask,
 		.answered = lookup_answered,
 		.hostile = lookup_hostile,
 		.context = w,
@@ -171,6 +172,7 @@ int lookup_init(struct worker *w, bool boot)
 		if (index < 0)
 			return -1;
 		w->cache.names[index].allowed = true;
+		w->cache.names[index].ration = &w->config->rations[p->count + i];
 		w->cache.names[index].internal =
 			p->names[i].private || !strchr(p->names[i].name, '.');
 	}

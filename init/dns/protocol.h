@@ -19,8 +19,9 @@
 enum resolver_message_type {
 	RESOLVER_PIN = 1, /* name, addresses: open these; answered by struct resolver_pinned */
 	RESOLVER_REFUSED, /* name, reason, count: the payload asked for it so often and no rule
-			   * allows it, or REASON_LIMIT. An octet that no host name has is
-			   * '?'. Name "": that many more questions, not told one by one */
+			   * allows it, or REASON_LONG, or REASON_LIMIT. An octet that
+			   * no host name has is '?'. Name "": that many more questions, not
+			   * told one by one */
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
@@ -37,7 +38,8 @@ enum resolver_reason {
 	REASON_NOT_PUBLIC, /* its addresses are private or special and the rule lacks +private
 			    */
 	REASON_HOSTILE,    /* the answer was malformed or not about the question */
-	REASON_LIMIT,      /* under a wildcard: too long, or too many in a minute */
+	REASON_LONG,       /* too long a name under a wildcard */
+	REASON_LIMIT,      /* too many questions in a minute */
 	REASON_GUESSED,    /* somebody guesses at ids and letters of questions */
 	REASON_LAST = REASON_GUESSED,
 };

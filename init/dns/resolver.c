@@ -85,6 +85,11 @@ int resolver_listen(struct resolver_sockets *out, struct failure *f)
 		f, "listen for DNS", "127.0.0.1 and ::1", "no port is free for UDP and TCP");
 }
 
+size_t resolver_rations(const struct policy *p)
+{
+	return p->count + p->names_count;
+}
+
 /* ---- The worker -------------------------------------------------------------------------- */
 
 static int allocate(struct worker *w, int channel)
@@ -97,8 +102,7 @@ static int allocate(struct worker *w, int channel)
 	for (size_t i = 0; i < c->policy->count; i++)
 		dynamic |= c->policy->rules[i].kind == RULE_WILDCARD;
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->rules = calloc(c->policy->count + 1, sizeof(*w->rules));
-	if (w->epoll < 0 || !w->rules || getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+	if (w->epoll < 0 || getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -1;
 	w->now = clock_ms();
 	if (cache_init(&w->cache, fixed, dynamic, seed) < 0 || channel_init(w, channel) < 0)

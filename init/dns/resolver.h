@@ -11,6 +11,7 @@
 
 #include "../policy/policy.h"
 #include "protocol.h"
+#include "ration.h"
 #include "resolvconf.h"
 
 /* The listening sockets: 127.0.0.1 and ::1 (fd -1 without IPv6), one port for all four. */
@@ -25,14 +26,18 @@ struct resolver_config {
 	const struct hosts_entry *hosts; /* engine's /etc/hosts; answered as they stand */
 	size_t hosts_count;
 	struct resolver_sockets sockets;
-	bool proxied; /* a proxy looks names up; here only the proxy's own is */
-	bool audit;   /* answer for every name, report those that strict would refuse */
+	struct ration *rations; /* resolver_rations() of them */
+	bool proxied;           /* a proxy looks names up; here only the proxy's own is */
+	bool audit; /* answer for every name, report those that strict would refuse */
 };
 
 /* Binds the four sockets, close-on-exec. Called before the wall, which redirects to them. */
 int resolver_listen(struct resolver_sockets *out, struct failure *f);
 /* Closes them, so that questions are refused at once: for when no resolver will ever come. */
 void resolver_unlisten(struct resolver_sockets *s);
+
+/* How many rations there are: one for each rule of the policy, one for each of its names. */
+size_t resolver_rations(const struct policy *p);
 
 /*
  * Forks the worker. *channel is PID 1's end of the SOCK_SEQPACKET pair (non-blocking,

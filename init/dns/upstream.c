@@ -119,6 +119,14 @@ void upstream_unsend(struct upstream *u, struct question *q, int which)
 	};
 }
 
+static void forget(struct upstream *u, struct question *q)
+{
+	unlist(u, q);
+	q->next = u->free;
+	u->free = (int)(q - u->questions);
+	u->room++;
+}
+
 void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason)
 {
@@ -129,11 +137,17 @@ void upstream_finish(struct upstream *u, struct question *q, enum message_outcom
 		if (q->sent[i].live)
 			upstream_unsend(u, q, i);
 	upstream_tcp_close(u, q);
-	unlist(u, q);
-	q->next = u->free;
-	u->free = (int)(q - u->questions);
-	u->room++;
+	forget(u, q);
 	u->config.answered(u->config.context, tag, type, outcome, answer, reason);
+}
+
+static bool is_out(const struct question *q)
+{
+	bool live = false;
+
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		live |= q->sent[i].live;
+	return live;
 }
 
 static void send_to_all(struct upstream *u, struct question *q)
@@ -143,15 +157,15 @@ static void send_to_all(struct upstream *u, struct question *q)
 		upstream_send(u, q, (int)i);
 }
 
-bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint16_t type,
-	int tag, enum upstream_urgency urgency, int64_t now)
+enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
+	uint16_t type, int tag, enum upstream_urgency urgency, int64_t now)
 {
 	struct question *q;
 
 	if (u->room == 0 || u->config.count == 0)
-		return false;
+		return REASON_TIMEOUT;
 	if (suffix && strlen(name) + 1 + strlen(suffix) > LIMIT_NAME_TEXT)
-		return false;
+		return REASON_TIMEOUT;
 	if (u->free != NONE) {
 		q = &u->questions[u->free];
 		u->free = q->next;
@@ -172,7 +186,10 @@ bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint
 		send_to_all(u, q);
 	else
 		upstream_send(u, q, (int)u->preferred);
-	return true;
+	if (q->reason != REASON_LIMIT || is_out(q))
+		return REASON_NONE;
+	forget(u, q);
+	return REASON_LIMIT;
 }
 
 /* One upstream could not answer: the others, and at the next attempt all of them again. */

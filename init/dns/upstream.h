@@ -18,10 +18,13 @@
 
 struct upstream;
 
+/* Called before each question leaves, again or for the first time, by UDP or TCP; false: it
+ * doesn't. */
+typedef bool upstream_may_ask(void *context, int tag);
 /*
  * Called once for each question that upstream_ask() took, never from inside upstream_ask():
  * reason REASON_NONE and outcome ADDRESSES, EMPTY or NXDOMAIN with *answer; or another reason
- * (TIMEOUT, SERVER, HOSTILE) and answer NULL.
+ * (TIMEOUT, SERVER, HOSTILE, LIMIT where may_ask() said no) and answer NULL.
  */
 typedef void upstream_answered(void *context, int tag, uint16_t type,
 	enum message_outcome outcome, const struct message_answer *answer,
@@ -40,6 +43,7 @@ struct upstream_config {
 	size_t count;
 	int epoll;     /* where sockets are added ... */
 	uint64_t data; /* ... with this value plus a number below UPSTREAM_NUMBERS */
+	upstream_may_ask *may_ask;
 	upstream_answered *answered;
 	upstream_hostile *hostile;
 	void *context;
@@ -56,11 +60,12 @@ enum upstream_urgency {
 };
 /*
  * Asks for a record of a name, with a search domain behind it where suffix isn't NULL; both
- * must stay where they are until the answer. Returns false when there is no upstream, no place
- * for the question, or the two are too long for a name.
+ * must stay where they are until the answer. Returns REASON_NONE; or, and then there will be no
+ * answer, REASON_LIMIT where it may not leave, and REASON_TIMEOUT when there is no upstream, no
+ * place for the question, or the two are too long for a name.
  */
-bool upstream_ask(struct upstream *u, const char *name, const char *suffix, uint16_t type,
-	int tag, enum upstream_urgency urgency, int64_t now);
+enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
+	uint16_t type, int tag, enum upstream_urgency urgency, int64_t now);
 /* Sends the questions that wait; to be called before the process does. */
 void upstream_flush(struct upstream *u);
 /* Places left. */

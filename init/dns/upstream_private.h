@@ -135,6 +135,8 @@ void upstream_postpone(struct upstream *u, struct question *q, int64_t now);
 
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
+/* False: its name's questions are used up. */
+bool upstream_may_leave(struct upstream *u, struct question *q);
 /* A new id and spelling. */
 void upstream_renew(struct upstream *u, struct sent *s, int which);
 void upstream_close(struct pool_socket *s);

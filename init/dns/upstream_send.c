@@ -209,6 +209,14 @@ static uint64_t random_spelling(struct upstream *u)
 	return bits;
 }
 
+bool upstream_may_leave(struct upstream *u, struct question *q)
+{
+	if (u->config.may_ask(u->config.context, q->tag))
+		return true;
+	q->reason = REASON_LIMIT;
+	return false;
+}
+
 void upstream_renew(struct upstream *u, struct sent *s, int which)
 {
 	s->id = free_id(u, which, s->slot);
@@ -224,7 +232,7 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 	size_t len;
 	int fd;
 
-	if (upstream_needs_tcp(s))
+	if (upstream_needs_tcp(s) || !upstream_may_leave(u, q))
 		return;
 	if (d->count == TOGETHER) /* first, since it chooses another socket */
 		upstream_flush(u);

@@ -19,6 +19,8 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 
 		if (t->fd >= 0)
 			continue;
+		if (!upstream_may_leave(u, q))
+			return false;
 		/* While it is out by UDP as well it has one id and spelling. */
 		if (!q->sent[which].live)
 			upstream_renew(u, &q->sent[which], which);

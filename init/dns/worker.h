@@ -55,12 +55,6 @@ struct lookup {
 	int64_t refresh;  /* no record is due for renewal before; INT64_MAX: none */
 };
 
-/* admit.c: new names under a wildcard rule in this minute. */
-struct admit_rule {
-	int64_t minute;
-	unsigned count;
-};
-
 struct clients; /* client.c */
 
 struct worker {
@@ -72,8 +66,7 @@ struct worker {
 	struct upstream *upstream;
 	struct channel channel;
 	struct lookup lookup;
-	struct admit_rule *rules; /* one for each rule of the policy */
-	size_t denials;           /* those of the policy that the cache goes by */
+	size_t denials; /* those of the policy that the cache goes by */
 	struct clients *clients;
 };
 
@@ -100,11 +93,20 @@ int64_t channel_tick(struct worker *w); /* returns when to be called again */
 
 /* ---- admit.c ----------------------------------------------------------------------------- */
 #define ADMIT_TEXT 640
+/* The name may be asked about, but isn't in the table, and no question needs that. */
+#define ADMIT_ABSENT (-2)
 /*
- * The index of a name that may be asked for, or -1 with *reason, and text holding what the
- * client is told. plain: as in struct message_query. Reports refusals.
+ * The index of a name that may be asked for. Or -1, and text holds what the client is told:
+ * refusals are reported. plain: as in struct message_query. lookup: its addresses are asked
+ * for; else a name that isn't in the table is ADMIT_ABSENT.
  */
-int admit_name(struct worker *w, const char *name, bool plain, char text[ADMIT_TEXT]);
+int admit_name(
+	struct worker *w, const char *name, bool plain, bool lookup, char text[ADMIT_TEXT]);
+/* May one more question about the name leave now? Counts it. */
+bool admit_question(struct worker *w, int index);
+/* What the client is told when it may not. */
+void admit_explain_ration(
+	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
 /* ---- denied.c: makes the cache go by what was denied since. ------------------------------ */
 void denied_forget(struct worker *w);
@@ -121,8 +123,9 @@ void lookup_invent(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
 /* Between lookup.c and lookup_boot.c. */
-bool lookup_ask(
+enum resolver_reason lookup_ask(
 	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency);
+upstream_may_ask lookup_may_ask;
 upstream_answered lookup_answered;
 upstream_hostile lookup_hostile;
 void lookup_boot_settled(struct worker *w, int index);

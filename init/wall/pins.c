@@ -29,7 +29,8 @@ static const char *const reasons[] = {
 	[REASON_SERVER] = "the DNS servers could not answer",
 	[REASON_NOT_PUBLIC] = "its address is not public and the rule lacks +private",
 	[REASON_HOSTILE] = "the answer was malformed or not about the question",
-	[REASON_LIMIT] = "too long a name, or too many in a minute, under this wildcard",
+	[REASON_LONG] = "too long a name under this wildcard",
+	[REASON_LIMIT] = "questions for its rule are too many in a minute",
 	[REASON_GUESSED] = "forged: somebody guesses at ids; asked again by another port",
 };
 
@@ -205,6 +206,8 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 
 		if (v.rule && v.rule->effect == RULE_DENY)
 			e.reason = v.rule->reason ? v.rule->reason : "denied by a rule";
+		else if (m->reason == REASON_LONG)
+			e.advice = ""; /* a rule of its own permits it */
 		e.count = m->count;
 	}
 	events_add(p->events, &e);

@@ -2,6 +2,7 @@
 that arrives is kept. Nothing here reaches further than the namespace it is started in.
 
     dns     the resolver that containers are given, at DNS_ADDRESS (and ::), see dns_server.py
+    dns2    another one that knows no names, at DNS_ADDRESS2
     web     https on 443 and http on 80, for any name under the test CA; api.openai.com,
             chatgpt.com and auth.openai.com are played by openai.py
     ports   any other TCP port: says hello, keeps what it is told
@@ -28,6 +29,7 @@ import proxy
 from dns_server import Dns, start
 
 DNS_ADDRESS, DNS_ADDRESS6 = "45.77.0.53", "2a0f:77::53"
+DNS_ADDRESS2 = "45.77.0.54"
 GREETING = b"hello from the lab\n"
 CATCH_ALL = 7
 RETRY = "45.198.0.1"
@@ -207,7 +209,7 @@ class Sinks:
         for: the engine's embedded resolver forwards in every container's name. So is the engine's
         word that a container is gone for which an answer comes late."""
         flows = dict.fromkeys(Flow(p.protocol, p.address, p.port) for p in self.packets())
-        ours = (DNS_ADDRESS, DNS_ADDRESS6)
+        ours = (DNS_ADDRESS, DNS_ADDRESS2, DNS_ADDRESS6)
         known = {("udp", 53), ("tcp", 53), ("icmp", self.UNREACHABLE)}
         return [f for f in flows if dns or (f.protocol, f.port) not in known or f.address not in ours]
 
@@ -299,6 +301,7 @@ class Internet:
     def __init__(self, namespace, device):
         self.namespace, self.device = namespace, device
         self.dns, self.web, self.ports, self.sinks = Dns(), Web(), Ports(), Sinks()
+        self.dns2 = Dns()
         self.proxy = proxy.Proxy(CATCH_ALL)
         self.certificates = Certificates()
         self._servers = []
@@ -310,7 +313,7 @@ class Internet:
 
     def start(self):
         self.certificates.prepare(OPENAI)
-        for address in (f"{DNS_ADDRESS}/32", f"{DNS_ADDRESS6}/128"):
+        for address in (f"{DNS_ADDRESS}/32", f"{DNS_ADDRESS2}/32", f"{DNS_ADDRESS6}/128"):
             self.namespace.ip("address", "add", address, "dev", "lo")  # for bind()
         rules = f"""
             table inet catch_all {{
@@ -339,6 +342,7 @@ class Internet:
     def _open(self):
         self.sinks.serve(self.device)
         self.dns.serve([DNS_ADDRESS, DNS_ADDRESS6])
+        self.dns2.serve([DNS_ADDRESS2])
         self.ports.serve()
         self.proxy.serve(dual_stack(proxy.PORT))
         context = self.certificates.context()
@@ -351,6 +355,7 @@ class Internet:
     def reset(self):
         """As at the start of a test: the usual names, nothing seen."""
         self.dns.clear()
+        self.dns2.clear()
         self.web.clear()
         self.ports.clear()
         self.proxy.clear()

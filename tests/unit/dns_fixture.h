@@ -481,6 +481,8 @@ static void play_start(struct play *p, bool boot)
 	assert_int_equal(policy_compile(&p->policy), 0);
 	if (resolver_listen(&p->config.sockets, &f) < 0)
 		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+	p->config.rations = ration_new(resolver_rations(&p->policy));
+	assert_non_null(p->config.rations);
 	p->pid = resolver_start(&p->config, boot, &p->channel, &f);
 	if (p->pid < 0)
 		fail_msg("%s: %s: %s", f.tried, f.on, f.why);

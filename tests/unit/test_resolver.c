@@ -347,13 +347,107 @@ static void test_wildcard_is_bounded(void **state)
 		snprintf(name, sizeof(name), "x%d.wild.test", i);
 		refused += ask_for(p, name, MESSAGE_A, false).rcode == RCODE_NXDOMAIN;
 	}
-	/* Two minutes may have had a part in it. */
-	assert_true(refused >= 200 - 2 * LIMIT_WILDCARD_NAMES);
-	assert_true(shared->count <= 2 * LIMIT_WILDCARD_NAMES);
+	assert_int_equal(refused, 200 - LIMIT_WILDCARD_QUESTIONS);
+	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
 	drain(p, 50);
-	assert_int_equal(p->got[0].reason, REASON_LIMIT);
+	assert_int_equal(p->got[0].reason, REASON_LONG);
+	assert_int_equal(
+		play_find(p, RESOLVER_REFUSED, "x199.wild.test")->reason, REASON_LIMIT);
 	/* A name that came up before goes on. */
 	assert_int_equal(ask_for(p, "x0.wild.test", MESSAGE_A, false).count, 1);
+	/* Its other family would be a question more: empty, as where there is none. */
+	r = ask_for(p, "x0.wild.test", MESSAGE_AAAA, false);
+	assert_int_equal(r.rcode, RCODE_NOERROR);
+	assert_int_equal(r.count, 0);
+	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
+	play_end(p);
+}
+
+/* Asks for names n-0, n-1, ... under the wildcard until its ration is gone. */
+static struct reply use_up(struct play *p, const char *n, uint16_t type)
+{
+	struct reply r = {0};
+	char name[64];
+
+	for (int i = 0; i <= LIMIT_WILDCARD_QUESTIONS && !has_text(&r, "questions for"); i++) {
+		snprintf(name, sizeof(name), "%s-%d.wild.test", n, i);
+		r = ask_for(p, name, type, true);
+	}
+	return r;
+}
+
+/* Whatever is answered, what leaves is counted: what fails is asked for twice. */
+static void test_questions_are_rationed_whatever_is_answered(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t type;
+	} cases[] = {{"good", MESSAGE_A}, {"nx", MESSAGE_A}, {"servfail", MESSAGE_A},
+		{"other", MESSAGE_A}, {"loop", MESSAGE_A}, {"trunc", MESSAGE_A},
+		{"v4only", MESSAGE_AAAA}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct play *p = SERVING(false, "*.wild.test", "good.test");
+		struct reply r = use_up(p, cases[i].name, cases[i].type);
+
+		assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+		assert_true(
+			has_text(&r, "more than 120 questions for names under *.wild.test"));
+		assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
+		/* It is no other rule's. */
+		assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).count, 1);
+		play_end(p);
+	}
+}
+
+/* Nor does it help to have the resolver ended: it goes on with what was left. */
+static void test_a_new_worker_has_no_new_ration(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+
+	(void)state;
+	use_up(p, "good", MESSAGE_A);
+	close(p->channel);
+	assert_int_equal(waitpid(p->pid, NULL, 0), p->pid);
+	p->pid = resolver_start(&p->config, false, &p->channel, &(struct failure){0});
+	assert_int_equal(ask_for(p, "new.wild.test", MESSAGE_A, false).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
+	play_end(p);
+}
+
+/* A known name whose record has run out is answered from it when it may not be asked for. */
+static void test_known_names_outlive_the_ration(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	static const uint8_t stale[] = {0, 15, 0, 2, 0, MESSAGE_EDE_STALE};
+	struct reply a = ask_for(p, "rotate.wild.test", MESSAGE_A, true), b;
+
+	(void)state;
+	use_up(p, "good", MESSAGE_A);
+	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
+	b = ask_for(p, "rotate.wild.test", MESSAGE_A, true);
+	assert_int_equal(b.count, 1);
+	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
+	assert_non_null(memmem(b.packet, b.len, stale, sizeof(stale)));
+	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
+	play_end(p);
+}
+
+/* Questions that never leave take no known name's place, however many names they are about. */
+static void test_other_types_take_no_place(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	char name[64];
+
+	(void)state;
+	assert_int_equal(ask_for(p, "known.wild.test", MESSAGE_A, false).count, 1);
+	for (int i = 0; i < LIMIT_DYNAMIC_NAMES + 10; i++) {
+		snprintf(name, sizeof(name), "x%d.wild.test", i);
+		assert_int_equal(ask_for(p, name, 65, false).rcode, RCODE_NOERROR);
+	}
+	assert_int_equal(ask_for(p, "known.wild.test", MESSAGE_A, false).count, 1);
+	assert_int_equal(shared->count, 1);
 	play_end(p);
 }
 
@@ -656,6 +750,10 @@ int main(void)
 		cmocka_unit_test(test_short_ttl_expires),
 		cmocka_unit_test(test_stale_answer_when_upstream_is_down),
 		cmocka_unit_test(test_wildcard_is_bounded),
+		cmocka_unit_test(test_questions_are_rationed_whatever_is_answered),
+		cmocka_unit_test(test_a_new_worker_has_no_new_ration),
+		cmocka_unit_test(test_known_names_outlive_the_ration),
+		cmocka_unit_test(test_other_types_take_no_place),
 		cmocka_unit_test(test_audit_lets_through_and_reports),
 		cmocka_unit_test(test_letter_case_and_options_stay_here),
 		cmocka_unit_test(test_names_of_addresses),
