@@ -9,13 +9,17 @@ import pytest
 from conftest import FLAGS, IMAGE
 
 
-@pytest.mark.parametrize("uid, gid", [(1000, 1000), (1001, 1002), (501, 20), (70000, 70000)])
-def test_it_runs_as_the_owner_of_the_workdir(shell, tmp_path, uid, gid):
-    """So Codex owns its home and files it makes are the user's."""
+@pytest.mark.parametrize(
+    "uid, owner, gid",
+    [(1000, 1000, 1000), (1001, 1002, 1002), (501, 20, 20), (70000, 70000, 70000), (1001, 0, 1001)],
+)
+def test_it_runs_as_the_owner_of_the_workdir(shell, tmp_path, uid, owner, gid):
+    """So Codex owns its home and files it makes are the user's. But never root's group: that would
+    open what is root's."""
     tmp_path.chmod(0o755)
     work = tmp_path / "work"
     work.mkdir()
-    os.chown(work, uid, gid)
+    os.chown(work, uid, owner)
     done = shell(
         "id -u; id -g; id -un; touch made; stat -c '%u %U' /codex_home; codex --version",
         options=["-v", f"{work}:/app/work", "-w", "/app/work"],
@@ -35,13 +39,14 @@ def test_a_workdir_of_roots_is_warned_about_and_it_still_is_not_root(shell, tmp_
 
 
 @pytest.mark.parametrize(
-    "user, uid, gid", [("1234", 1234, 1234), ("1234:99", 1234, 99), ("nobody", 65534, 65534)]
+    "user, uid, gid", [("1234", 1234, 1234), ("1234:99", 1234, 99), ("nobody", 65534, 65534),
+                       ("1234:0", 1234, 1234), ("65313", 65313, 65313)]
 )
 def test_user_option(shell, user, uid, gid):
     assert shell("id -u; id -g", init=["--user", user]).ok().lines() == [str(uid), str(gid)]
 
 
-@pytest.mark.parametrize("user", ["0", "root", "0:0", "no-such-user", "65311"])
+@pytest.mark.parametrize("user", ["0", "root", "0:0", "no-such-user", "65310", "65311", "65312"])
 def test_users_it_never_is(run, user):
     assert run("id", init=["--user", user]).out == ""
     assert run("id", init=["--user", user]).status in (100, 111)
