@@ -24,6 +24,26 @@ static void leave_out_inside(struct boot *b)
 		say_hint("give one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
 }
 
+/*
+ * A kernel may have no tproxy: NAT leads to the gate as well, slower. Or no fib either: then
+ * the payload has no IPv6 (wall.h).
+ */
+static int build_wall(struct boot *b, bool gated, struct failure *f)
+{
+	struct wall_config *c = &b->fence;
+
+	/* In audit mode every destination is the wall's to record. */
+	c->diverts = gated && !c->audit && b->gate.sockets.transparent;
+	c->sources = true;
+	if (c->diverts && wall_build(b->wall, c, f) == 0)
+		return 0;
+	c->diverts = false;
+	if (wall_build(b->wall, c, f) == 0)
+		return 0;
+	c->sources = false;
+	return wall_build(b->wall, c, f);
+}
+
 int stage_wall(struct boot *b, struct failure *f)
 {
 	struct resolver_config *c = &b->names;
@@ -51,13 +71,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	if (b->fence.audit)
 		events_audit(b->events);
 	b->fence.proxied = b->o->proxy.port != 0;
-	/* In audit mode every destination is the wall's to record. */
-	b->fence.diverts = gated && !b->fence.audit && b->gate.sockets.transparent;
-	if (b->fence.diverts && wall_build(b->wall, &b->fence, f) == 0)
-		return 0;
-	/* A kernel may have no tproxy, or no fib: NAT does the same, slower. */
-	b->fence.diverts = false;
-	return wall_build(b->wall, &b->fence, f);
+	return build_wall(b, gated, f);
 }
 
 /* The proxy's address, where it was given as one; a name's is pinned when it is known. */
@@ -91,7 +105,7 @@ int stage_verify(struct boot *b, struct failure *f)
 	if (wall_verify(b->wall, &b->fence, f) < 0 ||
 		routes_verify(b->routes, &b->fence, f) < 0)
 		return -1;
-	if (!b->fence.audit && wall_probe(&b->fence, f) < 0)
+	if (wall_probe(&b->fence, f) < 0)
 		return -1;
 	if (privileges_keep_needed(f) < 0)
 		return -1;

@@ -2,6 +2,7 @@
  * What rules and chains are built with, and the gate's own chains. Private to this room.
  *
  *	chains.c	a chain, a rule, the two kinds of rule that occur again and again
+ *	sources.c	those about where a packet says that it is from
  *	web.c		the chains that exist where there is a gate
  *	ruleset.c	all others
  */
@@ -35,6 +36,12 @@ void chains_to_port_set(struct ruleset *r, const char *chain, uint8_t family, ui
 /* ruleset.c: where a packet goes decides about it. The pins are left out where they are the
  * gate's. */
 void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins);
+
+/* sources.c: adds the chains; the rules that lead to them, at their place in `output`; fills
+ * them, in the same order. */
+void sources_chains(struct ruleset *r);
+void sources_output(struct ruleset *r, const struct wall_config *c);
+void sources_rules(struct ruleset *r, const struct wall_config *c);
 
 /* web.c: adds the chains; fills them, in the same order; and the rules for the gate's ports in
  * a chain for what leaves. */

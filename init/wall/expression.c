@@ -104,15 +104,32 @@ unsigned expression_address_words(const struct statement *s)
 	return s->family == 4 ? 1 : 4;
 }
 
-/* The destination address: at 16 in the IPv4 header, at 24 in the IPv6 header. */
-void expression_to(struct statement *s)
+/* The addresses: the destination's at 16 in the IPv4 header and at 24 in the IPv6 header, the
+ * source's before it. */
+static void load_address(struct statement *s, uint32_t offset4, uint32_t offset6)
 {
-	expression_payload(s, NFT_PAYLOAD_NETWORK_HEADER, s->family == 4 ? 16 : 24,
+	expression_payload(s, NFT_PAYLOAD_NETWORK_HEADER, s->family == 4 ? offset4 : offset6,
 		expression_address_words(s) * 4, 0);
 }
 
-/* The destination port: at 2 in TCP, UDP, and all that match_protocol() is called with. */
+void expression_to(struct statement *s)
+{
+	load_address(s, 16, 24);
+}
+
+void expression_from(struct statement *s)
+{
+	load_address(s, 12, 8);
+}
+
+/* The ports: the source's at 0, the destination's at 2 in TCP, UDP, and all that
+ * match_protocol() is called with. */
 void expression_to_port(struct statement *s, unsigned word)
 {
 	expression_payload(s, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, word);
+}
+
+void expression_from_port(struct statement *s, unsigned word)
+{
+	expression_payload(s, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, word);
 }

@@ -30,9 +30,11 @@ void expression_payload(
 	struct statement *s, uint32_t base, uint32_t offset, uint32_t len, unsigned word);
 void expression_immediate(struct statement *s, unsigned word, const void *data, uint32_t len);
 void expression_ct(struct statement *s, uint32_t key);
-/* The destination's address, into the first, and its port. */
+/* The destination's address, into the first, and its port; the source's. */
 void expression_to(struct statement *s);
 void expression_to_port(struct statement *s, unsigned word);
+void expression_from(struct statement *s);
+void expression_from_port(struct statement *s, unsigned word);
 
 /* Keep those bits of the first register alone; compare it (NFT_CMP_*). */
 void expression_mask(struct statement *s, const void *bits, uint32_t len);

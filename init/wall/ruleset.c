@@ -2,19 +2,25 @@
  * The rules of the wall. In nft's words:
  *
  *	chain output {	hook output, policy drop
- *		oif lo goto loopback
  *		of the gate, established and approved: accept
+ *		where it is from: sources.c
+ *		oif lo goto loopback
  *		redirected to our resolver: accept
  *		ICMPv6 neighbour discovery: accept
  *		nfproto ipv4 goto egress4;  nfproto ipv6 goto egress6
  *	}
  *	chain egress4 {			egress6 is written by the same code
- *		the resolver to an upstream: accept; to anything else: refuse
+ *		the resolver to an upstream, not as a reply: accept; to anything else: refuse
  *		uid 0 to port 53, where the engine's resolver works in this namespace: accept
  *		an upstream, or port 53: refuse
  *		@denied, @revoked . port: refuse
- *		the web's ports, of everybody but the gate: goto direct4
+ *		the web's ports, of the gate: goto pinned4;  of another socket: goto direct4
  *		established and approved: accept
+ *		of the gate: refuse
+ *		of a socket: goto pinned4
+ *		refuse
+ *	}
+ *	chain pinned4 {
  *		@special: refuse
  *		@private . port, @private_nets . port: approve
  *		@inside, @gateways: refuse
@@ -31,10 +37,9 @@
  * resolver's own flow that somebody else's packet happens to match (same ports, the resolver's
  * socket just closed), is a way out.
  *
- * A packet without a socket's owner (TIME_WAIT, orphans) matches no rule about uids. It can be
- * accepted as part of an approved connection or to a pin, as anybody's packet can; else it is
- * refused, without being counted. The resolver's last ACK to an upstream falls to that: the
- * answer was read long before.
+ * A packet without a socket's owner (TIME_WAIT, orphans) matches no rule about uids. It is
+ * accepted as part of an approved connection; else it is refused, without being counted. The
+ * resolver's last ACK to an upstream falls to that: the answer was read long before.
  */
 #include "kernel.h"
 
@@ -86,6 +91,7 @@ static void egress(
 		s = chains_rule(r, chain, family);
 		match_uid(&s, c->resolver_uid);
 		match_protocol(&s, transports[i]);
+		match_ct_original(&s);
 		match_to_port_set(&s, chains_set(SET_UPSTREAMS, &s));
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
@@ -128,7 +134,16 @@ static void egress(
 	match_ct_approved(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
 
-	chains_destinations(r, chain, family, true);
+	if (c->gate_port) {
+		s = chains_rule(r, chain, family);
+		match_uid(&s, c->gate_uid);
+		then_verdict(&s, NFT_GOTO, "refuse");
+	}
+	s = chains_rule(r, chain, family);
+	match_owned(&s);
+	then_verdict(&s, NFT_GOTO, family == 4 ? "pinned4" : "pinned6");
+	s = chains_rule(r, chain, family);
+	then_verdict(&s, NFT_GOTO, "refuse");
 }
 
 /* Counts a refused packet in the kernel, so that PID 1 never has to look at one. Our own
@@ -193,6 +208,7 @@ static void loopback(struct ruleset *r, const struct wall_config *c)
 		s = chains_rule(r, "loopback", 4);
 		match_family(&s);
 		match_uid(&s, c->resolver_uid);
+		match_ct_original(&s);
 		match_to(&s, &embedded, 32);
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
@@ -226,12 +242,14 @@ static void output(struct ruleset *r, const struct wall_config *c)
 {
 	static const uint8_t discovery[] = {
 		ND_ROUTER_SOLICIT, ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT};
-	struct statement s = chains_rule(r, "output", 4);
+	struct statement s;
 
-	match_loopback_out(&s);
-	then_verdict(&s, NFT_GOTO, "loopback");
 	if (c->gate_port)
 		web_output(r, c);
+	sources_output(r, c);
+	s = chains_rule(r, "output", 4);
+	match_loopback_out(&s);
+	then_verdict(&s, NFT_GOTO, "loopback");
 	for (uint8_t family = 4; family <= 6; family += 2) {
 		for (size_t i = 0; i < sizeof(transports); i++)
 			redirected(r, family, transports[i], c->resolver_port);
@@ -276,23 +294,28 @@ static void input(struct ruleset *r)
 }
 
 /*
- * After routing, when the device is certain: nothing for a loopback address may leave by
- * another one. A socket bound to eth0 gets there: its redirected DNS question, with ::1 as its
- * destination now, would be put on the wire.
+ * After routing, when the device is certain: nothing for a loopback address, or from one, may
+ * leave by another device. A socket bound to eth0 gets there: its redirected DNS question, with
+ * ::1 as its destination now, would be put on the wire. As its source ::1 is bound to nothing.
  */
 static void leaving(struct ruleset *r)
 {
+	static const struct {
+		const struct address *net;
+		uint8_t prefix;
+	} loopbacks[] = {{&loopback_net, 8}, {&loopback6, 128}};
 	struct statement s = chains_rule(r, "leaving", 4);
 
-	match_not_loopback_out(&s);
-	match_family(&s);
-	match_to(&s, &loopback_net, 8);
-	then_verdict(&s, NF_DROP, NULL);
-	s = chains_rule(r, "leaving", 6);
-	match_not_loopback_out(&s);
-	match_family(&s);
-	match_to(&s, &loopback6, 128);
-	then_verdict(&s, NF_DROP, NULL);
+	match_loopback_out(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < sizeof(loopbacks) / sizeof(loopbacks[0]); i++)
+		for (int from = 0; from <= 1; from++) {
+			s = chains_rule(r, "leaving", loopbacks[i].net->family);
+			match_family(&s);
+			(from ? match_from : match_to)(
+				&s, loopbacks[i].net, loopbacks[i].prefix);
+			then_verdict(&s, NF_DROP, NULL);
+		}
 }
 
 /* Every DNS question but the resolver's and the engine's comes to our resolver: 127.0.0.1 or
@@ -328,9 +351,12 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 		out, "redirect_dns", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
 	if (c->gate_port)
 		web_base_chains(out, c);
+	sources_chains(out);
 	chains_add(out, "loopback");
 	chains_add(out, "egress4");
 	chains_add(out, "egress6");
+	chains_add(out, "pinned4");
+	chains_add(out, "pinned6");
 	chains_add(out, "approve");
 	chains_add(out, "refuse");
 	chains_add(out, "record4");
@@ -346,9 +372,12 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	redirect(out, c);
 	if (c->gate_port)
 		web_base_rules(out, c);
+	sources_rules(out, c);
 	loopback(out, c);
 	egress(out, c, "egress4", 4);
 	egress(out, c, "egress6", 6);
+	chains_destinations(out, "pinned4", 4, true);
+	chains_destinations(out, "pinned6", 6, true);
 	conclusion(out, c);
 	if (c->gate_port)
 		web_rules(out, c);

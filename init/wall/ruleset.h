@@ -54,8 +54,8 @@ struct ruleset_set {
 };
 
 /* Bounds of the constant rule list; ruleset.c fails rather than write past them. */
-#define CHAINS_MAX 24
-#define RULES_MAX  192
+#define CHAINS_MAX 32
+#define RULES_MAX  256
 
 struct ruleset {
 	struct nftnl_table *table;

@@ -73,10 +73,22 @@ void match_uid(struct statement *s, uint32_t uid)
 	expression_compare(s, NFT_CMP_EQ, &uid, sizeof(uid));
 }
 
-void match_not_uid(struct statement *s, uint32_t uid)
+void match_none_of(struct statement *s, const uid_t *uids, size_t count)
 {
 	expression_meta(s, NFT_META_SKUID, 0);
-	expression_compare(s, NFT_CMP_NEQ, &uid, sizeof(uid));
+	for (size_t i = 0; i < count; i++)
+		expression_compare(s, NFT_CMP_NEQ, &uids[i], sizeof(uids[i]));
+}
+
+void match_not_uid(struct statement *s, uint32_t uid)
+{
+	match_none_of(s, &uid, 1);
+}
+
+/* No socket has the number that says "no change" in setuid(2)'s family. */
+void match_owned(struct statement *s)
+{
+	match_not_uid(s, (uid_t)-1);
 }
 
 void match_port(struct statement *s, uint16_t port)
@@ -87,36 +99,68 @@ void match_port(struct statement *s, uint16_t port)
 	expression_compare(s, NFT_CMP_EQ, &wire, sizeof(wire));
 }
 
-void match_from_port(struct statement *s, uint16_t port)
+/* The kernel compares octet by octet, so that numbers as they are on the wire have an order. */
+static void compare_from_port(struct statement *s, uint32_t op, uint16_t port)
 {
 	uint16_t wire = htons(port);
 
-	expression_payload(s, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, 0);
-	expression_compare(s, NFT_CMP_EQ, &wire, sizeof(wire));
+	expression_from_port(s, 0);
+	expression_compare(s, op, &wire, sizeof(wire));
 }
 
-void match_to(struct statement *s, const struct address *a, unsigned prefix)
+void match_from_port(struct statement *s, uint16_t port)
+{
+	compare_from_port(s, NFT_CMP_EQ, port);
+}
+
+void match_from_ports_above(struct statement *s, uint16_t first)
+{
+	compare_from_port(s, NFT_CMP_GTE, first);
+}
+
+static void compare_address(struct statement *s, const struct address *a, unsigned prefix)
 {
 	uint32_t len = expression_address_words(s) * 4;
 	uint8_t bits[16] = {0};
 
 	for (unsigned i = 0; i < prefix; i++)
 		bits[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	expression_to(s);
 	if (prefix < len * 8)
 		expression_mask(s, bits, len);
 	expression_compare(s, NFT_CMP_EQ, a->bytes, len);
 }
 
-void match_not_local(struct statement *s)
+void match_to(struct statement *s, const struct address *a, unsigned prefix)
+{
+	expression_to(s);
+	compare_address(s, a, prefix);
+}
+
+void match_from(struct statement *s, const struct address *a, unsigned prefix)
+{
+	expression_from(s);
+	compare_address(s, a, prefix);
+}
+
+static void compare_kind(struct statement *s, uint32_t whose)
 {
 	uint32_t local = RTN_LOCAL;
 	struct nftnl_expr *e = expression_add(s, "fib");
 
 	expression_u32(s, e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
 	expression_u32(s, e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-	expression_u32(s, e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	expression_u32(s, e, NFTNL_EXPR_FIB_FLAGS, whose);
 	expression_compare(s, NFT_CMP_NEQ, &local, sizeof(local));
+}
+
+void match_not_local(struct statement *s)
+{
+	compare_kind(s, NFTA_FIB_F_DADDR);
+}
+
+void match_from_not_local(struct statement *s)
+{
+	compare_kind(s, NFTA_FIB_F_SADDR);
 }
 
 void match_icmp6(struct statement *s, uint8_t type)
@@ -137,6 +181,14 @@ static void match_ct_bits(struct statement *s, uint32_t key, uint32_t bits)
 void match_ct_state(struct statement *s, uint32_t states)
 {
 	match_ct_bits(s, NFT_CT_STATE, states);
+}
+
+void match_ct_original(struct statement *s)
+{
+	uint8_t original = IP_CT_DIR_ORIGINAL;
+
+	expression_ct(s, NFT_CT_DIRECTION);
+	expression_compare(s, NFT_CMP_EQ, &original, sizeof(original));
 }
 
 void match_ct_redirected(struct statement *s)
@@ -170,5 +222,12 @@ void match_to_port_set(struct statement *s, const char *set)
 {
 	expression_to(s);
 	expression_to_port(s, expression_address_words(s));
+	look_up(s, set);
+}
+
+void match_from_port_set(struct statement *s, const char *set)
+{
+	expression_from(s);
+	expression_from_port(s, expression_address_words(s));
 	look_up(s, set);
 }

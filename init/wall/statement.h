@@ -9,6 +9,7 @@
 #include <libnftnl/rule.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../policy/address.h"
 
@@ -33,16 +34,23 @@ void match_uid(struct statement *s, uint32_t uid);
 /* Matches a packet that has a socket, held by another: what the kernel sends itself has none.
  */
 void match_not_uid(struct statement *s, uint32_t uid);
+void match_none_of(struct statement *s, const uid_t *uids, size_t count); /* the same of more */
+void match_owned(struct statement *s);                    /* a socket, whosever it is */
 void match_port(struct statement *s, uint16_t port);      /* th dport; match_protocol() first */
 void match_from_port(struct statement *s, uint16_t port); /* th sport */
+void match_from_ports_above(struct statement *s, uint16_t first); /* th sport >= first */
 void match_to(struct statement *s, const struct address *a, unsigned prefix); /* daddr */
-void match_not_local(struct statement *s);           /* fib daddr type != local */
+void match_not_local(struct statement *s); /* fib daddr type != local */
+void match_from(struct statement *s, const struct address *a, unsigned prefix); /* saddr */
+void match_from_not_local(struct statement *s);      /* fib saddr type != local */
 void match_icmp6(struct statement *s, uint8_t type); /* match_protocol() first */
 void match_ct_state(struct statement *s, uint32_t states);
-void match_ct_redirected(struct statement *s);                /* ct status dnat */
-void match_ct_approved(struct statement *s);                  /* ct mark APPROVED_MARK */
-void match_to_set(struct statement *s, const char *set);      /* daddr @set */
-void match_to_port_set(struct statement *s, const char *set); /* daddr . th dport @set */
+void match_ct_original(struct statement *s);                    /* ct direction original */
+void match_ct_redirected(struct statement *s);                  /* ct status dnat */
+void match_ct_approved(struct statement *s);                    /* ct mark APPROVED_MARK */
+void match_to_set(struct statement *s, const char *set);        /* daddr @set */
+void match_to_port_set(struct statement *s, const char *set);   /* daddr . th dport @set */
+void match_from_port_set(struct statement *s, const char *set); /* saddr . th sport @set */
 
 void then_approve(struct statement *s);
 /* add @set { daddr . l4proto . th dport counter }; without with_port the port is 0. A set that
@@ -54,7 +62,7 @@ void then_tproxy(struct statement *s, uint16_t port);
 void then_untrack(struct statement *s); /* notrack */
 void then_reset(struct statement *s);
 void then_prohibit(struct statement *s);
-/* NF_ACCEPT, NF_DROP, or NFT_JUMP and NFT_GOTO with a chain. */
+/* NF_ACCEPT, NF_DROP, NFT_RETURN, or NFT_JUMP and NFT_GOTO with a chain. */
 void then_verdict(struct statement *s, int code, const char *chain);
 
 #endif

@@ -45,7 +45,12 @@ struct wall_config {
 	size_t gateways_count;
 	bool proxied; /* the gate may go to the set of proxies, and invented addresses to it */
 	bool diverts; /* routing leads what is sent to the web's ports to the gate (divert.c) */
-	bool audit;   /* let through and record what would be refused */
+	/*
+	 * The kernel can tell in a rule which addresses are ours (fib). Where it can't, the
+	 * payload has no IPv6 but ::1: for IPv4 routing refuses other sources as well.
+	 */
+	bool sources;
+	bool audit; /* let through and record what would be refused */
 };
 
 struct wall; /* opaque: the netlink socket */
@@ -109,8 +114,9 @@ int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_
 
 /*
  * Tries, as an unprivileged uid in a child, what the wall must refuse: TCP and UDP to public
- * documentation addresses, to the gateway and the metadata address, IPv4 and IPv6. Returns -1
- * when anything of it is not refused at once.
+ * documentation addresses, to the gateway and the metadata address, IPv4 and IPv6; and, in
+ * audit mode too, from addresses and ports that aren't the payload's. Returns -1 when anything
+ * of it is let through, or when what would be answered isn't refused at once.
  */
 int wall_probe(const struct wall_config *c, struct failure *f);
 

@@ -25,10 +25,10 @@
  *	}
  *	chain egress4 {		...
  *		of the gate, @proxies . port: approve
- *		the web's ports, of everybody but the gate: goto direct4
+ *		the web's ports, of the gate: goto pinned4;  of another socket: goto direct4
  *		...
  *	}
- *	chain direct4 {			as in egress4, without the pins
+ *	chain direct4 {			as pinned4, without the pins
  *		@special: refuse;  @private_nets . port: approve
  *		@inside, @gateways: refuse;  @nets . port: approve;  refuse
  *	}
@@ -103,7 +103,12 @@ void web_egress(
 
 		match_protocol(&s, IPPROTO_TCP);
 		match_port(&s, web_ports[i]);
-		match_not_uid(&s, c->gate_uid);
+		match_uid(&s, c->gate_uid);
+		then_verdict(&s, NFT_GOTO, family == 4 ? "pinned4" : "pinned6");
+		s = chains_rule(r, chain, family);
+		match_protocol(&s, IPPROTO_TCP);
+		match_port(&s, web_ports[i]);
+		match_owned(&s);
 		then_verdict(&s, NFT_GOTO, family == 4 ? "direct4" : "direct6");
 	}
 }

@@ -76,6 +76,7 @@ static int begin(void **state)
 		.gate_uid = UID_GATE,
 		.gate_port = 5443,
 		.diverts = true,
+		.sources = true,
 		.upstreams = {{{4, {9, 9, 9, 9}}, 53}},
 		.upstreams_count = 1,
 		.gateways = {{4, {172, 30, 0, 1}}},
@@ -104,6 +105,10 @@ static const char *const tampering[] = {
 	"add rule inet codex_init reject_all counter",
 	"flush chain inet codex_init egress4",
 	"flush chain inet codex_init leaving",
+	"flush chain inet codex_init sources4",
+	"flush chain inet codex_init sources6",
+	"insert rule inet codex_init sources4 return",
+	"insert rule inet codex_init sources6 ip6 saddr ::2 return",
 	"flush chain inet codex_init redirect_dns",
 	"flush chain inet codex_init redirect_web",
 	"flush chain inet codex_init diverted_in",
@@ -220,7 +225,8 @@ static void every_rule_counts(void **state)
 	static const char *const chains[] = {"output", "input", "leaving", "redirect_dns",
 		"redirect_web", "diverted_out", "diverted_in", "direct4", "direct6", "web4",
 		"web6", "straight", "to_gate", "loopback", "egress4", "egress6", "approve",
-		"refuse", "record4", "record6", "reject_all"};
+		"refuse", "record4", "record6", "reject_all", "pinned4", "pinned6", "sources4",
+		"sources6", "unowned"};
 	struct failure f;
 	char command[512];
 	size_t deleted = 0;
@@ -251,7 +257,7 @@ static void every_rule_counts(void **state)
 			deleted++;
 		}
 	}
-	assert_int_equal(deleted, 128); /* all there are */
+	assert_int_equal(deleted, 157); /* all there are */
 }
 
 /* The wall of another config is not ours, whatever the difference. */
@@ -275,6 +281,7 @@ static void every_difference_of_config_is_found(void **state)
 	DIFFERS(other.gate_port++);
 	DIFFERS(other.gate_port = 0);
 	DIFFERS(other.diverts = false);
+	DIFFERS(other.sources = false);
 	DIFFERS(other.upstreams[0].port++);
 	DIFFERS(other.upstreams[0].address.bytes[3]++);
 	DIFFERS(other.upstreams_count = 0);

@@ -38,12 +38,14 @@
 
 #include "../../init/wall/wall.h"
 
-#define PAYLOAD    1000
-#define RESOLVER   UID_RESOLVER
-#define OUR_PORT   5300
+#define PAYLOAD  1000
+#define RESOLVER UID_RESOLVER
+#define OUR_PORT 5300
 /* An answer comes at once; on a busy machine at once may be long. */
 #define ATTEMPT_MS 3000
-#define NO_ANSWER  9999 /* what attempts give instead of an errno when nothing came in time */
+/* <linux/in6.h>: an address that isn't ours; it needs no privilege. */
+#define IPV6_FREEBIND_ 78
+#define NO_ANSWER      9999 /* what attempts give instead of an errno when nothing came in time */
 
 static int attempt_ms = ATTEMPT_MS;     /* how long attempts wait for an answer */
 static pid_t world_holder;              /* a child that keeps the outside alive */
@@ -104,37 +106,44 @@ static socklen_t to_sockaddr(const char *text, uint16_t port, struct sockaddr_st
 	return sizeof(*v6);
 }
 
-/* Reads what was captured; true when a frame to that address (in the IP header) is among it.
- * Pass NULL to empty the capture. */
-static bool reached(const char *to)
+/* Reads what was captured; true when a frame to that address, or from it (in the IP header), is
+ * among it. Pass NULL to empty the capture. */
+static bool captured(const char *address, bool as_source)
 {
 	struct sockaddr_storage a = {0};
 	unsigned char frame[2048];
 	bool found = false;
 	ssize_t len;
 
-	if (to)
-		to_sockaddr(to, 0, &a);
+	if (address)
+		to_sockaddr(address, 0, &a);
 	while ((len = recv(world_capture, frame, sizeof(frame), 0)) > 0) {
 		uint16_t type = (uint16_t)(frame[12] << 8 | frame[13]);
 
-		if (!to)
+		if (!address)
 			continue;
 		if (type == ETH_P_IP && a.ss_family == AF_INET && len >= 34)
-			found |= memcmp(frame + 30, &((struct sockaddr_in *)&a)->sin_addr, 4) ==
-				 0;
+			found |= memcmp(frame + (as_source ? 26 : 30),
+					 &((struct sockaddr_in *)&a)->sin_addr, 4) == 0;
 		if (type == ETH_P_IPV6 && a.ss_family == AF_INET6 && len >= 54)
-			found |= memcmp(frame + 38, &((struct sockaddr_in6 *)&a)->sin6_addr,
-					 16) == 0;
+			found |= memcmp(frame + (as_source ? 22 : 38),
+					 &((struct sockaddr_in6 *)&a)->sin6_addr, 16) == 0;
 	}
 	return found;
+}
+
+static bool reached(const char *to)
+{
+	return captured(to, false);
 }
 
 struct attempt {
 	uid_t uid;
 	int type;           /* SOCK_STREAM or SOCK_DGRAM */
 	uint16_t from;      /* source port; 0: any */
+	const char *source; /* source address, whosever it is; NULL: the kernel's choice */
 	const char *device; /* SO_BINDTODEVICE, which needs no privilege; or NULL */
+	int protocol;       /* IPPROTO_*; 0: the type's own */
 };
 
 /* In a child with that uid: connects (tcp), or sends a datagram. Returns 0, an errno, or
@@ -143,21 +152,26 @@ static int attempt_child(const struct attempt *t, const char *to, uint16_t port)
 {
 	struct sockaddr_storage a, from;
 	socklen_t len = to_sockaddr(to, port, &a);
-	int s, error = 0;
+	int s, error = 0, on = 1;
 	socklen_t error_len = sizeof(error);
 	struct pollfd p;
 
 	if (setgroups(0, NULL) < 0 || setresgid(t->uid, t->uid, t->uid) < 0 ||
 		setresuid(t->uid, t->uid, t->uid) < 0)
 		return 8888;
-	s = socket(a.ss_family, t->type | SOCK_NONBLOCK, 0);
+	s = socket(a.ss_family, t->type | SOCK_NONBLOCK, t->protocol);
 	if (t->device && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, t->device,
 				 (socklen_t)strlen(t->device)) < 0)
 		return errno;
-	if (t->from) {
-		memset(&from, 0, sizeof(from));
-		from.ss_family = a.ss_family;
-		((struct sockaddr_in *)&from)->sin_port = htons(t->from);
+	if (t->from || t->source) {
+		if (t->type == SOCK_STREAM)
+			setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		to_sockaddr(t->source                ? t->source
+			    : a.ss_family == AF_INET ? "0.0.0.0"
+						     : "::",
+			t->from, &from);
+		if (a.ss_family == AF_INET6)
+			setsockopt(s, IPPROTO_IPV6, IPV6_FREEBIND_, &on, sizeof(on));
 		if (bind(s, (void *)&from, len) < 0)
 			return errno;
 	}
@@ -199,7 +213,7 @@ static int tcp(uid_t uid, const char *to, uint16_t port)
 	return attempt(&t, to, port);
 }
 
-static int udp(uid_t uid, const char *to, uint16_t port)
+__attribute__((unused)) static int udp(uid_t uid, const char *to, uint16_t port)
 {
 	struct attempt t = {.uid = uid, .type = SOCK_DGRAM};
 
@@ -276,7 +290,8 @@ static struct address addr(const char *text)
 	return a;
 }
 
-static void rule_add(struct policy *p, const char *text, enum rule_effect effect)
+__attribute__((unused)) static void rule_add(
+	struct policy *p, const char *text, enum rule_effect effect)
 {
 	struct rule_error e;
 
