@@ -34,7 +34,7 @@
 #define BULK    (20 * 1024 * 1024)
 
 /* Servers, by the last octet of their address. */
-enum { ECHO = 1, RETRY = 2, BIG = 3, ANSWERS = 4, COUNTS = 5, CLOSES = 7, GONE = 9 };
+enum { ECHO = 1, RETRY = 2, BIG = 3, ANSWERS = 4, COUNTS = 5, CLOSES = 7, HANGS = 8, GONE = 9 };
 
 struct seen {
 	_Atomic unsigned connections;
@@ -178,7 +178,8 @@ static _Noreturn void resolver(int s)
 		const char *label;
 		uint8_t octet;
 	} names[] = {{"moves", GONE}, {"echo", ECHO}, {"retry", RETRY}, {"big", BIG},
-		{"answers", ANSWERS}, {"counts", COUNTS}, {"closes", CLOSES}, {"gone", GONE}};
+		{"answers", ANSWERS}, {"counts", COUNTS}, {"closes", CLOSES}, {"hangs", HANGS},
+		{"gone", GONE}};
 
 	for (;;) {
 		struct sockaddr_in from;
@@ -261,7 +262,10 @@ static int world_up(void **state)
 		"}; "
 		"add rule ip t o tcp dport { 80, 443 } meta skuid != %d redirect to :%u; "
 		"add chain ip t f { type filter hook output priority 0; }; "
-		"add rule ip t f ip daddr 45.0.0.9 meta skuid %d reject with tcp reset'",
+		"add rule ip t f ip daddr 45.0.0.9 meta skuid %d reject with tcp reset; "
+		"add set ip t tried { type inet_service; flags dynamic; }; "
+		"add chain ip t i { type filter hook input priority 0; }; "
+		"add rule ip t i ip daddr 45.0.0.8 add @tried { tcp sport } drop'",
 		UID_GATE, config.sockets.port, UID_GATE);
 	run(command);
 	return 0;
@@ -1181,6 +1185,42 @@ static void what_is_denied_ends(void **state)
 	close(kept);
 }
 
+/* From how many ports the gate has tried the server that never answers. */
+static int attempts(void)
+{
+	FILE *p = popen("nft list set ip t tried | sed -n '/elements/,$p' | grep -oE "
+			"'[0-9]{5}' | wc -l",
+		"r");
+	int count = -1;
+
+	assert_non_null(p);
+	assert_int_equal(fscanf(p, "%d", &count), 1);
+	pclose(p);
+	return count;
+}
+
+/* An attempt that began before the wall heard of the rule is none that the wall has judged. */
+static void attempts_begin_anew_when_something_is_denied(void **state)
+{
+	uint8_t bytes[512];
+	char name[256] = "";
+	struct rule_error e;
+	int s = client("45.0.0.8", 443);
+
+	(void)state;
+	tell(s, bytes, hello(bytes, "hangs.lab.test", false));
+	for (int i = 0; i < 100 && attempts() < 1; i++)
+		usleep(50000);
+	usleep(1200000); /* the SYN is sent again by now, from the same port */
+	assert_int_equal(attempts(), 1);
+	assert_int_equal(policy_deny(&policy, "evil.example", NULL, NULL, &e), 0);
+	assert_int_equal(ring(name), 0);
+	for (int i = 0; i < 100 && attempts() < 2; i++)
+		usleep(50000);
+	assert_int_equal(attempts(), 2);
+	close(s);
+}
+
 /* The very pages of the parent's, at the same place. */
 static void the_gate_can_only_read_what_is_denied(void **state)
 {
@@ -1250,6 +1290,7 @@ int main(void)
 			audit_lets_no_tunnel_go_astray, begin_audit, end),
 		T(repeats_are_counted_and_none_is_lost),
 		T(what_is_denied_ends),
+		T(attempts_begin_anew_when_something_is_denied),
 		T(the_gate_can_only_read_what_is_denied),
 		cmocka_unit_test_setup_teardown(audit_ends_nothing, begin_audit, end),
 	};
