@@ -336,11 +336,13 @@ static void the_terminal_is_safe_from_names(void **state)
 	char *text;
 
 	refuse_name(x->events, "\x1b]0;gotcha\x07\x9b.exa\xc3\xbcmple\n", 1, NULL);
+	refuse_name(x->events, "a b\x7f.example", 1, NULL);
 	text = summary(x->events);
 	for (const char *c = text; *c; c++)
 		assert_true(*c == '\n' || (*c >= ' ' && *c <= '~'));
 	assert_non_null(strstr(text, "?]0;gotcha??.exa??mple?"));
-	assert_int_equal(lines(text), 2);
+	assert_non_null(strstr(text, "  a?b?.example "));
+	assert_int_equal(lines(text), 3);
 	free(text);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../init/clock.h"
 #include "../../init/proc/keeper.h"
 
 #include <cmocka.h>
@@ -151,12 +152,42 @@ static void one_that_cannot_be_started_again_is_told(void **state)
 	assert_int_equal(in_child(child_no_restart), 0);
 }
 
+/* Ends so many milliseconds after a start that had `restarts` before it. */
+static void ended_after(struct keeper *k, struct seen *s, unsigned restarts, int64_t ms)
+{
+	k->pid = s->pid;
+	k->restarts = restarts;
+	k->started = clock_ms() - ms;
+	keeper_ended(k, s->pid, 0);
+}
+
+/* Eight times in a row; a minute of work begins a new row. */
+static int child_rows(struct keeper *k, struct seen *s)
+{
+	ended_after(k, s, KEEPER_RESTARTS - 1, 0);
+	CHECK(!k->down && k->restarts == KEEPER_RESTARTS);
+	CHECK(strstr(s->last, "is started again"));
+	ended_after(k, s, KEEPER_RESTARTS, KEEPER_STEADY_MS - 1000);
+	CHECK(k->down && k->restarts == KEEPER_RESTARTS);
+	CHECK(strstr(s->last, "ended too often"));
+	ended_after(k, s, KEEPER_RESTARTS, KEEPER_STEADY_MS);
+	CHECK(!k->down && k->restarts == 1);
+	return 0;
+}
+
+static void restarts_are_counted_in_a_row(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_rows), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_breaks_the_protocol_is_ended),
 		cmocka_unit_test(its_last_words_harm_nobody_else),
 		cmocka_unit_test(one_that_cannot_be_started_again_is_told),
+		cmocka_unit_test(restarts_are_counted_in_a_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
