@@ -76,7 +76,7 @@ TEXT
 
 # As a provider of its own the stand-in may say that it speaks no WebSocket; of OpenAI, Codex
 # expects that it does, and calls it an error.
-provider='{name="stand-in", base_url="https://api.openai.com/v1", env_key="OPENAI_API_KEY"}'
+provider='{name="stand-in", base_url="https://api.openai.com/v1", wire_api="responses", env_key="OPENAI_API_KEY"}'
 # A clean environment: nothing of the user's, no credentials above all, gets into the demo.
 sandbox() {
   env -i PATH="$PATH" HOME="$tmp" TERM="${TERM:-dumb}" \
