@@ -20,7 +20,14 @@ static void add_two(struct words *argv, const char *option, const char *value)
 	words_add(argv, value);
 }
 
-static void add_engine_options(const struct request *r, struct words *argv)
+/* A host name by which an organisation's settings for Codex can tell a sandbox from other
+ * hosts, the same each time: the hash at the end of the container's name. */
+static const char *host_name(const struct request *r, struct pool *p)
+{
+	return pool_format(p, "codex-sandbox-%s", strrchr(r->name, '_') + 1);
+}
+
+static void add_engine_options(const struct request *r, struct pool *p, struct words *argv)
 {
 	words_add(argv, r->program);
 	words_add(argv, "run");
@@ -30,6 +37,7 @@ static void add_engine_options(const struct request *r, struct words *argv)
 	 * anybody may have put one of its name. */
 	words_add(argv, "--pull=never");
 	add_two(argv, "--name", r->name);
+	add_two(argv, "--hostname", host_name(r, p));
 	if (r->terminal)
 		words_add(argv, "-it");
 	else if (r->input)
@@ -92,7 +100,7 @@ static void add_command(const struct request *r, struct pool *p, struct words *a
 
 void argv_build(const struct request *r, struct pool *p, struct words *argv)
 {
-	add_engine_options(r, argv);
+	add_engine_options(r, p, argv);
 	for (size_t i = 0; i < r->mounts_count; i++)
 		add_mount(r, &r->mounts[i], p, argv);
 	add_two(argv, "-w", r->directory);

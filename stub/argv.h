@@ -26,7 +26,7 @@ struct request {
 	const char *program; /* the first word of the command: engine, or a path to it */
 	bool keep_id;        /* podman without root: the user's own ids inside as well */
 	const char *image;
-	const char *name;      /* the container's */
+	const char *name;      /* the container's: a hash stands behind its last '_' */
 	const char *directory; /* the workdir's place in the container */
 	const char *env_dir;   /* SANDBOX_ENV_DIR */
 	const char *network;   /* NULL: the engine's default */

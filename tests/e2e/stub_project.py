@@ -77,7 +77,7 @@ class Command:
             elif words[i] == "-e":
                 self.env.append(words[i + 1])
                 i += 2
-            elif words[i] in ("--name", "--security-opt", "-w", "--network"):
+            elif words[i] in ("--name", "--hostname", "--security-opt", "-w", "--network"):
                 self.flags.append((words[i], words[i + 1]))
                 i += 2
             else:

@@ -10,7 +10,7 @@
 #include "../../stub/argv.h"
 #include "../../stub/mounts.h"
 
-#define RUN(engine) engine " run --rm --init=false --pull=never --name codex_p_1 "
+#define RUN(engine) engine " run --rm --init=false --pull=never --name codex_p_1 --hostname codex-sandbox-1 "
 #define RIGHTS                                                                                 \
 	"--cap-drop=ALL --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID "                \
 	"--cap-add=SETPCAP --cap-add=KILL --security-opt no-new-privileges "
