@@ -16,8 +16,8 @@ ARGS          ?=
 VERSIONS      := image/versions.sh '$(CODEX_VERSION)' '$(CODEX_DEFAULT)' '$(NODE_VERSION)'
 IMAGE_INIT    ?= $(BUILD)/codex-init
 CONTEXT       := $(BUILD)/image
-CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh profile.sh managed_config.toml)
-CONTEXT_DIRS  := presets browsers
+CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh profile.sh)
+CONTEXT_DIRS  := presets browsers layers
 
 .PHONY: image image-needs run
 image-needs:

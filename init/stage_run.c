@@ -24,10 +24,42 @@ static void look_at_project(struct boot *b)
 			f.on, f.why);
 }
 
+static char *const *command(const struct boot *b)
+{
+	static char name[] = "codex";
+	static char *const codex[] = {name, NULL};
+
+	return b->o->command[0] ? b->o->command : codex;
+}
+
+/* An organisation's file may insist on Codex's own sandbox, in which every command would fail,
+ * and Codex end with status 0 all the same. */
+static int check_layers(const struct boot *b, const struct layers *l, struct failure *f)
+{
+	static const char why[] =
+		"it insists on Codex's own sandbox, which can't work within this "
+		"one: every command of Codex's would fail";
+	char on[sizeof(f->on)];
+
+	if (!l->closed[0])
+		return 0;
+	snprintf(on, sizeof(on), ETC_DIR "/%s", l->closed);
+	if (b->o->egress == EGRESS_OFF || !layers_matter(command(b))) {
+		say_warning("home", "%s: %s", on, why);
+		return 0;
+	}
+	fail(f, "start Codex", on, "%s", why);
+	return fail_hint(f, "let it permit danger-full-access to hosts called codex-sandbox-*: "
+			    "\"Managed by an organisation\" in the README says how");
+}
+
 int stage_home(struct boot *b, struct failure *f)
 {
-	struct home_request r = {
-		.from = b->o->home_from, .home = b->home, .uid = b->uid, .gid = b->gid};
+	struct home_request r = {.from = b->o->home_from,
+		.home = b->home,
+		.etc = ETC_DIR,
+		.uid = b->uid,
+		.gid = b->gid};
 	struct home_result done = {0};
 	char warning[256] = "", advice[1000];
 
@@ -42,6 +74,8 @@ int stage_home(struct boot *b, struct failure *f)
 		return -1;
 	if (done.warning[0])
 		say_warning("home", "%s", done.warning);
+	if (check_layers(b, &done.layers, f) < 0)
+		return -1;
 	advice_line(done.advice, advice, sizeof(advice));
 	if (advice[0])
 		say_warning("home", "%s", advice);
@@ -114,10 +148,8 @@ int stage_hook(struct boot *b, struct failure *f)
 
 int stage_payload(struct boot *b, struct failure *f)
 {
-	static char name[] = "codex";
-	static char *const codex[] = {name, NULL};
 	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
-	struct program p = program(b, b->o->command[0] ? b->o->command : codex);
+	struct program p = program(b, command(b));
 	pid_t workers[WORKERS];
 	int status = 0;
 

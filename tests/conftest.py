@@ -15,6 +15,7 @@ import select
 import shutil
 import subprocess
 import sys
+import termios
 import time
 import uuid
 
@@ -352,6 +353,10 @@ class Terminal:
 
     def type(self, data):
         os.write(self._master, data)
+
+    def resize(self, rows, columns):
+        """A program that draws draws nothing on a terminal without a size."""
+        termios.tcsetwinsize(self._master, (rows, columns))
 
     def until_says(self, text, seconds=15):
         missed = f"{text!r} on the terminal"

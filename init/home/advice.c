@@ -7,13 +7,14 @@
 
 #include "toml.h"
 
-enum why { PROGRAM, PLACE, HOST, LOGOUT, STOP, RENAMED, REASONS };
+enum why { PROGRAM, PLACE, HOST, LOGOUT, SANDBOX, STOP, RENAMED, REASONS };
 
 static const char *const reasons[REASONS] = {
 	[PROGRAM] = "(programs, which this container must have)",
 	[PLACE] = "(a path of the host's)",
 	[HOST] = "(other hosts, which need --allow)",
 	[LOGOUT] = "(may log you out)",
+	[SANDBOX] = "(Codex's own sandbox, which can't work here)",
 	[STOP] = "(Codex no longer starts with it)",
 	[RENAMED] = "(has another name today)",
 };
@@ -24,7 +25,7 @@ static const char *const reasons[REASONS] = {
  * program that relocates itself each costs as much as the text.
  */
 static const struct row {
-	char key[34], only[5], harmless[5];
+	char key[34], only[10], harmless[20];
 	unsigned char why;
 } rows[] = {
 	{"mcp_servers.*.command", "", "", PROGRAM},
@@ -44,6 +45,9 @@ static const struct row {
 	{"otel.metrics_exporter", "", "none", HOST},
 	{"forced_login_method", "", "", LOGOUT},
 	{"forced_chatgpt_workspace_id", "", "", LOGOUT},
+	{"sandbox_mode", "", "danger-full-access", SANDBOX},
+	{"default_permissions", "", ":danger-full-access", SANDBOX},
+	{"approval_policy", "untrusted", "", STOP},
 	{"profile", "", "", STOP},
 	{"model_providers.*.wire_api", "chat", "", STOP},
 	{"web_search_request", "", "", RENAMED},
@@ -124,12 +128,15 @@ static void visit(void *context, const char *path, const char *value, size_t val
 			*found |= UINT32_C(1) << i;
 }
 
-uint32_t advice_find(const char *text, size_t size)
+uint32_t advice_find(const char *text, size_t size, bool held)
 {
 	uint32_t found = 0;
 
 	/* What is behind a mistake is Codex's to complain about. */
 	toml_scan(text, size, visit, &found);
+	for (size_t i = 0; held && i < ROWS; i++)
+		if (rows[i].why == SANDBOX)
+			found &= ~(UINT32_C(1) << i);
 	return found;
 }
 
@@ -176,4 +183,36 @@ const char *advice_hint(uint32_t found)
 			       "\"cached\" or "
 			       "\"disabled\"";
 	return NULL;
+}
+
+struct mended {
+	char *text;
+	size_t size;
+};
+
+static void mend(void *context, const char *path, const char *value, size_t size)
+{
+	static const char untrusted[] = "untrusted", never[] = "never";
+	const size_t old = sizeof(untrusted) - 1, new = sizeof(never) - 1;
+	const struct mended *m = context;
+	size_t at, end;
+
+	if (strcmp(path, "approval_policy") != 0 || !is(value, size, untrusted))
+		return;
+	at = (size_t)(value - m->text);
+	end = at + old;
+	/* Between one quote on each side: what follows them keeps its place. */
+	if (end >= m->size || (m->text[end] != '"' && m->text[end] != '\'') ||
+		(end + 1 < m->size && m->text[end + 1] == m->text[end]))
+		return;
+	memcpy(m->text + at, never, new);
+	m->text[at + new] = m->text[end];
+	memset(m->text + at + new + 1, ' ', old - new);
+}
+
+void advice_mend(char *text, size_t size)
+{
+	struct mended m = {text, size};
+
+	toml_scan(text, size, mend, &m);
 }

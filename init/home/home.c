@@ -106,6 +106,23 @@ static int copy_bytes(int from, int to)
 	}
 }
 
+static bool is_config(const struct source *item)
+{
+	return strcmp(item->path, "config.toml") == 0;
+}
+
+/* The beginning of a config.toml, where a setting stands at which Codex would stop. */
+static int copy_mended(int from, int to)
+{
+	static char text[LIMIT_TOML_BYTES];
+	ssize_t n = read(from, text, sizeof(text));
+
+	if (n < 0)
+		return -1;
+	advice_mend(text, (size_t)n);
+	return write_all(to, text, (size_t)n);
+}
+
 static int write_temporary(struct source *item, int dir)
 {
 	int fd = safe_create(dir, item->temporary, 0600), saved;
@@ -114,7 +131,9 @@ static int write_temporary(struct source *item, int dir)
 		item->temporary[0] = '\0';
 		return -1;
 	}
-	if (copy_bytes(item->fd, fd) < 0 || fchmod(fd, mode_of(item)) < 0 || fsync(fd) < 0) {
+	if ((is_config(item) && copy_mended(item->fd, fd) < 0) ||
+		copy_bytes(item->fd, fd) < 0 || fchmod(fd, mode_of(item)) < 0 ||
+		fsync(fd) < 0) {
 		saved = errno;
 		close(fd);
 		errno = saved;
@@ -207,7 +226,7 @@ static int copy_all(const struct work *w, struct home_result *out, struct failur
 				continue;
 			if (place_one(w, item, f) < 0)
 				return -1;
-			if (strcmp(item->path, "config.toml") == 0)
+			if (is_config(item))
 				out->config_copied = true;
 			else if (!is_hook(item))
 				out->copied++;
@@ -274,7 +293,7 @@ static void look_at_config(const struct work *w, struct home_result *out)
 	n = read(fd, text, sizeof(text));
 	close(fd);
 	if (n > 0)
-		out->advice = advice_find(text, (size_t)n);
+		out->advice = advice_find(text, (size_t)n, out->layers.ours);
 }
 
 static int as_root(void *context, void *result, struct failure *f)
@@ -318,6 +337,7 @@ static int as_user(void *context, void *result, struct failure *f)
 	}
 	look_for_hook(w, out);
 	look_for_login(w, out);
+	layers_look(w->r->etc, &out->layers);
 	look_at_config(w, out);
 	return 0;
 }
@@ -336,6 +356,7 @@ int home_prepare(const struct home_request *r, struct home_result *out, struct f
 	done = child_run_as(r->uid, r->gid, as_root, as_user, &w, out, sizeof(*out), f);
 	out->warning[sizeof(out->warning) - 1] = '\0';
 	out->login_link[sizeof(out->login_link) - 1] = '\0';
+	out->layers.closed[sizeof(out->layers.closed) - 1] = '\0';
 	free(sources);
 	return done;
 }

@@ -11,10 +11,12 @@
 #include <sys/types.h>
 
 #include "../say.h"
+#include "layers.h"
 
 struct home_request {
 	const char *from; /* the read-only drop-off, or NULL: nothing to copy */
 	const char *home; /* CODEX_HOME */
+	const char *etc;  /* where an administrator's files for Codex are: layers.h */
 	uid_t uid;
 	gid_t gid;
 };
@@ -25,6 +27,7 @@ struct home_result {
 	bool login;           /* HOME/auth.json is there and not empty */
 	char login_link[128]; /* where it leads, when it is a link, or "" */
 	unsigned copied;      /* besides config.toml and init.sh */
+	struct layers layers;
 	uint32_t advice;   /* what of HOME/config.toml doesn't fit in the container: advice.h */
 	char warning[256]; /* something the user should know, or "" */
 };

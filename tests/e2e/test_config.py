@@ -24,15 +24,16 @@ def codex_dir(host_home):
 
 
 @pytest.fixture
-def unmanaged(run, tmp_path):
-    """The same Codex with the same config.toml, without the image's managed settings."""
+def unheld(run, tmp_path):
+    """The same Codex with the same config.toml, without the image's own settings for it."""
 
     def call(config, *command):
         tmp_path.chmod(0o755)
         (tmp_path / "config.toml").write_text(config)
         (tmp_path / "empty.toml").write_text("")
-        mounts = ["-v", f"{tmp_path}/empty.toml:/etc/codex/managed_config.toml:ro"]
-        mounts += ["-v", f"{tmp_path}/config.toml:/run/codex/in/config.toml:ro"]
+        mounts = ["-v", f"{tmp_path}/config.toml:/codex_home/config.toml:ro"]
+        for name in ("requirements.toml", "config.toml", "managed_config.toml"):
+            mounts += ["-v", f"{tmp_path}/empty.toml:/etc/codex/{name}:ro"]
         return run(*command, options=mounts)
 
     return call
@@ -45,31 +46,23 @@ REFUSED_BY_CODEX = {
 
 
 @pytest.mark.parametrize("name", REFUSED_BY_CODEX)
-def test_what_codex_would_refuse_is_overridden(stub, codex_dir, unmanaged, name):
+def test_what_codex_would_refuse_works(stub, codex_dir, unheld, name):
     config, complaint = REFUSED_BY_CODEX[name]
     codex_dir({"config.toml": config})
     done = stub("--exec", *SHOW).ok()
     assert "Approval policy is currently never" in done.out
     assert TOLD not in done.err, "it works, so there is nothing to tell"
-    alone = unmanaged(config, *SHOW)
+    alone = unheld(config, *SHOW)
     assert alone.status == 1 and complaint in alone.err, alone
 
 
-def test_sandbox_and_approvals_are_the_containers(stub, codex_dir, unmanaged):
-    config = 'sandbox_mode = "read-only"\napproval_policy = "on-request"\n'
-    codex_dir({"config.toml": config})
-    done = stub("--exec", *SHOW).ok()
-    assert "danger-full-access" in done.out and "currently never" in done.out
-    assert "danger-full-access" not in unmanaged(config, *SHOW).ok().out
-
-
-def test_a_keyring_is_not_asked(stub, codex_dir, unmanaged):
+def test_a_keyring_is_not_asked(stub, codex_dir, unheld):
     """There is none in the container: a login is in auth.json, whatever the host's settings say."""
     config = 'cli_auth_credentials_store = "keyring"\n'
     script = "echo sk-x | codex login --with-api-key && test -s /codex_home/auth.json && echo kept"
     codex_dir({"config.toml": config})
     assert "kept" in stub("--exec", "sh", "-c", script).ok().out
-    assert "kept" not in unmanaged(config, "sh", "-c", script).out
+    assert "kept" not in unheld(config, "sh", "-c", script).out
 
 
 HOSTS = """
@@ -122,6 +115,7 @@ STOPS = {
         'wire_api = "chat"\n',
         "wire_api (Codex no longer starts with it)",
     ),
+    "approval": ('approval_policy = """untrusted"""\n', "approval_policy (Codex no longer starts with it)"),
     "instructions": (
         'model_instructions_file = "/home/somebody/x.md"\n',
         "model_instructions_file (a path of the host's)",

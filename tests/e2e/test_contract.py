@@ -171,7 +171,8 @@ def test_the_files_in_the_container(start):
         "%U %a %n",
         "/etc/codex/allowed_domains.txt",
         "/run/codex/status.json",
-        "/etc/codex/managed_config.toml",
+        "/etc/codex/requirements.toml",
+        "/etc/codex/config.toml",
     ).ok()
     for line in modes.lines():
         owner, mode, name = line.split()

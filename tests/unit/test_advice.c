@@ -113,10 +113,11 @@ static void nesting_and_length_are_bounded(void **state)
  */
 
 static char line[1000];
+static bool held = true;
 
 static const char *told(const char *text)
 {
-	advice_line(advice_find(text, strlen(text)), line, sizeof(line));
+	advice_line(advice_find(text, strlen(text), held), line, sizeof(line));
 	return line;
 }
 
@@ -143,6 +144,7 @@ static void what_does_not_fit_is_told(void **state)
 	assert_told(
 		"[model_providers.a]\nwire_api = \"chat\"", "wire_api (Codex no longer starts");
 	assert_told("profile = \"x\"", "profile (Codex no longer starts");
+	assert_told("approval_policy = 'untrusted'", "approval_policy (Codex no longer starts");
 	assert_told("[otel]\nexporter = { otlp-http = { endpoint = \"https://x\" } }",
 		"otel (other");
 	assert_told(
@@ -168,14 +170,74 @@ static void what_fits_is_not(void **state)
 		"[mcp_servers]",
 		"[features]\nhooks = true",
 		"web_search = \"live\"\n[tools]\nweb_search = true",
-		/* the image's managed settings take care of these */
-		"approval_policy = \"untrusted\"\nsandbox_mode = \"read-only\"",
+		/* the image's own settings take care of these */
+		"approval_policy = \"on-request\"\nsandbox_mode = \"read-only\"",
+		"default_permissions = \":workspace\"\n",
+		"[profiles.x]\napproval_policy = \"untrusted\"\n",
 		"cli_auth_credentials_store = \"keyring\"\n[permissions.x]\n",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		assert_string_equal(told(texts[i]), "");
+}
+
+/* Where nothing holds Codex to the image's settings, a user's own are told. */
+static void its_own_sandbox_is_told_where_it_counts(void **state)
+{
+	static const char *const asks[] = {"sandbox_mode = \"workspace-write\"",
+		"sandbox_mode = 'read-only' # safe", "default_permissions = \":workspace\""};
+	static const char *const does_without[] = {"sandbox_mode = \"danger-full-access\"",
+		"default_permissions = \":danger-full-access\"",
+		"[sandbox_workspace_write]\nnetwork_access = true", "[x]\nsandbox_mode = 'a'"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+		held = false;
+		assert_told(asks[i], "(Codex's own sandbox, which can't work here)");
+		held = true;
+		assert_string_equal(told(asks[i]), "");
+	}
+	held = false;
+	for (size_t i = 0; i < sizeof(does_without) / sizeof(does_without[0]); i++)
+		assert_string_equal(told(does_without[i]), "");
+	held = true;
+}
+
+/* ---- What is mended -------------------------------------------------------------------------
+ */
+
+static void becomes(const char *before, const char *after)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s", before);
+	advice_mend(text, strlen(text));
+	assert_string_equal(text, after);
+}
+
+static void stays(const char *text)
+{
+	becomes(text, text);
+}
+
+static void the_policy_that_stops_codex_is_mended(void **state)
+{
+	(void)state;
+	becomes("approval_policy = \"untrusted\"", "approval_policy = \"never\"    ");
+	becomes("a = 1\napproval_policy='untrusted' # x\n[t]\nb = 1\n",
+		"a = 1\napproval_policy='never'     # x\n[t]\nb = 1\n");
+	becomes("\"approval_policy\" = \"untrusted\"\n",
+		"\"approval_policy\" = \"never\"    \n");
+	stays("approval_policy = \"on-request\"\n");
+	stays("approval_policy = untrusted\n");
+	stays("approval_policy = \"\"\"untrusted\"\"\"\n");
+	stays("approval_policy = { granular = \"untrusted\" }\n");
+	stays("[profiles.x]\napproval_policy = \"untrusted\"\n");
+	stays("x = '''\napproval_policy = \"untrusted\"\n'''\n");
+	stays("# approval_policy = \"untrusted\"\n");
+	stays("approval_policy = \"untrusted");
+	stays("");
 }
 
 static void it_is_one_line(void **state)
@@ -200,9 +262,9 @@ static void the_old_name_of_web_search_gets_a_hint(void **state)
 	const char *old = "web_search_request = true", *new = "web_search = \"live\"";
 
 	(void)state;
-	assert_non_null(
-		strstr(advice_hint(advice_find(old, strlen(old))), "web_search = \"live\""));
-	assert_null(advice_hint(advice_find(new, strlen(new))));
+	assert_non_null(strstr(
+		advice_hint(advice_find(old, strlen(old), true)), "web_search = \"live\""));
+	assert_null(advice_hint(advice_find(new, strlen(new), true)));
 }
 
 int main(void)
@@ -214,6 +276,8 @@ int main(void)
 		cmocka_unit_test(nesting_and_length_are_bounded),
 		cmocka_unit_test(what_does_not_fit_is_told),
 		cmocka_unit_test(what_fits_is_not),
+		cmocka_unit_test(its_own_sandbox_is_told_where_it_counts),
+		cmocka_unit_test(the_policy_that_stops_codex_is_mended),
 		cmocka_unit_test(it_is_one_line),
 		cmocka_unit_test(the_old_name_of_web_search_gets_a_hint),
 	};

@@ -20,9 +20,11 @@ static struct failure why;
 static int run_from(const struct tree *t, const char *from)
 {
 	char home[PATH_MAX], source[PATH_MAX];
-	struct home_request r = {.home = home, .uid = USER, .gid = GROUP};
+	char etc[PATH_MAX];
+	struct home_request r = {.home = home, .etc = etc, .uid = USER, .gid = GROUP};
 
 	snprintf(home, sizeof(home), "%s", at(t, "home"));
+	snprintf(etc, sizeof(etc), "%s", at(t, "etc"));
 	if (from) {
 		snprintf(source, sizeof(source), "%s", from);
 		r.from = source;
@@ -157,6 +159,48 @@ static void the_config_in_force_is_looked_at(void **state)
 	must_work(t);
 	advice_line(result.advice, line, sizeof(line));
 	assert_in(line, "notify");
+}
+
+static void what_codex_is_held_to_is_looked_at(void **state)
+{
+	const struct tree *t = *state;
+	char line[1000];
+
+	make_dir(at(t, "etc"), 0755, 0);
+	put(at(t, "in/config.toml"), "sandbox_mode = \"read-only\"\n", 0644, 0);
+	put(at(t, "etc/requirements.toml"), "# codex-sandbox: \n", 0644, 0);
+	must_work(t);
+	assert_true(result.layers.ours);
+	assert_int_equal(result.advice, 0);
+	put(at(t, "etc/requirements.toml"), "allowed_sandbox_modes = []\n", 0644, 0);
+	must_work(t);
+	assert_string_equal(result.layers.closed, "requirements.toml");
+	advice_line(result.advice, line, sizeof(line));
+	assert_in(line, "sandbox_mode");
+	/* What Codex can't read either. */
+	put(at(t, "etc/requirements.toml"), "allowed_sandbox_modes = []\n", 0600, 0);
+	must_work(t);
+	assert_string_equal(result.layers.closed, "");
+}
+
+static void a_policy_that_stops_codex_is_mended_in_the_copy(void **state)
+{
+	const struct tree *t = *state;
+	const char theirs[] = "approval_policy = \"untrusted\"\nx = 1\n";
+
+	put(at(t, "in/config.toml"), theirs, 0644, 0);
+	put(at(t, "in/AGENTS.md"), theirs, 0644, 0);
+	must_work(t);
+	assert_string_equal(
+		text_of(at(t, "home/config.toml")), "approval_policy = \"never\"    \nx = 1\n");
+	assert_int_equal(result.advice, 0);
+	assert_string_equal(text_of(at(t, "in/config.toml")), theirs);
+	assert_string_equal(text_of(at(t, "home/AGENTS.md")), theirs);
+	/* One that is there is the user's, and is told. */
+	put(at(t, "home/config.toml"), theirs, 0600, USER);
+	must_work(t);
+	assert_string_equal(text_of(at(t, "home/config.toml")), theirs);
+	assert_int_not_equal(result.advice, 0);
 }
 
 static void a_config_that_is_there_stays(void **state)
@@ -476,7 +520,7 @@ static void a_home_that_is_a_link_is_a_failure(void **state)
 static void the_user_can_t_become_root(void **state)
 {
 	const struct tree *t = *state;
-	struct home_request r = {.home = at(t, "home"), .uid = 0, .gid = 0};
+	struct home_request r = {.home = at(t, "home"), .etc = "/nowhere", .uid = 0, .gid = 0};
 
 	assert_int_equal(limited(prepare, &r, &result, sizeof(result), &why), -1);
 }
@@ -638,10 +682,12 @@ int main(void)
 		T(what_took_the_place_of_prompts_is_copied_too), T(prompts_that_are_there_stay),
 		T(what_is_denied_or_too_large_in_a_collection_is_left_out),
 		T(a_name_that_only_begins_like_one_of_them_is_not_copied),
-		T(the_config_in_force_is_looked_at), T(a_config_that_is_there_stays),
-		T(the_hook_is_replaced), T(a_login_that_is_there_is_seen),
-		T(a_hook_that_is_there_is_found), T(a_hook_without_its_bit_is_not_run),
-		T(a_directory_is_no_hook), T(sources_of_root_alone_are_read),
+		T(the_config_in_force_is_looked_at), T(what_codex_is_held_to_is_looked_at),
+		T(a_policy_that_stops_codex_is_mended_in_the_copy),
+		T(a_config_that_is_there_stays), T(the_hook_is_replaced),
+		T(a_login_that_is_there_is_seen), T(a_hook_that_is_there_is_found),
+		T(a_hook_without_its_bit_is_not_run), T(a_directory_is_no_hook),
+		T(sources_of_root_alone_are_read),
 		T(what_root_alone_may_read_is_not_taken_from_the_users_directories),
 		T(sources_of_the_user_alone_are_read), T(a_drop_off_of_the_user_alone_is_read),
 		T(a_stranger_s_source_is_a_failure), T(a_missing_drop_off_is_a_failure),

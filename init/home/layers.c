@@ -1,0 +1,130 @@
+/* Key by key, as toml.c finds them. See layers.h. */
+#include "layers.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../limits.h"
+#include "toml.h"
+
+#define FULL_ACCESS "danger-full-access"
+
+/* The first words of the image's own files. */
+static const char ours[] = "# codex-sandbox: ";
+
+struct seen {
+	bool profiles, profile; /* there is a list of permission profiles; ours is in it */
+	bool modes, mode;       /* the same of sandbox modes */
+	bool managed;           /* managed_config.toml names another mode */
+};
+
+static bool is(const char *path, const char *key)
+{
+	return strcmp(path, key) == 0;
+}
+
+static bool is_value(const char *value, size_t size, const char *text)
+{
+	/* A bare word comes with the blanks behind it. */
+	while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
+		size--;
+	return size == strlen(text) && memcmp(value, text, size) == 0;
+}
+
+static void see_requirement(void *context, const char *path, const char *value, size_t size)
+{
+	static const char profiles[] = "allowed_permission_profiles";
+	struct seen *seen = context;
+	bool top = is(path, "allowed_sandbox_modes");
+
+	if (strncmp(path, profiles, sizeof(profiles) - 1) == 0) {
+		seen->profiles = true;
+		if (value && is(path + sizeof(profiles) - 1, ".:" FULL_ACCESS))
+			seen->profile = is_value(value, size, "true");
+	}
+	if (top)
+		seen->modes = true;
+	if (value && (top || is(path, "remote_sandbox_config.allowed_sandbox_modes")))
+		seen->mode |= memmem(value, size, FULL_ACCESS, strlen(FULL_ACCESS)) != NULL;
+}
+
+static void see_managed(void *context, const char *path, const char *value, size_t size)
+{
+	struct seen *seen = context;
+
+	if (value && is(path, "sandbox_mode"))
+		seen->managed = !is_value(value, size, FULL_ACCESS);
+}
+
+bool layers_permit(const char *text, size_t size)
+{
+	struct seen seen = {0};
+
+	/* What is behind a mistake is Codex's to complain about. */
+	toml_scan(text, size, see_requirement, &seen);
+	return (!seen.profiles || seen.profile) && (!seen.modes || seen.mode);
+}
+
+bool layers_are_ours(const char *text, size_t size)
+{
+	return size >= sizeof(ours) - 1 && memcmp(text, ours, sizeof(ours) - 1) == 0;
+}
+
+/* Returns how many octets there are, at most LIMIT_TOML_BYTES; 0 where it can't be read. */
+static size_t read_layer(const char *dir, const char *name, char *text)
+{
+	char path[192];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	/* A regular file is read in one go; anything else isn't worth a second try. */
+	n = read(fd, text, LIMIT_TOML_BYTES);
+	close(fd);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void layers_look(const char *dir, struct layers *out)
+{
+	static const char requirements[] = "requirements.toml",
+			  managed[] = "managed_config.toml";
+	static char text[LIMIT_TOML_BYTES];
+	struct seen seen = {0};
+	size_t size = read_layer(dir, requirements, text);
+	const char *closed = layers_permit(text, size) ? "" : requirements;
+
+	*out = (struct layers){.ours = layers_are_ours(text, size)};
+	size = read_layer(dir, managed, text);
+	/* This one wins over the other, and where it is the image's, it is alone. */
+	out->ours |= layers_are_ours(text, size);
+	toml_scan(text, size, see_managed, &seen);
+	if (seen.managed)
+		closed = managed;
+	snprintf(out->closed, sizeof(out->closed), "%s", closed);
+}
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	while (*list && strcmp(word, *list) != 0)
+		list++;
+	return *list;
+}
+
+bool layers_matter(char *const *argv)
+{
+	static const char *const settings[] = {"-c", "--config", NULL};
+	static const char *const harmless[] = {"login", "logout", "features", "doctor", "debug",
+		"completion", "mcp", "help", "-h", "--help", "-V", "--version", NULL};
+	const char *slash = strrchr(argv[0], '/');
+
+	if (strcmp(slash ? slash + 1 : argv[0], "codex") != 0)
+		return false;
+	for (argv++; argv[0] && argv[1] && is_one_of(argv[0], settings);)
+		argv += 2;
+	return !argv[0] || !is_one_of(argv[0], harmless);
+}
