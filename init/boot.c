@@ -11,8 +11,6 @@
 
 #include "clock.h"
 #include "control/explain.h"
-#include "control/report.h"
-#include "home/home.h"
 #include "version.h"
 
 enum when { ALWAYS, FENCED, GATED, AS_USER };
@@ -80,57 +78,6 @@ static void worker_ended(void *context, pid_t pid, int status)
 
 	for (int i = 0; i < WORKERS; i++)
 		keeper_ended(&b->keepers[i], pid, status);
-}
-
-static void tell_obeyed(struct boot *b)
-{
-	struct failure f = {0};
-
-	if (!b->obeyed || b->o->quiet)
-		return;
-	if (obeyed_report(b->obeyed, stderr, &f) < 0)
-		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
-}
-
-static void keep_login(const struct boot *b)
-{
-	struct failure f = {0};
-
-	if (b->login_link[0] && home_keep_login(b->home, b->login_link, b->uid, b->gid, &f) < 0)
-		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
-}
-
-/* What was refused, told once the terminal is ours again. */
-static void close_accounts(struct boot *b)
-{
-	struct failure f = {0};
-
-	for (int i = 0; i < WORKERS; i++)
-		keeper_settle(&b->keepers[i], LIMIT_SETTLE_MS);
-	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
-		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
-	if (policy_denials(&b->o->policy) && !b->o->quiet) {
-		fprintf(stderr, "codex-init: denied by codex-egress:\n");
-		policy_print_denials(&b->o->policy, stderr);
-	}
-	if (b->events && !b->o->quiet)
-		events_summary(b->events, stderr);
-	b->status.refused = b->events ? events_refused(b->events) : 0;
-	b->status.exit_status = b->exit_status;
-	if (b->wall && status_write(RUN_DIR, &b->status, &f) < 0)
-		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
-}
-
-/* Also where the init script failed: what it was refused is mostly why. */
-static void end_session(struct boot *b, bool ended)
-{
-	pid_t workers[WORKERS];
-
-	if (!ended)
-		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
-	keep_login(b);
-	close_accounts(b);
-	tell_obeyed(b);
 }
 
 int boot_run(struct options *o, struct monitor *m)

@@ -67,6 +67,10 @@ stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 /* stage_workers.c: the pids of the workers that run; returns how many. */
 size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 
+/* end_session.c: to be called once something of the user's has run, also where the init script
+ * failed: what it was refused is mostly why. ended: the payload was run to its end. */
+void end_session(struct boot *b, bool ended);
+
 int stage_compile_policy(struct options *o, struct failure *f);
 
 /* stage_deny.c: the memory for what codex-egress denies, and the denying; the answer goes to
