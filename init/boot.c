@@ -52,7 +52,7 @@ static void stage_done(struct boot *b, const char *name, uint64_t microseconds)
 	say_detail(name, "done in %.3f ms", (double)microseconds / 1000);
 }
 
-static int run_stages(struct boot *b)
+static void run_stages(struct boot *b)
 {
 	struct failure f = {0};
 
@@ -64,12 +64,11 @@ static int run_stages(struct boot *b)
 		b->exit_status = EXIT_SANDBOX;
 		if (stages[i].run(b, &f) < 0) {
 			say_failure(stages[i].name, &f);
-			return -1;
+			return;
 		}
 		if (stages[i].run != stage_payload)
 			stage_done(b, stages[i].name, (uint64_t)(clock_us() - begun));
 	}
-	return 0;
 }
 
 static void worker_ended(void *context, pid_t pid, int status)
@@ -84,7 +83,6 @@ int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
 	struct boot *b = calloc(1, sizeof(*b));
-	bool ended;
 	int status;
 
 	if (!b)
@@ -98,9 +96,9 @@ int boot_run(struct options *o, struct monitor *m)
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
-	ended = run_stages(b) == 0;
+	run_stages(b);
 	if (b->ran)
-		end_session(b, ended);
+		end_session(b);
 	status = b->exit_status;
 	/* Workers end when their channel closes, which it does when we do. */
 	control_close(b->control);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "clock.h"
 #include "control/report.h"
 #include "home/home.h"
 
@@ -29,8 +30,6 @@ static void close_accounts(struct boot *b)
 {
 	struct failure f = {0};
 
-	for (int i = 0; i < WORKERS; i++)
-		keeper_settle(&b->keepers[i], LIMIT_SETTLE_MS);
 	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 	if (policy_denials(&b->o->policy) && !b->o->quiet) {
@@ -45,12 +44,25 @@ static void close_accounts(struct boot *b)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
 
-void end_session(struct boot *b, bool ended)
+/* The workers have their say when the payload's processes are quiet, and before they are killed
+ * with them. */
+static void end_processes(struct boot *b)
 {
 	pid_t workers[WORKERS];
+	int64_t end;
 
-	if (!ended)
-		monitor_end_stragglers(b->m, workers, stage_workers(b, workers), false);
+	monitor_end_remaining(b->m, workers, stage_workers(b, workers));
+	for (int i = 0; i < WORKERS; i++)
+		keeper_finish(&b->keepers[i]);
+	end = clock_ms() + LIMIT_SETTLE_MS;
+	for (int i = 0; i < WORKERS; i++)
+		keeper_settle(&b->keepers[i], (int)(end - clock_ms()));
+	monitor_kill_remaining(b->m, b->by_signal);
+}
+
+void end_session(struct boot *b)
+{
+	end_processes(b);
 	keep_login(b);
 	close_accounts(b);
 	tell_obeyed(b);

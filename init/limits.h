@@ -205,7 +205,8 @@
 #define LIMIT_REPORT_PLACES   32
 /* How long codex-egress waits for PID 1, which may be busy with a thousand refusals. */
 #define LIMIT_CONTROL_SECONDS 10
-/* How long what the payload left may take to end by TERM; docker stop gives ten seconds. */
+/* How long what the payload left may take to end by TERM. With all that follows the end of a
+ * session is to take no more than five seconds; docker stop gives ten. */
 #define LIMIT_GRACE_MS 2000
 /* Then for KILL to be obeyed: only a process stuck in the kernel needs longer. */
 #define LIMIT_KILL_MS 1000

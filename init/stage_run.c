@@ -150,7 +150,6 @@ int stage_payload(struct boot *b, struct failure *f)
 {
 	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
 	struct program p = program(b, command(b));
-	pid_t workers[WORKERS];
 	int status = 0;
 
 	b->exit_status = EXIT_SANDBOX;
@@ -159,7 +158,7 @@ int stage_payload(struct boot *b, struct failure *f)
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
 		return -1;
 	b->exit_status = monitor_exit_code(status);
-	monitor_end_stragglers(b->m, workers, stage_workers(b, workers), WIFSIGNALED(status));
+	b->by_signal = WIFSIGNALED(status);
 	e.count = (uint64_t)b->exit_status;
 	events_add(b->events, &e);
 	return 0;

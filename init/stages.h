@@ -35,6 +35,7 @@ struct boot {
 	gid_t gid;
 	bool hook;             /* the home has an init.sh to run */
 	bool ran;              /* something of the user's was run, or nearly */
+	bool by_signal;        /* a signal ended the payload */
 	char login_link[128];  /* where the home's auth.json leads, when it is a link, or "" */
 	struct obeyed *obeyed; /* what the host obeys in the project; NULL: nothing to tell */
 	struct hosts_entry *hosts;
@@ -68,8 +69,8 @@ stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 
 /* end_session.c: to be called once something of the user's has run, also where the init script
- * failed: what it was refused is mostly why. ended: the payload was run to its end. */
-void end_session(struct boot *b, bool ended);
+ * failed: what it was refused is mostly why. */
+void end_session(struct boot *b);
 
 int stage_compile_policy(struct options *o, struct failure *f);
 

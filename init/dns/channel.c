@@ -354,6 +354,7 @@ static void close_accounts(struct worker *w)
 	c->told = 0;
 	c->flush = w->now;
 	channel_tick(w);
+	send_out(w);
 }
 
 /* One datagram, which is most often all that there is; of another epoll tells again. */

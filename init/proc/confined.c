@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -59,37 +60,40 @@ bool confined_no_ipv6(void)
 	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
 }
 
-static bool kept(const struct confined *c, int channel, int fd)
+static bool kept(const int *keep, size_t count, int fd)
 {
-	bool found = fd == channel;
+	bool found = false;
 
-	for (size_t i = 0; i < c->keep_count; i++)
-		found |= fd == c->keep[i];
+	for (size_t i = 0; i < count; i++)
+		found |= fd == keep[i];
 	return found;
 }
 
 /* Closes everything but our own, in runs between what is kept: no /proc is needed. */
-static void close_others(const struct confined *c, int channel)
+static void close_others(const int *keep, size_t count)
 {
-	int last = channel;
+	int last = 2;
 
-	for (size_t i = 0; i < c->keep_count; i++)
-		if (c->keep[i] > last)
-			last = c->keep[i];
+	for (size_t i = 0; i < count; i++)
+		if (keep[i] > last)
+			last = keep[i];
 	for (int fd = 3; fd < last; fd++)
-		if (!kept(c, channel, fd))
+		if (!kept(keep, count, fd))
 			close(fd);
 	if (syscall(SYS_close_range, (unsigned)last + 1, ~0U, 0) < 0)
 		for (int fd = last + 1; fd < 1024; fd++)
 			close(fd);
 }
 
-/* stdin, stdout and stderr are the payload's; whoever reads them waits for our end otherwise.
- */
-static int leave_terminal(void)
+int confined_leave(const int *keep, size_t count)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd;
 
+	setsid(); /* no signal from a terminal; we may lead a session already */
+	close_others(keep, count);
+	/* stdin, stdout and stderr are the payload's; whoever reads them waits for our end
+	 * otherwise. */
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)
@@ -102,6 +106,7 @@ static int leave_terminal(void)
 
 static _Noreturn void live(const struct confined *c, void *context, int channel)
 {
+	int keep[CONFINED_KEEP + 1];
 	struct failure f;
 	void *prepared;
 
@@ -110,10 +115,10 @@ static _Noreturn void live(const struct confined *c, void *context, int channel)
 	/* After the change of uid, which clears it. PID 1's end may have come in between: then
 	 * the channel has ended. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setsid(); /* no signal from a terminal; we may lead a session already */
 	prctl(PR_SET_NAME, c->name);
-	close_others(c, channel);
-	if (leave_terminal() < 0)
+	memcpy(keep, c->keep, sizeof(c->keep));
+	keep[c->keep_count] = channel;
+	if (confined_leave(keep, c->keep_count + 1) < 0)
 		_exit(1);
 	/* The filter, which comes last, lets nobody take that back. */
 	if (c->shared && mprotect(c->shared, c->shared_size, PROT_READ) < 0)

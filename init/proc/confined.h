@@ -39,6 +39,10 @@ struct confined {
  */
 pid_t confined_start(const struct confined *c, void *context, int *channel, struct failure *f);
 
+/* For a process that was just forked: leaves session, terminal, working directory, and every
+ * descriptor but those in keep. Returns 0, or -1 with errno. */
+int confined_leave(const int *keep, size_t count);
+
 /* Binds a socket of type SOCK_DGRAM or SOCK_STREAM (which then listens) to 127.0.0.1 or ::1.
  * port 0: one that is free. Non-blocking, close-on-exec. Returns it, or -1 with errno. */
 int confined_bind(int family, int type, uint16_t port);

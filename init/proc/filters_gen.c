@@ -411,8 +411,8 @@ static const char *const monitor_calls[] = {
 	"fork", "wait4", "waitid", "kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
 	"pidfd_send_signal", "rt_sigtimedwait", "rt_sigsuspend", "setpgid", "getpgid",
 	"getpgrp", "getsid", "setsid", "set_tid_address", "set_robust_list", "prlimit64",
-	"getrlimit", "getrusage", "sched_getaffinity", "uname", "sysinfo", "socketpair",
-	"pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
+	"getrlimit", "getrusage", "sched_getaffinity", "sched_setattr", "uname", "sysinfo",
+	"socketpair", "pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
 	/* what a worker gives up */
 	"prctl", "capget", "capset", "setgroups", "getgroups", "setuid", "setgid", "setresuid",
 	"setresgid", "getresuid", "getresgid", "seccomp", NULL};

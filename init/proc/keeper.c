@@ -180,12 +180,17 @@ bool keeper_wait(struct keeper *k, const bool *done, int milliseconds)
 	return *done;
 }
 
+void keeper_finish(struct keeper *k)
+{
+	if (k->channel >= 0)
+		shutdown(k->channel, SHUT_WR);
+	/* Its end isn't news any more, and it isn't started again. */
+	k->pid = 0;
+}
+
 void keeper_settle(struct keeper *k, int milliseconds)
 {
 	const bool never = false;
 
-	if (k->channel < 0)
-		return;
-	shutdown(k->channel, SHUT_WR);
 	keeper_wait(k, &never, milliseconds);
 }

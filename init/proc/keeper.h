@@ -57,8 +57,9 @@ void keeper_reply(struct keeper *k, const void *message, size_t size);
 bool keeper_wait(struct keeper *k, const bool *done, int milliseconds);
 /* To be called for every ended worker pid; ignores those that aren't its own. */
 void keeper_ended(struct keeper *k, pid_t pid, int status);
-/* At the very end: ends the worker by closing our half of the channel, and takes what it held
- * back until then. Waits at most so long for it. */
+/* At the very end: asks the worker to tell what it has held back, and to end. */
+void keeper_finish(struct keeper *k);
+/* After that: takes what it tells, until it has ended or the time is up. */
 void keeper_settle(struct keeper *k, int milliseconds);
 
 #endif

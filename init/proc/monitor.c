@@ -13,6 +13,7 @@
 
 #include "../clock.h"
 #include "../limits.h"
+#include "killer.h"
 #include "spawn.h"
 #include "terminal.h"
 
@@ -90,7 +91,7 @@ void monitor_unwatch(struct monitor *m, int fd)
 }
 
 /* Takes the ended children's statuses, and the program's stops. True: there may be more. */
-static bool reap(struct monitor *m)
+bool monitor_reap(struct monitor *m)
 {
 	for (int i = 0; i < LIMIT_REAP; i++) {
 		int status;
@@ -105,6 +106,8 @@ static bool reap(struct monitor *m)
 			terminal_take_back(m);
 			m->child_status = status;
 			m->child = 0;
+		} else if (pid == m->killer) {
+			killer_ended(m);
 		} else if (m->worker_ended) {
 			m->worker_ended(m->worker_context, pid, status);
 		}
@@ -166,7 +169,7 @@ static bool take_signals(struct monitor *m)
 		else if (m->child)
 			forward(m, &s[i]);
 	}
-	return children && reap(m);
+	return children && monitor_reap(m);
 }
 
 /* One round: waits (milliseconds, -1 for ever) and serves what is ready. True: children are
@@ -193,7 +196,7 @@ static bool round_of(struct monitor *m, bool more, int milliseconds)
 	if (!more)
 		return serve(m, milliseconds);
 	serve(m, 0);
-	return reap(m);
+	return monitor_reap(m);
 }
 
 int monitor_run(struct monitor *m, const struct program *p, int *status, int *exit_status,
@@ -204,7 +207,7 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 	if (spawn(m, p, exit_status, f) < 0)
 		return -1;
 	/* Children that ended before we were executed have sent their signal to another. */
-	more = reap(m);
+	more = monitor_reap(m);
 	while (m->child)
 		more = round_of(m, more, -1);
 	*status = m->child_status;
@@ -219,7 +222,7 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 
 	/* The others stay pending: they are the payload's. */
 	listen_to(m->signals, ONLY_SIGCHLD);
-	more = reap(m);
+	more = monitor_reap(m);
 	while (!*done && left > 0) {
 		more = round_of(m, more, (int)left);
 		left = end - clock_ms();

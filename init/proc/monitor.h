@@ -41,6 +41,8 @@ struct monitor {
 	struct termios modes; /* the terminal's, as they were at the start */
 	bool modes_known;
 	bool unreachable; /* a signal could not be passed on: no CAP_KILL */
+	pid_t killer;     /* 0: none; see killer.h */
+	int killer_talk;
 };
 
 /* Blocks all signals, opens the signalfd, makes 0-2 valid, becomes subreaper. */
@@ -77,11 +79,21 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
  * pending for the payload. Returns true when *done became true. */
 bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
 
-/* Ends everything the program left behind: TERM, a grace, KILL, until no child is left but the
- * workers (pids in keep). Then puts the terminal's modes back if `by_signal`, and makes
- * standard error wait for its reader. */
-void monitor_end_stragglers(
-	struct monitor *m, const pid_t *keep, size_t keep_count, bool by_signal);
+/*
+ * The end, in two steps, so that the workers can tell in between what they have counted.
+ *
+ * First: everything that the program left behind gets TERM and LIMIT_GRACE_MS, less if we are
+ * asked to end. What the killer (killer.h) finds then it kills. The workers (pids in keep)
+ * go on.
+ */
+void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_count);
+/* Then: KILL, the workers too, until nothing is left or LIMIT_KILL_MS have passed, which is
+ * told. Puts the terminal's modes back if `by_signal`, and makes standard error wait for its
+ * reader. */
+void monitor_kill_remaining(struct monitor *m, bool by_signal);
+
+/* Reaps children, LIMIT_REAP at most. Returns true if there may be more. For init/proc. */
+bool monitor_reap(struct monitor *m);
 
 /* The exit code for a wait status: the program's own, or 128+N. */
 int monitor_exit_code(int status);

@@ -208,19 +208,17 @@ int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
 	return try_to_regain(gid, f);
 }
 
-int privileges_keep_needed(struct failure *f)
+static int keep(uint64_t set, struct failure *f)
 {
-	const uint64_t needed = bit(CAP_NET_ADMIN) | bit(CAP_SETUID) | bit(CAP_SETGID) |
-				bit(CAP_SETPCAP) | bit(CAP_KILL);
 	struct sets before, wanted, after, more;
 
 	if (sets_get(&before) < 0)
 		return fail_errno(f, "read the capability sets", "");
-	if (drop_bounding(needed, f) < 0)
+	if (drop_bounding(set, f) < 0)
 		return -1;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return fail_errno(f, "empty the ambient set", "");
-	wanted.permitted = wanted.effective = before.permitted & needed;
+	wanted.permitted = wanted.effective = before.permitted & set;
 	wanted.inheritable = 0;
 	if (sets_put(&wanted) < 0)
 		return fail_errno(f, "reduce the capability sets", "");
@@ -233,4 +231,16 @@ int privileges_keep_needed(struct failure *f)
 	if (sets_put(&more) == 0)
 		return fail(f, "reduce the capability sets", "", "one could be taken back");
 	return 0;
+}
+
+int privileges_keep_needed(struct failure *f)
+{
+	return keep(bit(CAP_NET_ADMIN) | bit(CAP_SETUID) | bit(CAP_SETGID) | bit(CAP_SETPCAP) |
+			    bit(CAP_KILL),
+		f);
+}
+
+int privileges_keep_to_kill(struct failure *f)
+{
+	return keep(bit(CAP_SETUID) | bit(CAP_KILL), f);
 }

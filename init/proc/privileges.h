@@ -21,6 +21,8 @@ int privileges_drop(uid_t uid, gid_t gid, struct failure *f);
 /* Reduces PID 1 itself to NET_ADMIN, SETUID, SETGID, SETPCAP and KILL (those it has), and
  * sets no_new_privs. */
 int privileges_keep_needed(struct failure *f);
+/* The same for a process that only ends others: SETUID and KILL. */
+int privileges_keep_to_kill(struct failure *f);
 
 /* True when the calling thread's effective set holds the capability (CAP_NET_ADMIN ...). */
 bool privileges_have(int capability);

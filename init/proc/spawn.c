@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "killer.h"
 #include "privileges.h"
 #include "terminal.h"
 
@@ -227,8 +228,11 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 		if (send(talk, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
-	if (n == 0) /* the socket was closed by exec, or by a signal before it: no matter */
+	if (n == 0) { /* the socket was closed by exec, or by a signal before it: no matter */
+		if (p->last && m->self == 1)
+			killer_start(m, p->drop ? p->uid : geteuid());
 		return 0;
+	}
 	if (n == sizeof(r)) {
 		*exit_status = r.exit_status;
 		*f = r.f;

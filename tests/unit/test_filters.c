@@ -736,6 +736,8 @@ static void monitor_may_do_its_work(void **state)
 		CALL(prctl, PR_GET_DUMPABLE, 0, 0, 0, 0),
 		CALL(mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 		CALL(timerfd_create, CLOCK_MONOTONIC, 0),
+		CALL(pidfd_open, 0, 0),
+		CALL(sched_setattr, 0, BAD, 0),
 		CALL(renameat2, -1, BAD, -1, BAD, 0),
 	};
 

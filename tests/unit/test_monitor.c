@@ -134,7 +134,7 @@ static int child_last(struct monitor *m)
 	n = readlink("/proc/self/fd/1", out, sizeof(out) - 1);
 	CHECK(n > 0 && strcmp(out, "/dev/null") == 0);
 	CHECK(syscall(SYS_execve, "/bin/true", NULL, NULL) < 0 && errno == EPERM);
-	monitor_end_stragglers(m, NULL, 0, false);
+	monitor_kill_remaining(m, false);
 	return 0;
 }
 
@@ -395,7 +395,7 @@ static int child_stderr(struct monitor *m)
 	/* As a program does it: the pipe is its, too. */
 	fcntl(2, F_SETFL, O_NONBLOCK);
 	run(m, "exit 0", PLAIN, &f);
-	monitor_end_stragglers(m, NULL, 0, false);
+	monitor_kill_remaining(m, false);
 	flags = fcntl(2, F_GETFL);
 	dup2(before, 2);
 	CHECK(flags >= 0 && !(flags & O_NONBLOCK));
@@ -423,12 +423,12 @@ static int child_stragglers(struct monitor *m)
 	CHECK(note && fscanf(note, "%d", &left) == 1 && fclose(note) == 0);
 	unlink(path);
 	CHECK(kill(left, 0) == 0);
-	monitor_end_stragglers(m, keep, 2, false);
+	monitor_end_remaining(m, keep, 2);
 	CHECK(kill(left, 0) < 0 && errno == ESRCH);
 	/* Those to be kept live, and are the only children. */
 	CHECK(kill(keep[0], 0) == 0 && kill(keep[1], 0) == 0);
 	CHECK(waitpid(-1, NULL, WNOHANG) == 0);
-	monitor_end_stragglers(m, NULL, 0, false);
+	monitor_kill_remaining(m, false);
 	CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 	return 0;
 }
