@@ -27,6 +27,13 @@ static const char *host_name(const struct request *r, struct pool *p)
 	return pool_format(p, "codex-sandbox-%s", strrchr(r->name, '_') + 1);
 }
 
+static const char *pids_limit(const struct request *r, struct pool *p)
+{
+	const char *limit = r->pids_limit ? r->pids_limit : ARGV_PIDS_LIMIT;
+
+	return pool_format(p, "--pids-limit=%s", strcmp(limit, "max") == 0 ? "-1" : limit);
+}
+
 static void add_engine_options(const struct request *r, struct pool *p, struct words *argv)
 {
 	words_add(argv, r->program);
@@ -45,6 +52,7 @@ static void add_engine_options(const struct request *r, struct pool *p, struct w
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		words_add(argv, capabilities[i]);
 	add_two(argv, "--security-opt", "no-new-privileges");
+	words_add(argv, pids_limit(r, p));
 	if (r->selinux && strcmp(r->selinux, "disable") == 0)
 		add_two(argv, "--security-opt", "label=disable");
 	if (strcmp(r->engine, "podman") == 0)

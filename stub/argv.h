@@ -21,16 +21,21 @@ struct mount {
 	ino_t inode;
 };
 
+/* Processes and threads in the container at one time, where nothing else is said. Without a
+ * limit, a payload that forks without end takes the machine with it. */
+#define ARGV_PIDS_LIMIT "4096"
+
 struct request {
 	const char *engine;  /* "docker" or "podman" */
 	const char *program; /* the first word of the command: engine, or a path to it */
 	bool keep_id;        /* podman without root: the user's own ids inside as well */
 	const char *image;
-	const char *name;      /* the container's: a hash stands behind its last '_' */
-	const char *directory; /* the workdir's place in the container */
-	const char *env_dir;   /* SANDBOX_ENV_DIR */
-	const char *network;   /* NULL: the engine's default */
-	bool input, terminal;  /* stdin is to be forwarded; stdin and stdout are a terminal */
+	const char *name;       /* the container's: a hash stands behind its last '_' */
+	const char *directory;  /* the workdir's place in the container */
+	const char *env_dir;    /* SANDBOX_ENV_DIR */
+	const char *network;    /* NULL: the engine's default */
+	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
+	bool input, terminal;   /* stdin is to be forwarded; stdin and stdout are a terminal */
 	struct mount *mounts;
 	size_t mounts_count;
 	struct words env;         /* NAME or NAME=VALUE, for the container */

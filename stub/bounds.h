@@ -24,6 +24,8 @@
 #define BOUND_MOUNTS_TEXT (120 * 1024)
 /* The readable part of a container's name: enough to tell projects apart in `docker ps`. */
 #define BOUND_NAME_TEXT 48
+/* Digits of --pids-limit: the kernel numbers no more than 4,194,304 processes. */
+#define BOUND_PIDS_DIGITS 7
 /* What is kept of an engine's own complaint. */
 #define BOUND_COMPLAINT 400
 /* An answer to a yes/no question. */

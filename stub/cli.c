@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "argv.h"
+#include "bounds.h"
 #include "quote.h"
 
 enum kind {
@@ -64,6 +66,8 @@ static const struct option options[] = {
 		"container, "
 		"or (podman) new labels for what is mounted"},
 	{"network", 0, VALUE, AT(network), "NAME", "a network of the engine's to join"},
+	{"pids-limit", 0, VALUE, AT(pids_limit), "N|max",
+		"processes and threads at one time (default: " ARGV_PIDS_LIMIT ")"},
 	{"env", 'e', LIST, AT(env), "NAME[=VALUE]",
 		"sets a variable in the container, or passes ours on (repeatable)"},
 	{"exec", 0, COMMAND, AT(exec), "CMD [ARG...]",
@@ -177,6 +181,18 @@ static int check_environment(const struct cli *c, struct trouble *t)
 	return 0;
 }
 
+static int check_pids_limit(const char *limit, struct trouble *t)
+{
+	const size_t digits = limit ? strspn(limit, "0123456789") : 0;
+
+	if (!limit || strcmp(limit, "max") == 0 ||
+		(digits <= BOUND_PIDS_DIGITS && digits > 0 && !limit[digits] &&
+			limit[0] != '0'))
+		return 0;
+	return refuse(t, "read the command line", limit,
+		"--pids-limit is a number of processes, or max");
+}
+
 static int check_combinations(const struct cli *c, struct trouble *t)
 {
 	static const char tried[] = "read the command line";
@@ -191,6 +207,8 @@ static int check_combinations(const struct cli *c, struct trouble *t)
 	if (c->selinux && strcmp(c->selinux, "disable") != 0 &&
 		strcmp(c->selinux, "relabel") != 0)
 		return refuse(t, tried, c->selinux, "--selinux is disable or relabel");
+	if (check_pids_limit(c->pids_limit, t) < 0)
+		return -1;
 	return check_environment(c, t);
 }
 

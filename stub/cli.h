@@ -14,7 +14,8 @@
  * one value is given twice, the last one counts. */
 struct cli {
 	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
-		*init_script, *image, *engine, *network, *selinux;
+		*init_script, *image, *engine, *network, *selinux,
+		*pids_limit; /* a number or "max" */
 	struct words read_only, allow, deny, env;
 	bool trust, audit, no_protect, yes, dry_run, help, version;
 	bool exec;   /* rest is a command, not codex's arguments */

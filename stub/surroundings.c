@@ -164,6 +164,7 @@ int surroundings_take(struct request *r, struct pool *p, const struct cli *c, st
 {
 	bool terminal = isatty(STDIN_FILENO);
 
+	r->pids_limit = c->pids_limit;
 	if (take_image(r, c->image, t) < 0 || take_network(r, c->network, t) < 0)
 		return -1;
 	r->input = terminal || has_input();

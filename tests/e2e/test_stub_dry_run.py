@@ -171,7 +171,7 @@ def test_help_lists_every_option(project):
     for option in (
         "--work_dir --config --auth_file --codex-home --sessions-path --init_script --read-only "
         "--auth_dir --trust --allow --deny --audit --image --engine --exec -e -y --yes "
-        "--dry-run --help --version --no-protect --network CODEX_CONFIG_DIR CODEX_AUTH_FILE "
+        "--dry-run --help --version --no-protect --network --pids-limit CODEX_CONFIG_DIR CODEX_AUTH_FILE "
         "WORKSPACE_ROOT_DIR CODEX_DOCKER_IMAGE OPENAI_ALLOWED_DOMAINS CODEX_INIT_"
     ).split():
         assert option in text
@@ -696,6 +696,17 @@ def test_network(project):
     for wrong in ("host", "container:x", "ns:/proc/1/ns/net", "name=host", "alias=x,NAME=host"):
         assert "network of its own" in project.refused("--network", wrong)
     assert "--network" not in " ".join(project.dry().words)
+
+
+def test_every_container_has_a_limit_of_processes(project):
+    def limits(*options):
+        return [f for f in project.dry(*options).flags if str(f).startswith("--pids-limit")]
+
+    assert limits() == ["--pids-limit=4096"]
+    assert limits("--pids-limit", "100") == ["--pids-limit=100"]
+    assert limits("--pids_limit=max") == ["--pids-limit=-1"]
+    for wrong in ("0", "-1", "1e3", "many", "12345678", "100 "):
+        assert "--pids-limit is a number" in project.refused(f"--pids-limit={wrong}")
 
 
 def test_engine(project):

@@ -33,6 +33,32 @@ def test_exit_statuses_pass_through(stub):
     assert stub("--exec", "no-such-command").status == 127
 
 
+def test_there_is_a_limit_of_processes(stub):
+    """Of the default, too: no more than four thousand, whatever forks."""
+    script = """
+import os, time
+made = []
+try:
+    while len(made) < {0}:
+        made.append(os.fork())
+        if made[-1] == 0:
+            time.sleep(60)
+            os._exit(0)
+    print("no limit")
+except BlockingIOError:
+    print(len(made))
+for pid in made:
+    os.kill(pid, 9)
+"""
+
+    def processes(most, *options):
+        return stub(*options, "--exec", "python3", "-c", script.format(most)).ok().out.strip()
+
+    assert 10 < int(processes(200, "--pids-limit", "60")) < 60
+    assert processes(200, "--pids-limit", "max") == "no limit"
+    assert 3000 < int(processes(5000)) < 4096
+
+
 def test_read_only_paths_are_read_only(stub, tmp_path):
     shared = tmp_path / "shared libs"
     shared.mkdir()

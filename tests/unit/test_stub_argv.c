@@ -10,10 +10,13 @@
 #include "../../stub/argv.h"
 #include "../../stub/mounts.h"
 
-#define RUN(engine) engine " run --rm --init=false --pull=never --name codex_p_1 --hostname codex-sandbox-1 "
+#define RUN(engine)                                                                            \
+	engine " run --rm --init=false --pull=never --name codex_p_1 --hostname "              \
+	       "codex-sandbox-1 "
 #define RIGHTS                                                                                 \
 	"--cap-drop=ALL --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID "                \
-	"--cap-add=SETPCAP --cap-add=KILL --security-opt no-new-privileges "
+	"--cap-add=SETPCAP --cap-add=KILL --security-opt no-new-privileges "                   \
+	"--pids-limit=4096 "
 #define PLACE "-w /app/p -e LANG=C.UTF-8 -e SANDBOX_ENV_DIR=/app/p/.codex/.environment "
 
 static struct pool pool;
