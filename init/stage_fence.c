@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proc/confined.h"
 #include "proc/privileges.h"
 #include "wall/divert.h"
 
@@ -22,6 +23,28 @@ static void leave_out_inside(struct boot *b)
 			address_text(&in->left_out[i].address, text));
 	if (in->count > 0)
 		say_hint("give one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
+}
+
+/* The wall refuses the payload's questions from the workers' ports (wall/sources.c), which
+ * Linux gives to nobody unless it is told to. */
+static void look_at_ports(void)
+{
+	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
+	FILE *f = fopen(range, "re");
+	unsigned low, high;
+
+	if (f && fscanf(f, "%u %u", &low, &high) == 2 && high >= CONFINED_FIRST_PORT) {
+		say_warning("wall",
+			"share out the ports: %s: programs get ports up to %u, but those from "
+			"%u up are codex-init's: DNS questions from there are refused",
+			range, high, CONFINED_FIRST_PORT);
+		say_hint("start the container with --sysctl "
+			 "net.ipv4.ip_local_port_range='%u %u'",
+			low < CONFINED_FIRST_PORT - 1 ? low : CONFINED_FIRST_PORT / 2,
+			CONFINED_FIRST_PORT - 1);
+	}
+	if (f)
+		fclose(f);
 }
 
 /*
@@ -71,6 +94,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	if (b->fence.audit)
 		events_audit(b->events);
 	b->fence.proxied = b->o->proxy.port != 0;
+	look_at_ports();
 	return build_wall(b, gated, f);
 }
 

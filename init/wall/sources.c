@@ -36,8 +36,8 @@
  * Root's are left out because the engine's resolver answers from 127.0.0.11; the gate answers
  * from the address that its client aimed at. So does the kernel for a socket of the gate's that
  * is gone, which is why a packet that no socket owns isn't looked at but when it would begin
- * something. The kernel's own (ICMP errors, resets) never do. Sockets that it makes for others
- * do, as those below Multipath TCP's; the payload can't have any (proc/filters_gen.c).
+ * something. The kernel's own (ICMP errors, resets) never do. Sockets of the kernel's that work
+ * for others would (AF_RXRPC, AF_SMC); the payload can't have any (proc/filters_gen.c).
  */
 #include "kernel.h"
 

@@ -318,3 +318,11 @@ def test_the_gates_clients_are_answered_by_those_they_aimed_at(boxes, dns, sinks
     done = box.shell(f"for i in $(seq 10); do {script}; done").ok()
     assert done.lines() == ["200"] * 30
     assert sinks.addresses() == {address_of("allowed.test"), "10.1.2.9"}
+
+
+@pytest.mark.parametrize("ports, told", [("1024 65535", True), ("1024 61000", True), ("1024 60999", False)])
+def test_ports_that_overlap_with_the_workers_are_told(run, ports, told):
+    range_of = "net.ipv4.ip_local_port_range"
+    done = run("true", options=["--sysctl", f"{range_of}={ports}"]).ok()
+    assert ("those from 61000 up are codex-init's" in done.err) == told
+    assert (f"--sysctl {range_of}='1024 60999'" in done.err) == told

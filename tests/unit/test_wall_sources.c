@@ -520,6 +520,39 @@ static void a_packet_without_owner_begins_nothing(void **state)
 	}
 }
 
+/* Nor on loopback: it would be in conntrack from then on, whatever it says. */
+static void nor_on_loopback(void **state)
+{
+	static const char *const to[] = {"127.0.0.1", "::1"};
+	static char text[1 << 18];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		int l = listener(i ? AF_INET6 : AF_INET, SOCK_STREAM, 7777), s;
+		struct sockaddr_storage a;
+		socklen_t len = to_sockaddr(to[i], 7777, &a);
+
+		build();
+		s = socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(s, (void *)&a, len);
+		usleep(20 * 1000);
+		run("nft 'table inet deaf { chain i { type filter hook input priority 0;"
+		    "tcp dport 7777 counter drop; }; }'");
+		assert_true(send(s, text, sizeof(text), 0) > 0);
+		close(s);
+		usleep(500 * 1000);
+		run("! nft list table inet deaf | grep 'packets 0 '");
+		/* Of more than one segment the first that is sent again looks like any. */
+		forget_connections();
+		run("nft delete table inet deaf; nft 'table inet deaf { chain i {"
+		    "type filter hook input priority 0; tcp dport 7777 counter drop; }; }'");
+		usleep(1500 * 1000);
+		run("nft list table inet deaf | grep -q 'packets 0 '");
+		run("nft delete table inet deaf");
+		close(l);
+	}
+}
+
 /* ---- The probe -------------------------------------------------------------------------- */
 
 static void the_probe_forges_too(void **state)
@@ -575,6 +608,7 @@ int main(void)
 		T(nobody_answers_as_an_upstream_on_loopback),
 		T(the_resolver_only_begins),
 		T(a_packet_without_owner_begins_nothing),
+		T(nor_on_loopback),
 		T(the_probe_forges_too),
 	};
 
