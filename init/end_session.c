@@ -30,7 +30,7 @@ static void close_accounts(struct boot *b)
 {
 	struct failure f = {0};
 
-	if (b->wall && wall_refusals(b->wall, report_refusal, b->events, &f) < 0)
+	if (b->wall && report_refusals(b->events, b->wall, &b->fence, &f) < 0)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 	if (policy_denials(&b->o->policy) && !b->o->quiet) {
 		fprintf(stderr, "codex-init: denied by codex-egress:\n");

@@ -30,6 +30,7 @@ static int answer(
 		.policy = &b->o->policy,
 		.events = b->events,
 		.wall = b->wall,
+		.config = &b->fence,
 		.gate = b->gate.counters};
 
 	if (q->type == CONTROL_DENY)

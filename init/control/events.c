@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../limits.h"
+#include "../policy/policy.h"
 
 /* Of a name or reason, as much goes into a line; names are shorter. */
 #define STRING_BYTES 255
@@ -36,7 +37,7 @@ struct place {
 	uint64_t count;
 	char reason[STRING_BYTES + 1]; /* "": no rule allows it, and one would */
 	bool advised;                  /* one would, whatever the reason */
-	char advice[8];
+	char advice[16];
 };
 
 struct events {
@@ -230,8 +231,12 @@ static void count_refusal(struct events *e, const struct event *event, uint64_t 
 	struct place *p = e->places;
 
 	e->refused += count;
-	if (event->name && !(event->by_address && event->address.family))
+	if (event->name)
 		snprintf(new.name, sizeof(new.name), "%s", event->name);
+	if (!new.name[0] && !event->address.family) {
+		e->others += count;
+		return;
+	}
 	if (new.name[0] && (new.port == 443 || new.port == 80))
 		new.port = 0;
 	while (p < e->places + e->places_count && !is_place(p, &new))
@@ -289,34 +294,43 @@ static void place_text(const struct place *p, char *out, size_t size)
 			*out = '?';
 }
 
+/* The rule that would permit an address and port, where one can. */
+static void print_address_advice(const struct place *p, const char *text, FILE *to)
+{
+	enum address_class class = address_classify(&p->address);
+
+	if (!p->port)
+		fprintf(to, "only TCP is let out\n");
+	else if (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE)
+		fprintf(to, "allow with: --allow %s%s\n", text,
+			p->advice[0]               ? p->advice
+			: class == ADDRESS_PRIVATE ? "+private"
+						   : "");
+	else
+		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
+}
+
 /*
  * What to do about a refusal: the rule that would permit it, but only where a rule can, and
  * only with a name that is safe to paste into a shell.
  */
 static void print_advice(const struct place *p, const char *text, FILE *to)
 {
-	char name[NAME_TEXT];
+	char name[NAME_TEXT], rule[RULE_FOR_NAME];
 	const char *why;
 	size_t position;
-	enum address_class class = address_classify(&p->address);
 
 	if (p->reason[0])
 		fprintf(to, "%s%s", p->reason, p->advised ? "; " : "\n");
 	if (p->reason[0] && !p->advised)
 		return;
-	if (p->name[0] && !name_normalise(p->name, strlen(p->name), name, &position, &why))
+	if (!p->name[0])
+		print_address_advice(p, text, to);
+	else if (!name_normalise(p->name, strlen(p->name), name, &position, &why))
 		fprintf(to, "not a name that a rule can hold\n");
-	else if (p->name[0] && p->port)
-		fprintf(to, "allow with: --allow %s:%u%s\n", name, p->port, p->advice);
-	else if (p->name[0])
-		fprintf(to, "allow with: --allow %s%s\n", name, p->advice);
-	else if (!p->port)
-		fprintf(to, "only TCP is let out\n");
-	else if (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE)
-		fprintf(to, "allow with: --allow %s%s\n", text,
-			class == ADDRESS_PRIVATE ? "+private" : "");
 	else
-		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
+		fprintf(to, "allow with: --allow %s%s\n", rule_for_name(name, p->port, rule),
+			p->advice);
 }
 
 void events_places(const struct events *e, size_t most, FILE *to)
@@ -350,10 +364,12 @@ void events_summary(const struct events *e, FILE *to)
 {
 	if (!e || e->refused == 0)
 		return;
-	fprintf(to, "codex-init: %srefused %" PRIu64 " request%s to %s%zu place%s:\n",
-		e->audit ? "would have " : "", e->refused, e->refused == 1 ? "" : "s",
-		e->others ? "more than " : "", e->places_count,
-		e->places_count == 1 ? "" : "s");
+	fprintf(to, "codex-init: %srefused %" PRIu64 " request%s",
+		e->audit ? "would have " : "", e->refused, e->refused == 1 ? "" : "s");
+	if (e->places_count)
+		fprintf(to, " to %s%zu place%s", e->others ? "more than " : "", e->places_count,
+			e->places_count == 1 ? "" : "s");
+	fprintf(to, ":\n");
 	events_places(e, LIMIT_SUMMARY, to);
 }
 

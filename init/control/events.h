@@ -32,14 +32,15 @@ enum event_kind {
 
 struct event {
 	enum event_kind kind;
-	const char *name;       /* or NULL */
-	struct address address; /* family 0: none */
+	const char *name;       /* or NULL, or "" */
+	struct address address; /* family 0: none; of a refusal with neither name nor address
+				 * nothing is known but its count */
 	uint16_t port;          /* 0: none */
 	const char *reason;     /* why; NULL in a refusal: no rule speaks of it, and the summary
 				 * advises the one that would permit it */
-	const char *advice;     /* with a reason: a rule would permit it all the same, with this
-				 * behind its name or address; NULL: none would */
-	bool by_address;        /* the rule would be one for the address, whatever the name */
+	const char *advice;     /* with a reason: a rule would permit it all the same; what that
+				 * has behind the name or the address and port ("": nothing);
+				 * NULL: none would */
 	uint64_t count;         /* how many this line stands for; 0 counts as 1, but for
 				 * EVENT_PAYLOAD, whose count is the exit status */
 };

@@ -122,7 +122,9 @@ static bool explain_name(
 	if (!fits)
 		fprintf(to, "  why        it is longer than a wildcard lets through\n");
 	if (!v.allowed || !fits) {
-		fprintf(to, "  remedy     --allow %s\n", target_text(t, text));
+		/* As rule_for_name() has it, but for the one port that was asked about. */
+		fprintf(to, "  remedy     --allow %s%s\n", target_text(t, text),
+			strchr(t->name, '.') ? "" : "+private");
 		return false;
 	}
 	fprintf(to, "  addresses  %s\n",
@@ -223,7 +225,8 @@ static bool explain_address(
 	if (gated(egress) && (!t->port || t->port == web[0] || t->port == web[1]))
 		fprintf(to,
 			"  note       on 443 and 80 the gate goes by the name that a client "
-			"sends, not by this address\n");
+			"sends: allow that,\n             if it has one; a rule for the "
+			"address lets all names there pass\n");
 	if (!gated(egress) || (t->port != web[0] && t->port != web[1]))
 		fprintf(to,
 			"  note       while an allowed name has this address, a pin opens it "

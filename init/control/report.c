@@ -58,17 +58,74 @@ static void put_pins(const struct report *r, FILE *to)
 		fprintf(to, "  and %zu more\n", seen.total - seen.count);
 }
 
-void report_refusal(void *context, const struct wall_refusal *r)
+/* DNS over TLS (RFC 7858). */
+#define DOT_PORT 853
+
+/* What is needed to say why an address was refused. */
+struct refusals {
+	struct events *events;
+	const struct wall_config *config;
+	struct address proxies[LIMIT_ANSWER_ADDRESSES];
+	size_t proxies_count;
+};
+
+static void see_proxy(void *context, const struct pin *p)
 {
+	struct refusals *all = context;
+
+	if (p->kind == PIN_PROXY && all->proxies_count < LIMIT_ANSWER_ADDRESSES)
+		all->proxies[all->proxies_count++] = p->address;
+}
+
+static bool is_among(const struct address *a, const struct address *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (address_compare(a, &list[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Why no rule is advised, or one would be bad advice; NULL: a rule for the address would do. */
+static const char *why_refused(const struct refusals *all, const struct wall_refusal *r)
+{
+	struct verdict v = policy_check_address(all->config->policy, &r->address, r->port);
+
+	if (r->protocol != IPPROTO_TCP)
+		return r->protocol == IPPROTO_UDP ? "UDP is not let out"
+						  : "only TCP is let out";
+	if (v.rule && v.rule->effect == RULE_DENY)
+		return v.rule->reason ? v.rule->reason : "denied by a rule";
+	if (is_among(&r->address, all->proxies, all->proxies_count))
+		return "the proxy is for the gate alone";
+	if (r->port == DOT_PORT)
+		return "DNS over TLS would go past the rules for names";
+	return NULL;
+}
+
+static void see_refusal(void *context, const struct wall_refusal *r)
+{
+	const struct refusals *all = context;
 	struct event e = {.kind = EVENT_REFUSED_ADDRESS,
 		.address = r->address,
 		.port = r->port,
-		.reason = r->protocol == IPPROTO_TCP   ? NULL
-			  : r->protocol == IPPROTO_UDP ? "UDP is not let out"
-						       : "only TCP is let out",
+		.reason = why_refused(all, r),
 		.count = r->packets};
 
-	events_add(context, &e);
+	/* It is refused like a private address, whatever its own is. */
+	if (!e.reason &&
+		is_among(&r->address, all->config->gateways, all->config->gateways_count))
+		e.advice = "+private";
+	events_add(all->events, &e);
+}
+
+int report_refusals(
+	struct events *e, struct wall *w, const struct wall_config *c, struct failure *f)
+{
+	struct refusals all = {.events = e, .config = c};
+
+	if (c->proxied && wall_pins(w, see_proxy, &all, f) < 0)
+		return -1;
+	return wall_refusals(w, see_refusal, &all, f);
 }
 
 /* Names are counted as they come; addresses by the wall, which is read now. They go to a count
@@ -79,7 +136,7 @@ static void put_refusals(const struct report *r, FILE *to)
 	struct failure f = {0};
 
 	if (events_open(&addresses, NULL, &f) < 0 ||
-		wall_refusals(r->wall, report_refusal, addresses, &f) < 0)
+		report_refusals(addresses, r->wall, r->config, &f) < 0)
 		fprintf(to, "refused    %s: %s\n", f.tried, f.why);
 	fprintf(to, "refused    %" PRIu64 "\n",
 		events_refused(r->events) + events_refused(addresses));

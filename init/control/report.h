@@ -25,6 +25,7 @@ struct report {
 	const struct policy *policy;
 	const struct events *events;
 	struct wall *wall;
+	const struct wall_config *config;
 	const struct gate_counters *gate; /* NULL: there is no gate */
 	long long uptime;                 /* seconds */
 	struct report_worker workers[REPORT_WORKERS];
@@ -38,7 +39,9 @@ struct report {
  * text. */
 void report_status(const struct report *r, FILE *to);
 
-/* For wall_refusals(): counts one refused destination as an event; context is struct events. */
-void report_refusal(void *context, const struct wall_refusal *r);
+/* Counts as events what the wall has refused by address, with the reasons that the policy and
+ * the wall's own config know. Returns 0, or -1 with *f filled. */
+int report_refusals(
+	struct events *e, struct wall *w, const struct wall_config *c, struct failure *f);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../policy/policy.h"
 #include "http.h"
 
 #define HTTP_PORT  80
@@ -28,7 +29,8 @@ static const char *status_of(enum gate_reason reason)
 size_t http_refusal_write(
 	enum gate_reason reason, const char *name, uint16_t port, char out[HTTP_REFUSAL_SIZE])
 {
-	char clean[NAME_TEXT], at[sizeof(":65535")] = "", rule[NAME_TEXT + 64] = "";
+	char clean[NAME_TEXT], at[sizeof(":65535")] = "", advised[RULE_FOR_NAME],
+			       rule[RULE_FOR_NAME + 64] = "";
 	const char *why = gate_reason_text(reason);
 	char line[2 * NAME_TEXT + 192];
 	int len;
@@ -39,8 +41,8 @@ size_t http_refusal_write(
 	/* A rule can't help a name that no rule can hold. */
 	if ((reason == GATE_NOT_ALLOWED || reason == GATE_ECH) && clean[0] != '\0' &&
 		!strchr(clean, '?'))
-		snprintf(rule, sizeof(rule), "; allow it with: --allow %s%s%s", clean, at,
-			reason == GATE_ECH ? "+ech" : "");
+		snprintf(rule, sizeof(rule), "; allow it with: --allow %s%s",
+			rule_for_name(clean, port, advised), reason == GATE_ECH ? "+ech" : "");
 	if (reason == GATE_NOT_ALLOWED && clean[0] != '\0')
 		len = snprintf(line, sizeof(line), "codex-sandbox: %s%s is not allowed%s\n",
 			clean, at, rule);

@@ -34,29 +34,12 @@ int gate_told(struct events *events, const struct gate_message *m, size_t size, 
 	e.address.family = m->family;
 	memcpy(e.address.bytes, m->address, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);
 	e.name = m->name;
-	switch (m->reason) {
-	case GATE_NOT_ALLOWED:
+	/* No rule is advised for an address: on that of a front end it would open every site
+	 * there, and it is the payload's choice which address that is. */
+	if (m->reason == GATE_NOT_ALLOWED)
 		e.reason = NULL;
-		break;
-	case GATE_NO_NAME:
-	case GATE_BAD_NAME:
-	case GATE_TOO_SLOW:
-		/* Who has no name to give can still be let through by a rule for the address.
-		 */
-		e.by_address = true;
-		e.advice = "";
-		break;
-	case GATE_SSH:
-		/* The rule isn't put into anybody's hands: at the address of a front end it
-		 * would open every site there. */
-		e.by_address = true;
-		break;
-	case GATE_ECH:
+	else if (m->reason == GATE_ECH && m->name[0])
 		e.advice = "+ech";
-		break;
-	default:
-		break;
-	}
 	events_add(events, &e);
 	return 0;
 }

@@ -184,6 +184,14 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 
 /* Writes one rule as a person would write it ("*.example.com:443,8443+private"). */
 void rule_text(const struct rule *r, char *out, size_t size);
+
+/* Room for the text of a rule for one name and port, with its NUL. */
+#define RULE_FOR_NAME (NAME_TEXT + sizeof(":65535+private"))
+/* Writes the rule to be advised for a normalised name and a port; the web's and 0 stand for the
+ * two that a rule without ports means. A name of one label lives in a network of one's own, so
+ * without +private its rule would open nothing. Returns out. */
+char *rule_for_name(const char *name, uint16_t port, char out[RULE_FOR_NAME]);
+
 /* Prints the compiled policy, one rule a line, in the form --check and
  * /etc/codex/allowed_domains.txt show. Returns 0, or -1 when f reports an error. */
 int policy_print(const struct policy *p, FILE *f);

@@ -354,3 +354,13 @@ void rule_text(const struct rule *r, char *out, size_t size)
 	snprintf(out, size, r->network.family == 4 ? "%s%s%s%s%s" : "[%s%s]%s%s%s",
 		address_text(&r->network, address), bits, ports, private, ech);
 }
+
+char *rule_for_name(const char *name, uint16_t port, char out[RULE_FOR_NAME])
+{
+	char at[sizeof(":65535")] = "";
+
+	if (port != 0 && port != 443 && port != 80)
+		snprintf(at, sizeof(at), ":%u", port);
+	snprintf(out, RULE_FOR_NAME, "%s%s%s", name, at, strchr(name, '.') ? "" : "+private");
+	return out;
+}

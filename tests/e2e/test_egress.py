@@ -59,7 +59,7 @@ def test_status_tells_what_is_going_on(start):
     box = booted(start(*IDLE, allow="example.com"))
     for _ in range(2):
         box.exec("curl", "-sS", "https://refused.test", user="1000")
-    box.exec("curl", "-sS", "-m", "5", "https://45.9.9.9:853", user="1000")
+    box.exec("curl", "-sS", "-m", "5", "https://45.9.9.9:8853", user="1000")
     until(lambda: "refused.test" in egress(box, "status").out, what="the refusal")
     text = egress(box, "status").ok().out
     for line in (
@@ -74,7 +74,7 @@ def test_status_tells_what_is_going_on(start):
         r"flows      \d+ under way; \d+ connections so far, \d+ refused; \d+ bytes up, \d+ down",
         r"refused    [1-9]\d*",
         r"  refused\.test +[1-9]\d*x   allow with: --allow refused\.test",
-        r"  45\.9\.9\.9:853 +[1-9]\d*x   allow with: --allow 45\.9\.9\.9:853",
+        r"  45\.9\.9\.9:8853 +[1-9]\d*x   allow with: --allow 45\.9\.9\.9:8853",
         r"pins       [1-9]\d*",
     ):
         assert re.search(rf"^{line}$", text, re.M), (line, text)
@@ -97,11 +97,11 @@ def test_status_counts_what_goes_through_the_gate(start):
 def test_asking_doesnt_count_twice(start):
     """What a status has read from the wall is still one refusal in the closing summary."""
     box = booted(start("sleep", "8"))
-    box.exec("curl", "-sS", "-m", "5", "https://45.9.9.9:853", user="1000")
+    box.exec("curl", "-sS", "-m", "5", "https://45.9.9.9:8853", user="1000")
     for _ in range(3):
-        assert "45.9.9.9:853" in egress(box, "status").ok().out
+        assert "45.9.9.9:8853" in egress(box, "status").ok().out
     box.wait()
-    counted = re.search(r"45\.9\.9\.9:853 +(\d+)x", box.logs())
+    counted = re.search(r"45\.9\.9\.9:8853 +(\d+)x", box.logs())
     assert counted and int(counted[1]) == 1, box.logs()
 
 

@@ -406,3 +406,21 @@ def test_the_summary_names_each_once_with_the_rule_that_would_permit_it(run, sin
     assert "--allow two.evil.test\n" in summary and "--allow web.test\n" in summary
     assert "codex-sandbox: web.test is not allowed; allow it with: --allow web.test" in done.out
     assert sinks.seen() == []
+
+
+def test_no_rule_for_an_address_is_advised_for_what_the_gate_refused(run, sinks):
+    """On a shared address it would open every site there; so would one that a payload provokes."""
+    script = f"""
+        curl -sS -m 5 -k https://{HERE}/; curl -sS -m 5 http://{HERE}/
+        curl -sS -m 5 -H 'Host: a_b$c' http://{HERE}/
+        timeout 3 bash -c 'exec 3<>/dev/tcp/{HERE}/443; printf "\\x16\\x03\\x01\\x00\\x05\\x01\\x00" >&3; cat <&3'
+        timeout 3 bash -c 'exec 3<>/dev/tcp/{HERE}/80; echo nonsense >&3; cat <&3'
+        timeout 3 bash -c 'exec 3<>/dev/tcp/{HERE}/443; echo SSH-2.0-x >&3; cat <&3'
+        timeout 3 bash -c 'exec 3<>/dev/tcp/{HERE}/8443'; true"""
+    done = run("bash", "-c", script, allow="allowed.test").ok()
+    summary = done.err[done.err.index("codex-init: refused") :]
+    assert summary.count("--allow") == 1, summary
+    assert f"allow with: --allow {HERE}:8443\n" in summary  # which no gate stands before
+    for words in ("the client named no host", "not a host name", "malformed"):
+        assert words in summary, summary
+    assert sinks.seen() == []

@@ -516,6 +516,20 @@ def test_search_domains(shell, dns, sinks):
     assert dns.asked("nobody.corp.test") == []
 
 
+def test_what_libc_asks_beside_an_allowed_name_is_no_refusal_of_its_own(shell, dns, sinks):
+    """ndots as Kubernetes has it: each name goes with every search domain first."""
+    done = shell(
+        "getent ahosts allowed.test; getent ahosts evil.test; dig +short _http._tcp.allowed.test SRV",
+        allow="allowed.test",
+        options=["--dns-search", "corp.test", "--dns-opt", "ndots:5"],
+    ).ok()
+    assert address_of("allowed.test") in done.out
+    summary = done.err[done.err.index("codex-init: refused") :]
+    assert "allowed.test" not in summary, summary
+    assert "--allow evil.test\n" in summary and "--allow evil.test.corp.test\n" in summary
+    assert dns.asked("allowed.test.corp.test") == []
+
+
 def test_a_short_name_is_completed_by_the_gate_too(shell, dns, sinks, internet):
     """On the web's ports the client says what it was given, which DNS completed before."""
     dns.add("build.corp.test", "45.22.0.1")
@@ -526,7 +540,7 @@ def test_a_short_name_is_completed_by_the_gate_too(shell, dns, sinks, internet):
     ).ok()
     assert done.lines() == [
         "200",
-        "codex-sandbox: other is not allowed; allow it with: --allow other",
+        "codex-sandbox: other is not allowed; allow it with: --allow other+private",
     ], done
     assert sinks.addresses() == {"45.22.0.1"}
     assert internet.web.hosts() == {"build"}

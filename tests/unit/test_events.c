@@ -13,6 +13,7 @@
 
 #include "../../init/control/events.h"
 #include "../../init/limits.h"
+#include "../../init/policy/policy.h"
 
 struct fixture {
 	char directory[32], path[64];
@@ -307,6 +308,9 @@ static void advice(void **state)
 		{"a;reboot", NULL, 0, NULL, "not a name that a rule can hold"},
 		{"$(id).example", NULL, 0, NULL, "not a name that a rule can hold"},
 		{"1.2.3.4", NULL, 0, NULL, "not a name that a rule can hold"},
+		{"db", NULL, 5432, NULL, "--allow db:5432+private\n"},
+		{"db", NULL, 443, NULL, "--allow db+private\n"},
+		{"a.example", NULL, 8443, NULL, "--allow a.example:8443\n"},
 	};
 
 	(void)state;
@@ -317,7 +321,10 @@ static void advice(void **state)
 
 		assert_int_equal(events_open(&e, NULL, &f), 0);
 		if (cases[i].name)
-			refuse_name(e, cases[i].name, 1, cases[i].reason);
+			events_add(e, &(struct event){.kind = EVENT_REFUSED_NAME,
+					      .name = cases[i].name,
+					      .port = cases[i].port,
+					      .reason = cases[i].reason});
 		else
 			refuse_address(e, cases[i].address, cases[i].port, 1, cases[i].reason);
 		text = summary(e);
@@ -328,6 +335,87 @@ static void advice(void **state)
 		free(text);
 		events_close(e);
 	}
+}
+
+/* What the summary says of one address, and whether the policy of its advice lets it be
+ * reached. */
+static void try_advice(const struct address *a, bool *advised, bool *helps)
+{
+	static const char mark[] = "allow with: --allow ";
+	char rules[2][ADDRESS_TEXT + 32], at[ADDRESS_TEXT];
+	struct rule_error error;
+	struct failure f;
+	struct events *e;
+	char *text, *found;
+	size_t count = 0;
+
+	assert_int_equal(events_open(&e, NULL, &f), 0);
+	refuse_address(e, address_text(a, at), 5432, 1, NULL);
+	text = summary(e);
+	events_close(e);
+	found = strstr(text, mark);
+	*advised = found != NULL;
+	if (found) {
+		found += strlen(mark);
+		snprintf(rules[count++], sizeof(rules[0]), "%.*s", (int)strcspn(found, "\n"),
+			found);
+	} else {
+		/* Then nothing that could be said would help. */
+		snprintf(rules[count++], sizeof(rules[0]),
+			a->family == 4 ? "%s:5432" : "[%s]:5432", at);
+		snprintf(rules[count++], sizeof(rules[0]),
+			a->family == 4 ? "%s:5432+private" : "[%s]:5432+private", at);
+	}
+	free(text);
+	*helps = false;
+	for (size_t i = 0; i < count; i++) {
+		struct policy p;
+
+		policy_init(&p);
+		if (policy_add(&p, rules[i], RULE_ALLOW, ORIGIN_OPTION, NULL, NULL, &error) ==
+				0 &&
+			policy_compile(&p) == 0)
+			*helps |= policy_check_address(&p, a, 5432).allowed;
+		policy_free(&p);
+	}
+}
+
+static void advice_for_every_kind_of_address(void **state)
+{
+	static const struct address public[] = {{4, {9, 9, 9, 9}}, {6, {0x26, 0x20, 0, 0xfe}}};
+	bool advised, helps;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		try_advice(&public[i], &advised, &helps);
+		assert_true(advised && helps);
+	}
+	for (size_t i = 0; i < address_ranges_count; i++) {
+		const struct address_range *r = &address_ranges[i];
+		struct address last = r->base;
+
+		for (unsigned bit = r->prefix; bit < (last.family == 4 ? 32u : 128u); bit++)
+			last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+		for (int end = 0; end < 2; end++) {
+			try_advice(end ? &last : &r->base, &advised, &helps);
+			if (advised != helps || advised != (r->class == ADDRESS_PRIVATE))
+				fail_msg("%s: %d %d", r->name, advised, helps);
+		}
+	}
+}
+
+/* A worker may have counted more than it could tell one by one. */
+static void what_is_only_counted_has_no_line_of_its_own(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_name(x->events, "", 3, NULL);
+	events_add(x->events, &(struct event){.kind = EVENT_REFUSED_HTTP, .count = 2});
+	text = summary(x->events);
+	assert_string_equal(text, "codex-init: refused 5 requests:\n"
+				  "  others     5x   see the event log\n");
+	free(text);
 }
 
 static void the_terminal_is_safe_from_names(void **state)
@@ -449,6 +537,8 @@ int main(void)
 		TEST(nothing_refused_nothing_said),
 		TEST(one_is_singular),
 		TEST(advice),
+		TEST(advice_for_every_kind_of_address),
+		TEST(what_is_only_counted_has_no_line_of_its_own),
 		TEST(the_terminal_is_safe_from_names),
 		TEST(the_table_is_bounded),
 		TEST(ports_and_families_are_told_apart),

@@ -125,10 +125,6 @@ static void each_refusal_has_its_advice(void **state)
 	says(&m, "allow with: --allow evil.example:8443\n");
 	m = refusal(GATE_ECH, "hidden.example");
 	says(&m, "allow with: --allow hidden.example+ech\n");
-	m = refusal(GATE_NO_NAME, "");
-	says(&m, "allow with: --allow 20.1.2.3:443\n");
-	m = refusal(GATE_BAD_NAME, "20.1.2.3");
-	says(&m, "20.1.2.3:443");
 	m = refusal(GATE_DENIED, "denied.example");
 	says(&m, "denied.example");
 	assert_null(strstr(summary(), "--allow denied.example"));
@@ -146,6 +142,38 @@ static void ssh_is_told_without_a_rule_to_paste(void **state)
 	says(&m, "20.1.2.3:443     1x   ssh names no host: use port 22, or allow this "
 		 "address\n");
 	assert_null(strstr(summary(), "--allow"));
+}
+
+/* A rule for an address opens whatever has that address, and which one that is is the payload's
+ * to choose: so none is advised for what the gate has refused, with whatever reason and name.
+ */
+static void no_rule_for_an_address_is_advised(void **state)
+{
+	static const char *const names[] = {"", "20.1.2.3", "a?b", "[20::1]", "www.example"};
+	struct failure f;
+
+	(void)state;
+	for (uint32_t reason = GATE_FINE + 1; reason <= GATE_REASON_LAST; reason++) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			struct gate_message m = refusal((enum gate_reason)reason, names[i]);
+			bool helps = strcmp(names[i], "www.example") == 0 &&
+				     (reason == GATE_NOT_ALLOWED || reason == GATE_ECH);
+
+			events_close(events);
+			assert_int_equal(events_open(&events, NULL, &f), 0);
+			assert_int_equal(take(&m), 0);
+			if (names[i][0] == '\0' && reason == GATE_NOT_ALLOWED)
+				continue; /* the gate never says so: that is GATE_NO_NAME */
+			assert_int_equal(events_refused(events), 1);
+			if ((strstr(summary(), "--allow") != NULL) != helps)
+				fail_msg("reason %u: %s", reason, summary());
+			if (reason != GATE_NOT_ALLOWED &&
+				!strstr(summary(), gate_reason_text(reason)))
+				fail_msg("reason %u: %s", reason, summary());
+			if (names[i][0] == '\0' && !strstr(summary(), "  20.1.2.3:443  "))
+				fail_msg("reason %u: %s", reason, summary());
+		}
+	}
 }
 
 static void a_server_that_is_down_was_not_refused(void **state)
@@ -238,6 +266,7 @@ int main(void)
 		T(what_breaks_the_protocol_is_refused),
 		T(it_says_when_it_serves),
 		T(each_refusal_has_its_advice),
+		T(no_rule_for_an_address_is_advised),
 		T(ssh_is_told_without_a_rule_to_paste),
 		T(a_server_that_is_down_was_not_refused),
 		cmocka_unit_test(every_reason_has_its_words),

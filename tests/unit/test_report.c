@@ -29,10 +29,11 @@ static struct status status = {.version = "1.2",
 	.uid = 501,
 	.gid = 20};
 
+static struct wall_config config = {
+	.policy = &policy, .resolver_uid = 65311, .resolver_port = 1};
+
 static int begin(void **state)
 {
-	struct wall_config config = {
-		.policy = &policy, .resolver_uid = 65311, .resolver_port = 1};
 	struct failure f;
 
 	(void)state;
@@ -63,6 +64,7 @@ static char *reported(long long uptime, pid_t pid)
 		.policy = &policy,
 		.events = events,
 		.wall = wall,
+		.config = &config,
 		.gate = gate,
 		.uptime = uptime,
 		.workers = {{"resolver", pid, pid ? 0 : 8}},
@@ -148,7 +150,7 @@ static void what_is_open_and_what_was_refused(void **state)
 	pin(300, 600);
 	pin(0, 0);
 	pin(7, 1000);
-	knock("9.9.9.9", 853);
+	knock("9.9.9.9", 5432);
 	events_add(events, &(struct event){.kind = EVENT_REFUSED_NAME, .name = "a.b\x1b[2J"});
 	events_add(events,
 		&(struct event){.kind = EVENT_REFUSED_NAME, .name = "c.example", .count = 5});
@@ -156,7 +158,7 @@ static void what_is_open_and_what_was_refused(void **state)
 	assert_non_null(strstr(text, "refused    7\n"));
 	assert_non_null(strstr(text, "  c.example     5x   allow with: --allow c.example\n"));
 	assert_non_null(
-		strstr(text, "  9.9.9.9:853     1x   allow with: --allow 9.9.9.9:853\n"));
+		strstr(text, "  9.9.9.9:5432     1x   allow with: --allow 9.9.9.9:5432\n"));
 	assert_null(strchr(text, '\x1b'));
 	assert_non_null(strstr(text, "pins       3\n"));
 	/* By address, whatever order the kernel has. */
@@ -227,6 +229,67 @@ static void lists_are_bounded(void **state)
 	free(text);
 }
 
+/* What the wall counts says nothing of why. */
+static void what_is_refused_by_address_has_its_reason(void **state)
+{
+	static const struct {
+		const char *address;
+		uint16_t port;
+		const char *line;
+	} cases[] = {
+		{"20.7.7.7", 5432, "allow with: --allow 20.7.7.7:5432\n"},
+		{"10.7.7.7", 5432, "allow with: --allow 10.7.7.7:5432+private\n"},
+		/* The gateway is refused like a private address, even where it has a public
+		   one. */
+		{"20.8.8.8", 5432, "allow with: --allow 20.8.8.8:5432+private\n"},
+		{"20.9.1.2", 5432, "x   denied by a rule\n"},
+		{"20.7.7.7", 853, "x   DNS over TLS would go past the rules for names\n"},
+		/* A rule for it would be a way around the gate, and so around every other rule.
+		 */
+		{"10.6.6.6", 3128, "x   the proxy is for the gate alone\n"},
+		{"169.254.169.254", 80, "x   no rule opens these: "},
+		{"100.100.100.200", 80, "x   no rule opens these: "},
+	};
+	struct wall_config plain = config;
+	struct pin proxy = {{4, {10, 6, 6, 6}}, 3128, PIN_PROXY, 0};
+	struct events *seen;
+	struct rule_error e;
+	struct failure f;
+	size_t size;
+	char *text;
+	FILE *to;
+
+	(void)state;
+	assert_int_equal(
+		policy_add(&policy, "20.9.0.0/16", RULE_DENY, ORIGIN_OPTION, NULL, NULL, &e),
+		0);
+	assert_int_equal(policy_compile(&policy), 0);
+	config.gateways[config.gateways_count++] = (struct address){4, {20, 8, 8, 8}};
+	config.proxied = true;
+	assert_int_equal(wall_build(wall, &config, &f), 0);
+	assert_int_equal(wall_pin(wall, &proxy, 1, &f), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		knock(cases[i].address, cases[i].port);
+	assert_int_equal(events_open(&seen, NULL, &f), 0);
+	assert_int_equal(report_refusals(seen, wall, &config, &f), 0);
+	to = open_memstream(&text, &size);
+	events_places(seen, 100, to);
+	assert_int_equal(fclose(to), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char place[64], *line;
+
+		snprintf(place, sizeof(place), "  %s:%u  ", cases[i].address, cases[i].port);
+		line = strstr(text, place);
+		if (!line || !strstr(line, cases[i].line) ||
+			strstr(line, cases[i].line) > strchr(line, '\n'))
+			fail_msg("%s: %s", place, text);
+	}
+	free(text);
+	events_close(seen);
+	config = plain;
+	assert_int_equal(wall_build(wall, &config, &f), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +297,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_and_what_was_refused),
 		cmocka_unit_test(what_was_denied_since),
 		cmocka_unit_test(lists_are_bounded),
+		cmocka_unit_test(what_is_refused_by_address_has_its_reason),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
