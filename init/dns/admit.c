@@ -7,6 +7,44 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * The allowed name in one that isn't: libc asks for a name with each search domain behind it,
+ * and clients for one with a service before it (RFC 2782). NULL: there is none.
+ */
+static const char *allowed_within(const struct worker *w, const char *name, char out[NAME_TEXT])
+{
+	const struct resolvconf *conf = &w->config->conf;
+	const char *rest = name;
+
+	while (rest[0] == '_' && strchr(rest, '.'))
+		rest = strchr(rest, '.') + 1;
+	for (size_t i = 0; i <= conf->search_count; i++) {
+		const char *domain = i < conf->search_count ? conf->search[i] : NULL;
+		size_t size = strlen(rest);
+
+		if (domain && !name_below(rest, domain))
+			continue;
+		if (domain)
+			size -= strlen(domain) + 1;
+		else if (rest == name)
+			continue;
+		snprintf(out, NAME_TEXT, "%.*s", (int)size, rest);
+		if (policy_check_name(w->config->policy, out).allowed)
+			return out;
+	}
+	return NULL;
+}
+
+/* Of a refused name that goes with an allowed one nothing is told: there is nothing to decide
+ * about it. A rule that denies it is somebody's decision. */
+static void tell_refused(struct worker *w, const char *name)
+{
+	char inside[NAME_TEXT];
+
+	if (policy_check_name(w->config->policy, name).rule || !allowed_within(w, name, inside))
+		channel_refused(w, name, REASON_NONE);
+}
+
 static int refuse(struct worker *w, const char *name, enum resolver_reason reason)
 {
 	channel_refused(w, name, reason);
@@ -53,9 +91,11 @@ void admit_explain_ration(
 			LIMIT_NAME_QUESTIONS, n->name);
 }
 
-static void explain(
-	char text[ADMIT_TEXT], const char *name, bool plain, const struct verdict *v)
+static void explain(const struct worker *w, char text[ADMIT_TEXT], const char *name, bool plain,
+	const struct verdict *v)
 {
+	char rule[RULE_FOR_NAME], inside[NAME_TEXT];
+
 	if (!plain)
 		snprintf(text, ADMIT_TEXT, "%s is not a name that a rule can hold",
 			name[0] ? name : ".");
@@ -63,8 +103,11 @@ static void explain(
 		snprintf(text, ADMIT_TEXT, "%s is denied: %s", name, v->rule->reason);
 	else if (v->rule && v->rule->effect == RULE_DENY)
 		snprintf(text, ADMIT_TEXT, "%s is denied by a rule", name);
+	else if (allowed_within(w, name, inside))
+		snprintf(text, ADMIT_TEXT, "%s is allowed, %s is not", inside, name);
 	else
-		snprintf(text, ADMIT_TEXT, "%s is not allowed; add --allow %s", name, name);
+		snprintf(text, ADMIT_TEXT, "%s is not allowed; add --allow %s", name,
+			rule_for_name(name, 0, rule));
 }
 
 int admit_name(
@@ -81,13 +124,13 @@ int admit_name(
 
 		cache_touch(&w->cache, index);
 		if (n->open) /* in audit mode: what strict would refuse */
-			channel_refused(w, name, REASON_NONE);
+			tell_refused(w, name);
 		return index;
 	}
 	if (plain)
 		v = policy_check_name(w->config->policy, name);
 	if (!v.allowed && w->config->audit && plain) {
-		channel_refused(w, name, REASON_NONE);
+		tell_refused(w, name);
 		if (!lookup)
 			return ADMIT_ABSENT;
 		index = cache_add_dynamic(&w->cache, name);
@@ -100,8 +143,11 @@ int admit_name(
 		return index;
 	}
 	if (!v.allowed) {
-		explain(text, name, plain, &v);
-		return refuse(w, name, REASON_NONE);
+		explain(w, text, name, plain, &v);
+		if (!plain)
+			return refuse(w, name, REASON_NONE);
+		tell_refused(w, name);
+		return -1;
 	}
 	if (v.rule && v.rule->kind == RULE_WILDCARD) {
 		if (!policy_wildcard_fits(v.rule, name)) {

@@ -207,6 +207,74 @@ static void test_a_private_name_with_enough_dots(void **state)
 	play_end(p);
 }
 
+/* libc asks for a public name with the domains behind it as well, and clients of some services
+ * for one with the service before it. All of that is refused; but where the name itself is
+ * allowed, nobody has to hear of it. */
+static void what_goes_with_an_allowed_name(bool audit)
+{
+	static const struct {
+		const char *name;
+		bool told;
+	} cases[] = {
+		{"good.test.corp.test", false},
+		{"good.test.nx.corp.test", false},
+		{"below.wild.test.corp.test", false},
+		{"_http._tcp.good.test", false},
+		{"_mongodb._tcp.good.test.corp.test", false},
+		{"other.test", true},
+		{"other.test.corp.test", true},
+		{"good.test.elsewhere.test", true},
+		{"x.good.test.corp.test", true},
+		{"_http._tcp.other.test", true},
+		{"_x.corp.test", true},
+		{"corp.test", true},
+		{"denied.test.corp.test", true},
+		{"good.test.denied.corp.test", true},
+	};
+	static const char *const denied[] = {"denied.test", "*.denied.corp.test"};
+	struct play *p = searching("good.test", 1);
+	struct rule_error e;
+
+	allow(p, "*.wild.test");
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(policy_add(&p->policy, denied[i], RULE_DENY, ORIGIN_OPTION,
+					 NULL, NULL, &e),
+			0);
+	strcpy(p->config.conf.search[p->config.conf.search_count++], "denied.corp.test");
+	p->config.audit = audit;
+	play_start(p, true);
+	play_booted(p);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *name = cases[i].name;
+		unsigned asked = seen(name, 0);
+		struct reply r = ask_for(p, name, MESSAGE_A, true);
+
+		if (!audit) {
+			assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+			assert_int_equal(seen(name, 0), asked);
+			if (has_text(&r, "is allowed, ") == cases[i].told)
+				fail_msg("%s", name);
+		}
+		ask_for(p, name, MESSAGE_A, false);
+		drain(p, 50);
+		if ((play_find(p, RESOLVER_REFUSED, name) != NULL) != cases[i].told)
+			fail_msg("%s", name);
+	}
+	play_end(p);
+}
+
+static void test_what_goes_with_an_allowed_name_is_not_told(void **state)
+{
+	(void)state;
+	what_goes_with_an_allowed_name(false);
+}
+
+static void test_nor_is_it_in_audit_mode(void **state)
+{
+	(void)state;
+	what_goes_with_an_allowed_name(true);
+}
+
 /* A public name means one thing, whatever the list says. */
 static void test_a_public_name_is_not_searched(void **state)
 {
@@ -367,6 +435,8 @@ int main(void)
 		cmocka_unit_test(test_a_name_of_one_label_is_searched),
 		cmocka_unit_test(test_a_private_name_with_fewer_dots_than_ndots),
 		cmocka_unit_test(test_a_private_name_with_enough_dots),
+		cmocka_unit_test(test_what_goes_with_an_allowed_name_is_not_told),
+		cmocka_unit_test(test_nor_is_it_in_audit_mode),
 		cmocka_unit_test(test_a_public_name_is_not_searched),
 		cmocka_unit_test(test_guesses_change_port_and_id),
 		cmocka_unit_test(test_one_wrong_id_changes_nothing),
