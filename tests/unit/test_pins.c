@@ -398,7 +398,7 @@ static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
 	struct resolver_message good = PIN("good.example", "9.9.9.9");
 
 	/* The set for private addresses is gone: a transaction that names it fails whole. */
-	assert_int_equal(system("nft flush chain inet codex_init egress4 && "
+	assert_int_equal(system("nft flush table inet codex_init && "
 				"nft delete set inet codex_init private4"),
 		0);
 	assert_int_equal(pins_message(&x->pins, &inside), 0);
