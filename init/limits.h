@@ -84,6 +84,10 @@
 #define LIMIT_TOML_BYTES (256 * 1024)
 #define LIMIT_TOML_DEPTH 32
 #define LIMIT_TOML_PATH  256
+/* The image's settings for Codex, to which codex-init adds what it tells the agent; and in that
+ * text, the allowed places: as many as an agent needs to read, the others are in a file. */
+#define LIMIT_AGENT_FILE (32 * 1024)
+#define LIMIT_AGENT_LIST 2000
 /* Mounts that the launcher has us compare: it makes a dozen, and two for each place inside the
  * project that the user names. Their paths: what Linux takes in one call. */
 #define LIMIT_MOUNTS     64

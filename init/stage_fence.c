@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/agent.h"
 #include "proc/confined.h"
 #include "proc/privileges.h"
 #include "wall/divert.h"
@@ -136,7 +137,8 @@ int stage_verify(struct boot *b, struct failure *f)
 	/* A container with a read-only root is as safe without these files. */
 	b->status.uid = b->uid;
 	b->status.gid = b->gid;
-	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0)
+	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||
+		agent_write(ETC_DIR, &b->o->policy, b->o->egress == EGRESS_AUDIT, &soft) < 0)
 		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
 		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
