@@ -172,11 +172,26 @@ static int set_proxy(struct options *o, const struct given *g, struct failure *f
 {
 	const char *why;
 
+	o->proxy_off = strcmp(g->value, "off") == 0;
+	if (o->proxy_off) {
+		o->proxy.port = 0;
+		return 0;
+	}
 	/* Its value may hold a password: it is never repeated. */
 	if (!proxy_read(g->value, &o->proxy, &why))
 		return fail(f, "read the options", g->name, "%s", why);
 	o->proxy_url = g->value;
 	return 0;
+}
+
+static int set_no_proxy(struct options *o, const struct given *g, struct failure *f)
+{
+	const char *bad;
+
+	if (exceptions_add(&o->exceptions, g->value, &bad) == 0)
+		return 0;
+	return bad_value(f, g,
+		"it is a list of names, each for itself and all below it, with commas between");
 }
 
 static int set_user(struct options *o, const struct given *g, struct failure *f)
@@ -248,7 +263,10 @@ static const struct option_row rows[] = {
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
 	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
-		"reach everything through this HTTP proxy, by CONNECT"},
+		"reach everything through this HTTP proxy, by CONNECT; off: not by "
+		"HTTPS_PROXY either"},
+	{"--no-proxy", NULL, "LIST", "CODEX_INIT_NO_PROXY", set_no_proxy,
+		"names to be reached without it; default: those of NO_PROXY"},
 	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user,
 		"who the command runs as; default: the working directory's owner"},
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,

@@ -24,7 +24,9 @@ struct options {
 	bool default_rules;
 	struct endpoint upstreams[LIMIT_UPSTREAMS]; /* --upstream; none: resolv.conf's */
 	size_t upstreams_count;
-	struct gate_proxy proxy; /* port 0: none */
+	struct gate_proxy proxy;      /* port 0: none */
+	bool proxy_off;               /* not the one in the environment either */
+	struct exceptions exceptions; /* from the proxy */
 	const char
 		*proxy_url;  /* where its text stands in argv, or the environment; NULL: none */
 	const char *user;    /* NULL: the owner of the working directory */

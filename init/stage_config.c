@@ -230,25 +230,10 @@ static int read_dns_files(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/*
- * The proxy's password is the gate's alone. Everybody may read /proc/1/cmdline, which shows our
- * argv as it is now; and the payload has no use for the variable.
- */
-static void hide_proxy_login(struct boot *b)
-{
-	/* argv and the environment may be written (C11 5.1.2.2.1); options only read them. */
-	char *url = (char *)(uintptr_t)b->o->proxy_url;
-	char *from = url ? strstr(url, "//") : NULL, *at = url ? strrchr(url, '@') : NULL;
-
-	if (from && at && at > from + 2)
-		memset(from + 2, '*', (size_t)(at - from - 2));
-	environment_unset(&b->env, "CODEX_INIT_PROXY");
-}
-
 int stage_compile_policy(struct options *o, struct failure *f)
 {
-	if (o->proxy.name[0])
-		policy_set_proxy(&o->policy, o->proxy.name, o->proxy.port);
+	if (o->proxy.port)
+		policy_set_proxy(&o->policy, o->proxy.name, o->proxy.port, &o->exceptions);
 	return policy_compile(&o->policy) < 0 ? fail_errno(f, "compile the policy", "") : 0;
 }
 
@@ -269,9 +254,9 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
-	hide_proxy_login(b);
 	environment_unset(&b->env, "CODEX_INIT_MOUNTS"); /* of no use to anybody else */
-	if (guard_login(b, f) < 0 || stage_compile_policy(b->o, f) < 0)
+	if (choose_proxy(b, f) < 0 || guard_login(b, f) < 0 ||
+		stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
 	if (fenced &&

@@ -136,7 +136,6 @@ int stage_resolver(struct boot *b, struct failure *f)
 
 	b->names.policy = &b->o->policy;
 	b->names.audit = b->fence.audit;
-	b->names.proxied = b->fence.proxied;
 	b->names.rations = ration_new(resolver_rations(&b->o->policy));
 	if (!b->names.rations)
 		return fail_errno(f, "have memory for the rations of questions", "");

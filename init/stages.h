@@ -72,6 +72,10 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
  * failed: what it was refused is mostly why. */
 void end_session(struct boot *b);
 
+/* stage_proxy.c: settles by which proxy the gate goes, if by any, and keeps it from the
+ * command: its login, and what the engine put into the environment. */
+int choose_proxy(struct boot *b, struct failure *f);
+
 int stage_compile_policy(struct options *o, struct failure *f);
 
 /* stage_deny.c: the memory for what codex-egress denies, and the denying; the answer goes to

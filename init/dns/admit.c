@@ -65,12 +65,13 @@ bool admit_question(struct worker *w, int index)
  * for: names that are refused take no place of those that are known. A proxy is asked for each
  * of them, which is a question of its own.
  */
-static bool may_come_up(struct worker *w, const struct rule *rule)
+static bool may_come_up(struct worker *w, const struct rule *rule, const char *name)
 {
 	struct ration *r = &w->config->rations[rule - w->config->policy->rules];
 
-	return w->config->proxied ? ration_take(r, w->now, LIMIT_WILDCARD_QUESTIONS)
-				  : ration_left(r, w->now, LIMIT_WILDCARD_QUESTIONS);
+	return policy_by_proxy(w->config->policy, name)
+		       ? ration_take(r, w->now, LIMIT_WILDCARD_QUESTIONS)
+		       : ration_left(r, w->now, LIMIT_WILDCARD_QUESTIONS);
 }
 
 static void explain_wildcard(char text[ADMIT_TEXT], const struct rule *rule)
@@ -136,7 +137,7 @@ int admit_name(
 		index = cache_add_dynamic(&w->cache, name);
 		if (index >= 0)
 			w->cache.names[index].open = true;
-		if (index >= 0 && w->config->proxied)
+		if (index >= 0 && policy_by_proxy(w->config->policy, name))
 			lookup_invent(w, index);
 		if (index < 0)
 			snprintf(text, ADMIT_TEXT, "too many questions at one time");
@@ -157,7 +158,7 @@ int admit_name(
 				name, name);
 			return refuse(w, name, REASON_LONG);
 		}
-		if (lookup && !may_come_up(w, v.rule)) {
+		if (lookup && !may_come_up(w, v.rule, name)) {
 			explain_wildcard(text, v.rule);
 			return refuse(w, name, REASON_LIMIT);
 		}
@@ -172,7 +173,7 @@ int admit_name(
 	w->cache.names[index].allowed = true;
 	w->cache.names[index].internal = v.private;
 	w->cache.names[index].ration = &w->config->rations[v.rule - w->config->policy->rules];
-	if (w->config->proxied)
+	if (policy_by_proxy(w->config->policy, name))
 		lookup_invent(w, index);
 	return index;
 }

@@ -21,8 +21,9 @@ void denied_forget(struct worker *w)
 		n->open = !n->allowed && !n->hosts && audit;
 		/* Of others an address may be in a network that is denied. They are asked for
 		 * again, or pinned again where they can't be: both leaves those out. */
-		for (enum cache_family f = FAMILY_4; f < FAMILIES && !w->config->proxied; f++)
-			if (n->allowed && n->record[f].result == CACHE_ADDRESSES)
+		for (enum cache_family f = FAMILY_4; f < FAMILIES && n->allowed; f++)
+			if (n->record[f].result == CACHE_ADDRESSES &&
+				!policy_by_proxy(w->config->policy, n->name))
 				n->record[f].expires = w->now;
 	}
 }

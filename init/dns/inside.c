@@ -48,7 +48,7 @@ static bool is_embedded(const struct endpoint *e)
  * Would a datagram to it come back to this container? The kernel says so: it takes an address
  * of ours as the source of what is sent to that address, and 127.0.0.1 for 0.0.0.0 as both.
  */
-static bool is_inside(const struct endpoint *e)
+bool inside_has(const struct endpoint *e)
 {
 	union peer to, own = {0}, peer = {0};
 	socklen_t len = peer_of(e, &to), own_len = sizeof(own), peer_len = sizeof(peer);
@@ -87,7 +87,7 @@ void inside_leave_out(struct resolvconf *c, uid_t payload, struct inside *out)
 		unmap(&e->address);
 		embedded = is_embedded(e) && embedded_is_there(payload);
 		out->embedded |= embedded;
-		if (!embedded && is_inside(e))
+		if (!embedded && inside_has(e))
 			out->left_out[out->count++] = *e;
 		else
 			c->upstreams[left++] = *e;

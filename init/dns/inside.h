@@ -18,6 +18,9 @@ struct inside {
 	size_t count;
 };
 
+/* Does what is sent to it come back to this container? */
+bool inside_has(const struct endpoint *e);
+
 /*
  * Takes such servers out of c's upstreams and puts them into out. To be called before the
  * payload has run: what listens at 127.0.0.11 then is the engine's. Sends nothing.

@@ -187,7 +187,7 @@ int lookup_init(struct worker *w, bool boot)
 			n->record[f].result = CACHE_EMPTY;
 			n->record[f].expires = INT64_MAX / 2;
 		}
-		if (w->config->proxied && !n->hosts && !policy_is_proxy(p, n->name)) {
+		if (!n->hosts && policy_by_proxy(p, n->name)) {
 			lookup_invent(w, (int)i);
 			w->lookup.pinned++;
 			continue;

@@ -27,7 +27,6 @@ struct resolver_config {
 	size_t hosts_count;
 	struct resolver_sockets sockets;
 	struct ration *rations; /* resolver_rations() of them */
-	bool proxied;           /* a proxy looks names up; here only the proxy's own is */
 	bool audit; /* answer for every name, report those that strict would refuse */
 };
 

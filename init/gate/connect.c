@@ -18,11 +18,6 @@
 /* Ports that are tried when a connection to the same server holds one; then the kernel's. */
 #define PORT_TRIES 8
 
-static uint16_t port_of(const struct gate *g, const struct connection *c)
-{
-	return g->config->proxy.port && !c->pass ? g->config->proxy.port : c->port;
-}
-
 union endpoint_address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -105,7 +100,7 @@ static bool any_under_way(const struct desk *d)
 
 static bool by_proxy(const struct gate *g, const struct connection *c)
 {
-	return g->config->proxy.port && !c->pass;
+	return !c->pass && policy_by_proxy(g->config->policy, g->desks[c->desk].name);
 }
 
 static enum action failed(struct gate *g, struct connection *c)
@@ -120,11 +115,12 @@ static enum action failed(struct gate *g, struct connection *c)
 static enum action try_next(struct gate *g, struct connection *c)
 {
 	struct desk *d = table_desk(g, c);
-	bool we_begin = d->approved > 0 || by_proxy(g, c);
+	bool proxy = by_proxy(g, c), we_begin = proxy || d->approved > 0;
+	uint16_t port = proxy ? g->config->proxy.port : c->port;
 
 	while (d->tried < d->candidates_count) {
 		unsigned i = d->tried++;
-		int fd = open_socket(g, &d->candidates[i], port_of(g, c), we_begin);
+		int fd = open_socket(g, &d->candidates[i], port, we_begin);
 
 		if (fd < 0)
 			continue;
@@ -155,11 +151,13 @@ enum action connect_resolve(struct gate *g, struct connection *c)
 	struct desk *d = table_desk(g, c);
 
 	if (!d->resolved && g->waits_for[c->desk] == NONE) {
-		if (proxy->port && proxy->address.family) {
+		bool proxied = by_proxy(g, c);
+
+		if (proxied && proxy->address.family) {
 			d->candidates[0] = proxy->address;
 			d->candidates_count = 1;
 			d->resolved = true;
-		} else if (!names_need(g, c, proxy->port ? proxy->name : d->name)) {
+		} else if (!names_need(g, c, proxied ? proxy->name : d->name)) {
 			return gate_refused(c, GATE_UNRESOLVED);
 		}
 	}

@@ -85,6 +85,17 @@ static bool read_port(const char *text, uint16_t *port)
 	return true;
 }
 
+/* The container's own, where any program could be the proxy and be given the password; and
+ * addresses that no rule could open either. */
+static bool is_outside(const struct gate_proxy *p)
+{
+	enum address_class class = address_classify(&p->address);
+
+	if (!p->address.family)
+		return strcmp(p->name, "localhost") != 0 && !name_below(p->name, "localhost");
+	return class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE;
+}
+
 static bool read_host(const char *text, size_t len, struct gate_proxy *out, const char **why)
 {
 	size_t position;
@@ -132,5 +143,8 @@ bool proxy_read(const char *url, struct gate_proxy *out, const char **why)
 			return false;
 		end = colon;
 	}
-	return read_host(host, (size_t)(end - host), out, why);
+	if (!read_host(host, (size_t)(end - host), out, why))
+		return false;
+	*why = "it is inside the container, or at an address that nothing outside has";
+	return is_outside(out);
 }

@@ -22,7 +22,8 @@ struct gate_proxy {
 /*
  * Reads it. User and password may be percent-encoded (RFC 3986 §2.1) and are put together as
  * Basic has it (RFC 7617); the port is 80 unless it says another, as in every URL of that
- * scheme. Returns true, or false with *why set to static text, which never holds any part of
+ * scheme. localhost, loopback, link-local and the like are refused. Returns true, or false with
+ * *why set to static text, which never holds any part of
  * the URL: it may be a password.
  */
 bool proxy_read(const char *url, struct gate_proxy *out, const char **why);

@@ -16,6 +16,7 @@
 
 #include "../limits.h"
 #include "address.h"
+#include "exceptions.h"
 #include "name.h"
 
 enum rule_kind {
@@ -75,8 +76,9 @@ struct policy {
 	struct policy_name *names; /* owned; exact names, sorted, those with a port left */
 	size_t names_count;
 	char proxy[NAME_TEXT]; /* the proxy's name, which is the gate's alone; "": none */
-	uint16_t proxy_port;
-	struct policy_denials *denials; /* not owned; NULL: nothing can be denied any more */
+	uint16_t proxy_port;   /* 0: there is no proxy */
+	const struct exceptions *direct; /* not owned; who is reached without it */
+	struct policy_denials *denials;  /* not owned; NULL: nothing can be denied any more */
 	bool compiled;
 };
 
@@ -124,8 +126,17 @@ int policy_add_defaults(struct policy *p);
  * text must outlive the policy. Returns 0, or -1 when out of memory. */
 int policy_deny_because(struct policy *p, const char *name, const char *reason);
 
-/* Has the name resolved and pinned for the gate alone, on one port, private or not. */
-void policy_set_proxy(struct policy *p, const char *name, uint16_t port);
+/*
+ * There is a proxy. Its name ("" where it was given by its address) is resolved and pinned for
+ * the gate alone, on one port, private or not. direct must outlive the policy.
+ */
+void policy_set_proxy(
+	struct policy *p, const char *name, uint16_t port, const struct exceptions *direct);
+/*
+ * Is this name reached by the proxy, which then looks it up? Not where there is none, nor an
+ * excepted name, nor one with +private: that rule is about the addresses that it has here.
+ */
+bool policy_by_proxy(const struct policy *p, const char *name);
 /* True when it is that name: its pins are the gate's. */
 bool policy_is_proxy(const struct policy *p, const char *name);
 /* What may be pinned for a name: what the rules say, or, for the proxy's, its port. */

@@ -100,11 +100,19 @@ int policy_compile(struct policy *p)
 	return 0;
 }
 
-void policy_set_proxy(struct policy *p, const char *name, uint16_t port)
+void policy_set_proxy(
+	struct policy *p, const char *name, uint16_t port, const struct exceptions *direct)
 {
 	snprintf(p->proxy, sizeof(p->proxy), "%s", name);
 	p->proxy_port = port;
+	p->direct = direct;
 	p->compiled = false;
+}
+
+bool policy_by_proxy(const struct policy *p, const char *name)
+{
+	return p->proxy_port && !policy_is_proxy(p, name) &&
+	       !exceptions_have(p->direct, name) && !policy_check_name(p, name).private;
 }
 
 bool policy_is_proxy(const struct policy *p, const char *name)

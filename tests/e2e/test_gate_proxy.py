@@ -2,8 +2,10 @@
 is asked for outside, and nobody but the gate speaks to it. Judged by what the lab's proxy was
 asked."""
 
+import json
+
 import pytest
-from conftest import CA_PATH
+from conftest import CA_PATH, FLAGS
 from internet import GREETING, OPENAI, address_of
 from proxy import PORT
 from test_codex import EXEC, KEY
@@ -151,6 +153,188 @@ def test_a_turn_of_codex_by_the_proxy(run, internet, proxy, sinks, dns):
     assert "got 200" in told and PASSWORD not in told, done
     assert {"api.openai.com:443", "allowed.test:443"} <= set(proxy.targets())
     assert set(proxy.targets()) <= {f"{name}:443" for name in (*OPENAI, "allowed.test")}
+    assert sinks.seen() == [("tcp", PROXY, PORT)] and dns.asked() == []
+
+
+# ---- Whom it is not for --------------------------------------------------------------------------
+
+DIRECT = {"inner.corp.test": "10.99.1.5", "direct.test": "45.8.0.1", "sub.direct.test": "45.8.0.2"}
+MIXED = f"{ALLOW} inner.corp.test+private direct.test:443,80,22 sub.direct.test"
+THERE = curl(*(f"{scheme}://{name}/" for name in DIRECT for scheme in ("https", "http")))
+GREETED = "exec 3<>/dev/tcp/direct.test/22; timeout 5 head -n 1 <&3"
+
+
+@pytest.fixture
+def direct(dns):
+    for name, address in DIRECT.items():
+        dns.add(name, address)
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "NO_PROXY", "no_proxy"])
+def test_names_that_are_reached_without_it(shell, proxy, direct, sinks, dns, how):
+    """Excepted ones, all below them, and those of +private rules: by DNS and by their address."""
+    init, env = ["--proxy", URL], {}
+    if how == "option":
+        init += ["--no-proxy", "10.0.0.0/8,.direct.test"]
+    else:
+        env["CODEX_INIT_NO_PROXY" if how == "variable" else how] = "10.0.0.0/8, direct.test:443"
+    done = shell(f"{THERE}; {GREETED}; {BOTH}", allow=MIXED, init=init, env=env).ok()
+    assert done.lines() == ["200"] * 6 + [GREETING.decode().strip()] + ["200"] * 2, done
+    assert proxy.targets() == ["allowed.test:443", "allowed.test:80"]
+    assert sinks.addresses() == {PROXY, *DIRECT.values()}
+    assert dns.asked("allowed.test") == [] and all(dns.asked(name) for name in DIRECT)
+
+
+def test_the_same_names_by_it(shell, proxy, direct, sinks, dns):
+    """But for the private one, which a rule allows for the address that it has here."""
+    done = shell(f"{THERE}; {GREETED}", allow=MIXED, init=["--proxy", URL]).ok()
+    assert done.lines() == ["200"] * 6 + [GREETING.decode().strip()], done
+    names = ("direct.test", "sub.direct.test")
+    assert set(proxy.targets()) == {
+        "direct.test:22", *(f"{name}:{port}" for name in names for port in (443, 80))
+    }
+    assert sinks.addresses() == {PROXY, DIRECT["inner.corp.test"]}
+    assert {q.name for q in dns.asked()} == {"inner.corp.test"}
+
+
+def test_an_exception_opens_nothing(boxes, proxy, direct, sinks):
+    """Names that no rule allows are refused, and an excepted one's addresses are its own."""
+    box = boxes("--proxy", URL, "--no-proxy", "evil.test,direct.test", allow="direct.test")
+    done = box.shell(
+        f"curl -sS --resolve evil.test:80:{DIRECT['direct.test']} http://evil.test;"
+        f"curl -sSk --resolve evil.test:443:{DIRECT['direct.test']} https://evil.test;"
+        f"curl -sS -m 5 --resolve direct.test:80:45.9.9.9 http://direct.test/ >/dev/null && echo ok"
+    )
+    assert "evil.test is not allowed" in done.out and done.lines()[-1] == "ok", done
+    assert sinks.seen() == [("tcp", DIRECT["direct.test"], 80)] and proxy.asked == []
+
+
+def test_with_a_star_it_is_nobodys(shell, proxy, sinks):
+    done = shell(BOTH, allow=ALLOW, init=["--proxy", URL, "--no-proxy", "*"]).ok()
+    assert done.lines() == ["200", "200"] and proxy.asked == [], done
+    assert sinks.addresses() == {address_of("allowed.test")}
+
+
+# ---- The engine's own ----------------------------------------------------------------------------
+
+BOTH_CASES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+SHOWN = "env | grep -i _proxy; cat /proc/self/environ | tr '\\0' '\\n' | grep -i _proxy; true"
+
+
+@pytest.fixture
+def injected(runner, tmp_path):
+    """injected(proxies, script, ...): a container of an engine's client that is set up so."""
+
+    def run(proxies, script, allow=ALLOW, env=None, init=()):
+        (tmp_path / "config.json").write_text(json.dumps({"proxies": {"default": proxies}}))
+        command = ["bash", "-c", script]
+        made = runner.arguments(command, allow, env, (), FLAGS, None, list(init), True)
+        return runner.docker(
+            "--config", str(tmp_path), "run", "--rm", "--pull=never", *made, timeout=120
+        )
+
+    return run
+
+
+def test_the_engines_proxy_is_used_and_kept_from_the_command(injected, proxy, direct, sinks, dns):
+    """As Docker's client injects it, with a password and exceptions, in both spellings."""
+    proxy.require("agent", PASSWORD)
+    settings = {"httpProxy": LOGIN, "httpsProxy": LOGIN, "noProxy": "localhost,*.direct.test"}
+    script = f"{BOTH}; {THERE}; {SHOWN}; tr '\\0' '\\n' </proc/1/cmdline; cat /run/codex/*.json*"
+    done = injected(settings, script, allow=MIXED).ok()
+    assert done.lines()[:8] == ["200"] * 8, done
+    assert proxy.targets() == ["allowed.test:443", "allowed.test:80"]
+    assert sinks.addresses() == {PROXY, *DIRECT.values()} and dns.asked("allowed.test") == []
+    told = f"codex-init: config: HTTPS_PROXY: everything goes through the proxy {PROXY} port {PORT}"
+    assert done.err.count("HTTPS_PROXY") == 1 and told in done.err, done
+    assert not any(name in done.out for name in BOTH_CASES), done
+    assert PASSWORD not in done.said and "YWdlbnQ6" not in done.said, done
+
+
+def test_without_one_nothing_is_told(injected, proxy, sinks):
+    done = injected({}, BOTH).ok()
+    assert done.lines() == ["200", "200"] and "proxy" not in done.said.lower(), done
+    assert proxy.asked == [] and sinks.addresses() == {address_of("allowed.test")}
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"HTTPS_PROXY": URL, "HTTP_PROXY": "http://45.9.9.9:1"},
+        {"https_proxy": URL + "/"},
+        {"HTTP_PROXY": URL},
+        {"http_proxy": f"{PROXY}:{PORT}"},
+        {"ALL_PROXY": URL, "HTTP_PROXY": "http://45.9.9.9:1"},
+        {"https_proxy": f"http://{NAME}:{PORT}", "ftp_proxy": "x"},
+    ],
+    ids=["https first", "small", "http", "no scheme", "all", "name"],
+)
+def test_however_it_is_spelt(shell, proxy, sinks, env):
+    done = shell(f"{BOTH}; {SHOWN}", allow=ALLOW, env=env).ok()
+    assert done.lines() == ["200", "200"], done
+    assert proxy.targets() == ["allowed.test:443", "allowed.test:80"]
+    assert sinks.addresses() == {PROXY}
+
+
+def test_the_one_that_is_given_wins(shell, proxy, sinks):
+    env = {"HTTPS_PROXY": "http://45.9.9.9:3128", "http_proxy": "socks5://45.9.9.9:1"}
+    done = shell(f"{BOTH}; {SHOWN}", allow=ALLOW, init=["--proxy", URL], env=env).ok()
+    assert done.lines() == ["200", "200"] and "45.9.9.9" not in done.said, done
+    assert sinks.addresses() == {PROXY}
+
+
+def test_off_does_without_and_changes_nothing(shell, proxy, sinks):
+    env = {"HTTPS_PROXY": "socks5://45.9.9.9:1", "CODEX_INIT_PROXY": "off"}
+    done = shell("curl -sS --noproxy '*' -o /dev/null -w '%{http_code}\\n' http://allowed.test;"
+                 "echo $HTTPS_PROXY", allow=ALLOW, env=env).ok()
+    assert done.lines() == ["200", "socks5://45.9.9.9:1"], done
+    assert sinks.addresses() == {address_of("allowed.test")} and proxy.asked == []
+
+
+UNUSABLE = {
+    "socks": "socks5h://45.9.9.9:1080",
+    "by TLS": f"https://{PROXY}:{PORT}",
+    "loopback": f"http://u:{PASSWORD}@127.0.0.1:3128",
+    "localhost": f"u:{PASSWORD}@localhost:3128",
+    "IPv6 loopback": "http://[::1]:3128",
+    "metadata": "http://169.254.169.254:80",
+    "none": "http://",
+}
+
+
+@pytest.mark.parametrize("value", UNUSABLE.values(), ids=UNUSABLE)
+def test_one_that_cannot_be_used_stops_the_start(shell, sinks, value):
+    """Without it, what it was to hide would be shown; the hint says how to do that all the same."""
+    done = shell("echo ran", allow=ALLOW, env={"https_proxy": value}).ok(100)
+    assert "ran" not in done.out and PASSWORD not in done.said, done
+    assert done.err.startswith("codex-init: config: use the proxy in the environment: https_proxy:")
+    assert "CODEX_INIT_PROXY=off" in done.err and sinks.seen(dns=True) == [], done
+
+
+def test_a_proxy_of_the_containers_own_address(network, shell, sinks):
+    """Any program in it could be the proxy, and be given the password."""
+    net = network("--subnet", "172.29.77.0/24")
+    for address in ("172.29.77.2", "[::ffff:172.29.77.2]"):
+        given = {"CODEX_INIT_PROXY": f"http://u:{PASSWORD}@{address}:3128"}
+        done = shell("echo ran", allow=ALLOW, env=given, network=net).ok(100)
+        assert "inside the container" in done.err and PASSWORD not in done.said, done
+    beside = {"CODEX_INIT_PROXY": f"http://u:{PASSWORD}@172.29.77.9:3128"}
+    assert "ran" in shell("echo ran", allow=ALLOW, env=beside, network=net).ok().out
+
+
+@pytest.mark.parametrize("egress", ["off", "pin"])
+def test_without_a_gate_it_is_the_commands_own_affair(shell, egress):
+    done = shell("env", env={"HTTPS_PROXY": URL}, init=[f"--egress={egress}"]).ok()
+    assert f"HTTPS_PROXY={URL}" in done.lines(), done
+    assert ("HTTPS_PROXY is left to the command" in done.err) == (egress == "pin"), done
+
+
+def test_a_turn_of_codex_by_the_engines_proxy(run, internet, proxy, sinks, dns):
+    internet.openai.script("curl -sS -o /dev/null -w 'got %{http_code}' https://allowed.test")
+    env = {**KEY, **{name: URL for name in BOTH_CASES if "NO" not in name.upper()}}
+    done = run(*EXEC, "do it", env=env, allow=ALLOW).ok()
+    assert "got 200" in "".join(internet.openai.outputs()), done
+    assert {"api.openai.com:443", "allowed.test:443"} <= set(proxy.targets())
     assert sinks.seen() == [("tcp", PROXY, PORT)] and dns.asked() == []
 
 

@@ -89,6 +89,7 @@ static void answered(void *context, const struct resolver_pinned *answers, size_
 
 static void begin(void)
 {
+	static const struct exceptions direct;
 	static struct policy_denials denials;
 	static const char *const rules[] = {"a.example", "db:5432+private", "*.wild.example",
 		"!denied.example", "!9.0.0.0/8", "denied.example"};
@@ -102,7 +103,7 @@ static void begin(void)
 		check(policy_add(&policy, rules[i] + deny, deny ? RULE_DENY : RULE_ALLOW,
 			      ORIGIN_OPTION, NULL, NULL, &e) == 0);
 	}
-	policy_set_proxy(&policy, "proxy.example", 3128);
+	policy_set_proxy(&policy, "proxy.example", 3128, &direct);
 	check(policy_compile(&policy) == 0);
 	policy.denials = &denials;
 	check(policy_deny(&policy, "gone.wild.example", NULL, NULL, &e) == 0);

@@ -242,7 +242,12 @@ static void proxies_that_cannot(void **state)
 		"http://proxy.example/path", "http://proxy.example?q", "http://[fd00::5",
 		"http://[10.1.2.3]", "http://pro xy.example", "http://u%0d%0aX:y@proxy.example",
 		"http://u%@proxy.example", "http://u%4@proxy.example",
-		"http://u%zz@proxy.example"};
+		"http://u%zz@proxy.example",
+		/* The container's own, and what nothing outside has. */
+		"http://127.0.0.1:3128", "http://127.9.9.9:3128", "http://[::1]:3128",
+		"http://localhost:3128", "http://a.LocalHost.:3128", "http://0.0.0.0:3128",
+		"http://[::]:3128", "http://169.254.169.254", "http://[fe80::1]:3128",
+		"http://224.0.0.1:3128", "http://[::ffff:127.0.0.1]:3128"};
 	char lengthy[2048] = "http://";
 
 	(void)state;

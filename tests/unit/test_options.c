@@ -208,6 +208,33 @@ static void upstreams(void **state)
 	options_free(&o);
 }
 
+static void the_proxy_and_its_exceptions(void **state)
+{
+	struct options o;
+	struct failure f;
+
+	(void)state;
+	assert_int_equal(PARSE(&o, &f, "--proxy=http://p.example:3128", "--no-proxy",
+				 "corp.example,.x.example", "--no-proxy=y.example"),
+		0);
+	assert_int_equal(o.proxy.port, 3128);
+	assert_false(o.proxy_off);
+	assert_true(exceptions_have(&o.exceptions, "git.corp.example"));
+	assert_true(exceptions_have(&o.exceptions, "y.example"));
+	assert_false(exceptions_have(&o.exceptions, "z.example"));
+	options_free(&o);
+	/* The last word counts. */
+	assert_int_equal(PARSE(&o, &f, "--proxy=http://p.example:3128", "--proxy=off"), 0);
+	assert_true(o.proxy_off && o.proxy.port == 0);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--proxy=off", "--proxy=http://p.example:3128"), 0);
+	assert_true(!o.proxy_off && o.proxy.port == 3128);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--no-proxy=a.example,b~d"), -1);
+	assert_non_null(strstr(f.on, "--no-proxy"));
+	options_free(&o);
+}
+
 static void explain_goes_with_check(void **state)
 {
 	struct options o;
@@ -293,6 +320,7 @@ int main(void)
 		TEST(the_command_line_wins_over_the_environment),
 		TEST(empty_variables_are_unset),
 		TEST(upstreams),
+		TEST(the_proxy_and_its_exceptions),
 		TEST(explain_goes_with_check),
 		TEST(mistakes_are_quoted),
 		TEST(a_bad_list_names_its_variable),

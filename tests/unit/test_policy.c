@@ -638,6 +638,38 @@ static void as_many_rules_as_there_may_be(void **state)
 	policy_free(&p);
 }
 
+/* Who is looked up by the proxy, and who here. */
+static void names_by_the_proxy_and_others(void **state)
+{
+	static struct exceptions direct;
+	struct policy p = POLICY("a.example", "inner.example+private", "*.corp.example",
+		"*.inside.example:443+private", "both.example", "both.example:5432+private",
+		"proxy.example:22");
+	const char *bad;
+
+	(void)state;
+	assert_false(policy_by_proxy(&p, "a.example"));
+	direct = (struct exceptions){0};
+	assert_int_equal(exceptions_add(&direct, ".git.corp.example", &bad), 0);
+	policy_set_proxy(&p, "proxy.example", 3128, &direct);
+	assert_int_equal(policy_compile(&p), 0);
+	assert_true(policy_by_proxy(&p, "a.example"));
+	assert_true(policy_by_proxy(&p, "x.corp.example"));
+	assert_true(policy_by_proxy(&p, "no.rule.example")); /* in audit mode */
+	assert_false(policy_by_proxy(&p, "git.corp.example"));
+	assert_false(policy_by_proxy(&p, "a.git.corp.example"));
+	assert_false(policy_by_proxy(&p, "inner.example"));
+	assert_false(policy_by_proxy(&p, "x.inside.example"));
+	assert_false(policy_by_proxy(&p, "both.example"));
+	assert_false(policy_by_proxy(&p, "proxy.example"));
+	/* One that has no name of its own. */
+	policy_set_proxy(&p, "", 3128, &direct);
+	assert_int_equal(policy_compile(&p), 0);
+	assert_true(policy_by_proxy(&p, "a.example"));
+	assert_false(policy_by_proxy(&p, "inner.example"));
+	policy_free(&p);
+}
+
 /* Denies at run time; returns what policy_deny() does. */
 static int deny(struct policy *p, const char *rule, struct rule_error *e)
 {
@@ -786,6 +818,7 @@ int main(void)
 		cmocka_unit_test(a_policy_that_is_not_compiled_allows_nothing),
 		cmocka_unit_test(more_ports_than_a_verdict_holds),
 		cmocka_unit_test(as_many_rules_as_there_may_be),
+		cmocka_unit_test(names_by_the_proxy_and_others),
 		cmocka_unit_test(a_denial_wins_and_only_narrows),
 		cmocka_unit_test(a_denial_that_cannot_be_changes_nothing),
 	};
