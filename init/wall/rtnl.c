@@ -182,7 +182,7 @@ static void get_gateway(struct nlattr *const a[], uint8_t family, struct address
 /* The next hops of a route that has several. */
 static int take_next_hops(struct list *l, const struct nlattr *hops, struct rtnl_route *r)
 {
-	const struct rtnexthop *h = nla_data(hops);
+	struct rtnexthop *h = nla_data(hops); /* not const: the macros cast it away */
 	int left = nla_len(hops);
 
 	for (; RTNH_OK(h, left); left -= RTNH_ALIGN(h->rtnh_len), h = RTNH_NEXT(h)) {
