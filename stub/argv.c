@@ -102,8 +102,8 @@ static void add_command(const struct request *r, struct pool *p, struct words *a
 		add_two(argv, "-c",
 			pool_format(p, "projects={%s={trust_level=\"trusted\"}}",
 				quote_toml(p, r->directory)));
-	for (char **word = r->rest; *word; word++)
-		words_add(argv, *word);
+	for (size_t i = 0; i < r->rest.count; i++)
+		words_add(argv, r->rest.word[i]);
 }
 
 void argv_build(const struct request *r, struct pool *p, struct words *argv)

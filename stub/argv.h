@@ -45,7 +45,7 @@ struct request {
 	bool audit;
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; else it is codex's arguments */
-	char **rest;
+	struct words rest;
 };
 
 /* Appends the words to *argv. They belong to the pool, the

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "codex_args.h"
 #include "files.h"
 #include "find.h"
 #include "ground.h"
@@ -69,7 +70,7 @@ static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
 			     "passwords too, is within Codex's reach",
 			strcmp(real, p->workdir) == 0 ? "is" : "contains");
 	p->request.directory = pool_format(&p->pool, "/app%s", p->workdir);
-	return mounts_add(&p->mounts, p->workdir, p->request.directory, true, t);
+	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }
 
 /* Codex must own its home, so we have to know the user that codex-init will choose. */
@@ -247,14 +248,24 @@ static int plan_home(struct plan *p, const struct cli *c, struct trouble *t)
 	return mounts_add(&p->mounts, p->home, "/codex_home", true, t);
 }
 
+/* What is to run. */
+static int plan_command(struct plan *p, const struct cli *c, struct trouble *t)
+{
+	if (!c->exec)
+		return codex_args_take(c->rest, &p->request.rest, &p->read_only, t);
+	for (char **word = c->rest; *word; word++)
+		words_add(&p->request.rest, *word);
+	return 0;
+}
+
 int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 {
 	*p = (struct plan){.workdir_fd = -1};
-	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
-		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
+	if (plan_command(p, c, t) < 0 || plan_workdir(p, c->work_dir, t) < 0 ||
+		plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
 		surroundings_take(&p->request, &p->pool, c, t) < 0)
 		return -1;
-	if (!c->no_protect && protect_add(p, t) < 0)
+	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
 	mounts_sort(&p->mounts);
 	if (ground_settle(p, false, t) < 0)
@@ -289,5 +300,6 @@ void plan_free(struct plan *p)
 	words_free(&p->request.env);
 	words_free(&p->request.allow);
 	words_free(&p->request.deny);
+	words_free(&p->request.rest);
 	pool_free(&p->pool);
 }

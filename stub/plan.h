@@ -34,6 +34,7 @@ struct plan {
 	struct pool pool;
 	struct mounts mounts;
 	struct request request;
+	bool read_only;      /* Codex is to leave the project as it is */
 	const char *workdir; /* absolute and resolved */
 	int workdir_fd;
 	uid_t workdir_uid, uid; /* the workdir's owner; who Codex will run as */

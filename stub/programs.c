@@ -34,16 +34,16 @@ __attribute__((format(printf, 2, 3))) static int object(struct way *w, const cha
 	return -1;
 }
 
-/* The place this is that the sandbox may write to, or NULL. By device and inode: another mount
- * of the same directory is the same place. */
+/* The place this is that the sandbox may write to, or could in another session, or NULL. By
+ * device and inode: another mount of the same directory is the same place. */
 static const char *sandbox_place(const struct plan *p, const struct stat *st)
 {
 	for (size_t i = 0; i < p->mounts.count; i++) {
 		const struct mount *m = &p->mounts.mount[i];
 		struct stat own;
 
-		if (m->writable && stat(m->source, &own) == 0 && own.st_dev == st->st_dev &&
-			own.st_ino == st->st_ino)
+		if ((m->writable || m->source == p->workdir) && stat(m->source, &own) == 0 &&
+			own.st_dev == st->st_dev && own.st_ino == st->st_ino)
 			return m->source;
 	}
 	return NULL;

@@ -25,6 +25,8 @@ static int protect_codex(struct plan *p, struct trouble *t)
 	struct stat st;
 	bool there = fstatat(p->workdir_fd, p->dot_codex, &st, 0) == 0;
 
+	if (p->read_only)
+		return p->home_is_ours ? mount_in_place(p, p->home_path, true, t) : 0;
 	if (!there && !p->home_is_ours)
 		return 0; /* nobody is going to create it */
 	if (mount_in_place(p, p->dot_codex, false, t) < 0)
@@ -53,6 +55,8 @@ int protect_add(struct plan *p, struct trouble *t)
 
 	if (protect_codex(p, t) < 0)
 		return -1;
+	if (p->read_only)
+		return 0; /* all of it is */
 	/* What a file or a link .git leads to is mostly not in the workdir, and so not mounted
 	 * at all; where it is, codex-init tells what has changed in it. */
 	if (fstatat(p->workdir_fd, ".git", &st, AT_SYMLINK_NOFOLLOW) < 0 ||

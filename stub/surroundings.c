@@ -176,6 +176,5 @@ int surroundings_take(struct request *r, struct pool *p, const struct cli *c, st
 	r->trust = c->trust;
 	r->selinux = c->selinux;
 	r->exec = c->exec;
-	r->rest = c->rest;
 	return 0;
 }

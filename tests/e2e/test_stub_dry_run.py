@@ -633,6 +633,38 @@ def test_a_link_into_what_may_not_be_looked_at(open_project, name):
     assert done.returncode == 100 and ("looked at" in said or "may not look" in said), said
 
 
+# ---- Codex's own sandbox and questions -----------------------------------------------------
+
+
+def test_a_project_that_codex_is_to_leave_as_it_is(project):
+    (project.work / ".git" / "hooks").mkdir(parents=True)
+    place = f"/app{project.work}"
+    environment = f"{project.work}/.codex/.environment"
+    for arguments in (["-s", "read-only", "exec", "x"], ["exec", "--sandbox=read-only", "x"]):
+        c = project.dry("--", *arguments)
+        assert c.payload == ["codex", "exec", "x"]
+        # No mount over it is needed, but for the home that hooks know by its place in it.
+        assert c.mounts == {
+            "/codex_home": (environment, "rw"),
+            place: (str(project.work), "ro"),
+            f"{place}/.codex/.environment": (environment, "rw"),
+        }
+        assert project.dry("--no-protect", "--", *arguments).mounts == c.mounts
+    c = project.dry("--", "-s", "workspace-write", "exec", "x")
+    assert c.payload == ["codex", "exec", "x"] and c.mounts[place][1] == "rw"
+    # Another command's arguments are its own.
+    c = project.dry("--exec", "tool", "-s", "read-only", "--full-auto")
+    assert c.payload == ["tool", "-s", "read-only", "--full-auto"]
+    assert c.mounts[place][1] == "rw"
+
+
+def test_what_codex_cannot_be_held_to_ends_before_the_start(project):
+    for arguments in (["-a", "untrusted"], ["exec", "-c", "default_permissions=mine", "x"]):
+        message = project.refused("--", *arguments)
+        assert " ".join(arguments[-3:][:2]).split("=")[0] in message or "-a untrusted" in message
+        assert "hint: leave it out" in message
+
+
 # ---- Rules, environment, image, engine, terminal -------------------------------------------
 
 

@@ -312,3 +312,30 @@ def test_audit_shows_what_to_allow(stub, sinks):
     done = stub("--audit", "--exec", "curl", "-sS", "-o", "/dev/null", "http://example.com").ok()
     assert "--allow example.com" in done.err
     assert sinks.addresses() == {address_of("example.com")}
+
+
+def test_a_read_only_project_of_codexs_is_one(stub, lab, internet, workdir):
+    """-s read-only: by the mount, since Codex's own sandbox can't work in the container."""
+    (workdir / "file").write_text("as it was")
+    os.chown(workdir / "file", 1000, 1000)
+    script = "echo new >file; echo new >another; cat file; ls"
+    internet.openai.script(script)
+    done = stub(
+        "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}", "-e", "CODEX_API_KEY",
+        "--", "exec", "-s", "read-only", "--skip-git-repo-check", "do it",
+        env={"CODEX_API_KEY": "sk-lab"},
+    ).ok()  # fmt: skip
+    said = "".join(internet.openai.outputs())
+    assert "Read-only file system" in said and "as it was" in said, done
+    assert sorted(p.name for p in workdir.iterdir()) == [".codex", "file"]
+    assert (workdir / "file").read_text() == "as it was"
+    sessions = list((workdir / ".codex/.environment/sessions").rglob("*.jsonl"))
+    assert len(sessions) == 1, "the session is kept all the same"
+    # The opposite: as what the container is anyway.
+    internet.openai.script(script)
+    done = stub(
+        "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}", "-e", "CODEX_API_KEY",
+        "--", "exec", "-s", "workspace-write", "--skip-git-repo-check", "do it",
+        env={"CODEX_API_KEY": "sk-lab"},
+    ).ok()  # fmt: skip
+    assert (workdir / "file").read_text() == "new\n" and "Read-only" not in done.said, done

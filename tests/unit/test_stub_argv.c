@@ -20,7 +20,6 @@
 #define PLACE "-w /app/p -e LANG=C.UTF-8 -e SANDBOX_ENV_DIR=/app/p/.codex/.environment "
 
 static struct pool pool;
-static char *no_arguments[] = {NULL};
 
 static struct request plain(void)
 {
@@ -31,7 +30,6 @@ static struct request plain(void)
 		.name = "codex_p_1",
 		.directory = "/app/p",
 		.env_dir = "/app/p/.codex/.environment",
-		.rest = no_arguments,
 	};
 }
 
@@ -43,6 +41,7 @@ static void expect(struct request *r, const char *line)
 	assert_null(argv.word[argv.count]);
 	assert_string_equal(argv_line(&argv, &pool), line);
 	words_free(&argv);
+	words_free(&r->rest);
 	words_free(&r->env);
 	words_free(&r->allow);
 	words_free(&r->deny);
@@ -111,8 +110,6 @@ static void network_and_environment(void **state)
 
 static void options_of_codex_init_come_before_the_dashes(void **state)
 {
-	static char a[] = "exec", b[] = "--json";
-	char *rest[] = {a, b, NULL};
 	struct request r = plain();
 
 	(void)state;
@@ -121,7 +118,8 @@ static void options_of_codex_init_come_before_the_dashes(void **state)
 	words_add(&r.deny, "c.example");
 	r.audit = true;
 	r.user = "1000:1000";
-	r.rest = rest;
+	words_add(&r.rest, "exec");
+	words_add(&r.rest, "--json");
 	expect(&r, RUN("docker") RIGHTS PLACE
 		"codex-sandbox --allow a.example --allow '*.b.example:443,8443' --deny "
 		"c.example "
@@ -130,13 +128,11 @@ static void options_of_codex_init_come_before_the_dashes(void **state)
 
 static void trust_is_said_to_codex(void **state)
 {
-	static char a[] = "resume";
-	char *rest[] = {a, NULL};
 	struct request r = plain();
 
 	(void)state;
 	r.trust = true;
-	r.rest = rest;
+	words_add(&r.rest, "resume");
 	expect(&r, RUN("docker") RIGHTS PLACE
 		"codex-sandbox -- codex -c 'projects={\"/app/p\"={trust_level=\"trusted\"}}' "
 		"resume");
@@ -144,13 +140,12 @@ static void trust_is_said_to_codex(void **state)
 
 static void trust_is_not_said_to_another_command(void **state)
 {
-	static char a[] = "ls", b[] = "-l";
-	char *rest[] = {a, b, NULL};
 	struct request r = plain();
 
 	(void)state;
 	r.trust = r.exec = true;
-	r.rest = rest;
+	words_add(&r.rest, "ls");
+	words_add(&r.rest, "-l");
 	expect(&r, RUN("docker") RIGHTS PLACE "codex-sandbox -- ls -l");
 }
 
