@@ -340,6 +340,7 @@ class Terminal:
 
     def __init__(self, arguments, **options):
         self._master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (40, 120))  # without a size nothing would be drawn
         self.output = b""
         self.process = subprocess.Popen(
             [str(a) for a in arguments],
@@ -353,10 +354,6 @@ class Terminal:
 
     def type(self, data):
         os.write(self._master, data)
-
-    def resize(self, rows, columns):
-        """A program that draws draws nothing on a terminal without a size."""
-        termios.tcsetwinsize(self._master, (rows, columns))
 
     def until_says(self, text, seconds=15):
         missed = f"{text!r} on the terminal"

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../limits.h"
+#include "background.h"
 #include "../policy/policy.h"
 
 /* Of a name or reason, as much goes into a line; names are shorter. */
@@ -310,6 +311,12 @@ static void print_address_advice(const struct place *p, const char *text, FILE *
 		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
 }
 
+/* What Codex itself wanted there, or NULL: somebody else did, or may have. */
+static const char *codexs_own(const struct place *p)
+{
+	return p->reason[0] || p->port ? NULL : background_request(p->name, p->count);
+}
+
 /*
  * What to do about a refusal: the rule that would permit it, but only where a rule can, and
  * only with a name that is safe to paste into a shell.
@@ -324,7 +331,9 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 		fprintf(to, "%s%s", p->reason, p->advised ? "; " : "\n");
 	if (p->reason[0] && !p->advised)
 		return;
-	if (!p->name[0])
+	if (codexs_own(p))
+		fprintf(to, "Codex's own request for %s: nothing is lost\n", codexs_own(p));
+	else if (!p->name[0])
 		print_address_advice(p, text, to);
 	else if (!name_normalise(p->name, strlen(p->name), name, &position, &why))
 		fprintf(to, "not a name that a rule can hold\n");
@@ -348,13 +357,17 @@ void events_places(const struct events *e, size_t most, FILE *to)
 	}
 	if (width > PLACE_COLUMN)
 		width = PLACE_COLUMN;
-	for (size_t i = 0; i < count; i++) {
-		const struct place *p = &e->places[i];
+	/* Codex's own come last: nobody has to do anything about them. */
+	for (int own = 0; own < 2; own++)
+		for (size_t i = 0; i < count; i++) {
+			const struct place *p = &e->places[i];
 
-		place_text(p, text, sizeof(text));
-		fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
-		print_advice(p, text, to);
-	}
+			if ((codexs_own(p) != NULL) != own)
+				continue;
+			place_text(p, text, sizeof(text));
+			fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
+			print_advice(p, text, to);
+		}
 	if (others)
 		fprintf(to, "  %-*s  %4" PRIu64 "x   see the event log\n", (int)width, "others",
 			others);

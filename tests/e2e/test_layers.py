@@ -1,12 +1,14 @@
 """What Codex is held to in the image: no sandbox of its own, no approvals, whatever a user, a project
 or a command line says; and what becomes of that under an organisation's settings."""
 
+import json
 import os
 import pathlib
 import re
 import time
 import uuid
 
+import openai
 import pytest
 from conftest import STUB, until
 from test_codex import EXEC, KEY, model, posts  # noqa: F401
@@ -86,13 +88,17 @@ def test_commands_run_in_a_turn_with_another_mode(run, model, mode):
     assert "made by 1000" in "".join(model.outputs())
 
 
+def place_key(host_home):
+    (host_home / ".codex").mkdir()
+    (host_home / ".codex/auth.json").write_text('{"OPENAI_API_KEY": "sk-lab"}')
+
+
 def test_a_policy_that_codex_dropped_is_no_obstacle(
     terminal, stub_environment, host_home, workdir, docker
 ):
     """Such a config once left the question of trust without an answer that could be stored."""
-    (host_home / ".codex").mkdir()
+    place_key(host_home)
     (host_home / ".codex/config.toml").write_text('approval_policy = "untrusted"\n')
-    (host_home / ".codex/auth.json").write_text('{"OPENAI_API_KEY": "sk-lab"}')
     config = workdir / ".codex/.environment/config.toml"
     trusted = re.compile(r'trust_level *= *"trusted"')
     t = terminal([STUB], cwd=workdir, env=stub_environment)
@@ -103,11 +109,42 @@ def test_a_policy_that_codex_dropped_is_no_obstacle(
         return trusted.search(config.read_text())
 
     try:
-        t.resize(40, 120)
         t.until_says(b"Trust and continue", 30)
         until(answered, 30, lambda: f"trust, after {t.output!r},")
     finally:
         docker("rm", "-f", *docker("ps", "-q").ok().lines())
+
+
+# ---- What Codex asks for of its own accord --------------------------------------------------
+
+
+@pytest.mark.parametrize("login", ["key", "chatgpt"])
+def test_a_turn_asks_for_nothing_that_is_refused(run, place, model, unheld, login):
+    """No catalogue of plugins, no telemetry, no update: the summary has nothing to say."""
+    model.script("true")
+    env, options = KEY, []
+    if login == "chatgpt":
+        env, options = {}, place("/codex_home/auth.json", json.dumps(openai.chatgpt_login()))
+    done = run(*EXEC, "do it", env=env, options=options).ok()
+    assert "codex-init: refused" not in done.err, done
+    assert "ab.chatgpt.com" in run(*EXEC, "do it", env=env, options=options + unheld).err
+
+
+def test_what_a_session_asks_for_at_its_start_is_told_as_its_own(
+    terminal, stub_environment, host_home, workdir, docker
+):
+    place_key(host_home)
+    t = terminal([STUB, "--trust"], cwd=workdir, env=stub_environment)
+    name, = until(lambda: docker("ps", "--format", "{{.Names}}").ok().lines(), 20, "a container")
+    asked = lambda: "raw.githubusercontent.com" in docker(  # noqa: E731
+        "exec", name, "cat", "/run/codex/events.jsonl").out
+    until(asked, 30, "the tip of the day is asked for")
+    docker("stop", "-t", "20", name)
+    t.wait()
+    said = t.output.decode(errors="replace")
+    said = said[said.index("codex-init: refused") :]
+    assert "Codex's own request for its tip of the day: nothing is lost" in said
+    assert "--allow" not in said, said
 
 
 # ---- An organisation's settings --------------------------------------------------------------

@@ -285,6 +285,41 @@ static void one_is_singular(void **state)
 	free(text);
 }
 
+/* What Codex asks for of its own accord comes last, and isn't advised to be opened; what a
+ * command may have asked for is. */
+static void codexs_own_requests(void **state)
+{
+	static const char tip[] = "raw.githubusercontent.com";
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_name(x->events, "ab.chatgpt.com", 0, NULL);
+	refuse_name(x->events, tip, 0, NULL);
+	refuse_name(x->events, tip, 0, NULL);
+	refuse_name(x->events, "a.example", 0, NULL);
+	text = summary(x->events);
+	assert_true(strstr(text, "  a.example ") < strstr(text, "  ab.chatgpt.com "));
+	assert_non_null(
+		strstr(text, "1x   Codex's own request for telemetry: nothing is lost\n"));
+	assert_non_null(
+		strstr(text, "2x   Codex's own request for its tip of the day: nothing"));
+	assert_null(strstr(text, "--allow raw"));
+	assert_null(strstr(text, "--allow ab"));
+	free(text);
+	refuse_name(x->events, tip, 0, NULL);
+	events_add(
+		x->events, &(struct event){.kind = EVENT_REFUSED_TLS, .name = tip, .port = 22});
+	events_add(x->events, &(struct event){.kind = EVENT_REFUSED_NAME,
+				      .name = "ab.chatgpt.com",
+				      .port = 22,
+				      .reason = "a rule denies it"});
+	text = summary(x->events);
+	assert_non_null(strstr(text, "3x   allow with: --allow raw.githubusercontent.com\n"));
+	assert_non_null(strstr(text, "--allow raw.githubusercontent.com:22\n"));
+	assert_non_null(strstr(text, "1x   a rule denies it\n"));
+	free(text);
+}
+
 /* An --allow is advised where it would help and nowhere else. */
 static void advice(void **state)
 {
@@ -536,6 +571,7 @@ int main(void)
 		TEST(the_summary_of_an_audit_claims_no_refusal),
 		TEST(nothing_refused_nothing_said),
 		TEST(one_is_singular),
+		TEST(codexs_own_requests),
 		TEST(advice),
 		TEST(advice_for_every_kind_of_address),
 		TEST(what_is_only_counted_has_no_line_of_its_own),
