@@ -65,6 +65,8 @@ static void add_engine_options(const struct request *r, struct pool *p, struct w
 	}
 	if (r->network)
 		add_two(argv, "--network", r->network);
+	if (r->host_name && strcmp(r->engine, "docker") == 0)
+		words_add(argv, "--add-host=" ARGV_HOST_NAME ":host-gateway");
 }
 
 static void add_mount(

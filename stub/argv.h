@@ -25,6 +25,10 @@ struct mount {
  * limit, a payload that forks without end takes the machine with it. */
 #define ARGV_PIDS_LIMIT "4096"
 
+/* The name by which a container of Docker's knows the machine that it runs on, where it is told
+ * to. Podman's is host.containers.internal, which it adds by itself. */
+#define ARGV_HOST_NAME "host.docker.internal"
+
 struct request {
 	const char *engine;  /* "docker" or "podman" */
 	const char *program; /* the first word of the command: engine, or a path to it */
@@ -34,6 +38,7 @@ struct request {
 	const char *directory;  /* the workdir's place in the container */
 	const char *env_dir;    /* SANDBOX_ENV_DIR */
 	const char *network;    /* NULL: the engine's default */
+	bool host_name;         /* a rule allows ARGV_HOST_NAME: the engine is to add it */
 	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
 	bool input, terminal;   /* stdin is to be forwarded; stdin and stdout are a terminal */
 	struct mount *mounts;

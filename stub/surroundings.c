@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../init/policy/policy.h"
 #include "find.h"
 #include "quote.h"
 
@@ -138,6 +139,33 @@ static void copy_words(struct words *to, const struct words *from)
 		words_add(to, from->word[i]);
 }
 
+/* The image has the presets, and none has a name of this machine's. */
+static long no_preset(void *context, const char *preset, char *text, size_t size)
+{
+	(void)context, (void)preset, (void)text, (void)size;
+	return 0;
+}
+
+/* Do the rules allow this name? Those that can't be read are codex-init's to refuse, with the
+ * place of the mistake. */
+static bool rules_allow(const struct request *r, const char *name)
+{
+	const char *list = surroundings_setting(&r->env, "OPENAI_ALLOWED_DOMAINS");
+	struct rule_error e;
+	struct policy p;
+	bool allowed;
+
+	policy_init(&p);
+	for (size_t i = 0; i < r->allow.count; i++)
+		policy_add(
+			&p, r->allow.word[i], RULE_ALLOW, ORIGIN_OPTION, no_preset, NULL, &e);
+	if (list)
+		policy_add_list(&p, list, RULE_ALLOW, ORIGIN_ENVIRONMENT, no_preset, NULL, &e);
+	allowed = policy_compile(&p) == 0 && policy_check_name(&p, name).allowed;
+	policy_free(&p);
+	return allowed;
+}
+
 /* In the host's network, codex-init's wall would be the whole machine's; in another
  * container's, that one's. Both have spellings with ':' or '=' (docker's name=host), which
  * networks' names have not. */
@@ -172,6 +200,7 @@ int surroundings_take(struct request *r, struct pool *p, const struct cli *c, st
 	take_environment(r, p, c);
 	copy_words(&r->allow, &c->allow);
 	copy_words(&r->deny, &c->deny);
+	r->host_name = rules_allow(r, ARGV_HOST_NAME);
 	r->audit = c->audit;
 	r->trust = c->trust;
 	r->selinux = c->selinux;

@@ -154,3 +154,10 @@ def test_selinux_is_told_as_podman_takes_it(call, mode):
 def test_nothing_is_left(podman):
     assert podman.podman("ps", "-aq") == ""
     assert json.loads(podman.podman("volume", "ls", "--format", "json") or "[]") == []
+
+
+def test_the_machine_itself_has_a_name(podman, call):
+    """Podman adds it by itself. Where it leads to is the engine's to say."""
+    done = call("--allow", "host.docker.internal:1+private", "--exec", "grep",
+                "host.containers.internal", "/etc/hosts").ok()
+    assert "host.containers.internal" in done.out.split()[1:], done

@@ -675,6 +675,28 @@ def test_rules_and_audit(project):
     assert project.dry().init == []
 
 
+HOST = "--add-host=host.docker.internal:host-gateway"
+
+
+@pytest.mark.parametrize("rules, env, added", [
+    (["host.docker.internal:11434+private"], None, True),
+    (["Host.Docker.Internal.:80+private"], None, True),
+    (["*.docker.internal:80+private"], None, True),
+    ([], "a.example @pypi,host.docker.internal:5432,5433+private", True),
+    (["@pypi", "host.docker.internal+private"], "", True),
+    (["a.example"], "b.example", False),
+    (["xhost.docker.internal", "host.docker.internal.example", "docker.internal"], None, False),
+    (["host.docker.internal:99999", "@host"], "host.docker.internal:", False),
+])  # fmt: skip
+def test_the_machine_itself_is_known_where_a_rule_names_it(project, rules, env, added):
+    arguments = [word for rule in rules for word in ("--allow", rule)]
+    given = {} if env is None else {"OPENAI_ALLOWED_DOMAINS": env}
+    assert (HOST in project.dry(*arguments, env=given).flags) == added
+    if env is not None:
+        c = project.dry(*arguments, "-e", f"OPENAI_ALLOWED_DOMAINS={env}")
+        assert (HOST in c.flags) == added
+
+
 def test_the_environment_passes_by_name(project):
     secret = "value-that-must-not-show"
     env = {

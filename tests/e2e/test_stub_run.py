@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 
 import openai
 import pytest
@@ -339,3 +340,37 @@ def test_a_read_only_project_of_codexs_is_one(stub, lab, internet, workdir):
         env={"CODEX_API_KEY": "sk-lab"},
     ).ok()  # fmt: skip
     assert (workdir / "file").read_text() == "new\n" and "Read-only" not in done.said, done
+
+
+SERVER = """
+import http.server, sys
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200), self.end_headers(), self.wfile.write(b"the host itself")
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("0.0.0.0", int(sys.argv[1])), Hello)
+print("serving", flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def host_service(lab):
+    """A service of the machine's that the engine runs on: its port."""
+    words = ["ip", "netns", "exec", lab.engine.namespace.name, "python3", "-c", SERVER, "11434"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"serving\n"
+        yield 11434
+        server.kill()
+
+
+def test_a_service_of_the_host_itself(stub, host_service):
+    get = f"curl -sS -m 5 http://host.docker.internal:{host_service}/"
+    rule = f"host.docker.internal:{host_service}+private"
+    assert stub("--allow", rule, "--exec", "sh", "-c", get).ok().out == "the host itself"
+    # That port alone, and not without the rule, nor without its suffix.
+    done = stub("--allow", "host.docker.internal:1+private", "--exec", "sh", "-c", get)
+    assert done.status != 0 and done.out == "", done
+    assert stub("--exec", "sh", "-c", get).status != 0
+    done = stub("--allow", rule.removesuffix("+private"), "--exec", "sh", "-c", get)
+    assert done.status != 0 and "+private" in done.err, done

@@ -108,6 +108,18 @@ static void network_and_environment(void **state)
 					"-e TERM -e 'A=b c' codex-sandbox -- codex");
 }
 
+static void the_machines_own_name_is_added(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.host_name = true;
+	expect(&r, RUN("docker") RIGHTS "--add-host=host.docker.internal:host-gateway " PLACE
+					"codex-sandbox -- codex");
+	r.engine = r.program = "podman";
+	expect(&r, RUN("podman") RIGHTS "--http-proxy=false " PLACE "codex-sandbox -- codex");
+}
+
 static void options_of_codex_init_come_before_the_dashes(void **state)
 {
 	struct request r = plain();
@@ -208,6 +220,7 @@ int main(void)
 		cmocka_unit_test(podman),
 		cmocka_unit_test(mounts),
 		cmocka_unit_test(network_and_environment),
+		cmocka_unit_test(the_machines_own_name_is_added),
 		cmocka_unit_test(options_of_codex_init_come_before_the_dashes),
 		cmocka_unit_test(trust_is_said_to_codex),
 		cmocka_unit_test(trust_is_not_said_to_another_command),
