@@ -6,8 +6,12 @@
  */
 #include "stages.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "control/explain.h"
@@ -79,6 +83,29 @@ static void worker_ended(void *context, pid_t pid, int status)
 		keeper_ended(&b->keepers[i], pid, status);
 }
 
+/* Is there any process left that the wall is for? */
+static bool nobody_left(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return getpid() == 1 ? kill(-1, 0) < 0 && errno == ESRCH
+			     : waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+}
+
+/*
+ * The network namespace may outlive us, as a pod's does: what was built in it would be in the
+ * way of whoever comes next. Where a stage failed, nothing unprivileged has run.
+ */
+static void take_down(struct boot *b)
+{
+	struct failure f = {0};
+
+	if (!b->wall || (b->ran && !nobody_left()))
+		return;
+	if ((b->routes && routes_remove(b->routes, &f) < 0) || wall_remove(b->wall, &f) < 0)
+		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
 int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
@@ -100,6 +127,7 @@ int boot_run(struct options *o, struct monitor *m)
 	if (b->ran)
 		end_session(b);
 	status = b->exit_status;
+	take_down(b);
 	/* Workers end when their channel closes, which it does when we do. */
 	control_close(b->control);
 	events_close(b->events);

@@ -16,6 +16,7 @@
 #include "home/home.h"
 #include "home/mounts.h"
 #include "home/mountcheck.h"
+#include "proc/netns.h"
 #include "proc/privileges.h"
 
 #define EVENTS_FILE  RUN_DIR "/events.jsonl"
@@ -259,8 +260,8 @@ int stage_config(struct boot *b, struct failure *f)
 		stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
-	if (fenced &&
-		(need_capabilities(f) < 0 || refuse_machine(f) < 0 || read_dns_files(b, f) < 0))
+	if (fenced && (need_capabilities(f) < 0 || refuse_machine(f) < 0 ||
+			      netns_alone(f) < 0 || read_dns_files(b, f) < 0))
 		return -1;
 	b->exit_status = EXIT_OPTIONS;
 	if ((fenced || b->o->user) && choose_user(b, f) < 0)

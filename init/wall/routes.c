@@ -191,6 +191,18 @@ static int clear(struct routes *r, uint8_t family)
 	return error;
 }
 
+int routes_remove(struct routes *r, struct failure *f)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		int error = clear(r, families[i]);
+
+		if (error < 0 && !(families[i] == 6 && error == -NLE_AF_NOSUPPORT))
+			return fail_rtnl(f, "take the routing rules away",
+				family_text(families[i]), error);
+	}
+	return 0;
+}
+
 static int add_rules(struct routes *r, uint8_t family, struct failure *f)
 {
 	for (size_t i = 0; i < r->fence.count; i++) {

@@ -23,6 +23,8 @@ size_t routes_gateways(const struct routes *r, struct address out[LIMIT_GATEWAYS
 
 /* Puts up the fence, in the place of one that an earlier codex-init left in this namespace. */
 int routes_build(struct routes *r, const struct wall_config *c, struct failure *f);
+/* Takes the fence and the ways to resolver and gate away; see wall_remove(). */
+int routes_remove(struct routes *r, struct failure *f);
 /* Reads the rules back and compares. */
 int routes_verify(struct routes *r, const struct wall_config *c, struct failure *f);
 /* Opens one address in the fence, for a +private pin. */

@@ -107,6 +107,28 @@ static int put_ruleset(struct nft *n, const struct ruleset *r)
 	return 0;
 }
 
+int wall_remove(struct wall *w, struct failure *f)
+{
+	struct nftnl_table *t = nftnl_table_alloc();
+
+	if (!t || nftnl_table_set_str(t, NFTNL_TABLE_NAME, TABLE_NAME) < 0) {
+		if (t)
+			nftnl_table_free(t);
+		errno = ENOMEM;
+		return fail_errno(f, "take the wall down", "");
+	}
+	nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+	nft_begin(&w->nft);
+	/* As in put_ruleset(): what was never there can be deleted, too. */
+	nftnl_table_nlmsg_build_payload(
+		nft_message(&w->nft, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE, "the table"),
+		t);
+	nftnl_table_nlmsg_build_payload(
+		nft_message(&w->nft, NFT_MSG_DELTABLE, NFPROTO_INET, 0, "the table"), t);
+	nftnl_table_free(t);
+	return nft_commit(&w->nft, f);
+}
+
 int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 {
 	struct ruleset r;

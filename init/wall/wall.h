@@ -66,6 +66,10 @@ void wall_close(struct wall *w);
  */
 int wall_build(struct wall *w, const struct wall_config *c, struct failure *f);
 
+/* Takes the table away. For a namespace that outlives the container, when nothing is left in it
+ * that the wall was for. */
+int wall_remove(struct wall *w, struct failure *f);
+
 /* Reads the table back and compares it with what the config compiles to: chains with their
  * hooks, priorities and policies; sets with types and flags; rules one by one in order. */
 int wall_verify(struct wall *w, const struct wall_config *c, struct failure *f);
