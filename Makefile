@@ -195,7 +195,7 @@ $(BUILD)/fuzz/init.a $(BUILD)/fuzz/stub.a: fuzz-archive
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/init.a $(BUILD)/fuzz/stub.a
 	$(call SHOW,CLANG)
 	$(Q)clang $(FUZZ) -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.a,$^) -Wl,--as-needed -lnftnl -lmnl \
-		-lnl-route-3 -lnl-3 -lseccomp
+		-lnl-3 -lseccomp
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_SECONDS (10) seconds

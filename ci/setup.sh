@@ -26,7 +26,6 @@ test,lint         libcmocka-dev         /usr/include/cmocka.h
 test,lint         libmnl-dev            /usr/include/libmnl/libmnl.h
 test,lint         libnftnl-dev          /usr/include/libnftnl/rule.h
 test,lint         libnl-3-dev           /usr/include/libnl3/netlink/netlink.h
-test,lint         libnl-route-3-dev     /usr/include/libnl3/netlink/route/route.h
 test,bench        nftables              nft
 test              file                  file
 build,test        binutils              objcopy

@@ -8,7 +8,7 @@
 set -eu
 
 suite=trixie
-packages="libmnl-dev libnftnl-dev libnl-3-dev libnl-route-3-dev linux-libc-dev"
+packages="libmnl-dev libnftnl-dev libnl-3-dev linux-libc-dev"
 say() { printf 'sysroot: %s\n' "$*"; }
 die() { printf 'sysroot: %s\n' "$*" >&2; exit 1; }
 
