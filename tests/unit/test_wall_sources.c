@@ -565,8 +565,7 @@ static void the_probe_forges_too(void **state)
 		"insert rule inet codex_init sources4 tcp sport 61000-65535 accept",
 		"insert rule inet codex_init sources6 udp sport 61000-65535 accept",
 		"insert rule inet codex_init sources4 udp sport 61000 accept",
-		"insert rule inet codex_init sources6 tcp sport 61000 accept",
-		"insert rule inet codex_init sources4 tcp sport 65535 accept",
+		"insert rule inet codex_init sources4 udp sport 65535 accept",
 		"insert rule inet codex_init sources6 udp sport 65535 accept",
 		"insert rule inet codex_init output accept",
 	};
