@@ -41,6 +41,14 @@ struct place {
 	char advice[16];
 };
 
+/* Places, each once, in the order in which they first came. */
+struct tally {
+	uint64_t total;
+	uint64_t others; /* of it, what found no room in places */
+	size_t count;
+	struct place places[LIMIT_SUMMARY];
+};
+
 struct events {
 	int fd;           /* -1: counts only */
 	bool audit;       /* nothing is refused, only recorded */
@@ -48,10 +56,8 @@ struct events {
 	time_t second;    /* the one that `lines` counts, CLOCK_MONOTONIC */
 	unsigned lines;   /* written in it */
 	uint64_t skipped; /* lines left out and not yet told */
-	uint64_t refused;
-	uint64_t others; /* refusals that found no room in places */
-	size_t places_count;
-	struct place places[LIMIT_SUMMARY]; /* in the order in which they first came */
+	struct tally refused;
+	struct tally proxy; /* what failed there */
 };
 
 static const char *const kinds[] = {
@@ -226,28 +232,28 @@ static bool is_place(const struct place *p, const struct place *wanted)
 	return p->name[0] || address_compare(&p->address, &wanted->address) == 0;
 }
 
-static void count_refusal(struct events *e, const struct event *event, uint64_t count)
+static void count_place(struct tally *t, const struct event *event, uint64_t count)
 {
 	struct place new = {.address = event->address, .port = event->port};
-	struct place *p = e->places;
+	struct place *p = t->places;
 
-	e->refused += count;
+	t->total += count;
 	if (event->name)
 		snprintf(new.name, sizeof(new.name), "%s", event->name);
 	if (!new.name[0] && !event->address.family) {
-		e->others += count;
+		t->others += count;
 		return;
 	}
 	if (new.name[0] && (new.port == 443 || new.port == 80))
 		new.port = 0;
-	while (p < e->places + e->places_count && !is_place(p, &new))
+	while (p < t->places + t->count && !is_place(p, &new))
 		p++;
-	if (p == e->places + LIMIT_SUMMARY) {
-		e->others += count;
+	if (p == t->places + LIMIT_SUMMARY) {
+		t->others += count;
 		return;
 	}
-	if (p == e->places + e->places_count) {
-		e->places_count++;
+	if (p == t->places + t->count) {
+		t->count++;
 		snprintf(new.reason, sizeof(new.reason), "%s",
 			event->reason ? event->reason : "");
 		new.advised = event->advice != NULL;
@@ -266,14 +272,16 @@ void events_add(struct events *e, const struct event *event)
 	if (!e || (size_t)event->kind >= sizeof(kinds) / sizeof(kinds[0]))
 		return;
 	if (is_refusal(event))
-		count_refusal(e, event, count);
+		count_place(&e->refused, event, count);
+	else if (event->proxy)
+		count_place(&e->proxy, event, count);
 	if (e->fd >= 0)
 		log_event(e, event, count);
 }
 
 uint64_t events_refused(const struct events *e)
 {
-	return e ? e->refused : 0;
+	return e ? e->refused.total : 0;
 }
 
 /* The place as a rule would name it. What the payload put in a name stays off the terminal. */
@@ -342,16 +350,16 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 			p->advice);
 }
 
-void events_places(const struct events *e, size_t most, FILE *to)
+static void print_places(const struct tally *t, size_t most, FILE *to)
 {
 	char text[NAME_TEXT + 8];
-	size_t width = 0, count = e ? e->places_count : 0;
-	uint64_t others = e ? e->others : 0;
+	size_t width = 0, count = t->count;
+	uint64_t others = t->others;
 
 	for (; count > most; count--)
-		others += e->places[count - 1].count;
+		others += t->places[count - 1].count;
 	for (size_t i = 0; i < count; i++) {
-		place_text(&e->places[i], text, sizeof(text));
+		place_text(&t->places[i], text, sizeof(text));
 		if (strlen(text) > width)
 			width = strlen(text);
 	}
@@ -360,7 +368,7 @@ void events_places(const struct events *e, size_t most, FILE *to)
 	/* Codex's own come last: nobody has to do anything about them. */
 	for (int own = 0; own < 2; own++)
 		for (size_t i = 0; i < count; i++) {
-			const struct place *p = &e->places[i];
+			const struct place *p = &t->places[i];
 
 			if ((codexs_own(p) != NULL) != own)
 				continue;
@@ -373,17 +381,33 @@ void events_places(const struct events *e, size_t most, FILE *to)
 			others);
 }
 
+void events_places(const struct events *e, size_t most, FILE *to)
+{
+	if (e)
+		print_places(&e->refused, most, to);
+}
+
+static void print_tally(const struct tally *t, const char *before, const char *what,
+	const char *behind, FILE *to)
+{
+	if (t->total == 0)
+		return;
+	fprintf(to, "codex-init: %s%" PRIu64 " %s%s", before, t->total, what,
+		t->total == 1 ? "" : "s");
+	if (t->count)
+		fprintf(to, " to %s%zu place%s", t->others ? "more than " : "", t->count,
+			t->count == 1 ? "" : "s");
+	fprintf(to, "%s:\n", behind);
+	print_places(t, LIMIT_SUMMARY, to);
+}
+
 void events_summary(const struct events *e, FILE *to)
 {
-	if (!e || e->refused == 0)
+	if (!e)
 		return;
-	fprintf(to, "codex-init: %srefused %" PRIu64 " request%s",
-		e->audit ? "would have " : "", e->refused, e->refused == 1 ? "" : "s");
-	if (e->places_count)
-		fprintf(to, " to %s%zu place%s", e->others ? "more than " : "", e->places_count,
-			e->places_count == 1 ? "" : "s");
-	fprintf(to, ":\n");
-	events_places(e, LIMIT_SUMMARY, to);
+	print_tally(
+		&e->refused, e->audit ? "would have refused " : "refused ", "request", "", to);
+	print_tally(&e->proxy, "", "connection", " failed at the proxy", to);
 }
 
 void events_close(struct events *e)

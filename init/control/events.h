@@ -41,6 +41,8 @@ struct event {
 	const char *advice;     /* with a reason: a rule would permit it all the same; what that
 				 * has behind the name or the address and port ("": nothing);
 				 * NULL: none would */
+	bool proxy;             /* EVENT_UNREACHED: by the proxy's doing, which the closing
+				 * summary tells as well */
 	uint64_t count;         /* how many this line stands for; 0 counts as 1, but for
 				 * EVENT_PAYLOAD, whose count is the exit status */
 };
@@ -54,7 +56,7 @@ void events_audit(struct events *e);
 /* Writes or counts one event. Never fails the caller: a full disk only loses lines. */
 void events_add(struct events *e, const struct event *event);
 /* The closing summary: each refused name or address once, how often, and the --allow that
- * would permit it. Prints nothing when nothing was refused. */
+ * would permit it; then what failed at the proxy. Prints nothing when nothing did. */
 void events_summary(const struct events *e, FILE *to);
 /* The same list without its headline, at most `most` places of it; for a summary so far. */
 void events_places(const struct events *e, size_t most, FILE *to);

@@ -118,8 +118,9 @@ struct desk {
 	size_t approved; /* of them, from the start, those that may go to the server */
 	size_t hello;    /* TLS: where the hello ends */
 	char name[NAME_TEXT];
-	bool upgrade; /* the request asks for a websocket */
-	bool expect;  /* the client waits for our word before it sends the body */
+	bool upgrade;         /* the request asks for a websocket */
+	char said[GATE_SAID]; /* what the proxy answered with, where it refused */
+	bool expect;          /* the client waits for our word before it sends the body */
 	/* connect.c */
 	bool resolved; /* names.c: candidates are there, or there are none */
 	uint8_t candidates_count, tried;

@@ -238,6 +238,7 @@ static bool ask_proxy(struct gate *g, struct connection *c)
 
 enum action flight_proxy(struct gate *g, struct connection *c)
 {
+	struct desk *d = table_desk(g, c);
 	size_t length = 0;
 	int status;
 
@@ -248,6 +249,8 @@ enum action flight_proxy(struct gate *g, struct connection *c)
 	if (status == 0)
 		return WAIT;
 	/* RFC 9110 §9.3.6: any 2xx, and no body behind it. */
+	if (status > 0 && (status < 200 || status > 299))
+		http_status_text(g->scratch, d->said, sizeof(d->said));
 	if (status < 200 || status > 299)
 		return gate_refused(c, GATE_PROXY);
 	if (!take_server(g, c, length))

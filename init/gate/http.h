@@ -93,15 +93,18 @@ ssize_t http_body_take(struct http_body *b, const uint8_t *bytes, size_t len);
  * it is no HTTP/1.x response, or longer than LIMIT_GATE_HEAD.
  */
 int http_status_read(const uint8_t *bytes, size_t len, size_t *length);
+/* Writes status and phrase of a head that was read so, as much as there is room for, each octet
+ * that isn't printable ASCII as '?'. */
+void http_status_text(const uint8_t *bytes, char *out, size_t size);
 
 /*
  * Writes the response to a refused request: 403 where the policy refuses, 400 where it is
  * malformed, 502 where the name could not be reached, with one line of text that names the
- * host, says why and, where a rule would help, which. Closes the connection. Returns its
- * length, at most HTTP_REFUSAL_SIZE.
+ * host, says why and, where a rule would help, which. said: what a proxy answered, or "".
+ * Closes the connection. Returns its length, at most HTTP_REFUSAL_SIZE.
  */
 #define HTTP_REFUSAL_SIZE 1024
-size_t http_refusal_write(
-	enum gate_reason reason, const char *name, uint16_t port, char out[HTTP_REFUSAL_SIZE]);
+size_t http_refusal_write(enum gate_reason reason, const char *name, uint16_t port,
+	const char *said, char out[HTTP_REFUSAL_SIZE]);
 
 #endif

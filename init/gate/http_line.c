@@ -61,3 +61,13 @@ int http_status_read(const uint8_t *bytes, size_t len, size_t *length)
 	*length = whole;
 	return status >= 100 && status <= 599 ? status : -1;
 }
+
+void http_status_text(const uint8_t *bytes, char *out, size_t size)
+{
+	const uint8_t *at = bytes + sizeof("HTTP/1.1 ") - 1;
+	size_t n = 0;
+
+	for (; n + 1 < size && *at != '\r'; at++)
+		out[n++] = (char)(*at >= ' ' && *at <= '~' ? *at : '?');
+	out[n] = '\0';
+}

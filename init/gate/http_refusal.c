@@ -26,13 +26,13 @@ static const char *status_of(enum gate_reason reason)
 	}
 }
 
-size_t http_refusal_write(
-	enum gate_reason reason, const char *name, uint16_t port, char out[HTTP_REFUSAL_SIZE])
+size_t http_refusal_write(enum gate_reason reason, const char *name, uint16_t port,
+	const char *said, char out[HTTP_REFUSAL_SIZE])
 {
 	char clean[NAME_TEXT], at[sizeof(":65535")] = "", advised[RULE_FOR_NAME],
 			       rule[RULE_FOR_NAME + 64] = "";
 	const char *why = gate_reason_text(reason);
-	char line[2 * NAME_TEXT + 192];
+	char line[2 * NAME_TEXT + 192 + GATE_SAID];
 	int len;
 
 	name_report(name, strlen(name), clean);
@@ -47,8 +47,9 @@ size_t http_refusal_write(
 		len = snprintf(line, sizeof(line), "codex-sandbox: %s%s is not allowed%s\n",
 			clean, at, rule);
 	else
-		len = snprintf(line, sizeof(line), "codex-sandbox: %s%s%s%s%s\n", clean, at,
-			clean[0] ? ": " : "", why ? why : "refused", rule);
+		len = snprintf(line, sizeof(line), "codex-sandbox: %s%s%s%s%s%s%s%s\n", clean,
+			at, clean[0] ? ": " : "", why ? why : "refused", rule,
+			said[0] ? " (" : "", said, said[0] ? ")" : "");
 	len = snprintf(out, HTTP_REFUSAL_SIZE,
 		"HTTP/1.1 %s\r\n"
 		"Content-Type: text/plain\r\n"

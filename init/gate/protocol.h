@@ -41,6 +41,9 @@ enum gate_reason {
 	GATE_REASON_LAST = GATE_REVOKED,
 };
 
+/* Of a proxy's phrase, as much is told. */
+#define GATE_SAID 64
+
 struct gate_message {
 	uint32_t type;
 	uint32_t reason; /* enum gate_reason, GATE_FINE in GATE_READY alone */
@@ -50,8 +53,10 @@ struct gate_message {
 	uint8_t family;  /* of the address that the client aimed at: 4, 6, or 0 for none */
 	uint8_t reserved;
 	uint8_t address[16];
-	char name[256]; /* as the client wrote it, an octet that no host name has as '?',
-			 * NUL-terminated, the rest zero; "" where it named none */
+	char said[GATE_SAID]; /* GATE_PROXY: status and phrase that the proxy answered with,
+			       * printable, NUL-terminated, the rest zero; "" where none came */
+	char name[256];       /* as the client wrote it, an octet that no host name has as '?',
+			       * NUL-terminated, the rest zero; "" where it named none */
 };
 
 /* The text of a reason, for refusals and events; NULL for GATE_FINE and what is none. */

@@ -46,10 +46,11 @@ enum action refuse_wait(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-static void tell_http(struct connection *c, enum gate_reason reason, const char *name)
+static void tell_http(
+	struct connection *c, enum gate_reason reason, const char *name, const char *said)
 {
 	char text[HTTP_REFUSAL_SIZE];
-	size_t len = http_refusal_write(reason, name, c->port, text);
+	size_t len = http_refusal_write(reason, name, c->port, said, text);
 
 	refuse_tell(c, text, len);
 }
@@ -77,7 +78,7 @@ static void tell_ssh(struct connection *c)
 /* The refusal of a request that came after others, whose answers have gone before it. */
 void refuse_behind(struct gate *g, struct connection *c)
 {
-	tell_http(c, (enum gate_reason)c->refusal, g->hosts[table_number(g, c)]);
+	tell_http(c, (enum gate_reason)c->refusal, g->hosts[table_number(g, c)], "");
 	refuse_last_words(g, c);
 }
 
@@ -103,7 +104,7 @@ enum action refuse_client(struct gate *g, struct connection *c)
 	else if (c->tls)
 		tell_tls(c, reason);
 	else
-		tell_http(c, reason, name);
+		tell_http(c, reason, name, d ? d->said : "");
 	refuse_last_words(g, c);
 	return WAIT;
 }

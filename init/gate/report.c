@@ -70,7 +70,7 @@ static bool same(const struct gate_message *a, const struct gate_message *b)
 	return a->type == b->type && a->reason == b->reason && a->port == b->port &&
 	       a->family == b->family &&
 	       memcmp(a->address, b->address, sizeof(a->address)) == 0 &&
-	       strcmp(a->name, b->name) == 0;
+	       strcmp(a->name, b->name) == 0 && strcmp(a->said, b->said) == 0;
 }
 
 static void tell_held(struct gate *g, struct gate_message *h)
@@ -88,6 +88,7 @@ void report_refused(
 		.count = 1,
 		.port = c->port,
 		.family = c->aim.family};
+	const struct desk *d = table_desk(g, c);
 	struct report *r = g->report;
 	struct gate_message *h;
 	uint32_t slot = reason;
@@ -99,6 +100,8 @@ void report_refused(
 			&g->config->counters->refused, 1, memory_order_relaxed);
 	memcpy(m.address, c->aim.bytes, sizeof(m.address));
 	strncpy(m.name, name, sizeof(m.name) - 1);
+	if (reason == GATE_PROXY && d)
+		memcpy(m.said, d->said, sizeof(m.said));
 	for (const char *p = name; *p; p++)
 		slot = slot * 31 + (uint8_t)*p;
 	for (size_t i = 0; i < sizeof(m.address); i++)

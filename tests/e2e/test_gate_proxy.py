@@ -85,15 +85,29 @@ def test_a_wrong_login_is_told(shell, proxy, sinks):
     assert done.lines()[:2] == ["000", "502"], done
     assert "codex-sandbox: allowed.test: the proxy refused or could not be reached" in done.out
     assert '"event":"unreached","name":"allowed.test"' in done.out
-    assert PASSWORD not in done.said
+    assert "codex-init: 3 connections to 1 place failed at the proxy:\n" in done.err, done
+    assert "  allowed.test     3x   the proxy answered 407 from the proxy: it wants" in done.err
+    assert "refused" not in done.err and PASSWORD not in done.said, done
     assert sinks.addresses() == {PROXY}
 
 
 def test_what_the_proxy_refuses_is_told(shell, proxy):
-    proxy.refuse("allowed.test:443", 502)
-    done = shell(BOTH + "; cat /run/codex/events.jsonl", allow=ALLOW, init=["--proxy", URL]).ok()
-    assert done.lines()[:2] == ["000", "200"], done
-    assert "the proxy refused or could not be reached" in done.out
+    """As it said it, to the client of HTTP too, but for what a terminal would obey, and no more."""
+    proxy.refuse("allowed.test:443", 503, "\x1b[31mno \x07\xff" + "a" * 500)
+    proxy.refuse("allowed.test:80", 403, "Forbidden by policy")
+    script = BOTH + "; curl -sS http://allowed.test; cat /run/codex/events.jsonl"
+    done = shell(script, allow=ALLOW, init=["--proxy", URL]).ok()
+    assert done.lines()[:2] == ["000", "502"], done
+    assert "could not be reached (403 Forbidden by policy)" in done.lines()[2], done
+    assert '"reason":"the proxy answered 403 Forbidden by policy"' in done.out, done
+    assert "codex-init: 3 connections to 1 place failed at the proxy:\n" in done.err, done
+    (told,) = [line for line in done.err.splitlines() if line.startswith("  allowed.test")]
+    assert "the proxy answered 503 ?[31mno ??aaa" in told and len(told) < 160, done
+
+
+def test_what_it_lets_through_is_not_told(shell, proxy):
+    done = shell(BOTH, allow=ALLOW, init=["--proxy", URL]).ok()
+    assert done.lines() == ["200", "200"] and "failed at the proxy" not in done.err, done
 
 
 def test_a_proxy_that_is_not_there(shell, proxy, sinks):
@@ -102,6 +116,7 @@ def test_a_proxy_that_is_not_there(shell, proxy, sinks):
     done = shell(script, allow=ALLOW, init=["--proxy", f"http://{PROXY}:443"]).ok()
     assert done.lines()[:2] == ["000", "502"], done
     assert "the proxy refused or could not be reached" in done.out, done
+    assert "codex-init: 3 connections to 1 place failed at the proxy:\n" in done.err, done
     assert sinks.addresses() == {PROXY}
 
 

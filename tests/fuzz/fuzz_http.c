@@ -87,7 +87,7 @@ static void head(const uint8_t *data, size_t size, size_t cut, bool allow)
 			(size - whole.length) * cut / (size + 1));
 	}
 	if (r == HTTP_REFUSED)
-		assert(http_refusal_write(whole.reason, whole.name, whole.port, text) <
+		assert(http_refusal_write(whole.reason, whole.name, whole.port, "", text) <
 			sizeof(text));
 	free(bytes);
 	free(front);
@@ -111,8 +111,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	status = http_status_read(data, cut, &length);
 	assert(status == -1 || status == 0 || (status >= 100 && status <= 599));
-	if (status > 0)
+	if (status > 0) {
+		char said[GATE_SAID];
+
+		http_status_text(data, said, sizeof(said));
+		assert(atoi(said) == status && strlen(said) < length);
+		for (const char *c = said; *c; c++)
+			assert(*c >= ' ' && *c <= '~');
 		assert(length <= cut && http_status_read(data, size, &same) == status);
+	}
 	if (status > 0)
 		assert(same == length);
 	if (status < 0)

@@ -30,9 +30,9 @@ class Proxy:
         told = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._login = f"Basic {told}"
 
-    def refuse(self, target, status):
+    def refuse(self, target, status, phrase="from the proxy"):
         """status: what it answers when it is asked for that host:port."""
-        self._refuse[target] = status
+        self._refuse[target] = (status, phrase)
 
     def targets(self):
         return [asked.target for asked in list(self.asked)]
@@ -58,8 +58,8 @@ class Proxy:
             status = 200 if method == "CONNECT" else 405
             if self._login and authorization != self._login:
                 status = 407
-            status = self._refuse.get(target, status)
-            connection.sendall(f"HTTP/1.1 {status} from the proxy\r\n\r\n".encode())
+            status, phrase = self._refuse.get(target, (status, "from the proxy"))
+            connection.sendall(f"HTTP/1.1 {status} {phrase}\r\n\r\n".encode("latin-1"))
             if status == 200:
                 self._pass_on(connection, int(target.rsplit(":", 1)[1]))
 

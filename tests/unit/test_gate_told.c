@@ -94,6 +94,13 @@ static void what_breaks_the_protocol_is_refused(void **state)
 	BREAKS(memset(m.name, 'a', sizeof(m.name)));
 	BREAKS(m.name[0] = '\033');
 	BREAKS(m.name[0] = ' ');
+	/* What a proxy said: nobody else's words, printable, and with an end. */
+	BREAKS(strcpy(m.said, "407"));
+	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407 \033[2J"));
+	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407\r\n"));
+	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407 \x7f"));
+	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407 \xc3\xbc"));
+	BREAKS(m.reason = GATE_PROXY; memset(m.said, 'a', sizeof(m.said)));
 	assert_int_equal(gate_told(events, &good, sizeof(good) - 1, &ready), -1);
 	assert_int_equal(gate_told(events, &good, sizeof(good) + 1, &ready), -1);
 	assert_false(ready);
@@ -187,6 +194,34 @@ static void a_server_that_is_down_was_not_refused(void **state)
 	assert_string_equal(summary(), "");
 }
 
+static void what_failed_at_the_proxy_is_summed_up(void **state)
+{
+	struct gate_message m = refusal(GATE_PROXY, "a.example");
+
+	(void)state;
+	m.type = GATE_UNREACHED;
+	strcpy(m.said, "407 Proxy Authentication Required");
+	says(&m,
+		"codex-init: 1 connection to 1 place failed at the proxy:\n"
+		"  a.example     1x   the proxy answered 407 Proxy Authentication Required: it "
+		"wants a user and a password in its URL\n");
+	m = refusal(GATE_PROXY, "b.example");
+	m.type = GATE_UNREACHED;
+	m.port = 22;
+	m.count = 3;
+	strcpy(m.said, "403 Forbidden");
+	says(&m, "codex-init: 4 connections to 2 places failed at the proxy:\n");
+	assert_non_null(strstr(
+		summary(), "  b.example:22     3x   the proxy answered 403 Forbidden\n"));
+	m = refusal(GATE_PROXY, "c.example");
+	m.type = GATE_UNREACHED;
+	says(&m, "  c.example        1x   the proxy refused or could not be reached\n");
+	/* Nothing was refused here. */
+	assert_int_equal(events_refused(events), 0);
+	assert_null(strstr(summary(), "codex-init: refused"));
+	assert_null(strstr(summary(), "--allow"));
+}
+
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
@@ -274,6 +309,7 @@ int main(void)
 		T(no_rule_for_an_address_is_advised),
 		T(ssh_is_told_without_a_rule_to_paste),
 		T(a_server_that_is_down_was_not_refused),
+		T(what_failed_at_the_proxy_is_summed_up),
 		cmocka_unit_test(every_reason_has_its_words),
 		cmocka_unit_test(proxies_that_can_be_read),
 		cmocka_unit_test(proxies_that_cannot),

@@ -745,6 +745,29 @@ static void a_status(void **state)
 	}
 }
 
+static void what_a_status_says(void **state)
+{
+	static const struct {
+		const char *head, *text;
+		size_t size;
+	} cases[] = {
+		{"HTTP/1.1 407 Proxy Authentication Required\r\nX: y\r\n\r\n",
+			"407 Proxy Authentication Required", 64},
+		{"HTTP/1.0 403\r\n\r\n", "403", 64},
+		{"HTTP/1.1 403 \x1b[31mno\xc3\xbc\x07\t\x7f\r\n\r\n", "403 ?[31mno?????", 64},
+		{"HTTP/1.1 403 Forbidden\r\n\r\n", "403 Fo", 7},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+
+		set(cases[i].head);
+		http_status_text(o.at, text, cases[i].size);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 static void what_is_no_status(void **state)
 {
 	static const char *const bad[] = {
@@ -802,6 +825,7 @@ int main(void)
 		cmocka_unit_test(other_upgrades_are_hidden),
 		cmocka_unit_test(an_expectation_is_told_and_hidden),
 		cmocka_unit_test(a_status),
+		cmocka_unit_test(what_a_status_says),
 		cmocka_unit_test(what_is_no_status),
 	};
 

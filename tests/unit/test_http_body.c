@@ -233,10 +233,13 @@ static void extensions_and_trailers_have_a_limit(void **state)
 
 static char text[HTTP_REFUSAL_SIZE + 1];
 
+/* What a proxy answered. */
+static const char *said = "";
+
 /* One response, whole, whose length is what it says; and its body, one line. */
 static const char *refusal(enum gate_reason reason, const char *name, uint16_t port, int status)
 {
-	size_t n = http_refusal_write(reason, name, port, text), length = 0;
+	size_t n = http_refusal_write(reason, name, port, said, text), length = 0;
 	const char *field, *body;
 
 	assert_true(n <= HTTP_REFUSAL_SIZE);
@@ -273,6 +276,12 @@ static void a_refusal_says_what_would_help(void **state)
 	assert_null(strstr(refusal(GATE_NOT_ALLOWED, "", 0, 403), "--allow"));
 	refusal(GATE_UNREACHABLE, "a.example", 80, 502);
 	refusal(GATE_PROXY, "a.example", 80, 502);
+	said = "407 Proxy Authentication Required";
+	assert_string_equal(refusal(GATE_PROXY, "a.example", 80, 502),
+		"codex-sandbox: a.example: the proxy refused or could not be reached (407 "
+		"Proxy "
+		"Authentication Required)\n");
+	said = "";
 	refusal(GATE_NO_NAME, "", 0, 400);
 	refusal(GATE_NAMES_DIFFER, "a.example", 0, 400);
 	refusal(GATE_TOO_LONG, "", 0, 400);
@@ -281,15 +290,18 @@ static void a_refusal_says_what_would_help(void **state)
 
 static void a_refusal_reflects_nothing_unclean(void **state)
 {
-	char longest[1000];
+	char longest[1000], longest_said[GATE_SAID];
 
 	(void)state;
+	memset(longest_said, 'b', sizeof(longest_said) - 1);
+	longest_said[sizeof(longest_said) - 1] = '\0';
 	assert_string_equal(refusal(GATE_BAD_NAME, "a\r\nX: <b>\x01\xff", 80, 400),
 		"codex-sandbox: a??X???b???: not a host name\n");
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	for (uint32_t reason = 0; reason <= GATE_REASON_LAST + 1; reason++) {
-		size_t n = http_refusal_write((enum gate_reason)reason, longest, 65535, text);
+		size_t n = http_refusal_write(
+			(enum gate_reason)reason, longest, 65535, longest_said, text);
 
 		assert_true(n < HTTP_REFUSAL_SIZE);
 		assert_int_equal(text[n - 1], '\n');
