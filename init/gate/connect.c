@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../dns/invented.h"
 #include "../proc/confined.h"
 
 /* Ports that are tried when a connection to the same server holds one; then the kernel's. */
@@ -98,9 +99,18 @@ static bool any_under_way(const struct desk *d)
 	return false;
 }
 
+bool connect_stands_for_name(const struct gate *g, const struct connection *c)
+{
+	size_t unused;
+
+	return g->config->proxy.port && invented_index(&c->aim, &unused);
+}
+
 static bool by_proxy(const struct gate *g, const struct connection *c)
 {
-	return !c->pass && policy_by_proxy(g->config->policy, g->desks[c->desk].name);
+	if (c->pass)
+		return connect_stands_for_name(g, c);
+	return policy_by_proxy(g->config->policy, g->desks[c->desk].name);
 }
 
 static enum action failed(struct gate *g, struct connection *c)

@@ -271,6 +271,8 @@ bool names_need(struct gate *g, struct connection *c, const char *name);
 void names_distrust(struct gate *g, const char *name);
 
 /* connect.c: PHASE_NAME and PHASE_CONNECT. */
+/* Behind the proxy: was its address made up for a name (dns/invented.h)? */
+bool connect_stands_for_name(const struct gate *g, const struct connection *c);
 enum action connect_resolve(struct gate *g, struct connection *c);
 enum action connect_work(struct gate *g, struct connection *c);
 /* Something has happened to an attempt; in PHASE_CONNECT. */

@@ -47,7 +47,7 @@ struct gate_counters *gate_counters_new(void)
 /*
  * What each phase has: its handler, which phases may follow it, whether its time is limited,
  * and what a connection is refused for whose time is up. A refusal leads to PHASE_LAST, and in
- * audit mode to PHASE_CONNECT.
+ * audit mode to PHASE_CONNECT or PHASE_NAME.
  */
 static const struct {
 	enum action (*work)(struct gate *g, struct connection *c);
@@ -99,24 +99,31 @@ static bool sit(struct gate *g, struct connection *c)
 	return table_sit(g, c) || (make_room(g, true) && table_sit(g, c));
 }
 
-/* In audit mode: to where the client aimed at, whatever it says. */
+/*
+ * In audit mode: to where the client aimed at, whatever it says. Behind the proxy an address
+ * may stand for a name, and then it is that name which the proxy is asked for.
+ */
 static bool let_pass(struct gate *g, struct connection *c)
 {
+	char name[NAME_TEXT];
 	struct desk *d;
 
 	if (!g->config->audit || c->pass || c->tunnel || c->aim.family == 0 ||
 		c->server.fd >= 0 || !sit(g, c))
 		return false;
 	d = table_desk(g, c);
+	if (connect_stands_for_name(g, c) && !name_of_host(d->name, strlen(d->name), name))
+		return false;
 	table_close_attempts(d);
 	g->waits_for[c->desk] = NONE;
 	d->candidates[0] = c->aim;
 	d->candidates_count = 1;
 	d->tried = 0;
 	d->next_attempt = g->now;
+	d->resolved = false;
 	c->pass = true;
 	c->port = c->aim_port;
-	c->phase = PHASE_CONNECT;
+	c->phase = connect_stands_for_name(g, c) ? PHASE_NAME : PHASE_CONNECT;
 	table_deadline(g, c, true);
 	return true;
 }

@@ -171,6 +171,16 @@ def test_a_turn_of_codex_by_the_proxy(run, internet, proxy, sinks, dns):
     assert sinks.seen() == [("tcp", PROXY, PORT)] and dns.asked() == []
 
 
+def test_audit_lets_through_by_the_proxy(shell, proxy, sinks, dns):
+    """The way out is the proxy for what strict would refuse as well."""
+    script = curl("https://other.test/", "http://other.test/") + "; " + BOTH
+    done = shell(script, allow=ALLOW, init=["--proxy", URL, "--egress=audit"]).ok()
+    assert done.lines() == ["200"] * 4, done
+    assert {"other.test:443", "other.test:80"} <= set(proxy.targets())
+    assert sinks.addresses() == {PROXY} and dns.asked() == []
+    assert "would have refused" in done.err and "--allow other.test" in done.err, done
+
+
 # ---- Whom it is not for --------------------------------------------------------------------------
 
 DIRECT = {"inner.corp.test": "10.99.1.5", "direct.test": "45.8.0.1", "sub.direct.test": "45.8.0.2"}
