@@ -7,8 +7,6 @@
 #include "gate/told.h"
 #include "wall/divert.h"
 
-/* Unresolved names told one by one; of further ones only the number. */
-#define TOLD_NAMES 8
 /* For a fork and a few allocations; a machine that swaps may take seconds. */
 #define GATE_BOOT_MS 5000
 
@@ -42,19 +40,37 @@ static int not_there(
 
 /* ---- The resolver ------------------------------------------------------------------------ */
 
-static void tell_unresolved(struct boot *b, const struct resolver_message *m)
+static void note_unresolved(struct boot *b, const struct resolver_message *m)
 {
 	if (b->names_settled || m->type != RESOLVER_UNRESOLVED)
 		return;
-	if (++b->unresolved <= TOLD_NAMES)
+	if (b->unresolved < TOLD_NAMES)
+		b->unresolved_first[b->unresolved] = *m;
+	b->unresolved++;
+	b->unanswered += m->reason == REASON_TIMEOUT;
+}
+
+static void tell_unresolved(const struct boot *b)
+{
+	for (unsigned i = 0; i < b->unresolved && i < TOLD_NAMES; i++)
 		say_warning("resolver",
-			"resolve: %s: %s; it is tried again when it is asked for", m->name,
-			pins_reason(m->reason));
+			"resolve: %s: %s; it is tried again when it is asked for",
+			b->unresolved_first[i].name,
+			pins_reason(b->unresolved_first[i].reason));
+	if (b->unresolved > TOLD_NAMES)
+		say_warning("resolver", "and %u more names that do not resolve",
+			b->unresolved - TOLD_NAMES);
+}
+
+/* Where no server has answered at all that is one line about the servers, not one a name. */
+static bool all_silent(const struct boot *b)
+{
+	return b->status.pinned == 0 && b->unanswered == b->unresolved;
 }
 
 static int no_name_resolved(struct boot *b, struct failure *f)
 {
-	char servers[160] = "", text[ADDRESS_TEXT];
+	char servers[192] = "", text[ADDRESS_TEXT];
 
 	for (size_t i = 0; i < b->fence.upstreams_count; i++) {
 		struct endpoint *e = &b->fence.upstreams[i];
@@ -67,7 +83,8 @@ static int no_name_resolved(struct boot *b, struct failure *f)
 		snprintf(servers, sizeof(servers),
 			b->inside.count ? "there is no DNS server outside of the container"
 					: "no server in /etc/resolv.conf");
-	fail(f, "resolve the allowed names", servers, "none of the %zu names has an address",
+	fail(f, "resolve the allowed names", servers, "%snone of the %zu names has an address",
+		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "",
 		b->o->policy.names_count);
 	return fail_hint(f, "check that these servers answer from the container's network; "
 			    "--upstream ADDR asks others");
@@ -96,7 +113,7 @@ static int take_resolver(void *context, const void *message, size_t size)
 		if (pins_message(&b->pins, m) < 0)
 			return -1;
 		if (m->type == RESOLVER_UNRESOLVED)
-			tell_unresolved(b, m);
+			note_unresolved(b, m);
 	}
 	return 0;
 }
@@ -136,6 +153,7 @@ int stage_resolver(struct boot *b, struct failure *f)
 
 	b->names.policy = &b->o->policy;
 	b->names.audit = b->fence.audit;
+	b->names.patient = b->o->require_names;
 	b->names.rations = ration_new(resolver_rations(&b->o->policy));
 	if (!b->names.rations)
 		return fail_errno(f, "have memory for the rations of questions", "");
@@ -154,11 +172,10 @@ int stage_resolver(struct boot *b, struct failure *f)
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
 		return not_there(k, "start the resolver",
 			"it did not come to an end with the allowed names in time", f);
-	if (b->unresolved > TOLD_NAMES)
-		say_warning("resolver", "and %u more names that do not resolve",
-			b->unresolved - TOLD_NAMES);
 	b->status.names = b->o->policy.names_count;
 	b->status.pinned = b->pins.boot_pinned;
+	if (!all_silent(b))
+		tell_unresolved(b);
 	if (b->status.names == 0 || b->status.pinned > 0)
 		return 0;
 	no_name_resolved(b, &none);

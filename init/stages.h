@@ -22,6 +22,9 @@
 #define RUN_DIR "/run/codex"
 #define ETC_DIR "/etc/codex"
 
+/* Unresolved names told one by one; of further ones only the number. */
+#define TOLD_NAMES 8
+
 enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKERS };
 
 struct boot {
@@ -53,8 +56,10 @@ struct boot {
 	struct status status;
 	struct control *control; /* NULL: it could not be had */
 	int64_t began;           /* clock_ms(): when the boot was done */
-	unsigned unresolved;     /* names told as unresolved at boot */
-	int exit_status;         /* what a failing stage ends with */
+	unsigned unresolved;     /* names that the boot found no address for, ... */
+	unsigned unanswered;     /* ... those of them that no server answered about, ... */
+	struct resolver_message unresolved_first[TOLD_NAMES]; /* ... and the first of them */
+	int exit_status; /* what a failing stage ends with */
 };
 
 /* Each returns 0, or -1 with *f filled; b->exit_status is then what the container ends with. */

@@ -63,6 +63,7 @@ struct cache_record {
 	uint32_t ttl;     /* seconds, clamped; for the pin */
 	int waiters;      /* the first of client.c's waiters, or -1 */
 	int64_t expires;  /* CLOCK_MONOTONIC, milliseconds */
+	int64_t asked;    /* when the question that is out was asked */
 	int64_t answered; /* when an upstream last told us of it */
 };
 

@@ -176,9 +176,10 @@ static struct waiter *new_waiter(struct clients *c)
 static void wait_for(struct worker *w, int index, enum cache_family family,
 	const struct message_query *q, const struct origin *o)
 {
+	struct cache_name *n = &w->cache.names[index];
 	struct clients *c = w->clients;
 	struct waiter *x = new_waiter(c);
-	struct cache_record *r = &w->cache.names[index].record[family];
+	struct cache_record *r = &n->record[family];
 
 	if (!x) {
 		reply_code(w, o, &q->asked, RCODE_SERVFAIL, NULL);
@@ -189,6 +190,8 @@ static void wait_for(struct worker *w, int index, enum cache_family family,
 	x->next = r->waiters;
 	r->waiters = (int)(x - c->waiters);
 	lookup_need(w, index, family);
+	if (family == FAMILY_6 && r->waiters >= 0)
+		lookup_wait_for_aaaa(w, n);
 }
 
 void client_wake(struct worker *w, int index, enum cache_family family)
@@ -260,7 +263,8 @@ void client_question(
 		return;
 	}
 	family = q.type == MESSAGE_A ? FAMILY_4 : FAMILY_6;
-	if (cache_fresh(&w->cache.names[index].record[family], w->now))
+	if (cache_fresh(&w->cache.names[index].record[family], w->now) ||
+		(family == FAMILY_6 && lookup_is_lame(w, &w->cache.names[index])))
 		reply_record(w, o, &q.asked, &w->cache.names[index], family);
 	else
 		wait_for(w, index, family, &q, o);

@@ -13,8 +13,13 @@
 #define REFRESH_PART  10
 #define REFRESH_LEAST 1000
 #define REFRESH_MOST  30000
-/* An absent family that no upstream could tell us about, beside one that is there. */
-#define LAME_TTL 30
+/*
+ * An AAAA that upstreams couldn't tell us about beside an A that is there; one about which they
+ * are silent; and how long a client waits for that, who has the A.
+ */
+#define LAME_TTL   30
+#define SILENT_TTL 300
+#define LAME_MS    600
 
 static const uint16_t type_of[FAMILIES] = {MESSAGE_A, MESSAGE_AAAA};
 
@@ -65,6 +70,8 @@ static void settle(struct worker *w, int index, enum cache_family family,
 	if (n->booting && !other->work && other->result != CACHE_UNKNOWN)
 		lookup_boot_settled(w, index);
 	client_wake(w, index, family);
+	if (family == FAMILY_4 && other->waiters >= 0)
+		lookup_wait_for_aaaa(w, n);
 }
 
 /* The upstreams failed us, or may not be asked now. What we have goes on as long as it may. */
@@ -95,7 +102,7 @@ static void failed(
 		return;
 	}
 	if (family == FAMILY_6 && n->record[FAMILY_4].result == CACHE_ADDRESSES)
-		seconds = LAME_TTL;
+		seconds = reason == REASON_TIMEOUT ? SILENT_TTL : LAME_TTL;
 	r->count = 0;
 	if (reason == REASON_LIMIT) {
 		channel_refused(w, n->name, reason);
@@ -134,7 +141,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 }
 
 static enum resolver_reason ask(
-	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency);
+	struct worker *w, int index, enum cache_family family, bool stale);
 
 void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason)
@@ -153,7 +160,7 @@ void lookup_answered(void *context, int index, uint16_t type, enum message_outco
 		channel_dropped(w, n, REASON_HOSTILE, NULL);
 	r->tries++;
 	if (outcome == OUTCOME_NXDOMAIN) {
-		reason = ask(w, index, family, n->booting ? UPSTREAM_BOOT : UPSTREAM_CLIENT);
+		reason = ask(w, index, family, false);
 		if (reason != REASON_NXDOMAIN && reason != REASON_NONE)
 			failed(w, index, family, reason);
 		if (reason != REASON_NXDOMAIN)
@@ -256,7 +263,7 @@ static bool next_try(const struct worker *w, const struct cache_name *n, struct 
 
 /* Asks for the next try; REASON_NXDOMAIN: there was none left. */
 static enum resolver_reason ask(
-	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
+	struct worker *w, int index, enum cache_family family, bool stale)
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
@@ -267,17 +274,19 @@ static enum resolver_reason ask(
 	if (!next_try(w, n, r, &suffix))
 		return REASON_NXDOMAIN;
 	reason = upstream_ask(
-		w->upstream, n->name, suffix, type_of[family], index, urgency, w->now);
-	if (reason == REASON_NONE)
+		w->upstream, n->name, suffix, type_of[family], index, stale, w->now);
+	if (reason == REASON_NONE) {
 		r->work = WORK_ASKING;
+		r->asked = w->now;
+	}
 	return reason;
 }
 
 enum resolver_reason lookup_ask(
-	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency)
+	struct worker *w, int index, enum cache_family family, bool stale)
 {
 	w->cache.names[index].record[family].tries = 0;
-	return ask(w, index, family, urgency);
+	return ask(w, index, family, stale);
 }
 
 void lookup_need(struct worker *w, int index, enum cache_family family)
@@ -293,8 +302,7 @@ void lookup_need(struct worker *w, int index, enum cache_family family)
 		channel_queue(w, index);
 		return;
 	}
-	reason = lookup_ask(w, index, family,
-		cache_stale_usable(r, w->now) ? UPSTREAM_STALE : UPSTREAM_CLIENT);
+	reason = lookup_ask(w, index, family, cache_stale_usable(r, w->now));
 	if (reason != REASON_NONE)
 		failed(w, index, family, reason);
 }
@@ -312,6 +320,21 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 bool lookup_may_ask(void *context, int index)
 {
 	return admit_question(context, index);
+}
+
+int lookup_known(void *context, const char **name)
+{
+	const struct worker *w = context;
+
+	for (size_t i = 0; i < w->cache.fixed; i++) {
+		const struct cache_name *n = &w->cache.names[i];
+
+		if (!n->allowed || n->hosts || n->internal || !n->record[FAMILY_4].answered)
+			continue;
+		*name = n->name;
+		return (int)i;
+	}
+	return -1;
 }
 
 void lookup_hostile(void *context, int index)
@@ -346,9 +369,41 @@ static void renew(struct worker *w)
 				channel_queue(w, (int)i);
 			} else {
 				r->used = false;
-				lookup_ask(w, (int)i, f, UPSTREAM_STALE);
+				lookup_ask(w, (int)i, f, true);
 			}
 		}
+	}
+}
+
+bool lookup_is_lame(const struct worker *w, const struct cache_name *n)
+{
+	const struct cache_record *a = &n->record[FAMILY_4], *aaaa = &n->record[FAMILY_6];
+
+	return a->result == CACHE_ADDRESSES && cache_fresh(a, w->now) &&
+	       aaaa->work == WORK_ASKING && aaaa->result != CACHE_ADDRESSES &&
+	       w->now - aaaa->asked >= LAME_MS;
+}
+
+void lookup_wait_for_aaaa(struct worker *w, const struct cache_name *n)
+{
+	int64_t at = n->record[FAMILY_6].asked + LAME_MS;
+
+	if (at < w->lookup.lame)
+		w->lookup.lame = at;
+}
+
+static void wake_lame(struct worker *w)
+{
+	w->lookup.lame = INT64_MAX;
+	for (size_t i = 0; i < w->cache.count; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		if (n->record[FAMILY_6].waiters < 0)
+			continue;
+		if (lookup_is_lame(w, n))
+			client_wake(w, (int)i, FAMILY_6);
+		else if (n->record[FAMILY_6].asked + LAME_MS > w->now)
+			lookup_wait_for_aaaa(w, n);
 	}
 }
 
@@ -365,6 +420,9 @@ int64_t lookup_tick(struct worker *w)
 	next = lookup_boot_tick(w);
 	if (w->now >= w->lookup.refresh)
 		renew(w);
+	if (w->now >= w->lookup.lame)
+		wake_lame(w);
+	next = sooner(next, w->lookup.lame);
 	/* Again: what was asked just now has its times, too. */
 	return sooner(sooner(next, w->lookup.refresh), upstream_tick(w->upstream, w->now));
 }

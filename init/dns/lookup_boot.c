@@ -8,6 +8,16 @@
 
 /* The boot's end; RESOLVER_BOOT_MS less what the last reports take on their way. */
 #define BOOT_MS (RESOLVER_BOOT_MS - 200)
+/*
+ * The boot's end when no server has answered anything, unless all depends on it: by then each
+ * of them has been asked (upstream_order.c), and the last one more than a second ago. Answers
+ * that come later are taken as they come.
+ */
+static int64_t silence_ms(size_t servers)
+{
+	return servers < LIMIT_UPSTREAMS ? 2500 : 4000;
+}
+
 /* How long a name's first answer waits for its second, to make one pin request of both. */
 #define HOLD_MS 150
 /*
@@ -55,7 +65,7 @@ static void boot_more(struct worker *w)
 			return;
 		for (enum cache_family f = FAMILY_4; f < FAMILIES; f++)
 			if (!n->record[f].work)
-				lookup_ask(w, (int)l->next, f, UPSTREAM_BOOT);
+				lookup_ask(w, (int)l->next, f, false);
 	}
 }
 
@@ -101,6 +111,8 @@ int64_t lookup_boot_tick(struct worker *w)
 		boot_release(w);
 	if (w->now >= l->patience)
 		boot_lose_patience(w);
+	if (upstream_any_heard(w->upstream))
+		l->deadline = l->latest;
 	if (w->now >= l->deadline)
 		boot_give_up(w);
 	if (l->left > 0)
@@ -157,6 +169,7 @@ int lookup_init(struct worker *w, bool boot)
 		.epoll = w->epoll,
 		.data = WORKER_DATA(KIND_UPSTREAM, 0),
 		.may_ask = lookup_may_ask,
+		.known = lookup_known,
 		.answered = lookup_answered,
 		.hostile = lookup_hostile,
 		.context = w,
@@ -165,7 +178,7 @@ int lookup_init(struct worker *w, bool boot)
 	w->upstream = upstream_new(&u);
 	if (!w->upstream)
 		return -1;
-	w->lookup.refresh = INT64_MAX;
+	w->lookup.refresh = w->lookup.lame = INT64_MAX;
 	for (size_t i = 0; i < p->names_count; i++) {
 		int index = cache_add_fixed(&w->cache, p->names[i].name);
 
@@ -202,6 +215,8 @@ int lookup_init(struct worker *w, bool boot)
 	w->lookup.booting = boot;
 	w->lookup.hold = w->now + HOLD_MS;
 	w->lookup.patience = w->now + PATIENCE_MS;
-	w->lookup.deadline = w->now + BOOT_MS;
+	w->lookup.latest = w->now + BOOT_MS;
+	w->lookup.deadline =
+		w->config->patient ? w->lookup.latest : w->now + silence_ms(u.count);
 	return 0;
 }

@@ -326,6 +326,11 @@ void message_mix_case(uint8_t *packet, size_t len, uint64_t bits)
 			packet[i] &= (uint8_t)~0x20;
 }
 
+void message_truncate(uint8_t *packet)
+{
+	packet[2] |= FLAG_TC;
+}
+
 bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits)
 {
 	uint8_t wire[NAME_WIRE];

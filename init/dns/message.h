@@ -119,6 +119,9 @@ size_t message_write_query(
 void message_mix_case(uint8_t *packet, size_t len, uint64_t bits);
 bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits);
 
+/* Marks an answer as cut short. */
+void message_truncate(uint8_t *packet);
+
 enum message_outcome {
 	OUTCOME_ADDRESSES, /* count of them, all for the end of the chain of aliases */
 	OUTCOME_EMPTY,     /* the name exists, and has no record of that type */

@@ -27,6 +27,7 @@ struct resolver_config {
 	size_t hosts_count;
 	struct resolver_sockets sockets;
 	struct ration *rations; /* resolver_rations() of them */
+	bool patient;           /* the boot waits to the end for servers that answer nothing */
 	bool audit; /* answer for every name, report those that strict would refuse */
 };
 

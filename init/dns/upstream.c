@@ -16,6 +16,7 @@
 static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 /* With a stale answer at hand: 1.2 s (RFC 8767 §5 suggests 1.8 s at most). */
 #define ATTEMPTS_STALE 2
+
 static void prepare(struct upstream *u)
 {
 	struct departures *d = &u->departures;
@@ -119,7 +120,7 @@ void upstream_unsend(struct upstream *u, struct question *q, int which)
 	};
 }
 
-static void forget(struct upstream *u, struct question *q)
+void upstream_forget(struct upstream *u, struct question *q)
 {
 	unlist(u, q);
 	q->next = u->free;
@@ -130,42 +131,35 @@ static void forget(struct upstream *u, struct question *q)
 void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason)
 {
-	int tag = q->tag;
+	int tag = q->tag, current = q->current;
 	uint16_t type = q->type;
+	bool probe = q->probe;
 
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
 		if (q->sent[i].live)
 			upstream_unsend(u, q, i);
 	upstream_tcp_close(u, q);
-	forget(u, q);
-	u->config.answered(u->config.context, tag, type, outcome, answer, reason);
+	upstream_forget(u, q);
+	if (probe)
+		u->servers[current].probed = false;
+	else
+		u->config.answered(u->config.context, tag, type, outcome, answer, reason);
 }
 
-static bool is_out(const struct question *q)
+void upstream_finish_held(struct upstream *u, struct question *q)
 {
-	bool live = false;
+	const struct message_answer none = {.ttl = q->held_ttl};
 
-	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
-		live |= q->sent[i].live;
-	return live;
+	upstream_finish(u, q, (enum message_outcome)q->held_outcome, &none, REASON_NONE);
 }
 
-static void send_to_all(struct upstream *u, struct question *q)
-{
-	q->failed = 0;
-	for (size_t i = 0; i < u->config.count; i++)
-		upstream_send(u, q, (int)i);
-}
-
-enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
-	uint16_t type, int tag, enum upstream_urgency urgency, int64_t now)
+struct question *upstream_place(
+	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now)
 {
 	struct question *q;
 
-	if (u->room == 0 || u->config.count == 0)
-		return REASON_TIMEOUT;
-	if (suffix && strlen(name) + 1 + strlen(suffix) > LIMIT_NAME_TEXT)
-		return REASON_TIMEOUT;
+	if (u->room == 0)
+		return NULL;
 	if (u->free != NONE) {
 		q = &u->questions[u->free];
 		u->free = q->next;
@@ -175,36 +169,57 @@ enum resolver_reason upstream_ask(struct upstream *u, const char *name, const ch
 	u->room--;
 	memset(q, 0, sizeof(*q));
 	q->name = name;
-	q->suffix = suffix;
 	q->type = type;
 	q->tag = tag;
-	q->last = (uint8_t)(urgency == UPSTREAM_STALE ? ATTEMPTS_STALE : ATTEMPTS);
+	q->last = ATTEMPTS;
 	q->reason = REASON_TIMEOUT;
 	q->tcp = NONE;
 	enlist(u, q, 0, now);
-	if (urgency == UPSTREAM_BOOT)
-		send_to_all(u, q);
-	else
-		upstream_send(u, q, (int)u->preferred);
-	if (q->reason != REASON_LIMIT || is_out(q))
-		return REASON_NONE;
-	forget(u, q);
-	return REASON_LIMIT;
+	return q;
 }
 
-/* One upstream could not answer: the others, and at the next attempt all of them again. */
-void upstream_failed(struct upstream *u, struct question *q, int which, enum resolver_reason r)
+enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
+	uint16_t type, int tag, bool stale, int64_t now)
 {
-	unsigned all = (1U << u->config.count) - 1;
+	struct question *q;
 
-	q->failed |= (uint8_t)(1U << which);
-	q->reason = r;
-	for (size_t i = 0; i < u->config.count; i++)
-		if (!q->sent[i].live)
-			upstream_send(u, q, (int)i);
-	/* All failed: once is perhaps a moment's overload, twice is an answer. */
-	if ((q->failed & all) == all && q->rounds++ > 0)
-		upstream_finish(u, q, OUTCOME_SERVER, NULL, r);
+	if (u->config.count == 0)
+		return REASON_TIMEOUT;
+	if (suffix && strlen(name) + 1 + strlen(suffix) > LIMIT_NAME_TEXT)
+		return REASON_TIMEOUT;
+	q = upstream_place(u, name, type, tag, now);
+	if (!q)
+		return REASON_TIMEOUT;
+	q->suffix = suffix;
+	if (stale)
+		q->last = ATTEMPTS_STALE;
+	if (upstream_begin(u, q, now))
+		return REASON_NONE;
+	upstream_forget(u, q);
+	return q->reason;
+}
+
+/* Where it answers questions with EDNS, or only those without. */
+static void learn_edns(struct server *v, const struct sent *s)
+{
+	if (s->edns)
+		v->edns = true;
+	else if (s->plain && !v->edns)
+		v->plain = true;
+}
+
+/* That there is none is believed when none can say otherwise who comes before. */
+static void take_answer(struct upstream *u, struct question *q, int which,
+	enum message_outcome outcome, const struct message_answer *answer)
+{
+	if (outcome == OUTCOME_ADDRESSES || !upstream_earlier_may_answer(q, which)) {
+		upstream_finish(u, q, outcome, answer, REASON_NONE);
+		return;
+	}
+	q->held = true;
+	q->held_by = (uint8_t)which;
+	q->held_outcome = (uint8_t)outcome;
+	q->held_ttl = answer->ttl;
 }
 
 void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
@@ -228,15 +243,20 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 		upstream_change_port(u, which, q->sent[which].slot, now);
 		return;
 	}
+	upstream_heard(u, which, now);
+	if (q->probe) {
+		upstream_finish(u, q, outcome, NULL, REASON_NONE);
+		return;
+	}
+	if (!tcp && outcome != OUTCOME_NO_EDNS)
+		learn_edns(&u->servers[which], &q->sent[which]);
 	switch (outcome) {
 	case OUTCOME_FOREIGN:
 		return;
 	case OUTCOME_ADDRESSES:
 	case OUTCOME_EMPTY:
 	case OUTCOME_NXDOMAIN:
-		if (q->attempt > 0)
-			u->preferred = (unsigned)which;
-		upstream_finish(u, q, outcome, &answer, REASON_NONE);
+		take_answer(u, q, which, outcome, &answer);
 		return;
 	case OUTCOME_TRUNCATED:
 		if (!tcp) {
@@ -245,9 +265,10 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 		}
 		break;
 	case OUTCOME_NO_EDNS:
-		if (!tcp && !q->sent[which].plain) {
+		if (!tcp && !u->servers[which].plain) {
 			u->servers[which].plain = true;
-			upstream_send(u, q, which);
+			if (!q->sent[which].plain)
+				upstream_send(u, q, which);
 			return;
 		}
 		break;
@@ -258,7 +279,7 @@ void upstream_take(struct upstream *u, struct question *q, int which, const uint
 		break;
 	}
 	upstream_failed(
-		u, q, which, outcome == OUTCOME_HOSTILE ? REASON_HOSTILE : REASON_SERVER);
+		u, q, which, outcome == OUTCOME_HOSTILE ? REASON_HOSTILE : REASON_SERVER, now);
 }
 
 /* A datagram that answers no question that is out. Late answers are told apart: every failover,
@@ -272,17 +293,6 @@ static void foreign(
 		if (u->late[i].id == id && u->late[i].which == which && u->late[i].slot == slot)
 			return;
 	upstream_wrong(u, which, slot, len, now);
-}
-
-/* The upstream's machine says that nobody listens (ICMP): no need to wait for the time. */
-static void refused(struct upstream *u, int which, int slot)
-{
-	for (int i = 0; i < LIMIT_QUESTIONS; i++) {
-		struct question *q = &u->questions[i];
-
-		if (q->sent[which].live && q->sent[which].slot == slot)
-			upstream_failed(u, q, which, REASON_TIMEOUT);
-	}
 }
 
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
@@ -303,7 +313,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 	opened = u->sockets[which][slot].opened;
 	n = recvmmsg(u->sockets[which][slot].fd, a->header, TOGETHER, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno == ECONNREFUSED)
-		refused(u, which, slot);
+		upstream_nobody_there(u, which, slot, now);
 	/* What came to the socket that was here before is nobody's answer any more. */
 	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
 		const uint8_t *packet = a->packet[i];
@@ -316,10 +326,14 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 			upstream_wrong(u, which, slot, len, now);
 			continue;
 		}
-		q = len < MESSAGE_HEADER || len > LIMIT_DNS_UDP
-			    ? NULL
-			    : upstream_find(
-				      u, which, slot, (uint16_t)(packet[0] << 8 | packet[1]));
+		q = len < MESSAGE_HEADER ? NULL
+					 : upstream_find(u, which, slot,
+						   (uint16_t)(packet[0] << 8 | packet[1]));
+		if (len > LIMIT_DNS_UDP) {
+			/* More than was asked for, and than there is room for: by TCP. */
+			message_truncate(a->packet[i]);
+			len = LIMIT_DNS_UDP;
+		}
 		if (q)
 			upstream_take(u, q, which, packet, len, false, now);
 		else
@@ -341,13 +355,16 @@ int64_t upstream_tick(struct upstream *u, int64_t now)
 			if (q->tcp == NONE ||
 				!upstream_needs_tcp(&q->sent[u->tcp[q->tcp].which]))
 				upstream_tcp_close(u, q);
-			if (i + 1 >= q->last) {
+			if (q->held) {
+				upstream_finish_held(u, q);
+			} else if (i + 1 >= q->last) {
+				upstream_ran_out(u, q, now);
 				upstream_finish(u, q, OUTCOME_SERVER, NULL, q->reason);
-				continue;
+			} else {
+				unlist(u, q);
+				enlist(u, q, i + 1, now);
+				upstream_go_on(u, q, now);
 			}
-			unlist(u, q);
-			enlist(u, q, i + 1, now);
-			send_to_all(u, q);
 		}
 	}
 	for (int i = 0; i < ATTEMPTS; i++)

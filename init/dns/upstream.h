@@ -22,6 +22,11 @@ struct upstream;
  * doesn't. */
 typedef bool upstream_may_ask(void *context, int tag);
 /*
+ * The name, and the tag, of a question for A that upstreams have answered before; -1: there is
+ * none. It is asked of one that answers nothing, to see whether it is still there.
+ */
+typedef int upstream_known(void *context, const char **name);
+/*
  * Called once for each question that upstream_ask() took, never from inside upstream_ask():
  * reason REASON_NONE and outcome ADDRESSES, EMPTY or NXDOMAIN with *answer; or another reason
  * (TIMEOUT, SERVER, HOSTILE, LIMIT where may_ask() said no) and answer NULL.
@@ -44,6 +49,7 @@ struct upstream_config {
 	int epoll;     /* where sockets are added ... */
 	uint64_t data; /* ... with this value plus a number below UPSTREAM_NUMBERS */
 	upstream_may_ask *may_ask;
+	upstream_known *known;
 	upstream_answered *answered;
 	upstream_hostile *hostile;
 	void *context;
@@ -53,21 +59,19 @@ struct upstream_config {
 /* All the memory it will ever use. NULL: none left. */
 struct upstream *upstream_new(const struct upstream_config *c);
 
-enum upstream_urgency {
-	UPSTREAM_BOOT,   /* to every upstream at once */
-	UPSTREAM_CLIENT, /* to the one that answers, then to all */
-	UPSTREAM_STALE,  /* the same, given up early: there is an old answer to give */
-};
 /*
  * Asks for a record of a name, with a search domain behind it where suffix isn't NULL; both
- * must stay where they are until the answer. Returns REASON_NONE; or, and then there will be no
+ * must stay where they are until the answer. stale: it is given up early, since there is an
+ * old answer to give. Returns REASON_NONE; or, and then there will be no
  * answer, REASON_LIMIT where it may not leave, and REASON_TIMEOUT when there is no upstream, no
  * place for the question, or the two are too long for a name.
  */
 enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
-	uint16_t type, int tag, enum upstream_urgency urgency, int64_t now);
+	uint16_t type, int tag, bool stale, int64_t now);
 /* Sends the questions that wait; to be called before the process does. */
 void upstream_flush(struct upstream *u);
+/* Has any upstream ever answered? */
+bool upstream_any_heard(const struct upstream *u);
 /* Places left. */
 size_t upstream_room(const struct upstream *u);
 

@@ -40,10 +40,14 @@ bool upstream_right_spelling(struct upstream *u, const struct sent *s, int which
 
 static void ask_anew(struct upstream *u, struct question *q, int which, int64_t now)
 {
-	if (!upstream_needs_tcp(&q->sent[which]))
+	const struct sent *s = &q->sent[which];
+
+	if (upstream_needs_tcp(s))
+		upstream_tcp_open(u, q, which, now);
+	else
 		upstream_send(u, q, which);
-	else if (!upstream_tcp_open(u, q, which, now))
-		upstream_failed(u, q, which, REASON_HOSTILE);
+	if (!s->live && q->tcp == NONE)
+		upstream_failed(u, q, which, REASON_HOSTILE, now);
 }
 
 void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)

@@ -44,7 +44,9 @@ struct sent {
 	uint16_t id;
 	uint8_t slot;  /* of the pool */
 	bool live;     /* in its bucket */
-	bool plain;    /* without EDNS */
+	bool plain;    /* without EDNS, the last time */
+	bool edns;     /* never without */
+	uint8_t tries; /* by UDP */
 	bool moving;   /* about to be asked anew */
 	uint8_t moves; /* how often it was, because somebody guessed at its answer */
 	uint64_t bits; /* the spelling (message_mix_case()); 0: all small */
@@ -57,7 +59,12 @@ enum spelling { SPELLING_UNKNOWN, SPELLING_KEPT, SPELLING_LOST };
 struct server {
 	enum spelling spelling;
 	unsigned respelt; /* answers in a row, each by another socket, in other letters */
-	bool plain;       /* answered EDNS by FORMERR or NOTIMP */
+	bool edns;        /* answered a question with EDNS */
+	bool plain;       /* can't be asked with EDNS: says so, or doesn't answer */
+	bool silent;      /* later ones are asked instead */
+	bool probed;      /* a probe is out */
+	int64_t heard;    /* when it last answered; 0: never */
+	int64_t retry;    /* when a silent one is asked again */
 	union peer address;
 };
 
@@ -65,12 +72,19 @@ struct question {
 	const char *name;
 	const char *suffix; /* a search domain behind it, or NULL */
 	int64_t deadline;
+	int64_t since; /* asked of `current` */
+	int current;   /* the upstream whose answer is waited for */
 	int tag;
 	int previous, next; /* in its attempt's list; next: in the free list */
 	int tcp;            /* the connection that fetches it, or NONE */
 	uint16_t type;
 	uint8_t attempt, last, rounds;
 	uint8_t failed; /* bit i: upstream i could not answer in this round */
+	bool probe;     /* nobody waits for it: is the upstream there? */
+	bool held; /* a later upstream says that there is none, and an earlier may know better
+		    */
+	uint8_t held_by, held_outcome;
+	uint32_t held_ttl;
 	enum resolver_reason reason;
 	struct sent sent[LIMIT_UPSTREAMS];
 };
@@ -116,7 +130,6 @@ struct upstream {
 	struct server servers[LIMIT_UPSTREAMS];
 	struct late late[LIMIT_QUESTIONS]; /* the last ones, round and round */
 	unsigned late_next;
-	unsigned preferred;
 	struct departures departures;
 	bool apart; /* segments can't be sent: an old kernel, a device, or a small MTU */
 	struct arrivals arrivals;
@@ -128,8 +141,15 @@ struct upstream {
 };
 
 /* upstream.c */
+/* A place for a question, all else of it zero; NULL: there is none. */
+struct question *upstream_place(
+	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now);
+/* Gives it back. */
+void upstream_forget(struct upstream *u, struct question *q);
 /* The question is no longer out by its socket. */
 void upstream_unsend(struct upstream *u, struct question *q, int which);
+/* Takes what a later upstream said for the answer. */
+void upstream_finish_held(struct upstream *u, struct question *q);
 /* It takes two more round trips at least: none of the short times is to end it. */
 void upstream_postpone(struct upstream *u, struct question *q, int64_t now);
 
@@ -151,9 +171,25 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 /* An answer has come; the question may be finished by it. */
 void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
 	size_t len, bool tcp, int64_t now);
-void upstream_failed(struct upstream *u, struct question *q, int which, enum resolver_reason r);
 void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason);
+
+/* upstream_order.c */
+/* An upstream has answered. */
+void upstream_heard(struct upstream *u, int which, int64_t now);
+/* Sends a new question; false: nothing may leave. */
+bool upstream_begin(struct upstream *u, struct question *q, int64_t now);
+/* Sends it again, or to the next upstream. This may be its end, as in the next two. */
+void upstream_go_on(struct upstream *u, struct question *q, int64_t now);
+/* One upstream can't tell: the next, or all of them once more. */
+void upstream_failed(
+	struct upstream *u, struct question *q, int which, enum resolver_reason r, int64_t now);
+/* The upstream's machine says that nobody listens (ICMP): no need to wait for the time. */
+void upstream_nobody_there(struct upstream *u, int which, int slot, int64_t now);
+/* Its time is up. */
+void upstream_ran_out(struct upstream *u, const struct question *q, int64_t now);
+/* Is an upstream before this one asked, too, and can it still answer? */
+bool upstream_earlier_may_answer(const struct question *q, int which);
 
 /* upstream_forged.c */
 /* Is the answer's question spelt as ours was, or does the upstream lose letters anyway? */

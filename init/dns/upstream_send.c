@@ -227,6 +227,7 @@ void upstream_renew(struct upstream *u, struct sent *s, int which)
 void upstream_send(struct upstream *u, struct question *q, int which)
 {
 	struct departures *d = &u->departures;
+	const struct server *v = &u->servers[which];
 	struct sent *s = &q->sent[which];
 	char text[NAME_TEXT];
 	size_t len;
@@ -247,7 +248,11 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 		u->sockets[which][s->slot].out++;
 		u->sockets[which][s->slot].uses++;
 	}
-	s->plain = u->servers[which].plain;
+	/* Some servers answer EDNS with silence: the second try is without where it was never
+	 * answered, and the last ones are anyway. */
+	s->plain = v->plain || s->tries >= (v->edns ? 2 : 1);
+	s->edns = !s->plain && (s->edns || s->tries == 0);
+	s->tries += s->tries < UINT8_MAX;
 	fd = u->sockets[which][s->slot].fd;
 	if (fd < 0)
 		return;

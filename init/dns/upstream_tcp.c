@@ -55,16 +55,17 @@ void upstream_tcp_close(struct upstream *u, struct question *q)
 	q->tcp = NONE;
 }
 
-static void give_up(struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason)
+static void give_up(
+	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now)
 {
 	struct question *q = &u->questions[t->question];
 	int which = t->which;
 
 	upstream_tcp_close(u, q);
-	upstream_failed(u, q, which, reason);
+	upstream_failed(u, q, which, reason, now);
 }
 
-static void send_query(struct upstream *u, struct tcp_fetch *t, int slot)
+static void send_query(struct upstream *u, struct tcp_fetch *t, int slot, int64_t now)
 {
 	struct epoll_event e = {.events = EPOLLIN,
 		.data.u64 = u->config.data + LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS +
@@ -74,12 +75,12 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot)
 
 	if (n < 0) {
 		if (errno != EAGAIN)
-			give_up(u, t, REASON_TIMEOUT);
+			give_up(u, t, REASON_TIMEOUT, now);
 		return;
 	}
 	t->sent += (size_t)n;
 	if (t->sent == t->query_len && epoll_ctl(u->config.epoll, EPOLL_CTL_MOD, t->fd, &e) < 0)
-		give_up(u, t, REASON_SERVER);
+		give_up(u, t, REASON_SERVER, now);
 }
 
 /* What the answer takes, as far as its length is known. */
@@ -100,23 +101,23 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 	q = &u->questions[t->question];
 	if (t->sent < t->query_len) {
 		if (events & (EPOLLERR | EPOLLHUP))
-			give_up(u, t, REASON_TIMEOUT);
+			give_up(u, t, REASON_TIMEOUT, now);
 		else
-			send_query(u, t, slot);
+			send_query(u, t, slot, now);
 		return;
 	}
 	n = recv(t->fd, answer + t->got, wanted(t, answer) - t->got, 0);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		give_up(u, t, REASON_SERVER);
+		give_up(u, t, REASON_SERVER, now);
 		return;
 	}
 	t->got += (size_t)n;
 	if (wanted(t, answer) > sizeof(u->tcp_data[slot].answer) ||
 		(t->got >= 2 && wanted(t, answer) == 2)) {
 		u->config.hostile(u->config.context, q->tag);
-		give_up(u, t, REASON_HOSTILE);
+		give_up(u, t, REASON_HOSTILE, now);
 		return;
 	}
 	if (t->got < wanted(t, answer))
@@ -125,5 +126,5 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 	 * the try as well, since nothing else will come this way. */
 	upstream_take(u, q, t->which, answer + 2, t->got - 2, true, now);
 	if (t->fd >= 0 && q->tcp == slot)
-		give_up(u, t, REASON_HOSTILE);
+		give_up(u, t, REASON_HOSTILE, now);
 }

@@ -51,8 +51,10 @@ struct lookup {
 	uint32_t pinned;  /* names settled with an address */
 	int64_t hold;     /* until then both families of a name go in one pin request */
 	int64_t patience; /* from then on a name with one family is settled */
-	int64_t deadline; /* the boot's end */
+	int64_t deadline; /* the boot's end as things stand ... */
+	int64_t latest;   /* ... and at the latest */
 	int64_t refresh;  /* no record is due for renewal before; INT64_MAX: none */
+	int64_t lame; /* nobody has waited too long for an AAAA before; INT64_MAX: none does */
 };
 
 struct clients; /* client.c */
@@ -116,6 +118,13 @@ int lookup_init(struct worker *w, bool boot);
 /* Sees to it that the record gets settled, unless it is fresh or on its way; then client_wake()
  * is called, perhaps from here. */
 void lookup_need(struct worker *w, int index, enum cache_family family);
+/*
+ * Some servers never answer AAAA. Is the name's asked for so long, its A being there, that
+ * whoever wants it does better without? Else lookup_wait_for_aaaa() sees to it that those who
+ * wait are told in time.
+ */
+bool lookup_is_lame(const struct worker *w, const struct cache_name *n);
+void lookup_wait_for_aaaa(struct worker *w, const struct cache_name *n);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
 /* Behind a proxy: gives a name the address that stands for it. */
@@ -124,8 +133,9 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
 /* Between lookup.c and lookup_boot.c. */
 enum resolver_reason lookup_ask(
-	struct worker *w, int index, enum cache_family family, enum upstream_urgency urgency);
+	struct worker *w, int index, enum cache_family family, bool stale);
 upstream_may_ask lookup_may_ask;
+upstream_known lookup_known;
 upstream_answered lookup_answered;
 upstream_hostile lookup_hostile;
 void lookup_boot_settled(struct worker *w, int index);

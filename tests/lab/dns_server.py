@@ -64,9 +64,10 @@ class Dns:
         """Answers for the name are that late. "*" stands for every name, here and below."""
         self._set(name, delay=seconds)
 
-    def drop(self, name, times=1 << 30, udp_only=False):
-        """That many questions for the name get no answer at all."""
-        self._set(name, drop=[times, udp_only])
+    def drop(self, name, times=1 << 30, udp_only=False, kind=None, edns=False):
+        """That many questions for the name get no answer at all; of this type alone, or with EDNS
+        alone."""
+        self._set(name, drop=[times, udp_only, kind, edns])
 
     def fail(self, name, rcode="SERVFAIL"):
         self._set(name, rcode=dns.rcode.from_text(rcode))
@@ -102,7 +103,9 @@ class Dns:
             behaviour = {**self._behaviour.get("*", {}), **self._behaviour.get(name, {})}
             response = self._honest(query, name, kind, behaviour)
             if left := behaviour.get("drop"):
-                if left[0] > 0 and not (left[1] and tcp):
+                times, udp_only, only, edns = left
+                spared = (udp_only and tcp) or (only and kind != only) or (edns and query.edns < 0)
+                if times > 0 and not spared:
                     left[0] -= 1
                     return []
         if seconds := behaviour.get("delay"):

@@ -44,14 +44,17 @@ struct log_line {
 	bool tcp;
 	uint16_t id, port, type;
 	unsigned large; /* letters of the question */
+	bool edns;
 	char name[NAME_TEXT];
 };
 
 struct shared {
 	unsigned count;
 	int delay_ms;       /* before every answer */
+	int slow_ms;        /* more, of the first server, for names that begin with "slow" */
 	bool down[SERVERS]; /* answers nothing at all */
 	bool no_edns;       /* FORMERR for EDNS */
+	bool drops_edns;    /* nothing at all for EDNS */
 	bool small;         /* answers repeat the question in small letters */
 	bool no_tcp;        /* ends each connection at once */
 	struct log_line log[LOG_MAX];
@@ -166,6 +169,8 @@ static uint8_t *answer_for(
 	address_for(name, v4);
 	if (begins(name, "silent") || (begins(name, "lost") && times < 2))
 		return NULL;
+	if (server > 0 && strstr(name, ".mine."))
+		return out[7] = 0, negative(out, p, 3, 60);
 	if (begins(name, "nx") || strstr(name, ".nx."))
 		return out[7] = 0, negative(out, p, 3, 60);
 	if (begins(name, "servfail") || (begins(name, "half") && server == 0))
@@ -207,6 +212,13 @@ static uint8_t *answer_for(
 		p = add_record(p, "evil.test", 1, 60, evil, 4);
 		return add_record(p, NULL, 1, 60, v4, 4);
 	}
+	for (unsigned i = 0; begins(name, "big") && i < 100; i++) {
+		v4[3] = (uint8_t)i;
+		out[7] = (uint8_t)(i + 1);
+		p = add_record(p, NULL, 1, 300, v4, 4);
+	}
+	if (begins(name, "big"))
+		return p;
 	if (begins(name, "rotate"))
 		return v4[3] = (uint8_t)times, add_record(p, NULL, 1, 0, v4, 4);
 	return add_record(p, NULL, 1, 300, v4, 4);
@@ -227,13 +239,14 @@ static size_t handle(
 		.tcp = tcp,
 		.id = q.asked.id,
 		.port = (uint16_t)port,
+		.edns = q.asked.edns,
 		.type = q.type};
 	strcpy(l->name, q.name);
 	for (unsigned i = 0; i < q.asked.question_len; i++)
 		l->large += q.asked.question[i] >= 'A' && q.asked.question[i] <= 'Z';
 	__sync_synchronize();
 	shared->count++;
-	if (shared->down[server])
+	if (shared->down[server] || (shared->drops_edns && q.asked.edns))
 		return 0;
 	memset(out, 0, 12);
 	add16(out, q.asked.id);
@@ -252,18 +265,21 @@ static size_t handle(
 	return p ? (size_t)(p - out) : 0;
 }
 
+/* The longest answer: a hundred addresses. */
+#define ANSWER 2048
+
 /* One answer that waits for its time. */
 struct pending {
 	int64_t at;
 	int fd;
 	struct sockaddr_in to;
 	size_t len;
-	uint8_t packet[600];
+	uint8_t packet[ANSWER];
 };
 
 static void serve_tcp(int listener, int server)
 {
-	uint8_t in[600], out[1200];
+	uint8_t in[600], out[2 + ANSWER];
 	int fd = accept(listener, NULL, NULL);
 	size_t len;
 
@@ -287,7 +303,7 @@ static void serve_tcp(int listener, int server)
 /* The right id and port, and letters that are not the question's. */
 static void send_respelt(int fd, const struct pending *p)
 {
-	uint8_t packet[600];
+	uint8_t packet[ANSWER];
 
 	memcpy(packet, p->packet, p->len);
 	packet[13] ^= 0x20;
@@ -298,7 +314,7 @@ static void send_respelt(int fd, const struct pending *p)
 static void send_wrong_ids(int fd, const struct pending *p, int count)
 {
 	static const uint8_t evil[4] = {66, 66, 66, 66};
-	uint8_t packet[600];
+	uint8_t packet[ANSWER];
 
 	for (int i = 1; i <= count; i++) {
 		memcpy(packet, p->packet, p->len);
@@ -308,54 +324,73 @@ static void send_wrong_ids(int fd, const struct pending *p, int count)
 	}
 }
 
+/* Answers that wait equally long. */
+struct queue {
+	unsigned head, tail;
+	struct pending pending[2048];
+};
+
+static void send_answer(const struct pending *a)
+{
+	if (strncasecmp((const char *)a->packet + 12, "\7wrongid", 8) == 0)
+		send_wrong_ids(a->fd, a, 49);
+	if (strncasecmp((const char *)a->packet + 12, "\7rubbish", 8) == 0)
+		for (int i = 0; i < 40; i++)
+			sendto(a->fd, "abc", 3, 0, (const void *)&a->to, sizeof(a->to));
+	if (strncasecmp((const char *)a->packet + 12, "\10oneguess", 9) == 0)
+		send_wrong_ids(a->fd, a, 1);
+	if (strncasecmp((const char *)a->packet + 12, "\7respelt", 8) == 0)
+		send_respelt(a->fd, a);
+	sendto(a->fd, a->packet, a->len, 0, (const void *)&a->to, sizeof(a->to));
+}
+
+/* Sends what is due; returns when the next is, or INT64_MAX. */
+static int64_t send_due(struct queue *q)
+{
+	int64_t now = clock_ms();
+
+	while (q->head != q->tail && q->pending[q->head % 2048].at <= now)
+		send_answer(&q->pending[q->head++ % 2048]);
+	return q->head == q->tail ? INT64_MAX : q->pending[q->head % 2048].at;
+}
+
+static void take_question(struct queue queues[2], int fd, int server)
+{
+	struct pending a = {.fd = fd};
+	socklen_t len = sizeof(a.to);
+	uint8_t in[1500];
+	ssize_t n = recvfrom(fd, in, sizeof(in), MSG_DONTWAIT, (void *)&a.to, &len);
+	bool slow;
+
+	if (n < 0)
+		return;
+	a.len = handle(in, (size_t)n, a.packet, server, false, ntohs(a.to.sin_port));
+	slow = server == 0 && n > 17 && strncasecmp((char *)in + 13, "slow", 4) == 0;
+	a.at = clock_ms() + shared->delay_ms + (slow ? shared->slow_ms : 0);
+	if (a.len > 0)
+		queues[slow].pending[queues[slow].tail++ % 2048] = a;
+}
+
 static _Noreturn void servers(int udp[SERVERS], int tcp[SERVERS])
 {
-	static struct pending queue[4096];
-	unsigned head = 0, tail = 0;
+	static struct queue queues[2]; /* the second: the slow ones */
 
 	for (;;) {
+		int64_t fast = send_due(&queues[0]), slow = send_due(&queues[1]);
+		int64_t next = fast < slow ? fast : slow;
 		struct pollfd p[2 * SERVERS];
-		int64_t now = clock_ms();
-		uint8_t in[1500];
 
-		while (head != tail && queue[head % 4096].at <= now) {
-			struct pending *a = &queue[head++ % 4096];
-
-			if (strncasecmp((char *)a->packet + 12, "\7wrongid", 8) == 0)
-				send_wrong_ids(a->fd, a, 49);
-			if (strncasecmp((char *)a->packet + 12, "\7rubbish", 8) == 0)
-				for (int i = 0; i < 40; i++)
-					sendto(a->fd, "abc", 3, 0, (void *)&a->to,
-						sizeof(a->to));
-			if (strncasecmp((char *)a->packet + 12, "\10oneguess", 9) == 0)
-				send_wrong_ids(a->fd, a, 1);
-			if (strncasecmp((char *)a->packet + 12, "\7respelt", 8) == 0)
-				send_respelt(a->fd, a);
-			sendto(a->fd, a->packet, a->len, 0, (void *)&a->to, sizeof(a->to));
-		}
 		for (int i = 0; i < SERVERS; i++) {
 			p[i] = (struct pollfd){udp[i], POLLIN, 0};
 			p[SERVERS + i] = (struct pollfd){tcp[i], POLLIN, 0};
 		}
-		poll(p, 2 * SERVERS, head == tail ? -1 : (int)(queue[head % 4096].at - now));
+		next -= next == INT64_MAX ? 0 : clock_ms();
+		poll(p, 2 * SERVERS, next == INT64_MAX ? -1 : next < 0 ? 0 : (int)next);
 		for (int i = 0; i < SERVERS; i++) {
-			struct pending *a = &queue[tail % 4096];
-			socklen_t len = sizeof(a->to);
-
 			if (p[SERVERS + i].revents)
 				serve_tcp(tcp[i], i);
-			if (!p[i].revents)
-				continue;
-			ssize_t n = recvfrom(
-				udp[i], in, sizeof(in), MSG_DONTWAIT, (void *)&a->to, &len);
-
-			if (n < 0)
-				continue;
-			a->len = handle(
-				in, (size_t)n, a->packet, i, false, ntohs(a->to.sin_port));
-			a->fd = udp[i];
-			a->at = clock_ms() + shared->delay_ms;
-			tail += a->len > 0;
+			if (p[i].revents)
+				take_question(queues, udp[i], i);
 		}
 	}
 }
@@ -469,7 +504,8 @@ static struct play *play_new(void)
 	p->config.conf.upstreams_count = 1;
 	shared->count = 0;
 	shared->delay_ms = 0;
-	shared->no_edns = shared->small = shared->no_tcp = false;
+	shared->no_edns = shared->small = shared->no_tcp = shared->drops_edns = false;
+	shared->slow_ms = 0;
 	memset(shared->down, 0, sizeof(shared->down));
 	return p;
 }

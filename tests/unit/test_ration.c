@@ -207,6 +207,41 @@ static void test_the_mark_of_an_old_answer(void **state)
 	bench_end(b);
 }
 
+/* An AAAA that nobody answers, beside an A: for minutes. One that fails may do better soon. */
+static void test_how_long_a_missing_family_is_missed(void **state)
+{
+	struct bench *b = bench_new("exact.test");
+	int index = cache_find(&b->w.cache, "exact.test");
+	struct cache_name *n = &b->w.cache.names[index];
+	struct cache_record *a = &n->record[FAMILY_4], *aaaa = &n->record[FAMILY_6];
+
+	(void)state;
+	n->open = true;
+	aaaa->work = WORK_ASKING;
+	lookup_answered(&b->w, index, MESSAGE_AAAA, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
+	assert_int_equal(aaaa->expires, b->w.now + CACHE_FAILURE_TTL * 1000);
+	a->result = CACHE_ADDRESSES;
+	a->count = 1;
+	a->expires = b->w.now + 600000;
+	assert_false(lookup_is_lame(&b->w, n));
+	aaaa->work = WORK_ASKING;
+	aaaa->asked = b->w.now;
+	assert_false(lookup_is_lame(&b->w, n));
+	b->w.now += 1000;
+	assert_true(lookup_is_lame(&b->w, n));
+	lookup_answered(&b->w, index, MESSAGE_AAAA, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
+	assert_false(lookup_is_lame(&b->w, n));
+	assert_true(aaaa->expires >= b->w.now + 120000);
+	aaaa->work = WORK_ASKING;
+	lookup_answered(&b->w, index, MESSAGE_AAAA, OUTCOME_SERVER, NULL, REASON_SERVER);
+	assert_in_range(aaaa->expires - b->w.now, 5000, 60000);
+	/* One that was there is no such thing: it is given once more. */
+	aaaa->work = WORK_ASKING;
+	aaaa->result = CACHE_ADDRESSES;
+	assert_false(lookup_is_lame(&b->w, n));
+	bench_end(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_names_of_a_wildcard_share_one),
 		cmocka_unit_test(test_audit_has_no_rations),
 		cmocka_unit_test(test_the_mark_of_an_old_answer),
+		cmocka_unit_test(test_how_long_a_missing_family_is_missed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

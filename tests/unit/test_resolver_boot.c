@@ -228,6 +228,35 @@ static void test_all_dead_ends_in_time(void **state)
 	play_end(p);
 }
 
+/* The payload doesn't wait long for servers that answer nothing at all, unless all depends on
+ * their names. What is answered later opens all the same. */
+static void test_silent_servers_end_the_boot_early(void **state)
+{
+	(void)state;
+	for (int patient = 0; patient < 2; patient++) {
+		struct play *p = play_new();
+		int64_t start = clock_ms();
+		struct reply r;
+
+		allow(p, "slow.test");
+		p->config.patient = patient;
+		shared->slow_ms = 3500;
+		play_start(p, true);
+		assert_int_equal(play_booted(p), patient);
+		if (patient) {
+			assert_true(clock_ms() - start >= 3500);
+		} else {
+			assert_true(clock_ms() - start < 3500);
+			assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "slow.test")->reason,
+				REASON_TIMEOUT);
+		}
+		r = ask_for(p, "slow.test", MESSAGE_A, false);
+		assert_int_equal(r.answer.count, 1);
+		assert_non_null(play_find(p, RESOLVER_PIN, "slow.test"));
+		play_end(p);
+	}
+}
+
 /* Some of these never get a place for their question; they are reported all the same. */
 static void test_more_names_than_places_all_dead(void **state)
 {
@@ -400,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_second_upstream_takes_over),
 		cmocka_unit_test(test_dead_port_beside_a_good_one),
 		cmocka_unit_test(test_all_dead_ends_in_time),
+		cmocka_unit_test(test_silent_servers_end_the_boot_early),
 		cmocka_unit_test(test_more_names_than_places_all_dead),
 		cmocka_unit_test(test_silence_about_one_family),
 		cmocka_unit_test(test_no_upstream_at_all),

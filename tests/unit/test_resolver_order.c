@@ -6,34 +6,183 @@
 
 #include "init/dns/cache.h"
 
-static const struct log_line *first_question(const char *name, uint16_t type)
+/* How often this server was asked for the name. */
+static unsigned asked(const char *name, int server)
 {
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < shared->count; i++)
-		if (shared->log[i].type == type && strcmp(shared->log[i].name, name) == 0)
-			return &shared->log[i];
-	fail_msg("%s was not asked for", name);
-	return NULL;
+		n += shared->log[i].server == server && strcmp(shared->log[i].name, name) == 0;
+	return n;
 }
 
-/* One silence is enough: the upstream that answered instead is the first to be asked then. */
-static void test_who_answers_is_asked_first(void **state)
+static unsigned asked_anything(int server)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < shared->count; i++)
+		n += shared->log[i].server == server;
+	return n;
+}
+
+static struct play *two_servers(const char *exact, const char *wild)
 {
 	struct play *p = play_new();
 
-	(void)state;
 	p->config.conf.upstreams_count = 2;
-	allow(p, "*.order.test");
+	if (exact)
+		allow(p, exact);
+	allow(p, wild);
+	return p;
+}
+
+/* At the boot and afterwards, the second one hears of nothing. */
+static void test_the_first_is_asked(void **state)
+{
+	struct play *p = two_servers("good.test", "*.order.test");
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	for (int i = 0; i < 10; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s%d.order.test", i % 2 ? "a" : "nx-", i);
+		assert_int_equal(ask_for(p, name, MESSAGE_A, true).count, (unsigned)i % 2);
+	}
+	assert_int_equal(asked_anything(1), 0);
+	play_end(p);
+}
+
+/* One slow answer is no reason to tell anybody else of the name: neither while other questions
+ * are answered, nor when nothing else is asked but what it has answered before. */
+static void test_a_slow_answer_is_waited_for(void **state)
+{
+	struct play *p = two_servers("good.test", "*.order.test");
+
+	(void)state;
+	shared->slow_ms = 4000;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	for (int i = 0; i < 2; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "slow%d.order.test", i);
+		assert_int_equal(ask_for(p, name, MESSAGE_A, true).count, 1);
+		assert_int_equal(asked(name, 1), 0);
+	}
+	assert_true(asked("good.test", 0) > 2); /* A, AAAA; and to see that it lives */
+	assert_int_equal(asked_anything(1), 0);
+	play_end(p);
+}
+
+/* Silent altogether: the next is asked, and is from then on; until the first one is back. */
+static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
+{
+	struct play *p = two_servers("good.test", "*.order.test");
+	char name[32];
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	shared->down[0] = true;
+	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_true(asked("a.order.test", 0) > 0);
+	assert_int_equal(ask_for(p, "b.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(asked("b.order.test", 0), 0);
+	shared->down[0] = false;
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "c%d.order.test", i);
+		assert_int_equal(ask_for(p, name, MESSAGE_A, true).count, 1);
+		if (asked(name, 0))
+			break;
+		drain(p, 100);
+	}
+	assert_int_equal(asked(name, 0), 1);
+	drain(p, 100);
+	assert_int_equal(ask_for(p, "d.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(asked("d.order.test", 0), 1);
+	assert_int_equal(asked("d.order.test", 1), 0);
+	play_end(p);
+}
+
+/* With nothing that could be asked again, a server is given up when a question has run out. */
+static void test_a_silent_server_without_a_probe(void **state)
+{
+	struct play *p = two_servers(NULL, "*.order.test");
+
+	(void)state;
 	play_start(p, false);
 	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
-	assert_int_equal(first_question("a.order.test", MESSAGE_A)->server, 0);
-	assert_int_equal(seen("a.order.test", MESSAGE_A), 1);
 	shared->down[0] = true;
-	assert_int_equal(ask_for(p, "b.order.test", MESSAGE_A, true).count, 1);
-	assert_int_equal(first_question("b.order.test", MESSAGE_A)->server, 0);
-	shared->down[0] = false;
+	assert_int_equal(ask_for(p, "b.order.test", MESSAGE_A, true).rcode, RCODE_SERVFAIL);
+	assert_int_equal(asked("b.order.test", 1), 0);
 	assert_int_equal(ask_for(p, "c.order.test", MESSAGE_A, true).count, 1);
-	assert_int_equal(first_question("c.order.test", MESSAGE_A)->server, 1);
-	assert_int_equal(seen("c.order.test", MESSAGE_A), 1);
+	play_end(p);
+}
+
+/* The second one's "no" waits for the first, which may know better and was only slow. */
+static void test_a_no_of_the_second_does_not_beat_the_first(void **state)
+{
+	struct play *p = two_servers(NULL, "*.mine.test");
+	uint8_t expected[4];
+	struct reply r;
+
+	(void)state;
+	shared->slow_ms = 2000;
+	play_start(p, false);
+	r = ask_for(p, "slow.mine.test", MESSAGE_A, true);
+	assert_true(asked("slow.mine.test", 1) > 0);
+	address_for("slow.mine.test", expected);
+	assert_int_equal(r.count, 1);
+	assert_memory_equal(r.answer.addresses[0], expected, 4);
+	play_end(p);
+}
+
+/* ... but not for ever; and its "yes" waits for nobody. */
+static void test_what_the_second_says_counts_when_the_first_is_silent(void **state)
+{
+	struct play *p = two_servers(NULL, "*.order.test");
+	int64_t began;
+
+	(void)state;
+	allow(p, "*.mine.test");
+	shared->down[0] = true;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "x.mine.test", MESSAGE_A, true).rcode, RCODE_NXDOMAIN);
+	began = clock_ms();
+	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_true(clock_ms() - began < 1000);
+	play_end(p);
+}
+
+/* "I can't tell" is no answer: the second is asked, and the first remains the first. */
+static void test_a_server_that_fails_is_asked_first_again(void **state)
+{
+	struct play *p = two_servers(NULL, "*.order.test");
+
+	(void)state;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "half.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(asked("half.order.test", 1), 1);
+	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(asked("a.order.test", 1), 0);
+	play_end(p);
+}
+
+/* Whose only answers are none: a server that never answers AAAA is not silent. */
+static void test_silence_about_aaaa_says_nothing_of_the_server(void **state)
+{
+	struct play *p = two_servers("good.test", "*.order.test");
+
+	(void)state;
+	play_start(p, true);
+	assert_int_equal(play_booted(p), 1);
+	assert_int_equal(ask_for(p, "lame.order.test", MESSAGE_A, true).count, 1);
+	ask_for(p, "lame.order.test", MESSAGE_AAAA, true);
+	drain(p, 5000);
+	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(asked_anything(1), 0);
 	play_end(p);
 }
 
@@ -61,24 +210,61 @@ static void test_an_old_answer_is_given_soon(void **state)
 	play_end(p);
 }
 
-/* A server that never answers AAAA is not waited for again as long as the A is there. */
+/* A server that never answers AAAA is waited for a moment, and is not asked again as long as
+ * the A is there. */
 static void test_a_silent_family_is_left_alone(void **state)
 {
 	struct play *p = play_new();
-	unsigned asked;
+	int64_t began;
+	unsigned tries;
 
 	(void)state;
 	allow(p, "*.still.test");
 	play_start(p, false);
 	assert_int_equal(ask_for(p, "lame.still.test", MESSAGE_A, true).count, 1);
-	assert_int_equal(
-		ask_for(p, "lame.still.test", MESSAGE_AAAA, true).rcode, RCODE_NOERROR);
-	asked = seen("lame.still.test", MESSAGE_AAAA);
-	assert_true(asked > 0);
+	began = clock_ms();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			ask_for(p, "lame.still.test", MESSAGE_AAAA, true).rcode, RCODE_NOERROR);
+	assert_in_range(clock_ms() - began, 300, 2500);
+	drain(p, 5000);
+	tries = seen("lame.still.test", MESSAGE_AAAA);
+	assert_true(tries > 0);
 	drain(p, CACHE_FAILURE_TTL * 1000 + 500);
 	assert_int_equal(
 		ask_for(p, "lame.still.test", MESSAGE_AAAA, true).rcode, RCODE_NOERROR);
-	assert_int_equal(seen("lame.still.test", MESSAGE_AAAA), asked);
+	assert_int_equal(seen("lame.still.test", MESSAGE_AAAA), tries);
+	play_end(p);
+}
+
+/* Asked for at the same time, as C libraries do; and where the A is slow as well, both are
+ * waited for. */
+static void test_both_families_asked_for_at_once(void **state)
+{
+	struct play *p = play_new();
+	struct reply r;
+	int fd, fd6;
+
+	(void)state;
+	allow(p, "*.still.test");
+	shared->slow_ms = 1500;
+	play_start(p, false);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "slow.still.test" : "lame.still.test";
+
+		fd = client_socket(p, SOCK_DGRAM);
+		fd6 = client_socket(p, SOCK_DGRAM);
+		client_send(fd6, 2, name, MESSAGE_AAAA, true);
+		client_send(fd, 1, name, MESSAGE_A, true);
+		client_take(p, fd, 1, name, MESSAGE_A, 5000, &r);
+		assert_int_equal(r.count, 1);
+		client_take(p, fd6, 2, name, MESSAGE_AAAA, 3000, &r);
+		assert_true(r.len > 0);
+		assert_int_equal(r.rcode, RCODE_NOERROR);
+		assert_int_equal(r.count, (unsigned)i);
+		close(fd);
+		close(fd6);
+	}
 	play_end(p);
 }
 
@@ -187,9 +373,17 @@ static void test_rubbish_changes_no_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_who_answers_is_asked_first),
+		cmocka_unit_test(test_the_first_is_asked),
+		cmocka_unit_test(test_a_slow_answer_is_waited_for),
+		cmocka_unit_test(test_a_silent_server_is_passed_over_until_it_answers),
+		cmocka_unit_test(test_a_silent_server_without_a_probe),
+		cmocka_unit_test(test_a_no_of_the_second_does_not_beat_the_first),
+		cmocka_unit_test(test_what_the_second_says_counts_when_the_first_is_silent),
+		cmocka_unit_test(test_a_server_that_fails_is_asked_first_again),
+		cmocka_unit_test(test_silence_about_aaaa_says_nothing_of_the_server),
 		cmocka_unit_test(test_an_old_answer_is_given_soon),
 		cmocka_unit_test(test_a_silent_family_is_left_alone),
+		cmocka_unit_test(test_both_families_asked_for_at_once),
 		cmocka_unit_test(test_an_address_has_no_name_before_it_is_open),
 		cmocka_unit_test(test_the_connection_idle_longest_gives_way),
 		cmocka_unit_test(test_rubbish_changes_no_port),

@@ -361,18 +361,80 @@ static void test_senders_are_compared(void **state)
 	}
 }
 
-/* Two upstreams asked at once: the second answer is late, and nobody's forgery. */
+/* A question sent twice is answered twice: the second answer is late, and nobody's forgery. */
 static void test_late_answers_are_not_forgeries(void **state)
 {
 	struct play *p = play_new();
 
 	(void)state;
-	p->config.conf.upstreams_count = 2;
-	allow(p, "good.test");
+	shared->slow_ms = 700;
+	for (int i = 0; i < LIMIT_UPSTREAM_WRONG + 1; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "slow%d.test", i);
+		allow(p, name);
+	}
 	play_start(p, true);
-	assert_int_equal(play_booted(p), 1);
-	drain(p, 1500);
-	assert_int_equal(shared->count, 4);
+	assert_int_equal(play_booted(p), LIMIT_UPSTREAM_WRONG + 1);
+	drain(p, 2000);
+	assert_int_equal(shared->count, 4 * (LIMIT_UPSTREAM_WRONG + 1));
+	assert_null(play_find(p, RESOLVER_FOREIGN, ""));
+	play_end(p);
+}
+
+/* ---- EDNS, and answers of all sizes ------------------------------------------------------ */
+
+/* What answers no question with EDNS is asked without, from the second try on; and at once when
+ * that is known. */
+static void test_an_upstream_that_drops_edns(void **state)
+{
+	struct play *p = outside("*.wild.test");
+
+	(void)state;
+	shared->drops_edns = true;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(shared->count, 2);
+	assert_true(shared->log[0].edns);
+	assert_false(shared->log[1].edns);
+	assert_int_equal(ask_for(p, "second.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(shared->count, 3);
+	play_end(p);
+}
+
+/* Where EDNS is answered a lost packet is no reason to do without, but for the last tries. */
+static void test_a_lost_packet_is_not_blamed_on_edns(void **state)
+{
+	struct play *p = outside("*.wild.test");
+
+	(void)state;
+	play_start(p, false);
+	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "lost.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(shared->count, 3);
+	assert_true(shared->log[1].edns && shared->log[2].edns);
+	assert_int_equal(ask_for(p, "silent.wild.test", MESSAGE_A, false).answer.count, 0);
+	assert_int_equal(shared->count, 7);
+	assert_true(shared->log[3].edns && shared->log[4].edns);
+	assert_false(shared->log[5].edns || shared->log[6].edns);
+	assert_int_equal(ask_for(p, "last.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_true(shared->log[7].edns);
+	play_end(p);
+}
+
+/* Longer than was asked for: by TCP. */
+static void test_a_long_answer_by_udp(void **state)
+{
+	struct play *p = outside("*.wild.test");
+	struct reply r;
+
+	(void)state;
+	play_start(p, false);
+	r = ask_for(p, "big.wild.test", MESSAGE_A, true);
+	assert_int_equal(r.answer.count, LIMIT_ANSWER_ADDRESSES);
+	assert_int_equal(shared->count, 2);
+	assert_true(shared->log[1].tcp);
+	drain(p, 1200);
 	assert_null(play_find(p, RESOLVER_FOREIGN, ""));
 	play_end(p);
 }
@@ -442,6 +504,9 @@ int main(void)
 		cmocka_unit_test(test_one_wrong_id_changes_nothing),
 		cmocka_unit_test(test_senders_are_compared),
 		cmocka_unit_test(test_late_answers_are_not_forgeries),
+		cmocka_unit_test(test_an_upstream_that_drops_edns),
+		cmocka_unit_test(test_a_lost_packet_is_not_blamed_on_edns),
+		cmocka_unit_test(test_a_long_answer_by_udp),
 		cmocka_unit_test(test_addresses_of_other_names_are_reported),
 		cmocka_unit_test(test_malformed_answers_are_reported),
 		cmocka_unit_test(test_old_answers_have_an_end),
