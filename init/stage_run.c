@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "home/advice.h"
+#include "home/codex_use.h"
 #include "home/home.h"
 
 #define DROP_OFF RUN_DIR "/in"
@@ -39,18 +40,37 @@ static int check_layers(const struct boot *b, const struct layers *l, struct fai
 	static const char why[] =
 		"it insists on Codex's own sandbox, which can't work within this "
 		"one: every command of Codex's would fail";
+	enum codex_use use = codex_use(command(b));
 	char on[sizeof(f->on)];
 
 	if (!l->closed[0])
 		return 0;
 	snprintf(on, sizeof(on), ETC_DIR "/%s", l->closed);
-	if (b->o->egress == EGRESS_OFF || !layers_matter(command(b))) {
+	if (b->o->egress == EGRESS_OFF || use == CODEX_NOT || use == CODEX_ASIDE ||
+		use == CODEX_LOGIN) {
 		say_warning("home", "%s: %s", on, why);
 		return 0;
 	}
 	fail(f, "start Codex", on, "%s", why);
 	return fail_hint(f, "let it permit danger-full-access to hosts called codex-sandbox-*: "
 			    "\"Managed by an organisation\" in the README says how");
+}
+
+/* The first choice that Codex offers leads to a page that no browser can open. */
+static void look_at_login(const struct boot *b, const struct home_result *home)
+{
+	enum codex_use use = codex_use(command(b));
+	bool session =
+		use == CODEX_SESSION && !home->login && !home->provider && isatty(STDIN_FILENO);
+
+	if (use != CODEX_LOGIN && !session)
+		return;
+	say_warning("home",
+		"%sa browser can't come back to Codex in the container, at 127.0.0.1:1455",
+		session ? "there is no login, and from OpenAI's page " : "from OpenAI's page ");
+	say_hint("%s",
+		session ? "choose \"Sign in with Device Code\" in Codex's menu"
+			: "with --device-auth Codex shows a code to enter in any browser");
 }
 
 int stage_home(struct boot *b, struct failure *f)
@@ -81,6 +101,7 @@ int stage_home(struct boot *b, struct failure *f)
 		say_warning("home", "%s", advice);
 	if (advice_hint(done.advice))
 		say_hint("%s", advice_hint(done.advice));
+	look_at_login(b, &done);
 	b->hook = done.hook;
 	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
 	if (environment_sandbox(&b->env, b->home) < 0 ||

@@ -20,6 +20,7 @@
 #include "child.h"
 #include "safe.h"
 #include "sources.h"
+#include "toml.h"
 
 struct work {
 	const struct home_request *r;
@@ -280,6 +281,13 @@ static void look_for_login(const struct work *w, struct home_result *out)
 	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
 }
 
+static void see_provider(void *context, const char *path, const char *value, size_t size)
+{
+	(void)value, (void)size;
+	if (strcmp(path, "model_provider") == 0)
+		*(bool *)context = true;
+}
+
 /* The one that is in force, which may be an older one than the drop-off's. */
 static void look_at_config(const struct work *w, struct home_result *out)
 {
@@ -292,8 +300,10 @@ static void look_at_config(const struct work *w, struct home_result *out)
 	/* A regular file is read in one go; anything else isn't worth a second try. */
 	n = read(fd, text, sizeof(text));
 	close(fd);
-	if (n > 0)
-		out->advice = advice_find(text, (size_t)n, out->layers.ours);
+	if (n <= 0)
+		return;
+	out->advice = advice_find(text, (size_t)n, out->layers.ours);
+	toml_scan(text, (size_t)n, see_provider, &out->provider);
 }
 
 static int as_root(void *context, void *result, struct failure *f)

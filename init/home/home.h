@@ -25,6 +25,7 @@ struct home_result {
 	bool config_copied;
 	bool hook;            /* HOME/init.sh is there and executable by the user */
 	bool login;           /* HOME/auth.json is there and not empty */
+	bool provider;        /* its config.toml chooses who is asked: perhaps not OpenAI */
 	char login_link[128]; /* where it leads, when it is a link, or "" */
 	unsigned copied;      /* besides config.toml and init.sh */
 	struct layers layers;

@@ -107,24 +107,3 @@ void layers_look(const char *dir, struct layers *out)
 		closed = managed;
 	snprintf(out->closed, sizeof(out->closed), "%s", closed);
 }
-
-static bool is_one_of(const char *word, const char *const *list)
-{
-	while (*list && strcmp(word, *list) != 0)
-		list++;
-	return *list;
-}
-
-bool layers_matter(char *const *argv)
-{
-	static const char *const settings[] = {"-c", "--config", NULL};
-	static const char *const harmless[] = {"login", "logout", "features", "doctor", "debug",
-		"completion", "mcp", "help", "-h", "--help", "-V", "--version", NULL};
-	const char *slash = strrchr(argv[0], '/');
-
-	if (strcmp(slash ? slash + 1 : argv[0], "codex") != 0)
-		return false;
-	for (argv++; argv[0] && argv[1] && is_one_of(argv[0], settings);)
-		argv += 2;
-	return !argv[0] || !is_one_of(argv[0], harmless);
-}

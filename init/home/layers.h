@@ -30,8 +30,4 @@ bool layers_permit(const char *text, size_t size);
  * as if it were empty. */
 void layers_look(const char *dir, struct layers *out);
 
-/* Is this command a Codex that runs commands of a model's? Not where it is only to log in, to
- * show its version and the like. */
-bool layers_matter(char *const *argv);
-
 #endif

@@ -207,6 +207,7 @@ def device_login(terminal, stub_environment, workdir, model, *options):
     assert t.process.poll() is None
     model.approve(shown)
     assert t.wait(30) == 0, t.output
+    assert b"can't come back" not in t.output
     return t.output.decode(errors="replace")
 
 
@@ -223,6 +224,45 @@ def test_without_credentials_codexs_own_login_works(
     done = turn().ok()
     assert "logged in" in "".join(model.outputs()), done
     assert sinks.addresses() <= {address_of(n) for n in ("auth.openai.com", "chatgpt.com")}
+
+
+SCREEN = b"\x1b[?1049h"  # Codex takes the terminal over
+WAY = "a browser can't come back to Codex in the container"
+
+
+def test_the_way_that_leads_nowhere_is_told_beforehand(
+    terminal, stub, stub_environment, workdir, host_home, docker
+):
+    """The page at the end of Codex's first choice is on an address of the container's own."""
+    said = stub("--exec", "timeout", "1", "codex", "login").err
+    assert WAY not in said, "it isn't Codex that is run"
+    done = stub("login", "--with-access-token")
+    assert WAY not in done.err, done
+    names = []
+
+    def session():
+        t = terminal([STUB], cwd=workdir, env=stub_environment)
+        running = lambda: docker("ps", "--format", "{{.Names}}").ok().lines()  # noqa: E731
+        names[:] = until(running, 20, "a container")
+        t.until_says(SCREEN, 30)
+        docker("rm", "-f", *names)
+        return t.output.decode(errors="replace")
+
+    said = session()
+    assert WAY in said and 'choose "Sign in with Device Code"' in said
+    assert said.index(WAY) < said.index(SCREEN.decode())
+    place_login(host_home / ".codex")
+    assert WAY not in session()
+
+
+def test_a_login_by_a_browser_is_told_of_the_other_way(terminal, stub_environment, workdir, docker):
+    t = terminal([STUB, "login"], cwd=workdir, env=stub_environment)
+    try:
+        t.until_says(b"localhost:1455", 30)
+    finally:
+        docker("rm", "-f", *docker("ps", "-q").ok().lines())
+    said = t.output.decode(errors="replace")
+    assert WAY in said and "with --device-auth" in said
 
 
 def test_a_new_login_is_possible_whatever_is_there(

@@ -155,8 +155,11 @@ static void the_config_in_force_is_looked_at(void **state)
 	put(at(t, "in/config.toml"), "model = \"x\"\n", 0644, 0);
 	must_work(t);
 	assert_int_equal(result.advice, 0);
-	put(at(t, "home/config.toml"), "notify = [\"say\"]\n", 0600, USER);
+	assert_false(result.provider);
+	put(at(t, "home/config.toml"), "notify = [\"say\"]\nmodel_provider = \"x\"\n", 0600,
+		USER);
 	must_work(t);
+	assert_true(result.provider);
 	advice_line(result.advice, line, sizeof(line));
 	assert_in(line, "notify");
 }

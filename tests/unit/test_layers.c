@@ -146,42 +146,6 @@ static void each_file_is_looked_at(void **state)
 	assert_true(look(t).ours);
 }
 
-/* ---- Commands ------------------------------------------------------------------------------
- */
-
-#define MATTERS(...) matters((const char *[]){__VA_ARGS__, NULL})
-
-static bool matters(const char **words)
-{
-	char *argv[8];
-	size_t n = 0;
-
-	for (; words[n]; n++)
-		argv[n] = strdup(words[n]);
-	argv[n] = NULL;
-	bool found = layers_matter(argv);
-	while (n > 0)
-		free(argv[--n]);
-	return found;
-}
-
-static void commands_that_run_commands(void **state)
-{
-	(void)state;
-	assert_true(MATTERS("codex"));
-	assert_true(MATTERS("/usr/local/bin/codex"));
-	assert_true(MATTERS("codex", "exec", "login"));
-	assert_true(MATTERS("codex", "-c", "login"));
-	assert_true(MATTERS("codex", "-c", "a=1", "-c", "b=2", "resume", "--last"));
-	assert_true(MATTERS("codex", "-s", "workspace-write"));
-	assert_true(MATTERS("codex", "do it"));
-	assert_false(MATTERS("codex", "login", "--device-auth"));
-	assert_false(MATTERS("codex", "-c", "a=1", "--config", "b=2", "logout"));
-	assert_false(MATTERS("codex", "--version"));
-	assert_false(MATTERS("bash"));
-	assert_false(MATTERS("codex-egress"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,7 +156,6 @@ int main(void)
 		cmocka_unit_test(the_images_own_files_are_told_apart),
 		cmocka_unit_test_setup_teardown(no_files, tree_make, tree_remove),
 		cmocka_unit_test_setup_teardown(each_file_is_looked_at, tree_make, tree_remove),
-		cmocka_unit_test(commands_that_run_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,47 @@
+/* Lists of words. See codex_use.h. */
+#include "codex_use.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	while (*list && strcmp(word, *list) != 0)
+		list++;
+	return *list;
+}
+
+static enum codex_use login_use(char *const *argv)
+{
+	static const char *const otherwise[] = {"status", "--device-auth", "--with-api-key",
+		"--with-access-token", "-h", "--help", NULL};
+
+	for (; *argv; argv++)
+		if (is_one_of(*argv, otherwise))
+			return CODEX_ASIDE;
+	return CODEX_LOGIN;
+}
+
+enum codex_use codex_use(char *const *argv)
+{
+	static const char *const settings[] = {"-c", "--config", NULL};
+	static const char *const aside[] = {"logout", "features", "doctor", "debug",
+		"completion", "mcp", "help", "-h", "--help", "-V", "--version", NULL};
+	static const char *const sessions[] = {"resume", "fork", NULL};
+	const char *slash = strrchr(argv[0], '/');
+
+	if (strcmp(slash ? slash + 1 : argv[0], "codex") != 0)
+		return CODEX_NOT;
+	for (argv++; argv[0] && argv[1] && is_one_of(argv[0], settings);)
+		argv += 2;
+	if (argv[0] && strcmp(argv[0], "login") == 0)
+		return login_use(argv + 1);
+	if (argv[0] && is_one_of(argv[0], aside))
+		return CODEX_ASIDE;
+	/* A word with blanks is a prompt. */
+	if (!argv[0] || argv[0][0] == '-' || is_one_of(argv[0], sessions) ||
+		strchr(argv[0], ' '))
+		return CODEX_SESSION;
+	return CODEX_WORK;
+}
