@@ -113,6 +113,15 @@ static void tell_unused(const struct boot *b)
 		}
 }
 
+/* They could be of no use to it: the wall lets nobody but the gate to a proxy. */
+static void keep_from_command(struct boot *b)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		hide_login(getenv(variables[i]));
+		environment_unset(&b->env, variables[i]);
+	}
+}
+
 int choose_proxy(struct boot *b, struct failure *f)
 {
 	struct options *o = b->o;
@@ -124,22 +133,17 @@ int choose_proxy(struct boot *b, struct failure *f)
 	environment_unset(&b->env, "CODEX_INIT_PROXY");
 	if (o->egress == EGRESS_PIN)
 		tell_unused(b);
-	if (o->egress == EGRESS_OFF || o->egress == EGRESS_PIN || o->proxy_off)
+	if (o->egress == EGRESS_OFF || o->egress == EGRESS_PIN)
 		return 0;
-	if (!o->proxy.port && take_injected(b, &from, f) < 0)
+	if (!o->proxy.port && !o->proxy_off && take_injected(b, &from, f) < 0)
 		return -1;
 	take_exceptions(b);
 	if (o->exceptions.all)
 		o->proxy.port = 0;
-	if (!o->proxy.port)
-		return 0;
-	if (refuse_inside(&o->proxy, f) < 0)
+	if (o->proxy.port && refuse_inside(&o->proxy, f) < 0)
 		return -1;
-	if (from)
+	if (o->proxy.port && from)
 		tell(&o->proxy, from);
-	for (size_t i = 0; i < COUNT; i++) {
-		hide_login(getenv(variables[i]));
-		environment_unset(&b->env, variables[i]);
-	}
+	keep_from_command(b);
 	return 0;
 }
