@@ -9,23 +9,7 @@ useradd --uid 1000 --gid 1000 --home-dir /codex_home --no-create-home --shell /b
 # Both empty and readable: codex-init hands them to another uid when the workdir belongs to one.
 install -d -o codex -g codex -m 0755 /codex_home /workspace
 
-# Codex is told that the container is the sandbox, in the way that its version knows.
-codex=$(readlink -f /usr/local/bin/codex)
-knows() { grep -aq "$1" "$codex"; }
-if knows allowed_permission_profiles; then
-  cp /tmp/layers/requirements.toml /tmp/layers/config.toml /etc/codex/
-else
-  cp /tmp/layers/managed_config.toml /etc/codex/
-fi
-if ! knows requirements.toml && ! knows managed_config.toml; then
-  # The oldest know no settings of an administrator's at all.
-  rm /usr/local/bin/codex
-  cat >/usr/local/bin/codex <<SCRIPT
-#!/bin/sh
-exec $codex -c 'sandbox_mode="danger-full-access"' -c 'approval_policy="never"' "\$@"
-SCRIPT
-  chmod 0755 /usr/local/bin/codex
-fi
+sh /tmp/layers.sh /usr/local/bin/codex /tmp/layers /etc/codex
 
 # npm of the image asks the registry that the image was made from.
 if [ -n "$registry" ] && [ "$registry" != "$(npm config get registry)" ]; then

@@ -16,7 +16,7 @@ ARGS          ?=
 VERSIONS      := image/versions.sh '$(CODEX_VERSION)' '$(CODEX_DEFAULT)' '$(NODE_VERSION)'
 IMAGE_INIT    ?= $(BUILD)/codex-init
 CONTEXT       := $(BUILD)/image
-CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh profile.sh)
+CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh layers.sh profile.sh)
 CONTEXT_DIRS  := presets browsers layers
 
 .PHONY: image image-needs run

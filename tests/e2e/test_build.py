@@ -341,6 +341,28 @@ def test_the_usual_build_asks_no_registry(registry, bare):
     assert not (bare / "npm-called").exists()
 
 
+# ---- What the image tells Codex ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("knows, files, script", [
+    ("allowed_permission_profiles requirements.toml managed_config.toml",
+     ["config.toml", "requirements.toml"], False),
+    ("requirements.toml managed_config.toml", ["managed_config.toml"], False),
+    ("nothing", ["managed_config.toml"], True),
+])
+def test_each_codex_is_told_in_the_way_that_it_knows(tmp_path, knows, files, script):
+    binary, command, etc = (tmp_path / name for name in ("binary", "codex", "etc"))
+    binary.write_text(f"#!/bin/sh\n# {knows}\nprintf '%s\\n' \"$@\"\n")
+    binary.chmod(0o755)
+    command.symlink_to("binary")
+    etc.mkdir()
+    done = run("sh", "image/layers.sh", str(command), "image/layers", str(etc), cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in etc.iterdir()) == files
+    told = ["-c", 'sandbox_mode="danger-full-access"', "-c", 'approval_policy="never"']
+    assert output(command, "exec", "a b").splitlines() == [*(told if script else []), "exec", "a b"]
+
+
 # ---- The count of the tests -----------------------------------------------------------------
 
 
