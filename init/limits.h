@@ -139,11 +139,14 @@
 #define LIMIT_DYNAMIC_NAMES 2048
 /*
  * Under `*.x` a name can carry data to x's own servers. A label of 63 hexadecimal digits is
- * nobody's host name; 40 takes UUIDs and SHA-1 sums. The whole part before x; and questions
- * that leave for the rule in any minute, retries and renewals among them: a busy build asks for
- * a dozen names, each of which takes two.
+ * nobody's host name; 40 takes UUIDs and SHA-1 sums. Longer ones are of words with hyphens
+ * between them ("prod-ap-southeast-1-starport-layer-bucket" has 41), no word longer than
+ * "internationalization". The whole part before x; and questions that leave for the rule in any
+ * minute, retries and renewals among them: a busy build asks for a dozen names, each of which
+ * takes two.
  */
 #define LIMIT_WILDCARD_LABEL     40
+#define LIMIT_WILDCARD_WORD      20
 #define LIMIT_WILDCARD_PART      80
 #define LIMIT_WILDCARD_QUESTIONS 120
 /* The same for each name that a rule holds in full, whose questions say when it was asked for:

@@ -268,6 +268,19 @@ struct verdict policy_check_address(
 	return v;
 }
 
+/* A long label is let through where it looks like one that people give: words with hyphens. */
+static bool label_fits(const char *label, size_t size)
+{
+	if (size <= LIMIT_WILDCARD_LABEL)
+		return true;
+	for (size_t i = 0, word = 0; i < size; i++) {
+		word = label[i] == '-' || label[i] == '_' ? 0 : word + 1;
+		if (word > LIMIT_WILDCARD_WORD)
+			return false;
+	}
+	return true;
+}
+
 bool policy_wildcard_fits(const struct rule *r, const char *name)
 {
 	size_t part = strlen(name) - strlen(r->name);
@@ -280,7 +293,7 @@ bool policy_wildcard_fits(const struct rule *r, const char *name)
 	for (const char *p = name; p < name + part;) {
 		size_t label = strcspn(p, ".");
 
-		if (label > LIMIT_WILDCARD_LABEL)
+		if (!label_fits(p, label))
 			return false;
 		p += label + 1;
 	}

@@ -117,6 +117,20 @@ def test_names_with_underscores(shell, internet, sinks, dns):
     assert asked == {(n, p) for n in ("my_bucket.s3.test", "a_b.wild.test") for p in ("/h", "/t")}
 
 
+def test_long_names_under_a_wildcard(shell, internet, dns):
+    """As people give them, in DNS and at the gate alike; not what is data by its look."""
+    long = "prod-ap-southeast-1-starport-layer-bucket"
+    for name in (f"{long}.s3.test", f"{'0123456789abcdef' * 3}.s3.test"):
+        dns.add(name, address_of(name))
+    done = shell(
+        f"{GET} https://{long}.s3.test; echo $?; {GET} https://{'0123456789abcdef' * 3}.s3.test; echo $?",
+        allow="*.s3.test",
+    ).ok()
+    assert done.lines() == ["0", "6"], done
+    assert {q.name for q in dns.asked("s3.test")} == {f"{long}.s3.test"}
+    assert internet.web.hosts() == {f"{long}.s3.test"}
+
+
 def test_a_container_whose_name_has_an_underscore(start, run, network):
     """Engines allow [a-zA-Z0-9_.-] there, and compose makes such names."""
     name, net = f"postgres_{uuid.uuid4().hex[:8]}_db", network()

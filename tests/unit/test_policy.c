@@ -781,6 +781,19 @@ static void what_fits_under_a_wildcard(void **state)
 {
 	struct rule wild = {.kind = RULE_WILDCARD, .name = "w.example"};
 	struct rule exact = {.kind = RULE_NAME};
+	static const struct {
+		const char *label;
+		bool fits;
+	} words[] = {
+		{"prod-ap-southeast-1-starport-layer-bucket", true},
+		{"my_team_bucket_of_build_artefacts_of_the_year_2026_and_of_2027", true},
+		{"abcdefghijklmnopqrst-abcdefghijklmnopqrst-abcdefghijklmnopqrst-",
+			true},                                         /* 63 */
+		{"abcdefghijklmnopqrstu-abcdefghijklmnopqrst", false}, /* a word of 21 */
+		{"abcdefghijklmnopqrst-abcdefghijklmnopqrstu", false},
+		{"0123456789abcdef0123456789abcdef0123456789abcdef", false},
+		{"data-0123456789abcdef0123456789abcdef-0123456789abcdef", false},
+	};
 	char name[NAME_TEXT];
 
 	(void)state;
@@ -793,6 +806,13 @@ static void what_fits_under_a_wildcard(void **state)
 		policy_wildcard_fits(&wild, below(name, LIMIT_WILDCARD_PART, 30, wild.name)));
 	assert_false(policy_wildcard_fits(
 		&wild, below(name, LIMIT_WILDCARD_PART + 1, 30, wild.name)));
+	/* Words with hyphens, as people name things, up to DNS's own bound. */
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		snprintf(name, sizeof(name), "%.63s.w.example", words[i].label);
+		if (policy_wildcard_fits(&wild, name) != words[i].fits)
+			fail_msg("%s", name);
+	}
+	below(name, LIMIT_WILDCARD_PART + 1, 30, wild.name);
 	/* A rule for the very name carries nothing. */
 	snprintf(exact.name, sizeof(exact.name), "%s", name);
 	assert_true(policy_wildcard_fits(&exact, name));
