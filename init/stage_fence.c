@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/agent.h"
+#include "dns/nameserver.h"
 #include "proc/confined.h"
 #include "proc/privileges.h"
 #include "wall/divert.h"
@@ -114,11 +115,26 @@ static int open_proxy(struct boot *b, struct failure *f)
 	return wall_pin(b->wall, &p, 1, f);
 }
 
+/* The wall leads questions to our resolver that programs can send; see dns/nameserver.h. */
+static void lead_programs(struct boot *b)
+{
+	struct failure soft = {0};
+
+	if (nameserver_lead("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
+		return;
+	say_warning("routes", "%s: %s: %s", soft.tried, soft.on, soft.why);
+	say_hint("it names an IPv6 server that programs here can't ask; let it name 127.0.0.1, "
+		 "as "
+		 "--dns 127.0.0.1 does, and give codex-init its own by "
+		 "CODEX_INIT_UPSTREAM=ADDR");
+}
+
 int stage_routes(struct boot *b, struct failure *f)
 {
 	if (routes_build(b->routes, &b->fence, f) < 0)
 		return -1;
 	divert_build(b->routes, &b->fence);
+	lead_programs(b);
 	return open_proxy(b, f);
 }
 

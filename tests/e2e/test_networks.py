@@ -117,6 +117,57 @@ def test_upstream_beside_a_server_that_is_not_asked(run, sinks, address):
     assert [flow for flow in sinks.seen(dns=True) if flow.address == address] == []
 
 
+@pytest.mark.parametrize("servers", [("fd00::53",), ("fd00::53", "10.0.0.2"), ("2600::53",)], ids=",".join)
+def test_an_ipv6_server_where_there_is_no_ipv6(run, sinks, servers):
+    """On the engine's bridge: no program could send it a question, by itself."""
+    dns = [word for server in servers for word in ("--dns", server)]
+    done = run("bash", "-c", LOOKUPS, allow="allowed.test", env=UPSTREAM, options=dns).ok()
+    there = address_of("allowed.test")
+    assert done.lines() == ["200", there, there], done
+    assert [flow for flow in sinks.seen(dns=True) if flow.address in servers] == []
+
+
+def test_a_link_local_server(run, network, sinks):
+    """It is one on the link, and nothing that is sent there comes to lo."""
+    done = run(
+        *("bash", "-c", LOOKUPS),
+        allow="allowed.test",
+        env=UPSTREAM,
+        options=("--dns", "fe80::1"),
+    ).ok()
+    there = address_of("allowed.test")
+    assert done.lines() == ["200", there, there], done
+
+
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_a_resolv_conf_of_somebodys_stays_as_it_is(run, resolv_conf, tmp_path, mode):
+    """It may be the host's own. Only the engine's is written; of another the way out is told."""
+    name, place = resolv_conf("fd00::53")
+    options = (name, place.removesuffix("ro") + mode)
+    done = run("getent", "hosts", "allowed.test", allow="allowed.test", env=UPSTREAM, options=options)
+    assert done.status == 2, done
+    assert "let programs ask our resolver: /etc/resolv.conf: " in done.err
+    assert "--dns 127.0.0.1" in done.err
+    assert (tmp_path / "resolv.conf").read_text() == "nameserver fd00::53\n"
+    # And that works as typed.
+    done = run(
+        *("getent", "ahostsv4", "allowed.test"),
+        allow="allowed.test",
+        env=UPSTREAM,
+        options=("--dns", "127.0.0.1"),
+    ).ok()
+    assert address_of("allowed.test") in done.out
+    assert "hint" not in done.err
+
+
+def test_a_resolv_conf_that_is_fine_stays_as_it_is(run):
+    said = [
+        run("cat", "/etc/resolv.conf", init=init, options=("--dns", DNS_ADDRESS, "--dns-search", "corp.test")).ok()
+        for init in ([], ["--egress=off"])
+    ]
+    assert said[0].out == said[1].out and "corp.test" in said[0].out
+
+
 def test_upstream_beside_an_ipv6_server_that_is_not_asked(run, network, resolv_conf, sinks):
     done = run(
         *("bash", "-c", f"{LOOKUPS}; {tries('fd00::53')}"),
