@@ -61,7 +61,7 @@ LTO      ?= -flto -flto-partition=one
 # The time goes into system calls, not into our loops: 5 KB less of codex-init than by -Os. But
 # for what each question of a flood goes through.
 SMALL    := -Oz -fno-tree-loop-im -fno-caller-saves -fno-move-loop-invariants -fno-tree-dominator-opts -fno-ipa-sra
-FAST     := $(addprefix init/dns/,admit client message)
+FAST     := $(addprefix init/dns/,admit client message) init/policy/name
 STATIC   := $(COMMON) $(SMALL) $(LTO) $(HARDEN) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	-fno-ident $(MUSL_INC)
 LDSTATIC := -Wl,--gc-sections -Wl,--hash-style=gnu -Wl,--build-id=none -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
