@@ -59,13 +59,13 @@ static int build_wall(struct boot *b, bool gated, struct failure *f)
 
 	/* In audit mode every destination is the wall's to record. */
 	c->diverts = gated && !c->audit && b->gate.sockets.transparent;
-	c->sources = true;
+	c->no_fib = false;
 	if (c->diverts && wall_build(b->wall, c, f) == 0)
 		return 0;
 	c->diverts = false;
 	if (wall_build(b->wall, c, f) == 0)
 		return 0;
-	c->sources = false;
+	c->no_fib = true;
 	return wall_build(b->wall, c, f);
 }
 

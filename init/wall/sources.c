@@ -100,7 +100,7 @@ static void sources(struct ruleset *r, const struct wall_config *c, uint8_t fami
 	s = chains_rule(r, chain, family);
 	match_from(&s, family == 4 ? &loopback4 : &loopback6, family == 4 ? 32 : 128);
 	then_verdict(&s, NFT_RETURN, NULL);
-	if (c->sources) {
+	if (!c->no_fib) {
 		s = chains_rule(r, chain, family);
 		match_from_not_local(&s);
 		then_verdict(&s, NF_DROP, NULL);

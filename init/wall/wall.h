@@ -46,10 +46,10 @@ struct wall_config {
 	bool proxied; /* the gate may go to the set of proxies, and invented addresses to it */
 	bool diverts; /* routing leads what is sent to the web's ports to the gate (divert.c) */
 	/*
-	 * The kernel can tell in a rule which addresses are ours (fib). Where it can't, the
-	 * payload has no IPv6 but ::1: for IPv4 routing refuses other sources as well.
+	 * The kernel can't tell in a rule which addresses are ours (fib). Then the payload has
+	 * no IPv6 but ::1: for IPv4 routing refuses other sources as well.
 	 */
-	bool sources;
+	bool no_fib;
 	bool audit; /* let through and record what would be refused */
 };
 

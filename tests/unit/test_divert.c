@@ -54,8 +54,7 @@ static int begin(void **state)
 		.resolver_port = OUR_PORT,
 		.gate_uid = GATE,
 		.gate_port = GATE_PORT,
-		.diverts = true,
-		.sources = true};
+		.diverts = true};
 	assert_ok(wall_open(&wall, f));
 	gate4 = listener(AF_INET, SOCK_STREAM, GATE_PORT);
 	gate6 = listener(AF_INET6, SOCK_STREAM, GATE_PORT);

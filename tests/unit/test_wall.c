@@ -37,7 +37,6 @@ static int begin(void **state)
 	config.policy = &policy;
 	config.resolver_uid = RESOLVER;
 	config.resolver_port = OUR_PORT;
-	config.sources = true;
 	assert_int_equal(policy_compile(&policy), 0);
 	assert_ok(wall_open(&wall, f));
 	return 0;

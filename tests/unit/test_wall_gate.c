@@ -44,7 +44,6 @@ static int begin(void **state)
 	config.resolver_port = OUR_PORT;
 	config.gate_uid = GATE;
 	config.gate_port = GATE_PORT;
-	config.sources = true;
 	assert_ok(wall_open(&wall, f));
 	gate4 = listener(AF_INET, SOCK_STREAM, GATE_PORT);
 	gate6 = listener(AF_INET6, SOCK_STREAM, GATE_PORT);

@@ -76,7 +76,6 @@ static int begin(void **state)
 	config.gate_uid = GATE;
 	config.gate_port = GATE_PORT;
 	config.embedded_dns = true;
-	config.sources = true;
 	upstream("127.0.0.11", 53);
 	upstream(UPSTREAM4, 53);
 	upstream(UPSTREAM6, 53);
@@ -278,7 +277,7 @@ static void ones_own_sources_are_open(void **state)
 static void without_fib_ipv6_stays_inside(void **state)
 {
 	(void)state;
-	config.sources = false;
+	config.no_fib = true;
 	build();
 	nothing_is_forged();
 	assert_true(arrives(PAYLOAD, &(struct forged){"::1", 0, "::1"}));
@@ -586,9 +585,16 @@ static void the_probe_forges_too(void **state)
 			fail_msg("not noticed: %s", open[i]);
 		assert_true(bad.tried[0] && bad.on[0] && bad.why[0]);
 	}
-	config.sources = false;
+	config.no_fib = true;
 	build();
 	assert_ok(wall_probe(&config, f));
+	/* What audit mode lets through isn't tried, but this is. */
+	config.no_fib = false;
+	config.audit = true;
+	build();
+	assert_ok(wall_probe(&config, f));
+	run("nft '%s'", open[0]);
+	assert_int_equal(wall_probe(&config, &bad), -1);
 	for (size_t i = 0; i < sizeof(us) / sizeof(us[0]); i++)
 		close(us[i]);
 }

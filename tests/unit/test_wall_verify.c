@@ -76,7 +76,6 @@ static int begin(void **state)
 		.gate_uid = UID_GATE,
 		.gate_port = 5443,
 		.diverts = true,
-		.sources = true,
 		.upstreams = {{{4, {9, 9, 9, 9}}, 53}},
 		.upstreams_count = 1,
 		.gateways = {{4, {172, 30, 0, 1}}},
@@ -281,7 +280,7 @@ static void every_difference_of_config_is_found(void **state)
 	DIFFERS(other.gate_port++);
 	DIFFERS(other.gate_port = 0);
 	DIFFERS(other.diverts = false);
-	DIFFERS(other.sources = false);
+	DIFFERS(other.no_fib = true);
 	DIFFERS(other.upstreams[0].port++);
 	DIFFERS(other.upstreams[0].address.bytes[3]++);
 	DIFFERS(other.upstreams_count = 0);
