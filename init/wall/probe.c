@@ -109,8 +109,12 @@ static bool bind_source(int s, const struct target *t)
 	socklen_t len = socket_address(&from, &t->source, t->from);
 	int on = 1;
 
-	if (t->source.family == 6)
+	if (t->source.family == 6) {
 		setsockopt(s, IPPROTO_IPV6, FREEBIND, &on, sizeof(on));
+		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	}
+	/* A connection that has ended may still hold the port. */
+	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	return bind(s, (struct sockaddr *)&from, len) == 0;
 }
 
