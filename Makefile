@@ -20,9 +20,9 @@ GENERATOR   := init/proc/filters_gen.c
 SHIM        := $(sort $(wildcard init/libc/*.c))
 INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
 STUB_SRC    := $(sort $(wildcard stub/*.c))
-# What the launcher shares with codex-init: the messages and the policy. The linker leaves out
+# What the launcher shares with codex-init: messages, policy, what Codex is started for. The linker leaves out
 # what it does not call.
-SHARED_SRC  := $(sort init/say.c $(wildcard init/policy/*.c))
+SHARED_SRC  := $(sort init/say.c init/home/codex_use.c $(wildcard init/policy/*.c))
 HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)
 
 # ---- Flags ------------------------------------------------------------------------------

@@ -44,6 +44,16 @@ static void close_accounts(struct boot *b)
 		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
 }
 
+/* Codex's own farewell names a command that isn't on the machine, or would go on without a
+ * sandbox. Nothing is told where the session didn't begin: 100 to 127 are no status of Codex's.
+ */
+static void tell_again(const struct boot *b)
+{
+	if (b->o->again && *b->o->again && !b->o->quiet &&
+		(b->exit_status < EXIT_OPTIONS || b->exit_status > 127))
+		fprintf(stderr, "codex-init: go on with this session: %s\n", b->o->again);
+}
+
 /* The workers have their say when the payload's processes are quiet, and before they are killed
  * with them. */
 static void end_processes(struct boot *b)
@@ -66,4 +76,5 @@ void end_session(struct boot *b)
 	keep_login(b);
 	close_accounts(b);
 	tell_obeyed(b);
+	tell_again(b);
 }

@@ -225,6 +225,16 @@ static int set_events(struct options *o, const struct given *g, struct failure *
 	return set_directory(&o->events, g, f);
 }
 
+static int set_again(struct options *o, const struct given *g, struct failure *f)
+{
+	for (const char *c = g->value; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return fail(f, "read the options", g->name,
+				"it is not a line of printable characters");
+	o->again = g->value;
+	return 0;
+}
+
 static int set_mounts(struct options *o, const struct given *g, struct failure *f)
 {
 	if (!mountcheck_valid(g->value))
@@ -277,6 +287,8 @@ static const struct option_row rows[] = {
 		"JSON lines, one per decision; default: /run/codex/events.jsonl"},
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
 		"end unless these files are mounted; codex-sandbox sets it"},
+	{"--again", NULL, "COMMAND", "CODEX_INIT_AGAIN", set_again,
+		"what is told at the end to go on with; codex-sandbox sets it"},
 	{"--require-names", NULL, NULL, NULL, set_require_names,
 		"end when no allowed name resolves at start"},
 	{"--check", NULL, NULL, NULL, set_check,

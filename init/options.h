@@ -33,6 +33,7 @@ struct options {
 	const char *workdir; /* NULL: the current directory */
 	const char *home_from; /* NULL: /run/codex/in where it exists */
 	const char *events;    /* NULL: /run/codex/events.jsonl */
+	const char *again;     /* a command that goes on with the session, or NULL */
 	const char *mounts;    /* NULL: not to be compared (home/mountcheck.h) */
 	bool check;
 	bool explain; /* with check: about target */

@@ -255,7 +255,9 @@ int stage_config(struct boot *b, struct failure *f)
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
-	environment_unset(&b->env, "CODEX_INIT_MOUNTS"); /* of no use to anybody else */
+	/* Of no use to anybody else. */
+	environment_unset(&b->env, "CODEX_INIT_MOUNTS");
+	environment_unset(&b->env, "CODEX_INIT_AGAIN");
 	if (choose_proxy(b, f) < 0 || guard_login(b, f) < 0 ||
 		stage_compile_policy(b->o, f) < 0)
 		return -1;

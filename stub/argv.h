@@ -51,6 +51,7 @@ struct request {
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; else it is codex's arguments */
 	struct words rest;
+	const char *again; /* what goes on with the session, for a shell; NULL: nothing does */
 };
 
 /* Appends the words to *argv. They belong to the pool, the

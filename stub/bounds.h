@@ -28,6 +28,10 @@
 #define BOUND_PIDS_DIGITS 7
 /* What is kept of an engine's own complaint. */
 #define BOUND_COMPLAINT 400
+/* What is looked at of the engine's client's own settings. */
+#define BOUND_ENGINE_SETTINGS (64 * 1024)
+/* The command that goes on with a session: longer than this nobody pastes it. */
+#define BOUND_AGAIN 1000
 /* An answer to a yes/no question. */
 #define BOUND_ANSWER 16
 

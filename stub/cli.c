@@ -7,6 +7,7 @@
 #include "argv.h"
 #include "bounds.h"
 #include "quote.h"
+#include "surroundings.h"
 
 enum kind {
 	FLAG,    /* a bool becomes true */
@@ -171,6 +172,16 @@ static int take_option(struct cli *c, char **argv, struct trouble *t)
 	return taken;
 }
 
+/* What may be shown on a terminal and typed again. */
+static bool may_be_given_again(const struct cli *c, const struct option *o)
+{
+	const char *variable = c->env.count ? c->env.word[c->env.count - 1] : "";
+
+	if (o->offset == AT(dry_run))
+		return false;
+	return o->offset != AT(env) || !surroundings_is_secret(variable);
+}
+
 static int check_environment(const struct cli *c, struct trouble *t)
 {
 	for (size_t i = 0; i < c->env.count; i++)
@@ -214,9 +225,10 @@ static int check_combinations(const struct cli *c, struct trouble *t)
 
 int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t)
 {
+	const char *attached;
 	int i = 1;
 
-	*c = (struct cli){0};
+	*c = (struct cli){.program = argc > 0 ? argv[0] : "codex-sandbox"};
 	while (i < argc && argv[i][0] == '-' && argv[i][1] && !c->exec) {
 		int taken;
 
@@ -225,6 +237,9 @@ int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t)
 		taken = take_option(c, argv + i, t);
 		if (taken < 0)
 			return -1;
+		for (int own = i; own < i + taken; own++)
+			if (may_be_given_again(c, recognise(argv[i], &attached)))
+				words_add(&c->own, argv[own]);
 		i += taken;
 	}
 	if (i < argc && strcmp(argv[i], "--") == 0)
@@ -239,6 +254,7 @@ void cli_free(struct cli *c)
 	words_free(&c->allow);
 	words_free(&c->deny);
 	words_free(&c->env);
+	words_free(&c->own);
 }
 
 static const char before[] =

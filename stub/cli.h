@@ -17,6 +17,9 @@ struct cli {
 		*init_script, *image, *engine, *network, *selinux,
 		*pids_limit; /* a number or "max" */
 	struct words read_only, allow, deny, env;
+	const char *program; /* as we were called */
+	struct words own;    /* our options as given, to be given again: but for --dry-run, and
+			      * secrets among the variables */
 	bool trust, audit, no_protect, yes, dry_run, help, version;
 	bool exec;   /* rest is a command, not codex's arguments */
 	char **rest; /* ends with NULL; may be empty */

@@ -125,9 +125,10 @@ static enum meaning meaning_at(char *const *words, unsigned *taken)
 /* A command of Codex's that starts no session; its options are its own. */
 static bool starts_no_session(const char *word)
 {
-	static const char *const commands[] = {"mcp", "mcp-server", "plugin", "app-server",
-		"sandbox", "debug", "cloud", "apply", "features", "completion", "doctor",
-		"exec-server", "remote-control", "login", "logout", "help", "update"};
+	static const char *const commands[] = {"login", "logout", "agents", "mcp", "mcp-server",
+		"plugin", "app-server", "remote-control", "completion", "update", "doctor",
+		"sandbox", "debug", "apply", "a", "queue", "archive", "unarchive", "delete",
+		"cloud", "exec-server", "features", "help"};
 
 	for (size_t i = 0; i < COUNT(commands); i++)
 		if (strcmp(word, commands[i]) == 0)

@@ -26,18 +26,24 @@ static int print(const char *line, struct trouble *t)
 	return puts(line) >= 0 && fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
 }
 
-/* codex-init is told what we looked at, by way of our environment: the engine's command hands
- * the variable on by its name. Whoever has set it has the last word. */
-static int tell_mounts(struct plan *p, const struct engine *e, struct trouble *t)
+/* codex-init is told things by way of our environment: the engine's command hands the variable
+ * on by its name. Whoever has set it has the last word. */
+static int tell(const char *variable, const char *value, struct trouble *t)
+{
+	if (!value || setenv(variable, value, 0) == 0)
+		return 0;
+	refuse_errno(t, "set", variable);
+	return refuse_no_sandbox(t);
+}
+
+/* What we looked at, and how to go on with the session. */
+static int tell_codex_init(struct plan *p, const struct engine *e, struct trouble *t)
 {
 	const char *list = ground_list(p, t);
 
-	if (!list)
+	if (!list || tell("CODEX_INIT_MOUNTS", e->here ? list : NULL, t) < 0)
 		return -1;
-	if (!e->here || setenv("CODEX_INIT_MOUNTS", list, 0) == 0)
-		return 0;
-	refuse_errno(t, "set", "CODEX_INIT_MOUNTS");
-	return refuse_no_sandbox(t);
+	return tell("CODEX_INIT_AGAIN", p->request.again, t);
 }
 
 /* Returns only with *t filled, or after --dry-run. */
@@ -50,7 +56,7 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct trouble *t
 	if (dry_run)
 		result = print(argv_line(&argv, &p->pool), t);
 	else if (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-		 ground_settle(p, true, t) < 0 || tell_mounts(p, e, t) < 0)
+		 ground_settle(p, true, t) < 0 || tell_codex_init(p, e, t) < 0)
 		result = -1;
 	else
 		result = engine_become(e->program, &argv, t);

@@ -13,6 +13,7 @@
 #include "files.h"
 #include "find.h"
 #include "ground.h"
+#include "hints.h"
 #include "protect.h"
 #include "quote.h"
 #include "surroundings.h"
@@ -261,8 +262,12 @@ static int plan_command(struct plan *p, const struct cli *c, struct trouble *t)
 int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 {
 	*p = (struct plan){.workdir_fd = -1};
-	if (plan_command(p, c, t) < 0 || plan_workdir(p, c->work_dir, t) < 0 ||
-		plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
+	surroundings_terminal(&p->request);
+	if (plan_command(p, c, t) < 0)
+		return -1;
+	p->request.again = hints_again(p, c);
+	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
+		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
 		surroundings_take(&p->request, &p->pool, c, t) < 0)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
@@ -272,6 +277,7 @@ int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 		return -1;
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;
+	hints_tell(p, c);
 	return 0;
 }
 

@@ -8,7 +8,8 @@
 
 #include "plan.h"
 
-/* Adds the mounts for what exists; in a workdir that is read-only, only the home's. Returns 0, or -1 with *t filled. */
+/* Adds the mounts for what exists; in a workdir that is read-only, only the home's. Returns 0,
+ * or -1 with *t filled. */
 int protect_add(struct plan *p, struct trouble *t);
 
 #endif

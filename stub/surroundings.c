@@ -76,16 +76,15 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Does a variable of this name hold something that others must not see? By what people call
- * such. */
-static bool is_secret(const char *name, size_t size)
+bool surroundings_is_secret(const char *word)
 {
 	static const char *const ends[] = {"KEY", "TOKEN", "SECRET", "PASSWORD"};
+	size_t size = strcspn(word, "=");
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+	for (size_t i = 0; word[size] && i < sizeof(ends) / sizeof(ends[0]); i++) {
 		size_t n = strlen(ends[i]);
 
-		if (size >= n && strncmp(name + size - n, ends[i], n) == 0)
+		if (size >= n && strncmp(word + size - n, ends[i], n) == 0)
 			return true;
 	}
 	return false;
@@ -95,7 +94,7 @@ static void warn_of_variable(const char *word)
 {
 	size_t n = strcspn(word, "=");
 
-	if (word[n] && is_secret(word, n))
+	if (surroundings_is_secret(word))
 		note_warning(
 			"-e %.*s=...: every user of this machine can read the value in the "
 			"list of processes; -e %.*s alone passes on the variable",
@@ -121,7 +120,9 @@ static void take_environment(struct request *r, struct pool *p, const struct cli
 			quote_is_variable(*variable, n))
 			words_add(&r->env, pool_format(p, "%.*s", (int)n, *variable));
 	}
-	/* main() sets it, where it isn't set by now. */
+	/* main() sets them, where they aren't set by now. */
+	if (r->again && !getenv("CODEX_INIT_AGAIN"))
+		words_add(&r->env, "CODEX_INIT_AGAIN");
 	if (!getenv("CODEX_INIT_MOUNTS"))
 		words_add(&r->env, "CODEX_INIT_MOUNTS");
 	/* So that the same surroundings give the same command. */
@@ -188,15 +189,19 @@ static int take_image(struct request *r, const char *image, struct trouble *t)
 	return refuse(t, "use the image", r->image, "that is no image's name");
 }
 
-int surroundings_take(struct request *r, struct pool *p, const struct cli *c, struct trouble *t)
+void surroundings_terminal(struct request *r)
 {
 	bool terminal = isatty(STDIN_FILENO);
 
+	r->input = terminal || has_input();
+	r->terminal = terminal && isatty(STDOUT_FILENO);
+}
+
+int surroundings_take(struct request *r, struct pool *p, const struct cli *c, struct trouble *t)
+{
 	r->pids_limit = c->pids_limit;
 	if (take_image(r, c->image, t) < 0 || take_network(r, c->network, t) < 0)
 		return -1;
-	r->input = terminal || has_input();
-	r->terminal = terminal && isatty(STDOUT_FILENO);
 	take_environment(r, p, c);
 	copy_words(&r->allow, &c->allow);
 	copy_words(&r->deny, &c->deny);

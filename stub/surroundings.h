@@ -13,11 +13,18 @@
  * NULL where it has none. */
 const char *surroundings_setting(const struct words *env, const char *name);
 
+/* Does NAME=VALUE hold something that others must not see? By what people call such. NAME alone
+ * holds nothing. Pure. */
+bool surroundings_is_secret(const char *word);
+
 /* Reads "UID" or "UID:GID" (the group is numbered like the user where it is left out). */
 bool surroundings_ids(const char *text, uid_t *uid, gid_t *gid);
 
-/* Fills the request's image, network, stdin, environment, rules and command. Returns 0, or -1
- * with *t filled. */
+/* Fills in whether stdin is to be forwarded, and whether it all is at a terminal. */
+void surroundings_terminal(struct request *r);
+
+/* Fills the request's image, network, environment, rules and command. Returns 0, or -1 with *t
+ * filled. */
 int surroundings_take(
 	struct request *r, struct pool *p, const struct cli *c, struct trouble *t);
 

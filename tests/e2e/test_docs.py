@@ -54,7 +54,7 @@ def test_the_readme_names_no_option_that_is_not_there():
     known |= {o.replace("_", "-") for o in known}
     # Options of the engine and of Codex that examples use.
     others = {"--cap-drop", "--cap-add", "--device-auth", "--with-api-key"}
-    others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto"}
+    others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto", "--last"}
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", README))
     assert used <= known | others, used - known - others
 

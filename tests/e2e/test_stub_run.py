@@ -374,3 +374,28 @@ def test_a_service_of_the_host_itself(stub, host_service):
     assert stub("--exec", "sh", "-c", get).status != 0
     done = stub("--allow", rule.removesuffix("+private"), "--exec", "sh", "-c", get)
     assert done.status != 0 and "+private" in done.err, done
+
+
+def test_how_to_go_on_is_told_last(terminal, stub_environment, workdir, tmp_path):
+    """After a session at a terminal: the launcher's own command, as it was given."""
+    # A Codex that only says what it got, where the container's PATH begins: the image's own needs a
+    # person.
+    home = workdir / ".codex/.environment"
+    (home / "bin").mkdir(parents=True)
+    fake = '#!/bin/sh\necho "again is: $CODEX_INIT_AGAIN."; exit "${STATUS:-0}"\n'
+    (home / "bin/codex").write_text(fake)
+    (home / "bin/codex").chmod(0o755)
+    for path in (home.parent, home, home / "bin", home / "bin/codex"):
+        os.chown(path, 1000, 1000)
+    home.chmod(0o700)
+    options = ["--allow", "a.example:22", "-e", "MY_TOKEN=secret", "-e", "PLAIN=a b", "--work_dir",
+               workdir]
+    t = terminal([STUB, *options], cwd=tmp_path, env=stub_environment)
+    assert t.wait() == 0
+    line = f"{STUB} --allow a.example:22 -e 'PLAIN=a b' --work_dir {workdir} resume --last"
+    said = t.output.decode().replace("\r\n", "\n")
+    assert said.endswith(f"\ncodex-init: go on with this session: {line}\n"), said
+    assert "again is: ." in said and "secret" not in said
+    # One that never began is none to go on with.
+    t = terminal([STUB, *options, "-e", "STATUS=112"], cwd=tmp_path, env=stub_environment)
+    assert t.wait() == 112 and b"go on with" not in t.output

@@ -235,6 +235,23 @@ static void the_proxy_and_its_exceptions(void **state)
 	options_free(&o);
 }
 
+static void a_command_to_go_on_with_is_one_line(void **state)
+{
+	struct options o;
+	struct failure f;
+
+	(void)state;
+	assert_int_equal(PARSE(&o, &f, "--again", "codex-sandbox resume --last"), 0);
+	assert_string_equal(o.again, "codex-sandbox resume --last");
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--again", "x\n"), -1);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--again", "x\x1b[2J"), -1);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--again", "x\xc2\x9b"), -1);
+	options_free(&o);
+}
+
 static void explain_goes_with_check(void **state)
 {
 	struct options o;
@@ -321,6 +338,7 @@ int main(void)
 		TEST(empty_variables_are_unset),
 		TEST(upstreams),
 		TEST(the_proxy_and_its_exceptions),
+		TEST(a_command_to_go_on_with_is_one_line),
 		TEST(explain_goes_with_check),
 		TEST(mistakes_are_quoted),
 		TEST(a_bad_list_names_its_variable),
