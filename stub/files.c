@@ -211,6 +211,19 @@ static int plan_instructions(struct plan *p, struct search *s, struct trouble *t
 	return 0;
 }
 
+/* A copy that is there is never overwritten: what has been changed since is not in force. */
+static void tell_of_older_copy(struct plan *p, const char *config)
+{
+	const char *copy = pool_format(&p->pool, "%s/config.toml", p->home);
+	struct stat ours, its;
+
+	if (stat(config, &ours) < 0 || lstat(copy, &its) < 0 || !S_ISREG(its.st_mode) ||
+		ours.st_mtime <= its.st_mtime)
+		return;
+	note_warning("%s is newer than the copy that Codex goes by, %s", config, copy);
+	note_hint("to have it copied again: rm %s", quote_shell(&p->pool, copy));
+}
+
 /* All this and init.sh: codex-init copies them from here into the home. */
 static int plan_drop_off(
 	struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
@@ -219,6 +232,8 @@ static int plan_drop_off(
 
 	if (find_config(s, &config, t) < 0)
 		return -1;
+	if (config)
+		tell_of_older_copy(p, config);
 	if (config && mounts_add(&p->mounts, config, "/run/codex/in/config.toml", false, t) < 0)
 		return -1;
 	if (plan_instructions(p, s, t) < 0)

@@ -187,6 +187,14 @@ static int take_named_auth(struct search *s, const char *named, const char **fou
 	return -1;
 }
 
+/* One that was only come across: the next may do. */
+static void pass_over(const char *path, const struct trouble *t)
+{
+	note_warning("the credentials in %s are passed over: %s", path, t->why);
+	if (t->hint[0])
+		note_hint("%s", t->hint);
+}
+
 int find_auth(struct search *s, const char *named, const char *home, const char **found,
 	struct auth_facts *facts, struct trouble *t)
 {
@@ -212,7 +220,7 @@ int find_auth(struct search *s, const char *named, const char *home, const char 
 		if (state == AUTH_GOOD)
 			return 0;
 		if (state == AUTH_BAD)
-			return -1;
+			pass_over(*found, t);
 	}
 	*found = NULL;
 	return 0;

@@ -46,8 +46,9 @@ int find_first(
 enum auth_state find_look(
 	const struct plan *p, const char *real, struct auth_facts *facts, struct trouble *t);
 
-/* The first auth.json that isn't empty: named (--auth_file or CODEX_AUTH_FILE, NULL: neither),
- * then the directories, then home's own. One that isn't JSON is refused. */
+/* The first auth.json that can be used: named (--auth_file or CODEX_AUTH_FILE, NULL: neither),
+ * then the directories, then home's own. Others are passed over with a warning, but for empty
+ * ones, which count as absent, and the one that was named, which is refused. */
 int find_auth(struct search *s, const char *named, const char *home, const char **found,
 	struct auth_facts *facts, struct trouble *t);
 

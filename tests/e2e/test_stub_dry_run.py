@@ -345,8 +345,28 @@ def test_an_empty_auth_counts_as_absent(project):
 @pytest.mark.parametrize("content", ["{", "[]", "hello", "{} {}", "\n", "{'a':1}", '{"a":01}'])
 def test_an_auth_that_is_not_json(project, content):
     path = project.write(project.home / ".codex" / "auth.json", content)
-    assert str(path) in project.refused()
     assert str(path) in project.refused("--auth_file", path)
+    assert str(path) in project.refused(env={"CODEX_AUTH_FILE": str(path)})
+    # Where it was only come across, the next one may do.
+    assert "/codex_home/auth.json" not in project.dry().mounts
+    assert f"the credentials in {path} are passed over: not a JSON object" in project.warnings
+    later = project.write(project.work / "codex" / "auth.json", GOOD)
+    assert project.dry().mounts["/codex_home/auth.json"][0] == str(later)
+    assert "passed over" in project.warnings
+    project.write(path, GOOD)
+    assert project.dry().mounts["/codex_home/auth.json"][0] == str(path)
+    assert project.warnings == ""
+
+
+def test_an_auth_that_may_not_be_read_is_passed_over(open_project):
+    """Without root: a login of somebody else's in a directory that was come across."""
+    first = open_project.write(open_project.home / ".codex" / "auth.json", GOOD, 0o600)
+    later = open_project.write(open_project.work / "codex" / "auth.json", GOOD)
+    os.chown(first, UID + 1, UID + 1)
+    done = open_project.start("--dry-run", **as_user(UID))
+    assert done.returncode == 0 and f"{first} are passed over: Permission denied" in (
+        done.stderr.decode()), done
+    assert f"source={later}" in done.stdout.decode()
 
 
 def test_an_auth_that_is_not_a_file(project):
@@ -360,7 +380,8 @@ def test_an_auth_that_is_not_a_file(project):
 def test_a_pipe_in_the_place_of_credentials_does_not_block(project):
     (project.home / ".codex").mkdir()
     os.mkfifo(project.home / ".codex" / "auth.json")
-    assert "not a regular file" in project.refused()
+    assert "/codex_home/auth.json" not in project.dry().mounts
+    assert "not a regular file" in project.warnings
 
 
 def test_an_auth_that_is_too_big(project):
@@ -448,6 +469,30 @@ def test_auth_dir_beside_a_login_in_the_home(project):
 
 
 # ---- config.toml, prompts, init script, sessions, home -------------------------------------
+
+
+def test_a_config_that_is_newer_than_the_copy(project):
+    """What is there is never overwritten, so a change since then isn't in force."""
+    config = project.write(project.home / ".codex" / "config.toml", "a = 1")
+    project.dry()
+    assert project.warnings == ""
+    copy = project.write(project.work / ".codex" / ".environment" / "config.toml", "a = 0")
+    os.chown(copy.parent, UID, UID)
+    os.utime(copy, (1000, 1000))
+    os.utime(config, (2000, 2000))
+    project.dry()
+    assert f"{config} is newer than the copy" in project.warnings
+    hint = project.warnings.split("hint: to have it copied again: ")[1]
+    subprocess.run(hint, shell=True, check=True)
+    assert not copy.exists()
+    project.dry()
+    assert project.warnings == ""
+    # One that Codex has written since is the newer one; so is one of the same moment.
+    project.write(copy, "a = 0")
+    for time_of_copy in (2000, 3000):
+        os.utime(copy, (time_of_copy, time_of_copy))
+        project.dry()
+        assert project.warnings == ""
 
 
 def config_places(project):
