@@ -36,6 +36,7 @@ test              python3-trustme       /usr/lib/python3/dist-packages/trustme/_
 test,bench        python3-dnspython     /usr/lib/python3/dist-packages/dns/__init__.py
 test,bench        procps                ps
 test              strace                strace
+test              tmux                  tmux
 test              podman                podman
 test              runc                  runc
 test              netavark              /usr/lib/podman/netavark

@@ -2,7 +2,8 @@
  * The boot, as a table: read it from the top.
  *
  * Everything a stage needs is in struct boot; everything that may go wrong comes back as a
- * struct failure and is told in one place, run_stages().
+ * struct failure and is told in one place, boot_run(), or once something of the user's has run,
+ * at the end of the session.
  */
 #include "stages.h"
 
@@ -56,23 +57,21 @@ static void stage_done(struct boot *b, const char *name, uint64_t microseconds)
 	say_detail(name, "done in %.3f ms", (double)microseconds / 1000);
 }
 
-static void run_stages(struct boot *b)
+/* Returns the name of the stage that failed, with *f filled, or NULL. */
+static const char *run_stages(struct boot *b, struct failure *f)
 {
-	struct failure f = {0};
-
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
 		int64_t begun = clock_us();
 
 		if (!applies(b, stages[i].when))
 			continue;
 		b->exit_status = EXIT_SANDBOX;
-		if (stages[i].run(b, &f) < 0) {
-			say_failure(stages[i].name, &f);
-			return;
-		}
+		if (stages[i].run(b, f) < 0)
+			return stages[i].name;
 		if (stages[i].run != stage_payload)
 			stage_done(b, stages[i].name, (uint64_t)(clock_us() - begun));
 	}
+	return NULL;
 }
 
 static void worker_ended(void *context, pid_t pid, int status)
@@ -110,6 +109,8 @@ int boot_run(struct options *o, struct monitor *m)
 {
 	static const char *const modes[] = {"strict", "pin", "audit", "off"};
 	struct boot *b = calloc(1, sizeof(*b));
+	struct failure f = {0};
+	const char *failed;
 	int status;
 
 	if (!b)
@@ -123,9 +124,11 @@ int boot_run(struct options *o, struct monitor *m)
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
-	run_stages(b);
+	failed = run_stages(b, &f);
 	if (b->ran)
-		end_session(b);
+		end_session(b, failed, &f);
+	else if (failed)
+		say_failure(failed, &f);
 	status = b->exit_status;
 	take_down(b);
 	/* Workers end when their channel closes, which it does when we do. */

@@ -228,7 +228,9 @@
 /* Children reaped, and signals read, before the other descriptors are looked at again. */
 #define LIMIT_REAP    256
 #define LIMIT_SIGNALS 8
-/* How long a terminal that takes no output may hold up the end. */
+/* How long whoever reads our standard error, or a terminal that is to be put right, may take
+ * nothing of it before we go on without. */
+#define LIMIT_TELL_MS     1000
 #define LIMIT_TERMINAL_MS 200
 
 /*

@@ -11,8 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The one piece of state: how much to say is asked in every room, and never changes. */
+/* The two pieces of state: how much to say is asked in every room, and where it goes. */
 static enum say_level chosen = SAY_NORMAL;
+static FILE *aside;
+
+void say_to(FILE *to)
+{
+	aside = to;
+}
 
 void say_level(enum say_level level)
 {
@@ -68,6 +74,10 @@ static void put_line(const char *prefix, const char *text)
 			line[i] = '?';
 	line[n++] = '\n';
 	/* Nowhere to report a failed report. */
+	if (aside) {
+		fwrite(line, 1, (size_t)n, aside);
+		return;
+	}
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
 }

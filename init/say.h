@@ -11,6 +11,7 @@
 #define INIT_SAY_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct failure {
 	char tried[96]; /* "add a route", "read the rule" */
@@ -23,6 +24,9 @@ enum say_level { SAY_QUIET = -1, SAY_NORMAL = 0, SAY_VERBOSE = 1 };
 
 /* Sets how much is printed; failures are always printed. Call once, before the others. */
 void say_level(enum say_level level);
+
+/* From now on messages are written there and not to standard error; NULL: as at first. */
+void say_to(FILE *to);
 
 /* Fills *f and returns -1, so that a caller can write `return fail(...)`. why is a format. */
 int fail(struct failure *f, const char *tried, const char *on, const char *why, ...)

@@ -179,7 +179,6 @@ int stage_payload(struct boot *b, struct failure *f)
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
 		return -1;
 	b->exit_status = monitor_exit_code(status);
-	b->by_signal = WIFSIGNALED(status);
 	e.count = (uint64_t)b->exit_status;
 	events_add(b->events, &e);
 	return 0;

@@ -38,7 +38,6 @@ struct boot {
 	gid_t gid;
 	bool hook;             /* the home has an init.sh to run */
 	bool ran;              /* something of the user's was run, or nearly */
-	bool by_signal;        /* a signal ended the payload */
 	char login_link[128];  /* where the home's auth.json leads, when it is a link, or "" */
 	struct obeyed *obeyed; /* what the host obeys in the project; NULL: nothing to tell */
 	struct hosts_entry *hosts;
@@ -74,8 +73,9 @@ stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 
 /* end_session.c: to be called once something of the user's has run, also where the init script
- * failed: what it was refused is mostly why. */
-void end_session(struct boot *b);
+ * failed: what it was refused is mostly why. stage, f: which one failed, and why; NULL: none.
+ */
+void end_session(struct boot *b, const char *stage, const struct failure *f);
 
 /* stage_proxy.c: settles by which proxy the gate goes, if by any, and keeps it from the
  * command: its login, and what the engine put into the environment. */

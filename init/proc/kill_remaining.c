@@ -29,7 +29,6 @@
 #include "../limits.h"
 #include "killer.h"
 #include "stat.h"
-#include "terminal.h"
 
 struct process {
 	pid_t pid, parent;
@@ -203,7 +202,7 @@ void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_cou
 	monitor_reap(m);
 }
 
-void monitor_kill_remaining(struct monitor *m, bool by_signal)
+void monitor_kill_remaining(struct monitor *m)
 {
 	struct remaining r = {.m = m};
 	const int64_t end = clock_ms() + LIMIT_KILL_MS;
@@ -218,11 +217,6 @@ void monitor_kill_remaining(struct monitor *m, bool by_signal)
 		look_around(m);
 	}
 	monitor_reap(m);
-	if (by_signal)
-		terminal_restore(m);
-	/* The program shares it and may have set this; then a slow reader would lose what is
-	 * yet to be said. */
-	fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) & ~O_NONBLOCK);
 	if (m->unreachable) {
 		say_warning("payload", "a signal could not be passed on to it");
 		say_hint("give the container --cap-add=KILL");

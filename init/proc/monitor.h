@@ -88,9 +88,8 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
  */
 void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_count);
 /* Then: KILL, the workers too, until nothing is left or LIMIT_KILL_MS have passed, which is
- * told. Puts the terminal's modes back if `by_signal`, and makes standard error wait for its
- * reader. */
-void monitor_kill_remaining(struct monitor *m, bool by_signal);
+ * told. */
+void monitor_kill_remaining(struct monitor *m);
 
 /* Reaps children, LIMIT_REAP at most. Returns true if there may be more. For init/proc. */
 bool monitor_reap(struct monitor *m);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -149,32 +148,4 @@ void terminal_take_back(const struct monitor *m)
 	/* Ours to take back only if the program had it: `fg` of another job may be running. */
 	if (tcgetpgrp(m->terminal) == m->child)
 		tcsetpgrp(m->terminal, getpgrp());
-}
-
-void terminal_restore(const struct monitor *m)
-{
-	static const char undo[] =
-		"\030"             /* CAN: ends a sequence that was cut off */
-		"\033[?2026l"      /* synchronized output */
-		"\0337\033[r\0338" /* scroll region; it would move the cursor */
-		"\0337\033[?1049l" /* alternate screen; saving first keeps the cursor
-				    * where we never were in it */
-		"\033[?1000l\033[?1002l\033[?1003l\033[?1006l" /* mouse */
-		"\033[?1004l\033[?2004l"        /* focus reports, bracketed paste */
-		"\033[<u"                       /* kitty keyboard protocol: pop */
-		"\033[>4;0m"                    /* modifyOtherKeys */
-		"\033[?1l\033>"                 /* application cursor keys and keypad */
-		"\017\033[0m\033[?25h\033[0 q"; /* character set, colours, cursor */
-	struct pollfd p = {.fd = m->terminal, .events = POLLOUT};
-
-	if (m->terminal < 0)
-		return;
-	if (m->modes_known)
-		tcsetattr(m->terminal, TCSANOW, &m->modes);
-	tcflow(m->terminal, TCOON); /* somebody's Ctrl-S */
-	if (poll(&p, 1, LIMIT_TERMINAL_MS) != 1 || !(p.revents & POLLOUT))
-		return;
-	/* Nothing to be done where it fails: the terminal is gone. */
-	if (write(m->terminal, undo, sizeof(undo) - 1) < 0)
-		return;
 }

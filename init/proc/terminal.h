@@ -36,10 +36,17 @@ bool terminal_continue(const struct monitor *m);
 void terminal_take_back(const struct monitor *m);
 
 /*
- * What a full-screen program that was killed leaves behind is undone: alternate screen, mouse,
- * focus and paste reports, key protocols, hidden cursor, colours, and the line discipline's
- * modes as they were at the start.
+ * Undoes whatever a program may have left a terminal in, by bytes and by settings, so that what
+ * is written next is seen: control strings without their end, screens, margins, modes,
+ * character sets, colours, a stopped output. The screen's text and the cursor's place stay.
+ * terminal_restore.c has the list. Bounded in time.
  */
 void terminal_restore(const struct monitor *m);
+
+/*
+ * Writes text to fd, a terminal or not. Ends when all is written, when the other side is gone,
+ * or when it has taken nothing for so many milliseconds. Returns whether all was written.
+ */
+bool terminal_write(int fd, const char *text, size_t size, int milliseconds);
 
 #endif

@@ -194,12 +194,6 @@ def test_terminal_modes_are_put_back_after_a_signal(lab, internet, terminal):
         assert mode in after
 
 
-def test_the_terminal_is_left_alone_after_a_good_end(lab, internet, terminal):
-    t = terminal(docker_it(lab, "bash", "-c", "echo done"))
-    assert t.wait() == 0
-    assert b"\x1b[?1049l" not in t.output
-
-
 FORBIDDEN = r"""
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)

@@ -1045,7 +1045,16 @@ def test_terminal_modes_are_put_back_for_the_next_program(terminal):
     assert modes & termios.ECHO and modes & termios.ICANON
 
 
-def test_terminal_is_left_alone_when_the_payload_ends_by_itself(shell):
-    shell.send(f"{INIT} --egress=off -- sh -c 'echo up; exit 3'; echo status=$?\n")
+def test_terminal_is_put_back_when_the_payload_ends_by_itself(shell):
+    shell.send(f"{INIT} --egress=off -- sh -c \"{RAW}\"'exit 3'; echo status=$?\n")
     _, before = shell.expect(rb"status=3\r\n")
-    assert b"\x1b[?1049l" not in before and b"\x1b[<u" not in before
+    assert b"\x1b[?1049l" in before and b"\x1b[<u" in before
+    shell.expect(rb"prompt> ")
+    shell.send("stty -a\n")
+    _, modes = shell.expect(rb"echoke.*\r\n")
+    assert re.search(rb" icanon\b", modes) and re.search(rb"isig ", modes)
+
+
+def test_without_a_terminal_no_such_bytes_are_written():
+    done = run("sh", "-c", "printf '\\033[?1049h'; exit 3")
+    assert (done.stdout, done.stderr) == ("\033[?1049h", "")

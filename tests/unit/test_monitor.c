@@ -134,7 +134,7 @@ static int child_last(struct monitor *m)
 	n = readlink("/proc/self/fd/1", out, sizeof(out) - 1);
 	CHECK(n > 0 && strcmp(out, "/dev/null") == 0);
 	CHECK(syscall(SYS_execve, "/bin/true", NULL, NULL) < 0 && errno == EPERM);
-	monitor_kill_remaining(m, false);
+	monitor_kill_remaining(m);
 	return 0;
 }
 
@@ -386,28 +386,6 @@ static void a_signal_as_the_hook_ends_is_the_payloads(void **state)
 	assert_int_equal(in_child(child_signal_late), 0);
 }
 
-static int child_stderr(struct monitor *m)
-{
-	struct failure f;
-	int fds[2], before = dup(2), flags;
-
-	CHECK(pipe2(fds, O_CLOEXEC) == 0 && dup2(fds[1], 2) == 2);
-	/* As a program does it: the pipe is its, too. */
-	fcntl(2, F_SETFL, O_NONBLOCK);
-	run(m, "exit 0", PLAIN, &f);
-	monitor_kill_remaining(m, false);
-	flags = fcntl(2, F_GETFL);
-	dup2(before, 2);
-	CHECK(flags >= 0 && !(flags & O_NONBLOCK));
-	return 0;
-}
-
-static void the_last_words_wait_for_their_reader(void **state)
-{
-	(void)state;
-	assert_int_equal(in_child(child_stderr), 0);
-}
-
 static int child_stragglers(struct monitor *m)
 {
 	struct failure f;
@@ -428,7 +406,7 @@ static int child_stragglers(struct monitor *m)
 	/* Those to be kept live, and are the only children. */
 	CHECK(kill(keep[0], 0) == 0 && kill(keep[1], 0) == 0);
 	CHECK(waitpid(-1, NULL, WNOHANG) == 0);
-	monitor_kill_remaining(m, false);
+	monitor_kill_remaining(m);
 	CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 	return 0;
 }
@@ -463,7 +441,6 @@ int main(void)
 		cmocka_unit_test(waiting_serves_and_keeps_signals),
 		cmocka_unit_test(a_signal_during_the_boot_is_the_payloads),
 		cmocka_unit_test(a_signal_as_the_hook_ends_is_the_payloads),
-		cmocka_unit_test(the_last_words_wait_for_their_reader),
 		cmocka_unit_test(stragglers_end_and_workers_stay),
 		cmocka_unit_test(exit_codes),
 	};
