@@ -16,7 +16,6 @@
  *		@denied, @revoked . port: refuse
  *		the web's ports, of the gate: goto pinned4;  of another socket: goto direct4
  *		established and approved: accept
- *		of the gate: refuse
  *		of a socket: goto pinned4
  *		refuse
  *	}
@@ -134,11 +133,7 @@ static void egress(
 	match_ct_approved(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
 
-	if (c->gate_port) {
-		s = chains_rule(r, chain, family);
-		match_uid(&s, c->gate_uid);
-		then_verdict(&s, NFT_GOTO, "refuse");
-	}
+	/* The gate, too: CONNECT leads to other ports than the web's. */
 	s = chains_rule(r, chain, family);
 	match_owned(&s);
 	then_verdict(&s, NFT_GOTO, family == 4 ? "pinned4" : "pinned6");
