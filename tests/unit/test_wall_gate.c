@@ -111,6 +111,10 @@ static void other_ports_go_straight_to_their_pins(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
 	assert_true(reached("20.1.2.3"));
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 8443), ECONNREFUSED);
+	/* What a CONNECT asks the gate for, too. */
+	assert_int_equal(tcp(GATE, "20.1.2.3", 22), 0);
+	assert_true(reached("20.1.2.3"));
+	assert_int_equal(tcp(GATE, "20.1.2.3", 8443), ECONNREFUSED);
 	assert_false(gate_got("20.1.2.3", 22));
 }
 
