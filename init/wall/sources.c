@@ -88,6 +88,7 @@ static void sources(struct ruleset *r, const struct wall_config *c, uint8_t fami
 	then_verdict(&s, NFT_GOTO, "reject_all");
 	for (size_t i = 0; i < sizeof(transports); i++) {
 		s = chains_rule(r, chain, family);
+		match_family(&s); /* for nft(8), which can't read a source in a key without */
 		match_protocol(&s, transports[i]);
 		match_from_port_set(&s, chains_set(SET_UPSTREAMS, &s));
 		then_verdict(&s, NF_DROP, NULL);
