@@ -43,6 +43,10 @@
 #define LIMIT_HOSTS 1024
 /* Addresses taken from one DNS answer. CDNs send at most eight. */
 #define LIMIT_ANSWER_ADDRESSES 16
+/* Services (SRV) taken from one answer: a large cluster has seven. And octets of text (TXT):
+ * MongoDB's is an option or two. With the question both fit into LIMIT_DNS_UDP, mostly. */
+#define LIMIT_ANSWER_SERVICES 12
+#define LIMIT_ANSWER_TEXT     512
 /* Aliases followed from one name to its address (BIND follows 16). */
 #define LIMIT_CNAME_CHAIN 16
 /* Default gateways: one for each network and family. */
@@ -152,6 +156,8 @@
 /* The same for each name that a rule holds in full, whose questions say when it was asked for:
  * twice what it takes to keep both families of one whose records live for no time at all. */
 #define LIMIT_NAME_QUESTIONS 60
+/* Services of allowed names kept at one time; the oldest gives way. */
+#define LIMIT_SERVICES 32
 /* Pins asked of PID 1 and not yet acknowledged: what its answers' socket buffer surely holds.
  */
 #define LIMIT_PINS_OUT 64

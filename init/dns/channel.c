@@ -287,7 +287,22 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 	h->count = tell_refused(w, name, reason, 1) ? 0 : 1;
 }
 
-void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
+void channel_target(struct worker *w, const struct message_service *v)
+{
+	/* No rule can allow port 0. */
+	struct resolver_message *m =
+		v->port > 0 && may_tell(w) ? put(w, RESOLVER_REFUSED) : NULL;
+
+	if (!m)
+		return;
+	m->reason = REASON_TARGET;
+	m->count = 1;
+	m->port = v->port;
+	set_name(m, v->target);
+	w->channel.told++;
+}
+
+void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
 	const struct address *address)
 {
 	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_DROPPED) : NULL;
@@ -295,7 +310,7 @@ void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver
 	if (!m)
 		return;
 	m->reason = reason;
-	set_name(m, n->name);
+	set_name(m, name);
 	if (address) {
 		m->count = 1;
 		set_address(&m->addresses[0], address->family == 4 ? FAMILY_4 : FAMILY_6,

@@ -63,7 +63,7 @@ void client_flush(struct worker *w)
 	o->count = 0;
 }
 
-static void reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
+void client_reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
 	const struct message_reply *r)
 {
 	struct letters *out = &w->clients->outbox;
@@ -91,7 +91,7 @@ static void reply_code(struct worker *w, const struct origin *o,
 	struct message_reply r = {
 		.rcode = rcode, .ede = why ? MESSAGE_EDE_BLOCKED : -1, .ede_text = why};
 
-	reply(w, o, asked, &r);
+	client_reply(w, o, asked, &r);
 }
 
 /*
@@ -159,7 +159,7 @@ static void reply_record(struct worker *w, const struct origin *o,
 		}
 		break;
 	}
-	reply(w, o, asked, &m);
+	client_reply(w, o, asked, &m);
 }
 
 static struct waiter *new_waiter(struct clients *c)
@@ -173,22 +173,43 @@ static struct waiter *new_waiter(struct clients *c)
 	return x;
 }
 
+bool client_wait(
+	struct worker *w, int *list, const struct message_query *q, const struct origin *o)
+{
+	struct waiter *x = new_waiter(w->clients);
+
+	if (!x) {
+		reply_code(w, o, &q->asked, RCODE_SERVFAIL, NULL);
+		return false;
+	}
+	x->origin = *o;
+	x->asked = q->asked;
+	x->next = *list;
+	*list = (int)(x - w->clients->waiters);
+	return true;
+}
+
+struct waiter *client_next(struct worker *w, int *list)
+{
+	struct clients *c = w->clients;
+	int at = *list;
+
+	if (at == NONE)
+		return NULL;
+	*list = c->waiters[at].next;
+	c->waiters[at].next = c->free;
+	c->free = at;
+	return &c->waiters[at];
+}
+
 static void wait_for(struct worker *w, int index, enum cache_family family,
 	const struct message_query *q, const struct origin *o)
 {
 	struct cache_name *n = &w->cache.names[index];
-	struct clients *c = w->clients;
-	struct waiter *x = new_waiter(c);
 	struct cache_record *r = &n->record[family];
 
-	if (!x) {
-		reply_code(w, o, &q->asked, RCODE_SERVFAIL, NULL);
+	if (!client_wait(w, &r->waiters, q, o))
 		return;
-	}
-	x->origin = *o;
-	x->asked = q->asked;
-	x->next = r->waiters;
-	r->waiters = (int)(x - c->waiters);
 	lookup_need(w, index, family);
 	if (family == FAMILY_6 && r->waiters >= 0)
 		lookup_wait_for_aaaa(w, n);
@@ -196,20 +217,13 @@ static void wait_for(struct worker *w, int index, enum cache_family family,
 
 void client_wake(struct worker *w, int index, enum cache_family family)
 {
-	struct clients *c = w->clients;
 	struct cache_name *n = &w->cache.names[index];
 	int at = n->record[family].waiters;
+	struct waiter *x;
 
 	n->record[family].waiters = NONE;
-	while (at != NONE) {
-		struct waiter *x = &c->waiters[at];
-		int next = x->next;
-
+	while ((x = client_next(w, &at)))
 		reply_record(w, &x->origin, &x->asked, n, family);
-		x->next = c->free;
-		c->free = at;
-		at = next;
-	}
 }
 
 /* Names of addresses come from our own table. Nobody hears of those that aren't in it: they are
@@ -224,7 +238,7 @@ static void answer_reverse(
 
 	r.rcode = r.pointer ? RCODE_NOERROR : RCODE_NXDOMAIN;
 	r.count = r.pointer && q->type == MESSAGE_PTR;
-	reply(w, o, &q->asked, &r);
+	client_reply(w, o, &q->asked, &r);
 }
 
 void client_question(
@@ -250,6 +264,8 @@ void client_question(
 		answer_reverse(w, &q, o);
 		return;
 	}
+	if (service_question(w, &q, o))
+		return;
 	lookup = q.type == MESSAGE_A || q.type == MESSAGE_AAAA;
 	index = admit_name(w, q.name, q.plain, lookup, why);
 	if (index < 0 && index != ADMIT_ABSENT) {

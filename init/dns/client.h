@@ -73,6 +73,18 @@ struct clients {
 void client_question(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o);
 
+/* Answers a question now, and lets the one who asked wait in a list; false: there is no place
+ * for that, which was answered. The list's next, which is free from then on; NULL: its end. */
+void client_reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
+	const struct message_reply *r);
+bool client_wait(
+	struct worker *w, int *list, const struct message_query *q, const struct origin *o);
+struct waiter *client_next(struct worker *w, int *list);
+
+/* service.c: answers a question for a service (SRV) of an allowed name, or for its text (TXT),
+ * now or later; false: it is no such question. */
+bool service_question(struct worker *w, const struct message_query *q, const struct origin *o);
+
 /* client_tcp.c */
 void client_tcp_accept(struct worker *w, int listener);
 void client_tcp_ready(struct worker *w, int slot, uint32_t events);

@@ -130,7 +130,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 		memcpy(a.bytes, from[i], cache_size(family));
 		if (!n->open && !policy_address_usable(w->config->policy, &v, &a, &why)) {
 			if (!told)
-				channel_dropped(w, n, REASON_NOT_PUBLIC, &a);
+				channel_dropped(w, n->name, REASON_NOT_PUBLIC, &a);
 			told = true;
 			continue;
 		}
@@ -143,12 +143,11 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 static enum resolver_reason ask(
 	struct worker *w, int index, enum cache_family family, bool stale);
 
-void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason)
+static void take_answer(struct worker *w, int index, enum cache_family family,
+	enum message_outcome outcome, const struct message_answer *answer,
+	enum resolver_reason reason)
 {
-	struct worker *w = context;
 	struct cache_name *n = &w->cache.names[index];
-	enum cache_family family = type == MESSAGE_A ? FAMILY_4 : FAMILY_6;
 	struct cache_record *r = &n->record[family];
 	uint32_t seconds;
 
@@ -157,7 +156,7 @@ void lookup_answered(void *context, int index, uint16_t type, enum message_outco
 		return;
 	}
 	if (answer->strays)
-		channel_dropped(w, n, REASON_HOSTILE, NULL);
+		channel_dropped(w, n->name, REASON_HOSTILE, NULL);
 	r->tries++;
 	if (outcome == OUTCOME_NXDOMAIN) {
 		reason = ask(w, index, family, false);
@@ -191,6 +190,16 @@ void lookup_answered(void *context, int index, uint16_t type, enum message_outco
 	r->result = CACHE_ADDRESSES;
 	if (!n->booting || w->now >= w->lookup.hold || n->record[!family].work != WORK_ASKING)
 		channel_queue(w, index);
+}
+
+void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason)
+{
+	if (index >= SERVICE_TAG)
+		service_answered(context, index - SERVICE_TAG, outcome, answer, reason);
+	else
+		take_answer(context, index, type == MESSAGE_A ? FAMILY_4 : FAMILY_6, outcome,
+			answer, reason);
 }
 
 void lookup_pinned(struct worker *w, int index, uint32_t accepted)
@@ -319,7 +328,8 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 
 bool lookup_may_ask(void *context, int index)
 {
-	return admit_question(context, index);
+	return index >= SERVICE_TAG ? service_may_ask(context, index - SERVICE_TAG)
+				    : admit_question(context, index);
 }
 
 int lookup_known(void *context, const char **name)
@@ -344,7 +354,10 @@ void lookup_hostile(void *context, int index)
 	if (index < 0)
 		channel_foreign(w, index == UPSTREAM_GUESSED);
 	else
-		channel_dropped(w, &w->cache.names[index], REASON_HOSTILE, NULL);
+		channel_dropped(w,
+			index >= SERVICE_TAG ? service_name(w, index - SERVICE_TAG)
+					     : w->cache.names[index].name,
+			REASON_HOSTILE, NULL);
 }
 
 /* ---- What is due ------------------------------------------------------------------------- */

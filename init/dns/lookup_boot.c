@@ -146,7 +146,7 @@ static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
 	if (r->count == LIMIT_ANSWER_ADDRESSES || (r->work == WORK_PIN && !usable))
 		return;
 	if (v.allowed && !usable)
-		channel_dropped(w, n, REASON_NOT_PUBLIC, &e->address);
+		channel_dropped(w, n->name, REASON_NOT_PUBLIC, &e->address);
 	if (usable && r->work != WORK_PIN)
 		r->count = 0; /* only what can be reached, once there is any of it */
 	memcpy(cache_addresses(n, family) + r->count++ * cache_size(family), e->address.bytes,

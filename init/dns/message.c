@@ -249,12 +249,48 @@ static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct message_
 	return p + size;
 }
 
+/* The data of an SRV record; returns its length, 0 where the target is no name. */
+static size_t write_service(const struct message_service *v, uint8_t out[6 + NAME_WIRE])
+{
+	size_t n = write_name(v->target, out + 6, NAME_WIRE);
+
+	put16(put16(put16(out, v->priority), v->weight), v->port);
+	return n ? n + 6 : 0;
+}
+
+/* One of the reply's records; NULL: it doesn't fit. *texts moves on behind that of a TXT. */
+static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct message_reply *reply,
+	size_t i, const uint8_t **texts)
+{
+	uint8_t data[6 + NAME_WIRE];
+	const uint8_t *from = data;
+	size_t size;
+
+	switch (reply->type) {
+	case MESSAGE_PTR:
+		size = write_name(reply->pointer, data, NAME_WIRE);
+		break;
+	case MESSAGE_SRV:
+		size = write_service(&reply->services[i], data);
+		break;
+	case MESSAGE_TXT:
+		size = get16(*texts);
+		from = *texts + 2;
+		*texts += 2 + size;
+		break;
+	default:
+		size = reply->type == MESSAGE_AAAA ? 16 : 4;
+		from = reply->addresses + i * size;
+	}
+	return size ? put_record(p, end, reply, from, size) : NULL;
+}
+
 size_t message_write_reply(const struct message_asked *asked, const struct message_reply *reply,
 	uint8_t *out, size_t room)
 {
-	size_t opt = asked->edns ? OPT_RECORD : 0, written = 0, size;
+	size_t opt = asked->edns ? OPT_RECORD : 0, written = 0;
+	const uint8_t *texts = reply->texts;
 	uint8_t *p = out + MESSAGE_HEADER, *end, *next;
-	uint8_t pointer[NAME_WIRE];
 
 	if (room < MESSAGE_HEADER + asked->question_len + opt)
 		return 0;
@@ -267,14 +303,7 @@ size_t message_write_reply(const struct message_asked *asked, const struct messa
 	memcpy(p, asked->question, asked->question_len);
 	p += asked->question_len;
 	for (; written < reply->count; written++) {
-		if (reply->type == MESSAGE_PTR) {
-			size = write_name(reply->pointer, pointer, sizeof(pointer));
-			next = size ? put_record(p, end, reply, pointer, size) : NULL;
-		} else {
-			size = reply->type == MESSAGE_AAAA ? 16 : 4;
-			next = put_record(
-				p, end, reply, reply->addresses + written * size, size);
-		}
+		next = put_answer(p, end, reply, written, &texts);
 		if (!next) {
 			out[2] |= FLAG_TC;
 			break;

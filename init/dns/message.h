@@ -24,7 +24,9 @@ enum message_type {
 	MESSAGE_CNAME = 5,
 	MESSAGE_SOA = 6,
 	MESSAGE_PTR = 12,
+	MESSAGE_TXT = 16,
 	MESSAGE_AAAA = 28,
+	MESSAGE_SRV = 33,
 	MESSAGE_OPT = 41,
 };
 
@@ -79,16 +81,24 @@ struct message_query {
  */
 int message_read_query(const uint8_t *packet, size_t len, struct message_query *out);
 
+/* A record of a service (RFC 2782). */
+struct message_service {
+	uint16_t priority, weight, port;
+	char target[NAME_TEXT];
+};
+
 /* What to reply. */
 struct message_reply {
 	enum message_rcode rcode;
-	uint16_t type;            /* MESSAGE_A, MESSAGE_AAAA or MESSAGE_PTR */
-	uint32_t ttl;             /* seconds, for each record */
-	const uint8_t *addresses; /* count times 4 or 16 octets, as type says */
-	size_t count;             /* records; 0: an empty answer */
-	const char *pointer;      /* MESSAGE_PTR: the name */
-	int ede;                  /* an extended error code, or -1 */
-	const char *ede_text;     /* its text, or NULL */
+	uint16_t type;                          /* MESSAGE_A, _AAAA, _PTR, _SRV or _TXT */
+	uint32_t ttl;                           /* seconds, for each record */
+	const uint8_t *addresses;               /* count times 4 or 16 octets, as type says */
+	size_t count;                           /* records; 0: an empty answer */
+	const char *pointer;                    /* MESSAGE_PTR: the name */
+	const struct message_service *services; /* MESSAGE_SRV: count of them */
+	const uint8_t *texts; /* MESSAGE_TXT: count records, as in struct message_answer */
+	int ede;              /* an extended error code, or -1 */
+	const char *ede_text; /* its text, or NULL */
 };
 
 /*
@@ -123,7 +133,7 @@ bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint
 void message_truncate(uint8_t *packet);
 
 enum message_outcome {
-	OUTCOME_ADDRESSES, /* count of them, all for the end of the chain of aliases */
+	OUTCOME_ADDRESSES, /* count of what was asked for, all of the chain's end */
 	OUTCOME_EMPTY,     /* the name exists, and has no record of that type */
 	OUTCOME_NXDOMAIN,  /* it does not exist */
 	OUTCOME_TRUNCATED, /* ask again by TCP */
@@ -138,11 +148,17 @@ struct message_answer {
 		       * 2308 §5 says, or 0 when the answer has no SOA record */
 	size_t count;
 	size_t strays; /* addresses of other names in the answer section: not looked at */
-	uint8_t addresses[LIMIT_ANSWER_ADDRESSES][16]; /* 4 or 16 octets used, as asked */
+	union {
+		uint8_t addresses[LIMIT_ANSWER_ADDRESSES][16]; /* 4 or 16 used, as asked */
+		struct message_service services[LIMIT_ANSWER_SERVICES];
+		uint8_t texts[LIMIT_ANSWER_TEXT]; /* records, each behind its length in two
+						   * octets */
+	};
 };
 
 /*
- * Reads an upstream's answer to the question id, name (normalised), type (A or AAAA). Aliases
+ * Reads an upstream's answer to the question id, name (normalised), type (A, AAAA, SRV, TXT; of
+ * these as many as there is room for). Aliases
  * are followed inside the answer section only, from the name asked; records that are not on
  * that way, the authority section but for its SOA, and the additional section are not looked
  * at.

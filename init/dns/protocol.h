@@ -19,7 +19,7 @@
 enum resolver_message_type {
 	RESOLVER_PIN = 1, /* name, addresses: open these; answered by struct resolver_pinned */
 	RESOLVER_REFUSED, /* name, reason, count: the payload asked for it so often and no rule
-			   * allows it, or REASON_LONG, or REASON_LIMIT. An octet that
+			   * allows it, or REASON_LONG, LIMIT or TARGET. An octet that
 			   * no host name has is '?'. Name "": that many more questions, not
 			   * told one by one */
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
@@ -40,6 +40,7 @@ enum resolver_reason {
 	REASON_HOSTILE,    /* the answer was malformed or not about the question */
 	REASON_LONG,       /* too long a name under a wildcard */
 	REASON_LIMIT,      /* too many questions in a minute */
+	REASON_TARGET,     /* an allowed name's service is there, and no rule allows that */
 	REASON_GUESSED,    /* somebody guesses at ids and letters of questions */
 	REASON_LAST = REASON_GUESSED,
 };
@@ -57,6 +58,7 @@ struct resolver_message {
 	uint32_t reason;   /* enum resolver_reason */
 	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; questions in
 			    * RESOLVER_REFUSED; datagrams in RESOLVER_FOREIGN */
+	uint32_t port;     /* of REASON_TARGET; else 0 */
 	char name[256];    /* normalised, NUL-terminated, the rest zero; "" where none */
 	struct resolver_address addresses[LIMIT_ANSWER_ADDRESSES];
 };

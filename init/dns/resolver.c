@@ -107,7 +107,9 @@ static int allocate(struct worker *w, int channel)
 	w->now = clock_ms();
 	if (cache_init(&w->cache, fixed, dynamic, seed) < 0 || channel_init(w, channel) < 0)
 		return -1;
-	return client_init(w) < 0 || lookup_init(w, w->boot) < 0 ? -1 : 0;
+	if (client_init(w) < 0 || service_init(w) < 0)
+		return -1;
+	return lookup_init(w, w->boot);
 }
 
 static int timeout(const struct worker *w, int64_t next)

@@ -2,7 +2,8 @@
  * What an upstream answered, read as if the upstream, or somebody who can forge its packets,
  * wanted to get an address into the wall that no rule allows.
  *
- * One pass over the answer section notes where each A, AAAA and CNAME record is; then the
+ * One pass over the answer section notes where each CNAME and each record of the type that was
+ * asked for is; then the
  * chain of aliases is followed from the name that was asked, and only the records of its end
  * are taken.
  */
@@ -16,6 +17,8 @@
 
 /* A record's fixed part: type, class, ttl, length. */
 #define RECORD_FIXED 10
+/* A service's before its target: priority, weight, port. */
+#define SERVICE_FIXED 6
 
 struct record {
 	uint16_t owner; /* offset of its name */
@@ -28,6 +31,7 @@ struct record {
 struct section {
 	const uint8_t *packet;
 	size_t len;
+	uint16_t type; /* the one that was asked for */
 	size_t count;
 	struct record record[LIMIT_ANSWER_RECORDS];
 };
@@ -85,7 +89,7 @@ static bool read_section(struct section *s, unsigned count, size_t *at)
 			return false;
 		if (class != MESSAGE_CLASS_IN)
 			continue;
-		if (r->type == MESSAGE_A || r->type == MESSAGE_AAAA || r->type == MESSAGE_CNAME)
+		if (r->type == s->type || r->type == MESSAGE_CNAME)
 			s->count++;
 	}
 	return true;
@@ -132,23 +136,84 @@ static bool follow(const struct section *s, char name[NAME_TEXT], uint32_t *ttl)
 	return false;
 }
 
-static bool collect(const struct section *s, const char *name, uint16_t type,
-	struct message_answer *out, uint32_t *ttl)
+static bool take_address(
+	const struct section *s, const struct record *r, struct message_answer *out)
 {
-	size_t size = type == MESSAGE_AAAA ? 16 : 4;
+	size_t size = s->type == MESSAGE_AAAA ? 16 : 4;
 
-	for (size_t i = 0; i < s->count && out->count < LIMIT_ANSWER_ADDRESSES; i++) {
+	if (r->size != size)
+		return false;
+	if (out->count < LIMIT_ANSWER_ADDRESSES)
+		memcpy(out->addresses[out->count++], s->packet + r->data, size);
+	return true;
+}
+
+/* Passed over: the target ".", which means that there is no such service, and one that is no
+ * host's name. */
+static bool take_service(
+	const struct section *s, const struct record *r, struct message_answer *out)
+{
+	const uint8_t *data = s->packet + r->data;
+	size_t at = (size_t)r->data + SERVICE_FIXED;
+	struct message_service v;
+	bool plain;
+
+	if (r->size <= SERVICE_FIXED ||
+		!message_read_name(s->packet, s->len, &at, v.target, &plain) ||
+		at != (size_t)r->data + r->size)
+		return false;
+	v.priority = get16(data);
+	v.weight = get16(data + 2);
+	v.port = get16(data + 4);
+	if (plain && v.target[0] && out->count < LIMIT_ANSWER_SERVICES)
+		out->services[out->count++] = v;
+	return true;
+}
+
+/* Strings, each behind its length (RFC 1035 §3.3.14). */
+static bool take_text(const struct section *s, const struct record *r,
+	struct message_answer *out, size_t *used)
+{
+	const uint8_t *data = s->packet + r->data;
+	size_t at = 0;
+
+	while (at < r->size)
+		at += 1U + data[at];
+	if (at != r->size || r->size == 0)
+		return false;
+	if (r->size + 2U > sizeof(out->texts) - *used)
+		return true;
+	out->texts[(*used)++] = (uint8_t)(r->size >> 8);
+	out->texts[(*used)++] = (uint8_t)r->size;
+	memcpy(out->texts + *used, data, r->size);
+	*used += r->size;
+	out->count++;
+	return true;
+}
+
+static bool collect(
+	const struct section *s, const char *name, struct message_answer *out, uint32_t *ttl)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
 		const struct record *r = &s->record[i];
+		bool good;
 
-		if (r->type != type)
+		if (r->type != s->type)
 			continue;
 		if (!owned_by(s, r, name)) {
 			out->strays++;
 			continue;
 		}
-		if (r->size != size)
+		if (s->type == MESSAGE_SRV)
+			good = take_service(s, r, out);
+		else if (s->type == MESSAGE_TXT)
+			good = take_text(s, r, out, &used);
+		else
+			good = take_address(s, r, out);
+		if (!good)
 			return false;
-		memcpy(out->addresses[out->count++], s->packet + r->data, size);
 		if (r->ttl < *ttl)
 			*ttl = r->ttl;
 	}
@@ -199,7 +264,7 @@ static bool same_question(
 enum message_outcome message_read_response(const uint8_t *packet, size_t len, uint16_t id,
 	const char *name, uint16_t type, struct message_answer *out)
 {
-	struct section s = {.packet = packet, .len = len};
+	struct section s = {.packet = packet, .len = len, .type = type};
 	size_t at = MESSAGE_HEADER;
 	uint32_t ttl = INT32_MAX;
 	char end[NAME_TEXT];
@@ -229,7 +294,7 @@ enum message_outcome message_read_response(const uint8_t *packet, size_t len, ui
 	if (!read_section(&s, get16(packet + 6), &at) || !follow(&s, end, &ttl))
 		return OUTCOME_HOSTILE;
 	/* NXDOMAIN speaks of the chain's end (RFC 6604 §2); addresses beside it are a lie. */
-	if (rcode == RCODE_NOERROR && !collect(&s, end, type, out, &ttl)) {
+	if (rcode == RCODE_NOERROR && !collect(&s, end, out, &ttl)) {
 		out->count = 0;
 		return OUTCOME_HOSTILE;
 	}

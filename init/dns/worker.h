@@ -57,7 +57,8 @@ struct lookup {
 	int64_t lame; /* nobody has waited too long for an AAAA before; INT64_MAX: none does */
 };
 
-struct clients; /* client.c */
+struct clients;  /* client.c */
+struct services; /* service.c */
 
 struct worker {
 	const struct resolver_config *config;
@@ -70,6 +71,7 @@ struct worker {
 	struct lookup lookup;
 	size_t denials; /* those of the policy that the cache goes by */
 	struct clients *clients;
+	struct services *services;
 };
 
 /* What an epoll event is about: one of these plus a number. */
@@ -85,8 +87,10 @@ void channel_ready(struct worker *w, uint32_t events);
 void channel_queue(struct worker *w, int index);
 void channel_flush(struct worker *w);
 void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
-void channel_dropped(struct worker *w, const struct cache_name *n, enum resolver_reason reason,
+void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
 	const struct address *address);
+/* A service's target that no rule allows. */
+void channel_target(struct worker *w, const struct message_service *v);
 /* A datagram of an upstream's that answered no question of ours; or, for guessed, so many of
  * them that a port was changed. */
 void channel_foreign(struct worker *w, bool guessed);
@@ -140,6 +144,16 @@ upstream_answered lookup_answered;
 upstream_hostile lookup_hostile;
 void lookup_boot_settled(struct worker *w, int index);
 int64_t lookup_boot_tick(struct worker *w);
+
+/* ---- service.c: what it asked upstream has tags from here on. ------------------------------
+ */
+#define SERVICE_TAG (1 << 20)
+int service_init(struct worker *w);
+bool service_may_ask(struct worker *w, int index);
+void service_answered(struct worker *w, int index, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason);
+/* The allowed name that it is about. */
+const char *service_name(const struct worker *w, int index);
 
 /* ---- reverse.c --------------------------------------------------------------------------- */
 /* Is it a name under which addresses have their names? */

@@ -31,6 +31,7 @@ static const char *const reasons[] = {
 	[REASON_HOSTILE] = "the answer was malformed or not about the question",
 	[REASON_LONG] = "too long a name under this wildcard",
 	[REASON_LIMIT] = "questions for its rule are too many in a minute",
+	[REASON_TARGET] = "a service of an allowed name is there, and no rule allows its port",
 	[REASON_GUESSED] = "forged: somebody guesses at ids; asked again by another port",
 };
 
@@ -206,8 +207,9 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 
 		if (v.rule && v.rule->effect == RULE_DENY)
 			e.reason = v.rule->reason ? v.rule->reason : "denied by a rule";
-		else if (m->reason == REASON_LONG)
+		else if (m->reason == REASON_LONG || m->reason == REASON_TARGET)
 			e.advice = ""; /* a rule of its own permits it */
+		e.port = (uint16_t)m->port;
 		e.count = m->count;
 	}
 	events_add(p->events, &e);
@@ -225,6 +227,9 @@ static void report_foreign(struct pins *p, const struct resolver_message *m)
 
 static int take(struct pins *p, const struct resolver_message *m)
 {
+	if (m->port > UINT16_MAX || (m->port > 0) != (m->reason == REASON_TARGET) ||
+		(m->reason == REASON_TARGET && m->type != RESOLVER_REFUSED))
+		return -1;
 	if (m->reason > REASON_LAST || !name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&

@@ -153,6 +153,32 @@ static uint8_t *negative(uint8_t *out, uint8_t *p, unsigned rcode, unsigned mini
 	return add_record(p, NULL, 6, 3600, soa, 22);
 }
 
+static uint8_t *add_service(uint8_t *p, unsigned port, const char *target)
+{
+	uint8_t data[262], *end = add16(add16(add16(data, 1), 2), port);
+
+	return add_record(p, NULL, 33, 60, data, (size_t)(add_name(end, target) - data));
+}
+
+/* Of services and their text: two targets below the name, and one elsewhere. */
+static uint8_t *service_for(uint8_t *out, uint8_t *p, const struct message_query *q)
+{
+	static const char text[] = "\25replicaSet=shard&x=y1";
+
+	if (strstr(q->name, "none."))
+		return out[7] = 0, negative(out, p, 3, 60);
+	if (q->type == 16)
+		return add_record(p, NULL, 16, 60, text, sizeof(text) - 1);
+	if (strstr(q->name, "away.")) {
+		return add_service(p, 27017, "b.evil.test");
+	}
+	out[7] = 4;
+	p = add_service(p, 27017, "b.evil.test");
+	p = add_service(p, 27017, "a.cluster.test");
+	p = add_service(p, 27018, "a.cluster.test");
+	return add_service(p, 0, "a.cluster.test");
+}
+
 /* Writes the answer to q; p stands behind the question. Returns its end, NULL: say nothing. */
 static uint8_t *answer_for(
 	uint8_t *out, uint8_t *p, const struct message_query *q, bool tcp, int server)
@@ -166,6 +192,8 @@ static uint8_t *answer_for(
 	out[2] = 0x81;
 	out[3] = 0x80;
 	out[7] = 1;
+	if (q->type == 33 || q->type == 16)
+		return service_for(out, p, q);
 	address_for(name, v4);
 	if (begins(name, "silent") || (begins(name, "lost") && times < 2))
 		return NULL;
@@ -552,7 +580,7 @@ static uint32_t play_take(struct play *p, int ms)
 }
 
 /* Serves the channel until RESOLVER_BOOTED; returns its count. */
-static int play_booted(struct play *p)
+static __attribute__((unused)) int play_booted(struct play *p)
 {
 	int64_t until = clock_ms() + RESOLVER_BOOT_MS + 500;
 

@@ -220,6 +220,24 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	m = good;
 	memset(m.name, 'a', sizeof(m.name));
 	assert_int_equal(give(x, &m, &accepted), -1);
+	/* A port is a target's alone, and a target has one. */
+	m = good;
+	m.port = 443;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m = (struct resolver_message){.type = RESOLVER_REFUSED,
+		.reason = REASON_TARGET,
+		.count = 1,
+		.name = "a.example"};
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m.port = 65536;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m.port = 27017;
+	assert_int_equal(give(x, &m, &accepted), 0);
+	m.reason = REASON_NONE;
+	assert_int_equal(give(x, &m, &accepted), -1);
+	m.reason = REASON_TARGET;
+	m.type = RESOLVER_DROPPED;
+	assert_int_equal(give(x, &m, &accepted), -1);
 	m = good;
 	m.name[0] = '\n';
 	assert_int_equal(give(x, &m, &accepted), -1);
