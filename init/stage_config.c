@@ -231,11 +231,32 @@ static int read_dns_files(struct boot *b, struct failure *f)
 	return 0;
 }
 
+/* Taken as they stand, since texts have them; but not in silence. */
+static void tell_examples(const struct policy *p)
+{
+	char text[LIMIT_RULE_TEXT];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (r->kind != RULE_NETWORK || r->effect != RULE_ALLOW ||
+			address_classify_network(&r->network, r->prefix) != ADDRESS_EXAMPLE)
+			continue;
+		rule_text(r, text, sizeof(text));
+		say_warning("config",
+			"allow %s: this opens nothing: these addresses are for %s", text,
+			address_network_name(&r->network, r->prefix));
+	}
+}
+
 int stage_compile_policy(struct options *o, struct failure *f)
 {
 	if (o->proxy.port)
 		policy_set_proxy(&o->policy, o->proxy.name, o->proxy.port, &o->exceptions);
-	return policy_compile(&o->policy) < 0 ? fail_errno(f, "compile the policy", "") : 0;
+	if (policy_compile(&o->policy) < 0)
+		return fail_errno(f, "compile the policy", "");
+	tell_examples(&o->policy);
+	return 0;
 }
 
 /* Validates everything and opens the event log; changes nothing that anybody could notice. */

@@ -48,15 +48,18 @@ static void note_unresolved(struct boot *b, const struct resolver_message *m)
 		b->unresolved_first[b->unresolved] = *m;
 	b->unresolved++;
 	b->unanswered += m->reason == REASON_TIMEOUT;
+	b->not_public += m->reason == REASON_NOT_PUBLIC;
 }
 
 static void tell_unresolved(const struct boot *b)
 {
+	char why[POLICY_WHY];
+
 	for (unsigned i = 0; i < b->unresolved && i < TOLD_NAMES; i++)
 		say_warning("resolver",
 			"resolve: %s: %s; it is tried again when it is asked for",
 			b->unresolved_first[i].name,
-			pins_reason(b->unresolved_first[i].reason));
+			pins_why(&b->o->policy, &b->unresolved_first[i], why));
 	if (b->unresolved > TOLD_NAMES)
 		say_warning("resolver", "and %u more names that do not resolve",
 			b->unresolved - TOLD_NAMES);
@@ -86,6 +89,11 @@ static int no_name_resolved(struct boot *b, struct failure *f)
 	fail(f, "resolve the allowed names", servers, "%snone of the %zu names has an address",
 		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "",
 		b->o->policy.names_count);
+	if (b->unresolved > 0 && b->not_public == b->unresolved)
+		return fail_hint(f,
+			"they give addresses that are not public ones; a fake-IP resolver "
+			"(Clash, Surge) does for every name: --allow NAME+private for each "
+			"that is needed, or --upstream ADDR to ask others");
 	return fail_hint(f, "check that these servers answer from the container's network; "
 			    "--upstream ADDR asks others");
 }

@@ -57,6 +57,7 @@ struct boot {
 	int64_t began;           /* clock_ms(): when the boot was done */
 	unsigned unresolved;     /* names that the boot found no address for, ... */
 	unsigned unanswered;     /* ... those of them that no server answered about, ... */
+	unsigned not_public;     /* ... those whose addresses no rule lets them have, ... */
 	struct resolver_message unresolved_first[TOLD_NAMES]; /* ... and the first of them */
 	int exit_status; /* what a failing stage ends with */
 };

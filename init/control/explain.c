@@ -144,8 +144,7 @@ static struct verdict any_port(const struct policy *p, const struct address *a)
 	for (size_t i = 0; i < p->count; i++) {
 		const struct rule *r = &p->rules[i];
 
-		if (r->kind != RULE_NETWORK || r->effect != RULE_ALLOW ||
-			!address_inside(a, &r->network, r->prefix))
+		if (r->effect != RULE_ALLOW || !rule_has_address(r, a))
 			continue;
 		for (unsigned j = 0; j < r->ports.count; j++) {
 			struct verdict v;

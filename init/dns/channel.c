@@ -160,6 +160,9 @@ static bool send_report(struct worker *w, struct cache_name *n)
 	if (!m)
 		return false;
 	m->reason = reason_of(n);
+	for (enum cache_family f = FAMILY_4; f < FAMILIES && m->count == 0; f++)
+		if (m->reason == REASON_NOT_PUBLIC && n->record[f].reason == REASON_NOT_PUBLIC)
+			set_address(&m->addresses[m->count++], f, cache_addresses(n, f), 0);
 	set_name(m, n->name);
 	n->report = false;
 	return true;

@@ -111,17 +111,25 @@ static bool empty_instead(const struct cache_name *n, enum cache_family family)
 	       (other->result == CACHE_FAILED && other->reason == REASON_NOT_PUBLIC);
 }
 
+_Static_assert(POLICY_WHY <= ADMIT_TEXT, "what the policy says of an address has room");
+
 /* Is it we who refuse it? Then text says why. */
-static bool explain_failure(const struct worker *w, const struct cache_name *n,
-	const struct cache_record *r, char text[ADMIT_TEXT])
+static bool explain_failure(const struct worker *w, struct cache_name *n,
+	enum cache_family family, char text[ADMIT_TEXT])
 {
-	if (r->reason == REASON_LIMIT)
+	const enum resolver_reason reason = n->record[family].reason;
+	struct address a = {.family = family == FAMILY_4 ? 4 : 6};
+	struct verdict v;
+
+	if (reason == REASON_LIMIT) {
 		admit_explain_ration(w, n, text);
-	else if (r->reason == REASON_NOT_PUBLIC)
-		snprintf(text, ADMIT_TEXT,
-			"%s has no public address, and its rule lacks +private", n->name);
-	else
+		return true;
+	}
+	if (reason != REASON_NOT_PUBLIC)
 		return false;
+	v = policy_check_name(w->config->policy, n->name);
+	memcpy(a.bytes, cache_addresses(n, family), cache_size(family));
+	policy_explain_address(&v, n->name, &a, text);
 	return true;
 }
 
@@ -152,7 +160,7 @@ static void reply_record(struct worker *w, const struct origin *o,
 		if (empty_instead(n, family))
 			break;
 		m.rcode = RCODE_SERVFAIL;
-		if (explain_failure(w, n, r, text)) {
+		if (explain_failure(w, n, family, text)) {
 			m.rcode = RCODE_NXDOMAIN;
 			m.ede = MESSAGE_EDE_BLOCKED;
 			m.ede_text = text;

@@ -113,7 +113,8 @@ static void failed(
 	settle(w, index, family, CACHE_FAILED, reason, seconds);
 }
 
-/* Takes the usable addresses of an answer over. Reports the first that isn't. */
+/* Takes the usable addresses of an answer over. Reports the first that isn't; where none is it
+ * stands in their place, and isn't counted. */
 static void take_addresses(struct worker *w, int index, enum cache_family family,
 	const uint8_t (*from)[16], size_t count)
 {
@@ -131,6 +132,8 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 		if (!n->open && !policy_address_usable(w->config->policy, &v, &a, &why)) {
 			if (!told)
 				channel_dropped(w, n->name, REASON_NOT_PUBLIC, &a);
+			if (!told && r->count == 0)
+				memcpy(cache_addresses(n, family), a.bytes, cache_size(family));
 			told = true;
 			continue;
 		}

@@ -29,8 +29,8 @@
 
 /*
  * IPv6: IANA has given out 2000::/3 alone as global unicast (RFC 4291 §2.4), so everything
- * else is on the list. Ranges of the registries that are nested in another one are left to
- * `finer` below: the interval set stays small. The registries' few entries that IANA calls
+ * else is on the list. Ranges of the registries that are nested in another one are left to the
+ * parts below: the interval set stays small. The registries' few entries that IANA calls
  * globally reachable on their own (AS112, AMT) are ordinary addresses and not listed.
  */
 const struct address_range address_ranges[] = {
@@ -42,19 +42,20 @@ const struct address_range address_ranges[] = {
 	{V4(169, 254, 0, 0), 16, ADDRESS_LINK_LOCAL, "link-local (RFC 3927)"},
 	{V4(172, 16, 0, 0), 12, ADDRESS_PRIVATE, "private (RFC 1918)"},
 	{V4(192, 0, 0, 0), 24, ADDRESS_SPECIAL, "protocol assignments (RFC 6890)"},
-	{V4(192, 0, 2, 0), 24, ADDRESS_SPECIAL, "documentation (RFC 5737)"},
+	{V4(192, 0, 2, 0), 24, ADDRESS_EXAMPLE, "documentation (RFC 5737)"},
 	{V4(192, 88, 99, 0), 24, ADDRESS_SPECIAL, "6to4 relays (RFC 7526)"},
 	{V4(192, 168, 0, 0), 16, ADDRESS_PRIVATE, "private (RFC 1918)"},
-	{V4(198, 18, 0, 0), 15, ADDRESS_SPECIAL, "benchmarking (RFC 2544)"},
-	{V4(198, 51, 100, 0), 24, ADDRESS_SPECIAL, "documentation (RFC 5737)"},
-	{V4(203, 0, 113, 0), 24, ADDRESS_SPECIAL, "documentation (RFC 5737)"},
+	{V4(198, 18, 0, 0), 15, ADDRESS_PRIVATE,
+		"a fake-IP resolver's, or for benchmarking (RFC 2544)"},
+	{V4(198, 51, 100, 0), 24, ADDRESS_EXAMPLE, "documentation (RFC 5737)"},
+	{V4(203, 0, 113, 0), 24, ADDRESS_EXAMPLE, "documentation (RFC 5737)"},
 	{V4(224, 0, 0, 0), 4, ADDRESS_MULTICAST, "multicast (RFC 5771)"},
 	{V4(240, 0, 0, 0), 4, ADDRESS_SPECIAL, "reserved and broadcast (RFC 1112)"},
 	{V6(0, 0, 0, 0), 3, ADDRESS_SPECIAL, "not global unicast (RFC 4291)"},
 	{V6(0x2001, 0, 0, 0), 23, ADDRESS_SPECIAL, "protocol assignments (RFC 2928)"},
-	{V6(0x2001, 0xdb8, 0, 0), 32, ADDRESS_SPECIAL, "documentation (RFC 3849)"},
+	{V6(0x2001, 0xdb8, 0, 0), 32, ADDRESS_EXAMPLE, "documentation (RFC 3849)"},
 	{V6(0x2002, 0, 0, 0), 16, ADDRESS_SPECIAL, "6to4 (RFC 3056)"},
-	{V6(0x3fff, 0, 0, 0), 20, ADDRESS_SPECIAL, "documentation (RFC 9637)"},
+	{V6(0x3fff, 0, 0, 0), 20, ADDRESS_EXAMPLE, "documentation (RFC 9637)"},
 	{V6(0x4000, 0, 0, 0), 2, ADDRESS_SPECIAL, "not global unicast (RFC 4291)"},
 	{V6(0x8000, 0, 0, 0), 2, ADDRESS_SPECIAL, "not global unicast (RFC 4291)"},
 	{V6(0xc000, 0, 0, 0), 3, ADDRESS_SPECIAL, "not global unicast (RFC 4291)"},
@@ -70,12 +71,14 @@ const struct address_range address_ranges[] = {
 const size_t address_ranges_count = sizeof(address_ranges) / sizeof(address_ranges[0]);
 
 /*
- * What parts of those ranges are, where it differs; the first match counts. The clouds'
- * metadata services sit in private space too, and +private must not lead to credentials: they
- * are classed as their sisters in 169.254.0.0/16 are.
+ * The first match counts. The clouds' metadata services sit in private space too, and +private
+ * must not lead to credentials: they are classed as their sisters in 169.254.0.0/16 are.
+ * NAT64's own prefix is in none of the tables: see address_judged().
  */
-static const struct address_range finer[] = {
+const struct address_range address_parts[] = {
+	{V4(0, 250, 250, 254), 32, ADDRESS_PRIVATE, "the host, as OrbStack calls it"},
 	{V4(100, 100, 100, 200), 32, ADDRESS_LINK_LOCAL, "a cloud's metadata service"},
+	{V4(169, 254, 1, 2), 32, ADDRESS_PRIVATE, "the host, as Podman's pasta calls it"},
 	{{6, {0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}, 128, ADDRESS_LINK_LOCAL,
 		"a cloud's metadata service"}, /* fd00:ec2::254, Amazon */
 	{{6, {0xfd, 0x20, 0, 0xce, [14] = 0x02, [15] = 0x54}}, 128, ADDRESS_LINK_LOCAL,
@@ -85,12 +88,14 @@ static const struct address_range finer[] = {
 	{V6(0, 0, 0, 0), 128, ADDRESS_SPECIAL, "unspecified (RFC 4291)"},
 	{{6, {[15] = 1}}, 128, ADDRESS_LOOPBACK, "loopback (RFC 4291)"},
 	{{6, {[10] = 0xff, 0xff}}, 96, ADDRESS_SPECIAL, "IPv4-mapped (RFC 4291)"},
-	{V6(0x64, 0xff9b, 0, 0), 96, ADDRESS_SPECIAL, "NAT64 (RFC 6052)"},
 	{V6(0x64, 0xff9b, 1, 0), 48, ADDRESS_SPECIAL, "NAT64 (RFC 8215)"},
 	{V6(0x100, 0, 0, 0), 64, ADDRESS_SPECIAL, "discard-only (RFC 6666)"},
 	{V6(0x2001, 0, 0, 0), 32, ADDRESS_SPECIAL, "Teredo (RFC 4380)"},
 	{V6(0x5f00, 0, 0, 0), 16, ADDRESS_SPECIAL, "segment routing (RFC 9602)"},
 };
+const size_t address_parts_count = sizeof(address_parts) / sizeof(address_parts[0]);
+
+static const struct address nat64 = V6(0x64, 0xff9b, 0, 0);
 
 /* Four decimal numbers, nothing else: "010.0.0.1" and "10.1" mean different addresses to
  * different programs. */
@@ -246,41 +251,92 @@ bool address_inside(const struct address *a, const struct address *base, unsigne
 	return rest == 0 || (a->bytes[whole] ^ base->bytes[whole]) >> (8 - rest) == 0;
 }
 
-static const struct address_range *range_of(const struct address *a)
+struct address address_nat64(const struct address *ipv4)
+{
+	struct address a = nat64;
+
+	memcpy(a.bytes + ADDRESS_NAT64_BITS / 8, ipv4->bytes, 4);
+	return a;
+}
+
+struct address address_judged(const struct address *a)
+{
+	struct address inner = {.family = 4};
+
+	if (!address_inside(a, &nat64, ADDRESS_NAT64_BITS))
+		return *a;
+	memcpy(inner.bytes, a->bytes + ADDRESS_NAT64_BITS / 8, 4);
+	return inner;
+}
+
+static bool holds(const struct address_range *r, const struct address *base, unsigned prefix)
+{
+	return prefix >= r->prefix && address_inside(base, &r->base, r->prefix);
+}
+
+/* The narrowest range that a network lies in; NULL: none. */
+static const struct address_range *range_of(const struct address *base, unsigned prefix)
 {
 	size_t low = 0, high = address_ranges_count;
 
-	/* The last range that does not begin behind a: the only one that can hold it. */
+	/* The last range that does not begin behind it: the only one that can hold it. */
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (address_compare(&address_ranges[middle].base, a) <= 0)
+		if (address_compare(&address_ranges[middle].base, base) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == 0 || !address_inside(a, &address_ranges[low - 1].base,
-				address_ranges[low - 1].prefix))
+	if (low == 0 || !holds(&address_ranges[low - 1], base, prefix))
 		return NULL;
-	for (size_t i = 0; i < sizeof(finer) / sizeof(finer[0]); i++)
-		if (address_inside(a, &finer[i].base, finer[i].prefix))
-			return &finer[i];
+	for (size_t i = 0; i < address_parts_count; i++)
+		if (holds(&address_parts[i], base, prefix))
+			return &address_parts[i];
 	return &address_ranges[low - 1];
 }
 
-enum address_class address_classify(const struct address *a)
+static unsigned bits_of(const struct address *a)
 {
-	const struct address_range *r = range_of(a);
+	return a->family == 4 ? 32 : 128;
+}
+
+/* The range by which a network is judged. */
+static const struct address_range *judged_range(const struct address *base, unsigned prefix)
+{
+	const struct address judged = address_judged(base);
+
+	if (judged.family != base->family && prefix >= ADDRESS_NAT64_BITS)
+		return range_of(&judged, prefix - ADDRESS_NAT64_BITS);
+	return range_of(base, prefix);
+}
+
+enum address_class address_classify_network(const struct address *base, unsigned prefix)
+{
+	const struct address_range *r = judged_range(base, prefix);
 
 	/* No address at all is not a public one. */
-	if (a->family != 4 && a->family != 6)
+	if (base->family != 4 && base->family != 6)
+		return ADDRESS_SPECIAL;
+	/* What NAT64 makes of 127.0.0.1 isn't our loopback. */
+	if (r && r->class == ADDRESS_LOOPBACK && r->base.family != base->family)
 		return ADDRESS_SPECIAL;
 	return r ? r->class : ADDRESS_PUBLIC;
 }
 
-const char *address_range_name(const struct address *a)
+enum address_class address_classify(const struct address *a)
 {
-	const struct address_range *r = range_of(a);
+	return address_classify_network(a, bits_of(a));
+}
+
+const char *address_network_name(const struct address *base, unsigned prefix)
+{
+	const struct address_range *r = judged_range(base, prefix);
 
 	return r ? r->name : "public";
+}
+
+const char *address_range_name(const struct address *a)
+{
+	return address_network_name(a, bits_of(a));
 }

@@ -106,7 +106,9 @@ void policy_free(struct policy *p);
  * a name without ports means tcp 443 and 80; a network needs ports in an allow rule; a deny
  * rule without ports denies every port and has no suffix. An allow rule for a network that
  * could never have an effect is refused: private without +private, loopback, link-local,
- * multicast; so is a wildcard of one label ("*.com"). Returns 0, or -1 with *e filled and p
+ * multicast and other special ones (but for documentation's, which examples have); so is a
+ * wildcard of one label ("*.com"). A network inside NAT64's prefix is the IPv4 one that it
+ * stands for. Returns 0, or -1 with *e filled and p
  * unchanged.
  */
 int policy_add(struct policy *p, const char *text, enum rule_effect effect,
@@ -192,6 +194,11 @@ bool policy_wildcard_fits(const struct rule *r, const char *name);
  */
 bool policy_address_usable(const struct policy *p, const struct verdict *v,
 	const struct address *a, const char **reason);
+
+/* Why such an address can't be the answer for the name, and which rule helps if any does. */
+#define POLICY_WHY 448
+void policy_explain_address(const struct verdict *v, const char *name, const struct address *a,
+	char out[POLICY_WHY]);
 
 /* Writes one rule as a person would write it ("*.example.com:443,8443+private"). */
 void rule_text(const struct rule *r, char *out, size_t size);

@@ -54,6 +54,15 @@ bool ports_add(struct port_list *list, uint16_t port)
 	return !full;
 }
 
+bool rule_has_address(const struct rule *r, const struct address *a)
+{
+	const struct address judged = address_judged(a);
+
+	return r->kind == RULE_NETWORK &&
+	       (address_inside(a, &r->network, r->prefix) ||
+		       address_inside(&judged, &r->network, r->prefix));
+}
+
 /* Reads a decimal number of at most `digits` digits without leading zeros from text[*p, to). */
 static bool read_number(
 	const char *text, size_t *p, size_t to, size_t digits, unsigned long *out)
@@ -132,6 +141,11 @@ static int read_network(const char *text, size_t from, size_t to, unsigned famil
 	if (address_compare(&kept, &out->network) != 0)
 		return refuse(e, from, "host bits are set: the network is %s/%lu",
 			address_text(&kept, base), bits);
+	/* Of an address that NAT64 translates the IPv4 one inside is meant: the rule is for
+	 * both. */
+	out->network = address_judged(&kept);
+	if (out->network.family != family)
+		bits -= ADDRESS_NAT64_BITS;
 	out->kind = RULE_NETWORK;
 	out->prefix = (uint8_t)bits;
 	return 0;
@@ -248,25 +262,23 @@ static int read_host(
 /* +private leads to private addresses only; what can have no effect at all is a mistake. */
 static int check_reach(const struct rule *r, struct rule_error *e)
 {
-	enum address_class class = address_classify(&r->network);
+	const char *name = address_network_name(&r->network, r->prefix);
 
 	if (r->effect == RULE_DENY)
 		return 0;
-	for (size_t i = 0; i < address_ranges_count; i++) {
-		const struct address_range *range = &address_ranges[i];
-
-		if (!address_inside(&r->network, &range->base, range->prefix) ||
-			r->prefix < range->prefix)
-			continue;
-		if (class == ADDRESS_PRIVATE && !r->private)
-			return refuse(e, 0, "a private network needs +private behind it");
-		if (class == ADDRESS_LOOPBACK)
-			return refuse(e, 0, "loopback needs no rule: it is always open");
-		if (class == ADDRESS_LINK_LOCAL || class == ADDRESS_MULTICAST)
-			return refuse(e, 0, "no rule can open %s addresses",
-				address_range_name(&r->network));
+	switch (address_classify_network(&r->network, r->prefix)) {
+	case ADDRESS_PUBLIC:
+	case ADDRESS_EXAMPLE: /* has none either, but it is what people try out */
+		return 0;
+	case ADDRESS_PRIVATE:
+		return r->private
+			       ? 0
+			       : refuse(e, 0, "this is %s: it needs +private behind it", name);
+	case ADDRESS_LOOPBACK:
+		return refuse(e, 0, "loopback needs no rule: it is always open");
+	default:
+		return refuse(e, 0, "no rule can open these: %s", name);
 	}
-	return 0;
 }
 
 int rule_read(const char *text, size_t len, enum rule_effect effect, struct rule *out,

@@ -19,6 +19,9 @@ int rule_read(const char *text, size_t len, enum rule_effect effect, struct rule
  * two rules compare equal only when they are the same. */
 int rule_compare(const void *a, const void *b);
 
+/* Is it a rule for a network that this address is in, as it is written or as it is judged? */
+bool rule_has_address(const struct rule *r, const struct address *a);
+
 /* Adds a port, keeping the list ascending and without doubles. A full list keeps the lowest
  * and loses the highest; returns false then. */
 bool ports_add(struct port_list *list, uint16_t port);

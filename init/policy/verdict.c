@@ -238,7 +238,7 @@ static const struct rule *network_rule(
 {
 	const struct rule *r = i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
 
-	return r->kind == RULE_NETWORK && address_inside(a, &r->network, r->prefix) ? r : NULL;
+	return rule_has_address(r, a) ? r : NULL;
 }
 
 struct verdict policy_check_address(
@@ -319,6 +319,25 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 			*reason = "its address is in a network that a rule denies";
 	}
 	return !*reason;
+}
+
+void policy_explain_address(const struct verdict *v, const char *name, const struct address *a,
+	char out[POLICY_WHY])
+{
+	const enum address_class class = address_classify(a);
+	const char *range = address_range_name(a);
+	char text[ADDRESS_TEXT];
+
+	address_text(a, text);
+	if (class == ADDRESS_PRIVATE && !v->private)
+		snprintf(out, POLICY_WHY, "its address %s is %s: --allow %s+private opens it",
+			text, range, name);
+	else if (class == ADDRESS_PRIVATE || class == ADDRESS_PUBLIC)
+		snprintf(out, POLICY_WHY, "its address %s is in a network that a rule denies",
+			text);
+	else
+		snprintf(
+			out, POLICY_WHY, "its address %s is %s: no rule opens it", text, range);
 }
 
 static const char *origin_text(const struct rule *r)

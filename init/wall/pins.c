@@ -196,9 +196,29 @@ void pins_free(struct pins *p)
 	p->bonds = NULL;
 }
 
+const char *pins_why(
+	const struct policy *p, const struct resolver_message *m, char text[POLICY_WHY])
+{
+	char name[NAME_TEXT];
+	const char *unused;
+	struct verdict v;
+	struct address a;
+	size_t at;
+
+	/* The advice is one to be typed into a shell: not whatever may stand in a message. */
+	if (m->reason != REASON_NOT_PUBLIC || m->count != 1 ||
+		address_of(&m->addresses[0], &a) < 0 ||
+		!name_normalise(m->name, strlen(m->name), name, &at, &unused))
+		return pins_reason(m->reason);
+	v = policy_check_pin(p, name);
+	policy_explain_address(&v, name, &a, text);
+	return text;
+}
+
 static void report(struct pins *p, enum event_kind kind, const struct resolver_message *m)
 {
-	struct event e = {.kind = kind, .name = m->name, .reason = reasons[m->reason]};
+	char why[POLICY_WHY];
+	struct event e = {.kind = kind, .name = m->name, .reason = pins_why(p->policy, m, why)};
 
 	if (m->type != RESOLVER_REFUSED && m->count == 1)
 		address_of(&m->addresses[0], &e.address);

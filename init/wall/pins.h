@@ -72,5 +72,8 @@ int pins_deny(struct pins *p, struct failure *f);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */
 const char *pins_reason(uint32_t reason);
+/* The same with the address that a message is about, where it has one; static, or in text. */
+const char *pins_why(
+	const struct policy *p, const struct resolver_message *m, char text[POLICY_WHY]);
 
 #endif

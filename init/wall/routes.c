@@ -7,10 +7,11 @@
  *	 4: ipproto udp dport 53 lookup 122			and tcp
  *	 5: nop
  *	 6: to 168.63.129.16 lookup main			an upstream, say
- *	 7: to 169.254.0.0/16 prohibit				each special range
- *	 8: to 10.1.0.0/16 lookup main				each rule with +private
- *	 9: to 10.0.0.0/8 prohibit				each private range
- *	10: uidrange 65310-65312 lookup main;  uidrange 65310-65312 unreachable
+ *	 7: to 64:ff9b::a9fe:0/112 prohibit;  to 64:ff9b::/96 goto 9	NAT64's
+ *	 8: to 169.254.0.0/16 prohibit				each special range
+ *	 9: nop;  to 10.1.0.0/16 lookup main			each rule with +private
+ *	10: to 10.0.0.0/8 prohibit				each private range
+ *	11: uidrange 65310-65312 lookup main;  uidrange 65310-65312 unreachable
  *	table 122: local default dev lo src 127.0.0.1
  *
  * Rules and not routes prohibit: an IPv6 socket that is bound to a device is led past a

@@ -9,12 +9,22 @@
 #include <string.h>
 
 #include "../dns/invented.h"
+#include "../policy/rule.h"
 #include "routes_private.h"
 
 #define LOOPBACK_IFINDEX 1
 #define DNS_PORT         53
 
 /* ---- The list ---------------------------------------------------------------------------- */
+
+/* Of one preference those for any destination come first: behind a narrower one the kernel
+ * takes such a rule for that, and refuses it. */
+static bool is_before(const struct rtnl_rule *a, const struct rtnl_rule *b)
+{
+	if (a->preference != b->preference)
+		return a->preference < b->preference;
+	return a->to_prefix == 0 && b->to_prefix > 0;
+}
 
 int fence_add(struct fence *f, const struct rtnl_rule *rule)
 {
@@ -32,7 +42,7 @@ int fence_add(struct fence *f, const struct rtnl_rule *rule)
 		f->item = more;
 		f->room = room;
 	}
-	while (at > 0 && f->item[at - 1].preference > rule->preference)
+	while (at > 0 && is_before(rule, &f->item[at - 1]))
 		at--;
 	memmove(&f->item[at + 1], &f->item[at], (f->count - at) * sizeof(*f->item));
 	f->item[at] = *rule;
@@ -91,21 +101,64 @@ static int add_hosts(struct fence *f, const struct wall_config *c)
 	return 0;
 }
 
+/* An IPv4 rule's twin: it is about what NAT64 translates to the rule's destination. */
+static struct rtnl_rule translated(struct rtnl_rule rule)
+{
+	rule.family = 6;
+	rule.to = address_nat64(&rule.to);
+	rule.to_prefix += ADDRESS_NAT64_BITS;
+	return rule;
+}
+
+/* A rule, and its twin where it has one. */
+static int add_both(struct fence *f, const struct rtnl_rule *rule)
+{
+	const struct rtnl_rule twin = translated(*rule);
+
+	if (fence_add(f, rule) < 0)
+		return -1;
+	return rule->family == 4 ? fence_add(f, &twin) : 0;
+}
+
+/* Single addresses within special ranges that this rule opens. */
+static int add_parts(struct fence *f, const struct rule *rule)
+{
+	for (size_t i = 0; i < address_parts_count; i++) {
+		const struct address_range *part = &address_parts[i];
+
+		if (part->class == ADDRESS_PRIVATE && rule_has_address(rule, &part->base) &&
+			add_host(f, &part->base) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_network(struct fence *f, const struct rule *rule)
+{
+	struct rtnl_rule open = {.family = rule->network.family,
+		.preference = PREFER_NETWORKS,
+		.action = FR_ACT_TO_TBL,
+		.table = RT_TABLE_MAIN,
+		.to_prefix = rule->prefix};
+
+	if (rule->prefix) /* else to anywhere */
+		open.to = rule->network;
+	return add_both(f, &open) < 0 || add_parts(f, rule) < 0 ? -1 : 0;
+}
+
 static int add_networks(struct fence *f, const struct wall_config *c)
 {
+	/* Where what isn't prohibited of NAT64's goes on. */
+	const struct rtnl_rule here = {
+		.family = 6, .preference = PREFER_NETWORKS, .action = FR_ACT_NOP};
+
+	if (fence_add(f, &here) < 0)
+		return -1;
 	for (size_t i = 0; c->policy && i < c->policy->count; i++) {
 		const struct rule *rule = &c->policy->rules[i];
-		struct rtnl_rule open = {.family = rule->network.family,
-			.preference = PREFER_NETWORKS,
-			.action = FR_ACT_TO_TBL,
-			.table = RT_TABLE_MAIN,
-			.to_prefix = rule->prefix};
 
-		if (rule->kind != RULE_NETWORK || rule->effect != RULE_ALLOW || !rule->private)
-			continue;
-		if (rule->prefix) /* else to anywhere */
-			open.to = rule->network;
-		if (fence_add(f, &open) < 0)
+		if (rule->kind == RULE_NETWORK && rule->effect == RULE_ALLOW && rule->private &&
+			add_network(f, rule) < 0)
 			return -1;
 	}
 	return 0;
@@ -127,21 +180,59 @@ static bool prohibited(const struct wall_config *c, const struct address_range *
 	return !(c->proxied && invented_index(&range->base, &unused));
 }
 
+static struct rtnl_rule prohibit(const struct address_range *range)
+{
+	const bool private = range->class == ADDRESS_PRIVATE;
+
+	return (struct rtnl_rule){.family = range->base.family,
+		.preference = private ? PREFER_PRIVATE : PREFER_SPECIAL,
+		.action = FR_ACT_PROHIBIT,
+		.to = range->base,
+		.to_prefix = range->prefix};
+}
+
+/* NAT64's prefix is inside a special range, and what it stands for may be anything. */
+static int add_translated(struct fence *f, const struct address_range *range)
+{
+	struct rtnl_rule rule = prohibit(range);
+
+	if (range->base.family != 4)
+		return 0;
+	rule = translated(rule);
+	if (rule.preference == PREFER_SPECIAL)
+		rule.preference = PREFER_NAT64;
+	return fence_add(f, &rule);
+}
+
 static int add_ranges(struct fence *f, const struct wall_config *c)
 {
+	const struct address none = {.family = 4};
+	const struct rtnl_rule rest = {.family = 6,
+		.preference = PREFER_NAT64,
+		.action = FR_ACT_GOTO,
+		.goes = PREFER_NETWORKS,
+		.to = address_nat64(&none),
+		.to_prefix = ADDRESS_NAT64_BITS};
+
 	for (size_t i = 0; i < address_ranges_count; i++) {
 		const struct address_range *range = &address_ranges[i];
-		const bool private = range->class == ADDRESS_PRIVATE;
-		const struct rtnl_rule rule = {.family = range->base.family,
-			.preference = private ? PREFER_PRIVATE : PREFER_SPECIAL,
-			.action = FR_ACT_PROHIBIT,
-			.to = range->base,
-			.to_prefix = range->prefix};
+		const struct rtnl_rule rule = prohibit(range);
 
 		if (prohibited(c, range) && fence_add(f, &rule) < 0)
 			return -1;
+		if (add_translated(f, range) < 0)
+			return -1;
 	}
-	return 0;
+	/* The metadata services that a private network has. */
+	for (size_t i = 0; i < address_parts_count; i++) {
+		const struct address_range *part = &address_parts[i];
+		const struct rtnl_rule rule = prohibit(part);
+
+		if (part->class == ADDRESS_LINK_LOCAL &&
+			(fence_add(f, &rule) < 0 || add_translated(f, part) < 0))
+			return -1;
+	}
+	return fence_add(f, &rest);
 }
 
 /* ---- Whom it is about -------------------------------------------------------------------- */

@@ -28,12 +28,13 @@ enum {
 	PREFER_DNS,          /* questions: to our resolver */
 	PREFER_FENCE,        /* (where the workers go on) */
 	PREFER_HOSTS,        /* single addresses that are open: the main table */
-	PREFER_SPECIAL,      /* special ranges: prohibited */
-	PREFER_NETWORKS,     /* networks of +private rules: the main table */
-	PREFER_PRIVATE,      /* private ranges: prohibited */
-	PREFER_WORKERS_OUT,  /* our workers: the main table, and no more */
-	PREFER_KNOWN,        /* what the main table knows by more than its default route */
-	PREFER_WEB,          /* the web's ports: to the gate */
+	PREFER_NAT64,    /* NAT64's: special ones prohibited, the others go on as IPv4's do */
+	PREFER_SPECIAL,  /* special ranges: prohibited */
+	PREFER_NETWORKS, /* networks of +private rules: the main table */
+	PREFER_PRIVATE,  /* private ranges: prohibited */
+	PREFER_WORKERS_OUT, /* our workers: the main table, and no more */
+	PREFER_KNOWN,       /* what the main table knows by more than its default route */
+	PREFER_WEB,         /* the web's ports: to the gate */
 };
 
 /* The rules of the fence, of both families, in the order of each. */
@@ -60,7 +61,8 @@ struct routes {
 int fence_plan(struct fence *f, const struct wall_config *c);
 /* The rule that opens one address. */
 struct rtnl_rule fence_host(const struct address *a);
-/* Adds a rule behind those of its preference, once; 0, or -1: no memory. */
+/* Adds a rule behind those of its preference, once (one for any destination before those for
+ * one); 0, or -1: no memory. */
 int fence_add(struct fence *f, const struct rtnl_rule *rule);
 /* True when a rule of the fence opens this address. */
 bool fence_opens(const struct fence *f, const struct address *a);

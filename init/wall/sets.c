@@ -8,10 +8,9 @@
  */
 #include "kernel.h"
 
+#include "networks.h"
 #include "ruleset.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -25,11 +24,6 @@ enum {
 	TYPE_INET_SERVICE = 13,
 	TYPE_BITS = 6,
 };
-
-/* The clouds' metadata services that sit in private space, where +private must not lead.
- * address_classify() knows them too; the unit test insists that both agree. */
-static const char *const metadata[] = {
-	"100.100.100.200", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe"};
 
 static const struct definition {
 	const char *name4, *name6;
@@ -141,68 +135,6 @@ static struct nftnl_set *set_of(struct ruleset *r, enum set_kind kind, unsigned 
 	return r->sets[2 * kind + (family == 6)].set;
 }
 
-/* Networks on their way into an interval set. */
-struct network {
-	struct address base;
-	uint16_t port; /* 0 where the set has none */
-	uint8_t prefix;
-};
-
-struct networks {
-	struct network *item;
-	size_t count, room;
-};
-
-static void collect(struct ruleset *r, struct networks *n, const struct address *base,
-	uint8_t prefix, uint16_t port)
-{
-	if (n->count == n->room) {
-		size_t room = n->room ? n->room * 2 : 64;
-		struct network *more = realloc(n->item, room * sizeof(*more));
-
-		if (!more) {
-			r->failed = true;
-			return;
-		}
-		n->item = more;
-		n->room = room;
-	}
-	n->item[n->count++] = (struct network){*base, port, prefix};
-}
-
-/* By family, port, first address, and the larger network before those inside it. */
-static int by_place(const void *a, const void *b)
-{
-	const struct network *x = a, *y = b;
-	int order;
-
-	if (x->base.family != y->base.family)
-		return x->base.family - y->base.family;
-	if (x->port != y->port)
-		return x->port < y->port ? -1 : 1;
-	order = memcmp(x->base.bytes, y->base.bytes, sizeof(x->base.bytes));
-	return order ? order : x->prefix - y->prefix;
-}
-
-/* Sorts; leaves out networks inside others. Two prefixes are nested or apart, never astride. */
-static void tidy(struct networks *n)
-{
-	size_t kept = 0;
-
-	if (n->count == 0)
-		return;
-	qsort(n->item, n->count, sizeof(*n->item), by_place);
-	for (size_t i = 1; i < n->count; i++) {
-		const struct network *k = &n->item[kept];
-
-		if (n->item[i].port == k->port &&
-			address_inside(&n->item[i].base, &k->base, k->prefix))
-			continue;
-		n->item[++kept] = n->item[i];
-	}
-	n->count = kept + 1;
-}
-
 static void last_of(const struct network *n, uint8_t out[16])
 {
 	memcpy(out, n->base.bytes, 16);
@@ -256,13 +188,13 @@ static void fill_table(struct ruleset *r, enum set_kind kind, const struct netwo
 
 static void fill_networks(struct ruleset *r, enum set_kind kind, struct networks *n)
 {
-	tidy(n);
+	r->failed |= n->failed;
+	networks_tidy(n);
 	if (definitions[kind].port)
 		fill_table(r, kind, n);
 	else
 		fill_tree(r, kind, n);
-	free(n->item);
-	memset(n, 0, sizeof(*n));
+	networks_free(n);
 }
 
 /* The policy's rules for networks that belong into a set. */
@@ -284,31 +216,58 @@ static void fill_rules(struct ruleset *r, const struct policy *p, enum set_kind 
 		if (its != kind)
 			continue;
 		if (kind == SET_DENIED)
-			collect(r, &n, &rule->network, rule->prefix, 0);
+			networks_add_both(&n, &rule->network, rule->prefix, 0);
 		for (size_t j = 0; j < rule->ports.count; j++)
-			collect(r, &n, &rule->network, rule->prefix, rule->ports.port[j]);
+			networks_add_both(
+				&n, &rule->network, rule->prefix, rule->ports.port[j]);
 	}
 	fill_networks(r, kind, &n);
 }
 
 /* Loopback is left out: the hook sees it by its device, and a redirected DNS question has a
- * loopback address while its device is still another. */
+ * loopback address while its device is still another. What NAT64 makes of it is no loopback. */
+static void collect_range(
+	const struct address_range *range, struct networks *special, struct networks *inside)
+{
+	struct address translated = address_nat64(&range->base);
+
+	if (range->class == ADDRESS_PRIVATE)
+		networks_add_both(inside, &range->base, range->prefix, 0);
+	else if (range->class != ADDRESS_LOOPBACK)
+		networks_add_both(special, &range->base, range->prefix, 0);
+	else if (range->base.family == 4)
+		networks_add(
+			special, &translated, (uint8_t)(ADDRESS_NAT64_BITS + range->prefix), 0);
+}
+
 static void fill_ranges(struct ruleset *r)
 {
+	static const struct address none4 = {.family = 4};
+	const struct address nat64 = address_nat64(&none4);
 	struct networks special = {0}, inside = {0};
-	struct address a;
 
-	for (size_t i = 0; i < address_ranges_count; i++) {
-		const struct address_range *range = &address_ranges[i];
+	/* First of those ranges that NAT64's prefix is a part of. */
+	for (size_t i = 0; i < address_ranges_count; i++)
+		if (address_ranges[i].base.family == 6)
+			collect_range(&address_ranges[i], &special, &inside);
+	networks_tidy(&special);
+	networks_cut(&special, &nat64, ADDRESS_NAT64_BITS);
+	for (size_t i = 0; i < address_ranges_count; i++)
+		if (address_ranges[i].base.family == 4)
+			collect_range(&address_ranges[i], &special, &inside);
+	for (size_t i = 0; i < address_parts_count; i++)
+		collect_range(&address_parts[i], &special, &inside);
+	networks_tidy(&special);
+	for (size_t i = 0; i < address_parts_count; i++) {
+		const struct address_range *part = &address_parts[i];
+		struct address translated = address_nat64(&part->base);
 
-		if (range->class == ADDRESS_PRIVATE)
-			collect(r, &inside, &range->base, range->prefix, 0);
-		else if (range->class != ADDRESS_LOOPBACK)
-			collect(r, &special, &range->base, range->prefix, 0);
+		if (part->class != ADDRESS_PRIVATE)
+			continue;
+		networks_cut(&special, &part->base, part->prefix);
+		networks_cut(
+			&special, &translated, (uint8_t)(ADDRESS_NAT64_BITS + part->prefix));
 	}
-	for (size_t i = 0; i < sizeof(metadata) / sizeof(metadata[0]); i++)
-		if (address_parse(metadata[i], strlen(metadata[i]), &a))
-			collect(r, &special, &a, a.family == 4 ? 32 : 128, 0);
 	fill_networks(r, SET_SPECIAL, &special);
 	fill_networks(r, SET_INSIDE, &inside);
 }
@@ -330,7 +289,7 @@ static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 				sets_key(key, &e->address, -1, e->port), 0);
 	}
 	for (size_t i = 0; i < c->gateways_count; i++) {
-		const struct address *a = &c->gateways[i];
+		const struct address *a = &c->gateways[i], translated = address_nat64(a);
 		bool twice = false;
 
 		for (size_t j = 0; j < i; j++)
@@ -338,6 +297,9 @@ static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 		if (!twice)
 			add_element(r, set_of(r, SET_GATEWAYS, a->family), a->bytes, NULL,
 				a->family == 4 ? 4 : 16, 0);
+		if (!twice && a->family == 4)
+			add_element(
+				r, set_of(r, SET_GATEWAYS, 6), translated.bytes, NULL, 16, 0);
 	}
 }
 

@@ -172,6 +172,9 @@ static void classes(void **state)
 	} cases[] = {
 		{"0.0.0.0", ADDRESS_SPECIAL},
 		{"0.255.255.255", ADDRESS_SPECIAL},
+		{"0.250.250.253", ADDRESS_SPECIAL},
+		{"0.250.250.254", ADDRESS_PRIVATE},
+		{"0.250.250.255", ADDRESS_SPECIAL},
 		{"1.0.0.0", ADDRESS_PUBLIC},
 		{"9.255.255.255", ADDRESS_PUBLIC},
 		{"10.0.0.0", ADDRESS_PRIVATE},
@@ -193,6 +196,9 @@ static void classes(void **state)
 		{"168.63.129.17", ADDRESS_PUBLIC},
 		{"169.253.255.255", ADDRESS_PUBLIC},
 		{"169.254.169.254", ADDRESS_LINK_LOCAL},
+		{"169.254.1.1", ADDRESS_LINK_LOCAL},
+		{"169.254.1.2", ADDRESS_PRIVATE},
+		{"169.254.1.3", ADDRESS_LINK_LOCAL},
 		{"169.255.0.0", ADDRESS_PUBLIC},
 		{"172.15.255.255", ADDRESS_PUBLIC},
 		{"172.16.0.0", ADDRESS_PRIVATE},
@@ -200,18 +206,18 @@ static void classes(void **state)
 		{"172.32.0.0", ADDRESS_PUBLIC},
 		{"192.0.0.255", ADDRESS_SPECIAL},
 		{"192.0.1.0", ADDRESS_PUBLIC},
-		{"192.0.2.1", ADDRESS_SPECIAL},
+		{"192.0.2.1", ADDRESS_EXAMPLE},
 		{"192.0.3.0", ADDRESS_PUBLIC},
 		{"192.88.99.1", ADDRESS_SPECIAL},
 		{"192.167.255.255", ADDRESS_PUBLIC},
 		{"192.168.0.1", ADDRESS_PRIVATE},
 		{"192.169.0.0", ADDRESS_PUBLIC},
 		{"198.17.255.255", ADDRESS_PUBLIC},
-		{"198.18.0.0", ADDRESS_SPECIAL},
-		{"198.19.255.255", ADDRESS_SPECIAL},
+		{"198.18.0.0", ADDRESS_PRIVATE},
+		{"198.19.255.255", ADDRESS_PRIVATE},
 		{"198.20.0.0", ADDRESS_PUBLIC},
-		{"198.51.100.7", ADDRESS_SPECIAL},
-		{"203.0.113.7", ADDRESS_SPECIAL},
+		{"198.51.100.7", ADDRESS_EXAMPLE},
+		{"203.0.113.7", ADDRESS_EXAMPLE},
 		{"223.255.255.255", ADDRESS_PUBLIC},
 		{"224.0.0.1", ADDRESS_MULTICAST},
 		{"239.255.255.255", ADDRESS_MULTICAST},
@@ -223,7 +229,18 @@ static void classes(void **state)
 		{"::ffff:8.8.8.8", ADDRESS_SPECIAL},
 		{"::ffff:127.0.0.1", ADDRESS_SPECIAL},
 		{"::8.8.8.8", ADDRESS_SPECIAL},
-		{"64:ff9b::808:808", ADDRESS_SPECIAL},
+		/* NAT64: as the IPv4 address inside */
+		{"64:ff9b::808:808", ADDRESS_PUBLIC},
+		{"64:ff9b::a00:1", ADDRESS_PRIVATE},
+		{"64:ff9b::c612:1", ADDRESS_PRIVATE},
+		{"64:ff9b::7f00:1", ADDRESS_SPECIAL},
+		{"64:ff9b::1", ADDRESS_SPECIAL},
+		{"64:ff9b::a9fe:a9fe", ADDRESS_LINK_LOCAL},
+		{"64:ff9b::6464:64c8", ADDRESS_LINK_LOCAL},
+		{"64:ff9b::a83f:8110", ADDRESS_SPECIAL},
+		{"64:ff9b::e000:1", ADDRESS_MULTICAST},
+		{"64:ff9b::1:808:808", ADDRESS_SPECIAL},
+		{"64:ff9a::808:808", ADDRESS_SPECIAL},
 		{"64:ff9b:1::1", ADDRESS_SPECIAL},
 		{"100::1", ADDRESS_SPECIAL},
 		{"1fff:ffff::", ADDRESS_SPECIAL},
@@ -232,13 +249,13 @@ static void classes(void **state)
 		{"2001:1ff:ffff::", ADDRESS_SPECIAL},
 		{"2001:200::", ADDRESS_PUBLIC},
 		{"2001:db7:ffff::", ADDRESS_PUBLIC},
-		{"2001:db8::1", ADDRESS_SPECIAL},
+		{"2001:db8::1", ADDRESS_EXAMPLE},
 		{"2001:db9::", ADDRESS_PUBLIC},
 		{"2002:a00:1::", ADDRESS_SPECIAL},
 		{"2003::", ADDRESS_PUBLIC},
 		{"2606:4700::1111", ADDRESS_PUBLIC},
 		{"3ffe:ffff::", ADDRESS_PUBLIC},
-		{"3fff:fff::", ADDRESS_SPECIAL},
+		{"3fff:fff::", ADDRESS_EXAMPLE},
 		{"3fff:1000::", ADDRESS_PUBLIC},
 		{"4000::", ADDRESS_SPECIAL},
 		{"5f00::1", ADDRESS_SPECIAL},
@@ -290,7 +307,7 @@ static void names_of_ranges(void **state)
 		{"192.0.2.1", "documentation"},
 		{"192.88.99.1", "6to4"},
 		{"192.168.0.1", "private"},
-		{"198.18.0.1", "benchmarking"},
+		{"198.18.0.1", "fake-IP"},
 		{"198.51.100.1", "documentation"},
 		{"203.0.113.1", "documentation"},
 		{"224.0.0.1", "multicast"},
@@ -300,7 +317,11 @@ static void names_of_ranges(void **state)
 		{"::1", "loopback"},
 		{"::2", "not global unicast"},
 		{"::ffff:8.8.8.8", "IPv4-mapped"},
-		{"64:ff9b::8.8.8.8", "RFC 6052"},
+		{"64:ff9b::8.8.8.8", "public"},
+		{"64:ff9b::10.0.0.1", "RFC 1918"},
+		{"64:ff9b::169.254.169.254", "link-local"},
+		{"0.250.250.254", "OrbStack"},
+		{"169.254.1.2", "pasta"},
 		{"64:ff9b:1::1", "RFC 8215"},
 		{"100::1", "discard-only"},
 		{"2001::1", "Teredo"},
@@ -326,6 +347,55 @@ static void names_of_ranges(void **state)
 		if (!strstr(address_range_name(&a), cases[i].name))
 			fail_msg("%s: %s", cases[i].text, address_range_name(&a));
 	}
+}
+
+static void networks_are_what_all_of_them_is(void **state)
+{
+	static const struct {
+		const char *base;
+		unsigned prefix;
+		enum address_class class;
+	} cases[] = {
+		{"10.0.0.0", 8, ADDRESS_PRIVATE},
+		{"10.0.0.0", 7, ADDRESS_PUBLIC},
+		{"0.0.0.0", 0, ADDRESS_PUBLIC},
+		{"169.254.1.2", 32, ADDRESS_PRIVATE},
+		{"169.254.1.2", 31, ADDRESS_LINK_LOCAL},
+		{"100.100.100.200", 32, ADDRESS_LINK_LOCAL},
+		{"100.100.100.200", 29, ADDRESS_PRIVATE},
+		{"192.0.2.0", 24, ADDRESS_EXAMPLE},
+		{"192.0.2.0", 23, ADDRESS_PUBLIC},
+		{"64:ff9b::", 96, ADDRESS_PUBLIC},
+		{"64:ff9b::", 95, ADDRESS_SPECIAL},
+		{"64:ff9b::a00:0", 104, ADDRESS_PRIVATE},
+		{"64:ff9b::a00:0", 103, ADDRESS_PUBLIC},
+		{"64:ff9b::7f00:0", 104, ADDRESS_SPECIAL},
+		{"::", 0, ADDRESS_PUBLIC},
+		{"fc00::", 7, ADDRESS_PRIVATE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address a = parse(cases[i].base);
+
+		if (address_classify_network(&a, cases[i].prefix) != cases[i].class)
+			fail_msg("%s/%u", cases[i].base, cases[i].prefix);
+	}
+}
+
+static void nat64_both_ways(void **state)
+{
+	struct address a = parse("8.8.4.4"), b = parse("64:ff9b::808:404"),
+		       c = parse("64:ff9b:1::808:404"), made = address_nat64(&a), back;
+
+	(void)state;
+	assert_int_equal(address_compare(&made, &b), 0);
+	back = address_judged(&b);
+	assert_int_equal(address_compare(&back, &a), 0);
+	back = address_judged(&a);
+	assert_int_equal(address_compare(&back, &a), 0);
+	back = address_judged(&c);
+	assert_int_equal(address_compare(&back, &c), 0);
 }
 
 static void no_address_is_not_public(void **state)
@@ -371,6 +441,8 @@ int main(void)
 		cmocka_unit_test(the_table_is_an_interval_set),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(names_of_ranges),
+		cmocka_unit_test(networks_are_what_all_of_them_is),
+		cmocka_unit_test(nat64_both_ways),
 		cmocka_unit_test(no_address_is_not_public),
 		cmocka_unit_test(inside),
 	};

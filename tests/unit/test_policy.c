@@ -80,6 +80,13 @@ static void rules_and_their_text(void **state)
 		{"9.9.9.9/32:53", "9.9.9.9:53"},
 		{"0.0.0.0/0:443", "0.0.0.0/0:443"},
 		{"10.0.0.0/8:5432+private", "10.0.0.0/8:5432+private"},
+		{"[64:ff9b::102:304]:443", "1.2.3.4:443"},
+		{"[64:ff9b::a00:0/104]:443+private", "10.0.0.0/8:443+private"},
+		{"[64:ff9b::/96]:443", "0.0.0.0/0:443"},
+		{"198.18.0.0/15:443+private", "198.18.0.0/15:443+private"},
+		{"169.254.1.2:80+private", "169.254.1.2:80+private"},
+		{"0.250.250.254:80+private", "0.250.250.254:80+private"},
+		{"192.0.2.0/24:5432", "192.0.2.0/24:5432"},
 		{"[2001:db8::/32]:443", "[2001:db8::/32]:443"},
 		{"[2600::1]:22", "[2600::1]:22"},
 		{"[2600::1/128]:22", "[2600::1]:22"},
@@ -159,6 +166,20 @@ static void rules_that_are_refused(void **state)
 		{"[::1]:80", 0, "loopback"},
 		{"169.254.169.254:80", 0, "link-local"},
 		{"169.254.0.0/16:80+private", 0, "link-local"},
+		{"169.254.1.2:80", 0, "pasta"},
+		{"169.254.1.3:80+private", 0, "link-local"},
+		{"169.254.1.2/31:80+private", 0, "link-local"},
+		{"0.250.250.254:80", 0, "OrbStack"},
+		{"0.0.0.0/8:80+private", 0, "this network"},
+		{"198.18.0.0/15:443", 0, "fake-IP"},
+		{"168.63.129.16:80+private", 0, "Azure"},
+		{"192.88.99.1:80", 0, "6to4"},
+		{"240.0.0.0/4:80", 0, "reserved"},
+		{"[64:ff9b::a00:1]:80", 0, "+private"},
+		{"[64:ff9b::a9fe:a9fe]:80+private", 0, "link-local"},
+		{"[64:ff9b:1::1]:80+private", 0, "RFC 8215"},
+		{"[2002::/16]:80", 0, "6to4"},
+		{"[::ffff:1.2.3.4]:80", 0, "IPv4-mapped"},
 		{"[fe80::/64]:1", 0, "link-local"},
 		{"224.0.0.1:80", 0, "multicast"},
 		{"100.100.100.200:80+private", 0, "metadata"},
@@ -522,9 +543,19 @@ static void networks(void **state)
 		{"169.254.169.254", 53, false},
 		{"2001:db8::1", 443, false},
 		{"168.63.129.16", 53, false},
+		/* As the IPv4 address inside; as it is written, too. */
+		{"64:ff9b::102:301", 5432, true},
+		{"64:ff9b::102:307", 5432, false},
+		{"64:ff9b::102:401", 5432, false},
+		{"64:ff9b::a01:203", 80, true},
+		{"64:ff9b::a9fe:a9fe", 53, false},
+		{"64:ff9b::909:909", 8443, true},
+		{"9.9.9.9", 8443, true},
+		{"9.9.9.8", 8443, false},
 	};
 	struct policy p = POLICY("1.2.3.0/24:5432", "!1.2.3.7", "10.0.0.0/8:80+private",
-		"[2600::1]:443", "0.0.0.0/0:53", "[2001:db8::/32]:443", "a.example:5432");
+		"[2600::1]:443", "0.0.0.0/0:53", "[2001:db8::/32]:443",
+		"[64:ff9b::909:909]:8443", "a.example:5432");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -550,7 +581,13 @@ static void answers(void **state)
 		{"fd00::1", false, true}, {"127.0.0.1", false, false}, {"::1", false, false},
 		{"169.254.169.254", false, false}, {"fd00:ec2::254", false, false},
 		{"100.100.100.200", false, false}, {"::ffff:9.9.9.9", false, false},
-		{"64:ff9b::909:909", false, false}, {"224.0.0.1", false, false},
+		{"64:ff9b::909:909", true, true}, {"64:ff9b::a00:1", false, true},
+		{"64:ff9b::a9fe:a9fe", false, false}, {"64:ff9b::7f00:1", false, false},
+		{"64:ff9b::808:808", false, false}, /* denied, as 8.8.8.8 */
+		{"64:ff9b::a09:1", false, false},   /* as 10.9.0.1 */
+		{"64:ff9b:1::909:909", false, false}, {"198.18.0.5", false, true},
+		{"0.250.250.254", false, true}, {"169.254.1.2", false, true},
+		{"169.254.1.3", false, false}, {"224.0.0.1", false, false},
 		{"0.0.0.0", false, false}, {"255.255.255.255", false, false},
 		{"8.8.8.8", false, false},  /* denied on every port */
 		{"8.8.4.4", true, true},    /* denied on one */

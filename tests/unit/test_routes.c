@@ -310,9 +310,11 @@ static void a_rule_within_a_range_leaves_the_range_shut(void **state)
 /* Not even a rule for everything opens what is no network's own: cloud metadata, multicast. */
 static void the_widest_rule_opens_private_ranges_alone(void **state)
 {
-	static const char *const special[] = {"169.254.169.254", "224.0.0.251",
-		"239.255.255.250", "240.0.0.1", "0.0.0.1", "198.18.0.1", "192.0.2.1",
-		"64:ff9b::a00:1", "2001:db8:77::1", "2002:a00:1::1"};
+	static const char *const special[] = {"169.254.169.254", "169.254.1.1",
+		"100.100.100.200", "168.63.129.16", "224.0.0.251", "239.255.255.250",
+		"240.0.0.1", "0.0.0.1", "0.250.250.253", "192.0.2.1", "64:ff9b::a9fe:a9fe",
+		"64:ff9b::6464:64c8", "64:ff9b::7f00:1", "64:ff9b::1", "64:ff9b:1::a00:1",
+		"2001:db8:77::1", "2002:a00:1::1", "fd00:ec2::254", "fd20:ce::254"};
 
 	(void)state;
 	bridge();
@@ -321,9 +323,32 @@ static void the_widest_rule_opens_private_ranges_alone(void **state)
 	fence();
 	assert_way("10.9.9.9", "via 172.17.0.1");
 	assert_way("192.168.1.1", "via 172.17.0.1");
+	assert_way("198.18.0.1", "via 172.17.0.1");
+	assert_way("0.250.250.254", "via 172.17.0.1");
+	assert_way("169.254.1.2", "via 172.17.0.1");
 	assert_way("fd12::1", "via 2001:db8:9::1");
+	assert_way("64:ff9b::a09:909", "via 2001:db8:9::1");
+	assert_way("64:ff9b::c612:1", "via 2001:db8:9::1");
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
 		assert_way(special[i], "prohibited");
+}
+
+/* NAT64's addresses are judged by the IPv4 ones inside them. */
+static void what_nat64_leads_to_is_as_shut(void **state)
+{
+	(void)state;
+	bridge();
+	allow("10.9.0.0/16:443+private");
+	fence();
+	assert_way("64:ff9b::808:808", "via 2001:db8:9::1");
+	assert_way("64:ff9b::a09:1", "via 2001:db8:9::1");
+	assert_way("64:ff9b::a0a:1", "prohibited");
+	assert_way("64:ff9b::c0a8:1", "prohibited");
+	assert_way("64:ff9b::c612:1", "prohibited");
+	assert_way("64:ff9b::ac11:1", "prohibited"); /* the gateway, by a detour */
+	assert_way("64:ff9b::a9fe:a9fe", "prohibited");
+	assert_way("64:ff9a::808:808", "prohibited");
+	assert_way("64:ff9b:0:0:0:1:808:808", "prohibited");
 }
 
 /* What is public is left to the main table, and to nftables; a route that is about more than
@@ -526,26 +551,27 @@ static void without_a_way_out_our_own_questions_have_none(void **state)
 static void every_change_is_found(void **state)
 {
 	static const char *const tampering[] = {
-		"ip rule del pref 9 to 10.0.0.0/8",
-		"ip rule del pref 7 to 169.254.0.0/16",
-		"ip rule del pref 9 to 10.0.0.0/8 && ip rule add pref 9 to 10.0.0.0/9 prohibit",
-		"ip rule del pref 9 to 10.0.0.0/8 && ip rule add pref 9 to 10.0.0.0/8 nop",
-		"ip rule del pref 9 to 10.0.0.0/8 && "
+		"ip rule del pref 10 to 10.0.0.0/8",
+		"ip rule del pref 8 to 169.254.0.0/16",
+		"ip rule del pref 10 to 10.0.0.0/8 && ip rule add pref 10 to 10.0.0.0/9 "
+		"prohibit",
+		"ip rule del pref 10 to 10.0.0.0/8 && ip rule add pref 10 to 10.0.0.0/8 nop",
+		"ip rule del pref 10 to 10.0.0.0/8 && "
 		"ip rule add pref 40000 to 10.0.0.0/8 prohibit",
-		"ip rule del pref 9 to 10.0.0.0/8 && "
-		"ip rule add pref 9 to 10.0.0.0/8 prohibit fwmark 1",
-		"ip rule del pref 9 to 10.0.0.0/8 && "
-		"ip rule add pref 9 to 10.0.0.0/8 prohibit iif lo",
-		"ip rule del pref 9 to 10.0.0.0/8 && "
-		"ip rule add not pref 9 to 10.0.0.0/8 prohibit",
-		"ip rule del pref 9 to 10.0.0.0/8 && "
-		"ip rule add pref 9 to 10.0.0.0/8 prohibit uidrange 7-7",
-		"ip rule del pref 9 to 10.0.0.0/8 && "
-		"ip rule add pref 9 to 10.0.0.0/8 prohibit ipproto udp",
+		"ip rule del pref 10 to 10.0.0.0/8 && "
+		"ip rule add pref 10 to 10.0.0.0/8 prohibit fwmark 1",
+		"ip rule del pref 10 to 10.0.0.0/8 && "
+		"ip rule add pref 10 to 10.0.0.0/8 prohibit iif lo",
+		"ip rule del pref 10 to 10.0.0.0/8 && "
+		"ip rule add not pref 10 to 10.0.0.0/8 prohibit",
+		"ip rule del pref 10 to 10.0.0.0/8 && "
+		"ip rule add pref 10 to 10.0.0.0/8 prohibit uidrange 7-7",
+		"ip rule del pref 10 to 10.0.0.0/8 && "
+		"ip rule add pref 10 to 10.0.0.0/8 prohibit ipproto udp",
 		"ip rule add pref 6 to 10.0.0.0/9 lookup main",
-		"ip rule add pref 8 lookup main",
-		"ip -6 rule del pref 9 to fc00::/7",
-		"ip -6 rule add pref 8 to fd12::/16 lookup main",
+		"ip rule add pref 9 lookup main",
+		"ip -6 rule del pref 10 to fc00::/7",
+		"ip -6 rule add pref 9 to fd12::/16 lookup main",
 		"ip rule del pref 2 && ip rule add pref 2 lookup main uidrange 0-1000",
 		"ip rule del pref 2",
 		"ip rule del pref 3",
@@ -554,13 +580,18 @@ static void every_change_is_found(void **state)
 		"ip -6 rule del pref 4",
 		"ip rule del pref 5",
 		"ip rule del pref 6",
-		"ip rule del pref 10",
+		"ip rule del pref 11",
 		"ip rule add pref 1 lookup main",
 		"ip rule add pref 1 lookup 121",
 		"ip rule add pref 2 lookup main",
 		"ip rule add pref 0 to 10.0.0.0/8 lookup main",
 		"ip -6 rule add pref 0 to fd00::/8 lookup main",
 		"ip -6 rule add pref 1 ipproto tcp lookup main",
+		"ip -6 rule del pref 7 to 64:ff9b::/96",
+		"ip -6 rule del pref 7 to 64:ff9b::a9fe:0/112",
+		"ip -6 rule del pref 10 to 64:ff9b::a00:0/104",
+		"ip -6 rule add pref 7 to 64:ff9b::a9fe:a9fe goto 9",
+		"ip rule del pref 8 to 100.100.100.200",
 		"ip route replace default via 172.17.0.1 table 122",
 		"ip route add 10.0.0.0/8 via 172.17.0.1 table 121",
 	};
@@ -713,6 +744,7 @@ int main(void)
 		T(private_rules_keep_their_way),
 		T(a_rule_within_a_range_leaves_the_range_shut),
 		T(the_widest_rule_opens_private_ranges_alone),
+		T(what_nat64_leads_to_is_as_shut),
 		T(what_is_public_goes_as_it_went),
 		T(a_private_pin_gets_a_route),
 		T(a_network_connected_later),

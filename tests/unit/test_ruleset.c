@@ -97,7 +97,11 @@ static void networks_inside_others_are_left_out(void **state)
 	compile(allow, NULL);
 	assert_string_equal(elements(SET_NETS, 4), "1401030000500000-140103ff00500000 "
 						   "1401000001bb0000-1401ffff01bb0000 ");
-	assert_string_equal(elements(SET_NETS, 6), "");
+	/* By NAT64 the same. */
+	assert_string_equal(elements(SET_NETS, 6), "0064ff9b00000000000000001401030000500000-"
+						   "0064ff9b0000000000000000140103ff00500000 "
+						   "0064ff9b00000000000000001401000001bb0000-"
+						   "0064ff9b00000000000000001401ffff01bb0000 ");
 }
 
 static void a_host_is_a_network_of_one(void **state)
@@ -107,7 +111,9 @@ static void a_host_is_a_network_of_one(void **state)
 	(void)state;
 	compile(allow, NULL);
 	assert_string_equal(elements(SET_NETS, 4), "1401020301bb0000-1401020301bb0000 ");
-	assert_string_equal(elements(SET_NETS, 6), "2600000000000000000000000000000701bb0000-"
+	assert_string_equal(elements(SET_NETS, 6), "0064ff9b00000000000000001401020301bb0000-"
+						   "0064ff9b00000000000000001401020301bb0000 "
+						   "2600000000000000000000000000000701bb0000-"
 						   "2600000000000000000000000000000701bb0000 ");
 }
 
@@ -128,7 +134,9 @@ static void the_end_of_the_address_space(void **state)
 	(void)state;
 	compile(NULL, deny);
 	assert_string_equal(elements(SET_DENIED, 4), "00000000 ");
-	assert_string_equal(elements(SET_DENIED, 6), "80000000000000000000000000000000 ");
+	assert_string_equal(elements(SET_DENIED, 6),
+		"0064ff9b000000000000000000000000 <0064ff9b000000000000000100000000 "
+		"80000000000000000000000000000000 ");
 }
 
 static void rules_find_their_sets(void **state)
@@ -178,8 +186,11 @@ static void ranges_are_the_policys(void **state)
 	static const char *const more[] = {"100.100.100.200", "100.100.100.199",
 		"100.100.100.201", "fd00:ec2::254", "fd00:ec2::255", "fd20:ce::254",
 		"fd00:c1::a9fe:a9fe", "fd00:c1::a9fe:a9fd", "8.8.8.8", "2600::1",
-		"9.255.255.255", "11.0.0.0", "255.255.255.255", "2400:cb00::1"};
-	struct address edges[256];
+		"9.255.255.255", "11.0.0.0", "255.255.255.255", "2400:cb00::1", "0.250.250.253",
+		"0.250.250.254", "0.250.250.255", "169.254.1.1", "169.254.1.2", "169.254.1.3",
+		"169.254.169.254", "64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff", "64:ff9b::1:0:0",
+		"64:ff9b:1::1", "::2", "1fff:ffff::"};
+	struct address edges[512];
 	size_t count = 0;
 
 	(void)state;
@@ -198,6 +209,10 @@ static void ranges_are_the_policys(void **state)
 	}
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		assert_true(address_parse(more[i], strlen(more[i]), &edges[count++]));
+	/* What NAT64 makes of them is as shut or as open. */
+	for (size_t i = 0, plain = count; i < plain; i++)
+		if (edges[i].family == 4)
+			edges[count++] = address_nat64(&edges[i]);
 	for (size_t i = 0; i < count; i++) {
 		enum address_class class = address_classify(&edges[i]);
 		bool special = in_tree(SET_SPECIAL, &edges[i]);

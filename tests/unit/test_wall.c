@@ -277,11 +277,13 @@ static void a_flow_from_before_the_wall_ends(void **state)
 
 static void special_ranges_and_gateways_are_refused(void **state)
 {
-	static const char *const never[] = {"169.254.169.254", "100.100.100.200", "198.18.0.1",
+	static const char *const never[] = {"169.254.169.254", "100.100.100.200", "169.254.1.1",
+		"0.250.250.253", "64:ff9b::a9fe:a9fe", "64:ff9b::6464:64c8", "64:ff9b::7f00:1",
 		"192.0.2.1", "203.0.113.9", "168.63.129.16", "0.1.2.3", "2001:db8:77::1",
-		"fd00:ec2::254", "64:ff9b::a00:1", "2002:a00:1::1"};
-	static const char *const inside[] = {
-		"10.1.2.3", "172.16.0.1", "172.30.0.7", "192.168.1.1", "100.64.0.1", "fd12::1"};
+		"fd00:ec2::254", "64:ff9b:1::808:808", "2002:a00:1::1"};
+	static const char *const inside[] = {"10.1.2.3", "172.16.0.1", "172.30.0.7",
+		"192.168.1.1", "100.64.0.1", "fd12::1", "198.18.0.1", "0.250.250.254",
+		"169.254.1.2", "64:ff9b::a01:203"};
 
 	(void)state;
 	config.gateways[config.gateways_count++] = addr("20.0.0.1");
@@ -302,8 +304,10 @@ static void special_ranges_and_gateways_are_refused(void **state)
 	}
 	pin("20.0.0.1", 80, false, 0);
 	pin("2600::1", 80, false, 0);
+	pin("64:ff9b::1400:1", 80, false, 0);
 	assert_int_equal(tcp(PAYLOAD, "20.0.0.1", 80), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "2600::1", 80), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1400:1", 80), ECONNREFUSED);
 	assert_int_equal(udp(PAYLOAD, "20.0.0.1", 80), EPERM);
 }
 
@@ -313,6 +317,15 @@ static void a_private_pin_opens_private_space(void **state)
 	config.gateways[config.gateways_count++] = addr("172.30.0.1");
 	build();
 	pin("10.1.2.3", 5432, true, 0);
+	pin("64:ff9b::a01:203", 5432, true, 0);
+	pin("198.18.0.5", 443, true, 0);
+	pin("0.250.250.254", 443, true, 0);
+	pin("169.254.1.2", 443, true, 0);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::a01:203", 5432), 0);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::a01:204", 5432), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "198.18.0.5", 443), 0);
+	assert_int_not_equal(tcp(PAYLOAD, "0.250.250.254", 443), ECONNREFUSED);
+	assert_int_not_equal(tcp(PAYLOAD, "169.254.1.2", 443), ECONNREFUSED);
 	pin("fd12::1", 5432, true, 0);
 	pin("172.30.0.1", 5432, true, 0);
 	assert_int_equal(tcp(PAYLOAD, "10.1.2.3", 5432), 0);
@@ -348,6 +361,12 @@ static void network_rules(void **state)
 	assert_int_equal(tcp(PAYLOAD, "10.9.1.1", 443), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "10.9.9.1", 5432), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "fd12::5", 22), 0);
+	/* The same by NAT64. */
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1401:203", 443), 0);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1402:0", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1407:101", 443), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::a09:101", 5432), 0);
+	assert_int_equal(tcp(PAYLOAD, "64:ff9b::a09:901", 5432), ECONNREFUSED);
 	/* What a deny covers, pinned or not. */
 	pin("20.7.1.1", 443, false, 0);
 	pin("20.8.1.1", 443, false, 0);
