@@ -117,6 +117,7 @@ int boot_run(struct options *o, struct monitor *m)
 		return EXIT_SANDBOX;
 	b->o = o;
 	b->m = m;
+	b->report_file = -1;
 	for (int i = 0; i < WORKERS; i++)
 		b->keepers[i].channel = b->keepers[i].timer = -1;
 	b->status.version = version_text;

@@ -7,11 +7,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "control/report.h"
 #include "home/home.h"
+#include "home/report_file.h"
 #include "proc/terminal.h"
 
 struct closing {
@@ -48,6 +51,28 @@ static void closing_show(struct closing *c)
 		closing_first_line();
 	terminal_write(STDERR_FILENO, c->text + c->shown, c->size - c->shown, LIMIT_TELL_MS);
 	c->shown = c->size;
+}
+
+/* Also where nothing was told: an empty file is of a session that was killed. */
+static void closing_keep(struct closing *c, const struct boot *b)
+{
+	const time_t now = time(NULL);
+	struct failure f = {0};
+	struct tm t;
+	char *text = NULL;
+
+	if (b->report_file < 0 || c->to == stderr || fflush(c->to) != 0 || !gmtime_r(&now, &t))
+		return;
+	if (asprintf(&text,
+		    "The session ended at %04d-%02d-%02d %02d:%02d:%02d UTC with status "
+		    "%d.\n%s",
+		    t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+		    b->exit_status, c->shown ? c->text : "Nothing was told.\n") < 0)
+		return;
+	if (report_file_write(b->report_file, text, strlen(text), &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+	free(text);
+	closing_show(c);
 }
 
 static void closing_end(struct closing *c)
@@ -136,5 +161,6 @@ void end_session(struct boot *b, const char *stage, const struct failure *f)
 	tell_obeyed(b, c.to);
 	tell_again(b, c.to);
 	closing_show(&c);
+	closing_keep(&c, b);
 	closing_end(&c);
 }

@@ -10,6 +10,7 @@
 #include "home/advice.h"
 #include "home/codex_use.h"
 #include "home/home.h"
+#include "home/report_file.h"
 
 #define DROP_OFF RUN_DIR "/in"
 
@@ -73,6 +74,16 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 			: "with --device-auth Codex shows a code to enter in any browser");
 }
 
+/* Neither is a report that can't be kept. */
+static void open_report_file(struct boot *b)
+{
+	struct failure f = {0};
+
+	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, &f);
+	if (f.why[0])
+		say_warning("home", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
 int stage_home(struct boot *b, struct failure *f)
 {
 	struct home_request r = {.from = b->o->home_from,
@@ -108,6 +119,7 @@ int stage_home(struct boot *b, struct failure *f)
 		(!done.login && environment_api_key(&b->env) < 0))
 		return fail_errno(f, "set the environment", "");
 	look_at_project(b);
+	open_report_file(b);
 	return 0;
 }
 

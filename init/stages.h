@@ -53,6 +53,7 @@ struct boot {
 	struct gate_config gate; /* counters NULL: there is none */
 	struct keeper keepers[WORKERS];
 	struct status status;
+	int report_file;         /* for the closing report (home/report_file.h), or -1 */
 	struct control *control; /* NULL: it could not be had */
 	int64_t began;           /* clock_ms(): when the boot was done */
 	unsigned unresolved;     /* names that the boot found no address for, ... */

@@ -26,6 +26,11 @@
 #define BOUND_NAME_TEXT 48
 /* Digits of --pids-limit: the kernel numbers no more than 4,194,304 processes. */
 #define BOUND_PIDS_DIGITS 7
+/* Closing reports that are kept, for all projects together; how many are looked at when the
+ * oldest is to go; and the room that one gets beforehand: a long one has some hundred lines. */
+#define BOUND_REPORTS      200
+#define BOUND_REPORTS_SEEN 10000
+#define BOUND_REPORT_BYTES (64 * 1024)
 /* What is kept of an engine's own complaint. */
 #define BOUND_COMPLAINT 400
 /* What is looked at of the engine's client's own settings. */

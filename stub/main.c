@@ -16,6 +16,7 @@
 #include "note.h"
 #include "plan.h"
 #include "prepare.h"
+#include "report.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -52,14 +53,14 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct trouble *t
 	struct words argv = {0};
 	int result;
 
+	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
+				ground_settle(p, true, t) < 0 || tell_codex_init(p, e, t) < 0))
+		return -1;
+	if (!dry_run)
+		report_prepare(p);
 	argv_build(&p->request, &p->pool, &argv);
-	if (dry_run)
-		result = print(argv_line(&argv, &p->pool), t);
-	else if (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-		 ground_settle(p, true, t) < 0 || tell_codex_init(p, e, t) < 0)
-		result = -1;
-	else
-		result = engine_become(e->program, &argv, t);
+	result = dry_run ? print(argv_line(&argv, &p->pool), t)
+			 : engine_become(e->program, &argv, t);
 	words_free(&argv);
 	return result;
 }

@@ -16,6 +16,7 @@
 #include "hints.h"
 #include "protect.h"
 #include "quote.h"
+#include "report.h"
 #include "surroundings.h"
 
 /* Codex's user in the image, for a workdir that belongs to root. */
@@ -272,6 +273,7 @@ int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
+	report_plan(p);
 	mounts_sort(&p->mounts);
 	if (ground_settle(p, false, t) < 0)
 		return -1;

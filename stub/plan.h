@@ -44,6 +44,10 @@ struct plan {
 	const char *home_path; /* then: its path beneath the workdir, without links */
 	const char *dot_codex; /* the same for .codex */
 	enum login login;
+	const char *report;      /* where the closing report goes, or NULL (report.h) */
+	const char *report_home; /* the home directory, without links, and its owner */
+	uid_t report_uid;
+	gid_t report_gid;
 	bool sessions; /* a directory is mounted on /codex_home/sessions */
 	struct question questions[BOUND_QUESTIONS];
 	size_t questions_count;

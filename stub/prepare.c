@@ -37,11 +37,7 @@ static bool is_fresh(int directory, bool created, uid_t uid)
 	return (created || (geteuid() == 0 && uid != 0)) && ground_is_empty(directory);
 }
 
-/*
- * Opens a directory beneath fd; one name alone is created with this mode and owner when it is
- * missing. mode counts whatever the umask. Returns a descriptor, or -1 with errno set.
- */
-static int open_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
+int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
 	/* With a longer path, mkdirat() would follow a link on the way. */
 	bool single = !strchr(name, '/');
@@ -179,7 +175,7 @@ static int prepare_inside(const struct plan *p, int home, struct trouble *t)
 	if (p->home_is_ours && create_file(home, ".gitignore", "*\n", p->uid, p->gid) < 0)
 		return refuse_create(t, p->home, ".gitignore");
 	if (p->sessions) {
-		sessions = open_directory(home, "sessions", 0700, p->uid, p->gid);
+		sessions = prepare_directory(home, "sessions", 0700, p->uid, p->gid);
 		if (sessions < 0)
 			return refuse_create(t, p->home, "sessions");
 		close(sessions);
@@ -193,7 +189,7 @@ static int open_own_home(struct plan *p, struct trouble *t)
 	const char *name = strrchr(p->home_path, '/');
 	int parent, home;
 
-	parent = open_directory(
+	parent = prepare_directory(
 		p->workdir_fd, p->dot_codex, 0755, p->workdir_uid, p->workdir_gid);
 	if (parent < 0)
 		return refuse_create(t, p->workdir, p->dot_codex);
@@ -206,7 +202,7 @@ static int open_own_home(struct plan *p, struct trouble *t)
 		      : dup(p->workdir_fd);
 	if (parent < 0)
 		return refuse_create(t, p->workdir, p->home_path);
-	home = open_directory(parent, name ? name + 1 : p->home_path, 0700, p->uid, p->gid);
+	home = prepare_directory(parent, name ? name + 1 : p->home_path, 0700, p->uid, p->gid);
 	close(parent);
 	if (home < 0)
 		return refuse_create(t, p->workdir, p->home_path);

@@ -8,6 +8,12 @@
 
 #include "plan.h"
 
+/*
+ * Opens a directory beneath fd; one name alone is created with this mode and owner when it is
+ * missing. mode counts whatever the umask. Returns a descriptor, or -1 with errno set.
+ */
+int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid);
+
 /* Returns 0, or -1 with *t filled (STATUS_NO_SANDBOX). */
 int prepare_home(struct plan *p, struct trouble *t);
 

@@ -18,6 +18,7 @@ import pytest
 STUB = Path(__file__).resolve().parents[2] / "build" / "codex-sandbox"
 UID = 1000
 GOOD = {"OPENAI_API_KEY": "k"}
+REPORT = "/run/codex/host/report"
 
 FAKE_ENGINE = """#!/usr/bin/python3
 import json, os, sys
@@ -83,6 +84,9 @@ class Command:
             else:
                 self.flags.append(words[i])
                 i += 1
+        # The file for the closing report: test_report_file.py's matter.
+        self.report = self.mounts.pop(REPORT, (None, None))[0]
+        self.order = [target for target in self.order if target != REPORT]
         self.image = words[i]
         cut = words.index("--", i)
         self.init = words[i + 1 : cut]

@@ -161,3 +161,15 @@ def test_the_machine_itself_has_a_name(podman, call):
     done = call("--allow", "host.docker.internal:1+private", "--exec", "grep",
                 "host.containers.internal", "/etc/hosts").ok()
     assert "host.containers.internal" in done.out.split()[1:], done
+
+
+def test_the_closing_report_is_kept_out_of_its_reach(podman, call):
+    """Without root the home's owner is Codex's user: the way to the file is what keeps it out."""
+    place = podman.home / ".local/state/codex-sandbox/reports"
+    script = "cat /run/codex/host/report; echo forged >/run/codex/host/report; wget -q http://no.test"
+    done = call("--exec", "sh", "-c", script)
+    kept = max(place.glob("*.txt"), key=lambda p: p.stat().st_mtime_ns)
+    text = kept.read_text()
+    assert "The session ended at" in text and "--allow no.test" in text and "forged" not in text
+    assert done.err.count("Permission denied") >= 2, done
+    assert kept.stat().st_uid == podman.home.stat().st_uid

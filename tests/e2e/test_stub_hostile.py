@@ -20,6 +20,7 @@ from stub_trace import traced
 
 pytestmark = pytest.mark.attack
 SECRET = "secret-of-the-host"
+REPORTS = "state/codex-sandbox/reports"
 FAST_ENGINE = """#!/bin/sh
 printf '%s\\0' docker "$@" >>"$ENGINE_LOG"
 echo >>"$ENGINE_LOG"
@@ -116,16 +117,29 @@ class Host:
         return {
             path: (what, None if path in parents else os.lstat(path).st_mtime_ns)
             for path, what in snapshot(self.home, but=self.work).items()
+            if not f"{path}/".startswith(f"{self.home}/.local/")
         }
 
+    def kept(self):
+        """What the launcher itself may make in the home: one file for the closing report."""
+        made = snapshot(self.home / ".local") if (self.home / ".local").exists() else {}
+        files = {p: what for p, what in made.items() if stat.S_ISREG(what[0])}
+        ways = {f"{self.home}/.local/{w}" for w in ("state", "state/codex-sandbox", REPORTS)}
+        assert set(made) - set(files) <= ways, made
+        assert {(stat.S_IMODE(what[0]), what[1]) for what in files.values()} <= {(0o600, UID)}
+        assert all(re.fullmatch(rf"{self.home}/.local/{REPORTS}/codex_.*\.txt", p) for p in files)
+        return len(files)
+
     def is_outside(self, path):
-        return path.startswith(f"{self.home}/") and not f"{path}/".startswith(f"{self.work}/")
+        inside = (f"{self.work}/", f"{self.home}/.local/")
+        return path.startswith(f"{self.home}/") and not f"{path}/".startswith(inside)
 
     def run(self, place):
         """Starts the launcher and judges it, whatever it came to."""
-        before = self.outside()
+        before, kept = self.outside(), self.kept()
         done, calls, programs = traced(self.project, *NAMED.get(place, ()), "--exec", "true")
         assert self.outside() == before
+        assert kept <= self.kept() <= kept + (done.returncode == 0)
         said = (done.stdout + done.stderr).decode(errors="replace")
         assert SECRET not in said
         assert done.returncode in (0, 100, 111), said
@@ -147,7 +161,7 @@ class Host:
             place = re.search(r"\d+<(.*?)>", call.text)[1]
         if place.startswith(("/dev/null", "pipe:", "socket:")):
             return
-        homes = (f"{self.work}/.codex/.environment", f"{self.work}/home")
+        homes = (f"{self.work}/.codex/.environment", f"{self.work}/home", f"{self.home}/.local")
         made = [f"{place}/{name}" for name in call.strings if not name.startswith("/")]
         if call.name in ("mkdirat", "openat2"):
             assert made or place, call

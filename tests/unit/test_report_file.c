@@ -1,0 +1,212 @@
+/*
+ * The closing report's file: what is taken for it, and that it is written with its owner's
+ * rights where root's don't suffice, which is so in a container.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../init/home/report_file.h"
+
+#include <cmocka.h>
+
+#define OWNER 4321
+
+struct place {
+	char directory[64], file[96];
+	struct failure f;
+};
+
+static int make(void **state)
+{
+	static struct place p;
+
+	strcpy(p.directory, "/tmp/test_report_file_XXXXXX");
+	if (!mkdtemp(p.directory) || chmod(p.directory, 0755) < 0)
+		return -1;
+	snprintf(p.file, sizeof(p.file), "%s/%s", p.directory, REPORT_FILE_NAME);
+	*state = &p;
+	return 0;
+}
+
+static int take_away(void **state)
+{
+	const struct place *p = *state;
+
+	if (unlink(p->file) < 0)
+		rmdir(p->file);
+	return rmdir(p->directory);
+}
+
+static void put(const struct place *p, uid_t owner)
+{
+	int fd = open(p->file, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchown(fd, owner, owner), 0);
+	close(fd);
+}
+
+static void expect(const struct place *p, const char *text)
+{
+	char seen[256] = "";
+	int fd = open(p->file, O_RDONLY);
+
+	assert_true(fd >= 0 && read(fd, seen, sizeof(seen) - 1) >= 0);
+	close(fd);
+	assert_string_equal(seen, text);
+}
+
+static void none_is_no_failure(void **state)
+{
+	struct place *p = *state;
+	struct stat st;
+
+	assert_int_equal(report_file_open("/nowhere", &p->f), -1);
+	assert_string_equal(p->f.why, "");
+	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_string_equal(p->f.why, "");
+	/* What may be put there later is out of reach all the same. */
+	assert_int_equal(stat(p->directory, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+/* As root in a container: no DAC_OVERRIDE, no DAC_READ_SEARCH. */
+static void without_override(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	const uint32_t gone = 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		_exit(90);
+	data[0].effective &= ~gone;
+	data[0].permitted &= ~gone;
+	data[0].inheritable &= ~gone;
+	if (syscall(SYS_capset, &header, data) < 0)
+		_exit(91);
+}
+
+static int keep(struct place *p)
+{
+	int fd;
+
+	without_override();
+	fd = report_file_open(p->directory, &p->f);
+	if (fd < 0)
+		return 1;
+	if (report_file_write(fd, "one\n", 4, &p->f) < 0 ||
+		report_file_write(fd, "two\n", 4, &p->f) < 0)
+		return 3;
+	return geteuid() == 0 ? 0 : 4;
+}
+
+static void it_is_written_as_its_owner(void **state)
+{
+	const uid_t owners[] = {OWNER, 0};
+	struct place *p = *state;
+	struct stat st;
+	int status;
+
+	for (size_t i = 0; i < 2; i++) {
+		pid_t pid;
+
+		put(p, owners[i]);
+		pid = fork();
+		if (pid == 0)
+			_exit(keep(p));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		expect(p, "one\ntwo\n");
+		assert_int_equal(stat(p->file, &st), 0);
+		assert_int_equal(st.st_uid, owners[i]);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		unlink(p->file);
+	}
+	put(p, 0);
+}
+
+static void only_a_file_will_do(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(mkdir(p->file, 0700), 0);
+	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_string_not_equal(p->f.why, "");
+	rmdir(p->file);
+	assert_int_equal(mkfifo(p->file, 0600), 0);
+	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_string_not_equal(p->f.why, "");
+	unlink(p->file);
+	assert_int_equal(symlink("/etc/passwd", p->file), 0);
+	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_string_not_equal(p->f.why, "");
+}
+
+static void a_directory_of_anothers_will_not(void **state)
+{
+	struct place *p = *state;
+
+	put(p, 0);
+	assert_int_equal(chown(p->directory, OWNER, OWNER), 0);
+	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_string_not_equal(p->f.why, "");
+}
+
+static void what_was_removed_meanwhile_is_told(void **state)
+{
+	struct place *p = *state;
+	int fd;
+
+	put(p, OWNER);
+	fd = report_file_open(p->directory, &p->f);
+	assert_true(fd >= 0);
+	unlink(p->file);
+	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
+	assert_non_null(strstr(p->f.why, "removed"));
+	close(fd);
+	put(p, OWNER);
+}
+
+static void what_cannot_be_written_is_told(void **state)
+{
+	struct place *p = *state;
+	int fd;
+
+	put(p, OWNER);
+	assert_int_equal(chmod(p->file, 0400), 0);
+	fd = report_file_open(p->directory, &p->f);
+	assert_true(fd >= 0);
+	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
+	assert_non_null(strstr(p->f.why, "Permission denied"));
+	close(fd);
+	expect(p, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(none_is_no_failure, make, take_away),
+		cmocka_unit_test_setup_teardown(it_is_written_as_its_owner, make, take_away),
+		cmocka_unit_test_setup_teardown(only_a_file_will_do, make, take_away),
+		cmocka_unit_test_setup_teardown(
+			a_directory_of_anothers_will_not, make, take_away),
+		cmocka_unit_test_setup_teardown(
+			what_was_removed_meanwhile_is_told, make, take_away),
+		cmocka_unit_test_setup_teardown(
+			what_cannot_be_written_is_told, make, take_away),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
