@@ -9,7 +9,7 @@ import uuid
 import pytest
 from conftest import FLAGS, IMAGE, until
 
-ROWS, COLUMNS = 30, 100
+ROWS, COLUMNS = 40, 120
 ADVICE = "--allow refused.test"
 MARK = b"payload's last words"
 
@@ -58,12 +58,12 @@ STATES = {
     "alternate screen 47": b"\033[?47h",
     "alternate screen 1047": b"\033[?1047h",
     "margins of one line": b"\033[1;2r",
-    "margins at the bottom": b"\033[29;30r\033[29;1H",
+    "margins at the bottom": b"\033[39;40r\033[39;1H",
     "margins left and right": b"\033[?69h\033[1;2s",
     "origin mode": b"\033[5;6r\033[?6h",
-    "cursor at the top of a full screen": b"\033[2J" + b"x" * 100 * 29 + b"\033[H",
-    "cursor at the end of the last line": b"\033[30;100Hx",
-    "no wrapping": b"\033[?7l\033[30;100H",
+    "cursor at the top of a full screen": b"\033[2J" + b"x" * 120 * 39 + b"\033[H",
+    "cursor at the end of the last line": b"\033[40;120Hx",
+    "no wrapping": b"\033[?7l\033[40;120H",
     "insert mode": b"\033[4h",
     "synchronized output": b"\033[?2026h",
     "status line": b"\033[2$~\033[1$}",
@@ -92,7 +92,6 @@ def closing(lab):
 
     script = f'curl -s https://refused.test; printf "{MARK.decode()}"'
     t = Terminal(docker_it(lab, "bash", "-c", script))
-    t.resize(ROWS, COLUMNS)
     assert t.wait() == 0
     t.close()
     return t.output[t.output.index(MARK) + len(MARK) :]
@@ -224,7 +223,6 @@ def test_what_the_host_obeys_is_told(lab, internet, terminal, tmux, tmp_path, le
     os.chown(work, 1000, 1000)
     options = ["-v", f"{work}:/app/work", "-w", "/app/work", "--pids-limit", "200"]
     t = terminal(docker_it(lab, "bash", "-c", PLANTS + LEFT[left] + "\nexit 0", options=options))
-    t.resize(ROWS, COLUMNS)
     assert t.wait(20) == 0
     shown = rows_of(tmux(t.output[-20000:])[0])
     assert "codex-init: 1 file in the project that programs on your machine obey has changed:" in shown
@@ -242,6 +240,5 @@ def test_a_failing_hook_cannot_hide_why(lab, internet, terminal, tmux, tmp_path)
     script.write_text("#!/bin/bash\nprintf '\\033]0;'; exit 3\n")
     script.chmod(0o755)
     t = terminal(docker_it(lab, "true", options=["-v", f"{tmp_path}:/run/codex/in:ro"]))
-    t.resize(ROWS, COLUMNS)
     assert t.wait(20) == 112
     assert "it ended with status 3" in tmux(t.output)[0]
