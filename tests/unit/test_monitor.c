@@ -133,7 +133,10 @@ static int child_last(struct monitor *m)
 	CHECK(getcwd(cwd, sizeof(cwd)) && strcmp(cwd, "/") == 0);
 	n = readlink("/proc/self/fd/1", out, sizeof(out) - 1);
 	CHECK(n > 0 && strcmp(out, "/dev/null") == 0);
-	CHECK(syscall(SYS_execve, "/bin/true", NULL, NULL) < 0 && errno == EPERM);
+	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	CHECK(prctl(PR_GET_SECCOMP) == 2);
+	/* Not /bin/true: that would end this child as if all were well. */
+	CHECK(syscall(SYS_execve, "/bin/false", NULL, NULL) < 0 && errno == EPERM);
 	monitor_kill_remaining(m);
 	return 0;
 }
