@@ -216,6 +216,17 @@ def test_system_calls_that_no_tool_needs_fail(run):
     assert [name for name, said in results.items() if said == "allowed"] == []
 
 
+def test_pid_1_and_the_payload_have_filters_of_their_own(run):
+    """Without the engine's, which would hide that ours is missing."""
+    fields = ("grep", "-hE", "^(NoNewPrivs|Seccomp|Seccomp_filters):", "/proc/1/status")
+    done = run(*fields, "/proc/self/status", options=["--security-opt", "seccomp=unconfined"]).ok()
+    assert [line.split() for line in done.lines()] == 2 * [
+        ["NoNewPrivs:", "1"],
+        ["Seccomp:", "2"],
+        ["Seccomp_filters:", "1"],
+    ], done
+
+
 def test_what_tools_need_works(shell):
     """The filter bars a list of calls; ordinary work goes on: JIT, threads, sqlite, git, Java."""
     shell(
