@@ -270,7 +270,7 @@ def dual_stack(port):
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     listener.bind(("::", port))
-    listener.listen(64)
+    listener.listen(1024)
     return listener
 
 
