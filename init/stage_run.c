@@ -54,7 +54,7 @@ static int check_layers(const struct boot *b, const struct layers *l, struct fai
 	}
 	fail(f, "start Codex", on, "%s", why);
 	return fail_hint(f, "let it permit danger-full-access to hosts called codex-sandbox-*: "
-			    "\"Managed by an organisation\" in the README says how");
+			    "see \"Managed by an organisation\" in docs/launcher.md");
 }
 
 /* The first choice that Codex offers leads to a page that no browser can open. */

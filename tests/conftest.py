@@ -30,7 +30,7 @@ import lab as laboratory  # noqa: E402
 
 STUB = ROOT / "build/codex-sandbox"
 IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
-# Word for word what the README tells people to type.
+# Word for word what docs/codex-init.md tells people to type.
 FLAGS = ("--cap-drop=ALL",) + tuple(
     f"--cap-add={name}" for name in ("NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL")
 )

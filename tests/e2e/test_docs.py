@@ -8,7 +8,10 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 REQUIREMENTS = (TOP / "REQUIREMENTS.md").read_text()
+DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md")]
 README = (TOP / "README.md").read_text()
+LAUNCHER = (TOP / "docs/launcher.md").read_text()
+INIT = (TOP / "docs/codex-init.md").read_text()
 
 
 def options_of(program):
@@ -40,31 +43,41 @@ def test_the_unit_tests_that_requirements_name_exist():
     assert not missing
 
 
-@pytest.mark.parametrize("program", ["codex-sandbox"])
-def test_the_readme_names_every_option(program):
+@pytest.mark.parametrize("program, text", [("codex-sandbox", LAUNCHER), ("codex-init", INIT)])
+def test_its_document_names_every_option(program, text):
     options = options_of(program)
     assert len(options) > 15
-    missing = [o for o in options if o not in README and o.replace("-", "_") not in README
-               and "--" + o[2:].replace("_", "-") not in README]
+    spelt = lambda o: {o, o.replace("-", "_"), "--" + o[2:].replace("_", "-")}  # noqa: E731
+    missing = [o for o in options if not any(f"`{s}" in text for s in spelt(o))]
     assert missing == []
 
 
-def test_the_readme_names_no_option_that_is_not_there():
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_documents_name_no_option_that_is_not_there(document):
     known = set(options_of("codex-sandbox")) | set(options_of("codex-init"))
     known |= {o.replace("_", "-") for o in known}
-    # Options of the engine and of Codex that examples use.
-    others = {"--cap-drop", "--cap-add", "--device-auth", "--with-api-key"}
-    others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto", "--last"}
-    used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", README))
+    # Options of the engine, of Codex and of others that examples use.
+    others = {"--cap-drop", "--cap-add", "--device-auth", "--with-api-key", "--json", "--filter"}
+    others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto", "--last", "--init"}
+    others |= {"--rm", "--ulimit", "--memory"}
+    used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", document.read_text()))
     assert used <= known | others, used - known - others
 
 
-def test_links_between_documents_lead_somewhere():
-    for document in [TOP / "README.md", TOP / "REQUIREMENTS.md", *TOP.glob("docs/*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+def anchors(document):
+    """What a link to a heading of this document may end in."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
-def test_the_readme_names_the_codex_that_is_shipped():
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_links_between_documents_lead_somewhere(document):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", document.read_text()):
+        place = document.parent / target if target else document
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), f"{target}#{anchor}"
+
+
+def test_the_codex_that_is_shipped_is_named():
     shipped, = re.findall(r"^CODEX_DEFAULT := (\S+)$", (TOP / "image/image.mk").read_text(), re.M)
-    assert f"Codex is {shipped};" in README
+    assert f"Codex is {shipped};" in LAUNCHER

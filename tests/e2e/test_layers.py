@@ -13,7 +13,7 @@ import pytest
 from conftest import STUB, until
 from test_codex import EXEC, KEY, model, posts  # noqa: F401
 
-README = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text()
+LAUNCHER = (pathlib.Path(__file__).resolve().parents[2] / "docs/launcher.md").read_text()
 SHOW = ("codex", "debug", "prompt-input", "hi")
 FORBIDS = "it insists on Codex's own sandbox"
 
@@ -170,7 +170,7 @@ def test_settings_under_which_codex_cannot_work_end_it_before_the_start(run, pla
     done = run(*EXEC, "do it", env=KEY, options=organisation).ok(111)
     assert f"codex-init: home: start Codex: {file}: {FORBIDS}" in done.err
     assert "\n  hint: " in done.err and "codex-sandbox-*" in done.err, done
-    assert "Managed by an organisation" in done.err and "Managed by an organisation" in README
+    assert "Managed by an organisation" in done.err and "Managed by an organisation" in LAUNCHER
     assert model.requests == []
     # What runs no commands of a model's isn't held up, and is told.
     for command in (["codex", "--version"], ["echo", "ran"]):
@@ -178,7 +178,7 @@ def test_settings_under_which_codex_cannot_work_end_it_before_the_start(run, pla
         assert done.out and f"codex-init: home: {file}: {FORBIDS}" in done.err, done
 
 
-SNIPPET = re.findall(r"^```toml\n(.*?)^```$", README, re.M | re.S)
+SNIPPET = re.findall(r"^```toml\n(.*?)^```$", LAUNCHER, re.M | re.S)
 
 
 @pytest.mark.parametrize("more", ["", NO_PROFILE.replace(":workspace\"\n", ":read-only\"\n") +
