@@ -16,13 +16,13 @@ SHOW = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
 
 # ---- Sources ----------------------------------------------------------------------------
 # filters_gen.c is a program of the build machine; libc/ belongs to the static binary alone. Sorted, so that the order of a directory never shows in a binary.
-GENERATOR   := init/proc/filters_gen.c
+GENERATOR   := init/lib/filters_gen.c
 SHIM        := $(sort $(wildcard init/libc/*.c))
 INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
 STUB_SRC    := $(sort $(wildcard stub/*.c))
 # What the launcher shares with codex-init: messages, policy, what Codex is started for. The linker leaves out
 # what it does not call.
-SHARED_SRC  := $(sort init/say.c init/home/codex_use.c $(wildcard init/policy/*.c))
+SHARED_SRC  := $(sort $(addprefix init/lib/,say.c codex_use.c address.c name.c) $(wildcard init/policy/*.c))
 HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)
 
 # ---- Flags ------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ LTO      ?= -flto -flto-partition=one
 # The time goes into system calls, not into our loops: 5 KB less of codex-init than by -Os. But
 # for what each question of a flood goes through.
 SMALL    := -Oz -fno-tree-loop-im -fno-caller-saves -fno-move-loop-invariants -fno-tree-dominator-opts -fno-ipa-sra
-FAST     := $(addprefix init/dns/,admit client message) init/policy/name
+FAST     := $(addprefix init/,resolver/admit resolver/client lib/dns_message) init/lib/name
 STATIC   := $(COMMON) $(SMALL) $(LTO) $(HARDEN) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	-fno-ident $(MUSL_INC)
 LDSTATIC := -Wl,--gc-sections -Wl,--hash-style=gnu -Wl,--build-id=none -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
@@ -79,7 +79,7 @@ build-needs:
 $(BUILD)/sysroot: ci/sysroot.sh | build-needs
 	@ci/sysroot.sh $@ && touch $@
 
-$(BUILD)/filters_gen: $(GENERATOR) $(wildcard init/*.h init/proc/*.h) | build-needs
+$(BUILD)/filters_gen: $(GENERATOR) $(wildcard init/lib/*.h) | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,HOSTCC)
 	$(Q)gcc -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $(GENERATOR) -lseccomp
@@ -91,7 +91,7 @@ $(BUILD)/gen/filters.h: $(BUILD)/filters_gen
 
 # The same filters with what the sanitizers' own runtime calls, for the unit tests.
 UNIT_GEN := $(if $(HEADERS_GEN),$(BUILD)/gen-unit/filters.h)
-$(BUILD)/filters_gen_unit: $(GENERATOR) $(wildcard init/*.h init/proc/*.h) | build-needs
+$(BUILD)/filters_gen_unit: $(GENERATOR) $(wildcard init/lib/*.h) | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,HOSTCC)
 	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -DFOR_SANITIZERS $(WARNINGS) -O1 -o $@ $(GENERATOR) -lseccomp
@@ -107,9 +107,9 @@ $(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
 	$(call SHOW,CC)
 	$(Q)$(MUSL_CC) $(STATIC) $(if $(filter $*,$(FAST)),-O2) $(EXTRA_$*) -MMD -MP -c -o $@ $<
 
-EXTRA_init/version := -DVERSION='"$(VERSION)"'
+EXTRA_init/lib/version := -DVERSION='"$(VERSION)"'
 EXTRA_stub/main := -DVERSION='"$(VERSION)"'
-$(call STATIC_OBJ,init/version.c stub/main.c): VERSION
+$(call STATIC_OBJ,init/lib/version.c stub/main.c): VERSION
 
 $(BUILD)/codex-init: $(call STATIC_OBJ,$(INIT_SRC) $(MUSL_SRC))
 	$(call SHOW,LINK)
@@ -127,7 +127,7 @@ UNIT     := -I$(BUILD)/gen-unit $(COMMON) -g -O1 -fno-omit-frame-pointer -fsanit
 	-fno-sanitize-recover=all -I. -isystem /usr/include/libnl3
 # Tests hand string literals to functions that take argv; and say.h comes first, because
 # cmocka.h has a macro fail().
-TEST_C   := -Wno-cast-qual -include init/say.h
+TEST_C   := -Wno-cast-qual -include init/lib/say.h
 UNIT_SRC := $(sort $(filter-out %/main.c,$(INIT_SRC) $(STUB_SRC)))
 UNIT_OBJ := $(patsubst %.c,$(BUILD)/unit/%.o,$(UNIT_SRC))
 UNIT_BIN := $(sort $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c)))

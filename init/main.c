@@ -2,13 +2,13 @@
  * codex-init: PID 1 of a container in which Codex reaches only what it is allowed.
  *
  * Read boot.c for what happens, top to bottom. Its second name is codex-egress:
- * control/egress.c.
+ * egress/egress.c.
  */
 #include <stdio.h>
 
-#include "boot.h"
-#include "control/egress.h"
-#include "version.h"
+#include "boot/boot.h"
+#include "egress/egress.h"
+#include "lib/version.h"
 
 int main(int argc, char **argv)
 {

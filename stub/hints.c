@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../init/home/codex_use.h"
+#include "../init/lib/codex_use.h"
 #include "bounds.h"
 #include "find.h"
 #include "quote.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../dns/invented.h"
+#include "../lib/fake_ip.h"
 #include "ssh.h"
 
 /* The first octet of a TLS record that holds a handshake message (RFC 8446 §5.1). */

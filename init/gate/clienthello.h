@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../policy/name.h"
-#include "protocol.h"
+#include "../lib/name.h"
+#include "gate_ipc.h"
 
 /* TLS alert descriptions (RFC 8446 §6, RFC 6066 §9). */
 enum hello_alert {

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../dns/invented.h"
-#include "../proc/confined.h"
+#include "../lib/fake_ip.h"
+#include "../lib/worker.h"
 
 /* Ports that are tried when a connection to the same server holds one; then the kernel's. */
 #define PORT_TRIES 8

@@ -13,7 +13,7 @@
  *	client.c		what a client says first, and whether it may be reached
  *	names.c <- connect.c	where it lives, and the connection to it
  *	relay.c			moves octets
- *	flight.c		TLS, and a proxy's or a server's first answer
+ *	handshake.c		TLS, and a proxy's or a server's first answer
  *	requests.c		HTTP, request by request
  *	denied.c		judges a connection again
  *	gate.c			the loop, above all
@@ -271,7 +271,7 @@ bool names_need(struct gate *g, struct connection *c, const char *name);
 void names_distrust(struct gate *g, const char *name);
 
 /* connect.c: PHASE_NAME and PHASE_CONNECT. */
-/* Behind the proxy: was its address made up for a name (dns/invented.h)? */
+/* Behind the proxy: was its address made up for a name (lib/fake_ip.h)? */
 bool connect_stands_for_name(const struct gate *g, const struct connection *c);
 enum action connect_resolve(struct gate *g, struct connection *c);
 enum action connect_work(struct gate *g, struct connection *c);
@@ -280,7 +280,7 @@ enum action connect_ready(
 	struct gate *g, struct connection *c, unsigned attempt, uint32_t events);
 int64_t connect_tick(struct gate *g);
 
-/* flight.c: PHASE_PROXY, PHASE_STANDS, PHASE_FLIGHT, PHASE_SECOND, PHASE_UPGRADE. */
+/* handshake.c: PHASE_PROXY, PHASE_STANDS, PHASE_FLIGHT, PHASE_SECOND, PHASE_UPGRADE. */
 enum action flight_proxy(struct gate *g, struct connection *c);
 enum action flight_stands(struct gate *g, struct connection *c);
 enum action flight_first(struct gate *g, struct connection *c);

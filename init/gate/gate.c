@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../clock.h"
-#include "../proc/confined.h"
+#include "../lib/clock.h"
+#include "../lib/worker.h"
 
 /* Events taken at one time. */
 #define EVENTS 128

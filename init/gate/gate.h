@@ -3,7 +3,7 @@
  * access. The wall hands it the payload's connections to the web's ports; it reads the name
  * that the client itself sends, in TLS or in HTTP, holds it against the policy, and connects
  * to where our own resolver says that this name lives. The only process that parses what the
- * payload and web servers say to each other; PID 1 gets fixed-size messages (protocol.h).
+ * payload and web servers say to each other; PID 1 gets fixed-size messages (gate_ipc.h).
  */
 #ifndef INIT_GATE_GATE_H
 #define INIT_GATE_GATE_H
@@ -12,11 +12,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../dns/resolvconf.h"
+#include "../lib/proxy_url.h"
+#include "../lib/resolvconf.h"
+#include "../lib/say.h"
 #include "../policy/policy.h"
-#include "../say.h"
-#include "protocol.h"
-#include "proxy.h"
+#include "gate_ipc.h"
 
 /* The listening sockets: 127.0.0.1 and ::1 (fd -1 without IPv6), one port for both. */
 struct gate_sockets {

@@ -1,4 +1,4 @@
-/* See host.h. What a host name is, policy/name.c decides for the resolver and the gate alike.
+/* See host.h. What a host name is, lib/name.c decides for the resolver and the gate alike.
  */
 #include "host.h"
 

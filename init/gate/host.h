@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../policy/name.h"
-#include "protocol.h"
+#include "../lib/name.h"
+#include "gate_ipc.h"
 
 /*
  * Reads a host name of exactly the len octets at bytes, as name_of_host() does. A final dot is

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../policy/name.h"
-#include "protocol.h"
+#include "../lib/name.h"
+#include "gate_ipc.h"
 
 enum http_form {
 	HTTP_ORIGIN,    /* GET /path, or OPTIONS *: the host is Host's */

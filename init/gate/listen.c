@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../proc/confined.h"
+#include "../lib/worker.h"
 
 /* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a connection
  * was made to before NAT. */

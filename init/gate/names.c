@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../dns/message.h"
+#include "../lib/dns_message.h"
 
 /* A datagram on loopback is lost only where the resolver is down: so ask again soon. */
 #define RESEND_MS 500

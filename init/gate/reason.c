@@ -1,7 +1,7 @@
 /*
  * What the gate's reasons are called, in events, in the summary and in a refusal's text.
  */
-#include "protocol.h"
+#include "gate_ipc.h"
 
 #include <stddef.h>
 

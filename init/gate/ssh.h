@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../policy/address.h"
+#include "../lib/address.h"
 
 /* Does a client that says this first speak SSH (§4.2)? */
 bool ssh_begins(const uint8_t *bytes, size_t len);

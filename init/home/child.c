@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../proc/privileges.h"
+#include "../lib/privileges.h"
 
 struct report {
 	bool finished; /* false: the child ended before it could tell how it went */

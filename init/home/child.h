@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "../say.h"
+#include "../lib/say.h"
 
 /* Runs in the child. Returns 0, or -1 with *f filled. */
 typedef int child_work(void *context, void *result, struct failure *f);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../say.h"
+#include "../lib/say.h"
 #include "layers.h"
 
 struct home_request {

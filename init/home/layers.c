@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 #include "toml.h"
 
 #define FULL_ACCESS "danger-full-access"

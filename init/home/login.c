@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 #include "child.h"
 #include "safe.h"
 

@@ -20,8 +20,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../limits.h"
-#include "../say.h"
+#include "../lib/limits.h"
+#include "../lib/say.h"
 
 struct mountcheck_entry {
 	uint32_t major, minor;

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 #include "child.h"
 #include "obeyed_walk.h"
 

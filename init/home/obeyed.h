@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "../say.h"
+#include "../lib/say.h"
 
 struct obeyed; /* what there was before hook and payload ran */
 

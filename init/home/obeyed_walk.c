@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../clock.h"
-#include "../limits.h"
+#include "../lib/clock.h"
+#include "../lib/limits.h"
 
 /* A directory to be looked into. */
 struct step {

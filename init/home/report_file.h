@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "../say.h"
+#include "../lib/say.h"
 
 #define REPORT_FILE_DIRECTORY "/run/codex/host"
 #define REPORT_FILE_NAME      "report"

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1

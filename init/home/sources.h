@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "../limits.h"
-#include "../say.h"
+#include "../lib/limits.h"
+#include "../lib/say.h"
 #include "safe.h"
 
 enum source_state {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 
 struct reader {
 	const char *at, *end;

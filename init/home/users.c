@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 #include "safe.h"
 #include "userdb.h"
 

@@ -214,7 +214,7 @@ char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size
 	return number(index, out, size);
 }
 
-/* ---- Caches, by libnl: wall/routes.c reads one dump once ----------------------------------
+/* ---- Caches, by libnl: route/routes.c reads one dump once ----------------------------------
  */
 
 struct nl_cache *nl_cache_mngt_require_safe(const char *name)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "address.h"
-#include "name.h"
+#include "../lib/address.h"
+#include "../lib/name.h"
 
 /* 10.0.0.0/8, 10.1.2.3, [fd00::1]:443, fd00::/8. The bits aren't looked at: nothing depends on
  * them. */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../limits.h"
+#include "../lib/limits.h"
 
 struct exceptions {
 	bool all; /* "*": the proxy is for nobody */

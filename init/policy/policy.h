@@ -14,10 +14,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../limits.h"
-#include "address.h"
+#include "../lib/address.h"
+#include "../lib/limits.h"
+#include "../lib/name.h"
 #include "exceptions.h"
-#include "name.h"
 
 enum rule_kind {
 	RULE_NAME,     /* example.com */

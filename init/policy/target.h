@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "address.h"
-#include "name.h"
+#include "../lib/address.h"
+#include "../lib/name.h"
 
 struct target {
 	char name[NAME_TEXT];   /* normalised; "": it is an address */

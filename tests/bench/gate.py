@@ -24,7 +24,7 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", 1))
 SEQUENCE, LATENCY, IDLE = 4000, 1000, 5000
 SERVER = "45.33.7.7"  # with all of 45.33/16; the names' addresses are there, too
 UID = 1000
-GATE, TABLE = 65312, 121  # init/limits.h, init/wall/divert.c
+GATE, TABLE = 65312, 121  # init/lib/limits.h, init/route/divert.c
 WALLED, PLAIN, COPIED, OUTSIDE = (f"cxgate-{name}-{os.getpid()}"
                                       for name in ("in", "plain", "copy", "out"))
 NAMES = [f"{name}.bench.example.com" for name in ("bulk", "tls", "echo")]

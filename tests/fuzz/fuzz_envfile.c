@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../../init/home/envfile.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

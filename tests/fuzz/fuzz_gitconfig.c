@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "init/home/obeyed_walk.h"
-#include "init/limits.h"
+#include "init/lib/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

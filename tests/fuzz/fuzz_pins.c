@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "init/wall/pins.h"
+#include "init/monitor/pins.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

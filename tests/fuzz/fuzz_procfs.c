@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "init/home/mounts.h"
-#include "init/proc/stat.h"
+#include "init/monitor/proc_stat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

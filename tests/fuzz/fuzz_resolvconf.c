@@ -1,7 +1,7 @@
 /* resolv.conf and hosts: any text is read without harm and within the limits. */
 #include <assert.h>
 
-#include "init/dns/resolvconf.h"
+#include "init/lib/resolvconf.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

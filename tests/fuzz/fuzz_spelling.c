@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "init/dns/upstream_private.h"
+#include "init/resolver/upstream_private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "init/control/explain.h"
-#include "init/control/protocol.h"
+#include "init/policy/explain.h"
+#include "init/egress/control_ipc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include "../../init/home/advice.h"
 #include "../../init/home/layers.h"
 #include "../../init/home/toml.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -30,8 +30,8 @@
 
 #include <cmocka.h>
 
-#include "init/dns/message.h"
-#include "init/dns/resolver.h"
+#include "init/lib/dns_message.h"
+#include "init/resolver/resolver.h"
 
 #define SERVERS 3
 /* The one whose address is not loopback's: to it the resolver is as careful as to any. */

@@ -27,7 +27,7 @@
 
 #include "../../init/home/child.h"
 #include "../../init/home/home.h"
-#include "../../init/proc/privileges.h"
+#include "../../init/lib/privileges.h"
 
 #define USER  4321
 #define GROUP 4322

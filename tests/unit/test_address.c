@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "../../init/policy/address.h"
+#include "../../init/lib/address.h"
 
 static struct address parse(const char *text)
 {

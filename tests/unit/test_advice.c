@@ -11,7 +11,7 @@
 
 #include "../../init/home/advice.h"
 #include "../../init/home/toml.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 /* ---- Keys ----------------------------------------------------------------------------------
  */

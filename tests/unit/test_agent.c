@@ -1,8 +1,8 @@
 /* What the agent is told of the sandbox, and the file that it is put into. */
 #include "home_fixture.h"
 
-#include "../../init/control/agent.h"
-#include "../../init/limits.h"
+#include "../../init/home/agent.h"
+#include "../../init/lib/limits.h"
 
 #define OURS "# codex-sandbox: x\na = 1\n"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../init/home/codex_use.h"
+#include "../../init/lib/codex_use.h"
 
 /* The words of a line, parted by single blanks; _ stands for a blank within one. */
 static void is(enum codex_use wanted, const char *line)

@@ -17,10 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../init/control/control.h"
-#include "../../init/control/egress.h"
-#include "../../init/control/report.h"
-#include "../../init/limits.h"
+#include "../../init/monitor/control.h"
+#include "../../init/egress/egress.h"
+#include "../../init/monitor/report.h"
+#include "../../init/lib/limits.h"
 
 #include <cmocka.h>
 

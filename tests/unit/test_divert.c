@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 
-#include "../../init/wall/divert.h"
+#include "../../init/route/divert.h"
 
 #define GATE      UID_GATE
 #define GATE_PORT 5443

@@ -2,7 +2,7 @@
 #include "home_fixture.h"
 
 #include "../../init/home/envfile.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 static struct failure why;
 static char **vars;

@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../init/control/events.h"
-#include "../../init/limits.h"
+#include "../../init/monitor/events.h"
+#include "../../init/lib/limits.h"
 #include "../../init/policy/policy.h"
 
 struct fixture {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "init/policy/exceptions.h"
-#include "init/policy/name.h"
+#include "init/lib/name.h"
 
 static void names_and_all_below_them(void **state)
 {

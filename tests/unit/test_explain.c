@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../init/control/explain.h"
+#include "../../init/policy/explain.h"
 
 /* One character more than the resolver lets a label under a wildcard have. */
 #define LONG_LABEL "01234567890123456789012345678901234567890"

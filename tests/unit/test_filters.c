@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../init/proc/privileges.h"
+#include "../../init/lib/privileges.h"
 
 #include <cmocka.h>
 

@@ -27,7 +27,7 @@
 
 #include <cmocka.h>
 
-#include "init/dns/message.h"
+#include "init/lib/dns_message.h"
 #include "init/gate/gate.h"
 
 #define WAIT_MS 5000

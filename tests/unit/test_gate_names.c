@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "init/dns/message.h"
+#include "init/lib/dns_message.h"
 #include "init/gate/connection.h"
 
 static struct gate g;

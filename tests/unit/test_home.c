@@ -7,7 +7,7 @@
 #include <sys/un.h>
 
 #include "../../init/home/advice.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 static int prepare(void *context, void *result, struct failure *f)
 {

@@ -2,7 +2,7 @@
  * alone where it is somebody's. Root has neither CHOWN nor DAC_OVERRIDE in these tests. */
 #include "home_fixture.h"
 
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 struct call {
 	const char *home;

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "init/dns/inside.h"
+#include "init/boot/inside.h"
 
 #define PAYLOAD 1000
 #define HEADER                                                                                 \

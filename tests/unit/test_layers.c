@@ -3,7 +3,7 @@
 #include "home_fixture.h"
 
 #include "../../init/home/layers.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 #define PROFILES "allowed_permission_profiles"
 #define FULL     "\":danger-full-access\" = true"

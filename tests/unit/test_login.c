@@ -1,7 +1,7 @@
 /* What becomes of a login that is kept in a directory of its own, when a session ends. */
 #include "home_fixture.h"
 
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 static struct failure why;
 static char home[PATH_MAX], link_text[PATH_MAX];

@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../init/proc/monitor.h"
-#include "../../init/proc/privileges.h"
+#include "../../init/monitor/monitor.h"
+#include "../../init/lib/privileges.h"
 
 #include <cmocka.h>
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../init/policy/name.h"
+#include "../../init/lib/name.h"
 
 static void taken(void **state)
 {

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../init/dns/nameserver.h"
-#include "../../init/limits.h"
+#include "../../init/boot/nameserver.h"
+#include "../../init/lib/limits.h"
 
 static bool lost(const char *text, bool ipv6)
 {

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "init/limits.h"
-#include "init/proc/netns.h"
+#include "init/lib/limits.h"
+#include "init/boot/netns.h"
 
 #define HEAD                                                                                   \
 	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "  \

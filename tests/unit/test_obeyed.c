@@ -6,7 +6,7 @@
 
 #include "../../init/home/obeyed.h"
 #include "../../init/home/obeyed_walk.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 static struct failure why;
 static char told[64 * 1024];

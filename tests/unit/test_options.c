@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../init/options.h"
+#include "../../init/boot/options.h"
 
 static const char *const variables[] = {"OPENAI_ALLOWED_DOMAINS", "CODEX_INIT_DENY",
 	"CODEX_INIT_DEFAULT_RULES", "CODEX_INIT_EGRESS", "CODEX_INIT_WALL",

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../init/wall/pins.h"
+#include "../../init/monitor/pins.h"
 
 struct fixture {
 	struct policy policy;

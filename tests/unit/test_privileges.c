@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../init/proc/privileges.h"
+#include "../../init/lib/privileges.h"
 
 #include <cmocka.h>
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "init/dns/worker.h"
+#include "init/resolver/resolver_private.h"
 
 #define MINUTE 60000
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../init/control/report.h"
-#include "../../init/limits.h"
+#include "../../init/monitor/report.h"
+#include "../../init/lib/limits.h"
 
 static struct wall *wall;
 static struct policy policy;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "init/dns/resolvconf.h"
+#include "init/lib/resolvconf.h"
 
 static struct resolvconf parse(const char *text)
 {

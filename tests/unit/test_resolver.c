@@ -1,6 +1,6 @@
 /* The resolver at work: what the payload is told, when, and what upstream heard of it. */
 #include "dns_fixture.h"
-#include "init/dns/cache.h"
+#include "init/resolver/cache.h"
 
 static struct play *serving(const char *const *rules, bool boot)
 {

@@ -4,7 +4,7 @@
  */
 #include "dns_fixture.h"
 
-#include "init/dns/cache.h"
+#include "init/resolver/cache.h"
 
 /* How often this server was asked for the name. */
 static unsigned asked(const char *name, int server)

@@ -3,8 +3,8 @@
  * for: letters ("0x20"), search domains, forgeries, addresses of other names, old answers.
  */
 #include "dns_fixture.h"
-#include "init/dns/cache.h"
-#include "init/dns/peer.h"
+#include "init/resolver/cache.h"
+#include "init/lib/sockaddr.h"
 
 /* With the upstream that is not on loopback. */
 static struct play *outside(const char *rule)

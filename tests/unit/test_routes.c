@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../init/wall/routes.h"
+#include "../../init/route/routes.h"
 
 static struct policy policy;
 static struct wall_config config;

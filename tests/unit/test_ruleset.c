@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../init/wall/kernel.h"
+#include "../../init/nft/kernel.h"
 
-#include "../../init/wall/ruleset.h"
+#include "../../init/nft/ruleset.h"
 
 static struct policy policy;
 static struct wall_config config;

@@ -5,7 +5,7 @@
  */
 #include "gate_fixture.h"
 
-#include "init/dns/message.h"
+#include "init/lib/dns_message.h"
 #include "init/gate/clienthello.h"
 #include "init/gate/http.h"
 #include "init/policy/rule.h"

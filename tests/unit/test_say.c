@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../init/say.h"
+#include "../../init/lib/say.h"
 
 #include <cmocka.h>
 

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../init/clock.h"
-#include "../../init/proc/terminal.h"
+#include "../../init/lib/clock.h"
+#include "../../init/monitor/terminal.h"
 
 #include <cmocka.h>
 

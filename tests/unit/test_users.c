@@ -4,7 +4,7 @@
 #include <pwd.h>
 
 #include "../../init/home/userdb.h"
-#include "../../init/limits.h"
+#include "../../init/lib/limits.h"
 
 #define ROOT "root:x:0:0:root:/root:/bin/bash\n"
 

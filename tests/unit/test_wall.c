@@ -3,7 +3,7 @@
  * every rule a packet that passes and one that does not, IPv4 and IPv6. Runs as root.
  */
 #include "wall_fixture.h"
-#include "../../init/wall/wall_private.h"
+#include "../../init/nft/wall_private.h"
 
 static struct wall *wall;
 static struct policy policy;

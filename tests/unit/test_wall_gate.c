@@ -212,7 +212,8 @@ static void a_port_that_the_gate_left_is_no_way_past_it(void **state)
 	assert_int_equal(attempt(&gate, "20.1.2.3", 443), 0);
 	assert_true(reached("20.1.2.3"));
 	/* The gate's own connection is closed by now, in whatever state. What the payload sends
-	 * from its port may come to the gate, or be refused, but isn't answered from outside. */
+	 * from its port may come to the gate, or be refused, but isn't answered from outside.
+	 */
 	for (int i = 0; i < 2; i++) {
 		int error = attempt(&payload, "20.1.2.3", 443);
 

@@ -11,7 +11,7 @@
 
 #define GATE      UID_GATE
 #define GATE_PORT 5443
-/* Of the workers' range (proc/confined.h), and the last one below it. */
+/* Of the workers' range (init/lib/worker.h), and the last one below it. */
 #define WORKERS_PORT 61234
 #define LAST_PORT    60999
 /* As the engine's own resolver: a port that its NAT leads 127.0.0.11:53 to. */

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../init/wall/wall.h"
+#include "../../init/nft/wall.h"
 
 static struct wall *wall;
 static struct policy policy;

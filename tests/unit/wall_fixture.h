@@ -36,7 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../init/wall/wall.h"
+#include "../../init/nft/wall.h"
 
 #define PAYLOAD  1000
 #define RESOLVER UID_RESOLVER

@@ -1,0 +1,161 @@
+/*
+ * The boot, as a table: read it from the top.
+ *
+ * Everything a stage needs is in struct boot; everything that may go wrong comes back as a
+ * struct failure and is told in one place, boot_run(), or once something of the user's has run,
+ * at the end of the session.
+ */
+#include "stages.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/version.h"
+#include "../policy/explain.h"
+
+enum when { ALWAYS, FENCED, GATED, AS_USER };
+
+static const struct stage {
+	const char *name;
+	stage_function *run;
+	enum when when;
+} stages[] = {
+	{"config", stage_config, ALWAYS},
+	{"wall", stage_wall, FENCED},
+	{"routes", stage_routes, FENCED},
+	{"resolver", stage_resolver, FENCED},
+	{"gate", stage_gate, GATED},
+	{"home", stage_home, AS_USER},
+	{"verify", stage_verify, FENCED},
+	{"hook", stage_hook, AS_USER},
+	{"payload", stage_payload, ALWAYS},
+};
+
+static bool applies(const struct boot *b, enum when when)
+{
+	if (when == GATED)
+		return b->gate.counters != NULL;
+	if (when == FENCED)
+		return b->o->egress != EGRESS_OFF;
+	return when == ALWAYS || b->o->egress != EGRESS_OFF || b->o->user;
+}
+
+static void stage_done(struct boot *b, const char *name, uint64_t microseconds)
+{
+	struct event e = {.kind = EVENT_BOOT, .name = name, .count = microseconds};
+
+	if (b->status.stages_count < STATUS_STAGES) {
+		b->status.stages[b->status.stages_count].name = name;
+		b->status.stages[b->status.stages_count++].microseconds = microseconds;
+	}
+	events_add(b->events, &e);
+	say_detail(name, "done in %.3f ms", (double)microseconds / 1000);
+}
+
+/* Returns the name of the stage that failed, with *f filled, or NULL. */
+static const char *run_stages(struct boot *b, struct failure *f)
+{
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		int64_t begun = clock_us();
+
+		if (!applies(b, stages[i].when))
+			continue;
+		b->exit_status = EXIT_SANDBOX;
+		if (stages[i].run(b, f) < 0)
+			return stages[i].name;
+		if (stages[i].run != stage_payload)
+			stage_done(b, stages[i].name, (uint64_t)(clock_us() - begun));
+	}
+	return NULL;
+}
+
+static void worker_ended(void *context, pid_t pid, int status)
+{
+	struct boot *b = context;
+
+	for (int i = 0; i < WORKERS; i++)
+		keeper_ended(&b->keepers[i], pid, status);
+}
+
+/* Is there any process left that the wall is for? */
+static bool nobody_left(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return getpid() == 1 ? kill(-1, 0) < 0 && errno == ESRCH
+			     : waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+}
+
+/*
+ * The network namespace may outlive us, as a pod's does: what was built in it would be in the
+ * way of whoever comes next. Where a stage failed, nothing unprivileged has run.
+ */
+static void take_down(struct boot *b)
+{
+	struct failure f = {0};
+
+	if (!b->wall || (b->ran && !nobody_left()))
+		return;
+	if ((b->routes && routes_remove(b->routes, &f) < 0) || wall_remove(b->wall, &f) < 0)
+		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+int boot_run(struct options *o, struct monitor *m)
+{
+	static const char *const modes[] = {"strict", "pin", "audit", "off"};
+	struct boot *b = calloc(1, sizeof(*b));
+	struct failure f = {0};
+	const char *failed;
+	int status;
+
+	if (!b)
+		return EXIT_SANDBOX;
+	b->o = o;
+	b->m = m;
+	b->report_file = -1;
+	for (int i = 0; i < WORKERS; i++)
+		b->keepers[i].channel = b->keepers[i].timer = -1;
+	b->status.version = version_text;
+	b->status.egress = modes[o->egress];
+	b->status.exit_status = -1;
+	m->worker_ended = worker_ended;
+	m->worker_context = b;
+	failed = run_stages(b, &f);
+	if (b->ran)
+		end_session(b, failed, &f);
+	else if (failed)
+		say_failure(failed, &f);
+	status = b->exit_status;
+	take_down(b);
+	/* Workers end when their channel closes, which it does when we do. */
+	control_close(b->control);
+	events_close(b->events);
+	obeyed_free(b->obeyed);
+	environment_free(&b->env);
+	routes_close(b->routes);
+	wall_close(b->wall);
+	free(b->hosts);
+	free(b);
+	return status;
+}
+
+int boot_check(struct options *o)
+{
+	struct failure f = {0};
+
+	if (stage_compile_policy(o, &f) < 0) {
+		say_failure("config", &f);
+		return EXIT_OPTIONS;
+	}
+	if (o->explain) {
+		bool allowed = explain(&o->policy, &o->target, o->egress, stdout);
+
+		return fflush(stdout) == 0 && allowed ? 0 : 1;
+	}
+	return policy_print(&o->policy, stdout) == 0 && fflush(stdout) == 0 ? 0 : 1;
+}

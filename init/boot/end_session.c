@@ -1,0 +1,166 @@
+/*
+ * The end of a session: what is left of it is ended, the terminal is made readable, and what
+ * happened is told. Nothing of the payload's runs any more when the first word is written, so
+ * nothing of its comes later. The words are collected first: a write must not wait for ever.
+ */
+#include "stages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../home/home.h"
+#include "../home/report_file.h"
+#include "../lib/clock.h"
+#include "../monitor/report.h"
+#include "../monitor/terminal.h"
+
+struct closing {
+	FILE *to; /* stderr itself, where there is no memory for a stream */
+	char *text;
+	size_t size, shown;
+};
+
+static void closing_begin(struct closing *c)
+{
+	*c = (struct closing){0};
+	c->to = open_memstream(&c->text, &c->size);
+	if (!c->to)
+		c->to = stderr;
+	say_to(c->to);
+}
+
+/* A line of its own, a blank for a single shift to spend itself on, and no rest of a screen
+ * below: for a terminal. */
+static void closing_first_line(void)
+{
+	static const char clean[] = "\r\n \r\033[J";
+
+	if (isatty(STDERR_FILENO))
+		terminal_write(STDERR_FILENO, clean, sizeof(clean) - 1, LIMIT_TELL_MS);
+}
+
+/* Writes what has been collected since the last time. */
+static void closing_show(struct closing *c)
+{
+	if (c->to == stderr || fflush(c->to) != 0 || c->size == c->shown)
+		return;
+	if (c->shown == 0)
+		closing_first_line();
+	terminal_write(STDERR_FILENO, c->text + c->shown, c->size - c->shown, LIMIT_TELL_MS);
+	c->shown = c->size;
+}
+
+/* Also where nothing was told: an empty file is of a session that was killed. */
+static void closing_keep(struct closing *c, const struct boot *b)
+{
+	const time_t now = time(NULL);
+	struct failure f = {0};
+	struct tm t;
+	char *text = NULL;
+
+	if (b->report_file < 0 || c->to == stderr || fflush(c->to) != 0 || !gmtime_r(&now, &t))
+		return;
+	if (asprintf(&text,
+		    "The session ended at %04d-%02d-%02d %02d:%02d:%02d UTC with status "
+		    "%d.\n%s",
+		    t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+		    b->exit_status, c->shown ? c->text : "Nothing was told.\n") < 0)
+		return;
+	if (report_file_write(b->report_file, text, strlen(text), &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+	free(text);
+	closing_show(c);
+}
+
+static void closing_end(struct closing *c)
+{
+	say_to(NULL);
+	if (c->to != stderr)
+		fclose(c->to);
+	free(c->text);
+}
+
+static void tell_obeyed(struct boot *b, FILE *to)
+{
+	struct failure f = {0};
+
+	if (!b->obeyed || b->o->quiet)
+		return;
+	if (obeyed_report(b->obeyed, to, &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+static void keep_login(const struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->login_link[0] && home_keep_login(b->home, b->login_link, b->uid, b->gid, &f) < 0)
+		say_warning("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+static void tell_refusals(struct boot *b, FILE *to)
+{
+	struct failure f = {0};
+
+	if (b->wall && report_refusals(b->events, b->wall, &b->fence, &f) < 0)
+		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+	if (policy_denials(&b->o->policy) && !b->o->quiet) {
+		fprintf(to, "codex-init: denied by codex-egress:\n");
+		policy_print_denials(&b->o->policy, to);
+	}
+	if (b->events && !b->o->quiet)
+		events_summary(b->events, to);
+	b->status.refused = b->events ? events_refused(b->events) : 0;
+	b->status.exit_status = b->exit_status;
+	if (b->wall && status_write(RUN_DIR, &b->status, &f) < 0)
+		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+/* Codex's own farewell names a command that isn't on the machine, or would go on without a
+ * sandbox. Nothing is told where the session didn't begin: 100 to 127 are no status of Codex's.
+ */
+static void tell_again(const struct boot *b, FILE *to)
+{
+	if (b->o->again && *b->o->again && !b->o->quiet &&
+		(b->exit_status < EXIT_OPTIONS || b->exit_status > 127))
+		fprintf(to, "codex-init: go on with this session: %s\n", b->o->again);
+}
+
+/* The workers tell what they have counted when the payload's processes are gone, and before
+ * they are killed with what is left. */
+static void end_processes(struct boot *b)
+{
+	pid_t workers[WORKERS];
+	int64_t end;
+
+	monitor_end_remaining(b->m, workers, stage_workers(b, workers));
+	for (int i = 0; i < WORKERS; i++)
+		keeper_finish(&b->keepers[i]);
+	end = clock_ms() + LIMIT_SETTLE_MS;
+	for (int i = 0; i < WORKERS; i++)
+		keeper_settle(&b->keepers[i], (int)(end - clock_ms()));
+	monitor_kill_remaining(b->m);
+}
+
+void end_session(struct boot *b, const char *stage, const struct failure *f)
+{
+	struct closing c;
+
+	closing_begin(&c);
+	if (stage)
+		say_failure(stage, f);
+	end_processes(b);
+	terminal_restore(b->m);
+	keep_login(b);
+	tell_refusals(b, c.to);
+	closing_show(&c);
+	/* That may take a while on a slow disk. */
+	tell_obeyed(b, c.to);
+	tell_again(b, c.to);
+	closing_show(&c);
+	closing_keep(&c, b);
+	closing_end(&c);
+}

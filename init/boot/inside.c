@@ -1,0 +1,96 @@
+/* DNS servers inside the container; see inside.h. */
+#include "inside.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/sockaddr.h"
+
+#define SOCKETS     "/proc/net/udp"
+#define EMBEDDED    0x7f00000bU /* 127.0.0.11 */
+#define UNCONNECTED 7           /* TCP_CLOSE, which the kernel calls it for UDP too */
+
+bool inside_embedded(FILE *udp, uid_t payload)
+{
+	char line[256];
+
+	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), udp); i++) {
+		unsigned address, state;
+		unsigned long uid;
+
+		if (sscanf(line, " %*u: %8x:%*4x %*8x:%*4x %2x %*x:%*x %*x:%*x %*x %lu",
+			    &address, &state, &uid) == 3 &&
+			address == htonl(EMBEDDED) && state == UNCONNECTED && uid != payload)
+			return true;
+	}
+	return false;
+}
+
+static bool embedded_is_there(uid_t payload)
+{
+	FILE *udp = fopen(SOCKETS, "re");
+	bool there = udp && inside_embedded(udp, payload);
+
+	if (udp)
+		fclose(udp);
+	return there;
+}
+
+static bool is_embedded(const struct endpoint *e)
+{
+	const uint32_t address = htonl(EMBEDDED);
+
+	return e->address.family == 4 && e->port == RESOLVCONF_PORT &&
+	       memcmp(e->address.bytes, &address, sizeof(address)) == 0;
+}
+
+/*
+ * Would a datagram to it come back to this container? The kernel says so: it takes an address
+ * of ours as the source of what is sent to that address, and 127.0.0.1 for 0.0.0.0 as both.
+ */
+bool inside_has(const struct endpoint *e)
+{
+	union peer to, own = {0}, peer = {0};
+	socklen_t len = peer_of(e, &to), own_len = sizeof(own), peer_len = sizeof(peer);
+	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool inside = fd >= 0 && connect(fd, &to.any, len) == 0 &&
+		      getsockname(fd, &own.any, &own_len) == 0 &&
+		      getpeername(fd, &peer.any, &peer_len) == 0 &&
+		      peer_same_address(&own, &peer);
+
+	if (fd >= 0)
+		close(fd);
+	return inside || address_classify(&e->address) == ADDRESS_LOOPBACK;
+}
+
+/* ::ffff:1.2.3.4 is IPv4, on the wire and for the wall. */
+static void unmap(struct address *a)
+{
+	static const struct address mapped = {6, {[10] = 0xff, [11] = 0xff}};
+	struct address v4 = {.family = 4};
+
+	if (!address_inside(a, &mapped, 96))
+		return;
+	memcpy(v4.bytes, a->bytes + 12, 4);
+	*a = v4;
+}
+
+void inside_leave_out(struct resolvconf *c, uid_t payload, struct inside *out)
+{
+	size_t left = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < c->upstreams_count; i++) {
+		struct endpoint *e = &c->upstreams[i];
+		bool embedded;
+
+		unmap(&e->address);
+		embedded = is_embedded(e) && embedded_is_there(payload);
+		out->embedded |= embedded;
+		if (!embedded && inside_has(e))
+			out->left_out[out->count++] = *e;
+		else
+			c->upstreams[left++] = *e;
+	}
+	c->upstreams_count = left;
+}

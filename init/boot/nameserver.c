@@ -1,0 +1,161 @@
+/* What resolv.conf says to programs; see nameserver.h. */
+#include "nameserver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/address.h"
+#include "../lib/limits.h"
+
+#define TRIED      "let programs ask our resolver"
+#define FIRST_LINE "nameserver 127.0.0.1\n"
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The address of a line that names a server; NULL: it is another line. */
+static const char *server_of(const char *line, size_t len, size_t *length)
+{
+	static const char keyword[] = "nameserver";
+	const char *end = line + len;
+
+	while (line < end && is_blank(*line))
+		line++;
+	if ((size_t)(end - line) <= strlen(keyword) ||
+		memcmp(line, keyword, strlen(keyword)) != 0 || !is_blank(line[strlen(keyword)]))
+		return NULL;
+	line += strlen(keyword);
+	while (line < end && is_blank(*line))
+		line++;
+	*length = 0;
+	while (line + *length < end && !is_blank(line[*length]) && line[*length] != '#' &&
+		line[*length] != ';')
+		++*length;
+	return line;
+}
+
+/* A library passes over what is no address. */
+static bool out_of_reach(const char *server, size_t len, bool ipv6)
+{
+	const char *scope = memchr(server, '%', len);
+	struct address a;
+
+	if (!address_parse(server, scope ? (size_t)(scope - server) : len, &a))
+		return false;
+	return a.family == 6 && (!ipv6 || address_classify(&a) == ADDRESS_LINK_LOCAL);
+}
+
+bool nameserver_is_out_of_reach(const char *text, size_t len, bool ipv6)
+{
+	while (len > 0) {
+		const char *end = memchr(text, '\n', len);
+		const size_t line = end ? (size_t)(end - text) : len;
+		size_t length;
+		const char *server = server_of(text, line, &length);
+
+		if (server && out_of_reach(server, length, ipv6))
+			return true;
+		text += line + (end != NULL);
+		len -= line + (end != NULL);
+	}
+	return false;
+}
+
+/* Docker, Podman, containerd and CRI-O: 64 hexadecimal digits. */
+#define ID_DIGITS 64
+
+static bool has_id(const char *path)
+{
+	for (; *path; path += strcspn(path, "/")) {
+		path += strspn(path, "/");
+		if (strcspn(path, "/") == ID_DIGITS &&
+			strspn(path, "0123456789abcdef") == ID_DIGITS)
+			return true;
+	}
+	return false;
+}
+
+bool nameserver_is_engines(FILE *mountinfo, const char *path)
+{
+	char *line = NULL;
+	size_t room = 0;
+	bool is = false;
+
+	while (getline(&line, &room, mountinfo) > 0) {
+		char *rest = line, *root = NULL, *place = NULL;
+
+		/* Number, parent, device, root, mount point (proc(5)). */
+		for (int i = 0; i < 5; i++) {
+			char *word = strsep(&rest, " ");
+
+			root = i == 3 ? word : root;
+			place = i == 4 ? word : place;
+		}
+		/* The last mount there is the one that is seen. */
+		if (root && place && strcmp(place, path) == 0)
+			is = has_id(root);
+	}
+	free(line);
+	return is;
+}
+
+static bool is_engines(const char *path)
+{
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	bool is = table && nameserver_is_engines(table, path);
+
+	if (table)
+		fclose(table);
+	return is;
+}
+
+/* In its place: the engine has mounted that very file. */
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0)
+			return -1;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int nameserver_lead(const char *path, bool ipv6, struct failure *f)
+{
+	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES] = FIRST_LINE;
+	const size_t first = strlen(FIRST_LINE);
+	size_t len = first;
+	ssize_t n = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail_errno(f, TRIED, path);
+	while (len < sizeof(text) && (n = read(fd, text + len, sizeof(text) - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	if (n < 0)
+		return fail_errno(f, TRIED, path);
+	if (!nameserver_is_out_of_reach(text + first, len - first, ipv6))
+		return 0;
+	if (!is_engines(path))
+		return fail(f, TRIED, path,
+			"it names an IPv6 server that they can't ask, and isn't the engine's "
+			"to be changed");
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(f, TRIED, path);
+	/* It only gets longer: nothing has to be cut off. */
+	n = write_all(fd, text, len);
+	if (close(fd) < 0 || n < 0)
+		return fail_errno(f, TRIED, path);
+	return 0;
+}

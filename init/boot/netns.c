@@ -1,0 +1,128 @@
+/* /proc/net (proc(5)), SIOCETHTOOL. See netns.h. */
+#include "netns.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../lib/limits.h"
+
+#define TRIED "build the wall"
+/* The engine's resolver on a user-defined network; it listens in the container's namespace. */
+#define EMBEDDED "0B00007F"
+
+static int shared(struct failure *f, const char *on, const char *why)
+{
+	fail(f, TRIED, on, "%s", why);
+	return fail_hint(f,
+		"the wall would cut off everything in this network namespace: start the "
+		"container in one of its own, without --network host, container:NAME "
+		"or service:NAME");
+}
+
+/* Where there is more than is looked at, it isn't a new namespace. */
+static bool is_long(FILE *table, const char *name, char on[NETNS_TEXT])
+{
+	snprintf(on, NETNS_TEXT, "the table of %s sockets", name);
+	return fgetc(table) != EOF;
+}
+
+bool netns_inet_taken(FILE *table, const char *name, char on[NETNS_TEXT])
+{
+	char line[512], local[40];
+	unsigned long uid, inode;
+
+	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), table); i++) {
+		/* Inode 0: a connection whose process is gone. */
+		if (sscanf(line, " %*u: %39s %*s %*x %*x:%*x %*x:%*x %*x %lu %*u %lu", local,
+			    &uid, &inode) != 3 ||
+			inode == 0 || strncmp(local, EMBEDDED ":", sizeof(EMBEDDED)) == 0)
+			continue;
+		snprintf(on, NETNS_TEXT, "%s socket %s of uid %lu", name, local, uid);
+		return true;
+	}
+	return is_long(table, name, on);
+}
+
+/* Services that no container has, and every machine that runs containers has one of. */
+static const char *const services[] = {"/systemd/", "/dbus/system_bus_socket", "docker.sock",
+	"containerd.sock", "crio.sock", "podman.sock", "/libnetwork/"};
+
+bool netns_unix_taken(FILE *table, char on[NETNS_TEXT])
+{
+	char line[512], path[160];
+
+	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), table); i++) {
+		if (sscanf(line, " %*x: %*x %*x %*x %*x %*x %*u %159s", path) != 1)
+			continue;
+		for (size_t j = 0; j < sizeof(services) / sizeof(services[0]); j++)
+			if (strstr(path, services[j])) {
+				snprintf(on, NETNS_TEXT, "%.120s", path);
+				return true;
+			}
+	}
+	return is_long(table, "unix", on);
+}
+
+static int look_at_sockets(struct failure *f)
+{
+	static const char names[][8] = {
+		"tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "unix"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const bool local = strcmp(names[i], "unix") == 0;
+		char path[96], on[NETNS_TEXT];
+		FILE *table;
+		bool taken;
+
+		snprintf(path, sizeof(path), "/proc/net/%s", names[i]);
+		table = fopen(path, "re");
+		/* A kernel without that family. */
+		if (!table && errno == ENOENT)
+			continue;
+		if (!table)
+			return fail_errno(f, "see who else is in this network namespace", path);
+		taken = local ? netns_unix_taken(table, on)
+			      : netns_inet_taken(table, names[i], on);
+		fclose(table);
+		if (taken)
+			return shared(f, on,
+				local ? "this is the machine's own network namespace"
+				      : "another process has it in this network namespace");
+	}
+	return 0;
+}
+
+/* A bridge joins other containers to this namespace: it is an engine's. */
+static int look_at_devices(struct failure *f)
+{
+	struct if_nameindex *all = if_nameindex();
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
+
+	if (!all || fd < 0)
+		result = fail_errno(f, "see which devices this network namespace has", "");
+	for (size_t i = 0; result == 0 && all[i].if_index; i++) {
+		struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+		struct ifreq r = {.ifr_data = (void *)&info};
+
+		strncpy(r.ifr_name, all[i].if_name, IFNAMSIZ - 1);
+		if (ioctl(fd, SIOCETHTOOL, &r) == 0 && strcmp(info.driver, "bridge") == 0)
+			result = shared(f, all[i].if_name,
+				"a bridge is here, so this is an engine's network namespace");
+	}
+	if (fd >= 0)
+		close(fd);
+	if (all)
+		if_freenameindex(all);
+	return result;
+}
+
+int netns_alone(struct failure *f)
+{
+	return look_at_devices(f) < 0 ? -1 : look_at_sockets(f);
+}

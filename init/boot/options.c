@@ -1,0 +1,430 @@
+/*
+ * The table of options is the parser, the environment's reader and the help text at once: a
+ * new option is one row and one small function.
+ */
+#include "options.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../home/mountcheck.h"
+
+#define PRESETS_DIR "/etc/codex/presets.d/"
+
+/* How one value came in: what a message calls it, and where its rules are said to be from. */
+struct given {
+	const char *name; /* "--allow", "OPENAI_ALLOWED_DOMAINS" */
+	const char *value;
+	bool environment;
+};
+
+typedef int option_setter(struct options *o, const struct given *g, struct failure *f);
+
+struct option_row {
+	const char *longname, *shortname;
+	const char *argument;    /* what the help calls it; NULL: takes none */
+	const char *environment; /* or NULL */
+	option_setter *set;
+	const char *help;
+};
+
+static int bad_value(struct failure *f, const struct given *g, const char *why)
+{
+	char on[sizeof(f->on)];
+
+	snprintf(on, sizeof(on), "%s %s", g->name, g->value);
+	return fail(f, "read the options", on, "%s", why);
+}
+
+long options_preset(void *context, const char *preset, char *text, size_t size)
+{
+	char path[sizeof(PRESETS_DIR) + 64];
+	ssize_t got = 0, total = 0;
+	int fd;
+
+	(void)context;
+	snprintf(path, sizeof(path), "%s%s", PRESETS_DIR, preset);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -1;
+	while ((size_t)total < size && (got = read(fd, text + total, size - (size_t)total)) > 0)
+		total += got;
+	close(fd);
+	/* Half a preset isn't one: what is missing might be what is to be denied. */
+	return got < 0 ? -1 : total;
+}
+
+static int rule_failure(struct failure *f, const struct given *g, const struct rule_error *e)
+{
+	char on[sizeof(f->on)];
+
+	if (e->preset[0])
+		snprintf(on, sizeof(on), "%s%s: \"%.100s\"", PRESETS_DIR, e->preset, e->rule);
+	else
+		snprintf(on, sizeof(on), "%s \"%.150s\"", g->name, e->rule);
+	fail(f, "read the rule", on, "at character %zu: %s", e->position + 1, e->reason);
+	return fail_hint(f,
+		"a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
+		"with +private or +ech behind it; try it with: codex-init --check");
+}
+
+static int add_rules(
+	struct options *o, const struct given *g, enum rule_effect effect, struct failure *f)
+{
+	struct rule_error e;
+	int done;
+
+	if (g->environment)
+		done = policy_add_list(&o->policy, g->value, effect, ORIGIN_ENVIRONMENT,
+			options_preset, NULL, &e);
+	else
+		done = policy_add(
+			&o->policy, g->value, effect, ORIGIN_OPTION, options_preset, NULL, &e);
+	return done < 0 ? rule_failure(f, g, &e) : 0;
+}
+
+static int set_allow(struct options *o, const struct given *g, struct failure *f)
+{
+	return add_rules(o, g, RULE_ALLOW, f);
+}
+
+static int set_deny(struct options *o, const struct given *g, struct failure *f)
+{
+	return add_rules(o, g, RULE_DENY, f);
+}
+
+/* --no-default-rules takes no value; CODEX_INIT_DEFAULT_RULES is 0 or 1. */
+static int set_default_rules(struct options *o, const struct given *g, struct failure *f)
+{
+	if (g->environment && strcmp(g->value, "0") != 0 && strcmp(g->value, "1") != 0)
+		return bad_value(f, g, "it is 0 or 1");
+	o->default_rules = g->environment && g->value[0] == '1';
+	return 0;
+}
+
+static int set_choice(int *out, const char *const *words, size_t count, const struct given *g,
+	struct failure *f)
+{
+	char why[128] = "it is one of";
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(g->value, words[i]) == 0) {
+			*out = (int)i;
+			return 0;
+		}
+		strncat(why, " ", sizeof(why) - strlen(why) - 1);
+		strncat(why, words[i], sizeof(why) - strlen(why) - 1);
+	}
+	return bad_value(f, g, why);
+}
+
+static int set_egress(struct options *o, const struct given *g, struct failure *f)
+{
+	static const char *const words[] = {"strict", "pin", "audit", "off"};
+	int i = 0;
+
+	if (set_choice(&i, words, 4, g, f) < 0)
+		return -1;
+	o->egress = (enum egress)i;
+	return 0;
+}
+
+static int set_wall(struct options *o, const struct given *g, struct failure *f)
+{
+	static const char *const words[] = {"auto", "nft", "cell"};
+	int i = 0;
+
+	if (set_choice(&i, words, 3, g, f) < 0)
+		return -1;
+	o->wall = (enum wall_kind)i;
+	return 0;
+}
+
+/* ADDR, ADDR:PORT or [ADDR6]:PORT. */
+static int set_upstream(struct options *o, const struct given *g, struct failure *f)
+{
+	struct target t;
+	const char *reason;
+
+	if (o->upstreams_count == LIMIT_UPSTREAMS)
+		return bad_value(f, g, "three upstreams are the most, as in resolv.conf");
+	if (!target_parse(g->value, &t, &reason))
+		return bad_value(f, g, reason);
+	if (!t.address.family)
+		return bad_value(
+			f, g, "an upstream is an address, with :PORT behind it if not 53");
+	o->upstreams[o->upstreams_count++] = (struct endpoint){t.address, t.port ? t.port : 53};
+	return 0;
+}
+
+static int set_explain(struct options *o, const struct given *g, struct failure *f)
+{
+	const char *reason;
+
+	o->explain = true;
+	return target_parse(g->value, &o->target, &reason) ? 0 : bad_value(f, g, reason);
+}
+
+static int set_proxy(struct options *o, const struct given *g, struct failure *f)
+{
+	const char *why;
+
+	o->proxy_off = strcmp(g->value, "off") == 0;
+	if (o->proxy_off) {
+		o->proxy.port = 0;
+		return 0;
+	}
+	/* Its value may hold a password: it is never repeated. */
+	if (!proxy_read(g->value, &o->proxy, &why))
+		return fail(f, "read the options", g->name, "%s", why);
+	o->proxy_url = g->value;
+	return 0;
+}
+
+static int set_no_proxy(struct options *o, const struct given *g, struct failure *f)
+{
+	const char *bad;
+
+	if (exceptions_add(&o->exceptions, g->value, &bad) == 0)
+		return 0;
+	return bad_value(f, g,
+		"it is a list of names, each for itself and all below it, with commas between");
+}
+
+static int set_user(struct options *o, const struct given *g, struct failure *f)
+{
+	if (!g->value[0])
+		return bad_value(f, g, "it is a name, a UID or UID:GID");
+	o->user = g->value;
+	return 0;
+}
+
+static int set_directory(const char **out, const struct given *g, struct failure *f)
+{
+	if (g->value[0] != '/')
+		return bad_value(f, g, "it is an absolute path");
+	*out = g->value;
+	return 0;
+}
+
+static int set_workdir(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_directory(&o->workdir, g, f);
+}
+
+static int set_home_from(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_directory(&o->home_from, g, f);
+}
+
+static int set_events(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_directory(&o->events, g, f);
+}
+
+static int set_again(struct options *o, const struct given *g, struct failure *f)
+{
+	for (const char *c = g->value; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return fail(f, "read the options", g->name,
+				"it is not a line of printable characters");
+	o->again = g->value;
+	return 0;
+}
+
+static int set_mounts(struct options *o, const struct given *g, struct failure *f)
+{
+	if (!mountcheck_valid(g->value))
+		return fail(f, "read the options", g->name, "it is not a list of mounts");
+	o->mounts = g->value;
+	return 0;
+}
+
+/* The options that only set a flag: the member's place is in the row's name. */
+#define FLAG(member)                                                                           \
+	static int set_##member(struct options *o, const struct given *g, struct failure *f)   \
+	{                                                                                      \
+		(void)g;                                                                       \
+		(void)f;                                                                       \
+		o->member = true;                                                              \
+		return 0;                                                                      \
+	}
+FLAG(check)
+FLAG(require_names)
+FLAG(quiet)
+FLAG(verbose)
+FLAG(help)
+FLAG(version)
+
+static const struct option_row rows[] = {
+	{"--allow", NULL, "RULE", "OPENAI_ALLOWED_DOMAINS", set_allow,
+		"allow a name, a network or a @preset; may be repeated"},
+	{"--deny", NULL, "RULE", "CODEX_INIT_DENY", set_deny,
+		"refuse it, whatever is allowed; may be repeated"},
+	{"--no-default-rules", NULL, NULL, "CODEX_INIT_DEFAULT_RULES", set_default_rules,
+		"only the rules given, not OpenAI's and ChatGPT's names"},
+	{"--egress", NULL, "MODE", "CODEX_INIT_EGRESS", set_egress,
+		"strict (default), pin, audit: let through and record, off: a plain init"},
+	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall,
+		"auto (default), nft or cell: what enforces"},
+	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
+		"ask this DNS server, not resolv.conf's; may be repeated"},
+	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
+		"reach everything through this HTTP proxy, by CONNECT; off: not by "
+		"HTTPS_PROXY either"},
+	{"--no-proxy", NULL, "LIST", "CODEX_INIT_NO_PROXY", set_no_proxy,
+		"names to be reached without it; default: those of NO_PROXY"},
+	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user,
+		"who the command runs as; default: the working directory's owner"},
+	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
+		"where hook and command start; default: the current directory"},
+	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
+		"drop-off with config.toml, skills/, init.sh; default: /run/codex/in"},
+	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
+		"JSON lines, one per decision; default: /run/codex/events.jsonl"},
+	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
+		"end unless these files are mounted; codex-sandbox sets it"},
+	{"--again", NULL, "COMMAND", "CODEX_INIT_AGAIN", set_again,
+		"what is told at the end to go on with; codex-sandbox sets it"},
+	{"--require-names", NULL, NULL, NULL, set_require_names,
+		"end when no allowed name resolves at start"},
+	{"--check", NULL, NULL, NULL, set_check,
+		"print the compiled policy and change nothing"},
+	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain,
+		"with --check: tell whether it may be reached, and by which rule"},
+	{"--quiet", "-q", NULL, NULL, set_quiet, "print failures only"},
+	{"--verbose", "-v", NULL, NULL, set_verbose, "tell each stage and its time"},
+	{"--help", "-h", NULL, NULL, set_help, "print this text"},
+	{"--version", NULL, NULL, NULL, set_version, "print the version"},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static const struct option_row *find_row(const char *word, size_t len)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (strlen(rows[i].longname) == len && memcmp(rows[i].longname, word, len) == 0)
+			return &rows[i];
+		if (rows[i].shortname && strlen(rows[i].shortname) == len &&
+			memcmp(rows[i].shortname, word, len) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static int read_environment(struct options *o, struct failure *f)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		struct given g = {.name = rows[i].environment, .environment = true};
+
+		if (!g.name)
+			continue;
+		g.value = getenv(g.name);
+		/* Engines hand on `-e NAME=`: empty is as good as unset. */
+		if (g.value && g.value[0] && rows[i].set(o, &g, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_arguments(struct options *o, int argc, char **argv, struct failure *f)
+{
+	bool upstreams_given = false;
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+		const char *equals = argv[i][1] == '-' ? strchr(argv[i], '=') : NULL;
+		size_t len = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+		const struct option_row *row = find_row(argv[i], len);
+		struct given g = {.value = equals ? equals + 1 : NULL};
+
+		if (strcmp(argv[i], "--") == 0) {
+			i++;
+			break;
+		}
+		if (!row) {
+			fail(f, "read the options", argv[i], "there is no such option");
+			return fail_hint(f,
+				"codex-init --help lists them; a command that begins "
+				"with a dash goes behind --");
+		}
+		g.name = row->longname;
+		if (!row->argument && equals)
+			return fail(f, "read the options", argv[i], "it takes no value");
+		if (row->argument && !equals) {
+			if (++i == argc)
+				return fail(f, "read the options", g.name, "its %s is missing",
+					row->argument);
+			g.value = argv[i];
+		}
+		/* The command line's upstreams replace the environment's, not join them. */
+		if (row->set == set_upstream && !upstreams_given) {
+			o->upstreams_count = 0;
+			upstreams_given = true;
+		}
+		if (row->set(o, &g, f) < 0)
+			return -1;
+	}
+	o->command = argv + i;
+	return 0;
+}
+
+int options_read(struct options *out, int argc, char **argv, struct failure *f)
+{
+	memset(out, 0, sizeof(*out));
+	out->default_rules = true;
+	policy_init(&out->policy);
+	if (read_environment(out, f) < 0 || read_arguments(out, argc, argv, f) < 0)
+		return -1;
+	if (out->wall == WALL_CELL && out->egress != EGRESS_OFF) {
+		fail(f, "read the options", "--wall cell", "this version has no cell");
+		return fail_hint(f, "use --wall=nft and start the container with "
+				    "--cap-add=NET_ADMIN");
+	}
+	if (out->explain && !out->check) {
+		fail(f, "read the options", "--explain", "it goes with --check");
+		return fail_hint(f, "in a container that runs, ask: codex-egress explain HOST");
+	}
+	if (out->proxy.port && out->egress == EGRESS_PIN) {
+		fail(f, "read the options", "--proxy",
+			"with --egress=pin there is no gate to use it");
+		return fail_hint(f, "leave --egress as it is: strict is the default");
+	}
+	if (out->default_rules && policy_add_defaults(&out->policy) < 0)
+		return fail_errno(f, "add the default rules", "");
+	return 0;
+}
+
+void options_free(struct options *o)
+{
+	policy_free(&o->policy);
+}
+
+void options_help(void)
+{
+	printf("Usage: codex-init [options] [--] [command [args]]\n"
+	       "\n"
+	       "Runs a command as a container's PID 1, behind a wall that lets out only what "
+	       "is allowed.\n\n");
+	for (size_t i = 0; i < ROWS; i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s%s%s%s%s",
+			rows[i].shortname ? rows[i].shortname : "",
+			rows[i].shortname ? ", " : "", rows[i].longname,
+			rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
+		printf("  %-28s %s\n", left, rows[i].help);
+		if (rows[i].environment)
+			printf("  %-28s ($%s)\n", "", rows[i].environment);
+	}
+	printf("\nA rule is name, *.name, name:port,port, 1.2.3.0/24:port, "
+	       "[2001:db8::/32]:port or\n"
+	       "@preset; a name without ports means 443 and 80; +private and +ech may follow.\n"
+	       "\n"
+	       "Exit status: the command's; 128+N when signal N ended it; 126 or 127 when it "
+	       "can't\n"
+	       "be run; 100 wrong options or rules; 111 the sandbox could not be set up and\n"
+	       "nothing ran; 112 the init script failed and the command did not start.\n");
+}

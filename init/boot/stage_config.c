@@ -1,0 +1,308 @@
+/*
+ * The stage `config`: everything that can be known beforehand is read and validated here, and
+ * nothing is changed that anybody could notice but the event log.
+ */
+#include "stages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../home/home.h"
+#include "../home/mountcheck.h"
+#include "../home/mounts.h"
+#include "../lib/privileges.h"
+#include "netns.h"
+
+#define EVENTS_FILE  RUN_DIR "/events.jsonl"
+#define DEFAULT_HOME "/codex_home"
+#define AUTH_HOST    "auth.openai.com"
+#define AUTH_REASON                                                                            \
+	"auth.json is mounted read-only: a renewed login could not be stored, and the "        \
+	"host's would be spent; --auth_dir gives a login that renews itself"
+
+/*
+ * Where Codex asks for a renewal, if this is set. Nobody answers on port 0, nor can anybody in
+ * the container begin to.
+ */
+#define RENEWAL_VARIABLE "CODEX_REFRESH_TOKEN_URL_OVERRIDE"
+#define RENEWAL_NOWHERE  "http://127.0.0.1:0/"
+
+/* PROC_PID_INIT_INO: the number the kernel gives the machine's own pid namespace. */
+#define MACHINE_PID_NAMESPACE "pid:[4026531836]"
+
+/* Reads a small file whole; a missing one is empty. Returns its length, or -1. */
+static ssize_t read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t total = 0;
+	ssize_t got = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	while (total < size && (got = read(fd, text + total, size - total)) > 0)
+		total += (size_t)got;
+	close(fd);
+	return got < 0 ? -1 : (ssize_t)total;
+}
+
+/* The wall belongs to a container's network. On the machine itself it would cut off all. */
+static int refuse_machine(struct failure *f)
+{
+	char link[64];
+	ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
+
+	if (n < 0)
+		return fail_errno(f, "see which namespace this is", "/proc/self/ns/pid");
+	link[n] = '\0';
+	if (strcmp(link, MACHINE_PID_NAMESPACE) != 0)
+		return 0;
+	fail(f, "build the wall", "", "this is the machine itself, not a container");
+	return fail_hint(f,
+		"run it as a container's entry point, or with --egress=off as a plain "
+		"init; --check validates rules anywhere");
+}
+
+static int need_capabilities(struct failure *f)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} needed[] = {{CAP_NET_ADMIN, "NET_ADMIN"}, {CAP_SETUID, "SETUID"},
+		{CAP_SETGID, "SETGID"}, {CAP_SETPCAP, "SETPCAP"}, {CAP_KILL, "KILL"}};
+	char missing[96] = "", flags[192] = "";
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (privileges_have(needed[i].number))
+			continue;
+		snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s",
+			needed[i].name);
+		snprintf(flags + strlen(flags), sizeof(flags) - strlen(flags), " --cap-add=%s",
+			needed[i].name);
+	}
+	if (!missing[0])
+		return 0;
+	fail(f, "build the sandbox", "", "the container lacks these capabilities:%s", missing);
+	return fail_hint(f, "start the container as root with%s", flags);
+}
+
+/* Who the payload is: --user, else the workdir's owner, else (root's workdir) codex. */
+static int choose_user(struct boot *b, struct failure *f)
+{
+	struct failure unknown = {0};
+	struct stat st;
+
+	if (b->o->user) {
+		if (users_find("/etc", b->o->user, &b->uid, &b->gid, f) < 0)
+			return -1;
+	} else {
+		if (stat(b->workdir, &st) < 0)
+			return fail_errno(f, "see who owns the working directory", b->workdir);
+		b->uid = st.st_uid;
+		b->gid = st.st_gid;
+		if (b->uid == 0) {
+			if (users_find("/etc", "codex", &b->uid, &b->gid, &unknown) < 0)
+				b->uid = b->gid = UID_CODEX;
+			/* The image's own /workspace is codex's: only a mount gets here. */
+			say_warning("config",
+				"%s belongs to root, and the command does not run as root but "
+				"as "
+				"uid %lu: it may be unable to change files there",
+				b->workdir, (unsigned long)b->uid);
+		}
+	}
+	if (b->uid == 0) {
+		fail(f, "choose the user", b->o->user ? b->o->user : b->workdir,
+			"the command never runs as root");
+		return fail_hint(f, "give --user another name or number");
+	}
+	if (b->uid == UID_PROBE || b->uid == UID_RESOLVER || b->uid == UID_GATE)
+		return fail(f, "choose the user", "",
+			"uid %lu is one of codex-init's own workers", (unsigned long)b->uid);
+	/* Group 0 would open what root's group may read. */
+	if (b->gid == 0)
+		b->gid = b->uid;
+	return 0;
+}
+
+static bool is_beneath(const char *directory, const char *path)
+{
+	size_t n = strlen(directory);
+
+	return n > 1 && strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+struct mounts_seen {
+	struct boot *b;
+	char login[PATH_MAX];
+	bool login_is_read_only;
+};
+
+static void see_mount(void *context, const char *place, bool readonly)
+{
+	struct mounts_seen *seen = context;
+
+	if (strcmp(place, seen->login) == 0)
+		seen->login_is_read_only = readonly;
+	seen->b->mounted |= is_beneath(place, seen->b->workdir);
+}
+
+/* The home's path as the list of mounts has it: resolved. realpath(3) would be 2 KB more. */
+static void resolve_home(const char *home, char *out, size_t size)
+{
+	int fd = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, out, size - 1);
+	out[n > 0 ? n : 0] = '\0'; /* it isn't there: nothing is mounted in it */
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * What the list of mounts tells: whether auth.json is mounted read-only, and whether the
+ * working directory is in something that is mounted at all, and thus the host's.
+ */
+static int read_mounts(struct boot *b, bool *login_is_read_only)
+{
+	struct mounts_seen seen = {.b = b};
+
+	resolve_home(b->home, seen.login, sizeof(seen.login) - sizeof("/auth.json"));
+	strcat(seen.login, "/auth.json");
+	if (mounts_each(see_mount, &seen) < 0)
+		return -1;
+	*login_is_read_only = seen.login_is_read_only;
+	return 0;
+}
+
+/*
+ * A login that can't be stored must not be renewed: the host's would be spent by it. So the
+ * renewal's host is denied, and where denying is not enforced Codex is sent nowhere instead.
+ */
+static int guard_login(struct boot *b, struct failure *f)
+{
+	const bool fenced = b->o->egress != EGRESS_OFF;
+	bool readonly = false;
+
+	/* A plain init in somebody else's image looks no further. */
+	if (!fenced && access(b->home, F_OK) < 0)
+		return 0;
+	if (read_mounts(b, &readonly) < 0 && fenced)
+		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
+	if (!readonly)
+		return 0;
+	if (fenced && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
+		return fail_errno(f, "deny " AUTH_HOST, "");
+	if ((!fenced || b->o->egress == EGRESS_AUDIT) &&
+		!environment_get(&b->env, RENEWAL_VARIABLE) &&
+		environment_set(&b->env, RENEWAL_VARIABLE, RENEWAL_NOWHERE) < 0)
+		return fail_errno(f, "set the environment", RENEWAL_VARIABLE);
+	return 0;
+}
+
+static int read_dns_files(struct boot *b, struct failure *f)
+{
+	static char text[LIMIT_HOSTS_BYTES];
+	struct resolver_config *c = &b->names;
+	ssize_t n = read_file("/etc/resolv.conf", text, LIMIT_RESOLV_CONF_BYTES);
+
+	if (n < 0)
+		return fail_errno(f, "read", "/etc/resolv.conf");
+	resolvconf_parse(text, (size_t)n, &c->conf);
+	if (b->o->upstreams_count) {
+		memcpy(c->conf.upstreams, b->o->upstreams, sizeof(b->o->upstreams));
+		c->conf.upstreams_count = b->o->upstreams_count;
+	}
+	n = read_file("/etc/hosts", text, sizeof(text));
+	if (n < 0)
+		return fail_errno(f, "read", "/etc/hosts");
+	b->hosts = calloc(LIMIT_HOSTS, sizeof(*b->hosts));
+	if (!b->hosts)
+		return fail_errno(f, "read", "/etc/hosts");
+	c->hosts = b->hosts;
+	c->hosts_count = hosts_parse(text, (size_t)n, b->hosts, LIMIT_HOSTS);
+	return 0;
+}
+
+/* Taken as they stand, since texts have them; but not in silence. */
+static void tell_examples(const struct policy *p)
+{
+	char text[LIMIT_RULE_TEXT];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (r->kind != RULE_NETWORK || r->effect != RULE_ALLOW ||
+			address_classify_network(&r->network, r->prefix) != ADDRESS_EXAMPLE)
+			continue;
+		rule_text(r, text, sizeof(text));
+		say_warning("config",
+			"allow %s: this opens nothing: these addresses are for %s", text,
+			address_network_name(&r->network, r->prefix));
+	}
+}
+
+int stage_compile_policy(struct options *o, struct failure *f)
+{
+	if (o->proxy.port)
+		policy_set_proxy(&o->policy, o->proxy.name, o->proxy.port, &o->exceptions);
+	if (policy_compile(&o->policy) < 0)
+		return fail_errno(f, "compile the policy", "");
+	tell_examples(&o->policy);
+	return 0;
+}
+
+/* Validates everything and opens the event log; changes nothing that anybody could notice. */
+int stage_config(struct boot *b, struct failure *f)
+{
+	const char *home = getenv("CODEX_HOME"), *events = b->o->events;
+	bool fenced = b->o->egress != EGRESS_OFF, closed;
+
+	b->exit_status = EXIT_OPTIONS;
+	closed = b->o->workdir && chdir(b->o->workdir) < 0;
+	if (closed && errno != EACCES)
+		return fail_errno(f, "go to the working directory", b->o->workdir);
+	if (closed)
+		snprintf(b->workdir, sizeof(b->workdir), "%s", b->o->workdir);
+	else if (!getcwd(b->workdir, sizeof(b->workdir)))
+		return fail_errno(f, "find the working directory", "");
+	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
+	if (environment_copy(&b->env, environ) < 0)
+		return fail_errno(f, "copy the environment", "");
+	/* Of no use to anybody else. */
+	environment_unset(&b->env, "CODEX_INIT_MOUNTS");
+	environment_unset(&b->env, "CODEX_INIT_AGAIN");
+	if (choose_proxy(b, f) < 0 || guard_login(b, f) < 0 ||
+		stage_compile_policy(b->o, f) < 0)
+		return -1;
+	b->exit_status = EXIT_SANDBOX;
+	if (fenced && (need_capabilities(f) < 0 || refuse_machine(f) < 0 ||
+			      netns_alone(f) < 0 || read_dns_files(b, f) < 0))
+		return -1;
+	b->exit_status = EXIT_OPTIONS;
+	if ((fenced || b->o->user) && choose_user(b, f) < 0)
+		return -1;
+	b->exit_status = EXIT_SANDBOX;
+	if (b->o->mounts &&
+		mountcheck_run(b->o->mounts, fenced || b->o->user, b->uid, b->gid, f) < 0)
+		return -1;
+	if (!events && fenced) {
+		if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
+			say_warning("config", "create %s: %s", RUN_DIR, strerror(errno));
+		events = EVENTS_FILE;
+	}
+	if (events_open(&b->events, events, f) == 0)
+		return 0;
+	/* A file that was asked for is owed; the default one is a courtesy. */
+	if (b->o->events)
+		return -1;
+	say_warning("config", "%s: %s: %s; events are only counted", f->tried, f->on, f->why);
+	return events_open(&b->events, NULL, f);
+}

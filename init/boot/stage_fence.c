@@ -1,0 +1,163 @@
+/* The stages that build the fence (`wall`, `routes`) and the one that doubts it (`verify`). */
+#include "stages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../home/agent.h"
+#include "../lib/privileges.h"
+#include "../lib/worker.h"
+#include "../route/divert.h"
+#include "nameserver.h"
+
+/* What anybody in the container could be the DNS server of is not asked. */
+static void leave_out_inside(struct boot *b)
+{
+	struct inside *in = &b->inside;
+	char text[ADDRESS_TEXT];
+
+	inside_leave_out(&b->names.conf, b->uid, in);
+	for (size_t i = 0; i < in->count; i++)
+		say_warning("wall",
+			"ask the DNS server %s: it is not asked, since it is an address inside "
+			"the "
+			"container, where any program could answer in its place",
+			address_text(&in->left_out[i].address, text));
+	if (in->count > 0)
+		say_hint("give one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
+}
+
+/* The wall refuses the payload's questions from the workers' ports (nft/sources.c), which
+ * Linux gives to nobody unless it is told to. */
+static void look_at_ports(void)
+{
+	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
+	FILE *f = fopen(range, "re");
+	unsigned low, high;
+
+	if (f && fscanf(f, "%u %u", &low, &high) == 2 && high >= CONFINED_FIRST_PORT) {
+		say_warning("wall",
+			"share out the ports: %s: programs get ports up to %u, but those from "
+			"%u up are codex-init's: DNS questions from there are refused",
+			range, high, CONFINED_FIRST_PORT);
+		say_hint("start the container with --sysctl "
+			 "net.ipv4.ip_local_port_range='%u %u'",
+			low < CONFINED_FIRST_PORT - 1 ? low : CONFINED_FIRST_PORT / 2,
+			CONFINED_FIRST_PORT - 1);
+	}
+	if (f)
+		fclose(f);
+}
+
+/*
+ * A kernel may have no tproxy: NAT leads to the gate as well, slower. Or no fib either: then
+ * the payload has no IPv6 (wall.h).
+ */
+static int build_wall(struct boot *b, bool gated, struct failure *f)
+{
+	struct wall_config *c = &b->fence;
+
+	/* In audit mode every destination is the wall's to record. */
+	c->diverts = gated && !c->audit && b->gate.sockets.transparent;
+	c->no_fib = false;
+	if (c->diverts && wall_build(b->wall, c, f) == 0)
+		return 0;
+	c->diverts = false;
+	if (wall_build(b->wall, c, f) == 0)
+		return 0;
+	c->no_fib = true;
+	return wall_build(b->wall, c, f);
+}
+
+int stage_wall(struct boot *b, struct failure *f)
+{
+	struct resolver_config *c = &b->names;
+	const bool gated = b->o->egress != EGRESS_PIN;
+
+	leave_out_inside(b);
+	if (wall_open(&b->wall, f) < 0 || routes_open(&b->routes, f) < 0 ||
+		resolver_listen(&c->sockets, f) < 0 ||
+		(gated && gate_listen(&b->gate.sockets, f) < 0))
+		return -1;
+	if (gated && !(b->gate.counters = gate_counters_new()))
+		return fail_errno(f, "have memory for the gate's counters", "");
+	if (open_denials(b, f) < 0)
+		return -1;
+	b->fence.policy = &b->o->policy;
+	b->fence.resolver_uid = UID_RESOLVER;
+	b->fence.resolver_port = c->sockets.port;
+	b->fence.gate_uid = UID_GATE;
+	b->fence.gate_port = b->gate.sockets.port;
+	memcpy(b->fence.upstreams, c->conf.upstreams, sizeof(b->fence.upstreams));
+	b->fence.upstreams_count = c->conf.upstreams_count;
+	b->fence.embedded_dns = b->inside.embedded;
+	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
+	b->fence.audit = b->o->egress == EGRESS_AUDIT;
+	if (b->fence.audit)
+		events_audit(b->events);
+	b->fence.proxied = b->o->proxy.port != 0;
+	look_at_ports();
+	return build_wall(b, gated, f);
+}
+
+/* The proxy's address, where it was given as one; a name's is pinned when it is known. */
+static int open_proxy(struct boot *b, struct failure *f)
+{
+	const struct gate_proxy *proxy = &b->o->proxy;
+	const struct pin p = {
+		.address = proxy->address, .port = proxy->port, .kind = PIN_PROXY};
+
+	if (proxy->address.family == 0)
+		return 0;
+	if (address_classify(&p.address) != ADDRESS_PUBLIC &&
+		routes_allow(b->routes, &p.address, f) < 0)
+		return -1;
+	return wall_pin(b->wall, &p, 1, f);
+}
+
+/* The wall leads questions to our resolver that programs can send; see boot/nameserver.h. */
+static void lead_programs(struct boot *b)
+{
+	struct failure soft = {0};
+
+	if (nameserver_lead("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
+		return;
+	say_warning("routes", "%s: %s: %s", soft.tried, soft.on, soft.why);
+	say_hint("it names an IPv6 server that programs here can't ask; let it name 127.0.0.1, "
+		 "as "
+		 "--dns 127.0.0.1 does, and give codex-init its own by "
+		 "CODEX_INIT_UPSTREAM=ADDR");
+}
+
+int stage_routes(struct boot *b, struct failure *f)
+{
+	if (routes_build(b->routes, &b->fence, f) < 0)
+		return -1;
+	divert_build(b->routes, &b->fence);
+	lead_programs(b);
+	return open_proxy(b, f);
+}
+
+/* Nothing has been believed so far: read it all back, and try what must fail. */
+int stage_verify(struct boot *b, struct failure *f)
+{
+	struct failure soft = {0};
+
+	if (wall_verify(b->wall, &b->fence, f) < 0 ||
+		routes_verify(b->routes, &b->fence, f) < 0)
+		return -1;
+	if (wall_probe(&b->fence, f) < 0)
+		return -1;
+	if (privileges_keep_needed(f) < 0)
+		return -1;
+	/* A container with a read-only root is as safe without these files. */
+	b->status.uid = b->uid;
+	b->status.gid = b->gid;
+	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||
+		agent_write(ETC_DIR, &b->o->policy, b->o->egress == EGRESS_AUDIT, &soft) < 0)
+		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
+	if (status_write(RUN_DIR, &b->status, &soft) < 0)
+		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
+	open_control(b);
+	return 0;
+}

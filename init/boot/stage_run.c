@@ -1,0 +1,197 @@
+/* The stages that run the user's things: `home`, `hook`, `payload`. */
+#include "stages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../home/advice.h"
+#include "../home/home.h"
+#include "../home/report_file.h"
+#include "../lib/codex_use.h"
+
+#define DROP_OFF RUN_DIR "/in"
+
+/* A project that can't be looked through is no reason not to work in it. */
+static void look_at_project(struct boot *b)
+{
+	struct failure f = {0};
+
+	if (b->o->egress == EGRESS_OFF || !b->mounted)
+		return;
+	if (obeyed_begin(&b->obeyed, b->workdir, b->uid, b->gid, &f) < 0)
+		say_warning("home", "%s: %s: %s; changes to such files can't be told", f.tried,
+			f.on, f.why);
+}
+
+static char *const *command(const struct boot *b)
+{
+	static char name[] = "codex";
+	static char *const codex[] = {name, NULL};
+
+	return b->o->command[0] ? b->o->command : codex;
+}
+
+/* An organisation's file may insist on Codex's own sandbox, in which every command would fail,
+ * and Codex end with status 0 all the same. */
+static int check_layers(const struct boot *b, const struct layers *l, struct failure *f)
+{
+	static const char why[] =
+		"it insists on Codex's own sandbox, which can't work within this "
+		"one: every command of Codex's would fail";
+	enum codex_use use = codex_use(command(b));
+	char on[sizeof(f->on)];
+
+	if (!l->closed[0])
+		return 0;
+	snprintf(on, sizeof(on), ETC_DIR "/%s", l->closed);
+	if (b->o->egress == EGRESS_OFF || use == CODEX_NOT || use == CODEX_ASIDE ||
+		use == CODEX_LOGIN) {
+		say_warning("home", "%s: %s", on, why);
+		return 0;
+	}
+	fail(f, "start Codex", on, "%s", why);
+	return fail_hint(f, "let it permit danger-full-access to hosts called codex-sandbox-*: "
+			    "see \"Managed by an organisation\" in docs/launcher.md");
+}
+
+/* The first choice that Codex offers leads to a page that no browser can open. */
+static void look_at_login(const struct boot *b, const struct home_result *home)
+{
+	enum codex_use use = codex_use(command(b));
+	bool session =
+		use == CODEX_SESSION && !home->login && !home->provider && isatty(STDIN_FILENO);
+
+	if (use != CODEX_LOGIN && !session)
+		return;
+	say_warning("home",
+		"%sa browser can't come back to Codex in the container, at 127.0.0.1:1455",
+		session ? "there is no login, and from OpenAI's page " : "from OpenAI's page ");
+	say_hint("%s",
+		session ? "choose \"Sign in with Device Code\" in Codex's menu"
+			: "with --device-auth Codex shows a code to enter in any browser");
+}
+
+/* Neither is a report that can't be kept. */
+static void open_report_file(struct boot *b)
+{
+	struct failure f = {0};
+
+	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, &f);
+	if (f.why[0])
+		say_warning("home", "%s: %s: %s", f.tried, f.on, f.why);
+}
+
+int stage_home(struct boot *b, struct failure *f)
+{
+	struct home_request r = {.from = b->o->home_from,
+		.home = b->home,
+		.etc = ETC_DIR,
+		.uid = b->uid,
+		.gid = b->gid};
+	struct home_result done = {0};
+	char warning[256] = "", advice[1000];
+
+	if (!r.from && access(DROP_OFF, F_OK) == 0)
+		r.from = DROP_OFF;
+	if (home_own(b->home, b->uid, b->gid, f) < 0 ||
+		users_write("/etc", b->uid, b->gid, b->home, warning, sizeof(warning), f) < 0)
+		return -1;
+	if (warning[0])
+		say_warning("home", "%s", warning);
+	if (home_prepare(&r, &done, f) < 0)
+		return -1;
+	if (done.warning[0])
+		say_warning("home", "%s", done.warning);
+	if (check_layers(b, &done.layers, f) < 0)
+		return -1;
+	advice_line(done.advice, advice, sizeof(advice));
+	if (advice[0])
+		say_warning("home", "%s", advice);
+	if (advice_hint(done.advice))
+		say_hint("%s", advice_hint(done.advice));
+	look_at_login(b, &done);
+	b->hook = done.hook;
+	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
+	if (environment_sandbox(&b->env, b->home) < 0 ||
+		(!done.login && environment_api_key(&b->env) < 0))
+		return fail_errno(f, "set the environment", "");
+	look_at_project(b);
+	open_report_file(b);
+	return 0;
+}
+
+static struct program program(struct boot *b, char *const *argv)
+{
+	return (struct program){.argv = argv,
+		.envp = b->env.vars,
+		.workdir = b->workdir,
+		.drop = b->uid != 0,
+		.uid = b->uid,
+		.gid = b->gid};
+}
+
+static int take_hook_environment(struct boot *b, const char *file, struct failure *f)
+{
+	char **vars = NULL;
+	int done = 0;
+
+	environment_unset(&b->env, "SANDBOX_ENV_FILE");
+	if (env_file_read(file, b->uid, b->gid, &vars, f) < 0)
+		return -1;
+	for (char **v = vars; v && *v; v++) {
+		if (done == 0 && environment_take(&b->env, *v) < 0)
+			done = fail_errno(f, "take the hook's environment", file);
+		free(*v);
+	}
+	free(vars);
+	return done;
+}
+
+int stage_hook(struct boot *b, struct failure *f)
+{
+	char script[PATH_MAX], file[PATH_MAX];
+	char *argv[] = {script, NULL};
+	struct program p;
+	int status = 0, unused = 0;
+
+	if (!b->hook)
+		return 0;
+	b->exit_status = EXIT_HOOK;
+	snprintf(script, sizeof(script), "%s/init.sh", b->home);
+	if (env_file_create(file, sizeof(file), b->uid, b->gid, f) < 0)
+		return -1;
+	if (environment_set(&b->env, "SANDBOX_ENV_FILE", file) < 0)
+		return fail_errno(f, "set the environment", "");
+	p = program(b, argv);
+	b->ran = true;
+	if (monitor_run(b->m, &p, &status, &unused, f) < 0)
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fail(f, "run the init script", script,
+			WIFEXITED(status) ? "it ended with status %d" : "signal %d ended it",
+			WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+		return fail_hint(
+			f, "the command was not started; mend the script, or remove it");
+	}
+	return take_hook_environment(b, file, f);
+}
+
+int stage_payload(struct boot *b, struct failure *f)
+{
+	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
+	struct program p = program(b, command(b));
+	int status = 0;
+
+	b->exit_status = EXIT_SANDBOX;
+	p.last = true;
+	b->ran = true;
+	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
+		return -1;
+	b->exit_status = monitor_exit_code(status);
+	e.count = (uint64_t)b->exit_status;
+	events_add(b->events, &e);
+	return 0;
+}

@@ -1,0 +1,248 @@
+/* The stages that start the workers (`resolver`, `gate`), and PID 1's ear for them. */
+#include "stages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../monitor/gate_messages.h"
+#include "../route/divert.h"
+
+/* For a fork and a few allocations; a machine that swaps may take seconds. */
+#define GATE_BOOT_MS 5000
+
+static void tell(struct boot *b, const char *worker, const char *reason)
+{
+	struct event e = {.kind = EVENT_WORKER, .name = worker, .reason = reason};
+
+	events_add(b->events, &e);
+}
+
+size_t stage_workers(const struct boot *b, pid_t out[WORKERS])
+{
+	size_t running = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		if (b->keepers[i].pid)
+			out[running++] = b->keepers[i].pid;
+	return running;
+}
+
+/* Why it isn't there for the boot. One that has ended could say nothing more than that. */
+static int not_there(
+	const struct keeper *k, const char *tried, const char *late, struct failure *f)
+{
+	if (k->pid)
+		return fail(f, tried, "", "%s", late);
+	fail(f, tried, "", "its process has ended");
+	return fail_hint(f, "the container may have too little memory, or too few open files "
+			    "(--ulimit nofile=1024)");
+}
+
+/* ---- The resolver ------------------------------------------------------------------------ */
+
+static void note_unresolved(struct boot *b, const struct resolver_message *m)
+{
+	if (b->names_settled || m->type != RESOLVER_UNRESOLVED)
+		return;
+	if (b->unresolved < TOLD_NAMES)
+		b->unresolved_first[b->unresolved] = *m;
+	b->unresolved++;
+	b->unanswered += m->reason == REASON_TIMEOUT;
+	b->not_public += m->reason == REASON_NOT_PUBLIC;
+}
+
+static void tell_unresolved(const struct boot *b)
+{
+	char why[POLICY_WHY];
+
+	for (unsigned i = 0; i < b->unresolved && i < TOLD_NAMES; i++)
+		say_warning("resolver",
+			"resolve: %s: %s; it is tried again when it is asked for",
+			b->unresolved_first[i].name,
+			pins_why(&b->o->policy, &b->unresolved_first[i], why));
+	if (b->unresolved > TOLD_NAMES)
+		say_warning("resolver", "and %u more names that do not resolve",
+			b->unresolved - TOLD_NAMES);
+}
+
+/* Where no server has answered at all that is one line about the servers, not one a name. */
+static bool all_silent(const struct boot *b)
+{
+	return b->status.pinned == 0 && b->unanswered == b->unresolved;
+}
+
+static int no_name_resolved(struct boot *b, struct failure *f)
+{
+	char servers[192] = "", text[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < b->fence.upstreams_count; i++) {
+		struct endpoint *e = &b->fence.upstreams[i];
+
+		snprintf(servers + strlen(servers), sizeof(servers) - strlen(servers),
+			"%s%s port %u", i ? ", " : "", address_text(&e->address, text),
+			e->port);
+	}
+	if (!servers[0])
+		snprintf(servers, sizeof(servers),
+			b->inside.count ? "there is no DNS server outside of the container"
+					: "no server in /etc/resolv.conf");
+	fail(f, "resolve the allowed names", servers, "%snone of the %zu names has an address",
+		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "",
+		b->o->policy.names_count);
+	if (b->unresolved > 0 && b->not_public == b->unresolved)
+		return fail_hint(f,
+			"they give addresses that are not public ones; a fake-IP resolver "
+			"(Clash, Surge) does for every name: --allow NAME+private for each "
+			"that is needed, or --upstream ADDR to ask others");
+	return fail_hint(f, "check that these servers answer from the container's network; "
+			    "--upstream ADDR asks others");
+}
+
+static pid_t start_resolver(void *context, bool first, int *channel, struct failure *f)
+{
+	struct boot *b = context;
+
+	return resolver_start(&b->names, first, channel, f);
+}
+
+_Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= KEEPER_MESSAGE,
+	"a keeper takes the resolver's longest datagram");
+
+/* One datagram: one message or several. */
+static int take_resolver(void *context, const void *message, size_t size)
+{
+	struct boot *b = context;
+	const struct resolver_message *m = message;
+	size_t count = size / sizeof(*m);
+
+	if (size % sizeof(*m) || count == 0 || count > RESOLVER_TOGETHER)
+		return -1;
+	for (; count > 0; count--, m++) {
+		if (pins_message(&b->pins, m) < 0)
+			return -1;
+		if (m->type == RESOLVER_UNRESOLVED)
+			note_unresolved(b, m);
+	}
+	return 0;
+}
+
+static void answer_resolver(void *context, const struct resolver_pinned *answers, size_t count)
+{
+	struct boot *b = context;
+
+	keeper_reply(&b->keepers[WORKER_RESOLVER], answers, count * sizeof(*answers));
+}
+
+/* What came together goes into the wall together. */
+static void taken_resolver(void *context)
+{
+	struct boot *b = context;
+
+	pins_flush(&b->pins, answer_resolver, b);
+	b->names_settled |= b->pins.booted;
+}
+
+static void tell_resolver(void *context, const char *reason, bool dead)
+{
+	struct boot *b = context;
+
+	b->names_settled |= dead;
+	if (b->keepers[WORKER_RESOLVER].down)
+		resolver_unlisten(&b->names.sockets);
+	tell(b, "resolver", reason);
+}
+
+int stage_resolver(struct boot *b, struct failure *f)
+{
+	static const struct keeper_worker worker = {
+		"resolver", start_resolver, take_resolver, taken_resolver, tell_resolver};
+	struct keeper *k = &b->keepers[WORKER_RESOLVER];
+	struct failure none = {0};
+
+	b->names.policy = &b->o->policy;
+	b->names.audit = b->fence.audit;
+	b->names.patient = b->o->require_names;
+	b->names.rations = ration_new(resolver_rations(&b->o->policy));
+	if (!b->names.rations)
+		return fail_errno(f, "have memory for the rations of questions", "");
+	b->pins = (struct pins){.policy = &b->o->policy,
+		.wall = b->wall,
+		.routes = b->routes,
+		.events = b->events,
+		.bonds = bonds_new()};
+	if (!b->pins.bonds)
+		return fail_errno(f, "have memory for what is opened", "");
+	k->worker = &worker;
+	k->context = b;
+	k->monitor = b->m;
+	if (keeper_start(k, f) < 0)
+		return -1;
+	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
+		return not_there(k, "start the resolver",
+			"it did not come to an end with the allowed names in time", f);
+	b->status.names = b->o->policy.names_count;
+	b->status.pinned = b->pins.boot_pinned;
+	if (!all_silent(b))
+		tell_unresolved(b);
+	if (b->status.names == 0 || b->status.pinned > 0)
+		return 0;
+	no_name_resolved(b, &none);
+	if (b->o->require_names) {
+		*f = none;
+		return -1;
+	}
+	say_failure("resolver", &none);
+	return 0;
+}
+
+/* ---- The gate ---------------------------------------------------------------------------- */
+
+static pid_t start_gate(void *context, bool first, int *channel, struct failure *f)
+{
+	struct boot *b = context;
+
+	(void)first;
+	return gate_start(&b->gate, channel, f);
+}
+
+static int take_gate(void *context, const void *message, size_t size)
+{
+	struct boot *b = context;
+
+	return gate_told(b->events, message, size, &b->gate_ready);
+}
+
+static void tell_gate(void *context, const char *reason, bool dead)
+{
+	struct boot *b = context;
+
+	(void)dead;
+	/* Nobody will answer there: a refusal at once, and not a hang. */
+	if (b->keepers[WORKER_GATE].down) {
+		divert_end(b->routes);
+		gate_unlisten(&b->gate.sockets);
+	}
+	tell(b, "gate", reason);
+}
+
+int stage_gate(struct boot *b, struct failure *f)
+{
+	static const struct keeper_worker worker = {
+		"gate", start_gate, take_gate, NULL, tell_gate};
+	struct keeper *k = &b->keepers[WORKER_GATE];
+
+	b->gate.policy = &b->o->policy;
+	b->gate.resolver_port = b->names.sockets.port;
+	b->gate.audit = b->fence.audit;
+	b->gate.proxy = b->o->proxy;
+	b->gate.conf = &b->names.conf;
+	k->worker = &worker;
+	k->context = b;
+	k->monitor = b->m;
+	if (keeper_start(k, f) < 0)
+		return -1;
+	if (!monitor_wait(b->m, &b->gate_ready, GATE_BOOT_MS))
+		return not_there(
+			k, "start the gate", "it did not say in time that it serves", f);
+	return 0;
+}

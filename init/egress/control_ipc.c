@@ -1,0 +1,53 @@
+/* Requests, made and checked. See control_ipc.h. */
+#include "control_ipc.h"
+
+#include <string.h>
+
+void control_request_make(struct control_request *out, enum control_type type,
+	const struct target *t, const char *rule)
+{
+	memset(out, 0, sizeof(*out));
+	out->magic = CONTROL_MAGIC;
+	out->type = type;
+	if (t) {
+		out->port = t->port;
+		out->family = t->address.family;
+		memcpy(out->address, t->address.bytes, sizeof(out->address));
+		rule = t->name;
+	}
+	if (rule)
+		strncpy(out->text, rule, LIMIT_RULE_TEXT);
+}
+
+/* Is it a name as the policy holds names: terminated, normalised, nothing behind it? */
+static bool take_name(const struct control_request *r, struct target *t)
+{
+	size_t len = strnlen(r->text, sizeof(r->text)), position;
+	const char *reason;
+
+	return len < sizeof(t->name) &&
+	       name_normalise(r->text, len, t->name, &position, &reason) &&
+	       strcmp(r->text, t->name) == 0;
+}
+
+bool control_request_check(const struct control_request *r, size_t size, struct target *t)
+{
+	struct control_request again;
+
+	memset(t, 0, sizeof(*t));
+	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC || r->type < CONTROL_STATUS ||
+		r->type > CONTROL_DENY || (r->type == CONTROL_DENY && !r->text[0]))
+		return false;
+	if (r->type == CONTROL_EXPLAIN) {
+		t->port = r->port;
+		if (r->family == 4 || r->family == 6) {
+			t->address.family = r->family;
+			memcpy(t->address.bytes, r->address, r->family == 4 ? 4 : 16);
+		} else if (!take_name(r, t)) {
+			return false;
+		}
+	}
+	/* What was taken, written again, is the request to the byte; so nothing was left. */
+	control_request_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
+	return memcmp(&again, r, sizeof(again)) == 0;
+}

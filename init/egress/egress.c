@@ -1,0 +1,197 @@
+/* codex-egress: one row for each thing that it can ask. See egress.h. */
+#include "egress.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../boot/boot.h"
+#include "../lib/limits.h"
+#include "../lib/version.h"
+#include "../monitor/report.h"
+#include "control_ipc.h"
+
+static const struct question {
+	const char *name, *argument; /* argument NULL: takes none */
+	enum control_type type;
+	const char *help;
+} questions[] = {
+	{"status", NULL, CONTROL_STATUS, "what is open, what was refused, how the boot went"},
+	{"explain", "HOST[:PORT]", CONTROL_EXPLAIN,
+		"may it be reached, by which rule, and what would permit it"},
+	{"deny", "RULE", CONTROL_DENY,
+		"refuse it from now on, as --deny does, and end its connections"},
+};
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+
+bool egress_called(const char *argv0)
+{
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+
+	return argv0 && strcmp(slash ? slash + 1 : argv0, "codex-egress") == 0;
+}
+
+static void help(FILE *to)
+{
+	fprintf(to, "Usage: codex-egress COMMAND\n"
+		    "\n"
+		    "Asks codex-init, PID 1 of this container. For root alone.\n\n");
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		char left[32];
+
+		snprintf(left, sizeof(left), "%s %s", questions[i].name,
+			questions[i].argument ? questions[i].argument : "");
+		fprintf(to, "  %-20s %s\n", left, questions[i].help);
+	}
+	fprintf(to, "\nExit status: 0; explain: 0 allowed, 1 refused; deny: 1 not done "
+		    "everywhere; 100 wrong\narguments or rule; 111 codex-init can't be "
+		    "asked.\n");
+}
+
+/* What came from outside may hold anything, and goes to a terminal. */
+static void clean(char *text, size_t len)
+{
+	for (; len > 0; len--, text++)
+		if (*text != '\n' && (*text < ' ' || *text > '~'))
+			*text = '?';
+}
+
+/* Prints one line and returns the status. What is quoted may hold anything. */
+static int wrong(int status, const char *on, const char *why)
+{
+	char quoted[128];
+
+	snprintf(quoted, sizeof(quoted), "%s", on);
+	clean(quoted, strlen(quoted));
+	fprintf(stderr, "codex-egress: %s: %s\n", quoted, why);
+	return status;
+}
+
+static const char *why_not(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "only root may ask: docker exec -u root CONTAINER codex-egress ...";
+	case ENOENT:
+	case ECONNREFUSED:
+		return "nobody answers there: is codex-init PID 1 of this container, behind a "
+		       "wall, and its boot done?";
+	case EAGAIN:
+		return "codex-init is too busy to answer";
+	default:
+		return strerror(error);
+	}
+}
+
+/* Connects; the answer is believed only when root gives it. Returns the socket, or -1. */
+static int reach(const char *path)
+{
+	const struct timeval patience = {.tv_sec = LIMIT_CONTROL_SECONDS};
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(peer);
+
+	if (fd < 0)
+		return -1;
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+		connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
+		if (peer.uid == 0)
+			return fd;
+		errno = ECONNREFUSED;
+	}
+	len = (socklen_t)errno;
+	close(fd);
+	errno = (int)len;
+	return -1;
+}
+
+/* Prints the answer, one to what is wrong on stderr; its status, or -1 where it isn't a whole
+ * one. */
+static int take_answer(int fd)
+{
+	char text[CONTROL_DATAGRAM];
+	struct control_reply head;
+	ssize_t got = recv(fd, &head, sizeof(head), MSG_TRUNC);
+	FILE *to;
+
+	if (got != sizeof(head) || head.magic != CONTROL_MAGIC || head.bytes > REPORT_TEXT ||
+		head.status > UINT8_MAX) {
+		if (got >= 0)
+			errno = EPROTO;
+		return -1;
+	}
+	to = head.status == EXIT_OPTIONS ? stderr : stdout;
+	for (size_t left = head.bytes; left > 0; left -= (size_t)got) {
+		got = recv(fd, text, sizeof(text), MSG_TRUNC);
+		if (got <= 0 || (size_t)got > sizeof(text) || (size_t)got > left) {
+			if (got >= 0)
+				errno = EPROTO;
+			return -1;
+		}
+		clean(text, (size_t)got);
+		fwrite(text, 1, (size_t)got, to);
+	}
+	return fflush(to) == 0 ? (int)head.status : -1;
+}
+
+static int ask(const struct control_request *request)
+{
+	int fd = reach(CONTROL_PATH), status = -1;
+
+	if (fd < 0)
+		return wrong(EXIT_SANDBOX, CONTROL_PATH, why_not(errno));
+	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request))
+		status = take_answer(fd);
+	if (status < 0)
+		status = wrong(EXIT_SANDBOX, CONTROL_PATH, why_not(errno));
+	close(fd);
+	return status;
+}
+
+int egress_main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : NULL, *on = argc > 2 ? argv[2] : "", *reason;
+	struct control_request request;
+	struct target target;
+
+	if (!word) {
+		help(stderr);
+		return EXIT_OPTIONS;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+		help(stdout);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	if (strcmp(word, "--version") == 0) {
+		printf("codex-egress %s\n", version_text);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		const struct question *q = &questions[i];
+		const bool explain = q->type == CONTROL_EXPLAIN;
+
+		if (strcmp(word, q->name) != 0)
+			continue;
+		if (argc != (q->argument ? 3 : 2))
+			return wrong(EXIT_OPTIONS, word,
+				!q->argument ? "it takes no argument"
+				: explain    ? "it takes one HOST[:PORT]"
+					     : "it takes one RULE");
+		if (explain && !target_parse(on, &target, &reason))
+			return wrong(EXIT_OPTIONS, on, reason);
+		if (q->type == CONTROL_DENY && strlen(on) - 1 >= LIMIT_RULE_TEXT)
+			return wrong(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
+		control_request_make(&request, q->type, explain ? &target : NULL, on);
+		return ask(&request);
+	}
+	return wrong(EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
+}

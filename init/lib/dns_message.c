@@ -1,0 +1,375 @@
+/*
+ * DNS on the wire: names, the payload's questions, our replies, our questions upstream.
+ * dns_message.h says what each promises.
+ */
+#include "dns_message.h"
+
+#include <string.h>
+
+/* The header's third and fourth octets (RFC 1035 §4.1.1). */
+#define FLAG_QR     0x80
+#define FLAG_OPCODE 0x78
+#define FLAG_TC     0x02
+#define FLAG_RD     0x01
+#define FLAG_RA     0x80 /* fourth octet */
+
+/* An OPT record without options: root name, type, size, extended flags, length. */
+#define OPT_RECORD  11
+#define OPT_EDE     15 /* RFC 8914 §2: the option's number, not the error's */
+#define OPT_DO      0x8000
+#define NAME_WIRE   255
+#define POINTER     0xc0
+#define TO_QUESTION (0xc000 | MESSAGE_HEADER)
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint8_t *put16(uint8_t *p, unsigned value)
+{
+	p[0] = (uint8_t)(value >> 8);
+	p[1] = (uint8_t)value;
+	return p + 2;
+}
+
+static uint8_t *put32(uint8_t *p, uint32_t value)
+{
+	return put16(put16(p, value >> 16), value & 0xffff);
+}
+
+/* Appends one label's text; false when the name is too long. */
+static bool add_label(
+	const uint8_t *label, size_t n, char out[NAME_TEXT], size_t *used, bool *plain)
+{
+	if (*used + n + (*used > 0) > LIMIT_NAME_TEXT)
+		return false;
+	if (*used > 0)
+		out[(*used)++] = '.';
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = label[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (uint8_t)(c | 0x20);
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' &&
+			c != '_') {
+			*plain = false;
+			c = '?';
+		}
+		out[(*used)++] = (char)c;
+	}
+	return true;
+}
+
+static bool read_labels(
+	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain)
+{
+	size_t here = *at, used = 0, start = here;
+	bool jumped = false;
+
+	*plain = true;
+	for (;;) {
+		if (here >= len)
+			return false;
+		uint8_t n = packet[here];
+
+		if ((n & POINTER) == POINTER) {
+			if (len - here < 2)
+				return false;
+			size_t target = get16(packet + here) & 0x3fff;
+			/* Strictly backwards: each jump shrinks `start`, so the loop ends. */
+			if (target >= start)
+				return false;
+			if (!jumped)
+				*at = here + 2;
+			jumped = true;
+			here = start = target;
+			continue;
+		}
+		if (n > LIMIT_LABEL)
+			return false;
+		if (len - here < (size_t)n + 1)
+			return false;
+		if (n == 0)
+			break;
+		if (!add_label(packet + here + 1, n, out, &used, plain))
+			return false;
+		here += (size_t)n + 1;
+	}
+	if (!jumped)
+		*at = here + 1;
+	out[used] = '\0';
+	return true;
+}
+
+bool message_read_name(
+	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain)
+{
+	if (read_labels(packet, len, at, out, plain))
+		return true;
+	out[0] = '\0'; /* half a name is none, and never without an end */
+	return false;
+}
+
+/* Writes a normalised name uncompressed; returns the octets used, 0 for what is no name. */
+static size_t write_name(const char *name, uint8_t *out, size_t room)
+{
+	size_t used = 0;
+
+	if (strlen(name) > LIMIT_NAME_TEXT)
+		return 0;
+	while (*name) {
+		size_t n = strcspn(name, ".");
+
+		if (n == 0 || n > LIMIT_LABEL || used + n + 2 > room ||
+			used + n + 2 > NAME_WIRE)
+			return 0;
+		out[used++] = (uint8_t)n;
+		memcpy(out + used, name, n);
+		used += n;
+		name += n;
+		if (*name == '.' && *++name == '\0')
+			return 0;
+	}
+	if (room < used + 1)
+		return 0;
+	out[used++] = 0;
+	return used;
+}
+
+/* Looks through the additional section for an OPT record. Returns an rcode. */
+static int read_additional(const uint8_t *packet, size_t len, size_t at, unsigned count,
+	struct message_asked *asked)
+{
+	char name[NAME_TEXT];
+	bool plain;
+
+	/* More than a handful is no client; the bound is on work, not on manners. */
+	if (count > LIMIT_QUERY_ADDITIONAL)
+		return RCODE_FORMERR;
+	for (unsigned i = 0; i < count; i++) {
+		size_t owner = at;
+
+		if (!message_read_name(packet, len, &at, name, &plain) || len - at < 10)
+			return RCODE_FORMERR;
+		const uint8_t *r = packet + at;
+		size_t rdlen = get16(r + 8);
+
+		if (len - at - 10 < rdlen)
+			return RCODE_FORMERR;
+		at += 10 + rdlen;
+		if (get16(r) != MESSAGE_OPT)
+			continue;
+		if (asked->edns || packet[owner] != 0) /* RFC 6891 §6.1.1: one, of the root */
+			return RCODE_FORMERR;
+		asked->edns = true;
+		asked->dnssec_ok = get16(r + 6) & OPT_DO;
+		asked->room = get16(r + 2);
+		if (asked->room < MESSAGE_PLAIN_SIZE) /* RFC 6891 §6.2.3 */
+			asked->room = MESSAGE_PLAIN_SIZE;
+		if (asked->room > LIMIT_DNS_UDP)
+			asked->room = LIMIT_DNS_UDP;
+		if (r[5] != 0) /* the version */
+			return RCODE_BADVERS;
+	}
+	return RCODE_NOERROR;
+}
+
+int message_read_query(const uint8_t *packet, size_t len, struct message_query *out)
+{
+	struct message_asked *asked = &out->asked;
+	size_t at = MESSAGE_HEADER;
+	char name[NAME_TEXT];
+
+	if (len < MESSAGE_HEADER || packet[2] & FLAG_QR)
+		return -1;
+	asked->id = get16(packet);
+	asked->recursion_desired = packet[2] & FLAG_RD;
+	asked->room = MESSAGE_PLAIN_SIZE;
+	asked->edns = asked->dnssec_ok = false;
+	asked->question_len = 0;
+	out->type = out->class = 0;
+	out->plain = false;
+	out->name[0] = '\0';
+	if (packet[2] & FLAG_OPCODE)
+		return RCODE_NOTIMP;
+	/* One question, no answer, no authority; RFC 9619 makes this the rule. */
+	if (get16(packet + 4) != 1 || get16(packet + 6) || get16(packet + 8))
+		return RCODE_FORMERR;
+	/* Nothing precedes the first name but the header, so a pointer in it is malformed: it
+	 * would make a name of header octets, and the question we repeat would not be plain. */
+	if (!message_read_name(packet, len, &at, out->name, &out->plain) || len - at < 4)
+		return RCODE_FORMERR;
+	if (at - MESSAGE_HEADER != strlen(out->name) + (out->name[0] ? 2 : 1))
+		return RCODE_FORMERR;
+	out->type = get16(packet + at);
+	out->class = get16(packet + at + 2);
+	out->plain = out->plain && name_of_host(out->name, strlen(out->name), name);
+	at += 4;
+	asked->question_len = (uint16_t)(at - MESSAGE_HEADER);
+	memcpy(asked->question, packet + MESSAGE_HEADER, asked->question_len);
+	return read_additional(packet, len, at, get16(packet + 10), asked);
+}
+
+/* The OPT record of a reply, with the extended error; at most `room` octets. */
+static uint8_t *put_opt(uint8_t *p, const struct message_asked *asked,
+	const struct message_reply *reply, size_t room)
+{
+	size_t text = reply->ede_text ? strlen(reply->ede_text) : 0;
+
+	*p++ = 0;
+	p = put16(p, MESSAGE_OPT);
+	p = put16(p, LIMIT_DNS_UDP);
+	p = put32(p, (uint32_t)(reply->rcode >> 4) << 24 | (asked->dnssec_ok ? OPT_DO : 0));
+	if (reply->ede < 0 || room < OPT_RECORD + 6)
+		return put16(p, 0);
+	if (text > room - OPT_RECORD - 6)
+		text = 0; /* the code alone says enough; half a sentence does not */
+	p = put16(p, (unsigned)(text + 6));
+	p = put16(p, OPT_EDE);
+	p = put16(p, (unsigned)(text + 2));
+	p = put16(p, (unsigned)reply->ede);
+	if (text > 0)
+		memcpy(p, reply->ede_text, text);
+	return p + text;
+}
+
+/* One record for the name of the question; NULL when it does not fit before `end`. */
+static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct message_reply *reply,
+	const uint8_t *data, size_t size)
+{
+	if ((size_t)(end - p) < 12 + size)
+		return NULL;
+	p = put16(p, TO_QUESTION);
+	p = put16(p, reply->type);
+	p = put16(p, MESSAGE_CLASS_IN);
+	p = put32(p, reply->ttl);
+	p = put16(p, (unsigned)size);
+	memcpy(p, data, size);
+	return p + size;
+}
+
+/* The data of an SRV record; returns its length, 0 where the target is no name. */
+static size_t write_service(const struct message_service *v, uint8_t out[6 + NAME_WIRE])
+{
+	size_t n = write_name(v->target, out + 6, NAME_WIRE);
+
+	put16(put16(put16(out, v->priority), v->weight), v->port);
+	return n ? n + 6 : 0;
+}
+
+/* One of the reply's records; NULL: it doesn't fit. *texts moves on behind that of a TXT. */
+static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct message_reply *reply,
+	size_t i, const uint8_t **texts)
+{
+	uint8_t data[6 + NAME_WIRE];
+	const uint8_t *from = data;
+	size_t size;
+
+	switch (reply->type) {
+	case MESSAGE_PTR:
+		size = write_name(reply->pointer, data, NAME_WIRE);
+		break;
+	case MESSAGE_SRV:
+		size = write_service(&reply->services[i], data);
+		break;
+	case MESSAGE_TXT:
+		size = get16(*texts);
+		from = *texts + 2;
+		*texts += 2 + size;
+		break;
+	default:
+		size = reply->type == MESSAGE_AAAA ? 16 : 4;
+		from = reply->addresses + i * size;
+	}
+	return size ? put_record(p, end, reply, from, size) : NULL;
+}
+
+size_t message_write_reply(const struct message_asked *asked, const struct message_reply *reply,
+	uint8_t *out, size_t room)
+{
+	size_t opt = asked->edns ? OPT_RECORD : 0, written = 0;
+	const uint8_t *texts = reply->texts;
+	uint8_t *p = out + MESSAGE_HEADER, *end, *next;
+
+	if (room < MESSAGE_HEADER + asked->question_len + opt)
+		return 0;
+	end = out + room - opt;
+	memset(out, 0, MESSAGE_HEADER);
+	put16(out, asked->id);
+	out[2] = (uint8_t)(FLAG_QR | (asked->recursion_desired ? FLAG_RD : 0));
+	out[3] = (uint8_t)(FLAG_RA | (reply->rcode & 0x0f));
+	put16(out + 4, asked->question_len > 0);
+	memcpy(p, asked->question, asked->question_len);
+	p += asked->question_len;
+	for (; written < reply->count; written++) {
+		next = put_answer(p, end, reply, written, &texts);
+		if (!next) {
+			out[2] |= FLAG_TC;
+			break;
+		}
+		p = next;
+	}
+	put16(out + 6, (unsigned)written);
+	if (asked->edns) {
+		put16(out + 10, 1);
+		p = put_opt(p, asked, reply, (size_t)(out + room - p));
+	}
+	return (size_t)(p - out);
+}
+
+size_t message_write_query(
+	uint16_t id, const char *name, uint16_t type, bool edns, uint8_t *out, size_t room)
+{
+	size_t at = MESSAGE_HEADER, n;
+	uint8_t *p;
+
+	if (room < MESSAGE_HEADER + MESSAGE_QUESTION + OPT_RECORD)
+		return 0;
+	memset(out, 0, MESSAGE_HEADER);
+	put16(out, id);
+	out[2] = FLAG_RD;
+	out[5] = 1;
+	out[11] = edns;
+	n = write_name(name, out + at, NAME_WIRE);
+	if (n == 0)
+		return 0;
+	p = put16(put16(out + at + n, type), MESSAGE_CLASS_IN);
+	if (edns) {
+		*p++ = 0;
+		p = put16(p, MESSAGE_OPT);
+		p = put16(p, LIMIT_DNS_UDP);
+		p = put32(p, 0);
+		p = put16(p, 0);
+	}
+	return (size_t)(p - out);
+}
+
+/* The octets of the question's name; those of labels' lengths are below any letter. */
+void message_mix_case(uint8_t *packet, size_t len, uint64_t bits)
+{
+	unsigned letters = 0;
+
+	for (size_t i = MESSAGE_HEADER; i < len && packet[i]; i++)
+		if (packet[i] >= 'a' && packet[i] <= 'z' && bits >> (letters++ & 63) & 1)
+			packet[i] &= (uint8_t)~0x20;
+}
+
+void message_truncate(uint8_t *packet)
+{
+	packet[2] |= FLAG_TC;
+}
+
+bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits)
+{
+	uint8_t wire[NAME_WIRE];
+	size_t n = write_name(name, wire, sizeof(wire));
+	unsigned letters = 0;
+
+	if (n == 0 || len < MESSAGE_HEADER + n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (wire[i] >= 'a' && wire[i] <= 'z' && bits >> (letters++ & 63) & 1)
+			wire[i] &= (uint8_t)~0x20;
+	return memcmp(packet + MESSAGE_HEADER, wire, n) == 0;
+}

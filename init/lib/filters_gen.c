@@ -1,0 +1,452 @@
+/*
+ * A build-time program: prints init/proc's seccomp filters as C arrays, made by libseccomp for
+ * the machine named on the command line (default: this one). So codex-init carries filters of
+ * a reviewed compiler and not the compiler (136 KB).
+ *
+ * Two points of the kernel's interface decide how rules are written here. A filter sees 64-bit
+ * registers, but most arguments are ints of which the kernel looks at the low half alone: a
+ * test for equality must mask the upper half or it can be walked around with garbage there; a
+ * test for "this or more" needs no mask, since garbage only makes the number larger. And
+ * libseccomp takes one comparison per argument and rule: a closed set is "more than the
+ * largest" and each gap below it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <asm/ioctls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <linux/netlink.h>
+#include <linux/sched.h>
+#include <linux/sockios.h>
+#include <unistd.h>
+
+/*
+ * mseal(2), Linux 6.10: the newest call known when the payload's list was written. Later ones
+ * answer ENOSYS, which C libraries take as "an older kernel"; so a call invented tomorrow
+ * isn't open to the payload before somebody has looked at it. x32 calls (bit 30 set) are above
+ * it too.
+ */
+#define NEWEST_CALL 462
+/* BPF_MAXINSNS: the kernel takes no longer program. */
+#define MAX_INSTRUCTIONS 4096
+
+#define LOW_HALF 0xffffffffUL
+
+static uint32_t machine;
+
+static void die(const char *what, const char *on)
+{
+	fprintf(stderr, "filters_gen: %s: %s\n", what, on);
+	exit(1);
+}
+
+/* Whether the target has the call (arm64 never had open). A name libseccomp lacks is a typo. */
+static bool exists(const char *name)
+{
+	int nr = seccomp_syscall_resolve_name_arch(machine, name);
+
+	if (nr == __NR_SCMP_ERROR)
+		die("libseccomp knows no such call", name);
+	return nr >= 0;
+}
+
+static void rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned int count,
+	struct scmp_arg_cmp a, struct scmp_arg_cmp b)
+{
+	const struct scmp_arg_cmp both[2] = {a, b};
+
+	/* Rules take this machine's numbers, whatever the target; libseccomp translates. */
+	if (exists(name) && seccomp_rule_add_array(f, action,
+				    seccomp_syscall_resolve_name(name), count, both) != 0)
+		die("could not add the rule", name);
+}
+
+static const struct scmp_arg_cmp none;
+
+static void rules(scmp_filter_ctx f, uint32_t action, const char *const *names)
+{
+	for (; *names; names++)
+		rule(f, action, *names, 0, none, none);
+}
+
+#define EQ(arg, value)         SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, LOW_HALF, value)
+#define BITS(arg, mask, value) SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, mask, value)
+#define ATLEAST(arg, value)    SCMP_CMP64(arg, SCMP_CMP_GE, value, 0)
+
+static scmp_filter_ctx begin(uint32_t otherwise)
+{
+	scmp_filter_ctx f = seccomp_init(otherwise);
+
+	if (!f)
+		die("seccomp_init", strerror(errno));
+	if (machine != seccomp_arch_native() &&
+		(seccomp_arch_add(f, machine) != 0 ||
+			seccomp_arch_remove(f, SCMP_ARCH_NATIVE) != 0))
+		die("libseccomp can't make filters for this machine", "");
+	/* A program of another machine (i386 on x86_64) would number its calls differently. */
+	if (seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0 ||
+		seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
+		die("seccomp_attr_set", "");
+	return f;
+}
+
+/* Prints the program as an array; the instructions in `first`, if any, come before it. */
+static void print(scmp_filter_ctx f, const char *name, const struct sock_filter *first, int n)
+{
+	static struct sock_filter code[MAX_INSTRUCTIONS];
+	FILE *file = tmpfile();
+	size_t count;
+
+	if (!file || seccomp_export_bpf(f, fileno(file)) != 0)
+		die("seccomp_export_bpf", name);
+	rewind(file);
+	count = fread(code, sizeof(code[0]), MAX_INSTRUCTIONS, file);
+	if (count == 0 || !feof(file) || count + (size_t)n > MAX_INSTRUCTIONS)
+		die("the filter is too long", name);
+	fclose(file);
+	printf("static const struct sock_filter %s[] = {\n", name);
+	for (int i = 0; i < n; i++)
+		printf("\t{0x%02x, %u, %u, 0x%08x},\n", first[i].code, first[i].jt, first[i].jf,
+			first[i].k);
+	for (size_t i = 0; i < count; i++)
+		printf("\t{0x%02x, %u, %u, 0x%08x},\n", code[i].code, code[i].jt, code[i].jf,
+			code[i].k);
+	printf("};\n");
+	seccomp_release(f);
+}
+
+/* ---- The payload: everything is open but what is named here. ------------------------- */
+
+/*
+ * What no tool of a developer calls with success inside a container, and what kernel exploits
+ * begin with. Most of it needs a capability that the payload hasn't; the filter is the second
+ * lock, and keeps the code behind it out of reach.
+ *
+ * ptrace is open: gdb and strace of one's own children are a developer's work. It reaches
+ * processes of the payload's own uid alone, which hold nothing that the payload lacks: PID 1
+ * and the workers have other uids and aren't dumpable.
+ */
+static const char *const payload_refused[] = {
+	/* file systems */
+	"mount", "umount2", "pivot_root", "open_tree", "move_mount", "fsopen", "fsconfig",
+	"fsmount", "fspick", "mount_setattr", "open_by_handle_at", "quotactl", "quotactl_fd",
+	"swapon", "swapoff", "fanotify_init",
+	/* the machine */
+	"reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module",
+	"delete_module", "acct", "syslog", "vhangup", "settimeofday", "clock_settime",
+	"sethostname", "setdomainname", "iopl", "ioperm", "modify_ldt", "lookup_dcookie",
+	/* large interfaces to the kernel that leave the rest of this filter behind */
+	"bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register",
+	"userfaultfd",
+	/* keyrings aren't divided by namespaces */
+	"add_key", "request_key", "keyctl",
+	/* other processes' memory and descriptors, but by ptrace */
+	"process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise",
+	/* namespaces */
+	"setns", NULL};
+
+/* Flags that make a namespace. CLONE_NEWTIME is unshare's alone: in clone it is a signal. */
+static const uint64_t namespace_flags[] = {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS,
+	CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, 0x80 /* CLONE_NEWTIME */};
+
+#define CLONE_NAMESPACES                                                                       \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |         \
+		CLONE_NEWPID | CLONE_NEWNET)
+
+/* Input typed into a terminal from inside it, and line disciplines (loadable drivers). */
+static const uint64_t refused_ioctls[] = {TIOCSTI, TIOCLINUX, TIOCSETD};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/*
+ * socket(): AF_UNIX; AF_INET and AF_INET6 with stream or datagram, TCP or UDP; AF_NETLINK with
+ * NETLINK_ROUTE, which getifaddrs(3) needs. So no packet, raw, ping, MPTCP, SCTP, DCCP,
+ * UDP-Lite, VSOCK, ALG sockets. Of the type the kernel takes the low four bits.
+ */
+static void payload_sockets(scmp_filter_ctx f, uint32_t no)
+{
+	static const uint64_t inet[] = {AF_INET, AF_INET6};
+
+	for (uint64_t family = 0; family < AF_NETLINK; family++)
+		if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+			rule(f, no, "socket", 1, EQ(0, family), none);
+	rule(f, no, "socket", 1, ATLEAST(0, AF_NETLINK + 1), none);
+	rule(f, no, "socket", 2, EQ(0, AF_NETLINK), ATLEAST(2, NETLINK_ROUTE + 1));
+	for (size_t i = 0; i < COUNT(inet); i++) {
+		for (uint64_t type = 0; type < 16; type++)
+			if (type != SOCK_STREAM && type != SOCK_DGRAM)
+				rule(f, no, "socket", 2, EQ(0, inet[i]), BITS(1, 0xf, type));
+		for (uint64_t protocol = 1; protocol < IPPROTO_UDP; protocol++)
+			if (protocol != IPPROTO_TCP)
+				rule(f, no, "socket", 2, EQ(0, inet[i]), EQ(2, protocol));
+		rule(f, no, "socket", 2, EQ(0, inet[i]), ATLEAST(2, IPPROTO_UDP + 1));
+	}
+	rule(f, no, "socketpair", 1, ATLEAST(0, AF_UNIX + 1), none);
+}
+
+/*
+ * setsockopt(): options that no client or server of TCP or UDP needs. They put something on a
+ * packet that isn't the payload's to choose (a source address, a route, a header), or they hand
+ * the kernel programs, keys or connection state. Some need a capability or a raw socket as
+ * well.
+ *
+ * A filter can't see sendmsg(2)'s control messages, which ask for IPv4 options, flow labels and
+ * routing headers without privilege. TCP ignores them, and the wall lets no UDP of the
+ * payload's out.
+ */
+struct option {
+	uint64_t level, name;
+};
+
+/* Numbers that <netinet/in.h> lacks: those of linux/in6.h and linux/netfilter_ipv6. */
+#define FLOWLABEL_MGR 32
+#define IP6T_REPLACE  64
+#define IP6T_COUNTERS 65
+
+static const struct option refused_options[] = {
+	/* packets with another's source address, or marked for another's rules */
+	{IPPROTO_IP, IP_FREEBIND},
+	{IPPROTO_IP, IP_TRANSPARENT},
+	{IPPROTO_IPV6, IPV6_FREEBIND},
+	{IPPROTO_IPV6, IPV6_TRANSPARENT},
+	{IPPROTO_IPV6, IPV6_JOIN_ANYCAST},
+	{SOL_SOCKET, SO_MARK},
+	/* headers: source routes, options, flow labels, whole ones */
+	{IPPROTO_IP, IP_OPTIONS},
+	{IPPROTO_IP, IP_RETOPTS},
+	{IPPROTO_IP, IP_ROUTER_ALERT},
+	{IPPROTO_IP, IP_HDRINCL},
+	{IPPROTO_IP, IP_NODEFRAG},
+	{IPPROTO_IPV6, IPV6_RTHDR},
+	{IPPROTO_IPV6, IPV6_HOPOPTS},
+	{IPPROTO_IPV6, IPV6_DSTOPTS},
+	{IPPROTO_IPV6, IPV6_RTHDRDSTOPTS},
+	{IPPROTO_IPV6, IPV6_2292RTHDR},
+	{IPPROTO_IPV6, IPV6_2292HOPOPTS},
+	{IPPROTO_IPV6, IPV6_2292DSTOPTS},
+	{IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
+	{IPPROTO_IPV6, IPV6_NEXTHOP},
+	{IPPROTO_IPV6, IPV6_AUTHHDR},
+	{IPPROTO_IPV6, IPV6_ROUTER_ALERT},
+	{IPPROTO_IPV6, IPV6_ROUTER_ALERT_ISOLATE},
+	{IPPROTO_IPV6, IPV6_HDRINCL},
+	{IPPROTO_IPV6, IPV6_CHECKSUM},
+	{IPPROTO_IPV6, FLOWLABEL_MGR},
+	/* keys and IPsec */
+	{IPPROTO_IP, IP_IPSEC_POLICY},
+	{IPPROTO_IP, IP_XFRM_POLICY},
+	{IPPROTO_IPV6, IPV6_IPSEC_POLICY},
+	{IPPROTO_IPV6, IPV6_XFRM_POLICY},
+	{IPPROTO_TCP, TCP_MD5SIG},
+	{IPPROTO_TCP, TCP_MD5SIG_EXT},
+	{IPPROTO_UDP, UDP_ENCAP},
+	/* a connection's state, another protocol for a socket */
+	{IPPROTO_TCP, TCP_REPAIR},
+	{IPPROTO_TCP, TCP_REPAIR_QUEUE},
+	{IPPROTO_TCP, TCP_QUEUE_SEQ},
+	{IPPROTO_TCP, TCP_REPAIR_OPTIONS},
+	{IPPROTO_TCP, TCP_REPAIR_WINDOW},
+	{IPPROTO_TCP, TCP_ULP},
+	{IPPROTO_IPV6, IPV6_ADDRFORM},
+	/* packet filters and address lists */
+	{SOL_SOCKET, SO_ATTACH_FILTER},
+	{SOL_SOCKET, SO_ATTACH_BPF},
+	{SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},
+	{SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF},
+	{IPPROTO_IP, IP_MSFILTER},
+	{IPPROTO_IP, MCAST_MSFILTER},
+	{IPPROTO_IPV6, MCAST_MSFILTER},
+	{IPPROTO_IPV6, IP6T_REPLACE},
+	{IPPROTO_IPV6, IP6T_COUNTERS},
+};
+
+/*
+ * The last option of each level that was known when this list was written. Those above it
+ * (netfilter's tables, multicast routing, TCP-AO, later inventions) answer as on a kernel that
+ * lacks them. So do the levels above SOL_NETLINK: kTLS, and protocols without a socket here.
+ */
+static const struct option last_options[] = {
+	{IPPROTO_IP, 52 /* IP_PROTOCOL */},
+	{IPPROTO_IPV6, IPV6_FREEBIND},
+	{IPPROTO_TCP, TCP_INQ},
+	{IPPROTO_UDP, UDP_GRO},
+	{SOL_SOCKET, 77 /* SO_PEERPIDFD */},
+};
+
+static void payload_socket_options(scmp_filter_ctx f, uint32_t no)
+{
+	const uint32_t unknown = SCMP_ACT_ERRNO(ENOPROTOOPT);
+
+	for (size_t i = 0; i < COUNT(refused_options); i++)
+		rule(f, no, "setsockopt", 2, EQ(1, refused_options[i].level),
+			EQ(2, refused_options[i].name));
+	for (size_t i = 0; i < COUNT(last_options); i++)
+		rule(f, unknown, "setsockopt", 2, EQ(1, last_options[i].level),
+			ATLEAST(2, last_options[i].name + 1));
+	rule(f, unknown, "setsockopt", 1, ATLEAST(1, SOL_NETLINK + 1), none);
+}
+
+static void payload(void)
+{
+	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
+	/* load the number; above NEWEST_CALL: ENOSYS */
+	const struct sock_filter newer[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	};
+	scmp_filter_ctx f = begin(SCMP_ACT_ALLOW);
+
+	rules(f, no, payload_refused);
+	/* Its flags are in memory, which a filter can't see; ENOSYS makes libc use clone. */
+	rule(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none, none);
+	for (size_t i = 0; i < COUNT(namespace_flags); i++) {
+		uint64_t flag = namespace_flags[i];
+
+		rule(f, no, "unshare", 1, BITS(0, flag, flag), none);
+		if (flag != 0x80)
+			rule(f, no, "clone", 1, BITS(0, flag, flag), none);
+	}
+	for (size_t i = 0; i < COUNT(refused_ioctls); i++)
+		rule(f, no, "ioctl", 1, EQ(1, refused_ioctls[i]), none);
+	payload_sockets(f, no);
+	payload_socket_options(f, no);
+	print(f, "filter_payload", newer, (int)COUNT(newer));
+}
+
+/* ---- Workers and PID 1: everything is closed but what is named here. ----------------- */
+
+/* No page that is executable, now or later: nothing here makes code. */
+static void no_new_code(scmp_filter_ctx f)
+{
+	rule(f, SCMP_ACT_ALLOW, "mmap", 1, BITS(2, PROT_EXEC, 0), none);
+	rule(f, SCMP_ACT_ALLOW, "mprotect", 1, BITS(2, PROT_EXEC, 0), none);
+}
+
+static void inet_sockets(scmp_filter_ctx f)
+{
+	static const uint64_t inet[] = {AF_INET, AF_INET6};
+	static const uint64_t types[] = {SOCK_STREAM, SOCK_DGRAM};
+
+	for (size_t i = 0; i < COUNT(inet); i++)
+		for (size_t j = 0; j < COUNT(types); j++)
+			rule(f, SCMP_ACT_ALLOW, "socket", 2, EQ(0, inet[i]),
+				BITS(1, 0xf, types[j]));
+}
+
+/*
+ * DNS over UDP and TCP and one channel to PID 1, as the head of resolver.c lists it. All its
+ * memory is there already: no file, no process, no privilege, not even another page.
+ */
+static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl",
+	"recvfrom", "recvmmsg", "sendto", "sendmmsg", "bind", "connect", "accept4", "close",
+	"getrandom", "clock_gettime", "rt_sigreturn", "restart_syscall", "exit", "exit_group",
+	NULL};
+
+/*
+ * TCP both ways, questions to our resolver, pipes of its own, one channel to PID 1, as the head
+ * of gate.c lists it. write() has nothing to write to but those pipes, and fcntl() says how
+ * large they are. C libraries sleep by either of two calls.
+ */
+static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "recvfrom",
+	"sendto", "splice", "write", "pipe2", "bind", "connect", "accept4", "shutdown",
+	"getsockname", "getsockopt", "setsockopt", "close", "madvise", "nanosleep",
+	"clock_nanosleep", "getrandom", "clock_gettime", "rt_sigreturn", "restart_syscall",
+	"exit", "exit_group", NULL};
+
+static const uint64_t gate_fcntls[] = {F_SETPIPE_SZ, F_GETPIPE_SZ};
+
+static void worker(
+	const char *name, const char *const *calls, const uint64_t *fcntls, size_t fcntls_count)
+{
+	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+
+	rules(f, SCMP_ACT_ALLOW, calls);
+#ifdef FOR_SANITIZERS
+	/* AddressSanitizer looks at it before a process ends. In the unit tests alone. */
+	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
+#endif
+	inet_sockets(f);
+	for (size_t i = 0; i < fcntls_count; i++)
+		rule(f, SCMP_ACT_ALLOW, "fcntl", 1, EQ(1, fcntls[i]), none);
+	print(f, name, NULL, 0);
+}
+
+/*
+ * PID 1 once the payload runs. A filter is inherited by what is forked afterwards, so this is
+ * installed when the payload exists already, and holds what a restarted worker needs until it
+ * installs its own. There is no execve here: a worker is a fork, and PID 1 never runs a file.
+ */
+static const char *const monitor_calls[] = {
+	/* what any C program does: memory (mmap and mprotect are below), time, its own end */
+	"brk", "munmap", "mremap", "madvise", "read", "readv", "write", "writev", "close",
+	"fcntl", "poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl",
+	"epoll_wait", "epoll_pwait", "timerfd_create", "timerfd_settime", "timerfd_gettime",
+	"setitimer", "eventfd2", "clock_gettime", "clock_getres", "clock_nanosleep",
+	"nanosleep", "gettimeofday", "time", "getrandom", "getpid", "getppid", "gettid",
+	"getuid", "geteuid", "getgid", "getegid", "rt_sigaction", "rt_sigprocmask",
+	"rt_sigreturn", "rt_sigpending", "signalfd4", "sigaltstack", "futex", "sched_yield",
+	"restart_syscall", "tkill", "tgkill", "exit", "exit_group",
+	/* netlink, the control socket, the workers' channels */
+	"recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "bind", "connect",
+	"listen", "accept", "accept4", "shutdown", "getsockname", "getpeername", "getsockopt",
+	"setsockopt",
+	/* its event log, status file and /proc */
+	"open", "openat", "openat2", "stat", "lstat", "fstat", "newfstatat", "statx", "access",
+	"faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "lseek", "pread64",
+	"pwrite64", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat",
+	"ftruncate", "fsync", "fdatasync", "fchmod", "fchown", "flock", "getcwd", "umask",
+	/* processes */
+	"fork", "wait4", "waitid", "kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
+	"pidfd_send_signal", "rt_sigtimedwait", "rt_sigsuspend", "setpgid", "getpgid",
+	"getpgrp", "getsid", "setsid", "set_tid_address", "set_robust_list", "prlimit64",
+	"getrlimit", "getrusage", "sched_getaffinity", "sched_setattr", "uname", "sysinfo",
+	"socketpair", "pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
+	/* what a worker gives up */
+	"prctl", "capget", "capset", "setgroups", "getgroups", "setuid", "setgid", "setresuid",
+	"setresgid", "getresuid", "getresgid", "seccomp", NULL};
+
+/* The terminal's modes and foreground; interface indexes (if_nametoindex). */
+static const uint64_t monitor_ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TCXONC, TCSBRK,
+	TIOCGPGRP, TIOCSPGRP, TIOCGSID, TIOCNOTTY, TIOCSCTTY, TIOCGWINSZ, FIONREAD, FIONBIO,
+	SIOCGIFINDEX, SIOCGIFNAME};
+
+static void monitor(void)
+{
+	/* EPERM and not the end: PID 1's loop reports what fails and carries on. */
+	scmp_filter_ctx f = begin(SCMP_ACT_ERRNO(EPERM));
+
+	rules(f, SCMP_ACT_ALLOW, monitor_calls);
+	rule(f, SCMP_ACT_ALLOW, "clone", 1, BITS(0, CLONE_NAMESPACES, 0), none);
+	no_new_code(f);
+	inet_sockets(f);
+	rule(f, SCMP_ACT_ALLOW, "socket", 1, EQ(0, AF_UNIX), none);
+	rule(f, SCMP_ACT_ALLOW, "socket", 1, EQ(0, AF_NETLINK), none);
+	for (size_t i = 0; i < COUNT(monitor_ioctls); i++)
+		rule(f, SCMP_ACT_ALLOW, "ioctl", 1, EQ(1, monitor_ioctls[i]), none);
+	print(f, "filter_monitor", NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	machine = argc > 1 ? seccomp_arch_resolve_name(argv[1]) : seccomp_arch_native();
+	if (machine == 0 || argc > 2)
+		die("usage", "filters_gen [x86_64|aarch64]");
+	printf("/* Made by init/lib/filters_gen.c; do not edit. */\n");
+	payload();
+	worker("filter_resolver", resolver_calls, NULL, 0);
+	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));
+	monitor();
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}

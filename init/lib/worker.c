@@ -1,0 +1,152 @@
+/* How a worker is born; see worker.h. */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* TCP connections that wait to be accepted: a burst of a build's, while we look elsewhere. */
+#define BACKLOG 1024
+
+int confined_bind(int family, int type, uint16_t port)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+		.sin6_port = htons(port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd < 0)
+		return -1;
+	if ((family == AF_INET6 &&
+		    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+		bind(fd, family == AF_INET ? (void *)&v4 : (void *)&v6,
+			family == AF_INET ? sizeof(v4) : sizeof(v6)) < 0 ||
+		(type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+uint16_t confined_port(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = {0};
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, &a.any, &len) < 0)
+		return 0;
+	return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+}
+
+bool confined_no_ipv6(void)
+{
+	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+}
+
+static bool kept(const int *keep, size_t count, int fd)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++)
+		found |= fd == keep[i];
+	return found;
+}
+
+/* Closes everything but our own, in runs between what is kept: no /proc is needed. */
+static void close_others(const int *keep, size_t count)
+{
+	int last = 2;
+
+	for (size_t i = 0; i < count; i++)
+		if (keep[i] > last)
+			last = keep[i];
+	for (int fd = 3; fd < last; fd++)
+		if (!kept(keep, count, fd))
+			close(fd);
+	if (syscall(SYS_close_range, (unsigned)last + 1, ~0U, 0) < 0)
+		for (int fd = last + 1; fd < 1024; fd++)
+			close(fd);
+}
+
+int confined_leave(const int *keep, size_t count)
+{
+	int fd;
+
+	setsid(); /* no signal from a terminal; we may lead a session already */
+	close_others(keep, count);
+	/* stdin, stdout and stderr are the payload's; whoever reads them waits for our end
+	 * otherwise. */
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	for (int i = 0; i < 3; i++)
+		if (dup2(fd, i) < 0)
+			return -1;
+	if (fd > 2)
+		close(fd);
+	return chdir("/");
+}
+
+static _Noreturn void live(const struct confined *c, void *context, int channel)
+{
+	int keep[CONFINED_KEEP + 1];
+	struct failure f;
+	void *prepared;
+
+	if (privileges_drop(c->uid, c->uid, &f) < 0)
+		_exit(1);
+	/* After the change of uid, which clears it. PID 1's end may have come in between: then
+	 * the channel has ended. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, c->name);
+	memcpy(keep, c->keep, sizeof(c->keep));
+	keep[c->keep_count] = channel;
+	if (confined_leave(keep, c->keep_count + 1) < 0)
+		_exit(1);
+	/* The filter, which comes last, lets nobody take that back. */
+	if (c->shared && mprotect(c->shared, c->shared_size, PROT_READ) < 0)
+		_exit(1);
+	prepared = c->prepare(context, channel);
+	if (!prepared || filter_install(c->filter, &f) < 0)
+		_exit(1);
+	c->serve(prepared);
+	_exit(1);
+}
+
+pid_t confined_start(const struct confined *c, void *context, int *channel, struct failure *f)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return fail_errno(f, "open a channel", c->name);
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		live(c, context, pair[1]);
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return fail_errno(f, "start a process", c->name);
+	}
+	*channel = pair[0];
+	return pid;
+}

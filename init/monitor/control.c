@@ -1,0 +1,230 @@
+/*
+ * The control socket's server. Listener and clients are in an epoll of their own, so that they
+ * take one source of the monitor's, however many they are. See control.h.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../lib/limits.h"
+#include "../policy/explain.h"
+#include "report.h"
+
+/* Connections that wait to be accepted; further ones wait in connect(2). */
+#define BACKLOG 16
+/* Accepted in one go, so that a flood of them can't keep PID 1 from its signals. */
+#define BURST 64
+/* The listener's mark in an epoll event; clients have the number of their place. */
+#define LISTENER LIMIT_CONTROL_CLIENTS
+
+_Static_assert(EXPLAIN_TEXT <= REPORT_TEXT, "one buffer holds every answer");
+
+struct control {
+	struct monitor *monitor;
+	control_answer *answer;
+	void *context;
+	int listener, epoll; /* -1: none */
+	struct client {
+		int fd; /* -1: free */
+		uint64_t number;
+	} clients[LIMIT_CONTROL_CLIENTS];
+	uint64_t accepted;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char text[REPORT_TEXT];
+};
+
+static void drop(struct client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd); /* which takes it out of the epoll, too */
+	client->fd = -1;
+}
+
+/* The reply goes out at once or not at all: a client that doesn't read is none. */
+static void send_reply(struct control *c, int fd, int status)
+{
+	struct control_reply head = {CONTROL_MAGIC, (uint32_t)status, 0};
+	size_t len = strnlen(c->text, sizeof(c->text));
+
+	head.bytes = (uint32_t)len;
+	if (send(fd, &head, sizeof(head), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(head))
+		return;
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < CONTROL_DATAGRAM ? len - at : CONTROL_DATAGRAM;
+		if (send(fd, c->text + at, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+			return;
+	}
+}
+
+/* Takes the client's one request, if it is there; whatever it is, it is the last. */
+static void serve_client(struct control *c, struct client *client)
+{
+	struct control_request request = {0};
+	struct target target;
+	ssize_t got;
+	FILE *to;
+
+	got = recv(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got > 0 && control_request_check(&request, (size_t)got, &target) &&
+		(to = fmemopen(c->text, sizeof(c->text), "w")) != NULL) {
+		int status = c->answer(c->context, &request, &target, to);
+
+		fclose(to);
+		send_reply(c, client->fd, status);
+	}
+	drop(client);
+}
+
+/* A free place, or that of the one who has been here longest and said nothing. */
+static struct client *make_room(struct control *c)
+{
+	struct client *oldest = &c->clients[0];
+
+	for (size_t i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
+		if (c->clients[i].fd < 0)
+			return &c->clients[i];
+		if (c->clients[i].number < oldest->number)
+			oldest = &c->clients[i];
+	}
+	drop(oldest);
+	return oldest;
+}
+
+static bool is_root(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       len == sizeof(peer) && peer.uid == 0;
+}
+
+static int watch(struct control *c, int fd, uint32_t mark, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.u32 = mark};
+
+	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static void take_client(struct control *c, int fd)
+{
+	/* The kernel counts its own overhead as well; where it grants less, less fits. */
+	const int room = 2 * REPORT_TEXT;
+	struct client *client;
+
+	if (!is_root(fd)) {
+		close(fd);
+		return;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	client = make_room(c);
+	client->fd = fd;
+	client->number = c->accepted++;
+	if (watch(c, fd, (uint32_t)(client - c->clients), EPOLLIN) < 0)
+		drop(client);
+	else
+		serve_client(c, client);
+}
+
+static void ready(void *context, int fd)
+{
+	struct control *c = context;
+	struct epoll_event events[LIMIT_CONTROL_CLIENTS + 1];
+	int count = epoll_wait(fd, events, LIMIT_CONTROL_CLIENTS + 1, 0);
+	bool newcomers = false;
+
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u32 == LISTENER)
+			newcomers = true;
+		else if (c->clients[events[i].data.u32].fd >= 0)
+			serve_client(c, &c->clients[events[i].data.u32]);
+	}
+	for (int i = 0; newcomers && i < BURST; i++) {
+		int client = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client < 0)
+			return;
+		take_client(c, client);
+	}
+}
+
+static int bind_to(struct control *c, const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(a.sun_path, path);
+	/* A container that is started again has the socket of its former life. */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+	c->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The mode of the socket is that of the file from its first moment (unix(7)). */
+	if (c->listener < 0 || fchmod(c->listener, 0600) < 0 ||
+		bind(c->listener, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return -1;
+	strcpy(c->path, path); /* it is ours, to be removed, from here on */
+	if (lstat(path, &st) < 0)
+		return -1;
+	if (!S_ISSOCK(st.st_mode) || (st.st_mode & 0777) != 0600 || st.st_uid != 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return listen(c->listener, BACKLOG);
+}
+
+int control_open(struct control **out, const char *path, struct monitor *m,
+	control_answer *answer, void *context, struct failure *f)
+{
+	struct control *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (!c)
+		return fail_errno(f, "open the control socket", path);
+	c->answer = answer;
+	c->context = context;
+	c->listener = c->epoll = -1;
+	for (size_t i = 0; i < LIMIT_CONTROL_CLIENTS; i++)
+		c->clients[i].fd = -1;
+	/* Edge-triggered: where accept fails for want of memory, the next one who comes is
+	 * another try, and until then PID 1 sleeps. */
+	if (bind_to(c, path) < 0 || (c->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
+		watch(c, c->listener, LISTENER, EPOLLIN | EPOLLET) < 0 ||
+		monitor_watch(m, c->epoll, ready, c) < 0) {
+		fail_errno(f, "open the control socket", path);
+		control_close(c);
+		return -1;
+	}
+	c->monitor = m;
+	*out = c;
+	return 0;
+}
+
+void control_close(struct control *c)
+{
+	if (!c)
+		return;
+	if (c->monitor)
+		monitor_unwatch(c->monitor, c->epoll);
+	for (size_t i = 0; i < LIMIT_CONTROL_CLIENTS; i++)
+		drop(&c->clients[i]);
+	if (c->epoll >= 0)
+		close(c->epoll);
+	if (c->listener >= 0)
+		close(c->listener);
+	if (c->path[0])
+		unlink(c->path);
+	free(c);
+}

@@ -1,0 +1,66 @@
+/* PID 1's checks on what the gate tells; see gate_messages.h. */
+#include "gate_messages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const enum event_kind kinds[] = {
+	[GATE_REFUSED_TLS] = EVENT_REFUSED_TLS,
+	[GATE_REFUSED_HTTP] = EVENT_REFUSED_HTTP,
+	[GATE_UNREACHED] = EVENT_UNREACHED,
+};
+
+/* A proxy's words: they go to the events, and to the terminal. */
+static bool said_sound(const struct gate_message *m)
+{
+	size_t len = strnlen(m->said, sizeof(m->said));
+
+	for (size_t i = 0; i < len; i++)
+		if (m->said[i] < ' ' || m->said[i] > '~')
+			return false;
+	return len < sizeof(m->said) && (len == 0 || m->reason == GATE_PROXY);
+}
+
+static bool sound(const struct gate_message *m, size_t size)
+{
+	return size == sizeof(*m) && m->type >= GATE_REFUSED_TLS && m->type <= GATE_UNREACHED &&
+	       m->reason > GATE_FINE && m->reason <= GATE_REASON_LAST && m->count > 0 &&
+	       (m->family == 0 || m->family == 4 || m->family == 6) &&
+	       name_printable(m->name, sizeof(m->name)) && said_sound(m);
+}
+
+int gate_told(struct events *events, const struct gate_message *m, size_t size, bool *ready)
+{
+	struct event e = {.count = 1};
+	char said[GATE_SAID + 96];
+
+	if (size == sizeof(*m) && m->type == GATE_READY) {
+		*ready = true;
+		return 0;
+	}
+	if (!sound(m, size))
+		return -1;
+	e.kind = kinds[m->type];
+	e.count = m->count;
+	e.port = m->port;
+	e.reason = gate_reason_text(m->reason);
+	e.address.family = m->family;
+	memcpy(e.address.bytes, m->address, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);
+	e.name = m->name;
+	/* No rule is advised for an address: on that of a front end it would open every site
+	 * there, and it is the payload's choice which address that is. */
+	if (m->reason == GATE_NOT_ALLOWED)
+		e.reason = NULL;
+	else if (m->reason == GATE_ECH && m->name[0])
+		e.advice = "+ech";
+	e.proxy = m->reason == GATE_PROXY;
+	if (m->said[0]) {
+		snprintf(said, sizeof(said), "the proxy answered %s%s", m->said,
+			strncmp(m->said, "407", 3) == 0
+				? ": it wants a user and a password in its URL"
+				: "");
+		e.reason = said;
+	}
+	events_add(events, &e);
+	return 0;
+}

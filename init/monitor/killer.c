@@ -1,0 +1,128 @@
+/* poll(2) on a pidfd, kill(2) with -1. See killer.h. */
+#include "killer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/limits.h"
+#include "../lib/privileges.h"
+#include "../lib/worker.h"
+
+/* <sys/syscall.h> may be older than Linux 5.3; the number is the same everywhere. */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+/* Nanoseconds; what the kernel takes at least. */
+#define SHORTEST_TURN 100000
+
+/*
+ * sched(7), SCHED_OTHER: from Linux 6.12 on, who asks for short turns gets them sooner. Before
+ * that the runtime is ignored.
+ */
+static void be_prompt(void)
+{
+	const struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attributes = {.size = sizeof(attributes), .runtime = SHORTEST_TURN};
+
+	syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+/* Waits for either, as long as is said. True: talk has closed. */
+static bool told(int talk, int other, int milliseconds)
+{
+	struct pollfd p[] = {{.fd = talk, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+
+	return poll(p, 2, milliseconds) < 0 || p[0].revents != 0;
+}
+
+/*
+ * All signals are blocked here, as they are in PID 1 and its workers: TERM and CONT pass them
+ * by. KILL would not. So it is sent with the payload's effective uid, at which capabilities(7)
+ * takes away every capability: then kill(2) reaches that uid and root alone. The payload is
+ * neither our real nor our saved uid, so it can't signal us even then.
+ */
+static _Noreturn void live(int talk, int payload, uid_t uid)
+{
+	struct failure f;
+
+	prctl(PR_SET_NAME, "codex-killer");
+	prctl(PR_SET_DUMPABLE, 0);
+	be_prompt();
+	/* A plain init (--egress=off) has what the engine gave it, which need not be the five.
+	 */
+	if (uid != geteuid() && privileges_keep_to_kill(&f) < 0)
+		_exit(1);
+	if (confined_leave((int[]){talk, payload}, 2) < 0 || told(talk, payload, -1))
+		_exit(1);
+	kill(-1, SIGTERM);
+	/* A stopped process acts on TERM when it goes on. */
+	kill(-1, SIGCONT);
+	told(talk, -1, LIMIT_GRACE_MS);
+	if (syscall(SYS_setresuid, -1, uid, -1) < 0)
+		_exit(1);
+	kill(-1, SIGKILL);
+	_exit(0);
+}
+
+void killer_start(struct monitor *m, uid_t uid)
+{
+	int payload = (int)syscall(SYS_pidfd_open, m->child, 0), talk[2];
+	pid_t pid;
+
+	if (payload < 0)
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) < 0) {
+		close(payload);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(talk[0]);
+		live(talk[1], payload, uid);
+	}
+	close(payload);
+	close(talk[1]);
+	if (pid < 0) {
+		close(talk[0]);
+		return;
+	}
+	m->killer = pid;
+	m->killer_talk = talk[0];
+}
+
+void killer_ended(struct monitor *m)
+{
+	close(m->killer_talk);
+	m->killer = 0;
+}
+
+void killer_end(struct monitor *m)
+{
+	const int64_t end = clock_ms() + LIMIT_KILL_MS;
+	const pid_t pid = m->killer;
+	pid_t ended = 0;
+
+	if (!pid)
+		return;
+	killer_ended(m);
+	while ((ended = waitpid(pid, NULL, WNOHANG | __WALL)) == 0 && clock_ms() < end)
+		poll(NULL, 0, 1);
+	if (ended == 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, __WALL);
+	}
+}

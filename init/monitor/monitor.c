@@ -1,0 +1,237 @@
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/limits.h"
+#include "killer.h"
+#include "spawn.h"
+#include "terminal.h"
+
+/*
+ * Signal sets as the kernel has them: 64 bits. The C libraries' functions leave out the signals
+ * that they use themselves, and musl and glibc differ in which; but a program of the other
+ * library may well be sent them (34 is glibc's SIGRTMIN and one of musl's own).
+ */
+#define ALL_SIGNALS  (~UINT64_C(0))
+#define ONLY_SIGCHLD (UINT64_C(1) << (SIGCHLD - 1))
+#define SET_BYTES    8
+
+static int listen_to(int fd, uint64_t set)
+{
+	return (int)syscall(SYS_signalfd4, fd, &set, SET_BYTES, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int epoll_add(struct monitor *m, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+int monitor_begin(struct monitor *m, struct failure *f)
+{
+	const struct sigaction dfl = {.sa_handler = SIG_DFL};
+	const uint64_t all = ALL_SIGNALS;
+
+	memset(m, 0, sizeof(*m));
+	for (size_t i = 0; i < MONITOR_SOURCES; i++)
+		m->sources[i].fd = -1;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &m->inherited, SET_BYTES);
+	/* Where it came ignored, children would vanish without a status. */
+	sigaction(SIGCHLD, &dfl, NULL);
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return fail_errno(f, "open a standard descriptor", "/dev/null");
+	spawn_close_descriptors(false);
+	m->self = getpid();
+	m->session_leader = getsid(0) == m->self;
+	terminal_find(m);
+	m->signals = listen_to(-1, ALL_SIGNALS);
+	m->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (m->signals < 0 || m->epoll < 0 || epoll_add(m, m->signals) < 0)
+		return fail_errno(f, "open a signal descriptor", "");
+	if (m->self != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return fail_errno(f, "become the reaper of orphans", "");
+	return 0;
+}
+
+int monitor_watch(
+	struct monitor *m, int fd, void (*ready)(void *context, int fd), void *context)
+{
+	for (size_t i = 0; i < MONITOR_SOURCES; i++)
+		if (m->sources[i].fd < 0) {
+			if (epoll_add(m, fd) < 0)
+				return -1;
+			m->sources[i].fd = fd;
+			m->sources[i].ready = ready;
+			m->sources[i].context = context;
+			return 0;
+		}
+	errno = ENOSPC;
+	return -1;
+}
+
+void monitor_unwatch(struct monitor *m, int fd)
+{
+	for (size_t i = 0; i < MONITOR_SOURCES; i++)
+		if (m->sources[i].fd == fd) {
+			epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
+			m->sources[i].fd = -1;
+		}
+}
+
+/* Takes the ended children's statuses, and the program's stops. True: there may be more. */
+bool monitor_reap(struct monitor *m)
+{
+	for (int i = 0; i < LIMIT_REAP; i++) {
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL);
+
+		if (pid <= 0)
+			return false;
+		if (WIFSTOPPED(status)) {
+			if (pid == m->child)
+				terminal_child_stopped(m, WSTOPSIG(status));
+		} else if (pid == m->child) {
+			terminal_take_back(m);
+			m->child_status = status;
+			m->child = 0;
+		} else if (pid == m->killer) {
+			killer_ended(m);
+		} else if (m->worker_ended) {
+			m->worker_ended(m->worker_context, pid, status);
+		}
+	}
+	return true;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	       info.si_pid == pid;
+}
+
+/*
+ * One signal to the program. With sigqueue(3)'s value where it has one (rt_sigqueueinfo(2)
+ * lets us speak for its sender); a full queue loses the value, not the signal.
+ */
+static void forward(struct monitor *m, const struct signalfd_siginfo *s)
+{
+	int signal = (int)s->ssi_signo;
+	siginfo_t info;
+
+	/* Our own: a message on a standard error that nobody reads. */
+	if (signal == SIGPIPE && s->ssi_pid == (uint32_t)m->self)
+		return;
+	if (signal == SIGCONT && terminal_continue(m))
+		return;
+	/* Too late for the hook: it waits, being blocked here, for the payload or the end. */
+	if (has_ended(m->child)) {
+		kill(m->self, signal);
+		return;
+	}
+	if (s->ssi_code == SI_QUEUE) {
+		memset(&info, 0, sizeof(info));
+		info.si_signo = signal;
+		info.si_code = SI_QUEUE;
+		info.si_pid = (pid_t)s->ssi_pid;
+		info.si_uid = s->ssi_uid;
+		info.si_value.sival_ptr = (void *)(uintptr_t)s->ssi_ptr;
+		if (syscall(SYS_rt_sigqueueinfo, m->child, signal, &info) == 0)
+			return;
+	}
+	if (kill(m->child, signal) < 0 && errno == EPERM)
+		m->unreachable = true;
+}
+
+/* Reads what signals there are; reaps when one of them tells of a child. */
+static bool take_signals(struct monitor *m)
+{
+	struct signalfd_siginfo s[LIMIT_SIGNALS];
+	ssize_t n = read(m->signals, s, sizeof(s));
+	bool children = false;
+
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(s[0]); i++) {
+		if (s[i].ssi_signo == SIGCHLD)
+			children = true;
+		else if (m->child)
+			forward(m, &s[i]);
+	}
+	return children && monitor_reap(m);
+}
+
+/* One round: waits (milliseconds, -1 for ever) and serves what is ready. True: children are
+ * left over to be reaped, so the next round must not wait. */
+static bool serve(struct monitor *m, int milliseconds)
+{
+	struct epoll_event ready[1 + MONITOR_SOURCES];
+	int count = epoll_wait(m->epoll, ready, 1 + MONITOR_SOURCES, milliseconds);
+	bool more = false;
+
+	for (int i = 0; i < count; i++) {
+		if (ready[i].data.fd == m->signals)
+			more = take_signals(m);
+		/* A source may have gone away while another was served. */
+		for (size_t j = 0; j < MONITOR_SOURCES; j++)
+			if (m->sources[j].fd == ready[i].data.fd)
+				m->sources[j].ready(m->sources[j].context, m->sources[j].fd);
+	}
+	return more;
+}
+
+static bool round_of(struct monitor *m, bool more, int milliseconds)
+{
+	if (!more)
+		return serve(m, milliseconds);
+	serve(m, 0);
+	return monitor_reap(m);
+}
+
+int monitor_run(struct monitor *m, const struct program *p, int *status, int *exit_status,
+	struct failure *f)
+{
+	bool more;
+
+	if (spawn(m, p, exit_status, f) < 0)
+		return -1;
+	/* Children that ended before we were executed have sent their signal to another. */
+	more = monitor_reap(m);
+	while (m->child)
+		more = round_of(m, more, -1);
+	*status = m->child_status;
+	return 0;
+}
+
+bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
+{
+	const int64_t end = clock_ms() + milliseconds;
+	int64_t left = milliseconds;
+	bool more;
+
+	/* The others stay pending: they are the payload's. */
+	listen_to(m->signals, ONLY_SIGCHLD);
+	more = monitor_reap(m);
+	while (!*done && left > 0) {
+		more = round_of(m, more, (int)left);
+		left = end - clock_ms();
+	}
+	listen_to(m->signals, ALL_SIGNALS);
+	return *done;
+}
+
+int monitor_exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,100 @@
+/*
+ * PID 1's work once it is set up: start a program, pass signals on, reap, end what is left.
+ * Works as a plain init too, and as a subreaper where it is not PID 1.
+ *
+ * monitor_begin() must be the first thing main() does: it blocks every signal, so that none is
+ * lost, and remembers what to give the payload: the mask that came in.
+ */
+#ifndef INIT_PROC_MONITOR_H
+#define INIT_PROC_MONITOR_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "../lib/say.h"
+
+#define MONITOR_SOURCES 8
+
+struct monitor {
+	sigset_t inherited;  /* the mask that codex-init was started with */
+	int signals;         /* signalfd */
+	int epoll;           /* of the signals and the sources */
+	int terminal;        /* the controlling terminal, or -1 */
+	bool session_leader; /* we lead our session (PID 1 under an engine): the payload gets a
+			      * session of its own and the terminal. Otherwise (started by a
+			      * shell) it gets a process group and the foreground, and its stops
+			      * are ours. */
+	struct {
+		int fd;                               /* -1: free */
+		void (*ready)(void *context, int fd); /* called when fd is readable or closed */
+		void *context;
+	} sources[MONITOR_SOURCES];
+	void (*worker_ended)(
+		void *context, pid_t pid, int status); /* a pid of ours; may be NULL */
+	void *worker_context;
+	/* private to init/proc */
+	pid_t self;           /* our pid: 1 in a container */
+	pid_t child;          /* the program being run, or 0 */
+	int child_status;     /* as waitpid() gave it, once child is 0 again */
+	struct termios modes; /* the terminal's, as they were at the start */
+	bool modes_known;
+	bool unreachable; /* a signal could not be passed on: no CAP_KILL */
+	pid_t killer;     /* 0: none; see killer.h */
+	int killer_talk;
+};
+
+/* Blocks all signals, opens the signalfd, makes 0-2 valid, becomes subreaper. */
+int monitor_begin(struct monitor *m, struct failure *f);
+
+/* A watched descriptor must be unwatched before it is closed: a child may still have it. */
+int monitor_watch(
+	struct monitor *m, int fd, void (*ready)(void *context, int fd), void *context);
+void monitor_unwatch(struct monitor *m, int fd);
+
+/* A program to run: the init hook or the payload. */
+struct program {
+	char *const *argv;
+	char *const *envp;
+	const char *workdir; /* NULL: stay where we are */
+	bool last; /* the payload: once it is spawned PID 1 needs little, and FILTER_MONITOR is
+		      installed */
+	bool drop; /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * Runs a program to its end: spawns it in its own session with the terminal's foreground,
+ * with the inherited mask, default dispositions and no descriptors but 0-2; forwards every
+ * signal that arrives; reaps everything; serves the watched descriptors meanwhile. Returns 0
+ * with *status as waitpid() gives it, or -1 with *f filled and *exit_status 126 or 127 (exec
+ * failed) or 111 (could not spawn or drop).
+ */
+int monitor_run(struct monitor *m, const struct program *p, int *status, int *exit_status,
+	struct failure *f);
+
+/* Waits at most milliseconds for the condition, serving sources and reaping; signals stay
+ * pending for the payload. Returns true when *done became true. */
+bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
+
+/*
+ * The end, in two steps, so that the workers can tell in between what they have counted.
+ *
+ * First: everything that the program left behind gets TERM and LIMIT_GRACE_MS, less if we are
+ * asked to end. What the killer (killer.h) finds then it kills. The workers (pids in keep)
+ * go on.
+ */
+void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_count);
+/* Then: KILL, the workers too, until nothing is left or LIMIT_KILL_MS have passed, which is
+ * told. */
+void monitor_kill_remaining(struct monitor *m);
+
+/* Reaps children, LIMIT_REAP at most. Returns true if there may be more. For init/proc. */
+bool monitor_reap(struct monitor *m);
+
+/* The exit code for a wait status: the program's own, or 128+N. */
+int monitor_exit_code(int status);
+
+#endif

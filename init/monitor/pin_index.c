@@ -1,0 +1,165 @@
+/* Names and addresses that belong together; see pin_index.h. A ring, with hash chains by name.
+ */
+#include "pin_index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../policy/rule.h"
+
+#define BUCKETS 4096
+
+struct bond {
+	char *name; /* owned; NULL: the place is free, and all behind it */
+	struct address address;
+	uint32_t next; /* in the bucket; counted from 1, 0: none */
+};
+
+struct bonds {
+	uint32_t buckets[BUCKETS]; /* as next */
+	struct bond bond[LIMIT_BONDS];
+	uint64_t noted;
+	const struct bond *order[LIMIT_BONDS]; /* of bonds_cut(), like ports: a bit for each */
+	uint8_t ports[8192];
+	struct endpoint *cut; /* owned; what is shut */
+	size_t cut_count, cut_room;
+};
+
+struct bonds *bonds_new(void)
+{
+	return calloc(1, sizeof(struct bonds));
+}
+
+static uint32_t *bucket(struct bonds *b, const char *name)
+{
+	return &b->buckets[name_hash(name, (uint32_t)(uintptr_t)b) % BUCKETS];
+}
+
+static void forget(struct bonds *b, uint32_t number)
+{
+	struct bond *old = &b->bond[number - 1];
+	uint32_t *at = bucket(b, old->name);
+
+	while (*at != number)
+		at = &b->bond[*at - 1].next;
+	*at = old->next;
+	free(old->name);
+	old->name = NULL;
+}
+
+bool bonds_note(struct bonds *b, const char *name, const struct address *a)
+{
+	uint32_t number, *first = bucket(b, name);
+	bool found = false;
+	char *text;
+
+	for (uint32_t i = *first; i; i = b->bond[i - 1].next)
+		if (address_compare(&b->bond[i - 1].address, a) == 0 &&
+			strcmp(b->bond[i - 1].name, name) == 0)
+			return false;
+	text = strdup(name);
+	if (!text)
+		return false;
+	number = (uint32_t)(b->noted++ % LIMIT_BONDS) + 1;
+	if (b->bond[number - 1].name)
+		forget(b, number);
+	b->bond[number - 1] = (struct bond){text, *a, *first};
+	*first = number;
+	for (size_t i = 0; i < b->cut_count; i++)
+		found |= address_compare(&b->cut[i].address, a) == 0;
+	return found;
+}
+
+static int shut(struct bonds *b, const struct address *a, uint16_t port)
+{
+	if (b->cut_count == b->cut_room) {
+		size_t room = b->cut_room ? 2 * b->cut_room : 64;
+		struct endpoint *more = reallocarray(b->cut, room, sizeof(*more));
+
+		if (!more)
+			return -1;
+		b->cut = more;
+		b->cut_room = room;
+	}
+	b->cut[b->cut_count++] = (struct endpoint){*a, port};
+	return 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct bond *const *x = a, *const *y = b;
+
+	return address_compare(&(*x)->address, &(*y)->address);
+}
+
+/* Was the port's bit clear? It is set then. */
+static bool first_time(struct bonds *b, uint16_t port)
+{
+	uint8_t bit = (uint8_t)(1 << port % 8), was = b->ports[port / 8];
+
+	b->ports[port / 8] |= bit;
+	return !(was & bit);
+}
+
+/*
+ * One address after the other, each with all its names: what one of them has still is open, the
+ * rest of what they had is shut. The payload has a say in how many there are, so no pair is
+ * looked at more than twice.
+ */
+static int cut_names(struct bonds *b, const struct policy *p)
+{
+	struct policy start = *p;
+	size_t count = b->noted < LIMIT_BONDS ? b->noted : LIMIT_BONDS, next;
+
+	start.denials = NULL;
+	for (size_t i = 0; i < count; i++)
+		b->order[i] = &b->bond[i];
+	qsort(b->order, count, sizeof(*b->order), by_address);
+	for (size_t first = 0; first < count; first = next) {
+		const struct address *a = &b->order[first]->address;
+
+		memset(b->ports, 0, sizeof(b->ports));
+		for (next = first;
+			next < count && by_address(&b->order[next], &b->order[first]) == 0;
+			next++) {
+			struct verdict is = policy_check_pin(p, b->order[next]->name);
+
+			for (unsigned j = 0; j < is.ports.count; j++)
+				first_time(b, is.ports.port[j]);
+		}
+		for (size_t i = first; i < next; i++) {
+			struct verdict was = policy_check_pin(&start, b->order[i]->name);
+
+			/* Nor what a network's rule decides about. */
+			for (unsigned j = 0; j < was.ports.count; j++)
+				if (first_time(b, was.ports.port[j]) &&
+					!policy_check_address(p, a, was.ports.port[j]).rule &&
+					shut(b, a, was.ports.port[j]) < 0)
+					return -1;
+		}
+	}
+	return 0;
+}
+
+int bonds_cut(struct bonds *b, const struct policy *p, struct wall *w, struct failure *f)
+{
+	b->cut_count = 0;
+	if (cut_names(b, p) < 0)
+		return fail_errno(f, "shut what is denied", "");
+	return wall_revoke(w, p, b->cut, b->cut_count, f);
+}
+
+uint64_t bonds_forgotten(const struct bonds *b)
+{
+	return b->noted > LIMIT_BONDS ? b->noted - LIMIT_BONDS : 0;
+}
+
+void bonds_free(struct bonds *b)
+{
+	for (size_t i = 0; b && i < LIMIT_BONDS; i++)
+		free(b->bond[i].name);
+	if (b)
+		free(b->cut);
+	free(b);
+}

@@ -1,0 +1,292 @@
+#include "spawn.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/privileges.h"
+#include "killer.h"
+#include "terminal.h"
+
+/* <linux/close_range.h> is younger than some of the headers that we are built with. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define AT_EXEC (1U << 2) /* CLOSE_RANGE_CLOEXEC */
+
+/* Where the environment has no PATH: what Debian's login gives root. */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The last signal's number is 64 on every machine we build for. */
+#define LAST_SIGNAL 64
+
+/* What the child tells: exit_status 0 is "ready", else it is the end. One datagram. */
+struct report {
+	int exit_status;
+	struct failure f;
+};
+
+/* For kernels before 5.11. */
+static void close_by_listing(bool at_exec)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		int fd = atoi(e->d_name);
+
+		if (fd <= 2 || fd == dirfd(d))
+			continue;
+		if (at_exec)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+		else
+			close(fd);
+	}
+	closedir(d);
+}
+
+void spawn_close_descriptors(bool at_exec)
+{
+	if (syscall(SYS_close_range, 3U, ~0U, at_exec ? AT_EXEC : 0U) < 0)
+		close_by_listing(at_exec);
+}
+
+/* Ignored signals stay ignored over exec; the program begins with none. */
+static void default_dispositions(void)
+{
+	/* The kernel's struct: handler, flags, restorer, mask. All zero is SIG_DFL. Direct,
+	 * since C libraries refuse the two or three signals that they use themselves. */
+	static const unsigned long dfl[8];
+
+	for (int s = 1; s <= LAST_SIGNAL; s++)
+		syscall(SYS_rt_sigaction, s, dfl, NULL, 8);
+}
+
+static const char *path_of(char *const *envp)
+{
+	for (; envp && *envp; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return DEFAULT_PATH;
+}
+
+static int cannot_run(const char *name, const char *file, int why, struct failure *f)
+{
+	struct stat st;
+
+	fail(f, "run", name, "%s", strerror(why));
+	if (why == ENOEXEC)
+		fail_hint(f, "it is neither a program for this machine nor does its first "
+			     "line name an interpreter (#!/bin/sh)");
+	else if (why == ENOENT)
+		fail_hint(f, "%s is there, but not the interpreter or loader that it names",
+			file);
+	else if (why == E2BIG)
+		fail_hint(f, "arguments and environment together are too long");
+	else if (why == EACCES && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+		fail_hint(f, "%s is a directory", file);
+	else if (why == EACCES)
+		fail_hint(f,
+			"%s isn't executable for user %u: its mode, a directory above it, "
+			"or a mount with noexec",
+			file, (unsigned int)geteuid());
+	return SPAWN_CANNOT_RUN;
+}
+
+/* Executes argv[0], looked up as execvp(3) does but in the program's own PATH, and without a
+ * shell for files that lack a #! line. Returns the exit status when that failed. */
+static int execute(const struct program *p, struct failure *f)
+{
+	const char *name = p->argv[0], *path = path_of(p->envp), *end;
+	char file[PATH_MAX], met[PATH_MAX] = "";
+	int why = 0;
+
+	if (strchr(name, '/')) {
+		execve(name, p->argv, p->envp);
+		why = errno;
+		if (why != ENOTDIR && (why != ENOENT || access(name, F_OK) == 0))
+			return cannot_run(name, name, why, f);
+		fail(f, "run", name, "%s", strerror(why));
+		fail_hint(f, "there is no such file in the container");
+		return SPAWN_NOT_FOUND;
+	}
+	for (; name[0]; path = end + 1) {
+		int n;
+
+		end = strchrnul(path, ':');
+		n = snprintf(file, sizeof(file), "%.*s%s%s", (int)(end - path), path,
+			end > path ? "/" : "", name);
+		if (n > 0 && n < (int)sizeof(file)) {
+			int e;
+
+			execve(file, p->argv, p->envp);
+			e = errno;
+			if (e != ENOENT && e != ENOTDIR && e != EACCES)
+				return cannot_run(name, file, e, f);
+			/* There, but not to be run: told if nothing better follows. */
+			if (!why && e != ENOTDIR && access(file, F_OK) == 0) {
+				why = e;
+				memcpy(met, file, sizeof(met));
+			}
+		}
+		if (!*end)
+			break;
+	}
+	if (why)
+		return cannot_run(name, met, why, f);
+	fail(f, "run", name, "%s", "command not found");
+	fail_hint(f, "it is in none of PATH's directories: %s", path_of(p->envp));
+	return SPAWN_NOT_FOUND;
+}
+
+/* Tells the parent that the group or session exists, waits until it has done its part. */
+static int hand_over(void *context)
+{
+	const struct report ready = {0};
+	int talk = *(const int *)context;
+	char go;
+
+	if (send(talk, &ready, sizeof(ready), MSG_NOSIGNAL) < 0)
+		return -1;
+	return recv(talk, &go, 1, 0) == 1 ? 0 : -1;
+}
+
+static int prepare(const struct program *p, struct failure *f)
+{
+	if (p->drop && privileges_drop(p->uid, p->gid, f) < 0)
+		return -1;
+	/* As the program's user: root without DAC_OVERRIDE may not enter what that one may. */
+	if (p->workdir && chdir(p->workdir) < 0) {
+		fail_errno(f, "enter the working directory", p->workdir);
+		return p->drop ? fail_hint(f, "it has to be open to user %u",
+					 (unsigned int)p->uid)
+			       : -1;
+	}
+	if (p->drop && filter_install(FILTER_PAYLOAD, f) < 0)
+		return -1;
+	return 0;
+}
+
+static _Noreturn void child(
+	const struct monitor *m, const struct program *p, int talk, bool synchronise)
+{
+	struct report r = {.exit_status = SPAWN_FAILED};
+
+	if (terminal_take(m, synchronise ? hand_over : NULL, &talk, &r.f) == 0 &&
+		prepare(p, &r.f) == 0) {
+		spawn_close_descriptors(true);
+		default_dispositions();
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &m->inherited, NULL, 8);
+		r.exit_status = execute(p, &r.f);
+	}
+	send(talk, &r, sizeof(r), MSG_NOSIGNAL);
+	_exit(r.exit_status);
+}
+
+/* PID 1 once the payload exists: it keeps no directory and no pipe open, and little else. */
+static int retire(const struct program *p, struct failure *f)
+{
+	int null;
+
+	if (p->drop && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail_errno(f, "set no_new_privs", "");
+	if (chdir("/") < 0)
+		return fail_errno(f, "enter the directory", "/");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return fail_errno(f, "give up standard input and output", "/dev/null");
+	close(null);
+	return p->drop ? filter_install(FILTER_MONITOR, f) : 0;
+}
+
+static int parent(struct monitor *m, const struct program *p, int talk, bool synchronise,
+	int *exit_status, struct failure *f)
+{
+	struct report r;
+	ssize_t n;
+
+	/* Without a meeting, what PID 1 has to do is done while the child works. */
+	if (p->last && !synchronise && retire(p, f) < 0)
+		return -1;
+	while ((n = recv(talk, &r, sizeof(r), 0)) == sizeof(r) && r.exit_status == 0) {
+		if (terminal_is_ours(m))
+			terminal_give_up(m);
+		if (p->last && retire(p, f) < 0)
+			return -1;
+		if (send(talk, "g", 1, MSG_NOSIGNAL) != 1)
+			break;
+	}
+	if (n == 0) { /* the socket was closed by exec, or by a signal before it: no matter */
+		if (p->last && m->self == 1)
+			killer_start(m, p->drop ? p->uid : geteuid());
+		return 0;
+	}
+	if (n == sizeof(r)) {
+		*exit_status = r.exit_status;
+		*f = r.f;
+		return -1;
+	}
+	return fail_errno(f, "start", p->argv[0]);
+}
+
+/*
+ * /dev/stdout and /dev/stderr are opened by name in many a script, which asks the pipe's or
+ * terminal's own mode. The engine made those for root; without CHOWN they stay root's, so they
+ * are opened to everybody, which in the container is the program. Files are left alone: they
+ * may be the host's.
+ */
+static void open_to_program(void)
+{
+	struct stat st;
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+			(S_ISFIFO(st.st_mode) || isatty(fd)))
+			fchmod(fd, (st.st_mode & 07777) | 0666);
+}
+
+int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f)
+{
+	/* Where PID 1 has something to do that must come first: give up the terminal, or put
+	 * a filter on itself, which the child would inherit if it didn't exist yet. */
+	const bool synchronise = terminal_is_ours(m) || (p->last && p->drop);
+	int talk[2], done;
+	pid_t pid;
+
+	*exit_status = SPAWN_FAILED;
+	/* Not where we aren't PID 1: the terminal would be one of the machine's. */
+	if (p->drop && m->self == 1)
+		open_to_program();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) < 0)
+		return fail_errno(f, "make a socket pair", "");
+	pid = fork();
+	if (pid == 0) {
+		close(talk[0]);
+		child(m, p, talk[1], synchronise);
+	}
+	done = pid < 0 ? fail_errno(f, "fork for", p->argv[0]) : 0;
+	close(talk[1]);
+	m->child = pid > 0 ? pid : 0;
+	if (pid > 0 && parent(m, p, talk[0], synchronise, exit_status, f) < 0) {
+		done = -1;
+		kill(pid, SIGKILL);
+		terminal_take_back(m);
+		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+			;
+		m->child = 0;
+	}
+	close(talk[0]);
+	return done;
+}

@@ -1,0 +1,196 @@
+/* Keeps a worker running and hands its messages on. See supervisor.h. */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+
+/* Datagrams taken by one system call, and in one go, so that a flood of them can't keep PID 1
+ * from its signals. */
+#define TOGETHER 4
+#define BURST    64
+
+static void close_channel(struct keeper *k)
+{
+	if (k->channel < 0)
+		return;
+	monitor_unwatch(k->monitor, k->channel);
+	close(k->channel);
+	k->channel = -1;
+}
+
+/* A worker has a bounded number of requests out: a full socket means that it does not read, and
+ * then it has no claim to an answer. EPIPE: keeper_settle() has closed our half, or it is gone,
+ * which the next read tells. */
+void keeper_reply(struct keeper *k, const void *message, size_t size)
+{
+	if (k->channel >= 0 &&
+		send(k->channel, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+		errno != EAGAIN && errno != EPIPE)
+		close_channel(k);
+}
+
+/* Takes one datagram; size 0 is the channel's end, as recv(2) tells it. */
+static void take(struct keeper *k, const void *message, size_t size)
+{
+	if (size > 0 && k->worker->take(k->context, message, size) == 0)
+		return;
+	if (size > 0) {
+		k->worker->tell(k->context, "it broke the protocol and was ended", false);
+		if (k->pid > 0)
+			kill(k->pid, SIGKILL);
+	}
+	close_channel(k);
+}
+
+/* Takes what datagrams there are, TOGETHER at most. False: there are no more of them, or the
+ * channel is closed now. */
+static bool take_some(struct keeper *k)
+{
+	/* Aligned for whatever struct a message is. Static, since the compiler fills with zeros
+	 * what is on the stack: 64 KB each time. */
+	static _Alignas(max_align_t) char text[TOGETHER][KEEPER_MESSAGE];
+	struct mmsghdr messages[TOGETHER];
+	struct iovec parts[TOGETHER];
+	int got;
+
+	for (int i = 0; i < TOGETHER; i++) {
+		parts[i] = (struct iovec){text[i], sizeof(text[i])};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+	}
+	got = recvmmsg(k->channel, messages, TOGETHER, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	if (got < 0 && errno != EAGAIN && errno != EINTR)
+		close_channel(k);
+	for (int i = 0; i < got && k->channel >= 0; i++)
+		take(k, text[i], messages[i].msg_len);
+	return got == TOGETHER && k->channel >= 0;
+}
+
+static void channel_ready(void *context, int fd)
+{
+	struct keeper *k = context;
+
+	(void)fd;
+	for (int i = 0; i < BURST / TOGETHER && take_some(k); i++)
+		;
+	if (k->worker->taken)
+		k->worker->taken(k->context);
+}
+
+static int start(struct keeper *k, bool first, struct failure *f)
+{
+	k->pid = k->worker->start(k->context, first, &k->channel, f);
+	if (k->pid < 0) {
+		k->pid = 0;
+		k->channel = -1;
+		return -1;
+	}
+	k->starts++;
+	k->started = clock_ms();
+	if (monitor_watch(k->monitor, k->channel, channel_ready, k) < 0)
+		return fail(f, "watch a worker", k->worker->name, "no place left");
+	return 0;
+}
+
+static void arm_timer(struct keeper *k)
+{
+	unsigned delay = KEEPER_DELAY_MS << k->restarts;
+	struct itimerspec t = {.it_value = {delay / 1000, (long)(delay % 1000) * 1000000}};
+
+	timerfd_settime(k->timer, 0, &t, NULL);
+}
+
+static void timer_ready(void *context, int fd)
+{
+	struct keeper *k = context;
+	struct failure f = {0};
+	uint64_t ticks;
+
+	if (read(fd, &ticks, sizeof(ticks)) < 0 || k->pid)
+		return;
+	if (start(k, false, &f) == 0)
+		return;
+	k->down = ++k->restarts >= KEEPER_RESTARTS;
+	if (k->down)
+		k->worker->tell(
+			k->context, "it could not be started again and stays down", true);
+	else
+		arm_timer(k);
+}
+
+int keeper_start(struct keeper *k, struct failure *f)
+{
+	k->channel = -1;
+	k->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (k->timer < 0)
+		return fail_errno(f, "create a timer", "");
+	if (monitor_watch(k->monitor, k->timer, timer_ready, k) < 0)
+		return fail(f, "watch the timer", "", "no place left");
+	return start(k, true, f);
+}
+
+void keeper_ended(struct keeper *k, pid_t pid, int status)
+{
+	char reason[96], how[32];
+
+	if (!k->pid || pid != k->pid)
+		return;
+	/* It has been reaped: the number may be another's by now. */
+	k->pid = 0;
+	/* What it said before it ended still counts. */
+	if (k->channel >= 0)
+		channel_ready(k, k->channel);
+	close_channel(k);
+	if (clock_ms() - k->started >= KEEPER_STEADY_MS)
+		k->restarts = 0;
+	k->down = k->restarts >= KEEPER_RESTARTS;
+	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
+		k->down ? "stays down: it ended too often" : "is started again");
+	k->worker->tell(k->context, reason, true);
+	if (!k->down) {
+		arm_timer(k);
+		k->restarts++;
+	}
+}
+
+bool keeper_wait(struct keeper *k, const bool *done, int milliseconds)
+{
+	const int64_t end = clock_ms() + milliseconds;
+	int64_t left = milliseconds;
+
+	while (k->channel >= 0 && !*done && left > 0) {
+		struct pollfd p = {.fd = k->channel, .events = POLLIN};
+
+		if (poll(&p, 1, (int)left) > 0)
+			channel_ready(k, k->channel);
+		left = end - clock_ms();
+	}
+	return *done;
+}
+
+void keeper_finish(struct keeper *k)
+{
+	if (k->channel >= 0)
+		shutdown(k->channel, SHUT_WR);
+	/* Its end isn't news any more, and it isn't started again. */
+	k->pid = 0;
+}
+
+void keeper_settle(struct keeper *k, int milliseconds)
+{
+	const bool never = false;
+
+	keeper_wait(k, &never, milliseconds);
+}

@@ -1,0 +1,394 @@
+/*
+ * The rules of the wall. In nft's words:
+ *
+ *	chain output {	hook output, policy drop
+ *		of the gate, established and approved: accept
+ *		where it is from: sources.c
+ *		oif lo goto loopback
+ *		redirected to our resolver: accept
+ *		ICMPv6 neighbour discovery: accept
+ *		nfproto ipv4 goto egress4;  nfproto ipv6 goto egress6
+ *	}
+ *	chain egress4 {			egress6 is written by the same code
+ *		the resolver to an upstream, not as a reply: accept; to anything else: refuse
+ *		uid 0 to port 53, where the engine's resolver works in this namespace: accept
+ *		an upstream, or port 53: refuse
+ *		@denied, @revoked . port: refuse
+ *		the web's ports, of the gate: goto pinned4;  of another socket: goto direct4
+ *		established and approved: accept
+ *		of a socket: goto pinned4
+ *		refuse
+ *	}
+ *	chain pinned4 {
+ *		@special: refuse
+ *		@private . port, @private_nets . port: approve
+ *		@inside, @gateways: refuse
+ *		@pins . port, @nets . port: approve
+ *		refuse
+ *	}
+ *
+ * The chains of the gate are in gate_rules.c.
+ *
+ * (No chain bears the name of one of nft's words, so that `nft list` can be fed back to it.)
+ *
+ * approve marks the connection in conntrack, and only a marked one goes on by itself: a flow
+ * whose pin has run out lives on, while neither one that was there before the wall, nor the
+ * resolver's own flow that somebody else's packet happens to match (same ports, the resolver's
+ * socket just closed), is a way out.
+ *
+ * A packet without a socket's owner (TIME_WAIT, orphans) matches no rule about uids. It is
+ * accepted as part of an approved connection; else it is refused, without being counted. The
+ * resolver's last ACK to an upstream falls to that: the answer was read long before.
+ */
+#include "kernel.h"
+
+#include "chains.h"
+
+#include <string.h>
+
+#define DNS_PORT 53
+
+static const struct address embedded = {4, {127, 0, 0, 11}};
+static const struct address loopback4 = {4, {127, 0, 0, 1}};
+static const struct address loopback_net = {4, {127}};
+static const struct address loopback6 = {6, {[15] = 1}};
+/* TCP and UDP: what has ports that rules can speak of. */
+static const uint8_t transports[] = {IPPROTO_TCP, IPPROTO_UDP};
+
+/* ICMPv6 types (RFC 4443, RFC 4861). */
+enum {
+	ND_ROUTER_SOLICIT = 133,
+	ND_ROUTER_ADVERT = 134,
+	ND_NEIGHBOUR_SOLICIT = 135,
+	ND_NEIGHBOUR_ADVERT = 136,
+};
+
+void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins)
+{
+	struct statement s;
+
+	chains_to_set(r, chain, family, SET_SPECIAL, "refuse");
+	if (pins)
+		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "approve");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "approve");
+	chains_to_set(r, chain, family, SET_INSIDE, "refuse");
+	chains_to_set(r, chain, family, SET_GATEWAYS, "refuse");
+	if (pins)
+		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PINS, "approve");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "approve");
+	s = chains_rule(r, chain, family);
+	then_verdict(&s, NFT_GOTO, "refuse");
+}
+
+/* What leaves the container, by one address family. */
+static void egress(
+	struct ruleset *r, const struct wall_config *c, const char *chain, uint8_t family)
+{
+	struct statement s;
+
+	for (size_t i = 0; i < sizeof(transports); i++) {
+		s = chains_rule(r, chain, family);
+		match_uid(&s, c->resolver_uid);
+		match_protocol(&s, transports[i]);
+		match_ct_original(&s);
+		match_to_port_set(&s, chains_set(SET_UPSTREAMS, &s));
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+	s = chains_rule(r, chain, family);
+	match_uid(&s, c->resolver_uid);
+	then_verdict(&s, NFT_GOTO, "refuse");
+
+	/* In audit mode it goes where its client aimed at, and tells itself what it thinks. */
+	if (c->gate_port && c->audit) {
+		s = chains_rule(r, chain, family);
+		match_uid(&s, c->gate_uid);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+
+	/* The payload is never uid 0; the engine's resolver is, in this namespace. */
+	for (size_t i = 0; c->embedded_dns && i < sizeof(transports); i++) {
+		s = chains_rule(r, chain, family);
+		match_uid(&s, 0);
+		match_protocol(&s, transports[i]);
+		match_port(&s, DNS_PORT);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+	for (size_t i = 0; i < sizeof(transports); i++) {
+		chains_to_port_set(r, chain, family, transports[i], SET_UPSTREAMS, "refuse");
+		s = chains_rule(r, chain, family);
+		match_protocol(&s, transports[i]);
+		match_port(&s, DNS_PORT);
+		then_verdict(&s, NFT_GOTO, "refuse");
+	}
+	chains_to_set(r, chain, family, SET_DENIED, "refuse");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "refuse");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_REVOKED, "refuse");
+
+	/* Before the established ones: a port that the gate's socket just left, and whose
+	 * connection the kernel still knows, must be nobody's way past the gate. */
+	if (c->gate_port)
+		web_egress(r, c, chain, family);
+	s = chains_rule(r, chain, family);
+	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
+	match_ct_approved(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+
+	/* The gate, too: CONNECT leads to other ports than the web's. */
+	s = chains_rule(r, chain, family);
+	match_owned(&s);
+	then_verdict(&s, NFT_GOTO, family == 4 ? "pinned4" : "pinned6");
+	s = chains_rule(r, chain, family);
+	then_verdict(&s, NFT_GOTO, "refuse");
+}
+
+/* Counts a refused packet in the kernel, so that PID 1 never has to look at one. Our own
+ * probe's tries are nobody's business. */
+static void record(struct ruleset *r, const char *chain, uint8_t family)
+{
+	struct statement s;
+
+	for (size_t i = 0; i < sizeof(transports); i++) {
+		s = chains_rule(r, chain, family);
+		match_protocol(&s, transports[i]);
+		match_not_uid(&s, UID_PROBE);
+		then_count(&s, chains_set(SET_REFUSED, &s), true);
+	}
+	s = chains_rule(r, chain, family);
+	match_not_protocol(&s, IPPROTO_TCP);
+	match_not_protocol(&s, IPPROTO_UDP);
+	match_not_uid(&s, UID_PROBE);
+	then_count(&s, chains_set(SET_REFUSED, &s), false);
+}
+
+static void conclusion(struct ruleset *r, const struct wall_config *c)
+{
+	struct statement s;
+
+	s = chains_rule(r, "approve", 4);
+	then_approve(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+
+	s = chains_rule(r, "refuse", 4);
+	match_family(&s);
+	then_verdict(&s, NFT_JUMP, "record4");
+	s = chains_rule(r, "refuse", 6);
+	match_family(&s);
+	then_verdict(&s, NFT_JUMP, "record6");
+	s = chains_rule(r, "refuse", 4);
+	if (c->audit)
+		then_verdict(&s, NF_ACCEPT, NULL);
+	else
+		then_verdict(&s, NFT_GOTO, "reject_all");
+
+	record(r, "record4", 4);
+	record(r, "record6", 6);
+
+	s = chains_rule(r, "reject_all", 4);
+	match_protocol(&s, IPPROTO_TCP);
+	then_reset(&s);
+	s = chains_rule(r, "reject_all", 4);
+	then_prohibit(&s);
+}
+
+/*
+ * Loopback is open, but for the engine's embedded resolver, on any port: the engine's NAT has
+ * turned 127.0.0.11:53 into a random port of it before this hook. Not in audit mode either: who
+ * reaches it has DNS that nobody records.
+ */
+static void loopback(struct ruleset *r, const struct wall_config *c)
+{
+	struct statement s;
+
+	if (c->embedded_dns) {
+		s = chains_rule(r, "loopback", 4);
+		match_family(&s);
+		match_uid(&s, c->resolver_uid);
+		match_ct_original(&s);
+		match_to(&s, &embedded, 32);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+	s = chains_rule(r, "loopback", 4);
+	match_family(&s);
+	match_to(&s, &embedded, 32);
+	then_verdict(&s, NFT_JUMP, "record4");
+	s = chains_rule(r, "loopback", 4);
+	match_family(&s);
+	match_to(&s, &embedded, 32);
+	then_verdict(&s, NFT_GOTO, "reject_all");
+	s = chains_rule(r, "loopback", 4);
+	then_verdict(&s, NF_ACCEPT, NULL);
+}
+
+/* A redirected packet has its new destination here, but the hook still calls its device by the
+ * old one. The chain `leaving` sees to it that it really goes to lo. */
+static void redirected(struct ruleset *r, uint8_t family, uint8_t protocol, uint16_t port)
+{
+	struct statement s = chains_rule(r, "output", family);
+
+	match_family(&s);
+	match_protocol(&s, protocol);
+	match_to(&s, family == 4 ? &loopback4 : &loopback6, family == 4 ? 32 : 128);
+	match_port(&s, port);
+	match_ct_redirected(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+}
+
+static void output(struct ruleset *r, const struct wall_config *c)
+{
+	static const uint8_t discovery[] = {
+		ND_ROUTER_SOLICIT, ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT};
+	struct statement s;
+
+	if (c->gate_port)
+		web_output(r, c);
+	sources_output(r, c);
+	s = chains_rule(r, "output", 4);
+	match_loopback_out(&s);
+	then_verdict(&s, NFT_GOTO, "loopback");
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		for (size_t i = 0; i < sizeof(transports); i++)
+			redirected(r, family, transports[i], c->resolver_port);
+		if (c->gate_port)
+			redirected(r, family, IPPROTO_TCP, c->gate_port);
+	}
+	/* Sent by the kernel alone: no socket of the payload can (it has no raw ones). */
+	for (size_t i = 0; i < sizeof(discovery); i++) {
+		s = chains_rule(r, "output", 6);
+		match_family(&s);
+		match_protocol(&s, IPPROTO_ICMPV6);
+		match_icmp6(&s, discovery[i]);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+	s = chains_rule(r, "output", 4);
+	match_family(&s);
+	then_verdict(&s, NFT_GOTO, "egress4");
+	s = chains_rule(r, "output", 6);
+	match_family(&s);
+	then_verdict(&s, NFT_GOTO, "egress6");
+}
+
+/* Replies and ICMP errors about them (too big among them), neighbour discovery, no more. */
+static void input(struct ruleset *r)
+{
+	static const uint8_t discovery[] = {
+		ND_ROUTER_ADVERT, ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT};
+	struct statement s = chains_rule(r, "input", 4);
+
+	match_loopback_in(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+	s = chains_rule(r, "input", 4);
+	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
+	then_verdict(&s, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < sizeof(discovery); i++) {
+		s = chains_rule(r, "input", 6);
+		match_family(&s);
+		match_protocol(&s, IPPROTO_ICMPV6);
+		match_icmp6(&s, discovery[i]);
+		then_verdict(&s, NF_ACCEPT, NULL);
+	}
+}
+
+/*
+ * After routing, when the device is certain: nothing for a loopback address, or from one, may
+ * leave by another device. A socket bound to eth0 gets there: its redirected DNS question, with
+ * ::1 as its destination now, would be put on the wire. As its source ::1 is bound to nothing.
+ */
+static void leaving(struct ruleset *r)
+{
+	static const struct {
+		const struct address *net;
+		uint8_t prefix;
+	} loopbacks[] = {{&loopback_net, 8}, {&loopback6, 128}};
+	struct statement s = chains_rule(r, "leaving", 4);
+
+	match_loopback_out(&s);
+	then_verdict(&s, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < sizeof(loopbacks) / sizeof(loopbacks[0]); i++)
+		for (int from = 0; from <= 1; from++) {
+			s = chains_rule(r, "leaving", loopbacks[i].net->family);
+			match_family(&s);
+			(from ? match_from : match_to)(
+				&s, loopbacks[i].net, loopbacks[i].prefix);
+			then_verdict(&s, NF_DROP, NULL);
+		}
+}
+
+/* Every DNS question but the resolver's and the engine's comes to our resolver: 127.0.0.1 or
+ * ::1, as the question's family is. */
+static void redirect(struct ruleset *r, const struct wall_config *c)
+{
+	for (size_t i = 0; i < sizeof(transports); i++) {
+		struct statement s = chains_rule(r, "redirect_dns", 4);
+
+		match_protocol(&s, transports[i]);
+		match_port(&s, DNS_PORT);
+		match_not_uid(&s, 0);
+		match_not_uid(&s, c->resolver_uid);
+		then_redirect(&s, c->resolver_port);
+	}
+}
+
+int ruleset_compile(struct ruleset *out, const struct wall_config *c)
+{
+	memset(out, 0, sizeof(*out));
+	out->table = nftnl_table_alloc();
+	if (!out->table || nftnl_table_set_str(out->table, NFTNL_TABLE_NAME, TABLE_NAME) < 0)
+		return -1;
+	nftnl_table_set_u32(out->table, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+
+	sets_compile(out, c);
+
+	chains_add_base(out, "output", "filter", NF_INET_LOCAL_OUT, 0, NF_DROP);
+	chains_add_base(out, "input", "filter", NF_INET_LOCAL_IN, 0, NF_DROP);
+	chains_add_base(out, "forward", "filter", NF_INET_FORWARD, 0, NF_DROP);
+	chains_add_base(out, "leaving", "filter", NF_INET_POST_ROUTING, 0, NF_ACCEPT);
+	chains_add_base(
+		out, "redirect_dns", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
+	if (c->gate_port)
+		web_base_chains(out, c);
+	sources_chains(out);
+	chains_add(out, "loopback");
+	chains_add(out, "egress4");
+	chains_add(out, "egress6");
+	chains_add(out, "pinned4");
+	chains_add(out, "pinned6");
+	chains_add(out, "approve");
+	chains_add(out, "refuse");
+	chains_add(out, "record4");
+	chains_add(out, "record6");
+	chains_add(out, "reject_all");
+	if (c->gate_port)
+		web_chains(out);
+
+	/* In the order of the chains: the kernel reads them back like that. */
+	output(out, c);
+	input(out);
+	leaving(out);
+	redirect(out, c);
+	if (c->gate_port)
+		web_base_rules(out, c);
+	sources_rules(out, c);
+	loopback(out, c);
+	egress(out, c, "egress4", 4);
+	egress(out, c, "egress6", 6);
+	chains_destinations(out, "pinned4", 4, true);
+	chains_destinations(out, "pinned6", 6, true);
+	conclusion(out, c);
+	if (c->gate_port)
+		web_rules(out, c);
+	return out->failed ? -1 : 0;
+}
+
+void ruleset_free(struct ruleset *r)
+{
+	for (size_t i = 0; i < r->rules_count; i++)
+		nftnl_rule_free(r->rules[i]);
+	for (size_t i = 0; i < r->chains_count; i++)
+		nftnl_chain_free(r->chains[i]);
+	for (size_t i = 0; i < SETS; i++)
+		if (r->sets[i].set)
+			nftnl_set_free(r->sets[i].set);
+	if (r->table)
+		nftnl_table_free(r->table);
+	memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,179 @@
+/*
+ * Whether a name of the payload's may be asked for. The policy decides; what is added here is a
+ * bound on how much a name under a wildcard can carry to the servers of that wildcard's owner.
+ */
+#include "resolver_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * The allowed name in one that isn't: libc asks for a name with each search domain behind it,
+ * and clients for one with a service before it (RFC 2782). NULL: there is none.
+ */
+static const char *allowed_within(const struct worker *w, const char *name, char out[NAME_TEXT])
+{
+	const struct resolvconf *conf = &w->config->conf;
+	const char *rest = name;
+
+	while (rest[0] == '_' && strchr(rest, '.'))
+		rest = strchr(rest, '.') + 1;
+	for (size_t i = 0; i <= conf->search_count; i++) {
+		const char *domain = i < conf->search_count ? conf->search[i] : NULL;
+		size_t size = strlen(rest);
+
+		if (domain && !name_below(rest, domain))
+			continue;
+		if (domain)
+			size -= strlen(domain) + 1;
+		else if (rest == name)
+			continue;
+		snprintf(out, NAME_TEXT, "%.*s", (int)size, rest);
+		if (policy_check_name(w->config->policy, out).allowed)
+			return out;
+	}
+	return NULL;
+}
+
+/* Of a refused name that goes with an allowed one nothing is told: there is nothing to decide
+ * about it. A rule that denies it is somebody's decision. */
+static void tell_refused(struct worker *w, const char *name)
+{
+	char inside[NAME_TEXT];
+
+	if (policy_check_name(w->config->policy, name).rule || !allowed_within(w, name, inside))
+		channel_refused(w, name, REASON_NONE);
+}
+
+static int refuse(struct worker *w, const char *name, enum resolver_reason reason)
+{
+	channel_refused(w, name, reason);
+	return -1;
+}
+
+bool admit_question(struct worker *w, int index)
+{
+	const struct cache_name *n = &w->cache.names[index];
+
+	return !n->ration ||
+	       ration_take(n->ration, w->now,
+		       n->dynamic ? LIMIT_WILDCARD_QUESTIONS : LIMIT_NAME_QUESTIONS);
+}
+
+/*
+ * May a name come up under this wildcard that isn't in the table yet? Only if it may be asked
+ * for: names that are refused take no place of those that are known. A proxy is asked for each
+ * of them, which is a question of its own.
+ */
+static bool may_come_up(struct worker *w, const struct rule *rule, const char *name)
+{
+	struct ration *r = &w->config->rations[rule - w->config->policy->rules];
+
+	return policy_by_proxy(w->config->policy, name)
+		       ? ration_take(r, w->now, LIMIT_WILDCARD_QUESTIONS)
+		       : ration_left(r, w->now, LIMIT_WILDCARD_QUESTIONS);
+}
+
+static void explain_wildcard(char text[ADMIT_TEXT], const struct rule *rule)
+{
+	snprintf(text, ADMIT_TEXT, "more than %d questions for names under *.%s in a minute",
+		LIMIT_WILDCARD_QUESTIONS, rule->name);
+}
+
+void admit_explain_ration(
+	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT])
+{
+	struct verdict v = policy_check_name(w->config->policy, n->name);
+
+	if (n->dynamic && v.rule && v.rule->kind == RULE_WILDCARD)
+		explain_wildcard(text, v.rule);
+	else
+		snprintf(text, ADMIT_TEXT, "more than %d questions for %s in a minute",
+			LIMIT_NAME_QUESTIONS, n->name);
+}
+
+static void explain(const struct worker *w, char text[ADMIT_TEXT], const char *name, bool plain,
+	const struct verdict *v)
+{
+	char rule[RULE_FOR_NAME], inside[NAME_TEXT];
+
+	if (!plain)
+		snprintf(text, ADMIT_TEXT, "%s is not a name that a rule can hold",
+			name[0] ? name : ".");
+	else if (v->rule && v->rule->effect == RULE_DENY && v->rule->reason)
+		snprintf(text, ADMIT_TEXT, "%s is denied: %s", name, v->rule->reason);
+	else if (v->rule && v->rule->effect == RULE_DENY)
+		snprintf(text, ADMIT_TEXT, "%s is denied by a rule", name);
+	else if (allowed_within(w, name, inside))
+		snprintf(text, ADMIT_TEXT, "%s is allowed, %s is not", inside, name);
+	else
+		snprintf(text, ADMIT_TEXT, "%s is not allowed; add --allow %s", name,
+			rule_for_name(name, 0, rule));
+}
+
+int admit_name(
+	struct worker *w, const char *name, bool plain, bool lookup, char text[ADMIT_TEXT])
+{
+	struct verdict v = {0};
+	int index;
+
+	if (w->denials != policy_denials(w->config->policy))
+		denied_forget(w);
+	index = plain ? cache_find(&w->cache, name) : -1;
+	if (index >= 0 && !w->cache.names[index].denied) {
+		const struct cache_name *n = &w->cache.names[index];
+
+		cache_touch(&w->cache, index);
+		if (n->open) /* in audit mode: what strict would refuse */
+			tell_refused(w, name);
+		return index;
+	}
+	if (plain)
+		v = policy_check_name(w->config->policy, name);
+	if (!v.allowed && w->config->audit && plain) {
+		tell_refused(w, name);
+		if (!lookup)
+			return ADMIT_ABSENT;
+		index = cache_add_dynamic(&w->cache, name);
+		if (index >= 0)
+			w->cache.names[index].open = true;
+		if (index >= 0 && policy_by_proxy(w->config->policy, name))
+			lookup_invent(w, index);
+		if (index < 0)
+			snprintf(text, ADMIT_TEXT, "too many questions at one time");
+		return index;
+	}
+	if (!v.allowed) {
+		explain(w, text, name, plain, &v);
+		if (!plain)
+			return refuse(w, name, REASON_NONE);
+		tell_refused(w, name);
+		return -1;
+	}
+	if (v.rule && v.rule->kind == RULE_WILDCARD) {
+		if (!policy_wildcard_fits(v.rule, name)) {
+			snprintf(text, ADMIT_TEXT,
+				"%s is longer than a wildcard lets through; "
+				"add --allow %s",
+				name, name);
+			return refuse(w, name, REASON_LONG);
+		}
+		if (lookup && !may_come_up(w, v.rule, name)) {
+			explain_wildcard(text, v.rule);
+			return refuse(w, name, REASON_LIMIT);
+		}
+	}
+	if (!lookup)
+		return ADMIT_ABSENT;
+	index = cache_add_dynamic(&w->cache, name);
+	if (index < 0) {
+		snprintf(text, ADMIT_TEXT, "too many questions at one time");
+		return refuse(w, name, REASON_LIMIT);
+	}
+	w->cache.names[index].allowed = true;
+	w->cache.names[index].internal = v.private;
+	w->cache.names[index].ration = &w->config->rations[v.rule - w->config->policy->rules];
+	if (policy_by_proxy(w->config->policy, name))
+		lookup_invent(w, index);
+	return index;
+}

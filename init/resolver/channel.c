@@ -1,0 +1,399 @@
+/*
+ * The resolver's side of the talk with PID 1. Pin requests and the reports of the boot are
+ * kept in a queue of names and never lost; events about refusals are counted together when they
+ * come too fast, so that a flood from the payload never fills the socket against the pins.
+ */
+#include "resolver_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NONE (-1)
+/* How long repeats of a refused name are only counted. */
+#define HOLD_MS 1000
+
+/* PID 1 is gone, or the protocol is broken: nothing that this process does has a sense now. */
+static _Noreturn void end(int status)
+{
+	_exit(status);
+}
+
+static void want(struct worker *w, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.u64 = WORKER_DATA(KIND_CHANNEL, 0)};
+
+	if (epoll_ctl(w->epoll, EPOLL_CTL_MOD, w->channel.fd, &e) < 0)
+		end(1);
+}
+
+int channel_init(struct worker *w, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = WORKER_DATA(KIND_CHANNEL, 0)};
+	struct channel *c = &w->channel;
+
+	c->fd = fd;
+	c->first = c->last = NONE;
+	c->flush = INT64_MAX;
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* Sends what is written; false when the socket is full, and then it is kept. */
+static bool send_out(struct worker *w)
+{
+	struct channel *c = &w->channel;
+	size_t size = c->out_count * sizeof(*c->out);
+
+	if (c->out_count == 0)
+		return true;
+	if (send(c->fd, c->out, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size) {
+		c->out_count = 0;
+		return true;
+	}
+	if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
+		end(errno == EPIPE || errno == ECONNRESET ? 0 : 1);
+	return false;
+}
+
+/* A place for one message more, all zero but its type; NULL when there is none. It leaves with
+ * channel_flush() at the latest. */
+static struct resolver_message *put(struct worker *w, uint32_t type)
+{
+	struct channel *c = &w->channel;
+	struct resolver_message *m;
+
+	if (c->out_count == RESOLVER_TOGETHER && !send_out(w))
+		return NULL;
+	m = &c->out[c->out_count++];
+	memset(m, 0, sizeof(*m));
+	m->type = type;
+	return m;
+}
+
+static void set_name(struct resolver_message *m, const char *name)
+{
+	strncpy(m->name, name, sizeof(m->name) - 1);
+}
+
+static void set_address(struct resolver_address *a, enum cache_family family,
+	const uint8_t *bytes, uint32_t ttl)
+{
+	a->family = family == FAMILY_4 ? 4 : 6;
+	a->ttl = ttl;
+	memcpy(a->bytes, bytes, cache_size(family));
+}
+
+/* ---- The queue of names ------------------------------------------------------------------ */
+
+void channel_queue(struct worker *w, int index)
+{
+	struct channel *c = &w->channel;
+	struct cache_name *n = &w->cache.names[index];
+
+	if (n->in_queue)
+		return;
+	n->in_queue = true;
+	n->queued = NONE;
+	if (c->last != NONE)
+		w->cache.names[c->last].queued = index;
+	else
+		c->first = index;
+	c->last = index;
+}
+
+/* Has the name something to be pinned? */
+static bool has_pin(const struct cache_name *n)
+{
+	return n->record[FAMILY_4].work == WORK_PIN || n->record[FAMILY_6].work == WORK_PIN;
+}
+
+/* What is to be pinned of a name, as one request; IPv6 waits where both don't fit. */
+static bool send_pin(struct worker *w, int index)
+{
+	struct channel *c = &w->channel;
+	struct cache_name *n = &w->cache.names[index];
+	struct resolver_message *m;
+
+	if (!has_pin(n))
+		return true;
+	m = put(w, RESOLVER_PIN);
+	if (!m)
+		return false;
+	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
+		struct cache_record *r = &n->record[f];
+
+		n->pins_out[f] = 0;
+		if (r->work != WORK_PIN || m->count + r->count > LIMIT_ANSWER_ADDRESSES)
+			continue;
+		for (unsigned i = 0; i < r->count; i++)
+			set_address(&m->addresses[m->count++], f,
+				cache_addresses(n, f) + i * cache_size(f), r->ttl);
+		n->pins_out[f] = r->count;
+		r->work = WORK_PINNING;
+	}
+	/* The name's place and a running number: an acknowledgement finds its name, and one of
+	 * a request that is no longer out is known as such. 0 means none. */
+	c->sequence = (c->sequence + 1) & 0x7fff;
+	n->sequence = m->sequence = (uint32_t)index | (c->sequence + 1) << 16;
+	set_name(m, n->name);
+	c->pins_out++;
+	return true;
+}
+
+static enum resolver_reason reason_of(const struct cache_name *n)
+{
+	const struct cache_record *a = &n->record[FAMILY_4], *b = &n->record[FAMILY_6];
+
+	if (a->result == CACHE_FAILED || a->result == CACHE_UNKNOWN)
+		return a->reason;
+	if (b->result == CACHE_FAILED || b->result == CACHE_UNKNOWN)
+		return b->reason;
+	return a->result == CACHE_NXDOMAIN ? REASON_NXDOMAIN : REASON_NO_ADDRESS;
+}
+
+static bool send_report(struct worker *w, struct cache_name *n)
+{
+	struct resolver_message *m = put(w, RESOLVER_UNRESOLVED);
+
+	if (!m)
+		return false;
+	m->reason = reason_of(n);
+	for (enum cache_family f = FAMILY_4; f < FAMILIES && m->count == 0; f++)
+		if (m->reason == REASON_NOT_PUBLIC && n->record[f].reason == REASON_NOT_PUBLIC)
+			set_address(&m->addresses[m->count++], f, cache_addresses(n, f), 0);
+	set_name(m, n->name);
+	n->report = false;
+	return true;
+}
+
+/* Writes what the names in the queue have; false when there is no room. */
+static bool empty_queue(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	while (c->first != NONE) {
+		int index = c->first;
+		struct cache_name *n = &w->cache.names[index];
+
+		if (n->report && !send_report(w, n))
+			return false;
+		/* A request that is out already: its acknowledgement queues the name again. */
+		if (!n->sequence) {
+			if (c->pins_out == LIMIT_PINS_OUT)
+				return true;
+			if (!send_pin(w, index))
+				return false;
+		}
+		c->first = n->queued;
+		if (c->first == NONE)
+			c->last = NONE;
+		n->in_queue = false;
+	}
+	if (c->booted_due) {
+		struct resolver_message *m = put(w, RESOLVER_BOOTED);
+
+		if (!m)
+			return false;
+		m->count = c->booted_count;
+		c->booted_due = false;
+	}
+	return true;
+}
+
+void channel_flush(struct worker *w)
+{
+	if ((!empty_queue(w) || !send_out(w)) && !w->channel.blocked) {
+		want(w, EPOLLIN | EPOLLOUT);
+		w->channel.blocked = true;
+	}
+}
+
+void channel_booted(struct worker *w, uint32_t count)
+{
+	w->channel.booted_due = true;
+	w->channel.booted_count = count;
+}
+
+static void take(struct worker *w, const struct resolver_pinned *m)
+{
+	size_t index = m->sequence & 0xffff;
+	struct cache_name *n;
+
+	if (index >= w->cache.count)
+		end(1);
+	n = &w->cache.names[index];
+	if (n->sequence == 0 || n->sequence != m->sequence)
+		end(1);
+	if (m->accepted >> (n->pins_out[FAMILY_4] + n->pins_out[FAMILY_6]))
+		end(1);
+	n->sequence = 0;
+	w->channel.pins_out--;
+	lookup_pinned(w, (int)index, m->accepted);
+}
+
+/* ---- Reports that may be counted together ------------------------------------------------ */
+
+/* At most so many a second, and none while the pins wait for room. */
+static bool may_tell(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	if (w->now - c->second >= 1000) {
+		c->second = w->now;
+		c->told = 0;
+	}
+	return !c->blocked && c->told < LIMIT_REFUSED_PER_SECOND;
+}
+
+static bool tell_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
+{
+	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_REFUSED) : NULL;
+
+	if (!m)
+		return false;
+	m->reason = reason;
+	m->count = count;
+	set_name(m, name);
+	w->channel.told++;
+	return true;
+}
+
+static void tell_held(struct worker *w, struct refused_held *h)
+{
+	if (h->count && !tell_refused(w, h->name, h->reason, h->count))
+		w->channel.untold += h->count;
+	h->count = 0;
+	h->name[0] = '\0';
+}
+
+void channel_refused(struct worker *w, const char *name, enum resolver_reason reason)
+{
+	struct channel *c = &w->channel;
+	struct refused_held *h;
+	uint32_t slot = 0;
+
+	for (const char *p = name; *p; p++)
+		slot = slot * 31 + (uint8_t)*p;
+	h = &c->held[slot % LIMIT_REFUSED_HELD];
+	if (c->flush == INT64_MAX)
+		c->flush = w->now + HOLD_MS;
+	if (h->name[0] && strcmp(h->name, name) == 0) {
+		h->count++;
+		return;
+	}
+	tell_held(w, h);
+	strcpy(h->name, name);
+	h->reason = reason;
+	/* The first is told at once, for whoever watches the events. */
+	h->count = tell_refused(w, name, reason, 1) ? 0 : 1;
+}
+
+void channel_target(struct worker *w, const struct message_service *v)
+{
+	/* No rule can allow port 0. */
+	struct resolver_message *m =
+		v->port > 0 && may_tell(w) ? put(w, RESOLVER_REFUSED) : NULL;
+
+	if (!m)
+		return;
+	m->reason = REASON_TARGET;
+	m->count = 1;
+	m->port = v->port;
+	set_name(m, v->target);
+	w->channel.told++;
+}
+
+void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
+	const struct address *address)
+{
+	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_DROPPED) : NULL;
+
+	if (!m)
+		return;
+	m->reason = reason;
+	set_name(m, name);
+	if (address) {
+		m->count = 1;
+		set_address(&m->addresses[0], address->family == 4 ? FAMILY_4 : FAMILY_6,
+			address->bytes, 0);
+	}
+	w->channel.told++;
+}
+
+void channel_foreign(struct worker *w, bool guessed)
+{
+	struct channel *c = &w->channel;
+
+	c->foreign += !guessed;
+	c->guessed |= guessed;
+	if (c->flush == INT64_MAX)
+		c->flush = w->now + HOLD_MS;
+}
+
+static void tell_foreign(struct worker *w)
+{
+	struct channel *c = &w->channel;
+	struct resolver_message *m =
+		c->foreign && may_tell(w) ? put(w, RESOLVER_FOREIGN) : NULL;
+
+	if (!m)
+		return;
+	m->count = c->foreign;
+	m->reason = c->guessed ? REASON_GUESSED : REASON_NONE;
+	c->foreign = 0;
+	c->guessed = false;
+	c->told++;
+}
+
+int64_t channel_tick(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	if (c->flush > w->now)
+		return c->flush;
+	for (int i = 0; i < LIMIT_REFUSED_HELD; i++)
+		tell_held(w, &c->held[i]);
+	if (c->untold && tell_refused(w, "", REASON_NONE, c->untold))
+		c->untold = 0;
+	tell_foreign(w);
+	c->flush = c->untold || c->foreign ? w->now + HOLD_MS : INT64_MAX;
+	return c->flush;
+}
+
+/* PID 1 has closed its half: what was only counted is told, and it is over. */
+static void close_accounts(struct worker *w)
+{
+	struct channel *c = &w->channel;
+
+	c->blocked = false;
+	c->second = w->now;
+	c->told = 0;
+	c->flush = w->now;
+	channel_tick(w);
+	send_out(w);
+}
+
+/* One datagram, which is most often all that there is; of another epoll tells again. */
+void channel_ready(struct worker *w, uint32_t events)
+{
+	struct resolver_pinned m[LIMIT_PINS_OUT];
+	ssize_t n;
+
+	if (events & EPOLLOUT && w->channel.blocked) {
+		want(w, EPOLLIN);
+		w->channel.blocked = false;
+	}
+	n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == 0)
+		close_accounts(w);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		end(0);
+	if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
+		end(1);
+	for (size_t i = 0; i < (size_t)n / sizeof(*m); i++)
+		take(w, &m[i]);
+}

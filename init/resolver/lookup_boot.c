@@ -1,0 +1,222 @@
+/*
+ * The boot: every exact name of the policy asked for at once, as many as there are places for
+ * questions, and RESOLVER_BOOTED when each is pinned or reported; and the names of /etc/hosts.
+ */
+#include "resolver_private.h"
+
+#include <string.h>
+
+/* The boot's end; RESOLVER_BOOT_MS less what the last reports take on their way. */
+#define BOOT_MS (RESOLVER_BOOT_MS - 200)
+/*
+ * The boot's end when no server has answered anything, unless all depends on it: by then each
+ * of them has been asked (upstream_order.c), and the last one more than a second ago. Answers
+ * that come later are taken as they come.
+ */
+static int64_t silence_ms(size_t servers)
+{
+	return servers < LIMIT_UPSTREAMS ? 2500 : 4000;
+}
+
+/* How long a name's first answer waits for its second, to make one pin request of both. */
+#define HOLD_MS 150
+/*
+ * How long the boot waits for a name's second family. Some servers never answer AAAA: one such
+ * zone must not keep the payload from starting.
+ */
+#define PATIENCE_MS 1200
+
+static bool has_address(const struct cache_name *n)
+{
+	return (n->record[FAMILY_4].result == CACHE_ADDRESSES && !n->record[FAMILY_4].work) ||
+	       (n->record[FAMILY_6].result == CACHE_ADDRESSES && !n->record[FAMILY_6].work);
+}
+
+void lookup_boot_settled(struct worker *w, int index)
+{
+	struct cache_name *n = &w->cache.names[index];
+
+	n->booting = false;
+	w->lookup.left--;
+	if (has_address(n)) {
+		w->lookup.pinned++;
+	} else {
+		n->report = true;
+		channel_queue(w, index);
+	}
+}
+
+/* Asks for as many more names as there are places for; each needs two. */
+static void boot_more(struct worker *w)
+{
+	struct lookup *l = &w->lookup;
+
+	for (; l->next < w->cache.fixed; l->next++) {
+		struct cache_name *n = &w->cache.names[l->next];
+
+		if (!n->booting || n->hosts)
+			continue;
+		if (w->config->conf.upstreams_count == 0) {
+			n->record[FAMILY_4].reason = REASON_TIMEOUT;
+			lookup_boot_settled(w, (int)l->next);
+			continue;
+		}
+		if (upstream_room(w->upstream) < LIMIT_QUESTIONS_SPARE + 2)
+			return;
+		for (enum cache_family f = FAMILY_4; f < FAMILIES; f++)
+			if (!n->record[f].work)
+				lookup_ask(w, (int)l->next, f, false);
+	}
+}
+
+/* Time is up: what has no answer is reported. Questions that are out go on and are pinned. */
+static void boot_give_up(struct worker *w)
+{
+	for (size_t i = 0; i < w->cache.fixed; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		if (!n->booting)
+			continue;
+		if (n->record[FAMILY_4].result == CACHE_UNKNOWN)
+			n->record[FAMILY_4].reason = REASON_TIMEOUT;
+		lookup_boot_settled(w, (int)i);
+	}
+	w->lookup.next = w->cache.fixed;
+}
+
+static void boot_lose_patience(struct worker *w)
+{
+	for (size_t i = 0; i < w->cache.fixed; i++)
+		if (w->cache.names[i].booting && has_address(&w->cache.names[i]))
+			lookup_boot_settled(w, (int)i);
+}
+
+static void boot_release(struct worker *w)
+{
+	w->lookup.hold = 0;
+	for (size_t i = 0; i < w->cache.fixed; i++)
+		if (w->cache.names[i].record[FAMILY_4].work == WORK_PIN ||
+			w->cache.names[i].record[FAMILY_6].work == WORK_PIN)
+			channel_queue(w, (int)i);
+}
+
+int64_t lookup_boot_tick(struct worker *w)
+{
+	struct lookup *l = &w->lookup;
+
+	if (!l->booting)
+		return INT64_MAX;
+	boot_more(w);
+	if (l->hold && w->now >= l->hold)
+		boot_release(w);
+	if (w->now >= l->patience)
+		boot_lose_patience(w);
+	if (upstream_any_heard(w->upstream))
+		l->deadline = l->latest;
+	if (w->now >= l->deadline)
+		boot_give_up(w);
+	if (l->left > 0)
+		return l->hold ? l->hold : w->now < l->patience ? l->patience : l->deadline;
+	l->booting = false;
+	channel_booted(w, l->pinned);
+	return INT64_MAX;
+}
+
+/* ---- The start --------------------------------------------------------------------------- */
+
+/* /etc/hosts: answered as it stands; what the policy has no quarrel with is pinned. */
+static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
+{
+	const struct policy *p = w->config->policy;
+	struct verdict v = policy_check_name(p, e->name);
+	enum cache_family family = e->address.family == 4 ? FAMILY_4 : FAMILY_6;
+	int index = cache_add_fixed(&w->cache, e->name);
+	struct cache_record *r;
+	struct cache_name *n;
+	const char *why;
+	bool usable;
+
+	if (index < 0)
+		return;
+	n = &w->cache.names[index];
+	r = &n->record[family];
+	n->hosts = true;
+	n->allowed = v.allowed;
+	usable = v.allowed && policy_address_usable(p, &v, &e->address, &why);
+	if (r->count == LIMIT_ANSWER_ADDRESSES || (r->work == WORK_PIN && !usable))
+		return;
+	if (v.allowed && !usable)
+		channel_dropped(w, n->name, REASON_NOT_PUBLIC, &e->address);
+	if (usable && r->work != WORK_PIN)
+		r->count = 0; /* only what can be reached, once there is any of it */
+	memcpy(cache_addresses(n, family) + r->count++ * cache_size(family), e->address.bytes,
+		cache_size(family));
+	r->ttl = CACHE_HOSTS_TTL;
+	r->result = CACHE_ADDRESSES;
+	r->expires = INT64_MAX / 2;
+	if (usable) {
+		r->work = WORK_PIN;
+		channel_queue(w, index);
+	}
+}
+
+int lookup_init(struct worker *w, bool boot)
+{
+	const struct policy *p = w->config->policy;
+	struct upstream_config u = {
+		.endpoints = w->config->conf.upstreams,
+		.count = w->config->conf.upstreams_count,
+		.epoll = w->epoll,
+		.data = WORKER_DATA(KIND_UPSTREAM, 0),
+		.may_ask = lookup_may_ask,
+		.known = lookup_known,
+		.answered = lookup_answered,
+		.hostile = lookup_hostile,
+		.context = w,
+	};
+
+	w->upstream = upstream_new(&u);
+	if (!w->upstream)
+		return -1;
+	w->lookup.refresh = w->lookup.lame = INT64_MAX;
+	for (size_t i = 0; i < p->names_count; i++) {
+		int index = cache_add_fixed(&w->cache, p->names[i].name);
+
+		if (index < 0)
+			return -1;
+		w->cache.names[index].allowed = true;
+		w->cache.names[index].ration = &w->config->rations[p->count + i];
+		w->cache.names[index].internal =
+			p->names[i].private || !strchr(p->names[i].name, '.');
+	}
+	for (size_t i = 0; i < w->config->hosts_count; i++)
+		add_hosts_entry(w, &w->config->hosts[i]);
+	for (size_t i = 0; i < w->cache.fixed; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		for (enum cache_family f = FAMILY_4; n->hosts && f < FAMILIES; f++) {
+			if (n->record[f].result != CACHE_UNKNOWN)
+				continue;
+			n->record[f].result = CACHE_EMPTY;
+			n->record[f].expires = INT64_MAX / 2;
+		}
+		if (!n->hosts && policy_by_proxy(p, n->name)) {
+			lookup_invent(w, (int)i);
+			w->lookup.pinned++;
+			continue;
+		}
+		/* A hosts name with nothing to pin is settled: it is answered as it stands. */
+		if (!boot || !n->allowed ||
+			(n->hosts && !n->record[0].work && !n->record[1].work))
+			continue;
+		n->booting = true;
+		w->lookup.left++;
+	}
+	w->lookup.booting = boot;
+	w->lookup.hold = w->now + HOLD_MS;
+	w->lookup.patience = w->now + PATIENCE_MS;
+	w->lookup.latest = w->now + BOOT_MS;
+	w->lookup.deadline =
+		w->config->patient ? w->lookup.latest : w->now + silence_ms(u.count);
+	return 0;
+}

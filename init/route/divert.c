@@ -1,0 +1,129 @@
+/*
+ * Policy routing to the gate; see divert.h. In ip(8)'s words, for each family, around the
+ * fence's 2 to 10 (routes.c):
+ *
+ *	 1: from 127.0.0.1 ipproto tcp dport 443 lookup 121	and 80
+ *	11: lookup main suppress_prefixlength 0
+ *	12: ipproto tcp dport 443 lookup 121			and 80
+ *	table 121: throw NETWORK, of each rule about a network, and of each range that is
+ *		   not public
+ *		   local default dev lo src 127.0.0.1
+ *
+ * So what the main table knows more exactly than by its default route stays with it. What is
+ * not public and has passed the fence is decided about by the wall's sets, as the networks are
+ * that the policy names; both are thrown back to the main table, too.
+ *
+ * Uid 0 and our workers have rules of their own before these. But what the kernel sends in the
+ * name of a socket that is gone is uid 0's as well: a reset to the gate, when a client has
+ * closed. The first rule knows that by its address, which is why diverted connections come from
+ * 127.0.0.1.
+ */
+#include "../nft/kernel.h"
+
+#include "divert.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+
+#include "../lib/fake_ip.h"
+#include "routes_private.h"
+
+/* ---- Rules ------------------------------------------------------------------------------- */
+
+static int add_rules(struct routes *r, uint8_t family)
+{
+	const struct rtnl_rule to_gate = {.family = family,
+		.preference = PREFER_WEB,
+		.action = FR_ACT_TO_TBL,
+		.table = TABLE_WEB,
+		.protocol = IPPROTO_TCP};
+	struct rtnl_rule rules[] = {to_gate, to_gate, to_gate, to_gate,
+		{.family = family,
+			.preference = PREFER_KNOWN,
+			.action = FR_ACT_TO_TBL,
+			.table = RT_TABLE_MAIN,
+			.but_default = true}};
+
+	for (size_t i = 0; i < 4; i++)
+		rules[i].port = i % 2 ? 80 : 443;
+	for (size_t i = 0; i < 2; i++) {
+		rules[i].preference = PREFER_DIVERTED;
+		rules[i].from = route_to_loopback(family, TABLE_WEB).source;
+	}
+	return routes_add_rules(r, rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+static bool is_of_the_way(const struct rtnl_rule *rule)
+{
+	return rule->table == TABLE_WEB || rule->preference == PREFER_KNOWN;
+}
+
+static void delete_rules(struct routes *r, uint8_t family)
+{
+	routes_delete_rules(r, family, is_of_the_way);
+}
+
+/* ---- Routes ------------------------------------------------------------------------------ */
+
+static int throw_back(struct routes *r, const struct address *to, uint8_t prefix)
+{
+	const struct rtnl_route back = {
+		.to = *to, .prefix = prefix, .type = RTN_THROW, .table = TABLE_WEB};
+
+	return rtnl_add_route(r->socket, &back);
+}
+
+static int add_routes(struct routes *r, const struct wall_config *c, uint8_t family)
+{
+	const struct rtnl_route all = route_to_loopback(family, TABLE_WEB);
+	/* First: a rule about all addresses throws the default route back, too. */
+	int error = rtnl_add_route(r->socket, &all);
+
+	for (size_t i = 0; error >= 0 && c->policy && i < c->policy->count; i++) {
+		const struct rule *rule = &c->policy->rules[i];
+
+		if (rule->kind == RULE_NETWORK && rule->network.family == family)
+			error = throw_back(r, &rule->network, rule->prefix);
+	}
+	for (size_t i = 0; error >= 0 && i < address_ranges_count; i++) {
+		const struct address_range *range = &address_ranges[i];
+		size_t unused;
+
+		/* Behind a proxy, names have such addresses. */
+		if (range->base.family == family &&
+			!(c->proxied && invented_index(&range->base, &unused)))
+			error = throw_back(r, &range->base, range->prefix);
+	}
+	return error;
+}
+
+/* ---- Both -------------------------------------------------------------------------------- */
+
+static void divert(struct routes *r, const struct wall_config *c, uint8_t family)
+{
+	/* The rules first, as in routes.c. */
+	int error = add_rules(r, family);
+
+	if (error >= 0)
+		error = add_routes(r, c, family);
+	if (error >= 0)
+		return;
+	delete_rules(r, family);
+	say_detail("routes", "route the web's ports to the gate: IPv%u: %s; NAT does it",
+		family, nl_geterror(error));
+}
+
+void divert_build(struct routes *r, const struct wall_config *c)
+{
+	divert_end(r);
+	if (c->diverts && r->default4)
+		divert(r, c, 4);
+	if (c->diverts && r->default6 && !r->ipv6_off)
+		divert(r, c, 6);
+}
+
+void divert_end(struct routes *r)
+{
+	delete_rules(r, 4);
+	delete_rules(r, 6);
+}
