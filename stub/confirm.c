@@ -6,7 +6,23 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "bounds.h"
+
+int confirm_add(
+	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t)
+{
+	if (p->questions_count == BOUND_QUESTIONS)
+		return refuse(t, "mount", path, "more than %d places that have to be agreed to",
+			BOUND_QUESTIONS);
+	p->questions[p->questions_count++] = (struct question){path, what, writable};
+	return 0;
+}
+
+int confirm_outside(struct plan *p, const char *path, const char *what, struct trouble *t)
+{
+	return beneath_contains(p->workdir, path) ? 0 : confirm_add(p, path, what, true, t);
+}
 
 /* Byte by byte: what follows the line is the container's to read. */
 static bool read_yes(void)

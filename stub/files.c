@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "confirm.h"
 #include "exposure.h"
 #include "find.h"
 #include "quote.h"
@@ -110,7 +111,7 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 			"the settings that Codex on this machine obeys",
 			path);
 	p->login = LOGIN_DIR;
-	if (plan_outside(p, path, "for the login", t) < 0)
+	if (confirm_outside(p, path, "for the login", t) < 0)
 		return -1;
 	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);
 }
@@ -183,7 +184,7 @@ static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
 	if (check_mount_point(p, "sessions", S_IFDIR, t) < 0)
 		return -1;
 	p->sessions = true;
-	if (plan_outside(p, path, "for Codex's sessions", t) < 0)
+	if (confirm_outside(p, path, "for Codex's sessions", t) < 0)
 		return -1;
 	return mounts_add(&p->mounts, path, "/codex_home/sessions", true, t);
 }
@@ -281,7 +282,7 @@ static int plan_read_only(struct plan *p, const char *wanted, struct trouble *t)
 	if (lstat(real, &st) < 0)
 		return refuse_errno(t, "use --read-only", wanted);
 	what = exposure_of(p, real, st.st_mode);
-	if (what && plan_ask(p, real, what, false, t) < 0)
+	if (what && confirm_add(p, real, what, false, t) < 0)
 		return -1;
 	return mounts_add(&p->mounts, real, read_only_place(p, wanted, real), false, t);
 }

@@ -10,6 +10,7 @@
 
 #include "beneath.h"
 #include "codex_args.h"
+#include "confirm.h"
 #include "files.h"
 #include "find.h"
 #include "ground.h"
@@ -187,21 +188,6 @@ static int check_home_owner(struct plan *p, bool there, struct trouble *t)
 		t, "as root: chown -R %lu:%lu %s", uid, gid, quote_shell(&p->pool, p->home));
 }
 
-int plan_ask(
-	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t)
-{
-	if (p->questions_count == BOUND_QUESTIONS)
-		return refuse(t, "mount", path, "more than %d places that have to be agreed to",
-			BOUND_QUESTIONS);
-	p->questions[p->questions_count++] = (struct question){path, what, writable};
-	return 0;
-}
-
-int plan_outside(struct plan *p, const char *path, const char *what, struct trouble *t)
-{
-	return beneath_contains(p->workdir, path) ? 0 : plan_ask(p, path, what, true, t);
-}
-
 static int plan_own_home(struct plan *p, bool *there, struct trouble *t)
 {
 	bool dot_codex_there;
@@ -236,7 +222,7 @@ static int plan_home(struct plan *p, const struct cli *c, struct trouble *t)
 		p->home_is_ours = false;
 		p->request.env_dir = "/codex_home";
 		there = true;
-		if (plan_outside(p, path, "as Codex's home", t) < 0)
+		if (confirm_outside(p, path, "as Codex's home", t) < 0)
 			return -1;
 	} else if (beneath_refuse_links(p->workdir_fd, p->workdir, p->home_path, "auth.json",
 			   false, t) < 0) {

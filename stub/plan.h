@@ -62,12 +62,6 @@ void plan_free(struct plan *p);
  * filled. */
 int plan_engine(struct plan *p, const char *engine, const char *program, struct trouble *t);
 
-/* Has the user asked. Returns 0, or -1 with *t filled: too many questions. */
-int plan_ask(
-	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t);
-/* The same about a writable path, where it is outside the workdir. */
-int plan_outside(struct plan *p, const char *path, const char *what, struct trouble *t);
-
 /* Where the directory of --auth_dir is mounted. */
 #define PLAN_AUTH_DIR "/codex_auth"
 /* What auth.json in the home then points to. */

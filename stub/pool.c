@@ -14,7 +14,7 @@ struct pool_block {
 static void *or_end(void *memory)
 {
 	if (!memory) {
-		note_warning("out of memory");
+		fputs("codex-sandbox: out of memory\n", stderr);
 		exit(STATUS_NO_SANDBOX);
 	}
 	return memory;

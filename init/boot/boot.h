@@ -3,18 +3,12 @@
  * leaves but what the policy allows; a stage that fails ends the container before anything
  * unprivileged has run.
  */
-#ifndef INIT_BOOT_H
-#define INIT_BOOT_H
+#ifndef INIT_BOOT_BOOT_H
+#define INIT_BOOT_BOOT_H
 
+#include "../lib/exit_status.h"
 #include "../monitor/monitor.h"
 #include "options.h"
-
-/* Exit statuses with a meaning, besides the command's own, 126, 127 and 128+N. */
-enum boot_exit {
-	EXIT_OPTIONS = 100, /* wrong options or rules */
-	EXIT_SANDBOX = 111, /* the sandbox could not be established; nothing ran */
-	EXIT_HOOK = 112,    /* the init hook failed; the command did not start */
-};
 
 /* Boots, runs the command to its end, and returns the exit status. */
 int boot_run(struct options *o, struct monitor *m);

@@ -4,8 +4,8 @@
  * The engine's resolver on a user-defined network, 127.0.0.11, is the exception: the engine
  * redirects what is sent there to a socket of its own.
  */
-#ifndef INIT_DNS_INSIDE_H
-#define INIT_DNS_INSIDE_H
+#ifndef INIT_BOOT_INSIDE_H
+#define INIT_BOOT_INSIDE_H
 
 #include <stdio.h>
 #include <sys/types.h>

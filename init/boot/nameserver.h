@@ -4,8 +4,8 @@
  * has no IPv6 at all, or to a link-local one, which leaves by its link. Where resolv.conf names
  * such a server, 127.0.0.1 is put before it.
  */
-#ifndef INIT_DNS_NAMESERVER_H
-#define INIT_DNS_NAMESERVER_H
+#ifndef INIT_BOOT_NAMESERVER_H
+#define INIT_BOOT_NAMESERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * Is this network namespace ours alone? The wall is for all that is in the namespace, and so
  * must never be built in the machine's, or in one that others live in.
  */
-#ifndef INIT_PROC_NETNS_H
-#define INIT_PROC_NETNS_H
+#ifndef INIT_BOOT_NETNS_H
+#define INIT_BOOT_NETNS_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * codex-init's command line and environment, as design: one table of options, each with the
  * variable that may stand for it. The command line wins; repeatable ones add up.
  */
-#ifndef INIT_OPTIONS_H
-#define INIT_OPTIONS_H
+#ifndef INIT_BOOT_OPTIONS_H
+#define INIT_BOOT_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,6 @@
 #include "../policy/policy.h"
 #include "../policy/target.h"
 
-enum egress { EGRESS_STRICT, EGRESS_PIN, EGRESS_AUDIT, EGRESS_OFF };
 enum wall_kind { WALL_AUTO, WALL_NFT, WALL_CELL };
 
 struct options {

@@ -1,8 +1,8 @@
 /*
  * The stages of the boot, and what they hand to each other. Private to boot.c and stage_*.c.
  */
-#ifndef INIT_STAGES_H
-#define INIT_STAGES_H
+#ifndef INIT_BOOT_STAGES_H
+#define INIT_BOOT_STAGES_H
 
 #include <limits.h>
 

@@ -4,8 +4,8 @@
  * one struct control_reply, then its text in datagrams of at most CONTROL_DATAGRAM bytes, then
  * the end. Fixed-width integers in host order: one machine, one binary.
  */
-#ifndef INIT_CONTROL_PROTOCOL_H
-#define INIT_CONTROL_PROTOCOL_H
+#ifndef INIT_EGRESS_CONTROL_IPC_H
+#define INIT_EGRESS_CONTROL_IPC_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +18,8 @@
 #define CONTROL_MAGIC 0x43584332u
 /* With the kernel's own header this fills one page-sized buffer. */
 #define CONTROL_DATAGRAM 3584
+/* The longest text of an answer: LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
+#define CONTROL_TEXT (64 * 1024)
 
 enum control_type {
 	CONTROL_STATUS = 1,

@@ -9,10 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../boot/boot.h"
+#include "../lib/exit_status.h"
 #include "../lib/limits.h"
 #include "../lib/version.h"
-#include "../monitor/report.h"
 #include "control_ipc.h"
 
 static const struct question {
@@ -123,7 +122,7 @@ static int take_answer(int fd)
 	ssize_t got = recv(fd, &head, sizeof(head), MSG_TRUNC);
 	FILE *to;
 
-	if (got != sizeof(head) || head.magic != CONTROL_MAGIC || head.bytes > REPORT_TEXT ||
+	if (got != sizeof(head) || head.magic != CONTROL_MAGIC || head.bytes > CONTROL_TEXT ||
 		head.status > UINT8_MAX) {
 		if (got >= 0)
 			errno = EPROTO;

@@ -2,8 +2,8 @@
  * codex-egress: the second name of codex-init, for root in a container that runs. Asks PID 1
  * over its control socket.
  */
-#ifndef INIT_CONTROL_EGRESS_H
-#define INIT_CONTROL_EGRESS_H
+#ifndef INIT_EGRESS_EGRESS_H
+#define INIT_EGRESS_EGRESS_H
 
 #include <stdbool.h>
 

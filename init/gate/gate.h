@@ -25,17 +25,6 @@ struct gate_sockets {
 	bool transparent; /* take connections to any address that are led there (tproxy) */
 };
 
-/*
- * What it tells of itself, in memory that PID 1 and the gate share. Counters only, written by
- * the gate alone; PID 1 shows them and believes nothing.
- */
-struct gate_counters {
-	_Atomic uint64_t connections; /* taken since the container started */
-	_Atomic uint64_t refused;
-	_Atomic uint64_t flows; /* under way now */
-	_Atomic uint64_t bytes_up, bytes_down;
-};
-
 struct gate_config {
 	const struct policy *policy;
 	struct gate_sockets sockets;

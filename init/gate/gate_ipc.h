@@ -5,8 +5,8 @@
  * PID 1 says to the gate no more than one octet, of no meaning: that something was denied while
  * it runs. Closing the channel ends it.
  */
-#ifndef INIT_GATE_PROTOCOL_H
-#define INIT_GATE_PROTOCOL_H
+#ifndef INIT_GATE_GATE_IPC_H
+#define INIT_GATE_GATE_IPC_H
 
 #include <stdint.h>
 
@@ -61,5 +61,16 @@ struct gate_message {
 
 /* The text of a reason, for refusals and events; NULL for GATE_FINE and what is none. */
 const char *gate_reason_text(uint32_t reason);
+
+/*
+ * What it tells of itself, in memory that PID 1 and the gate share. Counters only, written by
+ * the gate alone; PID 1 shows them and believes nothing.
+ */
+struct gate_counters {
+	_Atomic uint64_t connections; /* taken since the container started */
+	_Atomic uint64_t refused;
+	_Atomic uint64_t flows; /* under way now */
+	_Atomic uint64_t bytes_up, bytes_down;
+};
 
 #endif

@@ -7,8 +7,8 @@
  * that reaches the model besides a user's own developer_instructions. Where an organisation's
  * file is in that place, it is the default of the latter, in the image's config.toml.
  */
-#ifndef INIT_CONTROL_AGENT_H
-#define INIT_CONTROL_AGENT_H
+#ifndef INIT_HOME_AGENT_H
+#define INIT_HOME_AGENT_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -13,8 +13,8 @@
  * Numbers are decimal; PATH is the place in the container, absolute, with control characters,
  * blanks and '%' as %XX.
  */
-#ifndef INIT_MOUNTCHECK_H
-#define INIT_MOUNTCHECK_H
+#ifndef INIT_HOME_MOUNTCHECK_H
+#define INIT_HOME_MOUNTCHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>

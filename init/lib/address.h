@@ -1,8 +1,8 @@
 /*
  * IP addresses and the ranges that no allowed name may point into. Pure.
  */
-#ifndef INIT_POLICY_ADDRESS_H
-#define INIT_POLICY_ADDRESS_H
+#ifndef INIT_LIB_ADDRESS_H
+#define INIT_LIB_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +13,11 @@
 struct address {
 	uint8_t family; /* 4 or 6; 0: none */
 	uint8_t bytes[16];
+};
+
+struct endpoint {
+	struct address address;
+	uint16_t port; /* host byte order */
 };
 
 /* Room for the text of any address, scope ids excluded, with its NUL. */

@@ -1,7 +1,7 @@
 /* CLOCK_MONOTONIC as a number: for deadlines and durations, which nobody's setting of the time
  * may change. */
-#ifndef INIT_CLOCK_H
-#define INIT_CLOCK_H
+#ifndef INIT_LIB_CLOCK_H
+#define INIT_LIB_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -2,8 +2,8 @@
  * What a command line is for, where it is Codex's: some things about a container matter to some
  * uses of Codex alone. A guess by the words: a wrong one costs a hint, or leaves one out. Pure.
  */
-#ifndef INIT_HOME_CODEX_USE_H
-#define INIT_HOME_CODEX_USE_H
+#ifndef INIT_LIB_CODEX_USE_H
+#define INIT_LIB_CODEX_USE_H
 
 enum codex_use {
 	CODEX_NOT,     /* another program */

@@ -8,8 +8,8 @@
  * Both directions are hostile. Counts in a packet are hints: every read is checked against the
  * packet's end, every loop against a limit.
  */
-#ifndef INIT_DNS_MESSAGE_H
-#define INIT_DNS_MESSAGE_H
+#ifndef INIT_LIB_DNS_MESSAGE_H
+#define INIT_LIB_DNS_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

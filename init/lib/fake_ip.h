@@ -4,8 +4,8 @@
  * The n-th name of the policy has the n-th of them, so that who sees the address knows the
  * name; names that come up under wildcards have those behind. Pure.
  */
-#ifndef INIT_DNS_INVENTED_H
-#define INIT_DNS_INVENTED_H
+#ifndef INIT_LIB_FAKE_IP_H
+#define INIT_LIB_FAKE_IP_H
 
 #include <stddef.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *
  * A loop over data from outside is bounded by one of these; nothing is bounded by luck.
  */
-#ifndef INIT_LIMITS_H
-#define INIT_LIMITS_H
+#ifndef INIT_LIB_LIMITS_H
+#define INIT_LIB_LIMITS_H
 
 /* RFC 1035 §2.3.4: 255 octets on the wire are at most 253 characters of text. */
 #define LIMIT_NAME_TEXT 253

@@ -1,8 +1,8 @@
 /*
  * Domain names as rules hold them: lower case A-labels without the trailing dot. Pure.
  */
-#ifndef INIT_POLICY_NAME_H
-#define INIT_POLICY_NAME_H
+#ifndef INIT_LIB_NAME_H
+#define INIT_LIB_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

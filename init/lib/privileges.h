@@ -3,8 +3,8 @@
  * user ids, no_new_privs, seccomp filters. Each drop is followed by an attempt to get it back
  * that must fail.
  */
-#ifndef INIT_PROC_PRIVILEGES_H
-#define INIT_PROC_PRIVILEGES_H
+#ifndef INIT_LIB_PRIVILEGES_H
+#define INIT_LIB_PRIVILEGES_H
 
 #include <stdbool.h>
 #include <sys/types.h>

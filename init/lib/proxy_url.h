@@ -1,6 +1,6 @@
 /* The proxy's URL, as --proxy has it: http://[user:password@]host[:port][/]. Pure. */
-#ifndef INIT_GATE_PROXY_H
-#define INIT_GATE_PROXY_H
+#ifndef INIT_LIB_PROXY_URL_H
+#define INIT_LIB_PROXY_URL_H
 
 #include <stdbool.h>
 #include <stdint.h>

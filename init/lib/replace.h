@@ -2,8 +2,8 @@
  * A file of root's that everybody may read, written anew beside the old one and then renamed: a
  * reader never sees half of it.
  */
-#ifndef INIT_CONTROL_REPLACE_H
-#define INIT_CONTROL_REPLACE_H
+#ifndef INIT_LIB_REPLACE_H
+#define INIT_LIB_REPLACE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -2,13 +2,15 @@
  * resolv.conf(5) and hosts(5), as the engine writes them. Pure; bounded; a line that does
  * not parse is passed over, as the C libraries do.
  */
-#ifndef INIT_DNS_RESOLVCONF_H
-#define INIT_DNS_RESOLVCONF_H
+#ifndef INIT_LIB_RESOLVCONF_H
+#define INIT_LIB_RESOLVCONF_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../nft/wall.h"
+#include "address.h"
+#include "limits.h"
+#include "name.h"
 
 #define RESOLVCONF_PORT 53
 

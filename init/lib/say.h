@@ -7,8 +7,8 @@
  * Code that can fail before the payload runs fills a struct failure and returns -1; boot.c
  * alone prints it and ends. So a failure is told once, and pure code prints nothing.
  */
-#ifndef INIT_SAY_H
-#define INIT_SAY_H
+#ifndef INIT_LIB_SAY_H
+#define INIT_LIB_SAY_H
 
 #include <stdbool.h>
 #include <stdio.h>

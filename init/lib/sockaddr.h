@@ -1,12 +1,12 @@
 /* The kernel's form of an address and port. */
-#ifndef INIT_DNS_PEER_H
-#define INIT_DNS_PEER_H
+#ifndef INIT_LIB_SOCKADDR_H
+#define INIT_LIB_SOCKADDR_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "../nft/wall.h"
+#include "address.h"
 
 union peer {
 	struct sockaddr any;

@@ -3,8 +3,8 @@
  * with a uid of their own, no capability, no file, no terminal, and a seccomp filter. And the
  * loopback sockets that they serve the payload on.
  */
-#ifndef INIT_PROC_CONFINED_H
-#define INIT_PROC_CONFINED_H
+#ifndef INIT_LIB_WORKER_H
+#define INIT_LIB_WORKER_H
 
 #include <stdbool.h>
 #include <stddef.h>

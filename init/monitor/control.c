@@ -24,7 +24,7 @@
 /* The listener's mark in an epoll event; clients have the number of their place. */
 #define LISTENER LIMIT_CONTROL_CLIENTS
 
-_Static_assert(EXPLAIN_TEXT <= REPORT_TEXT, "one buffer holds every answer");
+_Static_assert(EXPLAIN_TEXT <= CONTROL_TEXT, "one buffer holds every answer");
 
 struct control {
 	struct monitor *monitor;
@@ -37,7 +37,7 @@ struct control {
 	} clients[LIMIT_CONTROL_CLIENTS];
 	uint64_t accepted;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char text[REPORT_TEXT];
+	char text[CONTROL_TEXT];
 };
 
 static void drop(struct client *client)
@@ -118,7 +118,7 @@ static int watch(struct control *c, int fd, uint32_t mark, uint32_t events)
 static void take_client(struct control *c, int fd)
 {
 	/* The kernel counts its own overhead as well; where it grants less, less fits. */
-	const int room = 2 * REPORT_TEXT;
+	const int room = 2 * CONTROL_TEXT;
 	struct client *client;
 
 	if (!is_root(fd)) {

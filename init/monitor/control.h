@@ -5,8 +5,8 @@
  * waits for a client: a request is one datagram, the reply goes to the kernel whole or the
  * client is dropped, and a client that says nothing keeps its place until a newcomer needs it.
  */
-#ifndef INIT_CONTROL_CONTROL_H
-#define INIT_CONTROL_CONTROL_H
+#ifndef INIT_MONITOR_CONTROL_H
+#define INIT_MONITOR_CONTROL_H
 
 #include <stdio.h>
 

@@ -4,8 +4,8 @@
  * Only PID 1 writes. A refusal is counted even when its line is left out because too many
  * came in one second.
  */
-#ifndef INIT_CONTROL_EVENTS_H
-#define INIT_CONTROL_EVENTS_H
+#ifndef INIT_MONITOR_EVENTS_H
+#define INIT_MONITOR_EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * PID 1's half of the talk with the gate: each message is checked, field by field, against its
  * range, and becomes an event. The gate can open nothing by what it says.
  */
-#ifndef INIT_GATE_TOLD_H
-#define INIT_GATE_TOLD_H
+#ifndef INIT_MONITOR_GATE_MESSAGES_H
+#define INIT_MONITOR_GATE_MESSAGES_H
 
 #include <stddef.h>
 

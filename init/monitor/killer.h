@@ -7,8 +7,8 @@
  * processor at once; so this one sleeps until the payload has ended, and makes a handful of
  * system calls.
  */
-#ifndef INIT_PROC_KILLER_H
-#define INIT_PROC_KILLER_H
+#ifndef INIT_MONITOR_KILLER_H
+#define INIT_MONITOR_KILLER_H
 
 #include "monitor.h"
 

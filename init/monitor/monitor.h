@@ -5,8 +5,8 @@
  * monitor_begin() must be the first thing main() does: it blocks every signal, so that none is
  * lost, and remembers what to give the payload: the mask that came in.
  */
-#ifndef INIT_PROC_MONITOR_H
-#define INIT_PROC_MONITOR_H
+#ifndef INIT_MONITOR_MONITOR_H
+#define INIT_MONITOR_MONITOR_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * pin, and the kernel knows addresses only: so that a rule denied later can end it, PID 1
  * remembers.
  */
-#ifndef INIT_WALL_BONDS_H
-#define INIT_WALL_BONDS_H
+#ifndef INIT_MONITOR_PIN_INDEX_H
+#define INIT_MONITOR_PIN_INDEX_H
 
 #include "../nft/wall.h"
 #include "../policy/policy.h"

@@ -3,8 +3,8 @@
  * its range and the policy; what passes becomes pins in the wall. Nothing in a message is
  * believed: the name is decided by the policy again, and so is each address.
  */
-#ifndef INIT_WALL_PINS_H
-#define INIT_WALL_PINS_H
+#ifndef INIT_MONITOR_PINS_H
+#define INIT_MONITOR_PINS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* A process as /proc/PID/stat tells of it (proc(5)). Pure. */
-#ifndef INIT_PROC_STAT_H
-#define INIT_PROC_STAT_H
+#ifndef INIT_MONITOR_PROC_STAT_H
+#define INIT_MONITOR_PROC_STAT_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,12 +1,12 @@
 /*
  * What `codex-egress status` shows: the state of the sandbox, for people.
  */
-#ifndef INIT_CONTROL_REPORT_H
-#define INIT_CONTROL_REPORT_H
+#ifndef INIT_MONITOR_REPORT_H
+#define INIT_MONITOR_REPORT_H
 
 #include <stdio.h>
 
-#include "../gate/gate.h"
+#include "../gate/gate_ipc.h"
 #include "../nft/wall.h"
 #include "events.h"
 #include "status.h"
@@ -31,9 +31,6 @@ struct report {
 	struct report_worker workers[REPORT_WORKERS];
 	size_t workers_count;
 };
-
-/* The report's longest text: LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
-#define REPORT_TEXT (64 * 1024)
 
 /* Writes the report; its sets are read from the kernel now. What can't be read is told in the
  * text. */

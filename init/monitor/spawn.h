@@ -2,8 +2,8 @@
  * Starting a program: from fork to exec, with everything that can fail in between told to
  * the parent.
  */
-#ifndef INIT_PROC_SPAWN_H
-#define INIT_PROC_SPAWN_H
+#ifndef INIT_MONITOR_SPAWN_H
+#define INIT_MONITOR_SPAWN_H
 
 #include "monitor.h"
 

@@ -2,8 +2,8 @@
  * The files that tell what was set up: /run/codex/status.json for programs and
  * /etc/codex/allowed_domains.txt for people. Root's, world-readable, replaced atomically.
  */
-#ifndef INIT_CONTROL_STATUS_H
-#define INIT_CONTROL_STATUS_H
+#ifndef INIT_MONITOR_STATUS_H
+#define INIT_MONITOR_STATUS_H
 
 #include <stdint.h>
 #include <stddef.h>

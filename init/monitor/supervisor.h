@@ -2,8 +2,8 @@
  * The life of a worker process as PID 1 sees it: started, listened to, started again when it
  * ends. What a worker serves is shut while it is down; nothing opens.
  */
-#ifndef INIT_PROC_KEEPER_H
-#define INIT_PROC_KEEPER_H
+#ifndef INIT_MONITOR_SUPERVISOR_H
+#define INIT_MONITOR_SUPERVISOR_H
 
 #include <stdint.h>
 

@@ -6,8 +6,8 @@
  * shell would have done: the program's group is the foreground while it runs, and when it is
  * stopped, so are we.
  */
-#ifndef INIT_PROC_TERMINAL_H
-#define INIT_PROC_TERMINAL_H
+#ifndef INIT_MONITOR_TERMINAL_H
+#define INIT_MONITOR_TERMINAL_H
 
 #include "monitor.h"
 

@@ -1,5 +1,5 @@
 /* Chains, rules, and the rules that occur again and again; see chains.h. */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "chains.h"
 
@@ -72,4 +72,21 @@ void chains_to_port_set(struct ruleset *r, const char *chain, uint8_t family, ui
 	match_protocol(&s, protocol);
 	match_to_port_set(&s, chains_set(kind, &s));
 	then_verdict(&s, NFT_GOTO, to);
+}
+
+void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins)
+{
+	struct statement s;
+
+	chains_to_set(r, chain, family, SET_SPECIAL, "refuse");
+	if (pins)
+		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "approve");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "approve");
+	chains_to_set(r, chain, family, SET_INSIDE, "refuse");
+	chains_to_set(r, chain, family, SET_GATEWAYS, "refuse");
+	if (pins)
+		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PINS, "approve");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "approve");
+	s = chains_rule(r, chain, family);
+	then_verdict(&s, NFT_GOTO, "refuse");
 }

@@ -6,8 +6,8 @@
  *	gate_rules.c	the chains that exist where there is a gate
  *	ruleset.c	all others
  */
-#ifndef INIT_WALL_CHAINS_H
-#define INIT_WALL_CHAINS_H
+#ifndef INIT_NFT_CHAINS_H
+#define INIT_NFT_CHAINS_H
 
 #include "ruleset.h"
 #include "statement.h"
@@ -33,7 +33,7 @@ void chains_to_set(struct ruleset *r, const char *chain, uint8_t family, enum se
 void chains_to_port_set(struct ruleset *r, const char *chain, uint8_t family, uint8_t protocol,
 	enum set_kind kind, const char *to);
 
-/* ruleset.c: where a packet goes decides about it. The pins are left out where they are the
+/* Where a packet goes decides about it. The pins are left out where they are the
  * gate's. */
 void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins);
 

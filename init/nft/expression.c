@@ -1,5 +1,5 @@
 /* The expressions that rules are made of; see expression.h. */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "expression.h"
 

@@ -6,8 +6,8 @@
  * by side in them, each field padded to four bytes: an IPv4 address fills register 1's first
  * quarter, an IPv6 address all four.
  */
-#ifndef INIT_WALL_EXPRESSION_H
-#define INIT_WALL_EXPRESSION_H
+#ifndef INIT_NFT_EXPRESSION_H
+#define INIT_NFT_EXPRESSION_H
 
 #include "statement.h"
 

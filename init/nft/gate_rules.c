@@ -40,7 +40,7 @@
  * the gate's socket. NAT costs each packet a third of its way; what is left to it is what only
  * the sets know, pins in private networks above all.
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "../lib/fake_ip.h"
 #include "chains.h"

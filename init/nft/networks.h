@@ -2,8 +2,8 @@
  * Networks on their way into an interval set, which takes none that overlap. Pure. Private to
  * this room.
  */
-#ifndef INIT_WALL_NETWORKS_H
-#define INIT_WALL_NETWORKS_H
+#ifndef INIT_NFT_NETWORKS_H
+#define INIT_NFT_NETWORKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

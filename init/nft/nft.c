@@ -2,7 +2,7 @@
  * libmnl transport. nfnetlink handles a batch inside sendmsg(2), so its answers wait in our
  * receive queue when that returns: nothing here blocks on anybody but the kernel.
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "nft.h"
 

@@ -2,8 +2,8 @@
  * The transport to nf_tables: batches of netlink messages that are committed whole or not at
  * all, and dumps. Private to this room.
  */
-#ifndef INIT_WALL_NFT_H
-#define INIT_WALL_NFT_H
+#ifndef INIT_NFT_NFT_H
+#define INIT_NFT_NFT_H
 
 #include <libmnl/libmnl.h>
 #include <stdbool.h>

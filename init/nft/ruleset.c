@@ -40,7 +40,7 @@
  * accepted as part of an approved connection; else it is refused, without being counted. The
  * resolver's last ACK to an upstream falls to that: the answer was read long before.
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "chains.h"
 
@@ -62,23 +62,6 @@ enum {
 	ND_NEIGHBOUR_SOLICIT = 135,
 	ND_NEIGHBOUR_ADVERT = 136,
 };
-
-void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins)
-{
-	struct statement s;
-
-	chains_to_set(r, chain, family, SET_SPECIAL, "refuse");
-	if (pins)
-		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "approve");
-	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "approve");
-	chains_to_set(r, chain, family, SET_INSIDE, "refuse");
-	chains_to_set(r, chain, family, SET_GATEWAYS, "refuse");
-	if (pins)
-		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PINS, "approve");
-	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "approve");
-	s = chains_rule(r, chain, family);
-	then_verdict(&s, NFT_GOTO, "refuse");
-}
 
 /* What leaves the container, by one address family. */
 static void egress(

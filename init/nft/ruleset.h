@@ -6,8 +6,8 @@
  * The rules are the same for every policy but for a handful of switches; what differs from
  * policy to policy is in the sets. So the rules can be read, and tested, once.
  */
-#ifndef INIT_WALL_RULESET_H
-#define INIT_WALL_RULESET_H
+#ifndef INIT_NFT_RULESET_H
+#define INIT_NFT_RULESET_H
 
 #include <libnftnl/chain.h>
 #include <libnftnl/rule.h>

@@ -6,7 +6,7 @@
  * last; of concatenations it makes a lookup table (pipapo), where an element has a first and
  * a last key. Neither takes intervals that overlap, so networks inside others are left out.
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "networks.h"
 #include "ruleset.h"

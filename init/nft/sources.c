@@ -39,7 +39,7 @@
  * something. The kernel's own (ICMP errors, resets) never do. Sockets of the kernel's that work
  * for others would (AF_RXRPC, AF_SMC); the payload can't have any (lib/filters_gen.c).
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "../lib/worker.h"
 #include "chains.h"

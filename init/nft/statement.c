@@ -2,7 +2,7 @@
  * The words that narrow down which packets a rule is for. Each loads what it looks at into
  * register 1 and compares there, so that rules have no state between words.
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "expression.h"
 

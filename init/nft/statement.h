@@ -3,8 +3,8 @@
  * A rule is written by calling them one after the other: match_...() narrow down which packets
  * it is for, then_...() say what becomes of those. Private to this room.
  */
-#ifndef INIT_WALL_STATEMENT_H
-#define INIT_WALL_STATEMENT_H
+#ifndef INIT_NFT_STATEMENT_H
+#define INIT_NFT_STATEMENT_H
 
 #include <libnftnl/rule.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* The words that say what becomes of the packets that a rule is for. */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "expression.h"
 

@@ -6,7 +6,7 @@
  * must be the same bytes. Anything that the kernel has
  * in the table beyond ours shows in its count of users (chains, sets, objects, flowtables).
  */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "wall.h"
 

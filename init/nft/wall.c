@@ -1,5 +1,5 @@
 /* The calls of wall.h that talk to the kernel, but for reading back (verify.c, probe.c). */
-#include "kernel.h"
+#include "../lib/netfilter.h"
 
 #include "wall.h"
 

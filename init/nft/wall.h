@@ -9,49 +9,16 @@
  *	probe.c		try what must fail
  *	wall.c		the other calls below
  */
-#ifndef INIT_WALL_WALL_H
-#define INIT_WALL_WALL_H
+#ifndef INIT_NFT_WALL_H
+#define INIT_NFT_WALL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../lib/limits.h"
 #include "../lib/say.h"
-#include "../policy/policy.h"
-
-struct endpoint {
-	struct address address;
-	uint16_t port; /* host byte order */
-};
-
-struct wall_config {
-	const struct policy *policy;
-	uid_t resolver_uid;     /* the only uid that may reach the upstreams */
-	uint16_t resolver_port; /* where our resolver listens on 127.0.0.1 and ::1, UDP and TCP
-				 */
-	uid_t gate_uid;         /* the only uid that may reach pins on the web's ports */
-	uint16_t gate_port; /* where the gate listens on 127.0.0.1 and ::1; 0: there is none */
-	struct endpoint upstreams[LIMIT_UPSTREAMS];
-	size_t upstreams_count;
-	/*
-	 * An upstream is the engine's embedded resolver, 127.0.0.11 (boot/inside.h): a NAT in
-	 * this namespace, and older engines forward its questions from inside this namespace as
-	 * uid 0.
-	 */
-	bool embedded_dns;
-	struct address gateways[LIMIT_GATEWAYS];
-	size_t gateways_count;
-	bool proxied; /* the gate may go to the set of proxies, and invented addresses to it */
-	bool diverts; /* routing leads what is sent to the web's ports to the gate (divert.c) */
-	/*
-	 * The kernel can't tell in a rule which addresses are ours (fib). Then the payload has
-	 * no IPv6 but ::1: for IPv4 routing refuses other sources as well.
-	 */
-	bool no_fib;
-	bool audit; /* let through and record what would be refused */
-};
+#include "../policy/wall_config.h"
 
 struct wall; /* opaque: the netlink socket */
 

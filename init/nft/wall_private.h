@@ -1,6 +1,6 @@
 /* What struct wall is; private to this room. */
-#ifndef INIT_WALL_WALL_PRIVATE_H
-#define INIT_WALL_WALL_PRIVATE_H
+#ifndef INIT_NFT_WALL_PRIVATE_H
+#define INIT_NFT_WALL_PRIVATE_H
 
 #include "nft.h"
 #include "ruleset.h"

@@ -1,8 +1,8 @@
 /*
  * The hosts that Codex asks of its own accord, which no setting turns off and no session needs.
  */
-#ifndef INIT_CONTROL_BACKGROUND_H
-#define INIT_CONTROL_BACKGROUND_H
+#ifndef INIT_POLICY_BACKGROUND_H
+#define INIT_POLICY_BACKGROUND_H
 
 #include <stdint.h>
 

@@ -4,12 +4,13 @@
  * Nothing is decided here: each answer is the policy's own, the one that the resolver, the gate
  * and PID 1 go by.
  */
-#ifndef INIT_CONTROL_EXPLAIN_H
-#define INIT_CONTROL_EXPLAIN_H
+#ifndef INIT_POLICY_EXPLAIN_H
+#define INIT_POLICY_EXPLAIN_H
 
 #include <stdio.h>
 
-#include "../boot/options.h"
+#include "policy.h"
+#include "target.h"
 
 /*
  * Writes a few lines about the target to `to`; they end in a newline and hold printable ASCII

@@ -25,6 +25,9 @@ enum rule_kind {
 	RULE_NETWORK,  /* 192.0.2.0/24:5432 */
 };
 
+/* How what the rules decide is enforced. */
+enum egress { EGRESS_STRICT, EGRESS_PIN, EGRESS_AUDIT, EGRESS_OFF };
+
 enum rule_effect { RULE_ALLOW, RULE_DENY };
 
 enum rule_origin {

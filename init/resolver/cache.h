@@ -3,8 +3,8 @@
  * from the start and for good, and those that came up under wildcards, of which the least
  * recently used give way. One table, allocated once; nothing grows afterwards.
  */
-#ifndef INIT_DNS_CACHE_H
-#define INIT_DNS_CACHE_H
+#ifndef INIT_RESOLVER_CACHE_H
+#define INIT_RESOLVER_CACHE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* What client.c and client_tcp.c share; nobody else includes it. */
-#ifndef INIT_DNS_CLIENT_H
-#define INIT_DNS_CLIENT_H
+#ifndef INIT_RESOLVER_CLIENT_H
+#define INIT_RESOLVER_CLIENT_H
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -6,8 +6,8 @@
  * never hold more than is allowed. The counts are in memory that outlives the resolver's
  * process: one that is started again has no new ration.
  */
-#ifndef INIT_DNS_RATION_H
-#define INIT_DNS_RATION_H
+#ifndef INIT_RESOLVER_RATION_H
+#define INIT_RESOLVER_RATION_H
 
 #include <stdbool.h>
 #include <stddef.h>

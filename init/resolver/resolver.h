@@ -4,12 +4,13 @@
  * the payload's DNS, and asks upstream only what the policy allows. The only process that
  * parses DNS; PID 1 gets fixed-size messages (resolver_ipc.h).
  */
-#ifndef INIT_DNS_RESOLVER_H
-#define INIT_DNS_RESOLVER_H
+#ifndef INIT_RESOLVER_RESOLVER_H
+#define INIT_RESOLVER_RESOLVER_H
 
 #include <sys/types.h>
 
 #include "../lib/resolvconf.h"
+#include "../lib/say.h"
 #include "../policy/policy.h"
 #include "ration.h"
 #include "resolver_ipc.h"

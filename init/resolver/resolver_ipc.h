@@ -5,8 +5,8 @@
  * against its range and the policy; a datagram of another size or an unknown type ends the
  * worker.
  */
-#ifndef INIT_DNS_PROTOCOL_H
-#define INIT_DNS_PROTOCOL_H
+#ifndef INIT_RESOLVER_RESOLVER_IPC_H
+#define INIT_RESOLVER_RESOLVER_IPC_H
 
 #include <stdint.h>
 

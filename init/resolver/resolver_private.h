@@ -8,8 +8,8 @@
  *	lookup.c -> channel.c -> lookup.c	pin request and acknowledgement
  *	lookup.c -> client.c		the record is settled: answer those who wait
  */
-#ifndef INIT_DNS_WORKER_H
-#define INIT_DNS_WORKER_H
+#ifndef INIT_RESOLVER_RESOLVER_PRIVATE_H
+#define INIT_RESOLVER_RESOLVER_PRIVATE_H
 
 #include "../lib/dns_message.h"
 #include "cache.h"

@@ -9,8 +9,8 @@
  * for an upstream that was seen to lose them. Who guesses at that is told by
  * upstream_forged.c.
  */
-#ifndef INIT_DNS_UPSTREAM_H
-#define INIT_DNS_UPSTREAM_H
+#ifndef INIT_RESOLVER_UPSTREAM_H
+#define INIT_RESOLVER_UPSTREAM_H
 
 #include "../lib/dns_message.h"
 #include "../lib/resolvconf.h"

@@ -18,7 +18,7 @@
  * closed. The first rule knows that by its address, which is why diverted connections come from
  * 127.0.0.1.
  */
-#include "../nft/kernel.h"
+#include "../lib/netfilter.h"
 
 #include "divert.h"
 

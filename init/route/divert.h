@@ -8,8 +8,8 @@
  * it need not be there, and where the kernel doesn't have it, the wall's redirect does the
  * same, slower.
  */
-#ifndef INIT_WALL_DIVERT_H
-#define INIT_WALL_DIVERT_H
+#ifndef INIT_ROUTE_DIVERT_H
+#define INIT_ROUTE_DIVERT_H
 
 #include "routes.h"
 

@@ -30,7 +30,7 @@
  * get that far: not be prohibited, nor have no route. By table 122 it can't get further either.
  * Questions of our own never go there, where the payload may listen.
  */
-#include "../nft/kernel.h"
+#include "../lib/netfilter.h"
 
 #include "routes.h"
 

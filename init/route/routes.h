@@ -7,10 +7,11 @@
  * IPv6 off, there is nothing to fence for it. In audit mode there is no fence at all: nft lets
  * through and records, and a prohibition does neither.
  */
-#ifndef INIT_WALL_ROUTES_H
-#define INIT_WALL_ROUTES_H
+#ifndef INIT_ROUTE_ROUTES_H
+#define INIT_ROUTE_ROUTES_H
 
-#include "../nft/wall.h"
+#include "../lib/say.h"
+#include "../policy/wall_config.h"
 
 struct routes; /* opaque: the netlink socket and what the fence is */
 

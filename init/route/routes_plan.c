@@ -1,7 +1,7 @@
 /*
  * What the rules of the fence shall be, in order. Pure. routes.c has them in ip(8)'s words.
  */
-#include "../nft/kernel.h"
+#include "../lib/netfilter.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>

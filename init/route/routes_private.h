@@ -5,8 +5,8 @@
  * then ours, then the main table's (32766). Those of one preference it takes in the order in
  * which they were added.
  */
-#ifndef INIT_WALL_ROUTES_PRIVATE_H
-#define INIT_WALL_ROUTES_PRIVATE_H
+#ifndef INIT_ROUTE_ROUTES_PRIVATE_H
+#define INIT_ROUTE_ROUTES_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Routes and policy rules to and from the kernel; see rtnl.h. */
-#include "../nft/kernel.h"
+#include "../lib/netfilter.h"
 
 #include "rtnl.h"
 

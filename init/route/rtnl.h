@@ -3,8 +3,8 @@
  * add, delete, list. By libnl's core (sockets, messages, attributes). Knows nothing of the
  * policy. Errors are libnl's: 0, or a negative NLE_ code for nl_geterror().
  */
-#ifndef INIT_WALL_RTNL_H
-#define INIT_WALL_RTNL_H
+#ifndef INIT_ROUTE_RTNL_H
+#define INIT_ROUTE_RTNL_H
 
 #include <netlink/errno.h>
 #include <netlink/socket.h>

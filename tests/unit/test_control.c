@@ -181,7 +181,7 @@ static void a_question_is_answered(void **state)
 static void the_longest_answer_arrives_whole(void **state)
 {
 	(void)state;
-	for (answer_bytes = REPORT_TEXT - 100; answer_bytes < REPORT_TEXT + 9000;
+	for (answer_bytes = CONTROL_TEXT - 100; answer_bytes < CONTROL_TEXT + 9000;
 		answer_bytes += 3000) {
 		int fd = connected();
 
@@ -242,7 +242,7 @@ static void a_client_that_does_not_read(void **state)
 	int before = open_descriptors(), tiny = 1;
 
 	(void)state;
-	answer_bytes = REPORT_TEXT - 1;
+	answer_bytes = CONTROL_TEXT - 1;
 	for (int i = 0; i < 50; i++) {
 		int fd = connected();
 

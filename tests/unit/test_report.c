@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "../../init/monitor/report.h"
+#include "../../init/gate/gate.h"
+#include "../../init/egress/control_ipc.h"
 #include "../../init/lib/limits.h"
 
 static struct wall *wall;
@@ -75,7 +77,7 @@ static char *reported(long long uptime, pid_t pid)
 
 	report_status(&r, to);
 	assert_int_equal(fclose(to), 0);
-	assert_true(size < REPORT_TEXT);
+	assert_true(size < CONTROL_TEXT);
 	return text;
 }
 

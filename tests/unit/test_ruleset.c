@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../init/nft/kernel.h"
+#include "../../init/lib/netfilter.h"
 
 #include "../../init/nft/ruleset.h"
 

@@ -4,8 +4,8 @@
  * first, musl does not, so they are kept out. To be included before anything else that may
  * include either. Private to this room.
  */
-#ifndef INIT_WALL_KERNEL_H
-#define INIT_WALL_KERNEL_H
+#ifndef INIT_LIB_NETFILTER_H
+#define INIT_LIB_NETFILTER_H
 
 #include <netinet/in.h>
 #ifndef __GLIBC__
