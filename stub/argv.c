@@ -34,6 +34,37 @@ static const char *pids_limit(const struct request *r, struct pool *p)
 	return pool_format(p, "--pids-limit=%s", strcmp(limit, "max") == 0 ? "-1" : limit);
 }
 
+static bool is_podman(const struct request *r)
+{
+	return strcmp(r->engine, "podman") == 0;
+}
+
+static void add_limits(const struct request *r, struct pool *p, struct words *argv)
+{
+	const struct {
+		const char *option, *value;
+	} limits[] = {
+		{"--memory", r->memory}, {"--cpus", r->cpus}, {"--shm-size", r->shm_size}};
+
+	words_add(argv, pids_limit(r, p));
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].value)
+			words_add(argv,
+				pool_format(p, "%s=%s", limits[i].option, limits[i].value));
+	words_add(argv, "--log-driver=json-file");
+	words_add(argv, "--log-opt=max-size=" ARGV_LOG_BYTES);
+}
+
+static void add_network(const struct request *r, struct pool *p, struct words *argv)
+{
+	if (r->network)
+		add_two(argv, "--network", r->network);
+	if (r->host_name && !is_podman(r))
+		words_add(argv, "--add-host=" ARGV_HOST_NAME ":host-gateway");
+	for (size_t i = 0; i < r->add_host.count; i++)
+		words_add(argv, pool_format(p, "--add-host=%s", r->add_host.word[i]));
+}
+
 static void add_engine_options(const struct request *r, struct pool *p, struct words *argv)
 {
 	words_add(argv, r->program);
@@ -45,17 +76,19 @@ static void add_engine_options(const struct request *r, struct pool *p, struct w
 	words_add(argv, "--pull=never");
 	add_two(argv, "--name", r->name);
 	add_two(argv, "--hostname", host_name(r, p));
-	if (r->terminal)
+	if (r->terminal) {
 		words_add(argv, "-it");
-	else if (r->input)
+		words_add(argv,
+			is_podman(r) ? "--detach-keys=" : "--detach-keys=" ARGV_DETACH_KEYS);
+	} else if (r->input)
 		words_add(argv, "-i");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		words_add(argv, capabilities[i]);
 	add_two(argv, "--security-opt", "no-new-privileges");
-	words_add(argv, pids_limit(r, p));
+	add_limits(r, p, argv);
 	if (r->selinux && strcmp(r->selinux, "disable") == 0)
 		add_two(argv, "--security-opt", "label=disable");
-	if (strcmp(r->engine, "podman") == 0)
+	if (is_podman(r))
 		words_add(argv, "--http-proxy=false"); /* it would pass on HTTP_PROXY & co. */
 	if (r->keep_id) {
 		/* Files of the user's are the user's inside, too; PID 1 still starts as root.
@@ -63,10 +96,7 @@ static void add_engine_options(const struct request *r, struct pool *p, struct w
 		words_add(argv, "--userns=keep-id");
 		words_add(argv, "--user=0:0");
 	}
-	if (r->network)
-		add_two(argv, "--network", r->network);
-	if (r->host_name && strcmp(r->engine, "docker") == 0)
-		words_add(argv, "--add-host=" ARGV_HOST_NAME ":host-gateway");
+	add_network(r, p, argv);
 }
 
 static void add_mount(

@@ -25,6 +25,15 @@ struct mount {
  * limit, a payload that forks without end takes the machine with it. */
 #define ARGV_PIDS_LIMIT "4096"
 
+/* What a session writes to its terminal is the engine's log as well, for `docker logs`. By
+ * itself that file grows without end. */
+#define ARGV_LOG_BYTES "10m"
+
+/* Docker holds back the first of its keys for detaching (Ctrl-P, which is Codex's) until it has
+ * seen the next one. It can't be told to have none, so these are some that nobody types;
+ * podman has none where the list is empty. */
+#define ARGV_DETACH_KEYS "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^"
+
 /* The name by which a container of Docker's knows the machine that it runs on, where it is told
  * to. Podman's is host.containers.internal, which it adds by itself. */
 #define ARGV_HOST_NAME "host.docker.internal"
@@ -40,7 +49,9 @@ struct request {
 	const char *network;    /* NULL: the engine's default */
 	bool host_name;         /* a rule allows ARGV_HOST_NAME: the engine is to add it */
 	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
-	bool input, terminal;   /* stdin is to be forwarded; stdin and stdout are a terminal */
+	const char *memory, *cpus, *shm_size; /* as the engines spell them; NULL: its default */
+	struct words add_host;                /* NAME:ADDRESS, for the container's hosts file */
+	bool input, terminal; /* stdin is to be forwarded; stdin and stdout are a terminal */
 	struct mount *mounts;
 	size_t mounts_count;
 	struct words env;         /* NAME or NAME=VALUE, for the container */

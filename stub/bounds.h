@@ -26,6 +26,10 @@
 #define BOUND_NAME_TEXT 48
 /* Digits of --pids-limit: the kernel numbers no more than 4,194,304 processes. */
 #define BOUND_PIDS_DIGITS 7
+/* Digits of an amount of memory or a number of processors: the kernel counts in 64 bits. */
+#define BOUND_DIGITS 18
+/* A host's name (RFC 1035 section 2.3.4). */
+#define BOUND_HOST_NAME 253
 /* Closing reports that are kept, for all projects together; how many are looked at when the
  * oldest is to go; and the room that one gets beforehand: a long one has some hundred lines. */
 #define BOUND_REPORTS      200

@@ -8,6 +8,7 @@
 #include "bounds.h"
 #include "quote.h"
 #include "surroundings.h"
+#include "values.h"
 
 enum kind {
 	FLAG,    /* a bool becomes true */
@@ -69,6 +70,13 @@ static const struct option options[] = {
 	{"network", 0, VALUE, AT(network), "NAME", "a network of the engine's to join"},
 	{"pids-limit", 0, VALUE, AT(pids_limit), "N|max",
 		"processes and threads at one time (default: " ARGV_PIDS_LIMIT ")"},
+	{"memory", 0, VALUE, AT(memory), "SIZE", "memory that the container may use: 4g, 512m"},
+	{"cpus", 0, VALUE, AT(cpus), "N", "processors that it may use: 2, 1.5"},
+	{"shm-size", 0, VALUE, AT(shm_size), "SIZE",
+		"the size of /dev/shm, which browsers and databases need"},
+	{"add-host", 0, LIST, AT(add_host), "NAME:ADDR",
+		"a line in the container's hosts file; a rule has to allow\nthe name "
+		"(repeatable)"},
 	{"env", 'e', LIST, AT(env), "NAME[=VALUE]",
 		"sets a variable in the container, or passes ours on (repeatable)"},
 	{"exec", 0, COMMAND, AT(exec), "CMD [ARG...]",
@@ -204,6 +212,28 @@ static int check_pids_limit(const char *limit, struct trouble *t)
 		"--pids-limit is a number of processes, or max");
 }
 
+static int check_value(
+	const char *option, const char *value, const char *why(const char *), struct trouble *t)
+{
+	const char *wrong = value ? why(value) : NULL;
+
+	return wrong ? refuse(t, "read the command line", value, "%s: %s", option, wrong) : 0;
+}
+
+/* What the engine is to be told. */
+static int check_values(const struct cli *c, struct trouble *t)
+{
+	if (check_pids_limit(c->pids_limit, t) < 0 ||
+		check_value("--memory", c->memory, values_bytes, t) < 0 ||
+		check_value("--shm-size", c->shm_size, values_bytes, t) < 0 ||
+		check_value("--cpus", c->cpus, values_processors, t) < 0)
+		return -1;
+	for (size_t i = 0; i < c->add_host.count; i++)
+		if (check_value("--add-host", c->add_host.word[i], values_host, t) < 0)
+			return -1;
+	return 0;
+}
+
 static int check_combinations(const struct cli *c, struct trouble *t)
 {
 	static const char tried[] = "read the command line";
@@ -218,7 +248,7 @@ static int check_combinations(const struct cli *c, struct trouble *t)
 	if (c->selinux && strcmp(c->selinux, "disable") != 0 &&
 		strcmp(c->selinux, "relabel") != 0)
 		return refuse(t, tried, c->selinux, "--selinux is disable or relabel");
-	if (check_pids_limit(c->pids_limit, t) < 0)
+	if (check_values(c, t) < 0)
 		return -1;
 	return check_environment(c, t);
 }
@@ -254,6 +284,7 @@ void cli_free(struct cli *c)
 	words_free(&c->allow);
 	words_free(&c->deny);
 	words_free(&c->env);
+	words_free(&c->add_host);
 	words_free(&c->own);
 }
 

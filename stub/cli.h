@@ -15,8 +15,9 @@
 struct cli {
 	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
 		*init_script, *image, *engine, *network, *selinux,
-		*pids_limit; /* a number or "max" */
-	struct words read_only, allow, deny, env;
+		*pids_limit, /* a number or "max" */
+		*memory, *cpus, *shm_size;
+	struct words read_only, allow, deny, env, add_host;
 	const char *program; /* as we were called */
 	struct words own;    /* our options as given, to be given again: but for --dry-run, and
 			      * secrets among the variables */

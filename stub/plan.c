@@ -295,5 +295,6 @@ void plan_free(struct plan *p)
 	words_free(&p->request.allow);
 	words_free(&p->request.deny);
 	words_free(&p->request.rest);
+	words_free(&p->request.add_host);
 	pool_free(&p->pool);
 }

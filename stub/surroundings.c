@@ -200,11 +200,15 @@ void surroundings_terminal(struct request *r)
 int surroundings_take(struct request *r, struct pool *p, const struct cli *c, struct trouble *t)
 {
 	r->pids_limit = c->pids_limit;
+	r->memory = c->memory;
+	r->cpus = c->cpus;
+	r->shm_size = c->shm_size;
 	if (take_image(r, c->image, t) < 0 || take_network(r, c->network, t) < 0)
 		return -1;
 	take_environment(r, p, c);
 	copy_words(&r->allow, &c->allow);
 	copy_words(&r->deny, &c->deny);
+	copy_words(&r->add_host, &c->add_host);
 	r->host_name = rules_allow(r, ARGV_HOST_NAME);
 	r->audit = c->audit;
 	r->trust = c->trust;

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT, program
+from conftest import ROOT, program, until
 from internet import address_of
 from podman import Podman
 
@@ -149,6 +149,32 @@ def test_the_engine_is_found_by_itself(podman, work):
 @pytest.mark.parametrize("mode", ["disable", "relabel"])
 def test_selinux_is_told_as_podman_takes_it(call, mode):
     assert call("--selinux", mode, "--exec", "echo", "labelled").ok().out == "labelled\n"
+
+
+def test_every_key_reaches_codex(podman, work, terminal):
+    """Ctrl-P, which Podman would hold back, comes at once; and no key detaches."""
+    script = "stty raw -echo; echo ready; for n in 1 2 3; do dd bs=1 count=1 2>/dev/null | hexdump; done"
+    command = (podman.stub, "--engine", "podman", "--exec", "sh", "-c", script)
+    t = terminal(podman.inside(work, *command))
+    t.until_says(b"ready")
+    for key in (b"\x10", b"\x10", b"\x11"):
+        before = t.output.count(b"0000001")
+        t.type(key)
+        until(lambda: t._read().count(b"0000001") > before, what=f"{key!r}")
+    assert t.wait() == 0
+
+
+def test_what_is_logged_is_bounded(podman, work):
+    words = podman.inside(work, podman.stub, "--engine", "podman", "--exec", "sh", "-c",
+                          "echo up; cat")
+    with subprocess.Popen(list(map(str, words)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as first:
+        assert first.stdout.readline() == b"up\n"
+        name, = podman.podman("ps", "--format", "{{.Names}}").split()
+        config = podman.podman("inspect", "--format", "{{.HostConfig.LogConfig}}", name)
+        first.communicate()
+    assert "k8s-file" in config or "json-file" in config, config
+    assert "10" in config.lower(), config
 
 
 def test_nothing_is_left(podman):

@@ -17,7 +17,9 @@
 	"--cap-drop=ALL --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID "                \
 	"--cap-add=SETPCAP --cap-add=KILL --security-opt no-new-privileges "                   \
 	"--pids-limit=4096 "
-#define PLACE "-w /app/p -e LANG=C.UTF-8 -e SANDBOX_ENV_DIR=/app/p/.codex/.environment "
+#define TERMINAL "-it '--detach-keys=ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^' "
+#define LOG      "--log-driver=json-file --log-opt=max-size=10m "
+#define PLACE    "-w /app/p -e LANG=C.UTF-8 -e SANDBOX_ENV_DIR=/app/p/.codex/.environment "
 
 static struct pool pool;
 
@@ -45,6 +47,7 @@ static void expect(struct request *r, const char *line)
 	words_free(&r->env);
 	words_free(&r->allow);
 	words_free(&r->deny);
+	words_free(&r->add_host);
 	pool_free(&pool);
 }
 
@@ -53,7 +56,7 @@ static void the_plainest(void **state)
 	struct request r = plain();
 
 	(void)state;
-	expect(&r, RUN("docker") RIGHTS PLACE "codex-sandbox -- codex");
+	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox -- codex");
 }
 
 static void a_terminal_or_only_input(void **state)
@@ -62,9 +65,9 @@ static void a_terminal_or_only_input(void **state)
 
 	(void)state;
 	r.input = r.terminal = true;
-	expect(&r, RUN("docker") "-it " RIGHTS PLACE "codex-sandbox -- codex");
+	expect(&r, RUN("docker") TERMINAL RIGHTS LOG PLACE "codex-sandbox -- codex");
 	r.terminal = false;
-	expect(&r, RUN("docker") "-i " RIGHTS PLACE "codex-sandbox -- codex");
+	expect(&r, RUN("docker") "-i " RIGHTS LOG PLACE "codex-sandbox -- codex");
 }
 
 static void podman(void **state)
@@ -73,10 +76,16 @@ static void podman(void **state)
 
 	(void)state;
 	r.engine = r.program = "podman";
-	expect(&r, RUN("podman") RIGHTS "--http-proxy=false " PLACE "codex-sandbox -- codex");
+	expect(&r,
+		RUN("podman") RIGHTS LOG "--http-proxy=false " PLACE "codex-sandbox -- codex");
+	r.terminal = true; /* it takes an empty list: there are no keys for detaching */
+	expect(&r, RUN("podman") "-it --detach-keys= " RIGHTS LOG "--http-proxy=false " PLACE
+				 "codex-sandbox -- codex");
+	r.terminal = false;
 	r.keep_id = true;
-	expect(&r, RUN("podman") RIGHTS "--http-proxy=false --userns=keep-id --user=0:0 " PLACE
-					"codex-sandbox -- codex");
+	expect(&r,
+		RUN("podman") RIGHTS LOG "--http-proxy=false --userns=keep-id --user=0:0 " PLACE
+					 "codex-sandbox -- codex");
 }
 
 static void mounts(void **state)
@@ -89,7 +98,7 @@ static void mounts(void **state)
 	(void)state;
 	r.mounts = list;
 	r.mounts_count = 3;
-	expect(&r, RUN("docker") RIGHTS
+	expect(&r, RUN("docker") RIGHTS LOG
 		"--mount type=bind,source=/p,target=/app/p "
 		"--mount 'type=bind,\"source=/a,b\",\"target=/app/a,b\",readonly' "
 		"--mount 'type=bind,\"source=/a\"\"b c\",\"target=/app/a\"\"b "
@@ -104,8 +113,22 @@ static void network_and_environment(void **state)
 	r.network = "lab";
 	words_add(&r.env, "TERM");
 	words_add(&r.env, "A=b c");
-	expect(&r, RUN("docker") RIGHTS "--network lab " PLACE
-					"-e TERM -e 'A=b c' codex-sandbox -- codex");
+	expect(&r, RUN("docker") RIGHTS LOG "--network lab " PLACE
+					    "-e TERM -e 'A=b c' codex-sandbox -- codex");
+}
+
+static void limits_are_said_as_they_were_given(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.memory = "4g";
+	r.cpus = "1.5";
+	r.shm_size = "512m";
+	words_add(&r.add_host, "a.test:10.1.2.3");
+	expect(&r, RUN("docker") RIGHTS "--memory=4g --cpus=1.5 --shm-size=512m " LOG
+					"--add-host=a.test:10.1.2.3 " PLACE
+					"codex-sandbox -- codex");
 }
 
 static void the_machines_own_name_is_added(void **state)
@@ -114,10 +137,11 @@ static void the_machines_own_name_is_added(void **state)
 
 	(void)state;
 	r.host_name = true;
-	expect(&r, RUN("docker") RIGHTS "--add-host=host.docker.internal:host-gateway " PLACE
-					"codex-sandbox -- codex");
+	expect(&r, RUN("docker") RIGHTS LOG
+		"--add-host=host.docker.internal:host-gateway " PLACE "codex-sandbox -- codex");
 	r.engine = r.program = "podman";
-	expect(&r, RUN("podman") RIGHTS "--http-proxy=false " PLACE "codex-sandbox -- codex");
+	expect(&r,
+		RUN("podman") RIGHTS LOG "--http-proxy=false " PLACE "codex-sandbox -- codex");
 }
 
 static void options_of_codex_init_come_before_the_dashes(void **state)
@@ -132,7 +156,7 @@ static void options_of_codex_init_come_before_the_dashes(void **state)
 	r.user = "1000:1000";
 	words_add(&r.rest, "exec");
 	words_add(&r.rest, "--json");
-	expect(&r, RUN("docker") RIGHTS PLACE
+	expect(&r, RUN("docker") RIGHTS LOG PLACE
 		"codex-sandbox --allow a.example --allow '*.b.example:443,8443' --deny "
 		"c.example "
 		"--egress=audit --user 1000:1000 -- codex exec --json");
@@ -145,7 +169,7 @@ static void trust_is_said_to_codex(void **state)
 	(void)state;
 	r.trust = true;
 	words_add(&r.rest, "resume");
-	expect(&r, RUN("docker") RIGHTS PLACE
+	expect(&r, RUN("docker") RIGHTS LOG PLACE
 		"codex-sandbox -- codex -c 'projects={\"/app/p\"={trust_level=\"trusted\"}}' "
 		"resume");
 }
@@ -158,7 +182,7 @@ static void trust_is_not_said_to_another_command(void **state)
 	r.trust = r.exec = true;
 	words_add(&r.rest, "ls");
 	words_add(&r.rest, "-l");
-	expect(&r, RUN("docker") RIGHTS PLACE "codex-sandbox -- ls -l");
+	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox -- ls -l");
 }
 
 static void trust_quotes_the_path_for_toml(void **state)
@@ -220,6 +244,7 @@ int main(void)
 		cmocka_unit_test(podman),
 		cmocka_unit_test(mounts),
 		cmocka_unit_test(network_and_environment),
+		cmocka_unit_test(limits_are_said_as_they_were_given),
 		cmocka_unit_test(the_machines_own_name_is_added),
 		cmocka_unit_test(options_of_codex_init_come_before_the_dashes),
 		cmocka_unit_test(trust_is_said_to_codex),

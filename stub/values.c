@@ -1,0 +1,65 @@
+#include "values.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "bounds.h"
+
+static const char digits[] = "0123456789";
+
+/* A number without a sign or zeros before it. Returns its digits, or 0: it is none. */
+static size_t number(const char *text)
+{
+	size_t n = strspn(text, digits);
+
+	return n <= BOUND_DIGITS && text[0] != '0' ? n : 0;
+}
+
+const char *values_bytes(const char *text)
+{
+	size_t n = number(text);
+
+	if (n > 0 && (!text[n] || (strchr("bkmgBKMG", text[n]) && !text[n + 1])))
+		return NULL;
+	return "it is a number with b, k, m or g behind it, like 512m or 4g";
+}
+
+const char *values_processors(const char *text)
+{
+	size_t whole = strspn(text, digits);
+	size_t part = text[whole] == '.' ? strspn(text + whole + 1, digits) : 0;
+	size_t size = whole + (part > 0 ? part + 1 : 0);
+
+	if (whole > 0 && whole <= BOUND_DIGITS && part <= 2 && !text[size] &&
+		strspn(text, "0.") < size)
+		return NULL;
+	return "it is a number of processors, like 2 or 1.5";
+}
+
+static bool is_address(const char *text)
+{
+	unsigned char bytes[16];
+	char plain[INET6_ADDRSTRLEN];
+	size_t n = strlen(text);
+
+	if (strcmp(text, "host-gateway") == 0 || inet_pton(AF_INET, text, bytes) == 1)
+		return true;
+	if (text[0] == '[' && n > 2 && n < sizeof(plain) && text[n - 1] == ']') {
+		memcpy(plain, text + 1, n - 2);
+		plain[n - 2] = '\0';
+		text = plain;
+	}
+	return inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+const char *values_host(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				"0123456789-._");
+
+	if (n == 0 || n > BOUND_HOST_NAME || text[0] == '-' || text[n] != ':')
+		return "it is NAME:ADDRESS, like db.test:10.1.2.3";
+	return is_address(text + n + 1) ? NULL
+					: "what stands behind the name is neither an IP "
+					  "address nor host-gateway";
+}
