@@ -1,16 +1,11 @@
 #include "engine.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "bounds.h"
+#include "ask.h"
 #include "programs.h"
 #include "quote.h"
 
@@ -29,79 +24,16 @@ void engine_find(struct engine *e, struct plan *p, const char *wanted)
 		e->name = "podman";
 }
 
-/* The child's half of ask(). */
-static void become_question(const char *program, const char *const *argv, int out, int err)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-		dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
-		dup2(err >= 0 ? err : null, STDERR_FILENO) < 0)
-		_exit(127);
-	execv(program, (char *const *)(uintptr_t)argv);
-	_exit(127);
-}
-
-/* Reads all of a pipe, keeps what fits, and cuts it at the first line. */
-static void keep_line(int fd, char *kept, size_t size)
-{
-	char rest[512];
-	size_t n = 0;
-
-	for (;;) {
-		bool full = n == size - 1;
-		ssize_t got =
-			full ? read(fd, rest, sizeof(rest)) : read(fd, kept + n, size - 1 - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		n += full ? 0 : (size_t)got;
-	}
-	kept[n] = '\0';
-	kept[strcspn(kept, "\n")] = '\0';
-}
-
-/*
- * Runs the engine with these arguments and keeps one line of its stdout or, with complaint set,
- * of its stderr. Returns its exit status, or -1 where it couldn't be run.
- */
-static int ask(
-	const char *program, const char *const *argv, bool complaint, char *line, size_t size)
-{
-	int pipes[2], status;
-	pid_t child;
-
-	line[0] = '\0';
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return -1;
-	child = fork();
-	if (child == 0)
-		become_question(
-			program, argv, complaint ? -1 : pipes[1], complaint ? pipes[1] : -1);
-	close(pipes[1]);
-	if (child > 0)
-		keep_line(pipes[0], line, size);
-	close(pipes[0]);
-	if (child < 0)
-		return -1;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 /* The image isn't there, or the engine doesn't answer: which of them? */
 static int refuse_engine(struct pool *p, const char *program, const char *engine,
 	const char *image, struct trouble *t)
 {
 	const char *const version[] = {engine, "version", NULL};
-	char line[BOUND_COMPLAINT];
+	struct ask a;
 
-	if (ask(program, version, true, line, sizeof(line)) != 0) {
+	if (ask(&a, program, version, true) != 0) {
 		refuse(t, "talk to the container engine", engine, "%s",
-			*line ? line : "it doesn't answer");
+			a.line[0] ? a.line : "it doesn't answer");
 		if (strcmp(engine, "docker") == 0)
 			refuse_hint(t, "is it running (systemctl start docker), and are you "
 				       "root or in "
@@ -135,24 +67,6 @@ static int refuse_second(
 	return refuse_hint(t, "if it is left over from an earlier run: %s rm %s", engine, name);
 }
 
-/*
- * Does the engine run on our own kernel? Docker Desktop and others run it in a virtual machine,
- * where shared files get numbers of their own; so does WSL with Windows' drives. docker tells
- * the kernel; podman has a server only where it isn't here.
- */
-static bool is_here(const char *program, const char *engine)
-{
-	bool podman = strcmp(engine, "podman") == 0;
-	const char *const argv[] = {engine, "version", "--format",
-		podman ? "{{if .Server}}elsewhere{{end}}" : "{{.Server.KernelVersion}}", NULL};
-	char line[BOUND_COMPLAINT];
-	struct utsname us;
-
-	return uname(&us) == 0 && !strstr(us.release, "icrosoft") &&
-	       ask(program, argv, false, line, sizeof(line)) == 0 &&
-	       strcmp(line, podman ? "" : us.release) == 0;
-}
-
 static int refuse_no_engine(const struct engine *e, struct trouble *t)
 {
 	refuse(t, find_engine, e->name,
@@ -173,17 +87,21 @@ int engine_check(struct engine *e, struct plan *p, struct trouble *t)
 		e->name, "image", "inspect", "--format", "{{.Id}}", image, NULL};
 	const char *const has_container[] = {
 		e->name, "container", "inspect", "--format", "{{.State.Status}}", name, NULL};
-	char line[BOUND_COMPLAINT];
+	struct ask of_image, of_container;
+	int no_image, no_container;
 
 	if (!e->program)
 		return refuse_no_engine(e, t);
 	if (programs_check_settings(p, e->name, t) < 0 || programs_clean_environment(p, t) < 0)
 		return -1;
-	if (ask(e->program, has_image, false, line, sizeof(line)) != 0)
+	ask_begin(&of_image, e->program, has_image, false);
+	ask_begin(&of_container, e->program, has_container, false);
+	no_image = ask_end(&of_image);
+	no_container = ask_end(&of_container);
+	if (no_image != 0)
 		return refuse_engine(&p->pool, e->program, e->name, image, t);
-	if (ask(e->program, has_container, false, line, sizeof(line)) == 0 && *line)
-		return refuse_second(e->name, name, line, t);
-	e->here = is_here(e->program, e->name);
+	if (no_container == 0 && of_container.line[0])
+		return refuse_second(e->name, name, of_container.line, t);
 	return 0;
 }
 

@@ -15,14 +15,13 @@ struct engine {
 	const char *name;    /* "docker" or "podman" */
 	const char *program; /* its path; NULL: there is none that may be run */
 	bool passed_over;    /* there are others that may not (programs.h) */
-	bool here; /* it runs on this very kernel: files have the numbers there that we see */
 };
 
-/* Fills *e but `here`: the engine that is wanted (NULL: no matter), else the one that is
+/* Fills *e: the engine that is wanted (NULL: no matter), else the one that is
  * installed, docker first; docker where neither is. */
 void engine_find(struct engine *e, struct plan *p, const char *wanted);
 
-/* Can the engine do what p requests? Asks it, and returns 0 with e->here filled, or -1 with *t
+/* Can the engine do what p requests? Asks it, and returns 0, or -1 with *t
  * filled: the engine isn't installed, isn't running, doesn't have the image
  * (STATUS_NO_SANDBOX), a container of this name exists, or it would obey what the sandbox can
  * write (STATUS_REFUSED). */

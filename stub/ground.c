@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "beneath.h"
@@ -128,16 +129,21 @@ int ground_settle(struct plan *p, bool all, struct trouble *t)
 
 const char *ground_list(struct plan *p, struct trouble *t)
 {
-	const char *list = "";
+	const char *list;
+	struct utsname us;
 	unsigned n = 0;
 
+	if (uname(&us) < 0 || strstr(us.release, "icrosoft") || strpbrk(us.release, " \t\r\n"))
+		return "";
+	list = pool_format(&p->pool, "kernel=%s", us.release);
 	for (size_t i = 0; i < p->mounts.count; i++) {
 		const struct mount *m = &p->mounts.mount[i];
 
 		if (!m->stamped)
 			continue;
-		list = pool_format(&p->pool, "%s%s%u:%u:%llu:%s", list, n++ ? " " : "",
-			major(m->device), minor(m->device), (unsigned long long)m->inode,
+		n++;
+		list = pool_format(&p->pool, "%s %u:%u:%llu:%s", list, major(m->device),
+			minor(m->device), (unsigned long long)m->inode,
 			quote_percent(&p->pool, m->target));
 	}
 	if (n <= BOUND_MOUNTS && strlen(list) <= BOUND_MOUNTS_TEXT)

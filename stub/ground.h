@@ -24,7 +24,9 @@ int ground_open(const struct plan *p, const char *real, int flags);
  */
 int ground_settle(struct plan *p, bool all, struct trouble *t);
 
-/* The stamps as codex-init reads them, or NULL with *t filled where they are too many. */
+/* The stamps as codex-init reads them, with the kernel on which they hold; "" where numbers of
+ * files mean nothing (WSL's view of Windows' drives); NULL with *t filled where they are too
+ * many. */
 const char *ground_list(struct plan *p, struct trouble *t);
 
 /* Is the open directory empty? false also where it can't be read. */

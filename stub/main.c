@@ -38,11 +38,11 @@ static int tell(const char *variable, const char *value, struct trouble *t)
 }
 
 /* What we looked at, and how to go on with the session. */
-static int tell_codex_init(struct plan *p, const struct engine *e, struct trouble *t)
+static int tell_codex_init(struct plan *p, struct trouble *t)
 {
 	const char *list = ground_list(p, t);
 
-	if (!list || tell("CODEX_INIT_MOUNTS", e->here ? list : NULL, t) < 0)
+	if (!list || tell("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
 		return -1;
 	return tell("CODEX_INIT_AGAIN", p->request.again, t);
 }
@@ -54,7 +54,7 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct trouble *t
 	int result;
 
 	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-				ground_settle(p, true, t) < 0 || tell_codex_init(p, e, t) < 0))
+				ground_settle(p, true, t) < 0 || tell_codex_init(p, t) < 0))
 		return -1;
 	if (!dry_run)
 		report_prepare(p);

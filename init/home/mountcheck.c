@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 
 #include "child.h"
 
@@ -58,6 +59,30 @@ static const char *read_path(const char *s, char *path, size_t size)
 	return s;
 }
 
+static const char kernel[] = "kernel=";
+
+const char *mountcheck_entries(const char *list)
+{
+	const char *blank =
+		strncmp(list, kernel, strlen(kernel)) == 0 ? strchr(list, ' ') : NULL;
+
+	return blank ? blank + 1 : list;
+}
+
+/* Was it made on this kernel? One that doesn't say is. */
+static bool is_of_here(const char *list)
+{
+	const char *entries = mountcheck_entries(list), *release = list + strlen(kernel);
+	struct utsname us;
+	size_t n;
+
+	if (entries == list)
+		return true;
+	n = (size_t)(entries - 1 - release);
+	return uname(&us) == 0 && strlen(us.release) == n &&
+	       memcmp(us.release, release, n) == 0;
+}
+
 const char *mountcheck_next(const char *text, struct mountcheck_entry *e)
 {
 	uint64_t major, minor;
@@ -80,6 +105,7 @@ bool mountcheck_valid(const char *list)
 	struct mountcheck_entry e;
 	unsigned n = 0;
 
+	list = mountcheck_entries(list);
 	do {
 		if (n++ == LIMIT_MOUNTS || !(list = mountcheck_next(list, &e)))
 			return false;
@@ -152,8 +178,10 @@ static int compare_as_user(void *context, void *result, struct failure *f)
 
 int mountcheck_run(const char *list, bool as_user, uid_t uid, gid_t gid, struct failure *f)
 {
-	struct comparison c = {.list = list, .last = !as_user};
+	struct comparison c = {.list = mountcheck_entries(list), .last = !as_user};
 
+	if (!is_of_here(list))
+		return 0;
 	if (!as_user)
 		return compare(&c, f);
 	return child_run_as(uid, gid, compare_as_root, compare_as_user, &c, NULL, 0, f);

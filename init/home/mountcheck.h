@@ -8,10 +8,12 @@
  *
  * The list is text of printable characters, in CODEX_INIT_MOUNTS:
  *
- *	MAJOR:MINOR:INODE:PATH [MAJOR:MINOR:INODE:PATH]...
+ *	[kernel=RELEASE ]MAJOR:MINOR:INODE:PATH [MAJOR:MINOR:INODE:PATH]...
  *
- * Numbers are decimal; PATH is the place in the container, absolute, with control characters,
- * blanks and '%' as %XX.
+ * RELEASE is that of the kernel (uname(2)) on which the launcher looked. On another one, an
+ * engine's in a virtual machine (Docker Desktop), shared files have numbers of its own, and
+ * nothing is compared. Numbers are decimal; PATH is the place in the container, absolute, with
+ *control characters, blanks and '%' as %XX.
  */
 #ifndef INIT_HOME_MOUNTCHECK_H
 #define INIT_HOME_MOUNTCHECK_H
@@ -29,6 +31,9 @@ struct mountcheck_entry {
 	char path[LIMIT_MOUNT_PATH];
 };
 
+/* Where the entries begin: behind kernel=RELEASE, where that is there. Pure. */
+const char *mountcheck_entries(const char *list);
+
 /* Reads the entry at the beginning of text. Returns what follows it ("" after the last one), or
  * NULL where that is no entry. Pure. */
 const char *mountcheck_next(const char *text, struct mountcheck_entry *e);
@@ -39,7 +44,8 @@ bool mountcheck_valid(const char *list);
 /*
  * Compares each place in a valid list with what is mounted there. No symbolic link at the place
  * itself is followed. What root without DAC_OVERRIDE can't reach is looked at as uid:gid, where
- * as_user is set. Returns 0, or -1 with *f filled: another file, nothing, or out of reach.
+ * as_user is set. On another kernel than the list's it does nothing. Returns 0, or -1 with *f
+ * filled: another file, nothing, or out of reach.
  */
 int mountcheck_run(const char *list, bool as_user, uid_t uid, gid_t gid, struct failure *f);
 

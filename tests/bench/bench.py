@@ -187,6 +187,39 @@ def boots(rounds):
 # ---- Sizes -----------------------------------------------------------------------------------
 
 
+# ---- The launcher ----------------------------------------------------------------------------
+
+# Answers a question as slowly as a real engine's client, and runs nothing.
+CLIENT = "#!/bin/sh\n[ $1 = run ] && exit\n[ $1 = container ] && status=1\nsleep 0.05\nexit $status\n"
+
+
+def launcher(rounds):
+    """What the launcher adds to the engine's own `run`, in questions to the engine."""
+    place = PLACE / "launcher"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "project").mkdir(parents=True)
+    client = place / "docker"
+    client.write_text(CLIENT)
+    client.chmod(0o755)
+    env = {"HOME": str(place), "PATH": f"{place}:/usr/bin:/bin"}
+    commands = {"launcher": [STUB, "--exec", "true"], "question": [client, "image"],
+                "run": [client, "run"]}
+    times = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, words in commands.items():
+            began = time.perf_counter()
+            run(*words, env=env, cwd=place / "project", stdin=subprocess.DEVNULL)
+            times[name].append(1000 * (time.perf_counter() - began))
+    median = {name: statistics.median(values) for name, values in times.items()}
+    added = median["launcher"] - median["run"]
+    print(f"\nThe launcher: milliseconds, median of {rounds}; a client that answers in 50")
+    line("launcher, against one question to the engine", f"{added:.0f}", f"{median['question']:.0f}",
+         f"x{added / median['question']:.2f}", "goal: x1.20 or less")
+
+
+# ---- Sizes -----------------------------------------------------------------------------------
+
+
 def sizes():
     print("\nSize: bytes of the file")
     for path, goal in ((INIT, "goal: 409600 or less"), (STUB, "")):
@@ -202,6 +235,7 @@ def main():
     build()
     sizes()
     plain(int(os.environ.get("BENCH_SPAWNS", 1000)))
+    launcher(int(os.environ.get("BENCH_LAUNCHES", 20)))
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)

@@ -68,7 +68,7 @@ def taken(project, where, **more):
     done = project.start("--exec", "true", env=path(where, project.bin), **more)
     assert (done.returncode, done.stderr) == (0, b""), done
     asked = project.asked()
-    assert len(asked) == 4 and asked[-1][0] == f"{where}/docker", asked
+    assert len(asked) == 3 and asked[-1][0] == f"{where}/docker", asked
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ def test_the_home_is_created_and_the_engine_runs(project):
     assert project.start("exec", "hello").returncode == 0
     asked = project.asked()
     assert asked[-1][1:] == words[1:] and login
-    questions = [["image", "inspect"], ["container", "inspect"], ["version", "--format"]]
-    assert [a[1:3] for a in asked[:-1]] == questions
+    assert sorted(a[1:3] for a in asked[:-1]) == [["container", "inspect"], ["image", "inspect"]]
     home = project.work / ".codex" / ".environment"
     st = home.stat()
     assert (st.st_mode & 0o7777, st.st_uid, st.st_gid) == (0o700, UID, UID)
@@ -153,7 +152,7 @@ def test_a_container_that_is_there_already(project):
         said = done.stderr.decode()
         assert done.returncode == 100 and all(word in said for word in words), said
         assert ("running" in said) == (state == "running") and "already" in said
-        assert [a[1:3] for a in project.asked()] == [["image", "inspect"], ["container", "inspect"]]
+        assert sorted(a[1] for a in project.asked()) == ["container", "image"]
         project.log.write_text("")
         after = snapshot(project.root, but=project.bin)
         after.pop(str(project.log)), before.pop(str(project.log), None)
@@ -179,10 +178,32 @@ def test_no_shell_is_started(project):
         timeout=60,
     )
     assert done.returncode == 0
-    started = [line.split('"')[1] for line in trace.read_text().splitlines() if "execve" in line]
+    started = [line.split('"')[1] for line in trace.read_text().splitlines() if 'execve("' in line]
     assert started[0] == str(STUB)
     assert set(started[1:]) == {str(project.bin / "docker")}
-    assert len(started) == 5  # three questions, then the engine in our place
+    assert len(started) == 4  # two questions, then the engine in our place
+
+
+ENGINE_THAT_WAITS = """#!/bin/sh
+[ "$1" = run ] && exit 7
+: >"$MET/$1"
+for n in $(seq 1000); do
+  [ -e "$MET/image" ] && [ -e "$MET/container" ] && break
+  sleep 0.01
+done
+[ -e "$MET/image" ] && [ "$1" = image ] && [ -e "$MET/container" ]
+"""
+
+
+def test_the_questions_to_the_engine_run_side_by_side(project):
+    """Each is answered only once the other has been asked."""
+    docker = project.bin / "docker"
+    docker.write_text(ENGINE_THAT_WAITS)
+    docker.chmod(0o755)
+    met = project.root / "met"
+    met.mkdir()
+    env = {"PATH": f"{project.bin}:/usr/bin:/bin", "MET": str(met)}
+    assert project.start("--exec", "true", env=env).returncode == 7
 
 
 def test_the_binary_is_static_and_names_no_shell(project):

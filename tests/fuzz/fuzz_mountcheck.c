@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *list = malloc(size + 1);
-	const char *rest = list;
+	const char *rest;
 	struct mountcheck_entry e;
 	unsigned n = 0;
 	bool valid;
@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(list, data, size);
 	list[size] = '\0';
 	valid = mountcheck_valid(list);
+	rest = mountcheck_entries(list);
 	while (n <= LIMIT_MOUNTS && (rest = mountcheck_next(rest, &e))) {
 		n++;
 		if (e.path[0] != '/' || strlen(e.path) >= sizeof(e.path))

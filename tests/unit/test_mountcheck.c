@@ -1,6 +1,8 @@
 /* The launcher's list of mounts: what is a list, and what is the file that it names. */
 #include "home_fixture.h"
 
+#include <sys/utsname.h>
+
 #include "../../init/home/mountcheck.h"
 
 static void an_entry_is_read(void **state)
@@ -29,7 +31,8 @@ static void what_is_no_list_is_refused(void **state)
 		" 1:2:3:/a", "1:2:3:/a ", "1:2:3:/a  1:2:3:/b", "4294967296:2:3:/a",
 		"1:4294967296:3:/a", "1:2:18446744073709551616:/a",
 		"1:2:99999999999999999999999:/a", "1:2:3:/a%", "1:2:3:/a%2", "1:2:3:/a%2g",
-		"1:2:3:/a%00", "1:2:3:/a%2f%", "1:2:3:/a\nb", "1:2:3:/a\t"};
+		"1:2:3:/a%00", "1:2:3:/a%2f%", "1:2:3:/a\nb", "1:2:3:/a\t", "kernel=6.1",
+		"kernel=6.1 ", "kernel=6.1 x", "kernel= ", "1:2:3:/a kernel=6.1", "kernel"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -37,6 +40,9 @@ static void what_is_no_list_is_refused(void **state)
 			fail_msg("\"%s\" was taken for a list", bad[i]);
 	assert_true(mountcheck_valid("1:2:3:/"));
 	assert_true(mountcheck_valid("1:2:3:/a 4:5:6:/b"));
+	assert_true(mountcheck_valid("kernel=6.1.0-x 1:2:3:/a 4:5:6:/b"));
+	assert_string_equal(mountcheck_entries("kernel=6.1 1:2:3:/a"), "1:2:3:/a");
+	assert_string_equal(mountcheck_entries("1:2:3:/a"), "1:2:3:/a");
 }
 
 static void lists_and_paths_are_bounded(void **state)
@@ -120,6 +126,22 @@ static void another_file_is_not(void **state)
 	assert_in(why.on, home);
 }
 
+static void on_another_kernel_nothing_is_compared(void **state)
+{
+	const char *home = at(*state, "home"), *in = at(*state, "in");
+	char list[4 * PATH_MAX];
+	struct utsname us;
+
+	assert_int_equal(uname(&us), 0);
+	snprintf(list, sizeof(list), "kernel=%s %s", us.release, entry(home, in));
+	assert_int_equal(check(list, true), -1);
+	assert_in(why.why, "another file");
+	snprintf(list, sizeof(list), "kernel=%sx %s", us.release, entry(home, in));
+	assert_int_equal(check(list, true), 0);
+	snprintf(list, sizeof(list), "kernel=%.3s %s", us.release, entry(home, in));
+	assert_int_equal(check(list, true), 0);
+}
+
 static void another_file_system_is_not(void **state)
 {
 	const char *home = at(*state, "home");
@@ -180,7 +202,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(an_entry_is_read),
 		cmocka_unit_test(what_is_no_list_is_refused),
 		cmocka_unit_test(lists_and_paths_are_bounded), T(the_same_file_is_good),
-		T(another_file_is_not), T(another_file_system_is_not), T(nothing_there_is_not),
+		T(another_file_is_not), T(on_another_kernel_nothing_is_compared),
+		T(another_file_system_is_not), T(nothing_there_is_not),
 		T(a_link_to_the_file_is_not),
 		T(what_root_cannot_reach_is_looked_at_as_the_user),
 		T(what_nobody_can_reach_is_not_good)};
