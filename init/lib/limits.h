@@ -85,6 +85,11 @@
 /* Of a repository's config, as far as its core.hooksPath is looked for; git's own has 300
  * bytes. */
 #define LIMIT_OBEYED_CONFIG (16 * 1024)
+/* A git config that is read key by key: a branch's settings are 80 bytes, so three thousand
+ * branches; a key holds a branch's name (255), a value a remote's address. */
+#define LIMIT_GITCONFIG_BYTES (256 * 1024)
+#define LIMIT_GITCONFIG_KEY   512
+#define LIMIT_GITCONFIG_VALUE 4096
 /* config.toml as far as it is looked at, brackets within brackets, and a key with its tables.
  */
 #define LIMIT_TOML_BYTES (256 * 1024)
