@@ -22,7 +22,7 @@ INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init
 STUB_SRC    := $(sort $(wildcard stub/*.c))
 # What the launcher shares with codex-init: messages, policy, what Codex is started for. The linker leaves out
 # what it does not call.
-SHARED_SRC  := $(sort $(addprefix init/lib/,say.c codex_use.c address.c name.c) $(wildcard init/policy/*.c))
+SHARED_SRC  := $(sort $(addprefix init/lib/,say.c codex_use.c address.c gitconfig.c name.c) $(wildcard init/policy/*.c))
 HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)
 
 # ---- Flags ------------------------------------------------------------------------------

@@ -14,6 +14,12 @@ static const char *const capabilities[] = {
 	"--cap-add=KILL",
 };
 
+void argv_tell(struct request *r, const char *name, const char *value)
+{
+	if (value && r->told_count < BOUND_TOLD)
+		r->told[r->told_count++] = (struct told){name, value};
+}
+
 static void add_two(struct words *argv, const char *option, const char *value)
 {
 	words_add(argv, option);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "bounds.h"
 #include "pool.h"
 
 /* A bind mount. Both paths are absolute and have passed quote_mountable(). */
@@ -38,6 +39,12 @@ struct mount {
  * to. Podman's is host.containers.internal, which it adds by itself. */
 #define ARGV_HOST_NAME "host.docker.internal"
 
+/* What codex-init is told by a variable: set in our own environment, unless the user has set it
+ * there, and handed on by its name alone. */
+struct told {
+	const char *name, *value;
+};
+
 struct request {
 	const char *engine;  /* "docker" or "podman" */
 	const char *program; /* the first word of the command: engine, or a path to it */
@@ -62,8 +69,12 @@ struct request {
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; else it is codex's arguments */
 	struct words rest;
-	const char *again; /* what goes on with the session, for a shell; NULL: nothing does */
+	struct told told[BOUND_TOLD];
+	size_t told_count;
 };
+
+/* Has codex-init told value by the variable `name`; NULL: there is nothing to tell. */
+void argv_tell(struct request *r, const char *name, const char *value);
 
 /* Appends the words to *argv. They belong to the pool, the
  * request or the real command line. */

@@ -39,6 +39,14 @@
 #define BOUND_COMPLAINT 400
 /* What is looked at of the engine's client's own settings. */
 #define BOUND_ENGINE_SETTINGS (64 * 1024)
+/* git's own configuration, of which two settings are taken: a file's bytes, and with those that
+ * they include how many and how deep (git's own MAX_INCLUDE_DEPTH); a name or an address. */
+#define BOUND_GIT_BYTES    (64 * 1024)
+#define BOUND_GIT_FILES    32
+#define BOUND_GIT_DEPTH    10
+#define BOUND_GIT_IDENTITY 256
+/* Things that codex-init is told beside its options. */
+#define BOUND_TOLD 8
 /* The command that goes on with a session: longer than this nobody pastes it. */
 #define BOUND_AGAIN 1000
 /* An answer to a yes/no question. */

@@ -37,14 +37,17 @@ static int tell(const char *variable, const char *value, struct trouble *t)
 	return refuse_no_sandbox(t);
 }
 
-/* What we looked at, and how to go on with the session. */
+/* What we looked at, and what else there is to tell. */
 static int tell_codex_init(struct plan *p, struct trouble *t)
 {
 	const char *list = ground_list(p, t);
 
 	if (!list || tell("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
 		return -1;
-	return tell("CODEX_INIT_AGAIN", p->request.again, t);
+	for (size_t i = 0; i < p->request.told_count; i++)
+		if (tell(p->request.told[i].name, p->request.told[i].value, t) < 0)
+			return -1;
+	return 0;
 }
 
 /* Returns only with *t filled, or after --dry-run. */

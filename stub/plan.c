@@ -15,6 +15,7 @@
 #include "find.h"
 #include "ground.h"
 #include "hints.h"
+#include "identity.h"
 #include "protect.h"
 #include "quote.h"
 #include "report.h"
@@ -252,10 +253,12 @@ int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 	surroundings_terminal(&p->request);
 	if (plan_command(p, c, t) < 0)
 		return -1;
-	p->request.again = hints_again(p, c);
+	argv_tell(&p->request, "CODEX_INIT_AGAIN", hints_again(p, c));
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
-		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
-		surroundings_take(&p->request, &p->pool, c, t) < 0)
+		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0)
+		return -1;
+	identity_take(p);
+	if (surroundings_take(&p->request, &p->pool, c, t) < 0)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;

@@ -106,7 +106,9 @@ static void warn_of_variable(const char *word)
 /* By name only: the values stay off the command line, which every user can read. */
 static void take_environment(struct request *r, struct pool *p, const struct cli *c)
 {
-	static const char *const passed[] = {"TERM", "COLORTERM", "OPENAI_ALLOWED_DOMAINS"};
+	static const char *const passed[] = {"TERM", "COLORTERM", "OPENAI_ALLOWED_DOMAINS",
+		"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME",
+		"GIT_COMMITTER_EMAIL"};
 	size_t start;
 
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
@@ -121,8 +123,9 @@ static void take_environment(struct request *r, struct pool *p, const struct cli
 			words_add(&r->env, pool_format(p, "%.*s", (int)n, *variable));
 	}
 	/* main() sets them, where they aren't set by now. */
-	if (r->again && !getenv("CODEX_INIT_AGAIN"))
-		words_add(&r->env, "CODEX_INIT_AGAIN");
+	for (size_t i = 0; i < r->told_count; i++)
+		if (!getenv(r->told[i].name))
+			words_add(&r->env, r->told[i].name);
 	if (!getenv("CODEX_INIT_MOUNTS"))
 		words_add(&r->env, "CODEX_INIT_MOUNTS");
 	/* So that the same surroundings give the same command. */

@@ -225,6 +225,26 @@ static int set_events(struct options *o, const struct given *g, struct failure *
 	return set_directory(&o->events, g, f);
 }
 
+static int set_printable(const char **out, const struct given *g, struct failure *f)
+{
+	for (const char *c = g->value; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return fail(f, "read the options", g->name,
+				"it is not a line of printable characters");
+	*out = g->value;
+	return 0;
+}
+
+static int set_git_name(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_printable(&o->git_name, g, f);
+}
+
+static int set_git_email(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_printable(&o->git_email, g, f);
+}
+
 static int set_again(struct options *o, const struct given *g, struct failure *f)
 {
 	for (const char *c = g->value; *c; c++)
@@ -289,6 +309,10 @@ static const struct option_row rows[] = {
 		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--again", NULL, "COMMAND", "CODEX_INIT_AGAIN", set_again,
 		"what is told at the end to go on with; codex-sandbox sets it"},
+	{"--git-name", NULL, "NAME", "CODEX_INIT_GIT_NAME", set_git_name,
+		"git's user.name where the project sets none; codex-sandbox sets it"},
+	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_git_email,
+		"git's user.email, likewise"},
 	{"--require-names", NULL, NULL, NULL, set_require_names,
 		"end when no allowed name resolves at start"},
 	{"--check", NULL, NULL, NULL, set_check,

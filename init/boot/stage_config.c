@@ -279,6 +279,8 @@ int stage_config(struct boot *b, struct failure *f)
 	/* Of no use to anybody else. */
 	environment_unset(&b->env, "CODEX_INIT_MOUNTS");
 	environment_unset(&b->env, "CODEX_INIT_AGAIN");
+	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");
+	environment_unset(&b->env, "CODEX_INIT_GIT_EMAIL");
 	if (choose_proxy(b, f) < 0 || guard_login(b, f) < 0 ||
 		stage_compile_policy(b->o, f) < 0)
 		return -1;

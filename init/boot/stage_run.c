@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "../home/advice.h"
+#include "../home/gitsettings.h"
 #include "../home/home.h"
 #include "../home/report_file.h"
 #include "../lib/codex_use.h"
 
-#define DROP_OFF RUN_DIR "/in"
+#define DROP_OFF     RUN_DIR "/in"
+#define GIT_SETTINGS RUN_DIR "/gitconfig"
 
 /* A project that can't be looked through is no reason not to work in it. */
 static void look_at_project(struct boot *b)
@@ -84,6 +86,27 @@ static void open_report_file(struct boot *b)
 		say_warning("home", "%s: %s: %s", f.tried, f.on, f.why);
 }
 
+/* Commits without a name are no reason to end either. */
+static int settle_git(struct boot *b, struct failure *f)
+{
+	const struct gitsettings s = {.name = b->o->git_name,
+		.email = b->o->git_email,
+		.directory = b->mounted ? b->workdir : NULL};
+	struct failure why = {0};
+
+	if ((!s.name && !s.email && !s.directory) ||
+		environment_get(&b->env, "GIT_CONFIG_SYSTEM") ||
+		environment_get(&b->env, "GIT_CONFIG_NOSYSTEM"))
+		return 0;
+	if (gitsettings_write(GIT_SETTINGS, &s, &why) == 0)
+		return environment_set(&b->env, "GIT_CONFIG_SYSTEM", GIT_SETTINGS) < 0
+			       ? fail_errno(f, "set the environment", "")
+			       : 0;
+	if (s.name || s.email)
+		say_warning("home", "%s: %s: %s", why.tried, why.on, why.why);
+	return 0;
+}
+
 int stage_home(struct boot *b, struct failure *f)
 {
 	struct home_request r = {.from = b->o->home_from,
@@ -118,6 +141,8 @@ int stage_home(struct boot *b, struct failure *f)
 	if (environment_sandbox(&b->env, b->home) < 0 ||
 		(!done.login && environment_api_key(&b->env) < 0))
 		return fail_errno(f, "set the environment", "");
+	if (settle_git(b, f) < 0)
+		return -1;
 	look_at_project(b);
 	open_report_file(b);
 	return 0;

@@ -1,7 +1,7 @@
 /* A git configuration file, key by key; the judge is the host's own git. */
 #include "home_fixture.h"
 
-#include "../../init/home/gitconfig.h"
+#include "../../init/lib/gitconfig.h"
 
 /* Every setting as git lists it with -z: key, line break, value, NUL. Returns the length, or -1
  * where the text is refused. */
@@ -16,8 +16,9 @@ static long list(const char *text, size_t size, char *out, size_t room)
 	while ((done = gitconfig_next(&c, &e)) == 1) {
 		assert_true(e.begin >= last && e.end > e.begin && e.end <= size);
 		last = e.end;
-		n += (size_t)snprintf(out + n, room - n, "%s%s%s", e.key, e.bare ? "" : "\n",
-			     e.value) + 1;
+		n += (size_t)snprintf(
+			     out + n, room - n, "%s%s%s", e.key, e.bare ? "" : "\n", e.value) +
+		     1;
 		assert_true(n < room);
 	}
 	return done < 0 ? -1 : (long)n;
@@ -123,7 +124,8 @@ static void git_reads_the_same(void **state)
 		n += (size_t)sprintf(text, "%s", begun[round % 4]);
 		for (size_t i = 0; i < count; i++)
 			n += (size_t)sprintf(text + n, "%s",
-				parts[(size_t)rand_r(&seed) % (sizeof(parts) / sizeof(*parts))]);
+				parts[(size_t)rand_r(&seed) %
+					(sizeof(parts) / sizeof(*parts))]);
 		assert_true(ftruncate(fd, 0) == 0 && pwrite(fd, text, n, 0) == (ssize_t)n);
 		mine = list(text, n, ours, sizeof(ours));
 		gits = ask_git(path, theirs, sizeof(theirs));

@@ -3,13 +3,13 @@
  * does, to the byte, since what we take for harmless git must not take for something else.
  * Shared with the launcher. Pure.
  */
-#ifndef INIT_HOME_GITCONFIG_H
-#define INIT_HOME_GITCONFIG_H
+#ifndef INIT_LIB_GITCONFIG_H
+#define INIT_LIB_GITCONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../limits.h"
+#include "limits.h"
 
 struct gitconfig_entry {
 	/* section.name or section.subsection.name; section and name are in lower case. */

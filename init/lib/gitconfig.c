@@ -56,8 +56,7 @@ static bool read_subsection(struct gitconfig *c, size_t n)
 	while ((ch = take(c)) != '"') {
 		if (ch == '\\')
 			ch = take(c);
-		if (ch == END || ch == '\n' ||
-			!append(c->section, sizeof(c->section), &n, ch))
+		if (ch == END || ch == '\n' || !append(c->section, sizeof(c->section), &n, ch))
 			return false;
 	}
 	return take(c) == ']' && append(c->section, sizeof(c->section), &n, '.');

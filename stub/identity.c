@@ -1,0 +1,120 @@
+#include "identity.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../init/lib/gitconfig.h"
+#include "find.h"
+
+struct identity {
+	struct plan *p;
+	const char *home;         /* NULL: there is none */
+	const char *name, *email; /* NULL: nobody said */
+	unsigned files;           /* read so far */
+};
+
+static void read_file(struct identity *id, const char *path, unsigned depth);
+
+/* "~/" and paths beside the file itself; of another user's home git would ask the system. */
+static void include(struct identity *id, const char *from, const char *path, unsigned depth)
+{
+	struct pool *pool = &id->p->pool;
+
+	if (path[0] == '~' && path[1] == '/' && id->home)
+		path = pool_format(pool, "%s%s", id->home, path + 1);
+	else if (path[0] != '/' && path[0] != '~')
+		path = pool_format(
+			pool, "%.*s/%s", (int)(strrchr(from, '/') - from), from, path);
+	if (path[0] == '/')
+		read_file(id, path, depth + 1);
+}
+
+/* What is to be part of an environment and of a commit. */
+static const char *plain(struct pool *pool, const char *value)
+{
+	if (!*value || strlen(value) > BOUND_GIT_IDENTITY)
+		return NULL;
+	for (const char *s = value; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return NULL;
+	return pool_copy(pool, value);
+}
+
+static void take(
+	struct identity *id, const char *from, const struct gitconfig_entry *e, unsigned depth)
+{
+	if (strcmp(e->key, "user.name") == 0)
+		id->name = plain(&id->p->pool, e->value);
+	else if (strcmp(e->key, "user.email") == 0)
+		id->email = plain(&id->p->pool, e->value);
+	else if (strcmp(e->key, "include.path") == 0)
+		include(id, from, e->value, depth);
+}
+
+/* It may be anything: a FIFO waits for nobody, a device isn't read. */
+static ssize_t read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)size)
+		n = read(fd, text, size);
+	close(fd);
+	return n;
+}
+
+static void read_file(struct identity *id, const char *path, unsigned depth)
+{
+	struct pool *pool = &id->p->pool;
+	struct gitconfig_entry e;
+	struct gitconfig c;
+	ssize_t n;
+	char *text;
+
+	if (depth > BOUND_GIT_DEPTH || id->files++ >= BOUND_GIT_FILES)
+		return;
+	text = pool_bytes(pool, BOUND_GIT_BYTES);
+	n = read_text(path, text, BOUND_GIT_BYTES);
+	if (n <= 0)
+		return;
+	gitconfig_begin(&c, text, (size_t)n);
+	while (gitconfig_next(&c, &e) == 1)
+		take(id, path, &e, depth);
+}
+
+static void read_all(struct identity *id)
+{
+	const char *system = find_variable("GIT_CONFIG_SYSTEM");
+	const char *global = find_variable("GIT_CONFIG_GLOBAL");
+	const char *settings = find_variable("XDG_CONFIG_HOME");
+	struct pool *pool = &id->p->pool;
+
+	if (!find_variable("GIT_CONFIG_NOSYSTEM"))
+		read_file(id, system ? system : "/etc/gitconfig", 0);
+	if (global) {
+		read_file(id, global, 0);
+		return;
+	}
+	if (settings)
+		read_file(id, pool_format(pool, "%s/git/config", settings), 0);
+	else if (id->home)
+		read_file(id, pool_format(pool, "%s/.config/git/config", id->home), 0);
+	if (id->home)
+		read_file(id, pool_format(pool, "%s/.gitconfig", id->home), 0);
+}
+
+void identity_take(struct plan *p)
+{
+	struct identity id = {.p = p, .home = find_variable("HOME")};
+
+	if (id.home && id.home[0] != '/')
+		id.home = NULL;
+	read_all(&id);
+	argv_tell(&p->request, "CODEX_INIT_GIT_NAME", id.name);
+	argv_tell(&p->request, "CODEX_INIT_GIT_EMAIL", id.email);
+}
