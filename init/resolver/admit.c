@@ -51,15 +51,6 @@ static int refuse(struct worker *w, const char *name, enum resolver_reason reaso
 	return -1;
 }
 
-bool admit_question(struct worker *w, int index)
-{
-	const struct cache_name *n = &w->cache.names[index];
-
-	return !n->ration ||
-	       ration_take(n->ration, w->now,
-		       n->dynamic ? LIMIT_WILDCARD_QUESTIONS : LIMIT_NAME_QUESTIONS);
-}
-
 /*
  * May a name come up under this wildcard that isn't in the table yet? Only if it may be asked
  * for: names that are refused take no place of those that are known. A proxy is asked for each

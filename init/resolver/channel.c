@@ -230,7 +230,7 @@ static void take(struct worker *w, const struct resolver_pinned *m)
 		end(1);
 	n->sequence = 0;
 	w->channel.pins_out--;
-	lookup_pinned(w, (int)index, m->accepted);
+	w->channel.pinned(w, (int)index, m->accepted);
 }
 
 /* ---- Reports that may be counted together ------------------------------------------------ */

@@ -1,14 +1,10 @@
 /* The payload's questions: read, decided, answered at once or when the record is settled. */
 #include "client.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static void prepare(struct letters *l)
 {
@@ -43,55 +39,6 @@ int client_init(struct worker *w)
 			return -1;
 	}
 	return 0;
-}
-
-/* A client that doesn't read loses its own answers, as UDP has it; so does one whose address
- * can't be sent to, and then the next one's turn has come. */
-void client_flush(struct worker *w)
-{
-	struct letters *o = &w->clients->outbox;
-	unsigned sent = 0;
-
-	while (sent < o->count) {
-		/* musl's function of that name calls sendmsg(2) for each: it minds control
-		 * data, of which there is none here. */
-		long n = syscall(SYS_sendmmsg, o->fd, o->header + sent, o->count - sent,
-			MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		sent += n > 0 ? (unsigned)n : 1;
-	}
-	o->count = 0;
-}
-
-void client_reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
-	const struct message_reply *r)
-{
-	struct letters *out = &w->clients->outbox;
-	uint8_t *packet;
-	size_t len;
-
-	if (out->count == LETTERS || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
-		client_flush(w);
-	/* The next letter's place; a TCP client's answer only borrows it. */
-	packet = out->packet[out->count];
-	len = message_write_reply(asked, r, packet, o->fd >= 0 ? asked->room : LIMIT_DNS_UDP);
-	if (o->fd < 0) {
-		client_tcp_reply(w, o, packet, len);
-	} else if (len > 0) {
-		out->fd = o->fd;
-		out->with[out->count] = *o;
-		out->header[out->count].msg_hdr.msg_namelen = o->len;
-		out->part[out->count++].iov_len = len;
-	}
-}
-
-static void reply_code(struct worker *w, const struct origin *o,
-	const struct message_asked *asked, enum message_rcode rcode, const char *why)
-{
-	struct message_reply r = {
-		.rcode = rcode, .ede = why ? MESSAGE_EDE_BLOCKED : -1, .ede_text = why};
-
-	client_reply(w, o, asked, &r);
 }
 
 /*
@@ -170,46 +117,6 @@ static void reply_record(struct worker *w, const struct origin *o,
 	client_reply(w, o, asked, &m);
 }
 
-static struct waiter *new_waiter(struct clients *c)
-{
-	struct waiter *x;
-
-	if (c->free == NONE)
-		return c->fresh < LIMIT_WAITERS ? &c->waiters[c->fresh++] : NULL;
-	x = &c->waiters[c->free];
-	c->free = x->next;
-	return x;
-}
-
-bool client_wait(
-	struct worker *w, int *list, const struct message_query *q, const struct origin *o)
-{
-	struct waiter *x = new_waiter(w->clients);
-
-	if (!x) {
-		reply_code(w, o, &q->asked, RCODE_SERVFAIL, NULL);
-		return false;
-	}
-	x->origin = *o;
-	x->asked = q->asked;
-	x->next = *list;
-	*list = (int)(x - w->clients->waiters);
-	return true;
-}
-
-struct waiter *client_next(struct worker *w, int *list)
-{
-	struct clients *c = w->clients;
-	int at = *list;
-
-	if (at == NONE)
-		return NULL;
-	*list = c->waiters[at].next;
-	c->waiters[at].next = c->free;
-	c->free = at;
-	return &c->waiters[at];
-}
-
 static void wait_for(struct worker *w, int index, enum cache_family family,
 	const struct message_query *q, const struct origin *o)
 {
@@ -249,7 +156,7 @@ static void answer_reverse(
 	client_reply(w, o, &q->asked, &r);
 }
 
-void client_question(
+static void question(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o)
 {
 	struct message_query q;
@@ -264,8 +171,8 @@ void client_question(
 		return;
 	}
 	if (rcode != RCODE_NOERROR || q.class != MESSAGE_CLASS_IN) {
-		reply_code(w, o, &q.asked, rcode ? (enum message_rcode)rcode : RCODE_REFUSED,
-			NULL);
+		client_reply_code(w, o, &q.asked,
+			rcode ? (enum message_rcode)rcode : RCODE_REFUSED, NULL);
 		return;
 	}
 	if (q.plain && reverse_zone(q.name)) {
@@ -277,13 +184,13 @@ void client_question(
 	lookup = q.type == MESSAGE_A || q.type == MESSAGE_AAAA;
 	index = admit_name(w, q.name, q.plain, lookup, why);
 	if (index < 0 && index != ADMIT_ABSENT) {
-		reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
+		client_reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
 		return;
 	}
 	/* The other types of an allowed name are empty, and no upstream hears of the question:
 	 * HTTPS and SVCB would hide the name that the wall goes by, TXT and NULL carry data. */
 	if (!lookup) {
-		reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
+		client_reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
 		return;
 	}
 	family = q.type == MESSAGE_A ? FAMILY_4 : FAMILY_6;
@@ -306,7 +213,7 @@ static void udp_ready(struct worker *w, int fd)
 		in->with[i].len = header->msg_namelen;
 		header->msg_namelen = sizeof(in->with[i].address);
 		if (!(header->msg_flags & MSG_TRUNC))
-			client_question(w, in->packet[i], in->header[i].msg_len, &in->with[i]);
+			question(w, in->packet[i], in->header[i].msg_len, &in->with[i]);
 	}
 }
 
@@ -320,7 +227,7 @@ void client_ready(struct worker *w, uint64_t data, uint32_t events)
 		client_tcp_accept(w, (int)WORKER_NUMBER(data));
 		break;
 	case KIND_TCP:
-		client_tcp_ready(w, (int)WORKER_NUMBER(data), events);
+		client_tcp_ready(w, (int)WORKER_NUMBER(data), events, question);
 		break;
 	case KIND_CHANNEL:
 	case KIND_UPSTREAM:

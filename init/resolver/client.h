@@ -1,4 +1,11 @@
-/* What client.c and client_tcp.c share; nobody else includes it. */
+/*
+ * What client*.c and service.c share; nobody else includes it. Each calls those above it:
+ *
+ *	client_tcp.c	connections
+ *	client_reply.c	answers, and who waits for one
+ *	service.c	questions for services
+ *	client.c	all other questions
+ */
 #ifndef INIT_RESOLVER_CLIENT_H
 #define INIT_RESOLVER_CLIENT_H
 
@@ -69,17 +76,17 @@ struct clients {
 	unsigned open;
 };
 
-/* A question has come: answers it, or puts it in the queue of those who wait. */
-void client_question(
-	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o);
-
-/* Answers a question now, and lets the one who asked wait in a list; false: there is no place
- * for that, which was answered. The list's next, which is free from then on; NULL: its end. */
+/* client_reply.c. Answers a question now, and lets the one who asked wait in a list; false:
+ * there is no place for that, which was answered. The list's next, which is free from then on;
+ * NULL: its end. */
 void client_reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
 	const struct message_reply *r);
 bool client_wait(
 	struct worker *w, int *list, const struct message_query *q, const struct origin *o);
 struct waiter *client_next(struct worker *w, int *list);
+/* The same with a code alone, and why we refuse it, or NULL. */
+void client_reply_code(struct worker *w, const struct origin *o,
+	const struct message_asked *asked, enum message_rcode rcode, const char *why);
 
 /* service.c: answers a question for a service (SRV) of an allowed name, or for its text (TXT),
  * now or later; false: it is no such question. */
@@ -87,7 +94,10 @@ bool service_question(struct worker *w, const struct message_query *q, const str
 
 /* client_tcp.c */
 void client_tcp_accept(struct worker *w, int listener);
-void client_tcp_ready(struct worker *w, int slot, uint32_t events);
+/* A question has been read. */
+typedef void client_taken(
+	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o);
+void client_tcp_ready(struct worker *w, int slot, uint32_t events, client_taken *taken);
 /* The answer for a connection; it is dropped when the one who asked is gone. */
 void client_tcp_reply(
 	struct worker *w, const struct origin *o, const uint8_t *packet, size_t len);

@@ -128,7 +128,7 @@ static size_t wanted(const struct connection *c, const uint8_t *in)
 	return c->got < 2 ? 2 : 2 + (size_t)(in[0] << 8 | in[1]);
 }
 
-static void pull(struct worker *w, struct connection *c)
+static void pull(struct worker *w, struct connection *c, client_taken *taken)
 {
 	struct origin o = {.fd = -1,
 		.tcp = (int)(c - w->clients->connections),
@@ -156,10 +156,10 @@ static void pull(struct worker *w, struct connection *c)
 	watch(w, c, EPOLL_CTL_MOD, 0);
 	n = (ssize_t)c->got - 2;
 	c->got = 0;
-	client_question(w, in + 2, (size_t)n, &o);
+	taken(w, in + 2, (size_t)n, &o);
 }
 
-void client_tcp_ready(struct worker *w, int slot, uint32_t events)
+void client_tcp_ready(struct worker *w, int slot, uint32_t events, client_taken *taken)
 {
 	struct connection *c = &w->clients->connections[slot];
 
@@ -170,7 +170,7 @@ void client_tcp_ready(struct worker *w, int slot, uint32_t events)
 	else if (c->out_len > 0)
 		push(w, c);
 	else if (!c->waiting)
-		pull(w, c);
+		pull(w, c, taken);
 }
 
 int64_t client_tcp_tick(struct worker *w)

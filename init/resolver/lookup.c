@@ -52,6 +52,26 @@ static void note_refresh(struct worker *w, const struct cache_record *r)
 		w->lookup.refresh = at;
 }
 
+bool lookup_has_address(const struct cache_name *n)
+{
+	return (n->record[FAMILY_4].result == CACHE_ADDRESSES && !n->record[FAMILY_4].work) ||
+	       (n->record[FAMILY_6].result == CACHE_ADDRESSES && !n->record[FAMILY_6].work);
+}
+
+void lookup_name_settled(struct worker *w, int index)
+{
+	struct cache_name *n = &w->cache.names[index];
+
+	n->booting = false;
+	w->lookup.left--;
+	if (lookup_has_address(n)) {
+		w->lookup.pinned++;
+	} else {
+		n->report = true;
+		channel_queue(w, index);
+	}
+}
+
 /* The record is what it is now, for so many seconds: tell all who wait. */
 static void settle(struct worker *w, int index, enum cache_family family,
 	enum cache_result result, enum resolver_reason reason, uint32_t seconds)
@@ -68,8 +88,8 @@ static void settle(struct worker *w, int index, enum cache_family family,
 	if (other->work == WORK_PIN)
 		channel_queue(w, index); /* it waited for us */
 	if (n->booting && !other->work && other->result != CACHE_UNKNOWN)
-		lookup_boot_settled(w, index);
-	client_wake(w, index, family);
+		lookup_name_settled(w, index);
+	w->lookup.settled(w, index, family);
 	if (family == FAMILY_4 && other->waiters >= 0)
 		lookup_wait_for_aaaa(w, n);
 }
@@ -86,7 +106,7 @@ static void failed(
 		/* Only a renewal failed. It is tried again when somebody asks again. */
 		r->work = WORK_NONE;
 		r->used = false;
-		client_wake(w, index, family);
+		w->lookup.settled(w, index, family);
 		return;
 	}
 	if (cache_stale_usable(r, w->now)) {
@@ -195,14 +215,10 @@ static void take_answer(struct worker *w, int index, enum cache_family family,
 		channel_queue(w, index);
 }
 
-void lookup_answered(void *context, int index, uint16_t type, enum message_outcome outcome,
+void lookup_answered(struct worker *w, int index, uint16_t type, enum message_outcome outcome,
 	const struct message_answer *answer, enum resolver_reason reason)
 {
-	if (index >= SERVICE_TAG)
-		service_answered(context, index - SERVICE_TAG, outcome, answer, reason);
-	else
-		take_answer(context, index, type == MESSAGE_A ? FAMILY_4 : FAMILY_6, outcome,
-			answer, reason);
+	take_answer(w, index, type == MESSAGE_A ? FAMILY_4 : FAMILY_6, outcome, answer, reason);
 }
 
 void lookup_pinned(struct worker *w, int index, uint32_t accepted)
@@ -329,16 +345,17 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 	note_refresh(w, r);
 }
 
-bool lookup_may_ask(void *context, int index)
+bool lookup_may_ask(struct worker *w, int index)
 {
-	return index >= SERVICE_TAG ? service_may_ask(context, index - SERVICE_TAG)
-				    : admit_question(context, index);
+	const struct cache_name *n = &w->cache.names[index];
+
+	return !n->ration ||
+	       ration_take(n->ration, w->now,
+		       n->dynamic ? LIMIT_WILDCARD_QUESTIONS : LIMIT_NAME_QUESTIONS);
 }
 
-int lookup_known(void *context, const char **name)
+int lookup_known(const struct worker *w, const char **name)
 {
-	const struct worker *w = context;
-
 	for (size_t i = 0; i < w->cache.fixed; i++) {
 		const struct cache_name *n = &w->cache.names[i];
 
@@ -348,19 +365,6 @@ int lookup_known(void *context, const char **name)
 		return (int)i;
 	}
 	return -1;
-}
-
-void lookup_hostile(void *context, int index)
-{
-	struct worker *w = context;
-
-	if (index < 0)
-		channel_foreign(w, index == UPSTREAM_GUESSED);
-	else
-		channel_dropped(w,
-			index >= SERVICE_TAG ? service_name(w, index - SERVICE_TAG)
-					     : w->cache.names[index].name,
-			REASON_HOSTILE, NULL);
 }
 
 /* ---- What is due ------------------------------------------------------------------------- */
@@ -417,28 +421,17 @@ static void wake_lame(struct worker *w)
 		if (n->record[FAMILY_6].waiters < 0)
 			continue;
 		if (lookup_is_lame(w, n))
-			client_wake(w, (int)i, FAMILY_6);
+			w->lookup.settled(w, (int)i, FAMILY_6);
 		else if (n->record[FAMILY_6].asked + LAME_MS > w->now)
 			lookup_wait_for_aaaa(w, n);
 	}
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 int64_t lookup_tick(struct worker *w)
 {
-	int64_t next;
-
-	upstream_tick(w->upstream, w->now);
-	next = lookup_boot_tick(w);
 	if (w->now >= w->lookup.refresh)
 		renew(w);
 	if (w->now >= w->lookup.lame)
 		wake_lame(w);
-	next = sooner(next, w->lookup.lame);
-	/* Again: what was asked just now has its times, too. */
-	return sooner(sooner(next, w->lookup.refresh), upstream_tick(w->upstream, w->now));
+	return w->lookup.lame < w->lookup.refresh ? w->lookup.lame : w->lookup.refresh;
 }

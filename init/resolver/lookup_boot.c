@@ -26,26 +26,6 @@ static int64_t silence_ms(size_t servers)
  */
 #define PATIENCE_MS 1200
 
-static bool has_address(const struct cache_name *n)
-{
-	return (n->record[FAMILY_4].result == CACHE_ADDRESSES && !n->record[FAMILY_4].work) ||
-	       (n->record[FAMILY_6].result == CACHE_ADDRESSES && !n->record[FAMILY_6].work);
-}
-
-void lookup_boot_settled(struct worker *w, int index)
-{
-	struct cache_name *n = &w->cache.names[index];
-
-	n->booting = false;
-	w->lookup.left--;
-	if (has_address(n)) {
-		w->lookup.pinned++;
-	} else {
-		n->report = true;
-		channel_queue(w, index);
-	}
-}
-
 /* Asks for as many more names as there are places for; each needs two. */
 static void boot_more(struct worker *w)
 {
@@ -58,7 +38,7 @@ static void boot_more(struct worker *w)
 			continue;
 		if (w->config->conf.upstreams_count == 0) {
 			n->record[FAMILY_4].reason = REASON_TIMEOUT;
-			lookup_boot_settled(w, (int)l->next);
+			lookup_name_settled(w, (int)l->next);
 			continue;
 		}
 		if (upstream_room(w->upstream) < LIMIT_QUESTIONS_SPARE + 2)
@@ -79,7 +59,7 @@ static void boot_give_up(struct worker *w)
 			continue;
 		if (n->record[FAMILY_4].result == CACHE_UNKNOWN)
 			n->record[FAMILY_4].reason = REASON_TIMEOUT;
-		lookup_boot_settled(w, (int)i);
+		lookup_name_settled(w, (int)i);
 	}
 	w->lookup.next = w->cache.fixed;
 }
@@ -87,8 +67,8 @@ static void boot_give_up(struct worker *w)
 static void boot_lose_patience(struct worker *w)
 {
 	for (size_t i = 0; i < w->cache.fixed; i++)
-		if (w->cache.names[i].booting && has_address(&w->cache.names[i]))
-			lookup_boot_settled(w, (int)i);
+		if (w->cache.names[i].booting && lookup_has_address(&w->cache.names[i]))
+			lookup_name_settled(w, (int)i);
 }
 
 static void boot_release(struct worker *w)
@@ -160,63 +140,70 @@ static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
 	}
 }
 
-int lookup_init(struct worker *w, bool boot)
+static int add_names(struct worker *w)
 {
 	const struct policy *p = w->config->policy;
-	struct upstream_config u = {
-		.endpoints = w->config->conf.upstreams,
-		.count = w->config->conf.upstreams_count,
-		.epoll = w->epoll,
-		.data = WORKER_DATA(KIND_UPSTREAM, 0),
-		.may_ask = lookup_may_ask,
-		.known = lookup_known,
-		.answered = lookup_answered,
-		.hostile = lookup_hostile,
-		.context = w,
-	};
 
-	w->upstream = upstream_new(&u);
-	if (!w->upstream)
-		return -1;
-	w->lookup.refresh = w->lookup.lame = INT64_MAX;
 	for (size_t i = 0; i < p->names_count; i++) {
 		int index = cache_add_fixed(&w->cache, p->names[i].name);
+		struct cache_name *n;
 
 		if (index < 0)
 			return -1;
-		w->cache.names[index].allowed = true;
-		w->cache.names[index].ration = &w->config->rations[p->count + i];
-		w->cache.names[index].internal =
-			p->names[i].private || !strchr(p->names[i].name, '.');
+		n = &w->cache.names[index];
+		n->allowed = true;
+		n->ration = &w->config->rations[p->count + i];
+		n->internal = p->names[i].private || !strchr(p->names[i].name, '.');
 	}
+	return 0;
+}
+
+/* A family that /etc/hosts says nothing of is empty, for good. */
+static void complete_hosts_name(struct cache_name *n)
+{
+	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
+		if (n->record[f].result != CACHE_UNKNOWN)
+			continue;
+		n->record[f].result = CACHE_EMPTY;
+		n->record[f].expires = INT64_MAX / 2;
+	}
+}
+
+/* What is left to be done about the name at the boot. */
+static void begin(struct worker *w, int index, bool boot)
+{
+	struct cache_name *n = &w->cache.names[index];
+
+	if (n->hosts)
+		complete_hosts_name(n);
+	if (!n->hosts && policy_by_proxy(w->config->policy, n->name)) {
+		lookup_invent(w, index);
+		w->lookup.pinned++;
+		return;
+	}
+	/* A hosts name with nothing to pin is settled: it is answered as it stands. */
+	if (!boot || !n->allowed || (n->hosts && !n->record[0].work && !n->record[1].work))
+		return;
+	n->booting = true;
+	w->lookup.left++;
+}
+
+int lookup_init(struct worker *w, bool boot)
+{
+	struct lookup *l = &w->lookup;
+
+	l->refresh = l->lame = INT64_MAX;
+	if (add_names(w) < 0)
+		return -1;
 	for (size_t i = 0; i < w->config->hosts_count; i++)
 		add_hosts_entry(w, &w->config->hosts[i]);
-	for (size_t i = 0; i < w->cache.fixed; i++) {
-		struct cache_name *n = &w->cache.names[i];
-
-		for (enum cache_family f = FAMILY_4; n->hosts && f < FAMILIES; f++) {
-			if (n->record[f].result != CACHE_UNKNOWN)
-				continue;
-			n->record[f].result = CACHE_EMPTY;
-			n->record[f].expires = INT64_MAX / 2;
-		}
-		if (!n->hosts && policy_by_proxy(p, n->name)) {
-			lookup_invent(w, (int)i);
-			w->lookup.pinned++;
-			continue;
-		}
-		/* A hosts name with nothing to pin is settled: it is answered as it stands. */
-		if (!boot || !n->allowed ||
-			(n->hosts && !n->record[0].work && !n->record[1].work))
-			continue;
-		n->booting = true;
-		w->lookup.left++;
-	}
-	w->lookup.booting = boot;
-	w->lookup.hold = w->now + HOLD_MS;
-	w->lookup.patience = w->now + PATIENCE_MS;
-	w->lookup.latest = w->now + BOOT_MS;
-	w->lookup.deadline =
-		w->config->patient ? w->lookup.latest : w->now + silence_ms(u.count);
+	for (size_t i = 0; i < w->cache.fixed; i++)
+		begin(w, (int)i, boot);
+	l->booting = boot;
+	l->hold = w->now + HOLD_MS;
+	l->patience = w->now + PATIENCE_MS;
+	l->latest = w->now + BOOT_MS;
+	l->deadline = w->config->patient ? l->latest
+					 : w->now + silence_ms(w->config->conf.upstreams_count);
 	return 0;
 }

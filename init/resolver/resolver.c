@@ -90,6 +90,60 @@ size_t resolver_rations(const struct policy *p)
 	return p->count + p->names_count;
 }
 
+/* ---- Who asked an upstream --------------------------------------------------------------- */
+
+/* What services asked has tags from SERVICE_TAG on; the others are places in the cache. */
+static bool may_ask(void *context, int tag)
+{
+	return tag >= SERVICE_TAG ? service_may_ask(context, tag - SERVICE_TAG)
+				  : lookup_may_ask(context, tag);
+}
+
+static int known(void *context, const char **name)
+{
+	return lookup_known(context, name);
+}
+
+static void answered(void *context, int tag, uint16_t type, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason)
+{
+	if (tag >= SERVICE_TAG)
+		service_answered(context, tag - SERVICE_TAG, outcome, answer, reason);
+	else
+		lookup_answered(context, tag, type, outcome, answer, reason);
+}
+
+static void hostile(void *context, int tag)
+{
+	struct worker *w = context;
+
+	if (tag < 0)
+		channel_foreign(w, tag == UPSTREAM_GUESSED);
+	else
+		channel_dropped(w,
+			tag >= SERVICE_TAG ? service_name(w, tag - SERVICE_TAG)
+					   : w->cache.names[tag].name,
+			REASON_HOSTILE, NULL);
+}
+
+static int open_upstreams(struct worker *w)
+{
+	struct upstream_config u = {
+		.endpoints = w->config->conf.upstreams,
+		.count = w->config->conf.upstreams_count,
+		.epoll = w->epoll,
+		.data = WORKER_DATA(KIND_UPSTREAM, 0),
+		.may_ask = may_ask,
+		.known = known,
+		.answered = answered,
+		.hostile = hostile,
+		.context = w,
+	};
+
+	w->upstream = upstream_new(&u);
+	return w->upstream ? 0 : -1;
+}
+
 /* ---- The worker -------------------------------------------------------------------------- */
 
 static int allocate(struct worker *w, int channel)
@@ -109,7 +163,9 @@ static int allocate(struct worker *w, int channel)
 		return -1;
 	if (client_init(w) < 0 || service_init(w) < 0)
 		return -1;
-	return lookup_init(w, w->boot);
+	w->channel.pinned = lookup_pinned;
+	w->lookup.settled = client_wake;
+	return open_upstreams(w) < 0 ? -1 : lookup_init(w, w->boot);
 }
 
 static int timeout(const struct worker *w, int64_t next)
@@ -119,14 +175,22 @@ static int timeout(const struct worker *w, int64_t next)
 	return next <= w->now ? 0 : (int)(next - w->now);
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static int64_t tick(struct worker *w)
 {
-	int64_t next = lookup_tick(w), other;
+	int64_t next;
 
-	other = client_tick(w);
-	next = other < next ? other : next;
-	other = channel_tick(w);
-	next = other < next ? other : next;
+	upstream_tick(w->upstream, w->now);
+	next = lookup_boot_tick(w);
+	next = sooner(next, lookup_tick(w));
+	/* Again: what was asked just now has its times, too. */
+	next = sooner(next, upstream_tick(w->upstream, w->now));
+	next = sooner(next, client_tick(w));
+	next = sooner(next, channel_tick(w));
 	/* Last, so that what the others put there goes out now. */
 	upstream_flush(w->upstream);
 	channel_flush(w);

@@ -2,11 +2,13 @@
  * The resolver's process from inside: one structure that its files pass around, and who calls
  * whom. Only the files of this room include it.
  *
- *	client.c -> admit.c		is the name allowed, and where in the cache is it?
- *	client.c -> lookup.c		this record is needed
- *	lookup.c -> upstream.c -> lookup.c	question and answer
- *	lookup.c -> channel.c -> lookup.c	pin request and acknowledgement
- *	lookup.c -> client.c		the record is settled: answer those who wait
+ *	client.c -> admit.c	is the name allowed, and where in the cache is it?
+ *	client.c -> lookup.c	this record is needed
+ *	lookup.c -> upstream.c	a question
+ *	lookup.c -> channel.c	a pin request
+ *
+ * What comes back goes by callbacks, which resolver.c sets: an answer (upstream_config), an
+ * acknowledgement (channel.pinned), and that a record is settled (lookup.settled).
  */
 #ifndef INIT_RESOLVER_RESOLVER_PRIVATE_H
 #define INIT_RESOLVER_RESOLVER_PRIVATE_H
@@ -23,9 +25,13 @@ struct refused_held {
 	uint32_t count;
 };
 
+struct worker;
+
 /* channel.c: the talk with PID 1. */
 struct channel {
 	int fd;
+	/* PID 1 has opened these of the name's addresses: bit i is the i-th that was sent. */
+	void (*pinned)(struct worker *w, int index, uint32_t accepted);
 	bool blocked;       /* waits for EPOLLOUT */
 	unsigned out_count; /* messages written, to be sent in one datagram */
 	struct resolver_message out[RESOLVER_TOGETHER];
@@ -45,6 +51,8 @@ struct channel {
 
 /* lookup.c: boot and renewal. */
 struct lookup {
+	/* The record is what it will be for a while: whoever waits for it can be answered. */
+	void (*settled)(struct worker *w, int index, enum cache_family family);
 	bool booting;
 	size_t next;      /* the first name not asked for yet */
 	size_t left;      /* names not settled */
@@ -108,8 +116,6 @@ int64_t channel_tick(struct worker *w); /* returns when to be called again */
  */
 int admit_name(
 	struct worker *w, const char *name, bool plain, bool lookup, char text[ADMIT_TEXT]);
-/* May one more question about the name leave now? Counts it. */
-bool admit_question(struct worker *w, int index);
 /* What the client is told when it may not. */
 void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
@@ -119,7 +125,7 @@ void denied_forget(struct worker *w);
 
 /* ---- lookup.c ---------------------------------------------------------------------------- */
 int lookup_init(struct worker *w, bool boot);
-/* Sees to it that the record gets settled, unless it is fresh or on its way; then client_wake()
+/* Sees to it that the record gets settled, unless it is fresh or on its way; then settled()
  * is called, perhaps from here. */
 void lookup_need(struct worker *w, int index, enum cache_family family);
 /*
@@ -135,14 +141,19 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 void lookup_invent(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
+/* What an upstream is asked and says, as in upstream.h. may_ask: may one more question about
+ * the name leave now? Counts it. */
+bool lookup_may_ask(struct worker *w, int index);
+int lookup_known(const struct worker *w, const char **name);
+void lookup_answered(struct worker *w, int index, uint16_t type, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason);
+
 /* Between lookup.c and lookup_boot.c. */
 enum resolver_reason lookup_ask(
 	struct worker *w, int index, enum cache_family family, bool stale);
-upstream_may_ask lookup_may_ask;
-upstream_known lookup_known;
-upstream_answered lookup_answered;
-upstream_hostile lookup_hostile;
-void lookup_boot_settled(struct worker *w, int index);
+bool lookup_has_address(const struct cache_name *n);
+/* One name less that the boot waits for. */
+void lookup_name_settled(struct worker *w, int index);
 int64_t lookup_boot_tick(struct worker *w);
 
 /* ---- service.c: what it asked upstream has tags from here on. ------------------------------

@@ -1,182 +1,14 @@
-/* Questions to the upstreams by UDP: time, failover, answers. See upstream.h; how they leave is
- * upstream_send.c, and TCP upstream_tcp.c. */
+/* Questions to the upstreams: what is asked, what an answer is, and when time is up. See
+ * upstream.h; the questions that are out are upstream_questions.c, how they leave is
+ * upstream_send.c, to whom upstream_order.c, and TCP upstream_tcp.c. */
 #include "upstream_private.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/*
- * Milliseconds from one sending to the next; after the last the question is given up: 4.6 s,
- * just under what a C library waits for us (5 s), and under RESOLVER_BOOT_MS.
- */
-static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 /* With a stale answer at hand: 1.2 s (RFC 8767 §5 suggests 1.8 s at most). */
 #define ATTEMPTS_STALE 2
-
-static void prepare(struct upstream *u)
-{
-	struct departures *d = &u->departures;
-	struct arrivals *a = &u->arrivals;
-
-	for (int i = 0; i < TOGETHER; i++) {
-		d->segment[i].header = (struct cmsghdr){.cmsg_level = IPPROTO_UDP,
-			.cmsg_type = UDP_SEGMENT,
-			.cmsg_len = CMSG_LEN(sizeof(uint16_t))};
-		a->part[i] = (struct iovec){a->packet[i], sizeof(a->packet[i])};
-		a->header[i].msg_hdr = (struct msghdr){
-			.msg_name = &a->from[i], .msg_iov = &a->part[i], .msg_iovlen = 1};
-	}
-}
-
-struct upstream *upstream_new(const struct upstream_config *c)
-{
-	struct upstream *u = calloc(1, sizeof(*u));
-
-	if (!u)
-		return NULL;
-	u->config = *c;
-	u->free = NONE;
-	prepare(u);
-	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
-		u->slot[i] = NONE;
-	u->room = LIMIT_QUESTIONS;
-	for (int i = 0; i < ATTEMPTS; i++)
-		u->list[i].first = u->list[i].last = NONE;
-	memset(u->buckets, 0xff, sizeof(u->buckets));
-	for (size_t i = 0; i < c->count; i++)
-		peer_of(&c->endpoints[i], &u->servers[i].address);
-	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
-		for (int j = 0; j < LIMIT_UPSTREAM_SOCKETS; j++)
-			u->sockets[i][j].fd = -1;
-	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++)
-		u->tcp[i].fd = -1;
-	return u;
-}
-
-size_t upstream_room(const struct upstream *u)
-{
-	return u->room;
-}
-
-/* ---- Questions -------------------------------------------------------------------------- */
-
-static void unlist(struct upstream *u, struct question *q)
-{
-	struct question_list *l = &u->list[q->attempt];
-
-	if (q->previous != NONE)
-		u->questions[q->previous].next = q->next;
-	else
-		l->first = q->next;
-	if (q->next != NONE)
-		u->questions[q->next].previous = q->previous;
-	else
-		l->last = q->previous;
-}
-
-/* Each list holds one attempt's questions, which all wait equally long: it stays sorted. */
-static void enlist(struct upstream *u, struct question *q, int attempt, int64_t now)
-{
-	struct question_list *l = &u->list[attempt];
-	int index = (int)(q - u->questions);
-
-	q->attempt = (uint8_t)attempt;
-	q->deadline = now + schedule[attempt];
-	q->previous = l->last;
-	q->next = NONE;
-	if (l->last != NONE)
-		u->questions[l->last].next = index;
-	else
-		l->first = index;
-	l->last = index;
-}
-
-void upstream_postpone(struct upstream *u, struct question *q, int64_t now)
-{
-	if (q->attempt >= ATTEMPTS - 2)
-		return;
-	unlist(u, q);
-	enlist(u, q, ATTEMPTS - 2, now);
-}
-
-void upstream_unsend(struct upstream *u, struct question *q, int which)
-{
-	int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
-	int *at = &u->buckets[q->sent[which].id % BUCKETS];
-
-	while (*at != index)
-		at = &u->questions[*at / LIMIT_UPSTREAMS].sent[*at % LIMIT_UPSTREAMS].chain;
-	*at = q->sent[which].chain;
-	q->sent[which].live = false;
-	u->sockets[which][q->sent[which].slot].out--;
-	u->late[u->late_next++ % LIMIT_QUESTIONS] = (struct late){
-		.id = q->sent[which].id,
-		.which = (uint8_t)which,
-		.slot = q->sent[which].slot,
-	};
-}
-
-void upstream_forget(struct upstream *u, struct question *q)
-{
-	unlist(u, q);
-	q->next = u->free;
-	u->free = (int)(q - u->questions);
-	u->room++;
-}
-
-void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason)
-{
-	int tag = q->tag, current = q->current;
-	uint16_t type = q->type;
-	bool probe = q->probe;
-
-	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
-		if (q->sent[i].live)
-			upstream_unsend(u, q, i);
-	upstream_tcp_close(u, q);
-	upstream_forget(u, q);
-	if (probe)
-		u->servers[current].probed = false;
-	else
-		u->config.answered(u->config.context, tag, type, outcome, answer, reason);
-}
-
-void upstream_finish_held(struct upstream *u, struct question *q)
-{
-	const struct message_answer none = {.ttl = q->held_ttl};
-
-	upstream_finish(u, q, (enum message_outcome)q->held_outcome, &none, REASON_NONE);
-}
-
-struct question *upstream_place(
-	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now)
-{
-	struct question *q;
-
-	if (u->room == 0)
-		return NULL;
-	if (u->free != NONE) {
-		q = &u->questions[u->free];
-		u->free = q->next;
-	} else {
-		q = &u->questions[u->fresh++];
-	}
-	u->room--;
-	memset(q, 0, sizeof(*q));
-	q->name = name;
-	q->type = type;
-	q->tag = tag;
-	q->last = ATTEMPTS;
-	q->reason = REASON_TIMEOUT;
-	q->tcp = NONE;
-	enlist(u, q, 0, now);
-	return q;
-}
 
 enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
 	uint16_t type, int tag, bool stale, int64_t now)
@@ -222,7 +54,8 @@ static void take_answer(struct upstream *u, struct question *q, int which,
 	q->held_ttl = answer->ttl;
 }
 
-void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
+/* An answer has come; the question may be finished by it. */
+static void take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
 	size_t len, bool tcp, int64_t now)
 {
 	char text[NAME_TEXT];
@@ -295,6 +128,21 @@ static void foreign(
 	upstream_wrong(u, which, slot, len, now);
 }
 
+/* The connection stays open until its answer is read: q is the question still. A foreign answer
+ * ends the try as well, since nothing else will come this way. */
+static void tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
+{
+	struct tcp_fetch *t = &u->tcp[slot];
+	struct question *q;
+
+	if (!upstream_tcp_ready(u, slot, events, now))
+		return;
+	q = &u->questions[t->question];
+	take(u, q, t->which, u->tcp_data[slot].answer + 2, t->got - 2, true, now);
+	if (t->fd >= 0 && q->tcp == slot)
+		upstream_tcp_give_up(u, t, REASON_HOSTILE, now);
+}
+
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
 {
 	struct arrivals *a = &u->arrivals;
@@ -304,7 +152,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 	int n;
 
 	if (number >= LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS) {
-		upstream_tcp_ready(
+		tcp_ready(
 			u, (int)number - LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS, events, now);
 		return;
 	}
@@ -335,7 +183,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 			len = LIMIT_DNS_UDP;
 		}
 		if (q)
-			upstream_take(u, q, which, packet, len, false, now);
+			take(u, q, which, packet, len, false, now);
 		else
 			foreign(u, which, slot, packet, len, now);
 	}
@@ -361,8 +209,7 @@ int64_t upstream_tick(struct upstream *u, int64_t now)
 				upstream_ran_out(u, q, now);
 				upstream_finish(u, q, OUTCOME_SERVER, NULL, q->reason);
 			} else {
-				unlist(u, q);
-				enlist(u, q, i + 1, now);
+				upstream_next_attempt(u, q, now);
 				upstream_go_on(u, q, now);
 			}
 		}

@@ -1,6 +1,15 @@
-/* What upstream.c, upstream_send.c and upstream_tcp.c share; nobody else includes it. */
-#ifndef INIT_DNS_UPSTREAM_PRIVATE_H
-#define INIT_DNS_UPSTREAM_PRIVATE_H
+/*
+ * What the files upstream*.c share; nobody else includes it. Each calls those above it:
+ *
+ *	upstream_questions.c	the questions that are out: places, times, ends
+ *	upstream_send.c		ids, ports, letters; datagrams leave
+ *	upstream_order.c	to whom a question goes, and whom an answer is believed of
+ *	upstream_tcp.c		an answer that is fetched by TCP
+ *	upstream_forged.c	who guesses at answers
+ *	upstream.c		what is asked, what has come, what is due
+ */
+#ifndef INIT_RESOLVER_UPSTREAM_PRIVATE_H
+#define INIT_RESOLVER_UPSTREAM_PRIVATE_H
 
 #include <sys/socket.h>
 
@@ -140,7 +149,7 @@ struct upstream {
 	struct tcp_data tcp_data[LIMIT_UPSTREAM_TCP];
 };
 
-/* upstream.c */
+/* upstream_questions.c */
 /* A place for a question, all else of it zero; NULL: there is none. */
 struct question *upstream_place(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now);
@@ -148,10 +157,17 @@ struct question *upstream_place(
 void upstream_forget(struct upstream *u, struct question *q);
 /* The question is no longer out by its socket. */
 void upstream_unsend(struct upstream *u, struct question *q, int which);
+/* The question's end: its place is free, and who asked is told (a probe: nobody). */
+void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason);
 /* Takes what a later upstream said for the answer. */
 void upstream_finish_held(struct upstream *u, struct question *q);
+/* Its time of this attempt is up: the next one's begins. */
+void upstream_next_attempt(struct upstream *u, struct question *q, int64_t now);
 /* It takes two more round trips at least: none of the short times is to end it. */
 void upstream_postpone(struct upstream *u, struct question *q, int64_t now);
+/* Closes the connection that fetches its answer, if there is one. */
+void upstream_tcp_close(struct upstream *u, struct question *q);
 
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
@@ -168,11 +184,6 @@ void upstream_send(struct upstream *u, struct question *q, int which);
 const char *upstream_name(const struct question *q, char text[NAME_TEXT]);
 /* A non-blocking socket connected to an upstream and added to the epoll; or -1. */
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events);
-/* An answer has come; the question may be finished by it. */
-void upstream_take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
-	size_t len, bool tcp, int64_t now);
-void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason);
 
 /* upstream_order.c */
 /* An upstream has answered. */
@@ -208,7 +219,10 @@ static inline bool upstream_needs_tcp(const struct sent *s)
 /* upstream_tcp.c: fetches the question's answer from this upstream. False: no place, or it is
  * being fetched already. */
 bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now);
-void upstream_tcp_close(struct upstream *u, struct question *q);
-void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
+/* True: the connection's answer is whole, in tcp_data[slot].answer behind its length. */
+bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
+/* It brings nothing: its question is asked elsewhere, or ends. */
+void upstream_tcp_give_up(
+	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now);
 
 #endif

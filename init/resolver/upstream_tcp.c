@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now)
 {
@@ -46,16 +45,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 	return false;
 }
 
-void upstream_tcp_close(struct upstream *u, struct question *q)
-{
-	if (q->tcp == NONE)
-		return;
-	close(u->tcp[q->tcp].fd);
-	u->tcp[q->tcp].fd = -1;
-	q->tcp = NONE;
-}
-
-static void give_up(
+void upstream_tcp_give_up(
 	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now)
 {
 	struct question *q = &u->questions[t->question];
@@ -75,12 +65,12 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot, int64_
 
 	if (n < 0) {
 		if (errno != EAGAIN)
-			give_up(u, t, REASON_TIMEOUT, now);
+			upstream_tcp_give_up(u, t, REASON_TIMEOUT, now);
 		return;
 	}
 	t->sent += (size_t)n;
 	if (t->sent == t->query_len && epoll_ctl(u->config.epoll, EPOLL_CTL_MOD, t->fd, &e) < 0)
-		give_up(u, t, REASON_SERVER, now);
+		upstream_tcp_give_up(u, t, REASON_SERVER, now);
 }
 
 /* What the answer takes, as far as its length is known. */
@@ -89,7 +79,7 @@ static size_t wanted(const struct tcp_fetch *t, const uint8_t *answer)
 	return t->got < 2 ? 2 : 2 + (size_t)(answer[0] << 8 | answer[1]);
 }
 
-void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
+bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
 {
 	struct tcp_fetch *t = &u->tcp[slot];
 	uint8_t *answer = u->tcp_data[slot].answer;
@@ -97,34 +87,28 @@ void upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 	ssize_t n;
 
 	if (t->fd < 0)
-		return;
+		return false;
 	q = &u->questions[t->question];
 	if (t->sent < t->query_len) {
 		if (events & (EPOLLERR | EPOLLHUP))
-			give_up(u, t, REASON_TIMEOUT, now);
+			upstream_tcp_give_up(u, t, REASON_TIMEOUT, now);
 		else
 			send_query(u, t, slot, now);
-		return;
+		return false;
 	}
 	n = recv(t->fd, answer + t->got, wanted(t, answer) - t->got, 0);
 	if (n < 0 && errno == EAGAIN)
-		return;
+		return false;
 	if (n <= 0) {
-		give_up(u, t, REASON_SERVER, now);
-		return;
+		upstream_tcp_give_up(u, t, REASON_SERVER, now);
+		return false;
 	}
 	t->got += (size_t)n;
 	if (wanted(t, answer) > sizeof(u->tcp_data[slot].answer) ||
 		(t->got >= 2 && wanted(t, answer) == 2)) {
 		u->config.hostile(u->config.context, q->tag);
-		give_up(u, t, REASON_HOSTILE, now);
-		return;
+		upstream_tcp_give_up(u, t, REASON_HOSTILE, now);
+		return false;
 	}
-	if (t->got < wanted(t, answer))
-		return;
-	/* Kept open until the answer is read: q is the question still. A foreign answer ends
-	 * the try as well, since nothing else will come this way. */
-	upstream_take(u, q, t->which, answer + 2, t->got - 2, true, now);
-	if (t->fd >= 0 && q->tcp == slot)
-		give_up(u, t, REASON_HOSTILE, now);
+	return t->got == wanted(t, answer);
 }

@@ -1,0 +1,194 @@
+/*
+ * The questions that are out: their places, their times, and their end. Sends nothing and reads
+ * nothing; the other files of upstream*.c do. See upstream_private.h.
+ */
+#include "upstream_private.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * Milliseconds from one sending to the next; after the last the question is given up: 4.6 s,
+ * just under what a C library waits for us (5 s), and under RESOLVER_BOOT_MS.
+ */
+static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
+
+static void prepare(struct upstream *u)
+{
+	struct departures *d = &u->departures;
+	struct arrivals *a = &u->arrivals;
+
+	for (int i = 0; i < TOGETHER; i++) {
+		d->segment[i].header = (struct cmsghdr){.cmsg_level = IPPROTO_UDP,
+			.cmsg_type = UDP_SEGMENT,
+			.cmsg_len = CMSG_LEN(sizeof(uint16_t))};
+		a->part[i] = (struct iovec){a->packet[i], sizeof(a->packet[i])};
+		a->header[i].msg_hdr = (struct msghdr){
+			.msg_name = &a->from[i], .msg_iov = &a->part[i], .msg_iovlen = 1};
+	}
+}
+
+struct upstream *upstream_new(const struct upstream_config *c)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->config = *c;
+	u->free = NONE;
+	prepare(u);
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		u->slot[i] = NONE;
+	u->room = LIMIT_QUESTIONS;
+	for (int i = 0; i < ATTEMPTS; i++)
+		u->list[i].first = u->list[i].last = NONE;
+	memset(u->buckets, 0xff, sizeof(u->buckets));
+	for (size_t i = 0; i < c->count; i++)
+		peer_of(&c->endpoints[i], &u->servers[i].address);
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		for (int j = 0; j < LIMIT_UPSTREAM_SOCKETS; j++)
+			u->sockets[i][j].fd = -1;
+	for (int i = 0; i < LIMIT_UPSTREAM_TCP; i++)
+		u->tcp[i].fd = -1;
+	return u;
+}
+
+size_t upstream_room(const struct upstream *u)
+{
+	return u->room;
+}
+
+static void unlist(struct upstream *u, struct question *q)
+{
+	struct question_list *l = &u->list[q->attempt];
+
+	if (q->previous != NONE)
+		u->questions[q->previous].next = q->next;
+	else
+		l->first = q->next;
+	if (q->next != NONE)
+		u->questions[q->next].previous = q->previous;
+	else
+		l->last = q->previous;
+}
+
+/* Each list holds one attempt's questions, which all wait equally long: it stays sorted. */
+static void enlist(struct upstream *u, struct question *q, int attempt, int64_t now)
+{
+	struct question_list *l = &u->list[attempt];
+	int index = (int)(q - u->questions);
+
+	q->attempt = (uint8_t)attempt;
+	q->deadline = now + schedule[attempt];
+	q->previous = l->last;
+	q->next = NONE;
+	if (l->last != NONE)
+		u->questions[l->last].next = index;
+	else
+		l->first = index;
+	l->last = index;
+}
+
+void upstream_postpone(struct upstream *u, struct question *q, int64_t now)
+{
+	if (q->attempt >= ATTEMPTS - 2)
+		return;
+	unlist(u, q);
+	enlist(u, q, ATTEMPTS - 2, now);
+}
+
+void upstream_next_attempt(struct upstream *u, struct question *q, int64_t now)
+{
+	int next = q->attempt + 1;
+
+	unlist(u, q);
+	enlist(u, q, next, now);
+}
+
+void upstream_tcp_close(struct upstream *u, struct question *q)
+{
+	if (q->tcp == NONE)
+		return;
+	close(u->tcp[q->tcp].fd);
+	u->tcp[q->tcp].fd = -1;
+	q->tcp = NONE;
+}
+
+void upstream_unsend(struct upstream *u, struct question *q, int which)
+{
+	int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
+	int *at = &u->buckets[q->sent[which].id % BUCKETS];
+
+	while (*at != index)
+		at = &u->questions[*at / LIMIT_UPSTREAMS].sent[*at % LIMIT_UPSTREAMS].chain;
+	*at = q->sent[which].chain;
+	q->sent[which].live = false;
+	u->sockets[which][q->sent[which].slot].out--;
+	u->late[u->late_next++ % LIMIT_QUESTIONS] = (struct late){
+		.id = q->sent[which].id,
+		.which = (uint8_t)which,
+		.slot = q->sent[which].slot,
+	};
+}
+
+void upstream_forget(struct upstream *u, struct question *q)
+{
+	unlist(u, q);
+	q->next = u->free;
+	u->free = (int)(q - u->questions);
+	u->room++;
+}
+
+void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
+	const struct message_answer *answer, enum resolver_reason reason)
+{
+	int tag = q->tag, current = q->current;
+	uint16_t type = q->type;
+	bool probe = q->probe;
+
+	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
+		if (q->sent[i].live)
+			upstream_unsend(u, q, i);
+	upstream_tcp_close(u, q);
+	upstream_forget(u, q);
+	if (probe)
+		u->servers[current].probed = false;
+	else
+		u->config.answered(u->config.context, tag, type, outcome, answer, reason);
+}
+
+void upstream_finish_held(struct upstream *u, struct question *q)
+{
+	const struct message_answer none = {.ttl = q->held_ttl};
+
+	upstream_finish(u, q, (enum message_outcome)q->held_outcome, &none, REASON_NONE);
+}
+
+struct question *upstream_place(
+	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now)
+{
+	struct question *q;
+
+	if (u->room == 0)
+		return NULL;
+	if (u->free != NONE) {
+		q = &u->questions[u->free];
+		u->free = q->next;
+	} else {
+		q = &u->questions[u->fresh++];
+	}
+	u->room--;
+	memset(q, 0, sizeof(*q));
+	q->name = name;
+	q->type = type;
+	q->tag = tag;
+	q->last = ATTEMPTS;
+	q->reason = REASON_TIMEOUT;
+	q->tcp = NONE;
+	enlist(u, q, 0, now);
+	return q;
+}
