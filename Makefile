@@ -229,6 +229,17 @@ format: ## let clang-format rewrite the sources
 format-check: ## tell which sources clang-format would change
 	@clang-format --dry-run --Werror $(C_FILES)
 
+# ---- The folders: which uses which (docs/architecture.md) ----------------------------------
+.PHONY: docs rooms tcb
+docs: ## draw docs/architecture.svg from the table in docs/architecture.md
+	@ci/rooms.py draw
+
+rooms: unit-objects ## no include and no call but what that table allows; no files in a circle
+	@ci/rooms.py check
+
+tcb: unit-objects ## the code that runs with privilege; last line: how many lines
+	@ci/rooms.py tcb
+
 # ---- Install, clean, help ----------------------------------------------------------------
 .PHONY: install clean help
 install: all ## install both binaries (PREFIX=/usr/local DESTDIR=)
