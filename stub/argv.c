@@ -20,24 +20,24 @@ void argv_tell(struct request *r, const char *name, const char *value)
 		r->told[r->told_count++] = (struct told){name, value};
 }
 
-static void add_two(struct words *argv, const char *option, const char *value)
+static void add_two(struct string_list *argv, const char *option, const char *value)
 {
-	words_add(argv, option);
-	words_add(argv, value);
+	string_list_add(argv, option);
+	string_list_add(argv, value);
 }
 
 /* A host name by which an organisation's settings for Codex can tell a sandbox from other
  * hosts, the same each time: the hash at the end of the container's name. */
-static const char *host_name(const struct request *r, struct pool *p)
+static const char *host_name(const struct request *r, struct arena *p)
 {
-	return pool_format(p, "codex-sandbox-%s", strrchr(r->name, '_') + 1);
+	return arena_format(p, "codex-sandbox-%s", strrchr(r->name, '_') + 1);
 }
 
-static const char *pids_limit(const struct request *r, struct pool *p)
+static const char *pids_limit(const struct request *r, struct arena *p)
 {
 	const char *limit = r->pids_limit ? r->pids_limit : ARGV_PIDS_LIMIT;
 
-	return pool_format(p, "--pids-limit=%s", strcmp(limit, "max") == 0 ? "-1" : limit);
+	return arena_format(p, "--pids-limit=%s", strcmp(limit, "max") == 0 ? "-1" : limit);
 }
 
 static bool is_podman(const struct request *r)
@@ -45,131 +45,133 @@ static bool is_podman(const struct request *r)
 	return strcmp(r->engine, "podman") == 0;
 }
 
-static void add_limits(const struct request *r, struct pool *p, struct words *argv)
+static void add_limits(const struct request *r, struct arena *p, struct string_list *argv)
 {
 	const struct {
 		const char *option, *value;
 	} limits[] = {
 		{"--memory", r->memory}, {"--cpus", r->cpus}, {"--shm-size", r->shm_size}};
 
-	words_add(argv, pids_limit(r, p));
+	string_list_add(argv, pids_limit(r, p));
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (limits[i].value)
-			words_add(argv,
-				pool_format(p, "%s=%s", limits[i].option, limits[i].value));
-	words_add(argv, "--log-driver=json-file");
-	words_add(argv, "--log-opt=max-size=" ARGV_LOG_BYTES);
+			string_list_add(argv,
+				arena_format(p, "%s=%s", limits[i].option, limits[i].value));
+	string_list_add(argv, "--log-driver=json-file");
+	string_list_add(argv, "--log-opt=max-size=" ARGV_LOG_BYTES);
 }
 
-static void add_network(const struct request *r, struct pool *p, struct words *argv)
+static void add_network(const struct request *r, struct arena *p, struct string_list *argv)
 {
 	if (r->network)
 		add_two(argv, "--network", r->network);
 	if (r->host_name && !is_podman(r))
-		words_add(argv, "--add-host=" ARGV_HOST_NAME ":host-gateway");
+		string_list_add(argv, "--add-host=" ARGV_HOST_NAME ":host-gateway");
 	for (size_t i = 0; i < r->add_host.count; i++)
-		words_add(argv, pool_format(p, "--add-host=%s", r->add_host.word[i]));
+		string_list_add(argv, arena_format(p, "--add-host=%s", r->add_host.word[i]));
 }
 
-static void add_engine_options(const struct request *r, struct pool *p, struct words *argv)
+static void add_engine_options(
+	const struct request *r, struct arena *p, struct string_list *argv)
 {
-	words_add(argv, r->program);
-	words_add(argv, "run");
-	words_add(argv, "--rm");
-	words_add(argv, "--init=false");
+	string_list_add(argv, r->program);
+	string_list_add(argv, "run");
+	string_list_add(argv, "--rm");
+	string_list_add(argv, "--init=false");
 	/* Without this, a missing image would be looked for in public registries, where
 	 * anybody may have put one of its name. */
-	words_add(argv, "--pull=never");
+	string_list_add(argv, "--pull=never");
 	add_two(argv, "--name", r->name);
 	add_two(argv, "--hostname", host_name(r, p));
 	if (r->terminal) {
-		words_add(argv, "-it");
-		words_add(argv,
+		string_list_add(argv, "-it");
+		string_list_add(argv,
 			is_podman(r) ? "--detach-keys=" : "--detach-keys=" ARGV_DETACH_KEYS);
 	} else if (r->input)
-		words_add(argv, "-i");
+		string_list_add(argv, "-i");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
-		words_add(argv, capabilities[i]);
+		string_list_add(argv, capabilities[i]);
 	add_two(argv, "--security-opt", "no-new-privileges");
 	add_limits(r, p, argv);
 	if (r->selinux && strcmp(r->selinux, "disable") == 0)
 		add_two(argv, "--security-opt", "label=disable");
 	if (is_podman(r))
-		words_add(argv, "--http-proxy=false"); /* it would pass on HTTP_PROXY & co. */
+		string_list_add(
+			argv, "--http-proxy=false"); /* it would pass on HTTP_PROXY & co. */
 	if (r->keep_id) {
 		/* Files of the user's are the user's inside, too; PID 1 still starts as root.
 		 */
-		words_add(argv, "--userns=keep-id");
-		words_add(argv, "--user=0:0");
+		string_list_add(argv, "--userns=keep-id");
+		string_list_add(argv, "--user=0:0");
 	}
 	add_network(r, p, argv);
 }
 
-static void add_mount(
-	const struct request *r, const struct mount *m, struct pool *p, struct words *argv)
+static void add_mount(const struct request *r, const struct mount *m, struct arena *p,
+	struct string_list *argv)
 {
-	const char *source = quote_csv(p, pool_format(p, "source=%s", m->source));
-	const char *target = quote_csv(p, pool_format(p, "target=%s", m->target));
+	const char *source = quote_csv(p, arena_format(p, "source=%s", m->source));
+	const char *target = quote_csv(p, arena_format(p, "target=%s", m->target));
 
 	add_two(argv, "--mount",
-		pool_format(p, "type=bind,%s,%s%s%s", source, target,
+		arena_format(p, "type=bind,%s,%s%s%s", source, target,
 			m->writable ? "" : ",readonly",
 			r->selinux && strcmp(r->selinux, "relabel") == 0 ? ",relabel=shared"
 									 : ""));
 }
 
-static void add_codex_init_options(const struct request *r, struct words *argv)
+static void add_codex_init_options(const struct request *r, struct string_list *argv)
 {
 	for (size_t i = 0; i < r->allow.count; i++)
 		add_two(argv, "--allow", r->allow.word[i]);
 	for (size_t i = 0; i < r->deny.count; i++)
 		add_two(argv, "--deny", r->deny.word[i]);
 	if (r->audit)
-		words_add(argv, "--egress=audit");
+		string_list_add(argv, "--egress=audit");
 	if (r->user)
 		add_two(argv, "--user", r->user);
-	words_add(argv, "--");
+	string_list_add(argv, "--");
 }
 
-static void add_command(const struct request *r, struct pool *p, struct words *argv)
+static void add_command(const struct request *r, struct arena *p, struct string_list *argv)
 {
 	if (!r->exec)
-		words_add(argv, "codex");
+		string_list_add(argv, "codex");
 	if (!r->exec && r->trust)
 		/* As an inline table: codex takes no quoted key in a dotted path here. */
 		add_two(argv, "-c",
-			pool_format(p, "projects={%s={trust_level=\"trusted\"}}",
+			arena_format(p, "projects={%s={trust_level=\"trusted\"}}",
 				quote_toml(p, r->directory)));
 	for (size_t i = 0; i < r->rest.count; i++)
-		words_add(argv, r->rest.word[i]);
+		string_list_add(argv, r->rest.word[i]);
 }
 
-void argv_build(const struct request *r, struct pool *p, struct words *argv)
+void argv_build(const struct request *r, struct arena *p, struct string_list *argv)
 {
 	add_engine_options(r, p, argv);
 	for (size_t i = 0; i < r->mounts_count; i++)
 		add_mount(r, &r->mounts[i], p, argv);
 	add_two(argv, "-w", r->directory);
 	add_two(argv, "-e", "LANG=C.UTF-8");
-	add_two(argv, "-e", pool_format(p, "SANDBOX_ENV_DIR=%s", r->env_dir));
+	add_two(argv, "-e", arena_format(p, "SANDBOX_ENV_DIR=%s", r->env_dir));
 	for (size_t i = 0; i < r->env.count; i++)
 		add_two(argv, "-e", r->env.word[i]);
-	words_add(argv, r->image);
+	string_list_add(argv, r->image);
 	add_codex_init_options(r, argv);
 	add_command(r, p, argv);
 }
 
-const char *argv_line(const struct words *argv, struct pool *p)
+const char *argv_line(const struct string_list *argv, struct arena *p)
 {
 	size_t size = 1, n = 0;
 	char *line;
-	struct words quoted = {0};
+	struct string_list quoted = {0};
 
 	for (size_t i = 0; i < argv->count; i++) {
-		words_add(&quoted, quote_shell(p, argv->word[i]));
+		string_list_add(&quoted, quote_shell(p, argv->word[i]));
 		size += strlen(quoted.word[i]) + 1;
 	}
-	line = pool_bytes(p, size);
+	line = arena_bytes(p, size);
 	for (size_t i = 0; i < quoted.count; i++) {
 		size_t length = strlen(quoted.word[i]);
 
@@ -179,6 +181,6 @@ const char *argv_line(const struct words *argv, struct pool *p)
 		n += length;
 	}
 	line[n] = '\0';
-	words_free(&quoted);
+	string_list_free(&quoted);
 	return line;
 }

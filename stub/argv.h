@@ -10,13 +10,13 @@
 #include <sys/types.h>
 
 #include "bounds.h"
-#include "pool.h"
+#include "arena.h"
 
 /* A bind mount. Both paths are absolute and have passed quote_mountable(). */
 struct mount {
 	const char *source, *target;
 	bool writable;
-	/* What the source was when it was looked at; codex-init is told (ground.h). */
+	/* What the source was when it was looked at; codex-init is told (workdir.h). */
 	bool stamped;
 	dev_t device;
 	ino_t inode;
@@ -57,18 +57,18 @@ struct request {
 	bool host_name;         /* a rule allows ARGV_HOST_NAME: the engine is to add it */
 	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
 	const char *memory, *cpus, *shm_size; /* as the engines spell them; NULL: its default */
-	struct words add_host;                /* NAME:ADDRESS, for the container's hosts file */
+	struct string_list add_host;          /* NAME:ADDRESS, for the container's hosts file */
 	bool input, terminal; /* stdin is to be forwarded; stdin and stdout are a terminal */
 	struct mount *mounts;
 	size_t mounts_count;
-	struct words env;         /* NAME or NAME=VALUE, for the container */
-	struct words allow, deny; /* rules for codex-init */
-	const char *user;         /* for codex-init's --user; NULL: it finds out itself */
+	struct string_list env;         /* NAME or NAME=VALUE, for the container */
+	struct string_list allow, deny; /* rules for codex-init */
+	const char *user;               /* for codex-init's --user; NULL: it finds out itself */
 	const char *selinux; /* "disable", "relabel" or NULL: nothing is said about labels */
 	bool audit;
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; else it is codex's arguments */
-	struct words rest;
+	struct string_list rest;
 	struct told told[BOUND_TOLD];
 	size_t told_count;
 };
@@ -78,9 +78,9 @@ void argv_tell(struct request *r, const char *name, const char *value);
 
 /* Appends the words to *argv. They belong to the pool, the
  * request or the real command line. */
-void argv_build(const struct request *r, struct pool *p, struct words *argv);
+void argv_build(const struct request *r, struct arena *p, struct string_list *argv);
 
 /* The words on one line, quoted for a POSIX shell. */
-const char *argv_line(const struct words *argv, struct pool *p);
+const char *argv_line(const struct string_list *argv, struct arena *p);
 
 #endif

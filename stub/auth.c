@@ -84,32 +84,32 @@ static long read_file(int fd, char *bytes, size_t size)
 	return (long)n;
 }
 
-enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct trouble *t)
+enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct error *t)
 {
 	/* One byte more than allowed, to see that there is more. */
 	static char text[BOUND_AUTH_BYTES + 1];
-	static const char tried[] = "use the credentials";
+	static const char operation[] = "use the credentials";
 	struct stat st;
 	size_t position;
 	long n;
 
 	*facts = (struct auth_facts){0};
 	if (fstat(fd, &st) < 0)
-		return refuse_errno(t, tried, path), AUTH_BAD;
+		return refuse_errno(t, operation, path), AUTH_BAD;
 	if (!S_ISREG(st.st_mode))
-		return refuse(t, tried, path, "not a regular file"), AUTH_BAD;
+		return refuse(t, operation, path, "not a regular file"), AUTH_BAD;
 	n = read_file(fd, text, sizeof(text));
 	if (n < 0)
-		return refuse_errno(t, tried, path), AUTH_BAD;
+		return refuse_errno(t, operation, path), AUTH_BAD;
 	if (n == 0)
 		return AUTH_ABSENT;
 	if (n > BOUND_AUTH_BYTES) {
-		refuse(t, tried, path, "larger than %d KiB: that is no auth.json",
+		refuse(t, operation, path, "larger than %d KiB: that is no auth.json",
 			BOUND_AUTH_BYTES / 1024);
 		return AUTH_BAD;
 	}
 	if (!json_is_object(text, (size_t)n, &position)) {
-		refuse(t, tried, path, "not a JSON object (it goes wrong at byte %zu)",
+		refuse(t, operation, path, "not a JSON object (it goes wrong at byte %zu)",
 			position + 1);
 		refuse_hint(t, "log in again with `codex login`, or name another file with "
 			       "--auth_file");

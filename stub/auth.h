@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "note.h"
+#include "log.h"
 
 enum auth_state {
 	AUTH_ABSENT, /* no such file, or an empty one: an engine leaves those as mount points */
@@ -25,8 +25,7 @@ struct auth_facts {
 
 /* Looks at an open file. What can't be read, isn't a regular file, is too big or isn't a JSON
  * object is AUTH_BAD. path is for the message. */
-enum auth_state auth_look(
-	int fd, const char *path, struct auth_facts *facts, struct trouble *t);
+enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct error *t);
 
 /* The `exp` of tokens.access_token, a JWT (RFC 7519), in the text of an auth.json. Pure; the
  * signature is not ours to check. */

@@ -73,7 +73,7 @@ static int follow(const char *link, char rest[PATH_MAX], bool more, const char *
 }
 
 /* A way that is being walked: `real` is done, `rest` is to come. */
-struct way {
+struct path_walk {
 	const char *root;
 	char *real;
 	char rest[PATH_MAX];
@@ -84,7 +84,7 @@ struct way {
 };
 
 /* Takes one component, of size bytes at the beginning of `rest`. */
-static int take_component(struct way *w, size_t size)
+static int take_component(struct path_walk *w, size_t size)
 {
 	char name[NAME_MAX + 1], left[PATH_MAX];
 	size_t n = strlen(w->real);
@@ -128,7 +128,7 @@ static int take_component(struct way *w, size_t size)
 	return 0;
 }
 
-static int go(struct way *w)
+static int go(struct path_walk *w)
 {
 	while (w->rest[0])
 		if (take_component(w, strcspn(w->rest, "/")) < 0)
@@ -138,7 +138,7 @@ static int go(struct way *w)
 
 int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], bool *strayed)
 {
-	struct way w = {.root = root, .real = real};
+	struct path_walk w = {.root = root, .real = real};
 
 	*strayed = false;
 	if (!*path) {
@@ -166,7 +166,7 @@ int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], boo
 int beneath_trace(const char *path, beneath_step *step, void *context)
 {
 	char real[PATH_MAX] = "";
-	struct way w = {.root = "/", .real = real, .step = step, .context = context};
+	struct path_walk w = {.root = "/", .real = real, .step = step, .context = context};
 	struct stat st;
 
 	if (*path != '/' || strlen(path) >= sizeof(w.rest)) {
@@ -208,53 +208,53 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 }
 
 /* A walk over one tree. */
-struct walk {
+struct tree_walk {
 	int fd;
 	const char *skip;
 	bool deep;
 	beneath_visit *visit;
 	void *context;
 	unsigned entries;
-	struct trouble *t;
+	struct error *t;
 };
 
-static const char tried[] = "look at what is in the workdir";
+static const char operation[] = "look at what is in the workdir";
 
-static int walk_directory(struct walk *w, const char *relative, unsigned depth);
+static int walk_directory(struct tree_walk *w, const char *relative, unsigned depth);
 
-static int walk_entry(
-	struct walk *w, int directory, const char *relative, const char *name, unsigned depth)
+static int walk_entry(struct tree_walk *w, int directory, const char *relative,
+	const char *name, unsigned depth)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", relative, name) >= sizeof(path))
-		return refuse(w->t, tried, relative, "a path in it is too long");
+		return refuse(w->t, operation, relative, "a path in it is too long");
 	if (++w->entries > BOUND_LINK_ENTRIES)
-		return refuse(w->t, tried, relative,
+		return refuse(w->t, operation, relative,
 			"more than %d entries: that is no configuration", BOUND_LINK_ENTRIES);
 	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : refuse_errno(w->t, tried, path);
+		return errno == ENOENT ? 0 : refuse_errno(w->t, operation, path);
 	if (w->visit(w->context, path, &st, w->t) < 0)
 		return -1;
 	return S_ISDIR(st.st_mode) && w->deep ? walk_directory(w, path, depth + 1) : 0;
 }
 
-static int walk_directory(struct walk *w, const char *relative, unsigned depth)
+static int walk_directory(struct tree_walk *w, const char *relative, unsigned depth)
 {
 	struct dirent *entry;
 	DIR *directory;
 	int fd, result = 0;
 
 	if (depth > BOUND_LINK_DEPTH)
-		return refuse(w->t, tried, relative, "more than %d directories deep",
+		return refuse(w->t, operation, relative, "more than %d directories deep",
 			BOUND_LINK_DEPTH);
 	fd = beneath_open(w->fd, relative, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : refuse_errno(w->t, tried, relative);
+		return errno == ENOENT ? 0 : refuse_errno(w->t, operation, relative);
 	directory = fdopendir(fd);
 	if (!directory) {
-		refuse_errno(w->t, tried, relative);
+		refuse_errno(w->t, operation, relative);
 		close(fd);
 		return -1;
 	}
@@ -272,9 +272,9 @@ static int walk_directory(struct walk *w, const char *relative, unsigned depth)
 }
 
 int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
-	beneath_visit *visit, void *context, struct trouble *t)
+	beneath_visit *visit, void *context, struct error *t)
 {
-	struct walk w = {fd, skip, deep, visit, context, 0, t};
+	struct tree_walk w = {fd, skip, deep, visit, context, 0, t};
 
 	return walk_directory(&w, relative, 0);
 }
@@ -285,8 +285,7 @@ struct tree {
 	const char *root;
 };
 
-static int refuse_link(
-	void *context, const char *path, const struct stat *st, struct trouble *t)
+static int refuse_link(void *context, const char *path, const struct stat *st, struct error *t)
 {
 	const struct tree *tree = context;
 	char real[PATH_MAX];
@@ -297,7 +296,8 @@ static int refuse_link(
 		return 0;
 	where = beneath_look(tree->fd, tree->root, path, real);
 	if (where == BENEATH_CLOSED)
-		return refuse(t, tried, path, "a symbolic link, and we may not look where to");
+		return refuse(
+			t, operation, path, "a symbolic link, and we may not look where to");
 	if (where != BENEATH_OUTSIDE)
 		return 0;
 	refuse(t, "use the workdir", tree->root, "%s is a symbolic link that leads out of it",
@@ -306,7 +306,7 @@ static int refuse_link(
 }
 
 int beneath_refuse_links(int fd, const char *root, const char *relative, const char *skip,
-	bool deep, struct trouble *t)
+	bool deep, struct error *t)
 {
 	struct tree tree = {fd, root};
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "note.h"
+#include "log.h"
 
 /* Is path the directory root itself or inside it? Both absolute and resolved; compared by whole
  * components. Pure. */
@@ -48,19 +48,19 @@ int beneath_trace(const char *path, beneath_step *step, void *context);
 /* What beneath_walk() calls for each entry; path is relative to fd. Returns 0, or -1 with *t
  * filled, which ends the walk. */
 typedef int beneath_visit(
-	void *context, const char *path, const struct stat *st, struct trouble *t);
+	void *context, const char *path, const struct stat *st, struct error *t);
 
 /* Visits all that is in relative/, at any depth (with deep unset: only its own entries), but
  * its entry named `skip`, if any. Follows no symbolic link, and refuses what is too much or too
  * deep (bounds.h). A directory that doesn't exist is fine. */
 int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
-	beneath_visit *visit, void *context, struct trouble *t);
+	beneath_visit *visit, void *context, struct error *t);
 
 /* Refuses when root/relative/ holds, at any depth, a symbolic link that leads out of root (with
  * deep unset: only its own entries). Its entry named `skip`, if any, isn't looked at. A
  * directory that doesn't exist is fine. */
 int beneath_refuse_links(int fd, const char *root, const char *relative, const char *skip,
-	bool deep, struct trouble *t);
+	bool deep, struct error *t);
 
 /* openat2(2) beneath fd without following any symbolic link. Returns a descriptor, or -1 with
  * errno set (ELOOP where there is a link). */

@@ -7,7 +7,7 @@
 #include "argv.h"
 #include "bounds.h"
 #include "quote.h"
-#include "surroundings.h"
+#include "request_env.h"
 #include "values.h"
 
 enum kind {
@@ -17,7 +17,7 @@ enum kind {
 	COMMAND, /* a bool becomes true, and all the rest is a command */
 };
 
-struct option {
+struct cli_option {
 	const char *name; /* with '_'; matched with '-' in its place as well */
 	char letter;      /* 0: none */
 	enum kind kind;
@@ -28,7 +28,7 @@ struct option {
 #define AT(member) offsetof(struct cli, member)
 
 /* In the order of the help text; a line break in a help text starts a new line there. */
-static const struct option options[] = {
+static const struct cli_option options[] = {
 	{"work_dir", 0, VALUE, AT(work_dir), "DIR",
 		"the project: mounted at /app/DIR, where Codex starts\n(default: the current "
 		"directory; never /)"},
@@ -91,7 +91,7 @@ static const struct option options[] = {
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
 /* `word` is what follows the two dashes, `size` its length up to '=' or the end. */
-static const struct option *find_long(const char *word, size_t size)
+static const struct cli_option *find_long(const char *word, size_t size)
 {
 	for (size_t i = 0; i < OPTIONS; i++) {
 		const char *name = options[i].name;
@@ -108,7 +108,7 @@ static const struct option *find_long(const char *word, size_t size)
 	return NULL;
 }
 
-static const struct option *find_letter(char letter)
+static const struct cli_option *find_letter(char letter)
 {
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (letter && options[i].letter == letter)
@@ -116,22 +116,22 @@ static const struct option *find_letter(char letter)
 	return NULL;
 }
 
-static void set(struct cli *c, const struct option *o, const char *value)
+static void set(struct cli *c, const struct cli_option *o, const char *value)
 {
 	char *member = (char *)c + o->offset;
 
 	if (o->kind == VALUE)
 		*(const char **)(void *)member = value;
 	else if (o->kind == LIST)
-		words_add((struct words *)(void *)member, value);
+		string_list_add((struct string_list *)(void *)member, value);
 	else
 		*(bool *)(void *)member = true;
 }
 
 /* Reads the option at argv[0]. *attached becomes the value that is part of the same word. */
-static const struct option *recognise(const char *word, const char **attached)
+static const struct cli_option *recognise(const char *word, const char **attached)
 {
-	const struct option *o;
+	const struct cli_option *o;
 	size_t size;
 
 	*attached = NULL;
@@ -150,21 +150,21 @@ static const struct option *recognise(const char *word, const char **attached)
 }
 
 /* Takes one option and its value. Returns the number of words taken, or -1. */
-static int take_option(struct cli *c, char **argv, struct trouble *t)
+static int take_option(struct cli *c, char **argv, struct error *t)
 {
-	static const char tried[] = "read the command line";
+	static const char operation[] = "read the command line";
 	const char *value;
-	const struct option *o = recognise(argv[0], &value);
+	const struct cli_option *o = recognise(argv[0], &value);
 	int taken = 1;
 
 	if (!o) {
-		refuse(t, tried, argv[0], "there is no such option");
+		refuse(t, operation, argv[0], "there is no such option");
 		return refuse_hint(t, "--help lists them; what is meant for codex itself comes "
 				      "after --");
 	}
 	if (o->kind == FLAG || o->kind == COMMAND) {
 		if (value)
-			return refuse(t, tried, argv[0], "the option takes no value");
+			return refuse(t, operation, argv[0], "the option takes no value");
 		set(c, o, NULL);
 		return taken;
 	}
@@ -173,24 +173,24 @@ static int take_option(struct cli *c, char **argv, struct trouble *t)
 		taken = 2;
 	}
 	if (!value)
-		return refuse(t, tried, argv[0], "its value (%s) is missing", o->value);
+		return refuse(t, operation, argv[0], "its value (%s) is missing", o->value);
 	if (!*value)
-		return refuse(t, tried, argv[0], "its value (%s) is empty", o->value);
+		return refuse(t, operation, argv[0], "its value (%s) is empty", o->value);
 	set(c, o, value);
 	return taken;
 }
 
 /* What may be shown on a terminal and typed again. */
-static bool may_be_given_again(const struct cli *c, const struct option *o)
+static bool may_be_given_again(const struct cli *c, const struct cli_option *o)
 {
 	const char *variable = c->env.count ? c->env.word[c->env.count - 1] : "";
 
 	if (o->offset == AT(dry_run))
 		return false;
-	return o->offset != AT(env) || !surroundings_is_secret(variable);
+	return o->offset != AT(env) || !request_env_is_secret(variable);
 }
 
-static int check_environment(const struct cli *c, struct trouble *t)
+static int check_environment(const struct cli *c, struct error *t)
 {
 	for (size_t i = 0; i < c->env.count; i++)
 		if (!quote_is_variable(c->env.word[i], strcspn(c->env.word[i], "=")))
@@ -200,7 +200,7 @@ static int check_environment(const struct cli *c, struct trouble *t)
 	return 0;
 }
 
-static int check_pids_limit(const char *limit, struct trouble *t)
+static int check_pids_limit(const char *limit, struct error *t)
 {
 	const size_t digits = limit ? strspn(limit, "0123456789") : 0;
 
@@ -213,7 +213,7 @@ static int check_pids_limit(const char *limit, struct trouble *t)
 }
 
 static int check_value(
-	const char *option, const char *value, const char *why(const char *), struct trouble *t)
+	const char *option, const char *value, const char *why(const char *), struct error *t)
 {
 	const char *wrong = value ? why(value) : NULL;
 
@@ -221,7 +221,7 @@ static int check_value(
 }
 
 /* What the engine is to be told. */
-static int check_values(const struct cli *c, struct trouble *t)
+static int check_values(const struct cli *c, struct error *t)
 {
 	if (check_pids_limit(c->pids_limit, t) < 0 ||
 		check_value("--memory", c->memory, values_bytes, t) < 0 ||
@@ -234,26 +234,26 @@ static int check_values(const struct cli *c, struct trouble *t)
 	return 0;
 }
 
-static int check_combinations(const struct cli *c, struct trouble *t)
+static int check_combinations(const struct cli *c, struct error *t)
 {
-	static const char tried[] = "read the command line";
+	static const char operation[] = "read the command line";
 
 	if (c->exec && !*c->rest)
-		return refuse(t, tried, "--exec", "the command to run is missing");
+		return refuse(t, operation, "--exec", "the command to run is missing");
 	if (c->auth_dir && c->auth_file)
-		return refuse(t, tried, "--auth_dir and --auth_file",
+		return refuse(t, operation, "--auth_dir and --auth_file",
 			"both say where the credentials are: give one of them");
 	if (c->engine && strcmp(c->engine, "docker") != 0 && strcmp(c->engine, "podman") != 0)
-		return refuse(t, tried, c->engine, "--engine is docker or podman");
+		return refuse(t, operation, c->engine, "--engine is docker or podman");
 	if (c->selinux && strcmp(c->selinux, "disable") != 0 &&
 		strcmp(c->selinux, "relabel") != 0)
-		return refuse(t, tried, c->selinux, "--selinux is disable or relabel");
+		return refuse(t, operation, c->selinux, "--selinux is disable or relabel");
 	if (check_values(c, t) < 0)
 		return -1;
 	return check_environment(c, t);
 }
 
-int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t)
+int cli_parse(struct cli *c, int argc, char **argv, struct error *t)
 {
 	const char *attached;
 	int i = 1;
@@ -269,7 +269,7 @@ int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t)
 			return -1;
 		for (int own = i; own < i + taken; own++)
 			if (may_be_given_again(c, recognise(argv[i], &attached)))
-				words_add(&c->own, argv[own]);
+				string_list_add(&c->own, argv[own]);
 		i += taken;
 	}
 	if (i < argc && strcmp(argv[i], "--") == 0)
@@ -280,12 +280,12 @@ int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t)
 
 void cli_free(struct cli *c)
 {
-	words_free(&c->read_only);
-	words_free(&c->allow);
-	words_free(&c->deny);
-	words_free(&c->env);
-	words_free(&c->add_host);
-	words_free(&c->own);
+	string_list_free(&c->read_only);
+	string_list_free(&c->allow);
+	string_list_free(&c->deny);
+	string_list_free(&c->env);
+	string_list_free(&c->add_host);
+	string_list_free(&c->own);
 }
 
 static const char before[] =
@@ -324,7 +324,7 @@ static const char after[] =
 	"  codex-sandbox --read-only ~/.m2/repository --init_script ./sandbox-setup.sh\n"
 	"  codex-sandbox --exec curl -I https://api.openai.com\n";
 
-static void help_option(const struct option *o)
+static void help_option(const struct cli_option *o)
 {
 	const char *line = o->help;
 	char left[64];
@@ -341,7 +341,7 @@ static void help_option(const struct option *o)
 	}
 }
 
-int cli_help(struct trouble *t)
+int cli_help(struct error *t)
 {
 	fputs(before, stdout);
 	for (size_t i = 0; i < OPTIONS; i++)

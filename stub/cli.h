@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "note.h"
-#include "pool.h"
+#include "log.h"
+#include "arena.h"
 
 /* What was asked for. The strings point into argv. NULL: not given. Where an option that takes
  * one value is given twice, the last one counts. */
@@ -17,20 +17,20 @@ struct cli {
 		*init_script, *image, *engine, *network, *selinux,
 		*pids_limit, /* a number or "max" */
 		*memory, *cpus, *shm_size;
-	struct words read_only, allow, deny, env, add_host;
-	const char *program; /* as we were called */
-	struct words own;    /* our options as given, to be given again: but for --dry-run, and
-			      * secrets among the variables */
+	struct string_list read_only, allow, deny, env, add_host;
+	const char *program;    /* as we were called */
+	struct string_list own; /* our options as given, to be given again: but for --dry-run,
+				 * and secrets among the variables */
 	bool trust, audit, no_protect, yes, dry_run, help, version;
 	bool exec;   /* rest is a command, not codex's arguments */
 	char **rest; /* ends with NULL; may be empty */
 };
 
 /* Returns 0, or -1 with *t filled. Free with cli_free() in both cases. */
-int cli_parse(struct cli *c, int argc, char **argv, struct trouble *t);
+int cli_parse(struct cli *c, int argc, char **argv, struct error *t);
 void cli_free(struct cli *c);
 
 /* The help text, made from the same table, to stdout. Returns 0, or -1 with *t filled. */
-int cli_help(struct trouble *t);
+int cli_help(struct error *t);
 
 #endif

@@ -57,9 +57,9 @@ static enum meaning meaning_of(enum setting setting, const char *value, size_t s
 /* The value of an option with this letter and name at words[0], or NULL: it is another one. As
  * clap reads it: "-s V", "-sV", "-s=V", "--sandbox V", "--sandbox=V". *taken: words read. */
 static const char *option_value(
-	char *const *words, const char *letter, const char *name, unsigned *taken)
+	char *const *string_list, const char *letter, const char *name, unsigned *taken)
 {
-	const char *word = words[0];
+	const char *word = string_list[0];
 	size_t n = strlen(name);
 
 	*taken = 1;
@@ -69,7 +69,7 @@ static const char *option_value(
 		return word + 2 + (word[2] == '=');
 	if ((n > 0 && strcmp(word, name) == 0) || (*letter && strcmp(word, letter) == 0)) {
 		*taken = 2;
-		return words[1]; /* NULL where the value is missing: Codex says so */
+		return string_list[1]; /* NULL where the value is missing: Codex says so */
 	}
 	return NULL;
 }
@@ -106,20 +106,20 @@ static enum meaning meaning_of_pair(const char *pair)
 }
 
 /* What the option at words[0] means here, and how many words it is. */
-static enum meaning meaning_at(char *const *words, unsigned *taken)
+static enum meaning meaning_at(char *const *string_list, unsigned *taken)
 {
-	const char *value = option_value(words, "-c", "--config", taken);
+	const char *value = option_value(string_list, "-c", "--config", taken);
 
 	if (value)
 		return meaning_of_pair(value);
 	for (size_t i = 0; i < COUNT(options); i++) {
-		value = option_value(words, options[i].letter, options[i].name, taken);
+		value = option_value(string_list, options[i].letter, options[i].name, taken);
 		if (value)
 			return meaning_of(options[i].setting, value, strlen(value));
 	}
 	*taken = 1;
 	/* An old shorthand for the two. */
-	return strcmp(words[0], "--full-auto") == 0 ? CONTAINER : CODEXS;
+	return strcmp(string_list[0], "--full-auto") == 0 ? CONTAINER : CODEXS;
 }
 
 /* A command of Codex's that starts no session; its options are its own. */
@@ -136,12 +136,13 @@ static bool starts_no_session(const char *word)
 	return false;
 }
 
-static int refuse_here(char *const *words, unsigned taken, enum meaning is, struct trouble *t)
+static int refuse_here(
+	char *const *string_list, unsigned taken, enum meaning is, struct error *t)
 {
 	char what[512];
 
-	snprintf(what, sizeof(what), "%s%s%s", words[0], taken > 1 ? " " : "",
-		taken > 1 ? words[1] : "");
+	snprintf(what, sizeof(what), "%s%s%s", string_list[0], taken > 1 ? " " : "",
+		taken > 1 ? string_list[1] : "");
 	refuse(t, "start Codex", what,
 		is == NO_QUESTION
 			? "in the sandbox Codex can't be made to ask before its commands"
@@ -153,7 +154,7 @@ static int refuse_here(char *const *words, unsigned taken, enum meaning is, stru
 }
 
 int codex_args_take(
-	char *const *arguments, struct words *out, bool *read_only, struct trouble *t)
+	char *const *arguments, struct string_list *out, bool *read_only, struct error *t)
 {
 	bool options_only = true; /* no word so far that is neither an option nor its value */
 	unsigned taken = 1;
@@ -165,7 +166,7 @@ int codex_args_take(
 		taken = 1;
 		if (strcmp(*word, "--") == 0 || (options_only && starts_no_session(*word))) {
 			for (; *word; word++)
-				words_add(out, *word);
+				string_list_add(out, *word);
 			return 0;
 		}
 		if (**word == '-')
@@ -176,7 +177,7 @@ int codex_args_take(
 			return refuse_here(word, taken, is, t);
 		*read_only |= is == READ_ONLY;
 		for (unsigned i = 0; is == CODEXS && i < taken; i++)
-			words_add(out, word[i]);
+			string_list_add(out, word[i]);
 	}
 	return 0;
 }

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "note.h"
-#include "pool.h"
+#include "log.h"
+#include "arena.h"
 
 /*
  * Copies Codex's arguments (NULL at the end) to *out, which may stay empty, but for those that
@@ -24,6 +24,6 @@
  * arguments stay the caller's.
  */
 int codex_args_take(
-	char *const *arguments, struct words *out, bool *read_only, struct trouble *t);
+	char *const *arguments, struct string_list *out, bool *read_only, struct error *t);
 
 #endif

@@ -10,16 +10,16 @@
 #include "bounds.h"
 
 int confirm_add(
-	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t)
+	struct plan *p, const char *path, const char *what, bool writable, struct error *t)
 {
 	if (p->questions_count == BOUND_QUESTIONS)
 		return refuse(t, "mount", path, "more than %d places that have to be agreed to",
 			BOUND_QUESTIONS);
-	p->questions[p->questions_count++] = (struct question){path, what, writable};
+	p->questions[p->questions_count++] = (struct plan_question){path, what, writable};
 	return 0;
 }
 
-int confirm_outside(struct plan *p, const char *path, const char *what, struct trouble *t)
+int confirm_outside(struct plan *p, const char *path, const char *what, struct error *t)
 {
 	return beneath_contains(p->workdir, path) ? 0 : confirm_add(p, path, what, true, t);
 }
@@ -47,25 +47,25 @@ static bool read_yes(void)
 	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 }
 
-static void describe(const struct question *q)
+static void describe(const struct plan_question *q)
 {
 	if (q->writable)
-		note_warning(
+		log_warning(
 			"%s would be mounted writable %s. It is outside the workdir: what "
 			"runs in the container could read, change and delete everything in it.",
 			q->path, q->what);
 	else
-		note_warning("%s would be readable in the container: it would expose %s.",
+		log_warning("%s would be readable in the container: it would expose %s.",
 			q->path, q->what);
 }
 
-int confirm_questions(const struct plan *p, bool yes, struct trouble *t)
+int confirm_questions(const struct plan *p, bool yes, struct error *t)
 {
 	bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 
 	for (size_t i = 0; i < p->questions_count; i++) {
-		const struct question *q = &p->questions[i];
-		const char *tried = q->writable ? "mount writable" : "mount read-only";
+		const struct plan_question *q = &p->questions[i];
+		const char *operation = q->writable ? "mount writable" : "mount read-only";
 
 		/* Secrets are told of in any case. */
 		if (yes && q->writable)
@@ -75,15 +75,15 @@ int confirm_questions(const struct plan *p, bool yes, struct trouble *t)
 		if (yes)
 			continue;
 		if (!interactive && q->writable)
-			refuse(t, tried, q->path,
+			refuse(t, operation, q->path,
 				"it is outside the workdir, and there is nobody to ask");
 		else if (!interactive)
-			refuse(t, tried, q->path,
+			refuse(t, operation, q->path,
 				"it would expose %s, and there is nobody to ask", q->what);
 		if (!interactive)
 			return refuse_hint(t, "-y agrees to it beforehand");
 		if (dprintf(STDERR_FILENO, "Go on? [y/N] ") < 0 || !read_yes())
-			return refuse(t, tried, q->path, "you said no");
+			return refuse(t, operation, q->path, "you said no");
 	}
 	return 0;
 }

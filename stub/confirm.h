@@ -5,17 +5,17 @@
 
 #include <stdbool.h>
 
-#include "note.h"
+#include "log.h"
 #include "plan.h"
 
 /* Has the user asked. Returns 0, or -1 with *t filled: too many questions. */
 int confirm_add(
-	struct plan *p, const char *path, const char *what, bool writable, struct trouble *t);
+	struct plan *p, const char *path, const char *what, bool writable, struct error *t);
 /* The same about a writable path, where it is outside the workdir. */
-int confirm_outside(struct plan *p, const char *path, const char *what, struct trouble *t);
+int confirm_outside(struct plan *p, const char *path, const char *what, struct error *t);
 
 /* Asks for each, unless yes was said beforehand. Returns 0, or -1 with *t filled: the answer
  * was no, or there is nobody to ask (stdin or stderr is no terminal). */
-int confirm_questions(const struct plan *p, bool yes, struct trouble *t);
+int confirm_questions(const struct plan *p, bool yes, struct error *t);
 
 #endif

@@ -25,8 +25,8 @@ void engine_find(struct engine *e, struct plan *p, const char *wanted)
 }
 
 /* The image isn't there, or the engine doesn't answer: which of them? */
-static int refuse_engine(struct pool *p, const char *program, const char *engine,
-	const char *image, struct trouble *t)
+static int refuse_engine(struct arena *p, const char *program, const char *engine,
+	const char *image, struct error *t)
 {
 	const char *const version[] = {engine, "version", NULL};
 	struct ask a;
@@ -51,7 +51,7 @@ static int refuse_engine(struct pool *p, const char *program, const char *engine
 
 /* Something of this name exists. Whose it is we can't know, so it is left alone. */
 static int refuse_second(
-	const char *engine, const char *name, const char *state, struct trouble *t)
+	const char *engine, const char *name, const char *state, struct error *t)
 {
 	if (strcmp(state, "running") == 0) {
 		refuse(t, "start the sandbox", name,
@@ -67,7 +67,7 @@ static int refuse_second(
 	return refuse_hint(t, "if it is left over from an earlier run: %s rm %s", engine, name);
 }
 
-static int refuse_no_engine(const struct engine *e, struct trouble *t)
+static int refuse_no_engine(const struct engine *e, struct error *t)
 {
 	refuse(t, find_engine, e->name,
 		e->passed_over ? "every one in PATH is passed over" : "it isn't in PATH");
@@ -80,7 +80,7 @@ static int refuse_no_engine(const struct engine *e, struct trouble *t)
 	return refuse_no_sandbox(t);
 }
 
-int engine_check(struct engine *e, struct plan *p, struct trouble *t)
+int engine_check(struct engine *e, struct plan *p, struct error *t)
 {
 	const char *image = p->request.image, *name = p->request.name;
 	const char *const has_image[] = {
@@ -99,13 +99,13 @@ int engine_check(struct engine *e, struct plan *p, struct trouble *t)
 	no_image = ask_end(&of_image);
 	no_container = ask_end(&of_container);
 	if (no_image != 0)
-		return refuse_engine(&p->pool, e->program, e->name, image, t);
+		return refuse_engine(&p->arena, e->program, e->name, image, t);
 	if (no_container == 0 && of_container.line[0])
 		return refuse_second(e->name, name, of_container.line, t);
 	return 0;
 }
 
-int engine_become(const char *program, const struct words *argv, struct trouble *t)
+int engine_become(const char *program, const struct string_list *argv, struct error *t)
 {
 	execv(program, (char *const *)(uintptr_t)argv->word);
 	refuse_errno(t, "run the container engine", program);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "note.h"
+#include "log.h"
 #include "plan.h"
 
 /* What is known of an engine. */
@@ -25,9 +25,9 @@ void engine_find(struct engine *e, struct plan *p, const char *wanted);
  * filled: the engine isn't installed, isn't running, doesn't have the image
  * (STATUS_NO_SANDBOX), a container of this name exists, or it would obey what the sandbox can
  * write (STATUS_REFUSED). */
-int engine_check(struct engine *e, struct plan *p, struct trouble *t);
+int engine_check(struct engine *e, struct plan *p, struct error *t);
 
 /* Becomes the engine. Returns only when that failed: -1 with *t filled. */
-int engine_become(const char *program, const struct words *argv, struct trouble *t);
+int engine_become(const char *program, const struct string_list *argv, struct error *t);
 
 #endif

@@ -101,7 +101,7 @@ static const char *engine_sockets(struct plan *p, const char *real)
 		if (*path == '%' && !runtime)
 			continue;
 		if (*path == '%')
-			path = pool_format(&p->pool, "%s%s", runtime, path + 1);
+			path = arena_format(&p->arena, "%s%s", runtime, path + 1);
 		if (overlap(real, path))
 			return engine_socket;
 	}
@@ -113,10 +113,10 @@ static const char *home_secret(struct plan *p, const char *real)
 	const char *home = find_variable("HOME");
 
 	for (size_t i = 0; home && i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-		const char *path = pool_format(&p->pool, "%s/%s", home, secrets[i].path);
+		const char *path = arena_format(&p->arena, "%s/%s", home, secrets[i].path);
 
 		if (overlap(real, path))
-			return pool_format(&p->pool, "%s (%s)", secrets[i].what, path);
+			return arena_format(&p->arena, "%s (%s)", secrets[i].what, path);
 	}
 	return NULL;
 }

@@ -15,7 +15,7 @@
 
 /* What is about to be mounted over must be ours to mount over: no link, no odd file. */
 static int check_mount_point(
-	const struct plan *p, const char *name, mode_t kind, struct trouble *t)
+	const struct plan *p, const char *name, mode_t kind, struct error *t)
 {
 	char path[PATH_MAX + 16], link[sizeof(PLAN_AUTH_LINK) + 1];
 	struct stat st;
@@ -44,16 +44,16 @@ static void warn_of_expiry(
 	if (!facts->expires || facts->expires_at > now + 3600)
 		return;
 	if (facts->expires_at <= now)
-		note_warning("the login in %s has run out", path);
+		log_warning("the login in %s has run out", path);
 	else
-		note_warning("the login in %s runs out in %d minutes", path,
+		log_warning("the login in %s runs out in %d minutes", path,
 			(int)((facts->expires_at - now) / 60) + 1);
 	if (beneath_contains(p->home, path))
-		note_hint("Codex can't renew it, since the file is mounted read-only: log in "
-			  "anew (codex-sandbox login --device-auth), or use --auth_dir");
+		log_hint("Codex can't renew it, since the file is mounted read-only: log in "
+			 "anew (codex-sandbox login --device-auth), or use --auth_dir");
 	else
-		note_hint("Codex can't renew it, since the file is mounted read-only: renew it "
-			  "on the host (any codex command does), or use --auth_dir");
+		log_hint("Codex can't renew it, since the file is mounted read-only: renew it "
+			 "on the host (any codex command does), or use --auth_dir");
 }
 
 /* Not every file that we can read can be read by Codex's user inside. */
@@ -67,27 +67,26 @@ static void warn_of_unreadable(const struct plan *p, const char *path, const cha
 	bit = st.st_uid == p->uid ? S_IRUSR : st.st_gid == p->gid ? S_IRGRP : S_IROTH;
 	if (st.st_mode & bit)
 		return;
-	note_warning("%s (%s) can't be read by uid %lu, which Codex runs as", path, what,
+	log_warning("%s (%s) can't be read by uid %lu, which Codex runs as", path, what,
 		(unsigned long)p->uid);
-	note_hint(
-		"give it a copy of that user's own, or run in a directory that belongs to the "
-		"file's owner");
+	log_hint("give it a copy of that user's own, or run in a directory that belongs to the "
+		 "file's owner");
 }
 
 /* After a directory that was named could not be used. */
-static int hint_to_create(struct plan *p, const char *path, struct trouble *t)
+static int hint_to_create(struct plan *p, const char *path, struct error *t)
 {
 	struct stat st;
 
 	if (lstat(path, &st) < 0 && errno == ENOENT)
-		refuse_hint(t, "create it: mkdir -m 700 %s", quote_shell(&p->pool, path));
+		refuse_hint(t, "create it: mkdir -m 700 %s", quote_shell(&p->arena, path));
 	return -1;
 }
 
-static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
+static int plan_auth_dir(struct plan *p, const char *wanted, struct error *t)
 {
 	const char *path = find_named(p, "use --auth_dir", wanted, S_IFDIR, t);
-	const char *own = pool_format(&p->pool, "%s/auth.json", p->home);
+	const char *own = arena_format(&p->arena, "%s/auth.json", p->home);
 	struct auth_facts facts;
 	struct stat st;
 
@@ -97,16 +96,16 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct trouble *t)
 		refuse(t, "use --auth_dir", wanted, "Codex's home has a login of its own in %s",
 			own);
 		return refuse_hint(t, "move that file there: mv %s %s",
-			quote_shell(&p->pool, own), quote_shell(&p->pool, path));
+			quote_shell(&p->arena, own), quote_shell(&p->arena, path));
 	}
-	if (find_look(p, pool_format(&p->pool, "%s/auth.json", path), &facts, t) == AUTH_BAD)
+	if (find_look(p, arena_format(&p->arena, "%s/auth.json", path), &facts, t) == AUTH_BAD)
 		return -1;
 	if (stat(path, &st) == 0 && st.st_uid != p->uid)
-		note_warning("%s belongs to uid %lu: Codex, as uid %lu, may be unable to renew "
-			     "the login there",
+		log_warning("%s belongs to uid %lu: Codex, as uid %lu, may be unable to renew "
+			    "the login there",
 			path, (unsigned long)st.st_uid, (unsigned long)p->uid);
-	if (lstat(pool_format(&p->pool, "%s/config.toml", path), &st) == 0)
-		note_warning(
+	if (lstat(arena_format(&p->arena, "%s/config.toml", path), &st) == 0)
+		log_warning(
 			"%s holds more than a login: what runs in the container could change "
 			"the settings that Codex on this machine obeys",
 			path);
@@ -133,7 +132,7 @@ static bool changes_login(const struct cli *c)
 static void warn_of_other_login(
 	struct plan *p, const struct cli *c, struct search *s, const char *named)
 {
-	struct trouble ignored; /* one that can't be used is told when it is to be used */
+	struct error ignored; /* one that can't be used is told when it is to be used */
 	struct auth_facts facts;
 	const char *path;
 
@@ -141,14 +140,14 @@ static void warn_of_other_login(
 		find_auth(s, named, p->home, &path, &facts, &ignored) < 0 || !path ||
 		beneath_contains(p->home, path))
 		return;
-	note_warning("sessions use the login in %s, which is found first, and not the one that "
-		     "this leaves in %s",
+	log_warning("sessions use the login in %s, which is found first, and not the one that "
+		    "this leaves in %s",
 		path, p->home);
-	note_hint("--auth_dir DIR, here and for the sessions, gives the sandbox a login of its "
-		  "own");
+	log_hint("--auth_dir DIR, here and for the sessions, gives the sandbox a login of its "
+		 "own");
 }
 
-static int plan_login(struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
+static int plan_login(struct plan *p, const struct cli *c, struct search *s, struct error *t)
 {
 	const char *named = c->auth_file ? c->auth_file : find_variable("CODEX_AUTH_FILE");
 	const char *path;
@@ -172,7 +171,7 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 	return mounts_add(&p->mounts, path, "/codex_home/auth.json", false, t);
 }
 
-static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
+static int plan_sessions(struct plan *p, const struct cli *c, struct error *t)
 {
 	const char *path;
 
@@ -190,7 +189,7 @@ static int plan_sessions(struct plan *p, const struct cli *c, struct trouble *t)
 }
 
 /* Prompts, and what Codex has in their place since its 0.117. */
-static int plan_instructions(struct plan *p, struct search *s, struct trouble *t)
+static int plan_instructions(struct plan *p, struct search *s, struct error *t)
 {
 	static const struct {
 		const char *name;
@@ -204,9 +203,9 @@ static int plan_instructions(struct plan *p, struct search *s, struct trouble *t
 
 		if (find_first(s, name, carried[i].kind, &path, t) < 0)
 			return -1;
-		if (path &&
-			mounts_add(&p->mounts, path,
-				pool_format(&p->pool, "/run/codex/in/%s", name), false, t) < 0)
+		if (path && mounts_add(&p->mounts, path,
+				    arena_format(&p->arena, "/run/codex/in/%s", name), false,
+				    t) < 0)
 			return -1;
 	}
 	return 0;
@@ -215,19 +214,18 @@ static int plan_instructions(struct plan *p, struct search *s, struct trouble *t
 /* A copy that is there is never overwritten: what has been changed since is not in force. */
 static void tell_of_older_copy(struct plan *p, const char *config)
 {
-	const char *copy = pool_format(&p->pool, "%s/config.toml", p->home);
+	const char *copy = arena_format(&p->arena, "%s/config.toml", p->home);
 	struct stat ours, its;
 
 	if (stat(config, &ours) < 0 || lstat(copy, &its) < 0 || !S_ISREG(its.st_mode) ||
 		ours.st_mtime <= its.st_mtime)
 		return;
-	note_warning("%s is newer than the copy that Codex goes by, %s", config, copy);
-	note_hint("to have it copied again: rm %s", quote_shell(&p->pool, copy));
+	log_warning("%s is newer than the copy that Codex goes by, %s", config, copy);
+	log_hint("to have it copied again: rm %s", quote_shell(&p->arena, copy));
 }
 
 /* All this and init.sh: codex-init copies them from here into the home. */
-static int plan_drop_off(
-	struct plan *p, const struct cli *c, struct search *s, struct trouble *t)
+static int plan_drop_off(struct plan *p, const struct cli *c, struct search *s, struct error *t)
 {
 	const char *config, *script;
 
@@ -269,10 +267,10 @@ static const char *read_only_place(struct plan *p, const char *wanted, const cha
 
 	if (path[n - 1] == '/')
 		n--;
-	return pool_format(&p->pool, "/app%.*s", (int)n, path);
+	return arena_format(&p->arena, "/app%.*s", (int)n, path);
 }
 
-static int plan_read_only(struct plan *p, const char *wanted, struct trouble *t)
+static int plan_read_only(struct plan *p, const char *wanted, struct error *t)
 {
 	const char *real = find_named(p, "use --read-only", wanted, FIND_SHARED, t), *what;
 	struct stat st;
@@ -287,7 +285,7 @@ static int plan_read_only(struct plan *p, const char *wanted, struct trouble *t)
 	return mounts_add(&p->mounts, real, read_only_place(p, wanted, real), false, t);
 }
 
-int files_add(struct plan *p, const struct cli *c, struct trouble *t)
+int files_add(struct plan *p, const struct cli *c, struct error *t)
 {
 	struct search s;
 	int result = find_begin(&s, p, c->config, t);

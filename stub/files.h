@@ -9,6 +9,6 @@
 #include "plan.h"
 
 /* The plan's workdir, user and home are known already. Returns 0, or -1 with *t filled. */
-int files_add(struct plan *p, const struct cli *c, struct trouble *t);
+int files_add(struct plan *p, const struct cli *c, struct error *t);
 
 #endif

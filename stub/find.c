@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
-#include "ground.h"
+#include "workdir.h"
 
 const char *find_variable(const char *name)
 {
@@ -33,7 +33,7 @@ static const char *kind_name(mode_t kind)
 				 : "a file or a directory";
 }
 
-static int refuse_stray(const char *what, const char *path, const char *real, struct trouble *t)
+static int refuse_stray(const char *what, const char *path, const char *real, struct error *t)
 {
 	refuse(t, what, path, "a symbolic link in the workdir leads out of it, to %s", real);
 	return refuse_hint(
@@ -41,7 +41,7 @@ static int refuse_stray(const char *what, const char *path, const char *real, st
 }
 
 const char *find_named(
-	struct plan *p, const char *what, const char *path, mode_t kind, struct trouble *t)
+	struct plan *p, const char *what, const char *path, mode_t kind, struct error *t)
 {
 	/* Before the workdir itself is known nothing lies in it. */
 	const char *root = p->workdir ? p->workdir : "/";
@@ -61,22 +61,22 @@ const char *find_named(
 		refuse(t, what, path, "not %s", kind_name(kind));
 		return NULL;
 	}
-	return pool_copy(&p->pool, real);
+	return arena_copy(&p->arena, real);
 }
 
-int find_begin(struct search *s, struct plan *p, const char *config, struct trouble *t)
+int find_begin(struct search *s, struct plan *p, const char *config, struct error *t)
 {
 	const char *variable = find_variable("CODEX_CONFIG_DIR"), *home = find_variable("HOME");
-	struct pool *pool = &p->pool;
+	struct arena *arena = &p->arena;
 	struct stat st;
 
-	*s = (struct search){.plan = p, .pool = pool};
+	*s = (struct search){.plan = p, .arena = arena};
 	if (config) {
 		config = find_named(p, "use --config", config, 0, t);
 		if (!config)
 			return -1;
 		if (stat(config, &st) == 0 && S_ISDIR(st.st_mode))
-			words_add(&s->directories, config);
+			string_list_add(&s->directories, config);
 		else
 			s->config_file = config;
 	}
@@ -84,34 +84,34 @@ int find_begin(struct search *s, struct plan *p, const char *config, struct trou
 		variable = find_named(p, "use CODEX_CONFIG_DIR", variable, S_IFDIR, t);
 		if (!variable)
 			return -1;
-		words_add(&s->directories, variable);
+		string_list_add(&s->directories, variable);
 	}
 	if (home && home[0] == '/') {
-		words_add(&s->directories, pool_format(pool, "%s/.codex", home));
-		words_add(&s->directories, pool_format(pool, "%s/.config/codex", home));
+		string_list_add(&s->directories, arena_format(arena, "%s/.codex", home));
+		string_list_add(&s->directories, arena_format(arena, "%s/.config/codex", home));
 	}
-	words_add(&s->directories, pool_format(pool, "%s/codex", p->workdir));
-	words_add(&s->directories, pool_format(pool, "%s/.codex", p->workdir));
+	string_list_add(&s->directories, arena_format(arena, "%s/codex", p->workdir));
+	string_list_add(&s->directories, arena_format(arena, "%s/.codex", p->workdir));
 	return 0;
 }
 
 void find_free(struct search *s)
 {
-	words_free(&s->directories);
+	string_list_free(&s->directories);
 }
 
 /* Is there directory/name? 1: yes, *found is its resolved path; 0: no; -1: it must not be used.
  */
 static int candidate(struct search *s, const char *directory, const char *name,
-	const char **found, struct trouble *t)
+	const char **found, struct error *t)
 {
-	const char *path = pool_format(s->pool, "%s/%s", directory, name);
+	const char *path = arena_format(s->arena, "%s/%s", directory, name);
 	char real[PATH_MAX];
 	bool strayed;
 
 	if (beneath_resolve(s->plan->workdir, path, real, &strayed) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
-			note_warning("%s is left out: %s", path, strerror(errno));
+			log_warning("%s is left out: %s", path, strerror(errno));
 		return 0;
 	}
 	if (strayed) {
@@ -119,12 +119,12 @@ static int candidate(struct search *s, const char *directory, const char *name,
 			"%s leads out of it through a symbolic link", path);
 		return refuse_hint(t, "remove the link, or put the file itself there");
 	}
-	*found = pool_copy(s->pool, real);
+	*found = arena_copy(s->arena, real);
 	return 1;
 }
 
 int find_first(
-	struct search *s, const char *name, mode_t kind, const char **found, struct trouble *t)
+	struct search *s, const char *name, mode_t kind, const char **found, struct error *t)
 {
 	*found = NULL;
 	for (size_t i = 0; i < s->directories.count; i++) {
@@ -140,22 +140,22 @@ int find_first(
 			*found = path;
 			return 0;
 		}
-		note_warning("%s is left out: not %s", path, kind_name(kind));
+		log_warning("%s is left out: not %s", path, kind_name(kind));
 	}
 	return 0;
 }
 
-int find_config(struct search *s, const char **found, struct trouble *t)
+int find_config(struct search *s, const char **found, struct error *t)
 {
 	*found = s->config_file;
 	return *found ? 0 : find_first(s, "config.toml", S_IFREG, found, t);
 }
 
 enum auth_state find_look(
-	const struct plan *p, const char *real, struct auth_facts *facts, struct trouble *t)
+	const struct plan *p, const char *real, struct auth_facts *facts, struct error *t)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for somebody to write. */
-	int fd = ground_open(p, real, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	int fd = workdir_open(p, real, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	enum auth_state state;
 
 	*facts = (struct auth_facts){0};
@@ -169,7 +169,7 @@ enum auth_state find_look(
 }
 
 static int take_named_auth(struct search *s, const char *named, const char **found,
-	struct auth_facts *facts, struct trouble *t)
+	struct auth_facts *facts, struct error *t)
 {
 	const char *path = find_named(s->plan, "use the credentials", named, S_IFREG, t);
 
@@ -188,15 +188,15 @@ static int take_named_auth(struct search *s, const char *named, const char **fou
 }
 
 /* One that was only come across: the next may do. */
-static void pass_over(const char *path, const struct trouble *t)
+static void pass_over(const char *path, const struct error *t)
 {
-	note_warning("the credentials in %s are passed over: %s", path, t->why);
+	log_warning("the credentials in %s are passed over: %s", path, t->reason);
 	if (t->hint[0])
-		note_hint("%s", t->hint);
+		log_hint("%s", t->hint);
 }
 
 int find_auth(struct search *s, const char *named, const char *home, const char **found,
-	struct auth_facts *facts, struct trouble *t)
+	struct auth_facts *facts, struct error *t)
 {
 	*facts = (struct auth_facts){0};
 	if (named)
@@ -213,7 +213,7 @@ int find_auth(struct search *s, const char *named, const char *home, const char 
 			continue;
 		/* Codex writes there, and must not choose what we mount. */
 		if (directory == home &&
-			strcmp(*found, pool_format(s->pool, "%s/auth.json", home)) != 0)
+			strcmp(*found, arena_format(s->arena, "%s/auth.json", home)) != 0)
 			return refuse(t, "use Codex's home", home,
 				"auth.json is a symbolic link, to %s", *found);
 		state = find_look(s->plan, *found, facts, t);

@@ -10,7 +10,7 @@
 #include "bounds.h"
 #include "find.h"
 #include "quote.h"
-#include "surroundings.h"
+#include "request_env.h"
 
 /* Is it passed on by -e, with a value or without? */
 static bool is_passed(const struct cli *c, const char *name)
@@ -42,16 +42,16 @@ static const char *left_behind(const struct cli *c, const char *const *names, si
 /* What Codex is started for, as codex-init has it. */
 static enum codex_use use_of(const struct plan *p, const struct cli *c)
 {
-	struct words argv = {0};
+	struct string_list argv = {0};
 	enum codex_use use;
 
 	if (c->exec)
 		return CODEX_NOT;
-	words_add(&argv, "codex");
+	string_list_add(&argv, "codex");
 	for (size_t i = 0; i < p->request.rest.count; i++)
-		words_add(&argv, p->request.rest.word[i]);
+		string_list_add(&argv, p->request.rest.word[i]);
 	use = codex_use((char *const *)(uintptr_t)argv.word);
-	words_free(&argv);
+	string_list_free(&argv);
 	return use;
 }
 
@@ -64,13 +64,13 @@ static void tell_of_key(const struct plan *p, const struct cli *c)
 
 	if (p->login != LOGIN_OWN || !key || (use != CODEX_SESSION && use != CODEX_WORK))
 		return;
-	note_warning("%s is set here, and isn't passed on to the container", key);
+	log_warning("%s is set here, and isn't passed on to the container", key);
 	if (use == CODEX_SESSION)
-		note_hint("Codex takes none from there at a terminal; this stores it for the "
-			  "project: printenv %s | codex-sandbox login --with-api-key",
+		log_hint("Codex takes none from there at a terminal; this stores it for the "
+			 "project: printenv %s | codex-sandbox login --with-api-key",
 			key);
 	else
-		note_hint("codex-sandbox -e %s exec ...", key);
+		log_hint("codex-sandbox -e %s exec ...", key);
 }
 
 /* Does the engine's client pass on proxies of its own accord? Its settings say so under a key
@@ -85,8 +85,8 @@ static bool engine_has_proxies(struct plan *p)
 
 	if (!directory && !home)
 		return false;
-	path = directory ? pool_format(&p->pool, "%s/config.json", directory)
-			 : pool_format(&p->pool, "%s/.docker/config.json", home);
+	path = directory ? arena_format(&p->arena, "%s/config.json", directory)
+			 : arena_format(&p->arena, "%s/.docker/config.json", home);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (fd >= 0)
@@ -102,19 +102,19 @@ static void tell_of_proxy(struct plan *p, const struct cli *c)
 	static const char *const ours[] = {"//127.", "//localhost", "//[::1]"};
 	const char *name = left_behind(c, proxies, sizeof(proxies) / sizeof(proxies[0])), *url;
 
-	if (!name || surroundings_setting(&c->env, "CODEX_INIT_PROXY") || engine_has_proxies(p))
+	if (!name || request_env_setting(&c->env, "CODEX_INIT_PROXY") || engine_has_proxies(p))
 		return;
 	url = getenv(name);
-	note_warning("%s is set here, and isn't passed on to the container", name);
+	log_warning("%s is set here, and isn't passed on to the container", name);
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strstr(url, ours[i])) {
-			note_hint("it is on this machine's own loopback, where no container "
-				  "gets; CODEX_INIT_PROXY=http://ADDRESS:PORT names another, "
-				  "and CODEX_INIT_PROXY=off says that none is needed");
+			log_hint("it is on this machine's own loopback, where no container "
+				 "gets; CODEX_INIT_PROXY=http://ADDRESS:PORT names another, "
+				 "and CODEX_INIT_PROXY=off says that none is needed");
 			return;
 		}
-	note_hint("if there is no way out but by that proxy: codex-sandbox -e %s ...; "
-		  "CODEX_INIT_PROXY=off says that none is needed",
+	log_hint("if there is no way out but by that proxy: codex-sandbox -e %s ...; "
+		 "CODEX_INIT_PROXY=off says that none is needed",
 		name);
 }
 
@@ -126,16 +126,16 @@ void hints_tell(struct plan *p, const struct cli *c)
 
 const char *hints_again(struct plan *p, const struct cli *c)
 {
-	const char *line = quote_shell(&p->pool, c->program);
+	const char *line = quote_shell(&p->arena, c->program);
 
 	if (!p->request.terminal || use_of(p, c) != CODEX_SESSION)
 		return NULL;
 	for (size_t i = 0; i < c->own.count; i++)
-		line = pool_format(
-			&p->pool, "%s %s", line, quote_shell(&p->pool, c->own.word[i]));
+		line = arena_format(
+			&p->arena, "%s %s", line, quote_shell(&p->arena, c->own.word[i]));
 	for (const char *s = line; *s; s++)
 		if (*s < ' ' || *s > '~') /* it is for a terminal */
 			return NULL;
 	return strlen(line) > BOUND_AGAIN ? NULL
-					  : pool_format(&p->pool, "%s resume --last", line);
+					  : arena_format(&p->arena, "%s resume --last", line);
 }

@@ -20,35 +20,35 @@ static void read_file(struct identity *id, const char *path, unsigned depth);
 /* "~/" and paths beside the file itself; of another user's home git would ask the system. */
 static void include(struct identity *id, const char *from, const char *path, unsigned depth)
 {
-	struct pool *pool = &id->p->pool;
+	struct arena *arena = &id->p->arena;
 
 	if (path[0] == '~' && path[1] == '/' && id->home)
-		path = pool_format(pool, "%s%s", id->home, path + 1);
+		path = arena_format(arena, "%s%s", id->home, path + 1);
 	else if (path[0] != '/' && path[0] != '~')
-		path = pool_format(
-			pool, "%.*s/%s", (int)(strrchr(from, '/') - from), from, path);
+		path = arena_format(
+			arena, "%.*s/%s", (int)(strrchr(from, '/') - from), from, path);
 	if (path[0] == '/')
 		read_file(id, path, depth + 1);
 }
 
 /* What is to be part of an environment and of a commit. */
-static const char *plain(struct pool *pool, const char *value)
+static const char *plain(struct arena *arena, const char *value)
 {
 	if (!*value || strlen(value) > BOUND_GIT_IDENTITY)
 		return NULL;
 	for (const char *s = value; *s; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			return NULL;
-	return pool_copy(pool, value);
+	return arena_copy(arena, value);
 }
 
 static void take(
 	struct identity *id, const char *from, const struct gitconfig_entry *e, unsigned depth)
 {
 	if (strcmp(e->key, "user.name") == 0)
-		id->name = plain(&id->p->pool, e->value);
+		id->name = plain(&id->p->arena, e->value);
 	else if (strcmp(e->key, "user.email") == 0)
-		id->email = plain(&id->p->pool, e->value);
+		id->email = plain(&id->p->arena, e->value);
 	else if (strcmp(e->key, "include.path") == 0)
 		include(id, from, e->value, depth);
 }
@@ -70,7 +70,7 @@ static ssize_t read_text(const char *path, char *text, size_t size)
 
 static void read_file(struct identity *id, const char *path, unsigned depth)
 {
-	struct pool *pool = &id->p->pool;
+	struct arena *arena = &id->p->arena;
 	struct gitconfig_entry e;
 	struct gitconfig c;
 	ssize_t n;
@@ -78,7 +78,7 @@ static void read_file(struct identity *id, const char *path, unsigned depth)
 
 	if (depth > BOUND_GIT_DEPTH || id->files++ >= BOUND_GIT_FILES)
 		return;
-	text = pool_bytes(pool, BOUND_GIT_BYTES);
+	text = arena_bytes(arena, BOUND_GIT_BYTES);
 	n = read_text(path, text, BOUND_GIT_BYTES);
 	if (n <= 0)
 		return;
@@ -92,7 +92,7 @@ static void read_all(struct identity *id)
 	const char *system = find_variable("GIT_CONFIG_SYSTEM");
 	const char *global = find_variable("GIT_CONFIG_GLOBAL");
 	const char *settings = find_variable("XDG_CONFIG_HOME");
-	struct pool *pool = &id->p->pool;
+	struct arena *arena = &id->p->arena;
 
 	if (!find_variable("GIT_CONFIG_NOSYSTEM"))
 		read_file(id, system ? system : "/etc/gitconfig", 0);
@@ -101,11 +101,11 @@ static void read_all(struct identity *id)
 		return;
 	}
 	if (settings)
-		read_file(id, pool_format(pool, "%s/git/config", settings), 0);
+		read_file(id, arena_format(arena, "%s/git/config", settings), 0);
 	else if (id->home)
-		read_file(id, pool_format(pool, "%s/.config/git/config", id->home), 0);
+		read_file(id, arena_format(arena, "%s/.config/git/config", id->home), 0);
 	if (id->home)
-		read_file(id, pool_format(pool, "%s/.gitconfig", id->home), 0);
+		read_file(id, arena_format(arena, "%s/.gitconfig", id->home), 0);
 }
 
 void identity_take(struct plan *p)

@@ -8,7 +8,7 @@ struct span {
 	size_t start, size;
 };
 
-struct reader {
+struct json_reader {
 	const char *text;
 	size_t size, at;
 	const char *const *path; /* the value that is looked for, or NULL */
@@ -16,12 +16,12 @@ struct reader {
 	struct span value;
 };
 
-static int peek(const struct reader *r)
+static int peek(const struct json_reader *r)
 {
 	return r->at < r->size ? (unsigned char)r->text[r->at] : -1;
 }
 
-static void skip_blanks(struct reader *r)
+static void skip_blanks(struct json_reader *r)
 {
 	int c;
 
@@ -29,7 +29,7 @@ static void skip_blanks(struct reader *r)
 		r->at++;
 }
 
-static bool take(struct reader *r, char wanted)
+static bool take(struct json_reader *r, char wanted)
 {
 	if (peek(r) != wanted)
 		return false;
@@ -37,7 +37,7 @@ static bool take(struct reader *r, char wanted)
 	return true;
 }
 
-static bool take_word(struct reader *r, const char *word)
+static bool take_word(struct json_reader *r, const char *word)
 {
 	size_t n = strlen(word);
 
@@ -57,7 +57,7 @@ static bool is_hex(int c)
 	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-static bool read_escape(struct reader *r)
+static bool read_escape(struct json_reader *r)
 {
 	if (take(r, 'u')) {
 		for (int i = 0; i < 4; i++, r->at++)
@@ -72,7 +72,7 @@ static bool read_escape(struct reader *r)
 }
 
 /* One character of more than one byte: RFC 3629's table of well-formed sequences. */
-static bool read_multibyte(struct reader *r)
+static bool read_multibyte(struct json_reader *r)
 {
 	int first = peek(r), low = 0x80, high = 0xbf;
 	int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
@@ -94,7 +94,7 @@ static bool read_multibyte(struct reader *r)
 }
 
 /* *inside is what stands between the quotes. */
-static bool read_string(struct reader *r, struct span *inside)
+static bool read_string(struct json_reader *r, struct span *inside)
 {
 	if (!take(r, '"'))
 		return false;
@@ -119,7 +119,7 @@ static bool read_string(struct reader *r, struct span *inside)
 	return true;
 }
 
-static bool read_digits(struct reader *r)
+static bool read_digits(struct json_reader *r)
 {
 	if (!is_digit(peek(r)))
 		return false;
@@ -128,7 +128,7 @@ static bool read_digits(struct reader *r)
 	return true;
 }
 
-static bool read_number(struct reader *r)
+static bool read_number(struct json_reader *r)
 {
 	take(r, '-');
 	if (!take(r, '0') && !read_digits(r))
@@ -143,10 +143,10 @@ static bool read_number(struct reader *r)
 	return true;
 }
 
-static bool read_value(struct reader *r, unsigned depth, const char *const *path);
+static bool read_value(struct json_reader *r, unsigned depth, const char *const *path);
 
 /* path: the names still to be matched from here on, or NULL when this isn't the way. */
-static bool read_member(struct reader *r, unsigned depth, const char *const *path)
+static bool read_member(struct json_reader *r, unsigned depth, const char *const *path)
 {
 	struct span name;
 	const char *const *below = NULL;
@@ -163,7 +163,7 @@ static bool read_member(struct reader *r, unsigned depth, const char *const *pat
 	return take(r, ':') && read_value(r, depth, below);
 }
 
-static bool read_container(struct reader *r, unsigned depth, const char *const *path)
+static bool read_container(struct json_reader *r, unsigned depth, const char *const *path)
 {
 	bool object = peek(r) == '{';
 	char end = object ? '}' : ']';
@@ -185,7 +185,7 @@ static bool read_container(struct reader *r, unsigned depth, const char *const *
 	}
 }
 
-static bool read_value(struct reader *r, unsigned depth, const char *const *path)
+static bool read_value(struct json_reader *r, unsigned depth, const char *const *path)
 {
 	struct span string;
 	size_t start;
@@ -220,7 +220,7 @@ static bool read_value(struct reader *r, unsigned depth, const char *const *path
 	return good;
 }
 
-static bool read_document(struct reader *r)
+static bool read_document(struct json_reader *r)
 {
 	skip_blanks(r);
 	if (peek(r) != '{' || !read_value(r, 0, r->path))
@@ -231,7 +231,7 @@ static bool read_document(struct reader *r)
 
 bool json_is_object(const char *text, size_t size, size_t *position)
 {
-	struct reader r = {.text = text, .size = size};
+	struct json_reader r = {.text = text, .size = size};
 	bool good = read_document(&r);
 
 	*position = r.at;
@@ -241,7 +241,7 @@ bool json_is_object(const char *text, size_t size, size_t *position)
 const char *json_string(
 	const char *text, size_t size, const char *const *path, size_t *string_size)
 {
-	struct reader r = {.text = text, .size = size, .path = path};
+	struct json_reader r = {.text = text, .size = size, .path = path};
 
 	if (!read_document(&r) || !r.found || text[r.value.start] != '"')
 		return NULL;
@@ -251,7 +251,7 @@ const char *json_string(
 
 bool json_integer(const char *text, size_t size, const char *const *path, int64_t *value)
 {
-	struct reader r = {.text = text, .size = size, .path = path};
+	struct json_reader r = {.text = text, .size = size, .path = path};
 	uint64_t n = 0;
 	size_t i;
 	bool minus;

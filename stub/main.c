@@ -12,8 +12,8 @@
 #include "cli.h"
 #include "confirm.h"
 #include "engine.h"
-#include "ground.h"
-#include "note.h"
+#include "workdir.h"
+#include "log.h"
 #include "plan.h"
 #include "prepare.h"
 #include "report.h"
@@ -22,14 +22,14 @@
 #define VERSION "unknown"
 #endif
 
-static int print(const char *line, struct trouble *t)
+static int print(const char *line, struct error *t)
 {
 	return puts(line) >= 0 && fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
 }
 
 /* codex-init is told things by way of our environment: the engine's command hands the variable
  * on by its name. Whoever has set it has the last word. */
-static int tell(const char *variable, const char *value, struct trouble *t)
+static int tell(const char *variable, const char *value, struct error *t)
 {
 	if (!value || setenv(variable, value, 0) == 0)
 		return 0;
@@ -38,9 +38,9 @@ static int tell(const char *variable, const char *value, struct trouble *t)
 }
 
 /* What we looked at, and what else there is to tell. */
-static int tell_codex_init(struct plan *p, struct trouble *t)
+static int tell_codex_init(struct plan *p, struct error *t)
 {
-	const char *list = ground_list(p, t);
+	const char *list = workdir_list(p, t);
 
 	if (!list || tell("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
 		return -1;
@@ -51,24 +51,24 @@ static int tell_codex_init(struct plan *p, struct trouble *t)
 }
 
 /* Returns only with *t filled, or after --dry-run. */
-static int run(struct plan *p, struct engine *e, bool dry_run, struct trouble *t)
+static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 {
-	struct words argv = {0};
+	struct string_list argv = {0};
 	int result;
 
 	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-				ground_settle(p, true, t) < 0 || tell_codex_init(p, t) < 0))
+				workdir_settle(p, true, t) < 0 || tell_codex_init(p, t) < 0))
 		return -1;
 	if (!dry_run)
 		report_prepare(p);
-	argv_build(&p->request, &p->pool, &argv);
-	result = dry_run ? print(argv_line(&argv, &p->pool), t)
+	argv_build(&p->request, &p->arena, &argv);
+	result = dry_run ? print(argv_line(&argv, &p->arena), t)
 			 : engine_become(e->program, &argv, t);
-	words_free(&argv);
+	string_list_free(&argv);
 	return result;
 }
 
-static int launch(const struct cli *c, struct trouble *t)
+static int launch(const struct cli *c, struct error *t)
 {
 	struct engine engine;
 	struct plan plan;
@@ -89,7 +89,7 @@ static int launch(const struct cli *c, struct trouble *t)
 
 int main(int argc, char **argv)
 {
-	static struct trouble t;
+	static struct error t;
 	struct cli c;
 	int result;
 
@@ -107,6 +107,6 @@ int main(int argc, char **argv)
 	cli_free(&c);
 	if (result == 0)
 		return 0;
-	note_trouble(&t);
+	log_error(&t);
 	return t.status;
 }

@@ -6,14 +6,14 @@
 
 #include "quote.h"
 
-static int refuse_place(const struct mount *taken, const char *source, struct trouble *t)
+static int refuse_place(const struct mount *taken, const char *source, struct error *t)
 {
 	return refuse(t, "mount", source, "its place in the container, %s, is taken by %s (%s)",
 		taken->target, taken->source, taken->writable ? "writable" : "read-only");
 }
 
 int mounts_add(struct mounts *m, const char *source, const char *target, bool writable,
-	struct trouble *t)
+	struct error *t)
 {
 	const char *why;
 

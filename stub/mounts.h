@@ -6,7 +6,7 @@
 #define STUB_MOUNTS_H
 
 #include "argv.h"
-#include "note.h"
+#include "log.h"
 
 struct mounts {
 	struct mount *mount;
@@ -16,7 +16,7 @@ struct mounts {
 /* Adds a mount; the strings belong to somebody else. Refuses paths that an engine can't be told
  * and a place that is taken, unless the very same mount is there already. */
 int mounts_add(struct mounts *m, const char *source, const char *target, bool writable,
-	struct trouble *t);
+	struct error *t);
 /* Sorts parents before children; what is equally deep stays in the order it was added. */
 void mounts_sort(struct mounts *m);
 void mounts_free(struct mounts *m);

@@ -13,20 +13,20 @@
 #include "confirm.h"
 #include "files.h"
 #include "find.h"
-#include "ground.h"
+#include "workdir.h"
 #include "hints.h"
 #include "identity.h"
 #include "protect.h"
 #include "quote.h"
 #include "report.h"
-#include "surroundings.h"
+#include "request_env.h"
 
 /* Codex's user in the image, for a workdir that belongs to root. */
 #define IMAGE_USER 1000
 
 static const char use_workdir[] = "use the workdir";
 
-static int check_root_dir(const struct plan *p, struct trouble *t)
+static int check_root_dir(const struct plan *p, struct error *t)
 {
 	const char *root = find_variable("WORKSPACE_ROOT_DIR");
 	char real[PATH_MAX];
@@ -41,7 +41,7 @@ static int check_root_dir(const struct plan *p, struct trouble *t)
 		t, use_workdir, p->workdir, "it isn't inside WORKSPACE_ROOT_DIR (%s)", real);
 }
 
-static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
+static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 {
 	const char *why, *home = find_variable("HOME");
 	char real[PATH_MAX];
@@ -70,18 +70,18 @@ static int plan_workdir(struct plan *p, const char *wanted, struct trouble *t)
 	p->workdir_uid = st.st_uid;
 	p->workdir_gid = st.st_gid;
 	if (home && realpath(home, real) && beneath_contains(p->workdir, real))
-		note_warning("the workdir %s your home directory: everything in it, keys and "
-			     "passwords too, is within Codex's reach",
+		log_warning("the workdir %s your home directory: everything in it, keys and "
+			    "passwords too, is within Codex's reach",
 			strcmp(real, p->workdir) == 0 ? "is" : "contains");
-	p->request.directory = pool_format(&p->pool, "/app%s", p->workdir);
+	p->request.directory = arena_format(&p->arena, "/app%s", p->workdir);
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }
 
 /* Codex must own its home, so we have to know the user that codex-init will choose. */
-static int plan_user(struct plan *p, const struct cli *c, struct trouble *t)
+static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 {
-	const char *user = surroundings_setting(&c->env, "CODEX_INIT_USER");
-	const char *egress = surroundings_setting(&c->env, "CODEX_INIT_EGRESS");
+	const char *user = request_env_setting(&c->env, "CODEX_INIT_USER");
+	const char *egress = request_env_setting(&c->env, "CODEX_INIT_EGRESS");
 
 	if (user && !*user)
 		user = NULL;
@@ -93,7 +93,7 @@ static int plan_user(struct plan *p, const struct cli *c, struct trouble *t)
 		p->gid = p->uid; /* as codex-init does: group 0 would open what is root's */
 	if (user && strcmp(user, "codex") == 0)
 		p->uid = p->gid = IMAGE_USER;
-	else if (user && !surroundings_ids(user, &p->uid, &p->gid)) {
+	else if (user && !request_env_ids(user, &p->uid, &p->gid)) {
 		refuse(t, "use CODEX_INIT_USER", user,
 			"Codex's home has to belong to that user, and the name is known only "
 			"in "
@@ -101,20 +101,20 @@ static int plan_user(struct plan *p, const struct cli *c, struct trouble *t)
 		return refuse_hint(t, "give it as UID:GID");
 	}
 	if (!user && p->workdir_uid == 0)
-		note_warning(
+		log_warning(
 			"%s belongs to root: Codex runs as uid %d there and can change only "
 			"what every user may",
 			p->workdir, IMAGE_USER);
 	/* As a plain init, codex-init stays root unless it is told who to become. */
 	if (!user && !c->audit && egress && strcmp(egress, "off") == 0)
-		p->request.user = pool_format(
-			&p->pool, "%lu:%lu", (unsigned long)p->uid, (unsigned long)p->gid);
+		p->request.user = arena_format(
+			&p->arena, "%lu:%lu", (unsigned long)p->uid, (unsigned long)p->gid);
 	return 0;
 }
 
 /* A directory beneath the workdir that we may create: its path without links. */
-static int look_at_own(struct plan *p, const char *relative, const char **clean, bool *there,
-	struct trouble *t)
+static int look_at_own(
+	struct plan *p, const char *relative, const char **clean, bool *there, struct error *t)
 {
 	char real[PATH_MAX];
 	struct stat st;
@@ -142,7 +142,7 @@ static int look_at_own(struct plan *p, const char *relative, const char **clean,
 	if (!S_ISDIR(st.st_mode) || strcmp(real, p->workdir) == 0)
 		return refuse(
 			t, use_workdir, p->workdir, "%s is no directory of its own", relative);
-	*clean = pool_copy(&p->pool, real + strlen(p->workdir) + 1);
+	*clean = arena_copy(&p->arena, real + strlen(p->workdir) + 1);
 	*there = true;
 	return 0;
 }
@@ -150,24 +150,24 @@ static int look_at_own(struct plan *p, const char *relative, const char **clean,
 /* Did an earlier run end between creating the home and giving it away? */
 static bool is_unfinished(const struct plan *p)
 {
-	int fd = p->home_is_ours ? ground_open(p, p->home, O_RDONLY | O_DIRECTORY) : -1;
-	bool empty = fd >= 0 && ground_is_empty(fd);
+	int fd = p->home_is_ours ? workdir_open(p, p->home, O_RDONLY | O_DIRECTORY) : -1;
+	bool empty = fd >= 0 && workdir_is_empty(fd);
 
 	if (fd >= 0)
 		close(fd);
 	return empty;
 }
 
-static int check_home_owner(struct plan *p, bool there, struct trouble *t)
+static int check_home_owner(struct plan *p, bool there, struct error *t)
 {
-	static const char tried[] = "use Codex's home";
+	static const char operation[] = "use Codex's home";
 	unsigned long uid = p->uid, gid = p->gid;
 	uid_t owner = geteuid();
 	struct stat st;
 
 	if (there) {
 		if (stat(p->home, &st) < 0)
-			return refuse_errno(t, tried, p->home);
+			return refuse_errno(t, operation, p->home);
 		owner = st.st_uid;
 	}
 	if (geteuid() == 0 && owner == 0 && (!there || is_unfinished(p)))
@@ -175,7 +175,7 @@ static int check_home_owner(struct plan *p, bool there, struct trouble *t)
 	if (owner == p->uid)
 		return 0;
 	if (!there) {
-		refuse(t, tried, p->home,
+		refuse(t, operation, p->home,
 			"Codex runs as uid %lu here and must own it, and only root can create "
 			"it "
 			"for another user",
@@ -183,29 +183,30 @@ static int check_home_owner(struct plan *p, bool there, struct trouble *t)
 		return refuse_hint(t, "with CODEX_INIT_USER=%lu:%lu Codex runs as you",
 			(unsigned long)geteuid(), (unsigned long)getegid());
 	}
-	refuse(t, tried, p->home, "it belongs to uid %lu, and Codex, as uid %lu, must own it",
+	refuse(t, operation, p->home,
+		"it belongs to uid %lu, and Codex, as uid %lu, must own it",
 		(unsigned long)owner, uid);
 	return refuse_hint(
-		t, "as root: chown -R %lu:%lu %s", uid, gid, quote_shell(&p->pool, p->home));
+		t, "as root: chown -R %lu:%lu %s", uid, gid, quote_shell(&p->arena, p->home));
 }
 
-static int plan_own_home(struct plan *p, bool *there, struct trouble *t)
+static int plan_own_home(struct plan *p, bool *there, struct error *t)
 {
 	bool dot_codex_there;
 
 	if (look_at_own(p, ".codex", &p->dot_codex, &dot_codex_there, t) < 0)
 		return -1;
-	p->home_path = pool_format(&p->pool, "%s/.environment", p->dot_codex);
+	p->home_path = arena_format(&p->arena, "%s/.environment", p->dot_codex);
 	if (look_at_own(p, p->home_path, &p->home_path, there, t) < 0)
 		return -1;
 	p->home_is_ours = true;
-	p->home = pool_format(&p->pool, "%s/%s", p->workdir, p->home_path);
+	p->home = arena_format(&p->arena, "%s/%s", p->workdir, p->home_path);
 	p->request.env_dir =
-		pool_format(&p->pool, "%s/.codex/.environment", p->request.directory);
+		arena_format(&p->arena, "%s/.codex/.environment", p->request.directory);
 	return 0;
 }
 
-static int plan_home(struct plan *p, const struct cli *c, struct trouble *t)
+static int plan_home(struct plan *p, const struct cli *c, struct error *t)
 {
 	bool there = true;
 	const char *path;
@@ -233,24 +234,24 @@ static int plan_home(struct plan *p, const struct cli *c, struct trouble *t)
 		return -1;
 	/* Two Codex in one workdir get along when each has a home of its own. */
 	p->request.name =
-		quote_container_name(&p->pool, p->workdir, p->home_is_ours ? NULL : p->home);
+		quote_container_name(&p->arena, p->workdir, p->home_is_ours ? NULL : p->home);
 	return mounts_add(&p->mounts, p->home, "/codex_home", true, t);
 }
 
 /* What is to run. */
-static int plan_command(struct plan *p, const struct cli *c, struct trouble *t)
+static int plan_command(struct plan *p, const struct cli *c, struct error *t)
 {
 	if (!c->exec)
 		return codex_args_take(c->rest, &p->request.rest, &p->read_only, t);
 	for (char **word = c->rest; *word; word++)
-		words_add(&p->request.rest, *word);
+		string_list_add(&p->request.rest, *word);
 	return 0;
 }
 
-int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
+int plan_make(struct plan *p, const struct cli *c, struct error *t)
 {
 	*p = (struct plan){.workdir_fd = -1};
-	surroundings_terminal(&p->request);
+	request_env_terminal(&p->request);
 	if (plan_command(p, c, t) < 0)
 		return -1;
 	argv_tell(&p->request, "CODEX_INIT_AGAIN", hints_again(p, c));
@@ -258,13 +259,13 @@ int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0)
 		return -1;
 	identity_take(p);
-	if (surroundings_take(&p->request, &p->pool, c, t) < 0)
+	if (request_env_take(&p->request, &p->arena, c, t) < 0)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
 	report_plan(p);
 	mounts_sort(&p->mounts);
-	if (ground_settle(p, false, t) < 0)
+	if (workdir_settle(p, false, t) < 0)
 		return -1;
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;
@@ -272,7 +273,7 @@ int plan_make(struct plan *p, const struct cli *c, struct trouble *t)
 	return 0;
 }
 
-int plan_engine(struct plan *p, const char *engine, const char *program, struct trouble *t)
+int plan_engine(struct plan *p, const char *engine, const char *program, struct error *t)
 {
 	struct request *r = &p->request;
 	bool podman = strcmp(engine, "podman") == 0;
@@ -294,10 +295,10 @@ void plan_free(struct plan *p)
 	if (p->workdir_fd >= 0)
 		close(p->workdir_fd);
 	mounts_free(&p->mounts);
-	words_free(&p->request.env);
-	words_free(&p->request.allow);
-	words_free(&p->request.deny);
-	words_free(&p->request.rest);
-	words_free(&p->request.add_host);
-	pool_free(&p->pool);
+	string_list_free(&p->request.env);
+	string_list_free(&p->request.allow);
+	string_list_free(&p->request.deny);
+	string_list_free(&p->request.rest);
+	string_list_free(&p->request.add_host);
+	arena_free(&p->arena);
 }

@@ -13,12 +13,12 @@
 #include "bounds.h"
 #include "cli.h"
 #include "mounts.h"
-#include "note.h"
-#include "pool.h"
+#include "log.h"
+#include "arena.h"
 
 /* What the user has to agree to: a writable directory outside the workdir, or something
  * read-only that holds secrets. what goes on from "mounted writable", or from "expose". */
-struct question {
+struct plan_question {
 	const char *path, *what;
 	bool writable;
 };
@@ -31,7 +31,7 @@ enum login {
 };
 
 struct plan {
-	struct pool pool;
+	struct arena arena;
 	struct mounts mounts;
 	struct request request;
 	bool read_only;      /* Codex is to leave the project as it is */
@@ -49,18 +49,18 @@ struct plan {
 	uid_t report_uid;
 	gid_t report_gid;
 	bool sessions; /* a directory is mounted on /codex_home/sessions */
-	struct question questions[BOUND_QUESTIONS];
+	struct plan_question questions[BOUND_QUESTIONS];
 	size_t questions_count;
 };
 
 /* All but the engine, which must not come from what is planned here. Returns 0, or -1 with *t
  * filled. Free with plan_free() in both cases; the request is the plan's. */
-int plan_make(struct plan *p, const struct cli *c, struct trouble *t);
+int plan_make(struct plan *p, const struct cli *c, struct error *t);
 void plan_free(struct plan *p);
 
 /* The engine: "docker" or "podman", and the word that starts it. Returns 0, or -1 with *t
  * filled. */
-int plan_engine(struct plan *p, const char *engine, const char *program, struct trouble *t);
+int plan_engine(struct plan *p, const char *engine, const char *program, struct error *t);
 
 /* Where the directory of --auth_dir is mounted. */
 #define PLAN_AUTH_DIR "/codex_auth"

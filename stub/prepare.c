@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "beneath.h"
-#include "ground.h"
+#include "workdir.h"
 
-static int refuse_create(struct trouble *t, const char *directory, const char *name)
+static int refuse_create(struct error *t, const char *directory, const char *name)
 {
 	int error = errno;
 	char path[PATH_MAX];
@@ -34,7 +34,7 @@ static bool is_fresh(int directory, bool created, uid_t uid)
 
 	if (fstat(directory, &st) < 0 || st.st_uid != geteuid())
 		return false;
-	return (created || (geteuid() == 0 && uid != 0)) && ground_is_empty(directory);
+	return (created || (geteuid() == 0 && uid != 0)) && workdir_is_empty(directory);
 }
 
 int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
@@ -134,7 +134,7 @@ static int give_link(int directory, const char *name, uid_t uid, gid_t gid)
 	return result;
 }
 
-static int link_auth(const struct plan *p, int home, struct trouble *t)
+static int link_auth(const struct plan *p, int home, struct error *t)
 {
 	struct stat st;
 
@@ -155,7 +155,7 @@ static int link_auth(const struct plan *p, int home, struct trouble *t)
 	return 0;
 }
 
-static int prepare_login(const struct plan *p, int home, struct trouble *t)
+static int prepare_login(const struct plan *p, int home, struct error *t)
 {
 	if (p->login == LOGIN_DIR)
 		return link_auth(p, home, t);
@@ -168,7 +168,7 @@ static int prepare_login(const struct plan *p, int home, struct trouble *t)
 	return 0;
 }
 
-static int prepare_inside(const struct plan *p, int home, struct trouble *t)
+static int prepare_inside(const struct plan *p, int home, struct error *t)
 {
 	int sessions;
 
@@ -184,7 +184,7 @@ static int prepare_inside(const struct plan *p, int home, struct trouble *t)
 }
 
 /* .codex is part of the project and its owner's; the home in it is Codex's. */
-static int open_own_home(struct plan *p, struct trouble *t)
+static int open_own_home(struct plan *p, struct error *t)
 {
 	const char *name = strrchr(p->home_path, '/');
 	int parent, home;
@@ -196,7 +196,7 @@ static int open_own_home(struct plan *p, struct trouble *t)
 	close(parent);
 	/* The home may be elsewhere in the workdir, by a link: then it exists. */
 	parent = name ? beneath_open(p->workdir_fd,
-				pool_format(&p->pool, "%.*s", (int)(name - p->home_path),
+				arena_format(&p->arena, "%.*s", (int)(name - p->home_path),
 					p->home_path),
 				O_RDONLY | O_DIRECTORY, 0)
 		      : dup(p->workdir_fd);
@@ -209,14 +209,14 @@ static int open_own_home(struct plan *p, struct trouble *t)
 	return home;
 }
 
-int prepare_home(struct plan *p, struct trouble *t)
+int prepare_home(struct plan *p, struct error *t)
 {
 	int home, result;
 
 	if (p->home_is_ours)
 		home = open_own_home(p, t);
 	else
-		home = ground_open(p, p->home, O_RDONLY | O_DIRECTORY);
+		home = workdir_open(p, p->home, O_RDONLY | O_DIRECTORY);
 	if (home < 0) {
 		if (!p->home_is_ours) {
 			refuse_errno(t, "use --codex-home", p->home);

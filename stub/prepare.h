@@ -15,6 +15,6 @@
 int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid);
 
 /* Returns 0, or -1 with *t filled (STATUS_NO_SANDBOX). */
-int prepare_home(struct plan *p, struct trouble *t);
+int prepare_home(struct plan *p, struct error *t);
 
 #endif

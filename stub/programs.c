@@ -16,14 +16,15 @@ static const char default_path[] =
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* What is being found out about one way. */
-struct way {
+struct program_search {
 	const struct plan *plan;
 	bool users_too;         /* other users count, not the sandbox alone */
 	char sticky[PATH_MAX];  /* the directory of the last step, where all may make names */
 	char why[2 * PATH_MAX]; /* "": nothing speaks against it */
 };
 
-__attribute__((format(printf, 2, 3))) static int object(struct way *w, const char *why, ...)
+__attribute__((format(printf, 2, 3))) static int object(
+	struct program_search *w, const char *why, ...)
 {
 	va_list ap;
 
@@ -62,7 +63,7 @@ static bool others_may_write(const struct stat *st)
 
 static int judge_step(void *context, const char *real, const struct stat *st)
 {
-	struct way *w = context;
+	struct program_search *w = context;
 	const char *place = sandbox_place(w->plan, st);
 
 	if (place)
@@ -86,9 +87,9 @@ static int judge_step(void *context, const char *real, const struct stat *st)
 }
 
 /* May what is at this absolute path be run, or searched? */
-static bool is_ours(struct way *w, const struct plan *p, const char *path)
+static bool is_ours(struct program_search *w, const struct plan *p, const char *path)
 {
-	*w = (struct way){.plan = p, .users_too = true};
+	*w = (struct program_search){.plan = p, .users_too = true};
 	if (beneath_trace(path, judge_step, w) < 0) {
 		if (!w->why[0])
 			object(w, "%s", strerror(errno));
@@ -102,20 +103,22 @@ static bool is_ours(struct way *w, const struct plan *p, const char *path)
 const char *programs_find(struct plan *p, const char *name, bool *passed_over)
 {
 	const char *path = getenv("PATH");
-	struct way way;
+	struct program_search program_search;
 
 	for (const char *s = path ? path : default_path; *s;) {
 		size_t n = strcspn(s, ":");
 		struct stat st;
 
 		if (*s == '/') {
-			const char *program = pool_format(&p->pool, "%.*s/%s", (int)n, s, name);
+			const char *program =
+				arena_format(&p->arena, "%.*s/%s", (int)n, s, name);
 
 			if (stat(program, &st) == 0 && S_ISREG(st.st_mode) &&
 				access(program, X_OK) == 0) {
-				if (is_ours(&way, p, program))
+				if (is_ours(&program_search, p, program))
 					return program;
-				note_warning("%s is passed over: %s", program, way.why);
+				log_warning(
+					"%s is passed over: %s", program, program_search.why);
 				*passed_over = true;
 			}
 		}
@@ -129,21 +132,21 @@ static const char *clean_list(
 	struct plan *p, const char *list, const char *separators, bool names)
 {
 	const char *kept = "";
-	struct way way;
+	struct program_search program_search;
 
 	for (const char *s = list; *s;) {
 		size_t n = strcspn(s, separators);
-		const char *entry = pool_format(&p->pool, "%.*s", (int)n, s);
+		const char *entry = arena_format(&p->arena, "%.*s", (int)n, s);
 		bool plain = names && *entry && !strchr(entry, '/');
 
-		if (plain || is_ours(&way, p, entry))
-			kept = pool_format(&p->pool, "%s%s%s", kept, *kept ? ":" : "", entry);
+		if (plain || is_ours(&program_search, p, entry))
+			kept = arena_format(&p->arena, "%s%s%s", kept, *kept ? ":" : "", entry);
 		s += n + (s[n] != '\0');
 	}
 	return kept;
 }
 
-int programs_clean_environment(struct plan *p, struct trouble *t)
+int programs_clean_environment(struct plan *p, struct error *t)
 {
 	/* execvp(3), ld.so(8): there, a library without a path is looked for in the system's
 	 * own places and in those of LD_LIBRARY_PATH. */
@@ -182,12 +185,12 @@ static const char *setting(struct plan *p, const char *variable, const char *res
 	if (value && *value != '/') {
 		if (!getcwd(here, sizeof(here)))
 			return NULL;
-		value = pool_format(&p->pool, "%s/%s", here, value);
+		value = arena_format(&p->arena, "%s/%s", here, value);
 	}
-	return value ? pool_format(&p->pool, "%s%s", value, rest) : NULL;
+	return value ? arena_format(&p->arena, "%s%s", value, rest) : NULL;
 }
 
-int programs_check_settings(struct plan *p, const char *engine, struct trouble *t)
+int programs_check_settings(struct plan *p, const char *engine, struct error *t)
 {
 	/* docker(1), containers.conf(5), containers-storage.conf(5). `unless` takes its place.
 	 */
@@ -213,7 +216,7 @@ int programs_check_settings(struct plan *p, const char *engine, struct trouble *
 	};
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		struct way way = {.plan = p};
+		struct program_search program_search = {.plan = p};
 		const char *path, *unless = settings[i].unless;
 
 		if (strcmp(settings[i].engine, engine) != 0 ||
@@ -221,10 +224,11 @@ int programs_check_settings(struct plan *p, const char *engine, struct trouble *
 			continue;
 		path = setting(p, settings[i].variable, settings[i].rest);
 		/* What isn't there yet is the sandbox's to make. */
-		if (!path || beneath_trace(path, judge_step, &way) == 0 || !way.why[0])
+		if (!path || beneath_trace(path, judge_step, &program_search) == 0 ||
+			!program_search.why[0])
 			continue;
 		refuse(t, "go by the container engine's settings", path,
-			"%s: %s would obey what it puts there", way.why, engine);
+			"%s: %s would obey what it puts there", program_search.why, engine);
 		return refuse_hint(t,
 			"work in another directory, or set %s to a place outside this one",
 			unless ? unless : settings[i].variable);

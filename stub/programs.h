@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "note.h"
+#include "log.h"
 #include "plan.h"
 
 /*
@@ -24,10 +24,10 @@ const char *programs_find(struct plan *p, const char *name, bool *passed_over);
 /* Holds what the engine's client starts by itself (helpers for credentials, ssh, a runtime) and
  * the libraries that it loads to the same: takes out of PATH, LD_LIBRARY_PATH, LD_PRELOAD and
  * LD_AUDIT what is not to be searched. Returns 0, or -1 with *t filled. */
-int programs_clean_environment(struct plan *p, struct trouble *t);
+int programs_clean_environment(struct plan *p, struct error *t);
 
 /* Refuses an engine whose settings, or whose socket, lie where the sandbox can write: they name
  * programs to run. Returns 0, or -1 with *t filled. */
-int programs_check_settings(struct plan *p, const char *engine, struct trouble *t);
+int programs_check_settings(struct plan *p, const char *engine, struct error *t);
 
 #endif

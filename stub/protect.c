@@ -5,11 +5,10 @@
 #include <sys/stat.h>
 
 /* Mounts workdir/relative on its own place. */
-static int mount_in_place(
-	struct plan *p, const char *relative, bool writable, struct trouble *t)
+static int mount_in_place(struct plan *p, const char *relative, bool writable, struct error *t)
 {
-	const char *source = pool_format(&p->pool, "%s/%s", p->workdir, relative);
-	const char *target = pool_format(&p->pool, "%s/%s", p->request.directory, relative);
+	const char *source = arena_format(&p->arena, "%s/%s", p->workdir, relative);
+	const char *target = arena_format(&p->arena, "%s/%s", p->request.directory, relative);
 
 	/* --read-only may have said the same, or --sessions-path the contrary: then it is the
 	 * user's word that counts. */
@@ -20,7 +19,7 @@ static int mount_in_place(
 	return mounts_add(&p->mounts, source, target, writable, t);
 }
 
-static int protect_codex(struct plan *p, struct trouble *t)
+static int protect_codex(struct plan *p, struct error *t)
 {
 	struct stat st;
 	bool there = fstatat(p->workdir_fd, p->dot_codex, &st, 0) == 0;
@@ -35,8 +34,7 @@ static int protect_codex(struct plan *p, struct trouble *t)
 	return p->home_is_ours ? mount_in_place(p, p->home_path, true, t) : 0;
 }
 
-static int protect_git_part(
-	struct plan *p, const char *relative, mode_t kind, struct trouble *t)
+static int protect_git_part(struct plan *p, const char *relative, mode_t kind, struct error *t)
 {
 	struct stat st;
 
@@ -44,12 +42,12 @@ static int protect_git_part(
 		return 0;
 	if ((st.st_mode & S_IFMT) == kind)
 		return mount_in_place(p, relative, false, t);
-	note_warning("%s/%s is not %s: it can't be protected from changes", p->workdir,
-		relative, kind == S_IFDIR ? "a directory" : "a regular file");
+	log_warning("%s/%s is not %s: it can't be protected from changes", p->workdir, relative,
+		kind == S_IFDIR ? "a directory" : "a regular file");
 	return 0;
 }
 
-int protect_add(struct plan *p, struct trouble *t)
+int protect_add(struct plan *p, struct error *t)
 {
 	struct stat st;
 

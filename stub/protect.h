@@ -10,6 +10,6 @@
 
 /* Adds the mounts for what exists; in a workdir that is read-only, only the home's. Returns 0,
  * or -1 with *t filled. */
-int protect_add(struct plan *p, struct trouble *t);
+int protect_add(struct plan *p, struct error *t);
 
 #endif

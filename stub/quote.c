@@ -68,14 +68,14 @@ bool quote_mountable(const char *path, const char **why)
 
 /* Copies text, with `with` in place of each `special`, between `before` and `after`. */
 static const char *replaced(
-	struct pool *p, const char *text, char special, const char *with, const char *fence)
+	struct arena *p, const char *text, char special, const char *with, const char *fence)
 {
 	size_t specials = 0, n = 0;
 	char *out;
 
 	for (const char *s = text; *s; s++)
 		specials += *s == special;
-	out = pool_bytes(p, strlen(text) + specials * strlen(with) + 2 * strlen(fence) + 1);
+	out = arena_bytes(p, strlen(text) + specials * strlen(with) + 2 * strlen(fence) + 1);
 	n += (size_t)sprintf(out, "%s", fence);
 	for (const char *s = text; *s; s++) {
 		if (*s == special)
@@ -87,29 +87,29 @@ static const char *replaced(
 	return out;
 }
 
-const char *quote_csv(struct pool *p, const char *field)
+const char *quote_csv(struct arena *p, const char *field)
 {
 	if (!strpbrk(field, ",\""))
-		return pool_copy(p, field);
+		return arena_copy(p, field);
 	return replaced(p, field, '"', "\"\"", "\"");
 }
 
-const char *quote_shell(struct pool *p, const char *word)
+const char *quote_shell(struct arena *p, const char *word)
 {
 	const char *s = word;
 
 	while (*s && (is_letter_or_digit(*s) || strchr("_@%+=:,./-", *s)))
 		s++;
 	if (*word && !*s)
-		return pool_copy(p, word);
+		return arena_copy(p, word);
 	/* Inside single quotes nothing is special but their end: leave, quote it, come back. */
 	return replaced(p, word, '\'', "'\\''", "'");
 }
 
-const char *quote_toml(struct pool *p, const char *text)
+const char *quote_toml(struct arena *p, const char *text)
 {
 	/* The longest spelling of one byte is \u007f. */
-	char *out = pool_bytes(p, 6 * strlen(text) + 3), *o = out;
+	char *out = arena_bytes(p, 6 * strlen(text) + 3), *o = out;
 
 	*o++ = '"';
 	for (const char *s = text; *s; s++) {
@@ -125,9 +125,9 @@ const char *quote_toml(struct pool *p, const char *text)
 	return out;
 }
 
-const char *quote_percent(struct pool *p, const char *text)
+const char *quote_percent(struct arena *p, const char *text)
 {
-	char *out = pool_bytes(p, 3 * strlen(text) + 1), *o = out;
+	char *out = arena_bytes(p, 3 * strlen(text) + 1), *o = out;
 
 	for (const char *s = text; *s; s++) {
 		if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == '%')
@@ -148,7 +148,7 @@ static uint32_t fnv1a(uint32_t hash, const char *text)
 	return hash;
 }
 
-const char *quote_container_name(struct pool *p, const char *path, const char *home)
+const char *quote_container_name(struct arena *p, const char *path, const char *home)
 {
 	char readable[BOUND_NAME_TEXT + 1];
 	const char *s = path;
@@ -166,7 +166,7 @@ const char *quote_container_name(struct pool *p, const char *path, const char *h
 	for (; *s; s++)
 		readable[n++] = is_letter_or_digit(*s) || *s == '-' || *s == '.' ? *s : '_';
 	readable[n] = '\0';
-	return pool_format(p, "codex_%s_%08x", readable, (unsigned)hash);
+	return arena_format(p, "codex_%s_%08x", readable, (unsigned)hash);
 }
 
 bool quote_is_variable(const char *name, size_t size)

@@ -25,7 +25,7 @@ static const char *const steps[] = {".local", ".local/state", ".local/state/code
 
 static void not_kept(const char *why)
 {
-	note_warning("the closing report isn't kept on this machine: %s", why);
+	log_warning("the closing report isn't kept on this machine: %s", why);
 }
 
 /* Could the sandbox change what lies there? */
@@ -53,16 +53,16 @@ static const char *look_at_the_way(struct plan *p, int home)
 		close(fd);
 		fd = next;
 		if (fd < 0 && errno == ELOOP)
-			return pool_format(&p->pool, "~/%s is a symbolic link", steps[i]);
+			return arena_format(&p->arena, "~/%s is a symbolic link", steps[i]);
 		if (fd < 0 || fstat(fd, &st) < 0 ||
 			(st.st_uid != p->report_uid && st.st_uid != geteuid()))
-			why = pool_format(&p->pool, "~/%s: %s", steps[i],
+			why = arena_format(&p->arena, "~/%s: %s", steps[i],
 				fd < 0 ? strerror(errno) : "it is another user's");
 		if (why)
 			break;
 	}
 	if (!why && faccessat(fd, ".", W_OK | X_OK, 0) < 0)
-		why = pool_format(&p->pool, "your home directory can't be written to: %s",
+		why = arena_format(&p->arena, "your home directory can't be written to: %s",
 			strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -72,7 +72,7 @@ static const char *look_at_the_way(struct plan *p, int home)
 static const char *plan_file(struct plan *p)
 {
 	const char *home = find_variable("HOME"), *why, *path;
-	struct trouble t;
+	struct error t;
 	struct stat st;
 	char real[PATH_MAX];
 	int fd;
@@ -81,11 +81,11 @@ static const char *plan_file(struct plan *p)
 		return "HOME isn't set";
 	fd = realpath(home, real) ? beneath_open_resolved(real, O_RDONLY | O_DIRECTORY) : -1;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return pool_format(&p->pool, "%s: %s", home, strerror(errno));
-	p->report_home = pool_copy(&p->pool, real);
+		return arena_format(&p->arena, "%s: %s", home, strerror(errno));
+	p->report_home = arena_copy(&p->arena, real);
 	p->report_uid = st.st_uid;
 	p->report_gid = st.st_gid;
-	path = pool_format(&p->pool, "%s/%s/%s.txt", strcmp(real, "/") == 0 ? "" : real,
+	path = arena_format(&p->arena, "%s/%s/%s.txt", strcmp(real, "/") == 0 ? "" : real,
 		REPORTS, p->request.name);
 	why = is_within_reach(p, path) ? "its place in your home directory is within the "
 					 "sandbox's reach"
@@ -94,7 +94,7 @@ static const char *plan_file(struct plan *p)
 	if (why)
 		return why;
 	if (mounts_add(&p->mounts, path, PLACE, true, &t) < 0)
-		return pool_copy(&p->pool, t.why);
+		return arena_copy(&p->arena, t.reason);
 	p->report = path;
 	return NULL;
 }
@@ -237,10 +237,10 @@ void report_prepare(struct plan *p)
 		return;
 	reports = open_reports(p);
 	if (reports < 0 || create(p, reports, strrchr(p->report, '/') + 1) < 0) {
-		not_kept(pool_format(&p->pool, "%s: %s", p->report, strerror(errno)));
+		not_kept(arena_format(&p->arena, "%s: %s", p->report, strerror(errno)));
 		take_mount_out(p);
 	} else if (isatty(STDERR_FILENO)) {
-		note_warning("the closing report is kept in %s", p->report);
+		log_warning("the closing report is kept in %s", p->report);
 	}
 	if (reports >= 0)
 		close(reports);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "pool.h"
+#include "arena.h"
 
 /* Each returns NULL, or why the text is none. */
 

@@ -79,7 +79,7 @@ static void worker_ended(void *context, pid_t pid, int status)
 	struct boot *b = context;
 
 	for (int i = 0; i < WORKERS; i++)
-		keeper_ended(&b->keepers[i], pid, status);
+		supervisor_ended(&b->supervisors[i], pid, status);
 }
 
 /* Is there any process left that the wall is for? */
@@ -102,7 +102,7 @@ static void take_down(struct boot *b)
 	if (!b->wall || (b->ran && !nobody_left()))
 		return;
 	if ((b->routes && routes_remove(b->routes, &f) < 0) || wall_remove(b->wall, &f) < 0)
-		say_detail("payload", "%s: %s: %s", f.tried, f.on, f.why);
+		say_detail("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
 int boot_run(struct options *o, struct monitor *m)
@@ -119,7 +119,7 @@ int boot_run(struct options *o, struct monitor *m)
 	b->m = m;
 	b->report_file = -1;
 	for (int i = 0; i < WORKERS; i++)
-		b->keepers[i].channel = b->keepers[i].timer = -1;
+		b->supervisors[i].channel = b->supervisors[i].timer = -1;
 	b->status.version = version_text;
 	b->status.egress = modes[o->egress];
 	b->status.exit_status = -1;
@@ -135,7 +135,7 @@ int boot_run(struct options *o, struct monitor *m)
 	/* Workers end when their channel closes, which it does when we do. */
 	control_close(b->control);
 	events_close(b->events);
-	obeyed_free(b->obeyed);
+	host_exec_free(b->host_exec);
 	environment_free(&b->env);
 	routes_close(b->routes);
 	wall_close(b->wall);

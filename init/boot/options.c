@@ -33,7 +33,7 @@ struct option_row {
 
 static int bad_value(struct failure *f, const struct given *g, const char *why)
 {
-	char on[sizeof(f->on)];
+	char on[sizeof(f->subject)];
 
 	snprintf(on, sizeof(on), "%s %s", g->name, g->value);
 	return fail(f, "read the options", on, "%s", why);
@@ -59,7 +59,7 @@ long options_preset(void *context, const char *preset, char *text, size_t size)
 
 static int rule_failure(struct failure *f, const struct given *g, const struct rule_error *e)
 {
-	char on[sizeof(f->on)];
+	char on[sizeof(f->subject)];
 
 	if (e->preset[0])
 		snprintf(on, sizeof(on), "%s%s: \"%.100s\"", PRESETS_DIR, e->preset, e->rule);
@@ -178,7 +178,7 @@ static int set_proxy(struct options *o, const struct given *g, struct failure *f
 		return 0;
 	}
 	/* Its value may hold a password: it is never repeated. */
-	if (!proxy_read(g->value, &o->proxy, &why))
+	if (!proxy_url_read(g->value, &o->proxy, &why))
 		return fail(f, "read the options", g->name, "%s", why);
 	o->proxy_url = g->value;
 	return 0;

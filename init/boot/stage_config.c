@@ -227,7 +227,7 @@ static int read_dns_files(struct boot *b, struct failure *f)
 	if (!b->hosts)
 		return fail_errno(f, "read", "/etc/hosts");
 	c->hosts = b->hosts;
-	c->hosts_count = hosts_parse(text, (size_t)n, b->hosts, LIMIT_HOSTS);
+	c->hosts_count = resolvconf_parse_hosts(text, (size_t)n, b->hosts, LIMIT_HOSTS);
 	return 0;
 }
 
@@ -281,7 +281,7 @@ int stage_config(struct boot *b, struct failure *f)
 	environment_unset(&b->env, "CODEX_INIT_AGAIN");
 	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");
 	environment_unset(&b->env, "CODEX_INIT_GIT_EMAIL");
-	if (choose_proxy(b, f) < 0 || guard_login(b, f) < 0 ||
+	if (stage_proxy_choose(b, f) < 0 || guard_login(b, f) < 0 ||
 		stage_compile_policy(b->o, f) < 0)
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
@@ -305,6 +305,7 @@ int stage_config(struct boot *b, struct failure *f)
 	/* A file that was asked for is owed; the default one is a courtesy. */
 	if (b->o->events)
 		return -1;
-	say_warning("config", "%s: %s: %s; events are only counted", f->tried, f->on, f->why);
+	say_warning("config", "%s: %s: %s; events are only counted", f->operation, f->subject,
+		f->reason);
 	return events_open(&b->events, NULL, f);
 }

@@ -11,7 +11,7 @@ static size_t list_workers(const struct boot *b, struct report_worker out[REPORT
 	size_t count = 0;
 
 	for (int i = 0; i < WORKERS; i++) {
-		const struct keeper *k = &b->keepers[i];
+		const struct supervisor *k = &b->supervisors[i];
 
 		if (k->worker)
 			out[count++] = (struct report_worker){
@@ -34,7 +34,7 @@ static int answer(
 		.gate = b->gate.counters};
 
 	if (q->type == CONTROL_DENY)
-		return deny(b, q->text, to);
+		return stage_deny(b, q->text, to);
 	if (q->type == CONTROL_EXPLAIN)
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
 	r.uptime = (clock_ms() - b->began) / 1000;
@@ -43,12 +43,12 @@ static int answer(
 	return 0;
 }
 
-void open_control(struct boot *b)
+void stage_control_open(struct boot *b)
 {
 	struct failure f = {0};
 
 	b->began = clock_ms();
 	if (control_open(&b->control, CONTROL_PATH, b->m, answer, b, &f) < 0)
-		say_warning(
-			"verify", "%s: %s: %s; codex-egress can't ask", f.tried, f.on, f.why);
+		say_warning("verify", "%s: %s: %s; codex-egress can't ask", f.operation,
+			f.subject, f.reason);
 }

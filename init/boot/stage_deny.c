@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-int open_denials(struct boot *b, struct failure *f)
+int stage_deny_open(struct boot *b, struct failure *f)
 {
 	void *pages = mmap(NULL, sizeof(struct policy_denials), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -23,23 +23,23 @@ int open_denials(struct boot *b, struct failure *f)
 /* A gate that is down, or is started again, holds no connection. */
 static int end_at_the_gate(struct boot *b, struct failure *f)
 {
-	struct keeper *k = &b->keepers[WORKER_GATE];
+	struct supervisor *k = &b->supervisors[WORKER_GATE];
 	const bool never = false;
 
 	if (k->channel < 0)
 		return 0;
 	/* What a gate that has just begun has said by now is no answer. */
-	keeper_wait(k, &never, 1);
+	supervisor_wait(k, &never, 1);
 	b->gate_ready = false;
-	keeper_reply(k, "", 1);
-	if (keeper_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)
+	supervisor_reply(k, "", 1);
+	if (supervisor_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)
 		return 0;
 	if (k->pid > 0)
 		kill(k->pid, SIGKILL);
 	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
 }
 
-int deny(struct boot *b, const char *rule, FILE *to)
+int stage_deny(struct boot *b, const char *rule, FILE *to)
 {
 	struct policy *p = &b->o->policy;
 	size_t before = policy_denials(p);
@@ -63,6 +63,6 @@ int deny(struct boot *b, const char *rule, FILE *to)
 		policy_denials(p) == before ? "denied already" : "denied");
 	if (gated && walled)
 		return 0;
-	fprintf(to, "but not everywhere: %s: %s\n", f.tried, f.why);
+	fprintf(to, "but not everywhere: %s: %s\n", f.operation, f.reason);
 	return 1;
 }

@@ -13,10 +13,10 @@
 /* What anybody in the container could be the DNS server of is not asked. */
 static void leave_out_inside(struct boot *b)
 {
-	struct inside *in = &b->inside;
+	struct local_dns *in = &b->local_dns;
 	char text[ADDRESS_TEXT];
 
-	inside_leave_out(&b->names.conf, b->uid, in);
+	local_dns_leave_out(&b->names.conf, b->uid, in);
 	for (size_t i = 0; i < in->count; i++)
 		say_warning("wall",
 			"ask the DNS server %s: it is not asked, since it is an address inside "
@@ -35,15 +35,15 @@ static void look_at_ports(void)
 	FILE *f = fopen(range, "re");
 	unsigned low, high;
 
-	if (f && fscanf(f, "%u %u", &low, &high) == 2 && high >= CONFINED_FIRST_PORT) {
+	if (f && fscanf(f, "%u %u", &low, &high) == 2 && high >= WORKER_FIRST_PORT) {
 		say_warning("wall",
 			"share out the ports: %s: programs get ports up to %u, but those from "
 			"%u up are codex-init's: DNS questions from there are refused",
-			range, high, CONFINED_FIRST_PORT);
+			range, high, WORKER_FIRST_PORT);
 		say_hint("start the container with --sysctl "
 			 "net.ipv4.ip_local_port_range='%u %u'",
-			low < CONFINED_FIRST_PORT - 1 ? low : CONFINED_FIRST_PORT / 2,
-			CONFINED_FIRST_PORT - 1);
+			low < WORKER_FIRST_PORT - 1 ? low : WORKER_FIRST_PORT / 2,
+			WORKER_FIRST_PORT - 1);
 	}
 	if (f)
 		fclose(f);
@@ -81,7 +81,7 @@ int stage_wall(struct boot *b, struct failure *f)
 		return -1;
 	if (gated && !(b->gate.counters = gate_counters_new()))
 		return fail_errno(f, "have memory for the gate's counters", "");
-	if (open_denials(b, f) < 0)
+	if (stage_deny_open(b, f) < 0)
 		return -1;
 	b->fence.policy = &b->o->policy;
 	b->fence.resolver_uid = UID_RESOLVER;
@@ -90,7 +90,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	b->fence.gate_port = b->gate.sockets.port;
 	memcpy(b->fence.upstreams, c->conf.upstreams, sizeof(b->fence.upstreams));
 	b->fence.upstreams_count = c->conf.upstreams_count;
-	b->fence.embedded_dns = b->inside.embedded;
+	b->fence.embedded_dns = b->local_dns.embedded;
 	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
 	b->fence.audit = b->o->egress == EGRESS_AUDIT;
 	if (b->fence.audit)
@@ -122,7 +122,7 @@ static void lead_programs(struct boot *b)
 
 	if (nameserver_lead("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
 		return;
-	say_warning("routes", "%s: %s: %s", soft.tried, soft.on, soft.why);
+	say_warning("routes", "%s: %s: %s", soft.operation, soft.subject, soft.reason);
 	say_hint("it names an IPv6 server that programs here can't ask; let it name 127.0.0.1, "
 		 "as "
 		 "--dns 127.0.0.1 does, and give codex-init its own by "
@@ -155,9 +155,9 @@ int stage_verify(struct boot *b, struct failure *f)
 	b->status.gid = b->gid;
 	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||
 		agent_write(ETC_DIR, &b->o->policy, b->o->egress == EGRESS_AUDIT, &soft) < 0)
-		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
+		say_warning("verify", "%s: %s: %s", soft.operation, soft.subject, soft.reason);
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
-		say_warning("verify", "%s: %s: %s", soft.tried, soft.on, soft.why);
-	open_control(b);
+		say_warning("verify", "%s: %s: %s", soft.operation, soft.subject, soft.reason);
+	stage_control_open(b);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "local_dns.h"
 
 /* The first that is set counts: everything goes by CONNECT, as https does. */
 static const char *const variables[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
@@ -25,10 +25,10 @@ static bool read_url(const char *value, struct gate_proxy *out, const char **why
 	char url[1024];
 
 	if (strstr(value, "://"))
-		return proxy_read(value, out, why);
+		return proxy_url_read(value, out, why);
 	*why = "it is too long";
 	return snprintf(url, sizeof(url), "http://%s", value) < (int)sizeof(url) &&
-	       proxy_read(url, out, why);
+	       proxy_url_read(url, out, why);
 }
 
 static int take_injected(struct boot *b, const char **from, struct failure *f)
@@ -69,7 +69,7 @@ static int refuse_inside(const struct gate_proxy *p, struct failure *f)
 	const struct endpoint e = {p->address, p->port};
 	char text[ADDRESS_TEXT];
 
-	if (!p->address.family || !inside_has(&e))
+	if (!p->address.family || !local_dns_has(&e))
 		return 0;
 	fail(f, "use the proxy", address_text(&p->address, text),
 		"it is inside the container, where any program could be it");
@@ -122,7 +122,7 @@ static void keep_from_command(struct boot *b)
 	}
 }
 
-int choose_proxy(struct boot *b, struct failure *f)
+int stage_proxy_choose(struct boot *b, struct failure *f)
 {
 	struct options *o = b->o;
 	const char *from = NULL;

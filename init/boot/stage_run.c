@@ -23,9 +23,9 @@ static void look_at_project(struct boot *b)
 
 	if (b->o->egress == EGRESS_OFF || !b->mounted)
 		return;
-	if (obeyed_begin(&b->obeyed, b->workdir, b->uid, b->gid, &f) < 0)
-		say_warning("home", "%s: %s: %s; changes to such files can't be told", f.tried,
-			f.on, f.why);
+	if (host_exec_begin(&b->host_exec, b->workdir, b->uid, b->gid, &f) < 0)
+		say_warning("home", "%s: %s: %s; changes to such files can't be told",
+			f.operation, f.subject, f.reason);
 }
 
 static char *const *command(const struct boot *b)
@@ -44,7 +44,7 @@ static int check_layers(const struct boot *b, const struct layers *l, struct fai
 		"it insists on Codex's own sandbox, which can't work within this "
 		"one: every command of Codex's would fail";
 	enum codex_use use = codex_use(command(b));
-	char on[sizeof(f->on)];
+	char on[sizeof(f->subject)];
 
 	if (!l->closed[0])
 		return 0;
@@ -82,8 +82,8 @@ static void open_report_file(struct boot *b)
 	struct failure f = {0};
 
 	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, &f);
-	if (f.why[0])
-		say_warning("home", "%s: %s: %s", f.tried, f.on, f.why);
+	if (f.reason[0])
+		say_warning("home", "%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
 /* Commits without a name are no reason to end either. */
@@ -103,7 +103,7 @@ static int settle_git(struct boot *b, struct failure *f)
 			       ? fail_errno(f, "set the environment", "")
 			       : 0;
 	if (s.name || s.email)
-		say_warning("home", "%s: %s: %s", why.tried, why.on, why.why);
+		say_warning("home", "%s: %s: %s", why.operation, why.subject, why.reason);
 	return 0;
 }
 
@@ -164,7 +164,7 @@ static int take_hook_environment(struct boot *b, const char *file, struct failur
 	int done = 0;
 
 	environment_unset(&b->env, "SANDBOX_ENV_FILE");
-	if (env_file_read(file, b->uid, b->gid, &vars, f) < 0)
+	if (envfile_read(file, b->uid, b->gid, &vars, f) < 0)
 		return -1;
 	for (char **v = vars; v && *v; v++) {
 		if (done == 0 && environment_take(&b->env, *v) < 0)
@@ -186,7 +186,7 @@ int stage_hook(struct boot *b, struct failure *f)
 		return 0;
 	b->exit_status = EXIT_HOOK;
 	snprintf(script, sizeof(script), "%s/init.sh", b->home);
-	if (env_file_create(file, sizeof(file), b->uid, b->gid, f) < 0)
+	if (envfile_create(file, sizeof(file), b->uid, b->gid, f) < 0)
 		return -1;
 	if (environment_set(&b->env, "SANDBOX_ENV_FILE", file) < 0)
 		return fail_errno(f, "set the environment", "");

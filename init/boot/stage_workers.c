@@ -22,18 +22,18 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS])
 	size_t running = 0;
 
 	for (int i = 0; i < WORKERS; i++)
-		if (b->keepers[i].pid)
-			out[running++] = b->keepers[i].pid;
+		if (b->supervisors[i].pid)
+			out[running++] = b->supervisors[i].pid;
 	return running;
 }
 
 /* Why it isn't there for the boot. One that has ended could say nothing more than that. */
 static int not_there(
-	const struct keeper *k, const char *tried, const char *late, struct failure *f)
+	const struct supervisor *k, const char *operation, const char *late, struct failure *f)
 {
 	if (k->pid)
-		return fail(f, tried, "", "%s", late);
-	fail(f, tried, "", "its process has ended");
+		return fail(f, operation, "", "%s", late);
+	fail(f, operation, "", "its process has ended");
 	return fail_hint(f, "the container may have too little memory, or too few open files "
 			    "(--ulimit nofile=1024)");
 }
@@ -84,8 +84,8 @@ static int no_name_resolved(struct boot *b, struct failure *f)
 	}
 	if (!servers[0])
 		snprintf(servers, sizeof(servers),
-			b->inside.count ? "there is no DNS server outside of the container"
-					: "no server in /etc/resolv.conf");
+			b->local_dns.count ? "there is no DNS server outside of the container"
+					   : "no server in /etc/resolv.conf");
 	fail(f, "resolve the allowed names", servers, "%snone of the %zu names has an address",
 		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "",
 		b->o->policy.names_count);
@@ -105,7 +105,7 @@ static pid_t start_resolver(void *context, bool first, int *channel, struct fail
 	return resolver_start(&b->names, first, channel, f);
 }
 
-_Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= KEEPER_MESSAGE,
+_Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= SUPERVISOR_MESSAGE,
 	"a keeper takes the resolver's longest datagram");
 
 /* One datagram: one message or several. */
@@ -130,7 +130,7 @@ static void answer_resolver(void *context, const struct resolver_pinned *answers
 {
 	struct boot *b = context;
 
-	keeper_reply(&b->keepers[WORKER_RESOLVER], answers, count * sizeof(*answers));
+	supervisor_reply(&b->supervisors[WORKER_RESOLVER], answers, count * sizeof(*answers));
 }
 
 /* What came together goes into the wall together. */
@@ -147,16 +147,16 @@ static void tell_resolver(void *context, const char *reason, bool dead)
 	struct boot *b = context;
 
 	b->names_settled |= dead;
-	if (b->keepers[WORKER_RESOLVER].down)
+	if (b->supervisors[WORKER_RESOLVER].down)
 		resolver_unlisten(&b->names.sockets);
 	tell(b, "resolver", reason);
 }
 
 int stage_resolver(struct boot *b, struct failure *f)
 {
-	static const struct keeper_worker worker = {
+	static const struct supervisor_worker worker = {
 		"resolver", start_resolver, take_resolver, taken_resolver, tell_resolver};
-	struct keeper *k = &b->keepers[WORKER_RESOLVER];
+	struct supervisor *k = &b->supervisors[WORKER_RESOLVER];
 	struct failure none = {0};
 
 	b->names.policy = &b->o->policy;
@@ -169,13 +169,13 @@ int stage_resolver(struct boot *b, struct failure *f)
 		.wall = b->wall,
 		.routes = b->routes,
 		.events = b->events,
-		.bonds = bonds_new()};
-	if (!b->pins.bonds)
+		.pin_index = pin_index_new()};
+	if (!b->pins.pin_index)
 		return fail_errno(f, "have memory for what is opened", "");
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;
-	if (keeper_start(k, f) < 0)
+	if (supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
 		return not_there(k, "start the resolver",
@@ -209,7 +209,7 @@ static int take_gate(void *context, const void *message, size_t size)
 {
 	struct boot *b = context;
 
-	return gate_told(b->events, message, size, &b->gate_ready);
+	return gate_messages_take(b->events, message, size, &b->gate_ready);
 }
 
 static void tell_gate(void *context, const char *reason, bool dead)
@@ -218,7 +218,7 @@ static void tell_gate(void *context, const char *reason, bool dead)
 
 	(void)dead;
 	/* Nobody will answer there: a refusal at once, and not a hang. */
-	if (b->keepers[WORKER_GATE].down) {
+	if (b->supervisors[WORKER_GATE].down) {
 		divert_end(b->routes);
 		gate_unlisten(&b->gate.sockets);
 	}
@@ -227,9 +227,9 @@ static void tell_gate(void *context, const char *reason, bool dead)
 
 int stage_gate(struct boot *b, struct failure *f)
 {
-	static const struct keeper_worker worker = {
+	static const struct supervisor_worker worker = {
 		"gate", start_gate, take_gate, NULL, tell_gate};
-	struct keeper *k = &b->keepers[WORKER_GATE];
+	struct supervisor *k = &b->supervisors[WORKER_GATE];
 
 	b->gate.policy = &b->o->policy;
 	b->gate.resolver_port = b->names.sockets.port;
@@ -239,7 +239,7 @@ int stage_gate(struct boot *b, struct failure *f)
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;
-	if (keeper_start(k, f) < 0)
+	if (supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->gate_ready, GATE_BOOT_MS))
 		return not_there(

@@ -8,7 +8,7 @@
 
 #include "../gate/gate.h"
 #include "../home/environment.h"
-#include "../home/obeyed.h"
+#include "../home/host_exec.h"
 #include "../monitor/control.h"
 #include "../monitor/events.h"
 #include "../monitor/pins.h"
@@ -17,7 +17,7 @@
 #include "../resolver/resolver.h"
 #include "../route/routes.h"
 #include "boot.h"
-#include "inside.h"
+#include "local_dns.h"
 
 #define RUN_DIR "/run/codex"
 #define ETC_DIR "/etc/codex"
@@ -36,22 +36,23 @@ struct boot {
 	const char *home;
 	uid_t uid;
 	gid_t gid;
-	bool hook;             /* the home has an init.sh to run */
-	bool ran;              /* something of the user's was run, or nearly */
-	char login_link[128];  /* where the home's auth.json leads, when it is a link, or "" */
-	struct obeyed *obeyed; /* what the host obeys in the project; NULL: nothing to tell */
+	bool hook;            /* the home has an init.sh to run */
+	bool ran;             /* something of the user's was run, or nearly */
+	char login_link[128]; /* where the home's auth.json leads, when it is a link, or "" */
+	struct host_exec
+		*host_exec; /* what the host obeys in the project; NULL: nothing to tell */
 	struct hosts_entry *hosts;
 	struct events *events;
 	struct wall *wall;
 	struct routes *routes;
 	struct wall_config fence;
 	struct resolver_config names;
-	struct inside inside; /* DNS servers that are not asked */
+	struct local_dns local_dns; /* DNS servers that are not asked */
 	struct pins pins;
 	bool names_settled; /* the boot's names are done with, or the resolver ended before */
 	bool gate_ready;
 	struct gate_config gate; /* counters NULL: there is none */
-	struct keeper keepers[WORKERS];
+	struct supervisor supervisors[WORKERS];
 	struct status status;
 	int report_file;         /* for the closing report (home/report_file.h), or -1 */
 	struct control *control; /* NULL: it could not be had */
@@ -81,17 +82,17 @@ void end_session(struct boot *b, const char *stage, const struct failure *f);
 
 /* stage_proxy.c: settles by which proxy the gate goes, if by any, and keeps it from the
  * command: its login, and what the engine put into the environment. */
-int choose_proxy(struct boot *b, struct failure *f);
+int stage_proxy_choose(struct boot *b, struct failure *f);
 
 int stage_compile_policy(struct options *o, struct failure *f);
 
 /* stage_deny.c: the memory for what codex-egress denies, and the denying; the answer goes to
  * `to`, what is returned is codex-egress's exit status. */
-int open_denials(struct boot *b, struct failure *f);
-int deny(struct boot *b, const char *rule, FILE *to);
+int stage_deny_open(struct boot *b, struct failure *f);
+int stage_deny(struct boot *b, const char *rule, FILE *to);
 
 /* stage_control.c: lets codex-egress ask. Without the socket the sandbox is as safe: a warning.
  */
-void open_control(struct boot *b);
+void stage_control_open(struct boot *b);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-void control_request_make(struct control_request *out, enum control_type type,
+void control_ipc_make(struct control_request *out, enum control_type type,
 	const struct target *t, const char *rule)
 {
 	memset(out, 0, sizeof(*out));
@@ -30,7 +30,7 @@ static bool take_name(const struct control_request *r, struct target *t)
 	       strcmp(r->text, t->name) == 0;
 }
 
-bool control_request_check(const struct control_request *r, size_t size, struct target *t)
+bool control_ipc_check(const struct control_request *r, size_t size, struct target *t)
 {
 	struct control_request again;
 
@@ -48,6 +48,6 @@ bool control_request_check(const struct control_request *r, size_t size, struct 
 		}
 	}
 	/* What was taken, written again, is the request to the byte; so nothing was left. */
-	control_request_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
+	control_ipc_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
 	return memcmp(&again, r, sizeof(again)) == 0;
 }

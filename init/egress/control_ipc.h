@@ -46,14 +46,14 @@ struct control_reply {
 
 /* Fills *out, for EXPLAIN about *t, for DENY with the rule, which has 1 to LIMIT_RULE_TEXT
  * bytes; else they are NULL. */
-void control_request_make(struct control_request *out, enum control_type type,
+void control_ipc_make(struct control_request *out, enum control_type type,
 	const struct target *t, const char *rule);
 
 /*
  * Checks every field of a datagram of size bytes. Returns true, with *t filled where the type
- * is CONTROL_EXPLAIN; false for everything that control_request_make() does not make. The
+ * is CONTROL_EXPLAIN; false for everything that control_ipc_make() does not make. The
  * rule of CONTROL_DENY is as root wrote it, and only known to end.
  */
-bool control_request_check(const struct control_request *r, size_t size, struct target *t);
+bool control_ipc_check(const struct control_request *r, size_t size, struct target *t);
 
 #endif

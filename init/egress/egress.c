@@ -14,7 +14,7 @@
 #include "../lib/version.h"
 #include "control_ipc.h"
 
-static const struct question {
+static const struct egress_command {
 	const char *name, *argument; /* argument NULL: takes none */
 	enum control_type type;
 	const char *help;
@@ -175,7 +175,7 @@ int egress_main(int argc, char **argv)
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
 	for (size_t i = 0; i < QUESTIONS; i++) {
-		const struct question *q = &questions[i];
+		const struct egress_command *q = &questions[i];
 		const bool explain = q->type == CONTROL_EXPLAIN;
 
 		if (strcmp(word, q->name) != 0)
@@ -189,7 +189,7 @@ int egress_main(int argc, char **argv)
 			return wrong(EXIT_OPTIONS, on, reason);
 		if (q->type == CONTROL_DENY && strlen(on) - 1 >= LIMIT_RULE_TEXT)
 			return wrong(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
-		control_request_make(&request, q->type, explain ? &target : NULL, on);
+		control_ipc_make(&request, q->type, explain ? &target : NULL, on);
 		return ask(&request);
 	}
 	return wrong(EXIT_OPTIONS, word, "there is no such command; codex-egress --help");

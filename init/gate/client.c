@@ -53,7 +53,7 @@ void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
 
 static enum action judged(struct gate *g, struct connection *c)
 {
-	enum gate_reason reason = client_judge(g, table_desk(g, c)->name, c->port, false);
+	enum gate_reason reason = client_judge(g, table_buffer(g, c)->name, c->port, false);
 
 	if (reason != GATE_FINE)
 		return gate_refused(c, reason);
@@ -64,8 +64,8 @@ static enum action judged(struct gate *g, struct connection *c)
 /* Behind a proxy, on a port that isn't the web's, an address says which name is meant. */
 static bool is_named(const struct gate *g, const struct connection *c, size_t *index)
 {
-	return g->config->proxy.port && c->aim_port != 443 && c->aim_port != 80 &&
-	       invented_index(&c->aim, index);
+	return g->config->proxy.port && c->orig_dst_port != 443 && c->orig_dst_port != 80 &&
+	       fake_ip_index(&c->orig_dst, index);
 }
 
 static enum action named(struct gate *g, struct connection *c, size_t index)
@@ -73,18 +73,18 @@ static enum action named(struct gate *g, struct connection *c, size_t index)
 	const struct policy *p = g->config->policy;
 
 	c->raw = true;
-	if (!table_sit(g, c))
+	if (!table_acquire_buffer(g, c))
 		return NO_BUFFER;
 	if (index < p->names_count)
-		strncpy(table_desk(g, c)->name, p->names[index].name, NAME_TEXT - 1);
+		strncpy(table_buffer(g, c)->name, p->names[index].name, NAME_TEXT - 1);
 	return judged(g, c);
 }
 
 /* Each reads what there is; WAIT in PHASE_HEAD: it isn't whole. */
-static enum action read_hello(struct gate *g, struct connection *c, struct desk *d)
+static enum action read_hello(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	struct hello h;
-	enum hello_result result = hello_read(d->in, d->got, &h);
+	enum hello_result result = clienthello_read(d->in, d->got, &h);
 
 	c->tls = true;
 	if (result == HELLO_MORE && d->got < sizeof(d->in))
@@ -121,7 +121,8 @@ enum gate_reason client_port(struct connection *c, const struct http_head *h)
 }
 
 /* CONNECT: what follows it is looked at like what comes without it, where it can be. */
-static enum action tunnel(struct gate *g, struct connection *c, struct desk *d, size_t head)
+static enum action tunnel(
+	struct gate *g, struct connection *c, struct inspect_buffer *d, size_t head)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	enum gate_reason reason = client_judge(g, d->name, c->port, false);
@@ -142,7 +143,7 @@ static enum action tunnel(struct gate *g, struct connection *c, struct desk *d, 
 	return WAIT;
 }
 
-static enum action read_request(struct gate *g, struct connection *c, struct desk *d)
+static enum action read_request(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	struct http_head h;
 	enum http_result result = http_head_read(d->in, d->got, true, &h);
@@ -167,7 +168,7 @@ static enum action read_request(struct gate *g, struct connection *c, struct des
 	return judged(g, c);
 }
 
-static enum action read_first(struct gate *g, struct connection *c, struct desk *d)
+static enum action read_first(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	if (d->in[0] == TLS_HANDSHAKE)
 		return read_hello(g, c, d);
@@ -178,13 +179,13 @@ static enum action read_first(struct gate *g, struct connection *c, struct desk 
 
 enum client_filled client_fill(struct gate *g, struct connection *c)
 {
-	struct desk *d;
+	struct inspect_buffer *d;
 	size_t room;
 	ssize_t n;
 
-	if (!table_sit(g, c))
-		return FILL_NO_DESK;
-	d = table_desk(g, c);
+	if (!table_acquire_buffer(g, c))
+		return FILL_NO_BUFFER;
+	d = table_buffer(g, c);
 	room = sizeof(d->in) - d->got;
 	if (!c->client.readable || room == 0)
 		return FILL_NONE;
@@ -211,14 +212,14 @@ enum action client_work(struct gate *g, struct connection *c)
 		return named(g, c, index);
 	while (c->phase == PHASE_HEAD && next == WAIT && c->client.readable) {
 		enum client_filled filled = client_fill(g, c);
-		struct desk *d = table_desk(g, c);
+		struct inspect_buffer *d = table_buffer(g, c);
 		const bool tunnelled = c->tunnel;
 
-		if (filled == FILL_NO_DESK)
+		if (filled == FILL_NO_BUFFER)
 			return NO_BUFFER;
 		if (filled == FILL_NONE) {
 			if (d->got == 0)
-				table_leave_desk(g, c);
+				table_release_buffer(g, c);
 			return WAIT;
 		}
 		if (filled != FILL_SOME)

@@ -39,18 +39,18 @@ static const uint16_t hidden[] = {
 	0xffce, 0xff02, 0xfe08, 0xfe09, 0xfe0a, 0xfe0b, 0xfe0c, 0xfe0d};
 
 /* What is left to read. A read beyond its end empties it and marks it bad. */
-struct reader {
+struct octet_reader {
 	const uint8_t *at;
 	size_t left;
 	bool bad;
 };
 
-static struct reader take(struct reader *r, size_t n)
+static struct octet_reader take(struct octet_reader *r, size_t n)
 {
-	struct reader part = {r->at, n, false};
+	struct octet_reader part = {r->at, n, false};
 
 	if (r->bad || n > r->left) {
-		*r = (struct reader){r->at, 0, true};
+		*r = (struct octet_reader){r->at, 0, true};
 		return *r;
 	}
 	r->at += n;
@@ -58,9 +58,9 @@ static struct reader take(struct reader *r, size_t n)
 	return part;
 }
 
-static size_t number(struct reader *r, size_t octets)
+static size_t number(struct octet_reader *r, size_t octets)
 {
-	struct reader part = take(r, octets);
+	struct octet_reader part = take(r, octets);
 	size_t value = 0;
 
 	for (size_t i = 0; i < part.left; i++)
@@ -69,7 +69,7 @@ static size_t number(struct reader *r, size_t octets)
 }
 
 /* A vector: its length in so many octets, then that many. */
-static struct reader vector(struct reader *r, size_t octets)
+static struct octet_reader vector(struct octet_reader *r, size_t octets)
 {
 	return take(r, number(r, octets));
 }
@@ -87,9 +87,9 @@ static bool of_tls(const uint8_t *at)
 
 /* ---- The hello itself -------------------------------------------------------------------- */
 
-static enum gate_reason server_name(struct reader ext, struct hello *out)
+static enum gate_reason server_name(struct octet_reader ext, struct hello *out)
 {
-	struct reader list = vector(&ext, 2), name;
+	struct octet_reader list = vector(&ext, 2), name;
 	size_t type;
 
 	if (ext.bad || ext.left != 0)
@@ -112,14 +112,14 @@ static enum gate_reason server_name(struct reader ext, struct hello *out)
  * All of them, whatever is wrong with one, so that a refusal tells the name and ech. The first
  * fault is the one that is told.
  */
-static enum gate_reason extensions(struct reader all, struct hello *out)
+static enum gate_reason extensions(struct octet_reader all, struct hello *out)
 {
 	uint8_t seen[65536 / 8] = {0};
 	enum gate_reason named = GATE_NO_NAME, fault = GATE_FINE;
 
 	while (all.left > 0) {
 		size_t type = number(&all, 2);
-		struct reader ext = vector(&all, 2);
+		struct octet_reader ext = vector(&all, 2);
 		bool again = seen[type / 8] >> type % 8 & 1;
 
 		if (all.bad)
@@ -136,10 +136,10 @@ static enum gate_reason extensions(struct reader all, struct hello *out)
 	return fault != GATE_FINE ? fault : named;
 }
 
-static enum gate_reason client_hello(struct reader body, struct hello *out)
+static enum gate_reason client_hello(struct octet_reader body, struct hello *out)
 {
-	struct reader version = take(&body, 2), suites, compression, exts;
-	struct reader session;
+	struct octet_reader version = take(&body, 2), suites, compression, exts;
+	struct octet_reader session;
 
 	take(&body, RANDOM);
 	session = vector(&body, 1);
@@ -169,10 +169,10 @@ static enum hello_result refuse(struct hello *out, enum gate_reason reason)
 /* Reads the hello of total octets in records whose headers were checked. */
 static enum gate_reason message(const uint8_t *bytes, size_t total, struct hello *out)
 {
-	struct reader body;
+	struct octet_reader body;
 
 	if (number16(bytes + 3) == total) { /* one record, as most send it: no copy */
-		body = (struct reader){bytes + RECORD_HEADER, total, false};
+		body = (struct octet_reader){bytes + RECORD_HEADER, total, false};
 		take(&body, HANDSHAKE_HEADER);
 		return client_hello(body, out);
 	}
@@ -185,12 +185,12 @@ static enum gate_reason message(const uint8_t *bytes, size_t total, struct hello
 		got += n;
 		bytes += RECORD_HEADER + n;
 	}
-	body = (struct reader){joined, total, false};
+	body = (struct octet_reader){joined, total, false};
 	take(&body, HANDSHAKE_HEADER);
 	return client_hello(body, out);
 }
 
-enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out)
+enum hello_result clienthello_read(const uint8_t *bytes, size_t len, struct hello *out)
 {
 	uint8_t start[HANDSHAKE_HEADER];
 	size_t at = 0, announced = 0, got = 0, total = 0;
@@ -239,7 +239,7 @@ enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out
 /* ---- The second hello ----------------------------------------------------------------------
  */
 
-enum hello_retry hello_retry_read(const uint8_t *bytes, size_t len)
+enum hello_retry clienthello_retry_read(const uint8_t *bytes, size_t len)
 {
 	/* SHA-256 of "HelloRetryRequest": the random of a ServerHello that is one. */
 	static const uint8_t mark[RANDOM] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
@@ -269,7 +269,7 @@ enum hello_retry hello_retry_read(const uint8_t *bytes, size_t len)
 	return memcmp(bytes + random, mark, RANDOM) == 0 ? RETRY_ASKED : RETRY_NO;
 }
 
-enum hello_result hello_second_find(const uint8_t *bytes, size_t len, size_t *at)
+enum hello_result clienthello_second_find(const uint8_t *bytes, size_t len, size_t *at)
 {
 	for (*at = 0; *at < len;) {
 		const uint8_t *record = bytes + *at;
@@ -296,7 +296,7 @@ enum hello_result hello_second_find(const uint8_t *bytes, size_t len, size_t *at
 	return HELLO_MORE;
 }
 
-void hello_alert(enum hello_alert description, uint8_t out[HELLO_ALERT_SIZE])
+void clienthello_alert(enum clienthello_alert description, uint8_t out[HELLO_ALERT_SIZE])
 {
 	const uint8_t alert[HELLO_ALERT_SIZE] = {
 		RECORD_ALERT, 3, 3, 0, 2, 2 /* fatal */, (uint8_t)description};

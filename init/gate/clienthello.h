@@ -14,7 +14,7 @@
 #include "gate_ipc.h"
 
 /* TLS alert descriptions (RFC 8446 §6, RFC 6066 §9). */
-enum hello_alert {
+enum clienthello_alert {
 	ALERT_DECODE_ERROR = 50,
 	ALERT_ACCESS_DENIED = 49,
 	ALERT_INTERNAL_ERROR = 80,
@@ -46,7 +46,7 @@ enum hello_result {
  * behind the hello in its last record, and more than LIMIT_GATE_HELLO octets (GATE_TOO_LONG).
  * ech is only told: whether it may pass is the policy's to say.
  */
-enum hello_result hello_read(const uint8_t *bytes, size_t len, struct hello *out);
+enum hello_result clienthello_read(const uint8_t *bytes, size_t len, struct hello *out);
 
 /*
  * Does the server's first flight, of which the first len octets are given, ask for a second
@@ -59,19 +59,19 @@ enum hello_retry {
 	RETRY_ASKED,   /* the client will send a second hello */
 	RETRY_UNCLEAR, /* a ServerHello in splinters: can't be told, must not pass */
 };
-enum hello_retry hello_retry_read(const uint8_t *bytes, size_t len);
+enum hello_retry clienthello_retry_read(const uint8_t *bytes, size_t len);
 
 /*
  * After a HelloRetryRequest: the records of the client from the len octets at bytes on. Those
  * before the second hello (change_cipher_spec, early data that the server ignores) are
- * skipped; *at is where it begins when it is there (hello_read() takes it from there).
+ * skipped; *at is where it begins when it is there (clienthello_read() takes it from there).
  * HELLO_MORE: not there yet, and *at is how many octets are whole records that may go on.
  * HELLO_DONE: it begins at *at. HELLO_REFUSED: what is there can't be before one.
  */
-enum hello_result hello_second_find(const uint8_t *bytes, size_t len, size_t *at);
+enum hello_result clienthello_second_find(const uint8_t *bytes, size_t len, size_t *at);
 
 /* A fatal alert as a plaintext record (RFC 8446 §5.1). */
 #define HELLO_ALERT_SIZE 7
-void hello_alert(enum hello_alert description, uint8_t out[HELLO_ALERT_SIZE]);
+void clienthello_alert(enum clienthello_alert description, uint8_t out[HELLO_ALERT_SIZE]);
 
 #endif

@@ -48,7 +48,7 @@ static uint16_t next_port(struct gate *g, const struct address *to)
 
 	for (size_t i = 0; i < sizeof(to->bytes); i++)
 		place = (place ^ to->bytes[i]) * 16777619U;
-	return (uint16_t)(CONFINED_FIRST_PORT + ((place >> 8) + g->ports++) % CONFINED_PORTS);
+	return (uint16_t)(WORKER_FIRST_PORT + ((place >> 8) + g->ports++) % WORKER_PORTS);
 }
 
 /* we_begin: as soon as the connection stands something is sent, and that acknowledges it: one
@@ -91,7 +91,7 @@ static int open_socket(struct gate *g, const struct address *a, uint16_t port, b
 	return connect_once(a, port, 0, we_begin);
 }
 
-static bool any_under_way(const struct desk *d)
+static bool any_pending(const struct inspect_buffer *d)
 {
 	for (int i = 0; i < ATTEMPTS; i++)
 		if (d->attempt[i] >= 0)
@@ -103,28 +103,28 @@ bool connect_stands_for_name(const struct gate *g, const struct connection *c)
 {
 	size_t unused;
 
-	return g->config->proxy.port && invented_index(&c->aim, &unused);
+	return g->config->proxy.port && fake_ip_index(&c->orig_dst, &unused);
 }
 
 static bool by_proxy(const struct gate *g, const struct connection *c)
 {
 	if (c->pass)
 		return connect_stands_for_name(g, c);
-	return policy_by_proxy(g->config->policy, g->desks[c->desk].name);
+	return policy_by_proxy(g->config->policy, g->buffers[c->inspect_buffer].name);
 }
 
 static enum action failed(struct gate *g, struct connection *c)
 {
 	bool proxy = by_proxy(g, c);
 
-	names_distrust(g, proxy ? g->config->proxy.name : table_desk(g, c)->name);
+	names_invalidate(g, proxy ? g->config->proxy.name : table_buffer(g, c)->name);
 	return gate_refused(c, proxy ? GATE_PROXY : GATE_UNREACHABLE);
 }
 
 /* Starts the next attempt that can be started. */
 static enum action try_next(struct gate *g, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 	bool proxy = by_proxy(g, c), we_begin = proxy || d->approved > 0;
 	uint16_t port = proxy ? g->config->proxy.port : c->port;
 
@@ -151,23 +151,23 @@ static enum action try_next(struct gate *g, struct connection *c)
 		return WAIT;
 	}
 	d->next_attempt = INT64_MAX;
-	return any_under_way(d) ? WAIT : failed(g, c);
+	return any_pending(d) ? WAIT : failed(g, c);
 }
 
 /* Where the connection is to go: to an address of its name, or of the proxy. */
 enum action connect_resolve(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
-	if (!d->resolved && g->waits_for[c->desk] == NONE) {
+	if (!d->resolved && g->waits_for[c->inspect_buffer] == NONE) {
 		bool proxied = by_proxy(g, c);
 
 		if (proxied && proxy->address.family) {
 			d->candidates[0] = proxy->address;
 			d->candidates_count = 1;
 			d->resolved = true;
-		} else if (!names_need(g, c, proxied ? proxy->name : d->name)) {
+		} else if (!names_resolve(g, c, proxied ? proxy->name : d->name)) {
 			return gate_refused(c, GATE_UNRESOLVED);
 		}
 	}
@@ -183,13 +183,13 @@ enum action connect_resolve(struct gate *g, struct connection *c)
 
 enum action connect_work(struct gate *g, struct connection *c)
 {
-	return table_desk(g, c)->next_attempt <= g->now ? try_next(g, c) : WAIT;
+	return table_buffer(g, c)->next_attempt <= g->now ? try_next(g, c) : WAIT;
 }
 
 enum action connect_ready(
 	struct gate *g, struct connection *c, unsigned attempt, uint32_t events)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
 	if (attempt >= ATTEMPTS || d->attempt[attempt] < 0)
 		return WAIT;
@@ -217,11 +217,11 @@ int64_t connect_tick(struct gate *g)
 
 	if (g->connect_due > g->now)
 		return g->connect_due;
-	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++) {
-		struct desk *d = &g->desks[i];
+	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++) {
+		struct inspect_buffer *d = &g->buffers[i];
 		struct connection *c = table_of(g, d->connection);
 
-		if (c->phase != PHASE_CONNECT || c->desk != (int32_t)i)
+		if (c->phase != PHASE_CONNECT || c->inspect_buffer != (int32_t)i)
 			continue;
 		if (d->next_attempt <= g->now)
 			table_again(g, c);

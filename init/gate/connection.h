@@ -35,17 +35,17 @@
 
 enum phase {
 	PHASE_FREE,
-	PHASE_HEAD,    /* the client's hello or request is being read */
-	PHASE_NAME,    /* the resolver is asked */
-	PHASE_CONNECT, /* attempts are under way */
-	PHASE_PROXY,   /* the proxy is asked for the way, and has not answered yet */
-	PHASE_STANDS,  /* the connection to the server stands: what comes first? */
-	PHASE_FLIGHT,  /* TLS: the hello is sent; the server's first flight is awaited */
-	PHASE_SECOND,  /* TLS: the client's second hello is awaited */
-	PHASE_HTTP,    /* each request is read before it goes on */
+	PHASE_HEAD,      /* the client's hello or request is being read */
+	PHASE_NAME,      /* the resolver is asked */
+	PHASE_CONNECT,   /* attempts are under way */
+	PHASE_PROXY,     /* the proxy is asked for the way, and has not answered yet */
+	PHASE_STANDS,    /* the connection to the server stands: what comes first? */
+	PHASE_HANDSHAKE, /* TLS: the hello is sent; the server's first flight is awaited */
+	PHASE_SECOND,    /* TLS: the client's second hello is awaited */
+	PHASE_HTTP,      /* each request is read before it goes on */
 	PHASE_UPGRADE, /* HTTP: the server is asked for a websocket, and has not answered yet */
 	PHASE_RAW,     /* bytes move, nothing is looked at */
-	PHASE_LAST,    /* what is left goes to the client, then it is over */
+	PHASE_LINGER,  /* what is left goes to the client, then it is over */
 };
 
 /* What a handler has gate.c do. Whatever it is, a connection that is in another phase now is
@@ -70,7 +70,7 @@ struct side {
 };
 
 /* Bytes on their way from one side to the other. */
-struct way {
+struct direction {
 	int32_t pipe;  /* index in the pool, or NONE */
 	uint32_t held; /* octets in the pipe */
 	bool splicing; /* else copying: relay.c decides by what arrives */
@@ -92,16 +92,16 @@ struct connection {
 	uint8_t refusal; /* enum gate_reason */
 	uint8_t attempt; /* which one became the server's side */
 	uint16_t generation;
-	uint16_t port;      /* that the name is asked for */
-	uint16_t aim_port;  /* where the client wanted to go */
-	struct address aim; /* family 0: not known */
+	uint16_t port;           /* that the name is asked for */
+	uint16_t orig_dst_port;  /* where the client wanted to go */
+	struct address orig_dst; /* family 0: not known */
 	struct side client, server;
-	struct way up, down;   /* client to server, server to client */
-	int32_t desk;          /* index, or NONE */
+	struct direction up, down; /* client to server, server to client */
+	int32_t inspect_buffer;    /* index, or NONE */
 	int32_t older, newer;  /* of those with a deadline, by age; older: also of free ones */
 	int32_t next;          /* of those to be worked on again */
 	int64_t deadline;      /* ms; INT64_MAX: none, and in no list */
-	uint32_t discarded;    /* PHASE_LAST: octets read */
+	uint32_t discarded;    /* PHASE_LINGER: octets read */
 	struct http_body body; /* PHASE_HTTP: of the request under way; done: a head is next */
 };
 
@@ -112,7 +112,7 @@ struct connection {
  * Where a connection is worked on while its bytes have to be looked at. There are few: who has
  * none goes without, and who sits at one for long gives way.
  */
-struct desk {
+struct inspect_buffer {
 	int32_t connection;
 	size_t got;      /* octets in `in` */
 	size_t approved; /* of them, from the start, those that may go to the server */
@@ -130,8 +130,8 @@ struct desk {
 	uint8_t in[LIMIT_GATE_HEAD];
 };
 
-struct names;  /* names.c */
-struct report; /* report.c */
+struct names;          /* names.c */
+struct refusal_report; /* report.c */
 
 struct pipe {
 	int fd[2]; /* -1: to be made */
@@ -152,16 +152,16 @@ struct gate {
 	uint32_t ports;
 	int64_t connect_due; /* connect.c: when the next attempt is due */
 	int32_t again_first, again_last;
-	struct desk *desks;
-	int32_t waits_for[LIMIT_GATE_DESKS]; /* names.c: the entry that a desk waits for, or
+	struct inspect_buffer *buffers;
+	int32_t waits_for[LIMIT_GATE_BUFFERS]; /* names.c: the entry that a desk waits for, or
 						NONE */
-	int32_t desks_free[LIMIT_GATE_DESKS];
-	size_t desks_left;
+	int32_t buffers_free[LIMIT_GATE_BUFFERS];
+	size_t buffers_left;
 	struct pipe *pipes;
 	size_t pipes_made;
 	int32_t pipes_free;
 	struct names *names;
-	struct report *report;
+	struct refusal_report *report;
 	size_t spliced;   /* octets, in this round */
 	bool listening;   /* new connections are taken */
 	uint8_t *scratch; /* relay.c: GATE_SCRATCH octets that nobody keeps */
@@ -187,22 +187,23 @@ static inline enum action gate_refused(struct connection *c, enum gate_reason re
 /* table.c */
 struct connection *table_of(struct gate *g, int32_t number);
 int32_t table_number(const struct gate *g, const struct connection *c);
-struct desk *table_desk(struct gate *g, const struct connection *c);
+struct inspect_buffer *table_buffer(struct gate *g, const struct connection *c);
 /* Adds a descriptor to the loop; data is made by EVENT_DATA. 0, or -1 with errno. */
 int table_watch(struct gate *g, int fd, uint32_t events, uint64_t data);
 /* Is there a place for another connection? */
 bool table_slot_left(const struct gate *g);
 /* A new connection, where there is a place. */
 struct connection *table_new(struct gate *g);
-/* The oldest that has not said yet what it wants; with_desk: of those at a desk. NULL: none. */
-struct connection *table_silent(struct gate *g, bool with_desk);
+/* The oldest that has not said yet what it wants; with_buffer: of those at a desk. NULL: none.
+ */
+struct connection *table_silent(struct gate *g, bool with_buffer);
 /* Takes new connections, or leaves them where they wait. */
 void table_listen(struct gate *g, bool on);
 /* Gives a connection a desk; false: there is none. */
-bool table_sit(struct gate *g, struct connection *c);
+bool table_acquire_buffer(struct gate *g, struct connection *c);
 /* Takes it back, and closes the attempts to connect that were under way. */
-void table_leave_desk(struct gate *g, struct connection *c);
-void table_close_attempts(struct desk *d);
+void table_release_buffer(struct gate *g, struct connection *c);
+void table_close_attempts(struct inspect_buffer *d);
 /* Gives the phase LIMIT_GATE_PATIENCE_MS from now on, or all the time there is. */
 void table_deadline(struct gate *g, struct connection *c, bool on);
 /* Ends a connection; reset: with RST. For gate.c alone. */
@@ -212,8 +213,8 @@ void table_end_server(struct gate *g, struct connection *c);
 /* To be worked on once more in this round, after the others. */
 void table_again(struct gate *g, struct connection *c);
 /* A pipe from the pool; false: none is left. */
-bool table_pipe_take(struct gate *g, struct way *w);
-void table_pipe_give(struct gate *g, struct way *w);
+bool table_pipe_take(struct gate *g, struct direction *w);
+void table_pipe_give(struct gate *g, struct direction *w);
 
 /* listen.c: the sockets of gate_listen() get their options and their place in the loop. */
 int listen_init(struct gate *g);
@@ -226,10 +227,10 @@ enum action client_work(struct gate *g, struct connection *c);
 /* Reads more of what a client says to its desk, which it is given where it has none. */
 enum client_filled {
 	FILL_SOME,
-	FILL_NONE,    /* nothing is there now, or there is no room */
-	FILL_ENDED,   /* it has ended its half */
-	FILL_GONE,    /* an error */
-	FILL_NO_DESK, /* none is free */
+	FILL_NONE,      /* nothing is there now, or there is no room */
+	FILL_ENDED,     /* it has ended its half */
+	FILL_GONE,      /* an error */
+	FILL_NO_BUFFER, /* none is free */
 };
 enum client_filled client_fill(struct gate *g, struct connection *c);
 /* May this name be reached on this port? GATE_FINE, or why not. */
@@ -253,9 +254,9 @@ enum action refuse_client(struct gate *g, struct connection *c);
 void refuse_behind(struct gate *g, struct connection *c);
 /* Sends a few octets to a client, which has got nothing so far, or all of the answers. */
 void refuse_tell(struct connection *c, const void *bytes, size_t len);
-/* All is said: PHASE_LAST, in which the client may read it to its end. */
-void refuse_last_words(struct gate *g, struct connection *c);
-/* PHASE_LAST. */
+/* All is said: PHASE_LINGER, in which the client may read it to its end. */
+void refuse_linger(struct gate *g, struct connection *c);
+/* PHASE_LINGER. */
 enum action refuse_wait(struct gate *g, struct connection *c);
 
 /* names.c: the addresses of names, asked of our own resolver by DNS. */
@@ -266,9 +267,9 @@ int64_t names_tick(struct gate *g);
  * Gives a desk the addresses of its name, d->resolved, at once or later: then the connection is
  * worked on AGAIN. False: there is no room to remember another name.
  */
-bool names_need(struct gate *g, struct connection *c, const char *name);
+bool names_resolve(struct gate *g, struct connection *c, const char *name);
 /* None of its addresses works: ask afresh. */
-void names_distrust(struct gate *g, const char *name);
+void names_invalidate(struct gate *g, const char *name);
 
 /* connect.c: PHASE_NAME and PHASE_CONNECT. */
 /* Behind the proxy: was its address made up for a name (lib/fake_ip.h)? */
@@ -280,12 +281,12 @@ enum action connect_ready(
 	struct gate *g, struct connection *c, unsigned attempt, uint32_t events);
 int64_t connect_tick(struct gate *g);
 
-/* handshake.c: PHASE_PROXY, PHASE_STANDS, PHASE_FLIGHT, PHASE_SECOND, PHASE_UPGRADE. */
-enum action flight_proxy(struct gate *g, struct connection *c);
-enum action flight_stands(struct gate *g, struct connection *c);
-enum action flight_first(struct gate *g, struct connection *c);
-enum action flight_second(struct gate *g, struct connection *c);
-enum action flight_upgrade(struct gate *g, struct connection *c);
+/* handshake.c: PHASE_PROXY, PHASE_STANDS, PHASE_HANDSHAKE, PHASE_SECOND, PHASE_UPGRADE. */
+enum action handshake_proxy(struct gate *g, struct connection *c);
+enum action handshake_stands(struct gate *g, struct connection *c);
+enum action handshake_first(struct gate *g, struct connection *c);
+enum action handshake_second(struct gate *g, struct connection *c);
+enum action handshake_upgrade(struct gate *g, struct connection *c);
 
 /* relay.c: PHASE_RAW. */
 enum action relay_work(struct gate *g, struct connection *c);

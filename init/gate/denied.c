@@ -36,7 +36,7 @@ static bool denied_server(struct gate *g, const struct connection *c)
 
 const char *denied_name(struct gate *g, const struct connection *c)
 {
-	const struct desk *d = table_desk(g, c);
+	const struct inspect_buffer *d = table_buffer(g, c);
 	/* Until the connection stands, its name is at the desk; then it has a place of its own,
 	 * and at the desk is what the client said last. */
 	bool stands =
@@ -49,7 +49,7 @@ bool denied_judge(struct gate *g, const struct connection *c)
 {
 	/* Who has not said yet whom he wants is judged when he does; in the last phase nothing
 	 * of the server's is left. */
-	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_LAST)
+	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_LINGER)
 		return false;
 	return client_judge(g, denied_name(g, c), c->port, false) != GATE_FINE ||
 	       (c->server.fd >= 0 && denied_server(g, c));

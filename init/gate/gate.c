@@ -46,8 +46,8 @@ struct gate_counters *gate_counters_new(void)
 
 /*
  * What each phase has: its handler, which phases may follow it, whether its time is limited,
- * and what a connection is refused for whose time is up. A refusal leads to PHASE_LAST, and in
- * audit mode to PHASE_CONNECT or PHASE_NAME.
+ * and what a connection is refused for whose time is up. A refusal leads to PHASE_LINGER, and
+ * in audit mode to PHASE_CONNECT or PHASE_NAME.
  */
 static const struct {
 	enum action (*work)(struct gate *g, struct connection *c);
@@ -60,17 +60,18 @@ static const struct {
 	[PHASE_NAME] = {connect_resolve, TO(PHASE_CONNECT), true, GATE_UNRESOLVED},
 	[PHASE_CONNECT] = {connect_work, TO(PHASE_PROXY) | TO(PHASE_STANDS), true,
 		GATE_UNREACHABLE},
-	[PHASE_PROXY] = {flight_proxy, TO(PHASE_STANDS), true, GATE_PROXY},
-	[PHASE_STANDS] = {flight_stands,
-		TO(PHASE_FLIGHT) | TO(PHASE_UPGRADE) | TO(PHASE_HTTP) | TO(PHASE_RAW), false,
+	[PHASE_PROXY] = {handshake_proxy, TO(PHASE_STANDS), true, GATE_PROXY},
+	[PHASE_STANDS] = {handshake_stands,
+		TO(PHASE_HANDSHAKE) | TO(PHASE_UPGRADE) | TO(PHASE_HTTP) | TO(PHASE_RAW), false,
 		GATE_FINE},
-	[PHASE_FLIGHT] = {flight_first, TO(PHASE_SECOND) | TO(PHASE_RAW), false, GATE_TOO_SLOW},
-	[PHASE_SECOND] = {flight_second, TO(PHASE_RAW), true, GATE_TOO_SLOW},
-	[PHASE_UPGRADE] = {flight_upgrade, TO(PHASE_HTTP) | TO(PHASE_RAW), false,
+	[PHASE_HANDSHAKE] = {handshake_first, TO(PHASE_SECOND) | TO(PHASE_RAW), false,
 		GATE_TOO_SLOW},
-	[PHASE_HTTP] = {requests_work, TO(PHASE_LAST), false, GATE_TOO_SLOW},
+	[PHASE_SECOND] = {handshake_second, TO(PHASE_RAW), true, GATE_TOO_SLOW},
+	[PHASE_UPGRADE] = {handshake_upgrade, TO(PHASE_HTTP) | TO(PHASE_RAW), false,
+		GATE_TOO_SLOW},
+	[PHASE_HTTP] = {requests_work, TO(PHASE_LINGER), false, GATE_TOO_SLOW},
 	[PHASE_RAW] = {relay_work, 0, false, GATE_FINE},
-	[PHASE_LAST] = {refuse_wait, 0, true, GATE_FINE},
+	[PHASE_LINGER] = {refuse_wait, 0, true, GATE_FINE},
 };
 
 /* A transition that the table doesn't have is a fault of ours: PID 1 starts another gate. */
@@ -82,21 +83,21 @@ static void enter(struct gate *g, struct connection *c, enum phase from)
 }
 
 /* Ends the one that has gone longest without saying what it wants. */
-static bool make_room(struct gate *g, bool with_desk)
+static bool make_room(struct gate *g, bool with_buffer)
 {
-	struct connection *c = table_silent(g, with_desk);
+	struct connection *c = table_silent(g, with_buffer);
 
 	if (!c)
 		return false;
-	if (c->desk != NONE)
+	if (c->inspect_buffer != NONE)
 		report_refused(g, c, "", GATE_TOO_SLOW);
 	table_end(g, c, true);
 	return true;
 }
 
-static bool sit(struct gate *g, struct connection *c)
+static bool acquire_buffer(struct gate *g, struct connection *c)
 {
-	return table_sit(g, c) || (make_room(g, true) && table_sit(g, c));
+	return table_acquire_buffer(g, c) || (make_room(g, true) && table_acquire_buffer(g, c));
 }
 
 /*
@@ -106,23 +107,23 @@ static bool sit(struct gate *g, struct connection *c)
 static bool let_pass(struct gate *g, struct connection *c)
 {
 	char name[NAME_TEXT];
-	struct desk *d;
+	struct inspect_buffer *d;
 
-	if (!g->config->audit || c->pass || c->tunnel || c->aim.family == 0 ||
-		c->server.fd >= 0 || !sit(g, c))
+	if (!g->config->audit || c->pass || c->tunnel || c->orig_dst.family == 0 ||
+		c->server.fd >= 0 || !acquire_buffer(g, c))
 		return false;
-	d = table_desk(g, c);
+	d = table_buffer(g, c);
 	if (connect_stands_for_name(g, c) && !name_of_host(d->name, strlen(d->name), name))
 		return false;
 	table_close_attempts(d);
-	g->waits_for[c->desk] = NONE;
-	d->candidates[0] = c->aim;
+	g->waits_for[c->inspect_buffer] = NONE;
+	d->candidates[0] = c->orig_dst;
 	d->candidates_count = 1;
 	d->tried = 0;
 	d->next_attempt = g->now;
 	d->resolved = false;
 	c->pass = true;
-	c->port = c->aim_port;
+	c->port = c->orig_dst_port;
 	c->phase = connect_stands_for_name(g, c) ? PHASE_NAME : PHASE_CONNECT;
 	table_deadline(g, c, true);
 	return true;
@@ -130,14 +131,14 @@ static bool let_pass(struct gate *g, struct connection *c)
 
 static enum action refuse(struct gate *g, struct connection *c)
 {
-	const struct desk *d = table_desk(g, c);
+	const struct inspect_buffer *d = table_buffer(g, c);
 	enum action next;
 
 	report_refused(g, c, d ? d->name : "", (enum gate_reason)c->refusal);
 	if (let_pass(g, c))
 		return AGAIN;
 	next = refuse_client(g, c);
-	if (c->phase == PHASE_LAST)
+	if (c->phase == PHASE_LINGER)
 		table_deadline(g, c, true);
 	return next;
 }
@@ -156,7 +157,7 @@ static bool carry_out(struct gate *g, struct connection *c, enum phase from, enu
 			if (now != from)
 				enter(g, c, from);
 		}
-		if (next == NO_BUFFER && !sit(g, c))
+		if (next == NO_BUFFER && !acquire_buffer(g, c))
 			next = RESET;
 		if (next == END || next == RESET) {
 			table_end(g, c, next == RESET);
@@ -230,7 +231,7 @@ static void take(struct gate *g, uint32_t which)
 	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
 	if (!c && (errno == EMFILE || errno == ENFILE) && !make_room(g, false))
 		table_listen(g, false);
-	if (!c || (g->desks_left > 0 && !work(g, c)))
+	if (!c || (g->buffers_left > 0 && !work(g, c)))
 		return;
 	if (table_watch(g, c->client.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		    EVENT_DATA(EVENT_CLIENT, 0, c->generation, table_number(g, c))) < 0)
@@ -252,8 +253,8 @@ static void judge_again(struct gate *g)
 		} else if (c->phase == PHASE_CONNECT) {
 			/* The wall has heard of the rule by now, but not when these attempts
 			 * began. */
-			table_close_attempts(table_desk(g, c));
-			table_desk(g, c)->resolved = false;
+			table_close_attempts(table_buffer(g, c));
+			table_buffer(g, c)->resolved = false;
 			c->phase = PHASE_NAME;
 			table_deadline(g, c, true);
 			work(g, c);
@@ -285,11 +286,11 @@ static void ready(struct gate *g, const struct epoll_event *e)
 /* What becomes of one that has taken too long. */
 static enum action late(struct gate *g, struct connection *c)
 {
-	if (c->phase == PHASE_LAST)
+	if (c->phase == PHASE_LINGER)
 		return END;
 	/* Nothing was said, so nothing was refused: browsers open connections in advance. In
 	 * audit mode the server may be the one to begin. */
-	if (c->phase == PHASE_HEAD && c->desk == NONE)
+	if (c->phase == PHASE_HEAD && c->inspect_buffer == NONE)
 		return let_pass(g, c) ? WAIT : RESET;
 	/* The server has had its time to answer what came before. */
 	if (c->refused) {
@@ -347,7 +348,7 @@ static void work_again(struct gate *g)
  * after a round that moved some, but not many, they may gather for the time in which a fast
  * line brings a good deal. What is said to and fro in short messages never gets here.
  */
-static void nap(struct gate *g)
+static void coalesce(struct gate *g)
 {
 	const struct timespec moment = {.tv_nsec = NAP_NS};
 
@@ -371,7 +372,7 @@ static void serve(void *prepared)
 		for (int i = 0; i < n; i++)
 			ready(g, &events[i]);
 		work_again(g);
-		nap(g);
+		coalesce(g);
 	}
 }
 
@@ -406,18 +407,18 @@ static int allocate(struct gate *g, int channel)
 	/* Untouched pages of these cost nothing. */
 	g->connections = calloc(g->room, sizeof(*g->connections));
 	g->hosts = calloc(g->room, sizeof(*g->hosts));
-	g->desks = calloc(LIMIT_GATE_DESKS, sizeof(*g->desks));
+	g->buffers = calloc(LIMIT_GATE_BUFFERS, sizeof(*g->buffers));
 	g->pipes = calloc(LIMIT_GATE_PIPES, sizeof(*g->pipes));
 	g->scratch = malloc(GATE_SCRATCH);
 	if (getrandom(&g->secret, sizeof(g->secret), 0) != sizeof(g->secret))
 		return -1;
-	if (g->epoll < 0 || g->room == 0 || !g->connections || !g->hosts || !g->desks ||
+	if (g->epoll < 0 || g->room == 0 || !g->connections || !g->hosts || !g->buffers ||
 		!g->pipes || !g->scratch)
 		return -1;
 	g->free = g->oldest = g->newest = g->again_first = g->again_last = g->pipes_free = NONE;
 	/* The first ones first, so that few pages are in use. */
-	for (int32_t i = LIMIT_GATE_DESKS; i-- > 0;) {
-		g->desks_free[g->desks_left++] = i;
+	for (int32_t i = LIMIT_GATE_BUFFERS; i-- > 0;) {
+		g->buffers_free[g->buffers_left++] = i;
 		g->waits_for[i] = NONE;
 	}
 	g->now = clock_ms();
@@ -436,7 +437,7 @@ static void *prepare(void *context, int channel)
 
 pid_t gate_start(const struct gate_config *c, int *channel, struct failure *f)
 {
-	const struct confined self = {.name = "codex-gate",
+	const struct worker_config self = {.name = "codex-gate",
 		.uid = UID_GATE,
 		.filter = FILTER_GATE,
 		.keep = {c->sockets.tcp4, c->sockets.tcp6},
@@ -447,5 +448,5 @@ pid_t gate_start(const struct gate_config *c, int *channel, struct failure *f)
 		.serve = serve};
 	struct gate g = {.config = c};
 
-	return confined_start(&self, &g, channel, f);
+	return worker_start(&self, &g, channel, f);
 }

@@ -24,7 +24,7 @@ static const char texts[][64] = {
 	[GATE_REVOKED] = "denied while it was under way",
 };
 
-const char *gate_reason_text(uint32_t reason)
+const char *gate_ipc_reason_text(uint32_t reason)
 {
 	return reason != GATE_FINE && reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason]
 										: NULL;

@@ -20,7 +20,7 @@ enum gate_message_type {
 	GATE_UNREACHED,    /* an allowed name to which no connection could be made */
 };
 
-/* Why. The text of each is in gate_reason_text(). */
+/* Why. The text of each is in gate_ipc_reason_text(). */
 enum gate_reason {
 	GATE_FINE,
 	GATE_NOT_ALLOWED, /* no rule allows the name on that port */
@@ -60,7 +60,7 @@ struct gate_message {
 };
 
 /* The text of a reason, for refusals and events; NULL for GATE_FINE and what is none. */
-const char *gate_reason_text(uint32_t reason);
+const char *gate_ipc_reason_text(uint32_t reason);
 
 /*
  * What it tells of itself, in memory that PID 1 and the gate share. Counters only, written by

@@ -11,15 +11,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Of a server's first flight: more than hello_retry_read() ever asks for. */
+/* Of a server's first flight: more than clienthello_retry_read() ever asks for. */
 #define FLIGHT_PEEK 512
 
-static void leave_empty_desk(struct gate *g, struct connection *c)
+static void release_empty_buffer(struct gate *g, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
 	if (d && d->got == 0)
-		table_leave_desk(g, c);
+		table_release_buffer(g, c);
 }
 
 /* Looks at what the server says without taking it. Returns how many octets, 0 when there are
@@ -54,7 +54,7 @@ static bool take_server(struct gate *g, struct connection *c, size_t n)
 /* Nothing has to be looked at any more: all that was held back may go on. */
 static enum action relay(struct gate *g, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
 	if (d)
 		d->approved = d->got;
@@ -64,20 +64,20 @@ static enum action relay(struct gate *g, struct connection *c)
 
 /* ---- TLS --------------------------------------------------------------------------------- */
 
-enum action flight_first(struct gate *g, struct connection *c)
+enum action handshake_first(struct gate *g, struct connection *c)
 {
 	enum relay_flushed flushed = relay_flush(g, c);
 	ssize_t n;
 
 	if (flushed != FLUSH_ALL)
 		return flushed == FLUSH_BROKEN ? RESET : WAIT;
-	leave_empty_desk(g, c);
+	release_empty_buffer(g, c);
 	n = peek_server(g, c, FLIGHT_PEEK);
 	if (n < 0)
 		return RESET;
 	if (n == 0 && !c->server.readable)
 		return WAIT;
-	switch (hello_retry_read(g->scratch, (size_t)n)) {
+	switch (clienthello_retry_read(g->scratch, (size_t)n)) {
 	case RETRY_MORE:
 		return all_there_will_be(c) ? relay(g, c) : WAIT;
 	case RETRY_NO:
@@ -93,12 +93,12 @@ enum action flight_first(struct gate *g, struct connection *c)
 
 /* Reads the client's second hello. GATE_FINE with *done once it is there and approved. */
 static enum gate_reason read_second(
-	struct gate *g, struct connection *c, struct desk *d, bool *done)
+	struct gate *g, struct connection *c, struct inspect_buffer *d, bool *done)
 {
 	struct hello h;
 	size_t at = 0;
 
-	switch (hello_second_find(d->in, d->got, &at)) {
+	switch (clienthello_second_find(d->in, d->got, &at)) {
 	case HELLO_MORE:
 		d->approved = at;
 		return d->got == sizeof(d->in) && at == 0 ? GATE_TOO_LONG : GATE_FINE;
@@ -107,7 +107,7 @@ static enum gate_reason read_second(
 	case HELLO_DONE:
 		break;
 	}
-	switch (hello_read(d->in + at, d->got - at, &h)) {
+	switch (clienthello_read(d->in + at, d->got - at, &h)) {
 	case HELLO_MORE:
 		d->approved = at;
 		return d->got == sizeof(d->in) && at == 0 ? GATE_TOO_LONG : GATE_FINE;
@@ -134,10 +134,10 @@ static enum action read_on(struct gate *g, struct connection *c)
 	bool done = false;
 	enum gate_reason reason;
 
-	if (!c->client.readable && c->desk == NONE)
+	if (!c->client.readable && c->inspect_buffer == NONE)
 		return WAIT;
 	switch (client_fill(g, c)) {
-	case FILL_NO_DESK:
+	case FILL_NO_BUFFER:
 		return NO_BUFFER;
 	case FILL_ENDED:
 		return END;
@@ -147,15 +147,15 @@ static enum action read_on(struct gate *g, struct connection *c)
 	case FILL_NONE:
 		break;
 	}
-	reason = read_second(g, c, table_desk(g, c), &done);
+	reason = read_second(g, c, table_buffer(g, c), &done);
 	if (reason != GATE_FINE)
 		return gate_refused(c, reason);
 	if (done)
 		return relay(g, c);
-	return c->client.readable || table_desk(g, c)->approved > 0 ? AGAIN : WAIT;
+	return c->client.readable || table_buffer(g, c)->approved > 0 ? AGAIN : WAIT;
 }
 
-enum action flight_second(struct gate *g, struct connection *c)
+enum action handshake_second(struct gate *g, struct connection *c)
 {
 	enum action down = relay_down(g, c), next;
 
@@ -194,7 +194,7 @@ static int peek_status(struct gate *g, struct connection *c, size_t *length)
 }
 
 /* The answer to a request for a websocket: only 101 makes it one (RFC 6455 §4.2.2). */
-enum action flight_upgrade(struct gate *g, struct connection *c)
+enum action handshake_upgrade(struct gate *g, struct connection *c)
 {
 	enum relay_flushed flushed;
 
@@ -226,7 +226,7 @@ enum action flight_upgrade(struct gate *g, struct connection *c)
 static bool ask_proxy(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;
-	const char *name = table_desk(g, c)->name;
+	const char *name = table_buffer(g, c)->name;
 	char text[2 * NAME_TEXT + sizeof(proxy->authorization) + 128];
 	int len = snprintf(text, sizeof(text),
 		"CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n%s%s%s\r\n", name, c->port, name,
@@ -236,9 +236,9 @@ static bool ask_proxy(struct gate *g, struct connection *c)
 	return send(c->server.fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == len;
 }
 
-enum action flight_proxy(struct gate *g, struct connection *c)
+enum action handshake_proxy(struct gate *g, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 	size_t length = 0;
 	int status;
 
@@ -261,11 +261,11 @@ enum action flight_proxy(struct gate *g, struct connection *c)
 
 /* ---- The connection stands --------------------------------------------------------------- */
 
-enum action flight_stands(struct gate *g, struct connection *c)
+enum action handshake_stands(struct gate *g, struct connection *c)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
 	memcpy(g->hosts[table_number(g, c)], d->name, sizeof(d->name));
 	if (c->established)
@@ -276,6 +276,6 @@ enum action flight_stands(struct gate *g, struct connection *c)
 	 * and then sends: our word could fall into the middle of another's answer. */
 	if (d->expect)
 		refuse_tell(c, go_on, sizeof(go_on) - 1);
-	c->phase = c->tls ? PHASE_FLIGHT : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
+	c->phase = c->tls ? PHASE_HANDSHAKE : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
 	return WAIT;
 }

@@ -31,14 +31,14 @@ static bool make_transparent(int fd, int level, int option)
 
 int gate_listen(struct gate_sockets *out, struct failure *f)
 {
-	for (int i = 0; i < CONFINED_PORT_TRIES; i++) {
+	for (int i = 0; i < WORKER_PORT_TRIES; i++) {
 		*out = (struct gate_sockets){.tcp6 = -1};
-		out->tcp4 = confined_bind(AF_INET, SOCK_STREAM, 0);
+		out->tcp4 = worker_bind(AF_INET, SOCK_STREAM, 0);
 		if (out->tcp4 < 0)
 			return fail_errno(f, "listen for the gate", "127.0.0.1");
-		out->port = confined_port(out->tcp4);
-		out->tcp6 = confined_bind(AF_INET6, SOCK_STREAM, out->port);
-		if (out->tcp6 >= 0 || confined_no_ipv6()) {
+		out->port = worker_port(out->tcp4);
+		out->tcp6 = worker_bind(AF_INET6, SOCK_STREAM, out->port);
+		if (out->tcp6 >= 0 || worker_no_ipv6()) {
 			out->transparent =
 				make_transparent(out->tcp4, IPPROTO_IP, IP_TRANSPARENT) &&
 				make_transparent(out->tcp6, IPPROTO_IPV6, IPV6_TRANSPARENT);
@@ -92,7 +92,7 @@ int listen_init(struct gate *g)
 /* Where the client wanted to go: what its connection is to, when it was routed here; what it
  * was to before NAT, when it is to our own port. Without either it was made to that port: its
  * client takes us for a proxy, and has to say more. */
-static void find_aim(struct connection *c, int family, uint16_t own_port)
+static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
 {
 	union {
 		struct sockaddr any;
@@ -109,17 +109,17 @@ static void find_aim(struct connection *c, int family, uint16_t own_port)
 		known = getsockopt(c->client.fd, level, ORIGINAL_DST, &a, &len) == 0;
 	}
 	if (known && family == AF_INET) {
-		c->aim.family = 4;
-		memcpy(c->aim.bytes, &a.v4.sin_addr, 4);
+		c->orig_dst.family = 4;
+		memcpy(c->orig_dst.bytes, &a.v4.sin_addr, 4);
 	} else if (known) {
-		c->aim.family = 6;
-		memcpy(c->aim.bytes, &a.v6.sin6_addr, 16);
+		c->orig_dst.family = 6;
+		memcpy(c->orig_dst.bytes, &a.v6.sin6_addr, 16);
 	}
-	c->aim_port = known ? ntohs(a.v4.sin_port) : 0;
-	c->direct = c->aim.family == 0;
-	c->port = c->aim_port;
+	c->orig_dst_port = known ? ntohs(a.v4.sin_port) : 0;
+	c->direct = c->orig_dst.family == 0;
+	c->port = c->orig_dst_port;
 	/* Until it says something: what it would have spoken. */
-	c->tls = c->aim_port == 443;
+	c->tls = c->orig_dst_port == 443;
 }
 
 /* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
@@ -136,7 +136,7 @@ struct connection *listen_take(struct gate *g, uint32_t which)
 	c = table_new(g);
 	c->client.fd = fd;
 	c->client.readable = c->client.writable = true;
-	find_aim(c, which ? AF_INET6 : AF_INET, s->port);
+	find_orig_dst(c, which ? AF_INET6 : AF_INET, s->port);
 	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
 	table_deadline(g, c, true);

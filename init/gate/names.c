@@ -25,7 +25,7 @@
 
 /* The two questions about a name. */
 enum { ASK_A, ASK_AAAA, ASKS };
-static const uint16_t types[ASKS] = {MESSAGE_A, MESSAGE_AAAA};
+static const uint16_t types[ASKS] = {DNS_A, DNS_AAAA};
 
 struct entry {
 	char name[NAME_TEXT]; /* "": free */
@@ -72,7 +72,7 @@ static int32_t number_of(const struct gate *g, const struct entry *e)
 /* Does any desk wait for it? */
 static bool awaited(const struct gate *g, const struct entry *e)
 {
-	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++)
+	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++)
 		if (g->waits_for[i] == number_of(g, e))
 			return true;
 	return false;
@@ -104,8 +104,8 @@ static struct entry *find(struct gate *g, const char *name)
 
 static void send_question(struct gate *g, struct entry *e, int which)
 {
-	uint8_t packet[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
-	size_t len = message_write_query(
+	uint8_t packet[DNS_HEADER + DNS_QUESTION + 11];
+	size_t len = dns_write_query(
 		e->id[which], e->name, types[which], true, packet, sizeof(packet));
 
 	/* One that is lost is sent again. */
@@ -134,11 +134,11 @@ static void ask(struct gate *g, struct entry *e)
 	}
 }
 
-static bool aim_known(const struct entry *e, const struct connection *c)
+static bool orig_dst_known(const struct entry *e, const struct connection *c)
 {
 	for (int i = 0; i < ASKS; i++)
 		for (size_t j = 0; j < e->count[i]; j++)
-			if (address_compare(&e->addresses[i][j], &c->aim) == 0)
+			if (address_compare(&e->addresses[i][j], &c->orig_dst) == 0)
 				return true;
 	return false;
 }
@@ -149,19 +149,19 @@ static bool aim_known(const struct entry *e, const struct connection *c)
  */
 static void give(struct gate *g, const struct entry *e, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
-	int first = c->aim.family == 4 ? ASK_A : ASK_AAAA;
+	struct inspect_buffer *d = table_buffer(g, c);
+	int first = c->orig_dst.family == 4 ? ASK_A : ASK_AAAA;
 
 	d->resolved = true;
 	d->candidates_count = 0;
-	if (aim_known(e, c))
-		d->candidates[d->candidates_count++] = c->aim;
+	if (orig_dst_known(e, c))
+		d->candidates[d->candidates_count++] = c->orig_dst;
 	for (size_t i = 0; i < ASKS * LIMIT_ANSWER_ADDRESSES; i++) {
 		int which = i % 2 == 0 ? first : !first;
 		const struct address *a = &e->addresses[which][i / 2];
 
 		if (i / 2 < e->count[which] && d->candidates_count < ATTEMPTS &&
-			address_compare(a, &c->aim) != 0)
+			address_compare(a, &c->orig_dst) != 0)
 			d->candidates[d->candidates_count++] = *a;
 	}
 }
@@ -169,13 +169,13 @@ static void give(struct gate *g, const struct entry *e, struct connection *c)
 /* Those who wait, and need wait no longer: all of them, or those who aimed at what came. */
 static void wake(struct gate *g, struct entry *e, bool all)
 {
-	for (size_t i = 0; i < LIMIT_GATE_DESKS; i++) {
+	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++) {
 		struct connection *c;
 
 		if (g->waits_for[i] != number_of(g, e))
 			continue;
-		c = table_of(g, g->desks[i].connection);
-		if (!all && !aim_known(e, c))
+		c = table_of(g, g->buffers[i].connection);
+		if (!all && !orig_dst_known(e, c))
 			continue;
 		g->waits_for[i] = NONE;
 		give(g, e, c);
@@ -183,7 +183,7 @@ static void wake(struct gate *g, struct entry *e, bool all)
 	}
 }
 
-bool names_need(struct gate *g, struct connection *c, const char *name)
+bool names_resolve(struct gate *g, struct connection *c, const char *name)
 {
 	struct entry *e = find(g, name);
 
@@ -194,13 +194,13 @@ bool names_need(struct gate *g, struct connection *c, const char *name)
 		give(g, e, c);
 		return true;
 	}
-	g->waits_for[c->desk] = number_of(g, e);
+	g->waits_for[c->inspect_buffer] = number_of(g, e);
 	if (!e->asking[ASK_A] && !e->asking[ASK_AAAA])
 		ask(g, e);
 	return true;
 }
 
-void names_distrust(struct gate *g, const char *name)
+void names_invalidate(struct gate *g, const char *name)
 {
 	struct entry *e = name[0] ? find(g, name) : NULL;
 
@@ -208,7 +208,7 @@ void names_distrust(struct gate *g, const char *name)
 		e->expires = 0;
 }
 
-static void take_answer(struct entry *e, int which, const struct message_answer *a)
+static void take_answer(struct entry *e, int which, const struct dns_answer *a)
 {
 	e->count[which] = 0;
 	for (size_t i = 0; i < a->count; i++) {
@@ -224,15 +224,15 @@ static void answered(struct gate *g, const uint8_t *packet, size_t len)
 {
 	uint16_t id = len >= 2 ? (uint16_t)(packet[0] << 8 | packet[1]) : 0;
 	struct entry *e = &g->names->entries[id >> 8];
-	struct message_answer a = {0};
+	struct dns_answer a = {0};
 	int which = id & 1;
 	int64_t until;
 
 	if (!e->asking[which] || e->id[which] != id)
 		return;
-	switch (message_read_response(packet, len, id, e->name, types[which], &a)) {
-	case OUTCOME_FOREIGN:
-	case OUTCOME_HOSTILE:
+	switch (dns_read_response(packet, len, id, e->name, types[which], &a)) {
+	case OUTCOME_UNSOLICITED:
+	case OUTCOME_MALFORMED:
 		return;
 	case OUTCOME_ADDRESSES:
 		take_answer(e, which, &a);

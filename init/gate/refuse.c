@@ -19,12 +19,12 @@ void refuse_tell(struct connection *c, const void *bytes, size_t len)
 }
 
 /* A close with unread octets would be a reset, and a reset takes away what was told. */
-void refuse_last_words(struct gate *g, struct connection *c)
+void refuse_linger(struct gate *g, struct connection *c)
 {
 	shutdown(c->client.fd, SHUT_WR);
-	table_leave_desk(g, c);
+	table_release_buffer(g, c);
 	table_end_server(g, c);
-	c->phase = PHASE_LAST;
+	c->phase = PHASE_LINGER;
 }
 
 enum action refuse_wait(struct gate *g, struct connection *c)
@@ -59,8 +59,9 @@ static void tell_tls(struct connection *c, enum gate_reason reason)
 {
 	uint8_t alert[HELLO_ALERT_SIZE];
 
-	hello_alert(reason == GATE_MALFORMED || reason == GATE_TOO_LONG ? ALERT_DECODE_ERROR
-									: ALERT_ACCESS_DENIED,
+	clienthello_alert(reason == GATE_MALFORMED || reason == GATE_TOO_LONG
+				  ? ALERT_DECODE_ERROR
+				  : ALERT_ACCESS_DENIED,
 		alert);
 	refuse_tell(c, alert, sizeof(alert));
 }
@@ -70,7 +71,7 @@ static void tell_ssh(struct connection *c)
 	/* In a tunnel it wanted another host than it aimed at. */
 	const struct address none = {0};
 	uint8_t text[SSH_REFUSAL_SIZE];
-	size_t len = ssh_refusal_write(c->tunnel ? &none : &c->aim, c->port, text);
+	size_t len = ssh_refusal_write(c->tunnel ? &none : &c->orig_dst, c->port, text);
 
 	refuse_tell(c, text, len);
 }
@@ -79,13 +80,13 @@ static void tell_ssh(struct connection *c)
 void refuse_behind(struct gate *g, struct connection *c)
 {
 	tell_http(c, (enum gate_reason)c->refusal, g->hosts[table_number(g, c)], "");
-	refuse_last_words(g, c);
+	refuse_linger(g, c);
 }
 
 enum action refuse_client(struct gate *g, struct connection *c)
 {
 	const enum gate_reason reason = c->refusal;
-	const struct desk *d = table_desk(g, c);
+	const struct inspect_buffer *d = table_buffer(g, c);
 	const char *name = d ? d->name : "";
 
 	/* The name was fine, its servers are not: what a client knows of that is a reset. */
@@ -105,6 +106,6 @@ enum action refuse_client(struct gate *g, struct connection *c)
 		tell_tls(c, reason);
 	else
 		tell_http(c, reason, name, d ? d->said : "");
-	refuse_last_words(g, c);
+	refuse_linger(g, c);
 	return WAIT;
 }

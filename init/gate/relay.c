@@ -25,7 +25,7 @@
 /* What became of one step. */
 enum step { STEP_ON, STEP_WAIT, STEP_BROKEN };
 
-static enum step empty_pipe(struct gate *g, struct side *to, struct way *w)
+static enum step empty_pipe(struct gate *g, struct side *to, struct direction *w)
 {
 	ssize_t n;
 
@@ -56,7 +56,8 @@ static enum step nothing_came(struct side *from, ssize_t n)
 	return STEP_WAIT;
 }
 
-static enum step fill_pipe(struct gate *g, struct side *from, struct way *w, size_t *moved)
+static enum step fill_pipe(
+	struct gate *g, struct side *from, struct direction *w, size_t *moved)
 {
 	ssize_t n = splice(from->fd, NULL, g->pipes[w->pipe].fd[1], NULL, SPLICE_SIZE,
 		SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -75,7 +76,7 @@ static enum step fill_pipe(struct gate *g, struct side *from, struct way *w, siz
 
 /* What the receiver doesn't take goes to the pipe. */
 static enum step copy(
-	struct gate *g, struct side *from, struct side *to, struct way *w, size_t *moved)
+	struct gate *g, struct side *from, struct side *to, struct direction *w, size_t *moved)
 {
 	ssize_t n = recv(from->fd, g->scratch, GATE_COPY, MSG_DONTWAIT), sent;
 
@@ -119,7 +120,7 @@ static enum step copy_exactly(struct gate *g, struct side *from, struct side *to
 }
 
 static enum step step(
-	struct gate *g, struct side *from, struct side *to, struct way *w, size_t *moved)
+	struct gate *g, struct side *from, struct side *to, struct direction *w, size_t *moved)
 {
 	if (w->held)
 		return empty_pipe(g, to, w);
@@ -139,7 +140,7 @@ static enum step step(
 }
 
 /* Moves what can be moved one way. RESET: something is wrong with one of the two. */
-static enum action move(struct gate *g, struct side *from, struct side *to, struct way *w,
+static enum action move(struct gate *g, struct side *from, struct side *to, struct direction *w,
 	_Atomic uint64_t *count)
 {
 	enum step done = STEP_ON;
@@ -158,7 +159,7 @@ static enum action move(struct gate *g, struct side *from, struct side *to, stru
 
 enum relay_flushed relay_flush(struct gate *g, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 	ssize_t n;
 
 	while (d && d->approved > 0 && c->server.writable) {
@@ -188,10 +189,10 @@ enum action relay_work(struct gate *g, struct connection *c)
 {
 	enum action up = WAIT, down;
 
-	if (c->desk != NONE) {
+	if (c->inspect_buffer != NONE) {
 		switch (relay_flush(g, c)) {
 		case FLUSH_ALL:
-			table_leave_desk(g, c);
+			table_release_buffer(g, c);
 			break;
 		case FLUSH_SOME:
 			break;
@@ -200,7 +201,7 @@ enum action relay_work(struct gate *g, struct connection *c)
 		}
 	}
 	down = relay_down(g, c);
-	if (c->desk == NONE && down != RESET)
+	if (c->inspect_buffer == NONE && down != RESET)
 		up = move(g, &c->client, &c->server, &c->up, &g->config->counters->bytes_up);
 	if (down == RESET || up == RESET)
 		return RESET;

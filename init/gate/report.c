@@ -16,7 +16,7 @@
 /* How long repeats are only counted. */
 #define HOLD_MS 1000
 
-struct report {
+struct refusal_report {
 	int fd;
 	int64_t second;     /* this second's reports: their start ... */
 	unsigned told;      /* ... and how many */
@@ -37,7 +37,7 @@ int report_init(struct gate *g, int channel)
 
 static bool put(struct gate *g, const struct gate_message *m)
 {
-	struct report *r = g->report;
+	struct refusal_report *r = g->report;
 
 	if (g->now - r->second >= 1000) {
 		r->second = g->now;
@@ -87,9 +87,9 @@ void report_refused(
 		.reason = reason,
 		.count = 1,
 		.port = c->port,
-		.family = c->aim.family};
-	const struct desk *d = table_desk(g, c);
-	struct report *r = g->report;
+		.family = c->orig_dst.family};
+	const struct inspect_buffer *d = table_buffer(g, c);
+	struct refusal_report *r = g->report;
 	struct gate_message *h;
 	uint32_t slot = reason;
 
@@ -98,7 +98,7 @@ void report_refused(
 	else
 		atomic_fetch_add_explicit(
 			&g->config->counters->refused, 1, memory_order_relaxed);
-	memcpy(m.address, c->aim.bytes, sizeof(m.address));
+	memcpy(m.address, c->orig_dst.bytes, sizeof(m.address));
 	strncpy(m.name, name, sizeof(m.name) - 1);
 	if (reason == GATE_PROXY && d)
 		memcpy(m.said, d->said, sizeof(m.said));
@@ -121,7 +121,7 @@ void report_refused(
 
 int64_t report_tick(struct gate *g)
 {
-	struct report *r = g->report;
+	struct refusal_report *r = g->report;
 
 	if (r->flush > g->now)
 		return r->flush;
@@ -142,7 +142,7 @@ int64_t report_tick(struct gate *g)
 /* Else PID 1 is gone, or wants the accounts closed. */
 void report_ready(struct gate *g)
 {
-	struct report *r = g->report;
+	struct refusal_report *r = g->report;
 	char octet;
 
 	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)

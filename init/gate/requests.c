@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 /* The next request of an HTTP connection. AGAIN: it is approved; WAIT: it isn't whole. */
-static enum action next_request(struct gate *g, struct connection *c, struct desk *d)
+static enum action next_request(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	const char *host = g->hosts[table_number(g, c)];
 	enum gate_reason reason = GATE_FINE;
@@ -54,7 +54,7 @@ static enum action next_request(struct gate *g, struct connection *c, struct des
 }
 
 /* Approves as much as may go on of what is there: WAIT or REFUSE. */
-static enum action approve(struct gate *g, struct connection *c, struct desk *d)
+static enum action approve(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	while (d->approved < d->got && !c->refused) {
 		ssize_t n;
@@ -85,7 +85,7 @@ static enum action read_on(struct gate *g, struct connection *c)
 	if (!c->client.readable || c->client.finished || c->refused)
 		return WAIT;
 	filled = client_fill(g, c);
-	if (filled == FILL_NO_DESK)
+	if (filled == FILL_NO_BUFFER)
 		return NO_BUFFER;
 	if (filled == FILL_GONE)
 		return RESET;
@@ -99,7 +99,7 @@ static enum action go_up(struct gate *g, struct connection *c)
 	enum action next;
 
 	do {
-		struct desk *d = table_desk(g, c);
+		struct inspect_buffer *d = table_buffer(g, c);
 		enum relay_flushed flushed;
 
 		next = d ? approve(g, c, d) : WAIT;
@@ -123,12 +123,12 @@ static void end_half(struct connection *c)
 enum action requests_work(struct gate *g, struct connection *c)
 {
 	enum action up = go_up(g, c), down;
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
 	if (up != WAIT)
 		return up;
 	if (d && d->got == 0) {
-		table_leave_desk(g, c);
+		table_release_buffer(g, c);
 		d = NULL;
 	}
 	if ((c->client.finished || c->refused) && (!d || d->approved == 0))
@@ -139,6 +139,6 @@ enum action requests_work(struct gate *g, struct connection *c)
 	if (c->refused)
 		refuse_behind(g, c);
 	else
-		refuse_last_words(g, c);
+		refuse_linger(g, c);
 	return WAIT;
 }

@@ -28,17 +28,17 @@ static uint8_t *put32(uint8_t *p, size_t value)
 
 /* A rule for the address works because the wall then lets it pass beside the gate; and opens
  * whatever else is at that address. */
-static size_t advise(const struct address *aim, uint16_t port, char text[TEXT])
+static size_t advise(const struct address *orig_dst, uint16_t port, char text[TEXT])
 {
 	char address[ADDRESS_TEXT], rule[ADDRESS_TEXT + 64] = "";
-	enum address_class class = address_classify(aim);
+	enum address_class class = address_classify(orig_dst);
 
-	if (aim->family && (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE))
+	if (orig_dst->family && (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE))
 		snprintf(rule, sizeof(rule),
-			aim->family == 6
+			orig_dst->family == 6
 				? ", or open all that is at this address with --allow [%s]:%u%s"
 				: ", or open all that is at this address with --allow %s:%u%s",
-			address_text(aim, address), port,
+			address_text(orig_dst, address), port,
 			class == ADDRESS_PRIVATE ? "+private" : "");
 	return (size_t)snprintf(text, TEXT,
 		"codex-sandbox: ssh names no host that could be checked on port %u: use port "
@@ -48,10 +48,10 @@ static size_t advise(const struct address *aim, uint16_t port, char text[TEXT])
 }
 
 size_t ssh_refusal_write(
-	const struct address *aim, uint16_t port, uint8_t out[SSH_REFUSAL_SIZE])
+	const struct address *orig_dst, uint16_t port, uint8_t out[SSH_REFUSAL_SIZE])
 {
 	char text[TEXT];
-	size_t len = advise(aim, port, text);
+	size_t len = advise(orig_dst, port, text);
 	/* Message, reason, text, no language; what goes before it is its length and one octet.
 	 */
 	size_t payload = 1 + 4 + 4 + len + 4;

@@ -21,6 +21,6 @@ bool ssh_begins(const uint8_t *bytes, size_t len);
  */
 #define SSH_REFUSAL_SIZE 512
 size_t ssh_refusal_write(
-	const struct address *aim, uint16_t port, uint8_t out[SSH_REFUSAL_SIZE]);
+	const struct address *orig_dst, uint16_t port, uint8_t out[SSH_REFUSAL_SIZE]);
 
 #endif

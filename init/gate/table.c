@@ -34,9 +34,9 @@ int32_t table_number(const struct gate *g, const struct connection *c)
 	return (int32_t)(c - g->connections);
 }
 
-struct desk *table_desk(struct gate *g, const struct connection *c)
+struct inspect_buffer *table_buffer(struct gate *g, const struct connection *c)
 {
-	return c->desk == NONE ? NULL : &g->desks[c->desk];
+	return c->inspect_buffer == NONE ? NULL : &g->buffers[c->inspect_buffer];
 }
 
 int table_watch(struct gate *g, int fd, uint32_t events, uint64_t data)
@@ -46,36 +46,36 @@ int table_watch(struct gate *g, int fd, uint32_t events, uint64_t data)
 	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-struct connection *table_silent(struct gate *g, bool with_desk)
+struct connection *table_silent(struct gate *g, bool with_buffer)
 {
 	for (int32_t i = g->oldest; i != NONE; i = g->connections[i].newer) {
 		struct connection *c = &g->connections[i];
 
-		if (c->phase == PHASE_HEAD && !(with_desk && c->desk == NONE))
+		if (c->phase == PHASE_HEAD && !(with_buffer && c->inspect_buffer == NONE))
 			return c;
 	}
 	return NULL;
 }
 
-bool table_sit(struct gate *g, struct connection *c)
+bool table_acquire_buffer(struct gate *g, struct connection *c)
 {
-	struct desk *d;
+	struct inspect_buffer *d;
 
-	if (c->desk != NONE)
+	if (c->inspect_buffer != NONE)
 		return true;
-	if (g->desks_left == 0)
+	if (g->buffers_left == 0)
 		return false;
-	c->desk = g->desks_free[--g->desks_left];
-	d = table_desk(g, c);
-	memset(d, 0, offsetof(struct desk, in));
+	c->inspect_buffer = g->buffers_free[--g->buffers_left];
+	d = table_buffer(g, c);
+	memset(d, 0, offsetof(struct inspect_buffer, in));
 	d->connection = table_number(g, c);
-	g->waits_for[c->desk] = NONE;
+	g->waits_for[c->inspect_buffer] = NONE;
 	for (int i = 0; i < ATTEMPTS; i++)
 		d->attempt[i] = -1;
 	return true;
 }
 
-void table_close_attempts(struct desk *d)
+void table_close_attempts(struct inspect_buffer *d)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
 		if (d->attempt[i] >= 0)
@@ -84,14 +84,14 @@ void table_close_attempts(struct desk *d)
 	}
 }
 
-void table_leave_desk(struct gate *g, struct connection *c)
+void table_release_buffer(struct gate *g, struct connection *c)
 {
-	struct desk *d = table_desk(g, c);
+	struct inspect_buffer *d = table_buffer(g, c);
 
 	if (!d)
 		return;
 	table_close_attempts(d);
-	g->waits_for[c->desk] = NONE;
+	g->waits_for[c->inspect_buffer] = NONE;
 	/* What a flood has filled goes back to the kernel. */
 	if (d->got > DESK_KEPT) {
 		uintptr_t from = ((uintptr_t)d->in + DESK_KEPT + 4095) & ~(uintptr_t)4095;
@@ -100,8 +100,8 @@ void table_leave_desk(struct gate *g, struct connection *c)
 		if (to > from)
 			madvise((void *)from, to - from, MADV_DONTNEED);
 	}
-	g->desks_free[g->desks_left++] = c->desk;
-	c->desk = NONE;
+	g->buffers_free[g->buffers_left++] = c->inspect_buffer;
+	c->inspect_buffer = NONE;
 }
 
 /* False: there is none, or only one that is too small to take what copying may leave over. */
@@ -118,7 +118,7 @@ static bool make_pipe(struct pipe *p, bool large)
 	return false;
 }
 
-bool table_pipe_take(struct gate *g, struct way *w)
+bool table_pipe_take(struct gate *g, struct direction *w)
 {
 	int32_t i = g->pipes_free != NONE ? g->pipes_free : (int32_t)g->pipes_made;
 	bool fresh = g->pipes_free == NONE;
@@ -138,7 +138,7 @@ bool table_pipe_take(struct gate *g, struct way *w)
 }
 
 /* One that isn't empty is made anew when it is needed: nobody may get another's bytes. */
-void table_pipe_give(struct gate *g, struct way *w)
+void table_pipe_give(struct gate *g, struct direction *w)
 {
 	struct pipe *p;
 
@@ -223,7 +223,7 @@ void table_end(struct gate *g, struct connection *c, bool reset)
 {
 	if (c->phase == PHASE_FREE)
 		return;
-	table_leave_desk(g, c);
+	table_release_buffer(g, c);
 	close_side(&c->client, reset);
 	close_side(&c->server, reset);
 	table_pipe_give(g, &c->up);
@@ -289,7 +289,7 @@ struct connection *table_new(struct gate *g)
 		.server.fd = -1,
 		.up.pipe = NONE,
 		.down.pipe = NONE,
-		.desk = NONE,
+		.inspect_buffer = NONE,
 		.older = NONE,
 		.newer = NONE,
 		.deadline = INT64_MAX};

@@ -10,7 +10,7 @@
 
 #include "../lib/privileges.h"
 
-struct report {
+struct child_status {
 	bool finished; /* false: the child ended before it could tell how it went */
 	int done;
 	struct failure f;
@@ -26,15 +26,15 @@ struct drop {
 
 static void terminate(struct failure *f)
 {
-	f->tried[sizeof(f->tried) - 1] = '\0';
-	f->on[sizeof(f->on) - 1] = '\0';
-	f->why[sizeof(f->why) - 1] = '\0';
+	f->operation[sizeof(f->operation) - 1] = '\0';
+	f->subject[sizeof(f->subject) - 1] = '\0';
+	f->reason[sizeof(f->reason) - 1] = '\0';
 	f->hint[sizeof(f->hint) - 1] = '\0';
 }
 
-static int wait_for(pid_t pid, const struct report *report, struct failure *f)
+static int wait_for(pid_t pid, const struct child_status *report, struct failure *f)
 {
-	static const char tried[] = "wait for a child of PID 1's";
+	static const char operation[] = "wait for a child of PID 1's";
 	int status = 0;
 
 	while (waitpid(pid, &status, 0) < 0)
@@ -49,14 +49,14 @@ static int wait_for(pid_t pid, const struct report *report, struct failure *f)
 		return report->done;
 	}
 	if (WIFSIGNALED(status))
-		return fail(f, tried, "", "signal %d ended it", WTERMSIG(status));
-	return fail(f, tried, "", "it ended with status %d", WEXITSTATUS(status));
+		return fail(f, operation, "", "signal %d ended it", WTERMSIG(status));
+	return fail(f, operation, "", "it ended with status %d", WEXITSTATUS(status));
 }
 
 int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f)
 {
-	const size_t total = sizeof(struct report) + size;
-	struct report *report =
+	const size_t total = sizeof(struct child_status) + size;
+	struct child_status *report =
 		mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 	int done;

@@ -109,7 +109,7 @@ static int user_creates(void *context, void *result, struct failure *f)
 	return fail_hint(f, "the user needs a /tmp to write to: --tmpfs /tmp");
 }
 
-int env_file_create(char *out, size_t size, uid_t uid, gid_t gid, struct failure *f)
+int envfile_create(char *out, size_t size, uid_t uid, gid_t gid, struct failure *f)
 {
 	char path[PATH_MAX] = "";
 
@@ -129,13 +129,13 @@ struct file_text {
 
 static int read_text(int fd, const char *path, struct file_text *out, struct failure *f)
 {
-	static const char tried[] = "read the hook's SANDBOX_ENV_FILE";
+	static const char operation[] = "read the hook's SANDBOX_ENV_FILE";
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return fail_errno(f, tried, path);
+		return fail_errno(f, operation, path);
 	if (!S_ISREG(st.st_mode))
-		return fail(f, tried, path, "it is no file any more");
+		return fail(f, operation, path, "it is no file any more");
 	while (out->length < sizeof(out->bytes)) {
 		ssize_t n =
 			read(fd, out->bytes + out->length, sizeof(out->bytes) - out->length);
@@ -143,11 +143,11 @@ static int read_text(int fd, const char *path, struct file_text *out, struct fai
 		if (n == 0)
 			break;
 		if (n < 0 && errno != EINTR)
-			return fail_errno(f, tried, path);
+			return fail_errno(f, operation, path);
 		out->length += n > 0 ? (size_t)n : 0;
 	}
 	if (out->length == sizeof(out->bytes))
-		return fail(f, tried, path, "it is larger than %d KiB",
+		return fail(f, operation, path, "it is larger than %d KiB",
 			LIMIT_ENV_FILE_BYTES / 1024);
 	return 0;
 }
@@ -170,7 +170,7 @@ static int user_reads(void *context, void *result, struct failure *f)
 	return done;
 }
 
-int env_file_read(const char *path, uid_t uid, gid_t gid, char ***vars, struct failure *f)
+int envfile_read(const char *path, uid_t uid, gid_t gid, char ***vars, struct failure *f)
 {
 	struct file_text *text = calloc(1, sizeof(*text));
 	const char *reason;

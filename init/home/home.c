@@ -30,7 +30,7 @@ struct work {
 
 static int fail_at(const struct work *w, const char *path, const char *why, struct failure *f)
 {
-	char on[sizeof(f->on)];
+	char on[sizeof(f->subject)];
 
 	snprintf(on, sizeof(on), "%s/%s", w->r->home, path);
 	return fail(f, "copy the drop-off into the home", on, "%s", why);
@@ -237,21 +237,21 @@ static int copy_all(const struct work *w, struct home_result *out, struct failur
 
 static int open_home(struct work *w, struct failure *f)
 {
-	static const char tried[] = "open the home";
+	static const char operation[] = "open the home";
 	const struct home_request *r = w->r;
 	struct stat st;
 
 	w->home = open(r->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (w->home < 0) {
 		if (errno == ELOOP || errno == ENOTDIR)
-			return fail(f, tried, r->home, "it is not a directory");
-		return fail_errno(f, tried, r->home);
+			return fail(f, operation, r->home, "it is not a directory");
+		return fail_errno(f, operation, r->home);
 	}
 	if (fstat(w->home, &st) < 0)
-		return fail_errno(f, tried, r->home);
+		return fail_errno(f, operation, r->home);
 	if (st.st_uid == r->uid)
 		return 0;
-	fail(f, tried, r->home, "it belongs to uid %u, not to the user's %u",
+	fail(f, operation, r->home, "it belongs to uid %u, not to the user's %u",
 		(unsigned int)st.st_uid, (unsigned int)r->uid);
 	return fail_hint(f, "give the directory that is mounted there to uid %u (chown)",
 		(unsigned int)r->uid);

@@ -66,12 +66,12 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 
 /*
  * The NAME=value lines of the file that SANDBOX_ENV_FILE names: created empty for the user
- * by env_file_create() (path in out), read back after the hook as the user by env_file_read(),
+ * by envfile_create() (path in out), read back after the hook as the user by envfile_read(),
  * which removes it. Lines are checked (NAME: letters, digits, _, not first a digit; no NUL);
  * a bad line is a failure that quotes its number. *vars is a NULL-terminated array, to be freed
  * with its strings by the caller.
  */
-int env_file_create(char *out, size_t size, uid_t uid, gid_t gid, struct failure *f);
-int env_file_read(const char *path, uid_t uid, gid_t gid, char ***vars, struct failure *f);
+int envfile_create(char *out, size_t size, uid_t uid, gid_t gid, struct failure *f);
+int envfile_read(const char *path, uid_t uid, gid_t gid, char ***vars, struct failure *f);
 
 #endif

@@ -20,7 +20,7 @@
 #include "child.h"
 #include "safe.h"
 
-static const char tried[] = "keep the login";
+static const char operation[] = "keep the login";
 
 struct keep {
 	const char *home, *link;
@@ -67,11 +67,11 @@ static int as_user(void *context, void *result, struct failure *f)
 
 	(void)result;
 	if (home < 0)
-		return fail_errno(f, tried, k->home);
+		return fail_errno(f, operation, k->home);
 	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		/* Logged out: then there too. */
 		if (errno != ENOENT || (unlinkat(home, k->link, 0) < 0 && errno != ENOENT))
-			return fail_errno(f, tried, k->link);
+			return fail_errno(f, operation, k->link);
 		return 0;
 	}
 	/* An empty one is what a full disk leaves, or an engine: the old login is worth more.
@@ -81,7 +81,7 @@ static int as_user(void *context, void *result, struct failure *f)
 	n = read_login(home, text);
 	if (n < 0 || write_login(home, k->link, text, (size_t)n) < 0 ||
 		unlinkat(home, "auth.json", 0) < 0)
-		return fail_errno(f, tried, k->link);
+		return fail_errno(f, operation, k->link);
 	return 0;
 }
 

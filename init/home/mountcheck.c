@@ -114,7 +114,7 @@ bool mountcheck_valid(const char *list)
 }
 
 /* One comparison of the whole list. */
-struct comparison {
+struct mount_comparison {
 	const char *list;
 	bool last;     /* whoever looks now is the last one to */
 	uint64_t seen; /* by bit: the entries that are done */
@@ -122,20 +122,20 @@ struct comparison {
 
 _Static_assert(LIMIT_MOUNTS <= 64, "a bit for each");
 
-static int compare_one(
-	struct comparison *c, unsigned n, const struct mountcheck_entry *e, struct failure *f)
+static int compare_one(struct mount_comparison *c, unsigned n, const struct mountcheck_entry *e,
+	struct failure *f)
 {
-	static const char tried[] = "compare the mounts with what codex-sandbox looked at";
+	static const char operation[] = "compare the mounts with what codex-sandbox looked at";
 	struct stat st;
 
 	if (lstat(e->path, &st) < 0) {
 		if (errno == EACCES && !c->last)
 			return 0;
-		return fail_errno(f, tried, e->path);
+		return fail_errno(f, operation, e->path);
 	}
 	if (major(st.st_dev) != e->major || minor(st.st_dev) != e->minor ||
 		st.st_ino != e->inode) {
-		fail(f, tried, e->path, "this is another file");
+		fail(f, operation, e->path, "this is another file");
 		return fail_hint(f,
 			"something in the project was replaced while the container was "
 			"starting: start again. If it happens each time, the engine shows this "
@@ -146,7 +146,7 @@ static int compare_one(
 	return 0;
 }
 
-static int compare(struct comparison *c, struct failure *f)
+static int compare(struct mount_comparison *c, struct failure *f)
 {
 	struct mountcheck_entry e;
 	const char *rest = c->list;
@@ -169,7 +169,7 @@ static int compare_as_root(void *context, void *result, struct failure *f)
 
 static int compare_as_user(void *context, void *result, struct failure *f)
 {
-	struct comparison *c = context;
+	struct mount_comparison *c = context;
 
 	(void)result;
 	c->last = true;
@@ -178,7 +178,7 @@ static int compare_as_user(void *context, void *result, struct failure *f)
 
 int mountcheck_run(const char *list, bool as_user, uid_t uid, gid_t gid, struct failure *f)
 {
-	struct comparison c = {.list = mountcheck_entries(list), .last = !as_user};
+	struct mount_comparison c = {.list = mountcheck_entries(list), .last = !as_user};
 
 	if (!is_of_here(list))
 		return 0;

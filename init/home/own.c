@@ -23,7 +23,7 @@
 #include "child.h"
 #include "safe.h"
 
-static const char tried[] = "make the home";
+static const char operation[] = "make the home";
 
 struct own {
 	const char *home;
@@ -42,7 +42,7 @@ static int user_makes(void *context, void *result, struct failure *f)
 	(void)result;
 	umask(0);
 	if (mkdirat(o->staging_fd, "home", 0777) < 0)
-		return fail_errno(f, tried, o->home);
+		return fail_errno(f, operation, o->home);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static int user_closes(void *context, void *result, struct failure *f)
 
 	(void)result;
 	if (fd < 0 || fchmod(fd, 0700) < 0)
-		return fail_errno(f, tried, o->home);
+		return fail_errno(f, operation, o->home);
 	close(fd);
 	return 0;
 }
@@ -76,7 +76,7 @@ static int split(struct own *o, struct failure *f)
 
 	if (o->home[0] != '/' || slash[1] == '\0' ||
 		(size_t)(slash - o->home) >= sizeof(o->parent))
-		return fail(f, tried, o->home, "it is not an absolute path");
+		return fail(f, operation, o->home, "it is not an absolute path");
 	snprintf(o->parent, sizeof(o->parent), "%.*s",
 		slash == o->home ? 1 : (int)(slash - o->home), o->home);
 	o->last = slash + 1;
@@ -86,14 +86,14 @@ static int split(struct own *o, struct failure *f)
 static int fail_rename(const struct own *o, int why, struct failure *f)
 {
 	if (why == EBUSY || why == ENOTEMPTY || why == EEXIST) {
-		fail(f, tried, o->home, "%s, and it is not uid %u's",
+		fail(f, operation, o->home, "%s, and it is not uid %u's",
 			why == EBUSY ? "something is mounted there" : "it is not empty",
 			(unsigned int)o->uid);
 		return fail_hint(f, "give the directory on the host to uid %u (chown -R %u)",
 			(unsigned int)o->uid, (unsigned int)o->uid);
 	}
 	errno = why;
-	return fail_errno(f, tried, o->home);
+	return fail_errno(f, operation, o->home);
 }
 
 static int move_in(struct own *o, struct failure *f)
@@ -115,18 +115,18 @@ static int make_staging(struct own *o, struct failure *f)
 	int fd = safe_create(o->parent_fd, o->staging, 0600);
 
 	if (fd < 0) {
-		fail_errno(f, tried, o->home);
+		fail_errno(f, operation, o->home);
 		return fail_hint(
 			f, "mount a directory of uid %u's there", (unsigned int)o->uid);
 	}
 	close(fd);
 	if (unlinkat(o->parent_fd, o->staging, 0) < 0 ||
 		mkdirat(o->parent_fd, o->staging, 0700) < 0)
-		return fail_errno(f, tried, o->home);
+		return fail_errno(f, operation, o->home);
 	o->staging_fd = openat(
 		o->parent_fd, o->staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (o->staging_fd < 0 || fchmod(o->staging_fd, 0777) < 0)
-		return fail_errno(f, tried, o->home);
+		return fail_errno(f, operation, o->home);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ static int stage(struct own *o, struct failure *f)
 		return -1;
 	o->parent_fd = open(o->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->parent_fd < 0)
-		return fail_errno(f, tried, o->home);
+		return fail_errno(f, operation, o->home);
 	done = make_staging(o, f);
 	if (done == 0)
 		done = move_in(o, f);
@@ -157,9 +157,9 @@ int home_own(const char *home, uid_t uid, gid_t gid, struct failure *f)
 	struct stat st;
 
 	if (lstat(home, &st) < 0)
-		return errno == ENOENT ? stage(&o, f) : fail_errno(f, tried, home);
+		return errno == ENOENT ? stage(&o, f) : fail_errno(f, operation, home);
 	if (!S_ISDIR(st.st_mode))
-		return fail(f, tried, home, "something that is no directory is there");
+		return fail(f, operation, home, "something that is no directory is there");
 	if (st.st_uid != uid)
 		return stage(&o, f);
 	return child_run_as(uid, gid, NULL, user_tries, &o, NULL, 0, f);

@@ -9,15 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char tried[] = "read the drop-off";
+static const char operation[] = "read the drop-off";
 
 static int fail_on(
 	const struct sources *s, const char *path, const char *why, struct failure *f)
 {
-	char on[sizeof(f->on)];
+	char on[sizeof(f->subject)];
 
 	snprintf(on, sizeof(on), "%s/%s", s->from, path);
-	return fail(f, tried, on, "%s", why);
+	return fail(f, operation, on, "%s", why);
 }
 
 /* The directories that are copied with all that is in them. */
@@ -47,13 +47,13 @@ static struct source *add(
 	struct source *item;
 
 	if (s->count == LIMIT_HOME_FILES) {
-		fail(f, tried, s->from, "it holds more than %d files", LIMIT_HOME_FILES);
+		fail(f, operation, s->from, "it holds more than %d files", LIMIT_HOME_FILES);
 		return NULL;
 	}
 	item = &s->list[s->count];
 	*item = (struct source){.path = strdup(path), .depth = depth, .fd = -1};
 	if (!item->path) {
-		fail_errno(f, tried, s->from);
+		fail_errno(f, operation, s->from);
 		return NULL;
 	}
 	s->count++;
@@ -88,7 +88,7 @@ static int list(
 
 	if (!dir) {
 		close(fd);
-		return fail_errno(f, tried, path);
+		return fail_errno(f, operation, path);
 	}
 	while (done == 0 && (errno = 0, entry = readdir(dir))) {
 		char below[LIMIT_HOME_PATH];
@@ -181,7 +181,7 @@ static int open_root(struct sources *s, bool last, struct failure *f)
 
 	s->root = open(s->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->root < 0)
-		return errno == EACCES && !last ? 0 : fail_errno(f, tried, s->from);
+		return errno == EACCES && !last ? 0 : fail_errno(f, operation, s->from);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!add(s, names[i], 0, f))
 			return -1;

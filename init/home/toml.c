@@ -5,7 +5,7 @@
 
 #include "../lib/limits.h"
 
-struct reader {
+struct toml_reader {
 	const char *at, *end;
 	toml_visit *visit;
 	void *context;
@@ -14,19 +14,19 @@ struct reader {
 	size_t used;
 };
 
-static bool value(struct reader *r, unsigned depth, const char **from, const char **to);
+static bool value(struct toml_reader *r, unsigned depth, const char **from, const char **to);
 
-static bool more(const struct reader *r)
+static bool more(const struct toml_reader *r)
 {
 	return r->at < r->end;
 }
 
-static bool next_is(const struct reader *r, char c)
+static bool next_is(const struct toml_reader *r, char c)
 {
 	return more(r) && *r->at == c;
 }
 
-static bool take(struct reader *r, char c)
+static bool take(struct toml_reader *r, char c)
 {
 	if (!next_is(r, c))
 		return false;
@@ -34,13 +34,13 @@ static bool take(struct reader *r, char c)
 	return true;
 }
 
-static void skip_blanks(struct reader *r)
+static void skip_blanks(struct toml_reader *r)
 {
 	while (next_is(r, ' ') || next_is(r, '\t') || next_is(r, '\r'))
 		r->at++;
 }
 
-static void skip_comment(struct reader *r)
+static void skip_comment(struct toml_reader *r)
 {
 	if (next_is(r, '#'))
 		while (more(r) && *r->at != '\n')
@@ -48,7 +48,7 @@ static void skip_comment(struct reader *r)
 }
 
 /* Blanks, comments and line ends: between lines, and within brackets. */
-static void skip_space(struct reader *r)
+static void skip_space(struct toml_reader *r)
 {
 	const char *before;
 
@@ -63,7 +63,7 @@ static void skip_space(struct reader *r)
 /* ---- Keys ----------------------------------------------------------------------------------
  */
 
-static void add(struct reader *r, char c)
+static void add(struct toml_reader *r, char c)
 {
 	if (r->used + 1 < sizeof(r->path))
 		r->path[r->used++] = c;
@@ -76,7 +76,7 @@ static bool is_bare(char c)
 	       c == '_' || c == '-';
 }
 
-static bool quoted_part(struct reader *r)
+static bool quoted_part(struct toml_reader *r)
 {
 	char quote = *r->at++;
 
@@ -93,7 +93,7 @@ static bool quoted_part(struct reader *r)
 }
 
 /* Appends a key, simple or dotted, to the path. */
-static bool key(struct reader *r)
+static bool key(struct toml_reader *r)
 {
 	for (;;) {
 		skip_blanks(r);
@@ -113,14 +113,14 @@ static bool key(struct reader *r)
 	}
 }
 
-static void cut(struct reader *r, size_t used)
+static void cut(struct toml_reader *r, size_t used)
 {
 	r->used = used;
 	r->path[used] = '\0';
 }
 
 /* `key = value`; what it adds to the path is taken back. */
-static bool pair(struct reader *r, unsigned depth)
+static bool pair(struct toml_reader *r, unsigned depth)
 {
 	const size_t table = r->used;
 	const char *from, *to, *rest;
@@ -143,7 +143,7 @@ static bool pair(struct reader *r, unsigned depth)
 
 /* Behind the opening quotes; times: how many of them close it. */
 static bool string(
-	struct reader *r, char quote, size_t times, const char **from, const char **to)
+	struct toml_reader *r, char quote, size_t times, const char **from, const char **to)
 {
 	for (*from = r->at; more(r); r->at++) {
 		size_t n = 0;
@@ -168,7 +168,7 @@ static bool string(
 	return false;
 }
 
-static bool quotes(struct reader *r, const char **from, const char **to)
+static bool quotes(struct toml_reader *r, const char **from, const char **to)
 {
 	char quote = *r->at++;
 
@@ -179,7 +179,7 @@ static bool quotes(struct reader *r, const char **from, const char **to)
 	return string(r, quote, 1, from, to);
 }
 
-static bool array(struct reader *r, unsigned depth)
+static bool array(struct toml_reader *r, unsigned depth)
 {
 	const char *from, *to;
 
@@ -196,7 +196,7 @@ static bool array(struct reader *r, unsigned depth)
 }
 
 /* TOML 1.0 keeps these on one line; who doesn't is read all the same. */
-static bool inline_table(struct reader *r, unsigned depth)
+static bool inline_table(struct toml_reader *r, unsigned depth)
 {
 	for (;;) {
 		skip_space(r);
@@ -211,7 +211,7 @@ static bool inline_table(struct reader *r, unsigned depth)
 }
 
 /* A number, a date, true, false: up to what may follow a value. */
-static bool word(struct reader *r)
+static bool word(struct toml_reader *r)
 {
 	const char *from = r->at;
 
@@ -220,7 +220,7 @@ static bool word(struct reader *r)
 	return r->at > from;
 }
 
-static bool value(struct reader *r, unsigned depth, const char **from, const char **to)
+static bool value(struct toml_reader *r, unsigned depth, const char **from, const char **to)
 {
 	bool good;
 
@@ -243,7 +243,7 @@ static bool value(struct reader *r, unsigned depth, const char **from, const cha
  */
 
 /* [table] or [[table]]: the path from here on. */
-static bool header(struct reader *r)
+static bool header(struct toml_reader *r)
 {
 	bool twice = take(r, '[');
 
@@ -256,7 +256,8 @@ static bool header(struct reader *r)
 
 bool toml_scan(const char *text, size_t size, toml_visit *visit, void *context)
 {
-	struct reader r = {.at = text, .end = text + size, .visit = visit, .context = context};
+	struct toml_reader r = {
+		.at = text, .end = text + size, .visit = visit, .context = context};
 
 	for (;;) {
 		skip_space(&r);

@@ -21,20 +21,20 @@
 
 #define USER_NAME "codex"
 
-struct text {
+struct userdb_text {
 	char *bytes; /* owned */
 	size_t length;
 	mode_t mode;
 };
 
 /* The whole file; none at all is an empty text. Returns 0, or -1 with errno. */
-static int read_file(int dir, const char *file, struct text *out)
+static int read_file(int dir, const char *file, struct userdb_text *out)
 {
 	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	ssize_t n = 0;
 
-	*out = (struct text){.mode = 0644};
+	*out = (struct userdb_text){.mode = 0644};
 	if (fd < 0 && errno != ENOENT)
 		return -1;
 	out->bytes = malloc(LIMIT_PASSWD_BYTES + 1);
@@ -90,7 +90,7 @@ static int replace_file(
 /* Puts the line into the file unless the file says so already. Returns 0, or -1 with errno. */
 static int put_line(int dir, const char *file, uint32_t id, const char *line)
 {
-	struct text old;
+	struct userdb_text old;
 	size_t length = 0;
 	char *text;
 	int done;
@@ -110,7 +110,7 @@ static int put_line(int dir, const char *file, uint32_t id, const char *line)
  * The shell that codex has now, or whoever has the uid, or else root's: what this image calls a
  * shell is the image's to say. None at all means the system's default (passwd(5)).
  */
-static void find_shell(const struct text *passwd, uid_t uid, char *out, size_t size)
+static void find_shell(const struct userdb_text *passwd, uid_t uid, char *out, size_t size)
 {
 	struct userdb_line line;
 
@@ -127,7 +127,7 @@ static void find_shell(const struct text *passwd, uid_t uid, char *out, size_t s
 static int passwd_line(int dir, uid_t uid, gid_t gid, const char *home, char *out, size_t size)
 {
 	char shell[256];
-	struct text passwd;
+	struct userdb_text passwd;
 
 	if (read_file(dir, "passwd", &passwd) < 0)
 		return -1;
@@ -145,7 +145,7 @@ static int passwd_line(int dir, uid_t uid, gid_t gid, const char *home, char *ou
 int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *warning,
 	size_t warning_size, struct failure *f)
 {
-	static const char tried[] = "name the user";
+	static const char operation[] = "name the user";
 	int dir = open(etc, O_RDONLY | O_DIRECTORY | O_CLOEXEC), done = -1, why;
 	char user[PATH_MAX + 512], group[64];
 
@@ -175,7 +175,7 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 		return 0;
 	default:
 		errno = why;
-		return fail_errno(f, tried, etc);
+		return fail_errno(f, operation, etc);
 	}
 }
 
@@ -190,8 +190,8 @@ static int take_ids(uint32_t id, uint32_t group, uid_t *uid, gid_t *gid, const c
 	return 0;
 }
 
-static int find_by_name(
-	const struct text *passwd, const char *text, uid_t *uid, gid_t *gid, struct failure *f)
+static int find_by_name(const struct userdb_text *passwd, const char *text, uid_t *uid,
+	gid_t *gid, struct failure *f)
 {
 	struct userdb_line line;
 	uint32_t group;
@@ -209,7 +209,7 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 	const char *colon = strchr(text, ':');
 	size_t length = colon ? (size_t)(colon - text) : strlen(text);
 	int dir = open(etc, O_RDONLY | O_DIRECTORY | O_CLOEXEC), done = 0;
-	struct text passwd = {.bytes = NULL};
+	struct userdb_text passwd = {.bytes = NULL};
 	struct userdb_line line;
 	uint32_t id, group;
 

@@ -19,7 +19,7 @@
 #define OPT_DO      0x8000
 #define NAME_WIRE   255
 #define POINTER     0xc0
-#define TO_QUESTION (0xc000 | MESSAGE_HEADER)
+#define TO_QUESTION (0xc000 | DNS_HEADER)
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -102,7 +102,7 @@ static bool read_labels(
 	return true;
 }
 
-bool message_read_name(
+bool dns_read_name(
 	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain)
 {
 	if (read_labels(packet, len, at, out, plain))
@@ -138,8 +138,8 @@ static size_t write_name(const char *name, uint8_t *out, size_t room)
 }
 
 /* Looks through the additional section for an OPT record. Returns an rcode. */
-static int read_additional(const uint8_t *packet, size_t len, size_t at, unsigned count,
-	struct message_asked *asked)
+static int read_additional(
+	const uint8_t *packet, size_t len, size_t at, unsigned count, struct dns_asked *asked)
 {
 	char name[NAME_TEXT];
 	bool plain;
@@ -150,7 +150,7 @@ static int read_additional(const uint8_t *packet, size_t len, size_t at, unsigne
 	for (unsigned i = 0; i < count; i++) {
 		size_t owner = at;
 
-		if (!message_read_name(packet, len, &at, name, &plain) || len - at < 10)
+		if (!dns_read_name(packet, len, &at, name, &plain) || len - at < 10)
 			return RCODE_FORMERR;
 		const uint8_t *r = packet + at;
 		size_t rdlen = get16(r + 8);
@@ -158,7 +158,7 @@ static int read_additional(const uint8_t *packet, size_t len, size_t at, unsigne
 		if (len - at - 10 < rdlen)
 			return RCODE_FORMERR;
 		at += 10 + rdlen;
-		if (get16(r) != MESSAGE_OPT)
+		if (get16(r) != DNS_OPT)
 			continue;
 		if (asked->edns || packet[owner] != 0) /* RFC 6891 §6.1.1: one, of the root */
 			return RCODE_FORMERR;
@@ -175,13 +175,13 @@ static int read_additional(const uint8_t *packet, size_t len, size_t at, unsigne
 	return RCODE_NOERROR;
 }
 
-int message_read_query(const uint8_t *packet, size_t len, struct message_query *out)
+int dns_read_query(const uint8_t *packet, size_t len, struct dns_query *out)
 {
-	struct message_asked *asked = &out->asked;
-	size_t at = MESSAGE_HEADER;
+	struct dns_asked *asked = &out->asked;
+	size_t at = DNS_HEADER;
 	char name[NAME_TEXT];
 
-	if (len < MESSAGE_HEADER || packet[2] & FLAG_QR)
+	if (len < DNS_HEADER || packet[2] & FLAG_QR)
 		return -1;
 	asked->id = get16(packet);
 	asked->recursion_desired = packet[2] & FLAG_RD;
@@ -198,27 +198,27 @@ int message_read_query(const uint8_t *packet, size_t len, struct message_query *
 		return RCODE_FORMERR;
 	/* Nothing precedes the first name but the header, so a pointer in it is malformed: it
 	 * would make a name of header octets, and the question we repeat would not be plain. */
-	if (!message_read_name(packet, len, &at, out->name, &out->plain) || len - at < 4)
+	if (!dns_read_name(packet, len, &at, out->name, &out->plain) || len - at < 4)
 		return RCODE_FORMERR;
-	if (at - MESSAGE_HEADER != strlen(out->name) + (out->name[0] ? 2 : 1))
+	if (at - DNS_HEADER != strlen(out->name) + (out->name[0] ? 2 : 1))
 		return RCODE_FORMERR;
 	out->type = get16(packet + at);
 	out->class = get16(packet + at + 2);
 	out->plain = out->plain && name_of_host(out->name, strlen(out->name), name);
 	at += 4;
-	asked->question_len = (uint16_t)(at - MESSAGE_HEADER);
-	memcpy(asked->question, packet + MESSAGE_HEADER, asked->question_len);
+	asked->question_len = (uint16_t)(at - DNS_HEADER);
+	memcpy(asked->question, packet + DNS_HEADER, asked->question_len);
 	return read_additional(packet, len, at, get16(packet + 10), asked);
 }
 
 /* The OPT record of a reply, with the extended error; at most `room` octets. */
-static uint8_t *put_opt(uint8_t *p, const struct message_asked *asked,
-	const struct message_reply *reply, size_t room)
+static uint8_t *put_opt(
+	uint8_t *p, const struct dns_asked *asked, const struct dns_reply *reply, size_t room)
 {
 	size_t text = reply->ede_text ? strlen(reply->ede_text) : 0;
 
 	*p++ = 0;
-	p = put16(p, MESSAGE_OPT);
+	p = put16(p, DNS_OPT);
 	p = put16(p, LIMIT_DNS_UDP);
 	p = put32(p, (uint32_t)(reply->rcode >> 4) << 24 | (asked->dnssec_ok ? OPT_DO : 0));
 	if (reply->ede < 0 || room < OPT_RECORD + 6)
@@ -235,14 +235,14 @@ static uint8_t *put_opt(uint8_t *p, const struct message_asked *asked,
 }
 
 /* One record for the name of the question; NULL when it does not fit before `end`. */
-static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct message_reply *reply,
+static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct dns_reply *reply,
 	const uint8_t *data, size_t size)
 {
 	if ((size_t)(end - p) < 12 + size)
 		return NULL;
 	p = put16(p, TO_QUESTION);
 	p = put16(p, reply->type);
-	p = put16(p, MESSAGE_CLASS_IN);
+	p = put16(p, DNS_CLASS_IN);
 	p = put32(p, reply->ttl);
 	p = put16(p, (unsigned)size);
 	memcpy(p, data, size);
@@ -250,7 +250,7 @@ static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct message_
 }
 
 /* The data of an SRV record; returns its length, 0 where the target is no name. */
-static size_t write_service(const struct message_service *v, uint8_t out[6 + NAME_WIRE])
+static size_t write_service(const struct dns_service *v, uint8_t out[6 + NAME_WIRE])
 {
 	size_t n = write_name(v->target, out + 6, NAME_WIRE);
 
@@ -259,7 +259,7 @@ static size_t write_service(const struct message_service *v, uint8_t out[6 + NAM
 }
 
 /* One of the reply's records; NULL: it doesn't fit. *texts moves on behind that of a TXT. */
-static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct message_reply *reply,
+static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct dns_reply *reply,
 	size_t i, const uint8_t **texts)
 {
 	uint8_t data[6 + NAME_WIRE];
@@ -267,35 +267,35 @@ static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct message_
 	size_t size;
 
 	switch (reply->type) {
-	case MESSAGE_PTR:
+	case DNS_PTR:
 		size = write_name(reply->pointer, data, NAME_WIRE);
 		break;
-	case MESSAGE_SRV:
+	case DNS_SRV:
 		size = write_service(&reply->services[i], data);
 		break;
-	case MESSAGE_TXT:
+	case DNS_TXT:
 		size = get16(*texts);
 		from = *texts + 2;
 		*texts += 2 + size;
 		break;
 	default:
-		size = reply->type == MESSAGE_AAAA ? 16 : 4;
+		size = reply->type == DNS_AAAA ? 16 : 4;
 		from = reply->addresses + i * size;
 	}
 	return size ? put_record(p, end, reply, from, size) : NULL;
 }
 
-size_t message_write_reply(const struct message_asked *asked, const struct message_reply *reply,
-	uint8_t *out, size_t room)
+size_t dns_write_reply(
+	const struct dns_asked *asked, const struct dns_reply *reply, uint8_t *out, size_t room)
 {
 	size_t opt = asked->edns ? OPT_RECORD : 0, written = 0;
 	const uint8_t *texts = reply->texts;
-	uint8_t *p = out + MESSAGE_HEADER, *end, *next;
+	uint8_t *p = out + DNS_HEADER, *end, *next;
 
-	if (room < MESSAGE_HEADER + asked->question_len + opt)
+	if (room < DNS_HEADER + asked->question_len + opt)
 		return 0;
 	end = out + room - opt;
-	memset(out, 0, MESSAGE_HEADER);
+	memset(out, 0, DNS_HEADER);
 	put16(out, asked->id);
 	out[2] = (uint8_t)(FLAG_QR | (asked->recursion_desired ? FLAG_RD : 0));
 	out[3] = (uint8_t)(FLAG_RA | (reply->rcode & 0x0f));
@@ -318,15 +318,15 @@ size_t message_write_reply(const struct message_asked *asked, const struct messa
 	return (size_t)(p - out);
 }
 
-size_t message_write_query(
+size_t dns_write_query(
 	uint16_t id, const char *name, uint16_t type, bool edns, uint8_t *out, size_t room)
 {
-	size_t at = MESSAGE_HEADER, n;
+	size_t at = DNS_HEADER, n;
 	uint8_t *p;
 
-	if (room < MESSAGE_HEADER + MESSAGE_QUESTION + OPT_RECORD)
+	if (room < DNS_HEADER + DNS_QUESTION + OPT_RECORD)
 		return 0;
-	memset(out, 0, MESSAGE_HEADER);
+	memset(out, 0, DNS_HEADER);
 	put16(out, id);
 	out[2] = FLAG_RD;
 	out[5] = 1;
@@ -334,10 +334,10 @@ size_t message_write_query(
 	n = write_name(name, out + at, NAME_WIRE);
 	if (n == 0)
 		return 0;
-	p = put16(put16(out + at + n, type), MESSAGE_CLASS_IN);
+	p = put16(put16(out + at + n, type), DNS_CLASS_IN);
 	if (edns) {
 		*p++ = 0;
-		p = put16(p, MESSAGE_OPT);
+		p = put16(p, DNS_OPT);
 		p = put16(p, LIMIT_DNS_UDP);
 		p = put32(p, 0);
 		p = put16(p, 0);
@@ -346,30 +346,30 @@ size_t message_write_query(
 }
 
 /* The octets of the question's name; those of labels' lengths are below any letter. */
-void message_mix_case(uint8_t *packet, size_t len, uint64_t bits)
+void dns_mix_case(uint8_t *packet, size_t len, uint64_t bits)
 {
 	unsigned letters = 0;
 
-	for (size_t i = MESSAGE_HEADER; i < len && packet[i]; i++)
+	for (size_t i = DNS_HEADER; i < len && packet[i]; i++)
 		if (packet[i] >= 'a' && packet[i] <= 'z' && bits >> (letters++ & 63) & 1)
 			packet[i] &= (uint8_t)~0x20;
 }
 
-void message_truncate(uint8_t *packet)
+void dns_truncate(uint8_t *packet)
 {
 	packet[2] |= FLAG_TC;
 }
 
-bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits)
+bool dns_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits)
 {
 	uint8_t wire[NAME_WIRE];
 	size_t n = write_name(name, wire, sizeof(wire));
 	unsigned letters = 0;
 
-	if (n == 0 || len < MESSAGE_HEADER + n)
+	if (n == 0 || len < DNS_HEADER + n)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (wire[i] >= 'a' && wire[i] <= 'z' && bits >> (letters++ & 63) & 1)
 			wire[i] &= (uint8_t)~0x20;
-	return memcmp(packet + MESSAGE_HEADER, wire, n) == 0;
+	return memcmp(packet + DNS_HEADER, wire, n) == 0;
 }

@@ -20,19 +20,19 @@
 #include "name.h"
 
 enum message_type {
-	MESSAGE_A = 1,
-	MESSAGE_CNAME = 5,
-	MESSAGE_SOA = 6,
-	MESSAGE_PTR = 12,
-	MESSAGE_TXT = 16,
-	MESSAGE_AAAA = 28,
-	MESSAGE_SRV = 33,
-	MESSAGE_OPT = 41,
+	DNS_A = 1,
+	DNS_CNAME = 5,
+	DNS_SOA = 6,
+	DNS_PTR = 12,
+	DNS_TXT = 16,
+	DNS_AAAA = 28,
+	DNS_SRV = 33,
+	DNS_OPT = 41,
 };
 
-enum { MESSAGE_CLASS_IN = 1 };
+enum { DNS_CLASS_IN = 1 };
 
-enum message_rcode {
+enum dns_rcode {
 	RCODE_NOERROR = 0,
 	RCODE_FORMERR = 1,
 	RCODE_SERVFAIL = 2,
@@ -43,30 +43,30 @@ enum message_rcode {
 };
 
 /* RFC 1035 §4.1.1. */
-#define MESSAGE_HEADER 12
+#define DNS_HEADER 12
 /* A question section: the longest name, type and class. */
-#define MESSAGE_QUESTION (255 + 4)
+#define DNS_QUESTION (255 + 4)
 /* What every DNS client takes by UDP without having said more (RFC 1035 §2.3.4). */
 #define MESSAGE_PLAIN_SIZE 512
 /* RFC 8914 §4.16 "Blocked": the policy of whoever runs this resolver forbids the name. */
-#define MESSAGE_EDE_BLOCKED 15
+#define DNS_EDE_BLOCKED 15
 /* RFC 8914 §4.4 "Stale Answer". */
-#define MESSAGE_EDE_STALE 3
+#define DNS_EDE_STALE 3
 
 /* What a reply must repeat of the question it answers. */
-struct message_asked {
+struct dns_asked {
 	uint16_t id;
 	uint16_t room; /* octets that the client takes by UDP */
 	bool recursion_desired;
 	bool edns;
 	bool dnssec_ok; /* RFC 3225 §3: copied back */
 	uint16_t question_len;
-	uint8_t question[MESSAGE_QUESTION]; /* as sent, letter case and all */
+	uint8_t question[DNS_QUESTION]; /* as sent, letter case and all */
 };
 
 /* A question of the payload. */
-struct message_query {
-	struct message_asked asked;
+struct dns_query {
+	struct dns_asked asked;
 	uint16_t type, class;
 	bool plain; /* it is a host's name (name_of_host()): only such can be allowed */
 	char name[NAME_TEXT]; /* lower case, no trailing dot ("" is the root); an octet that
@@ -79,24 +79,24 @@ struct message_query {
  * not a question, to be passed over in silence (a reply, or less than a header: answering
  * could start a loop).
  */
-int message_read_query(const uint8_t *packet, size_t len, struct message_query *out);
+int dns_read_query(const uint8_t *packet, size_t len, struct dns_query *out);
 
 /* A record of a service (RFC 2782). */
-struct message_service {
+struct dns_service {
 	uint16_t priority, weight, port;
 	char target[NAME_TEXT];
 };
 
 /* What to reply. */
-struct message_reply {
-	enum message_rcode rcode;
-	uint16_t type;                          /* MESSAGE_A, _AAAA, _PTR, _SRV or _TXT */
-	uint32_t ttl;                           /* seconds, for each record */
-	const uint8_t *addresses;               /* count times 4 or 16 octets, as type says */
-	size_t count;                           /* records; 0: an empty answer */
-	const char *pointer;                    /* MESSAGE_PTR: the name */
-	const struct message_service *services; /* MESSAGE_SRV: count of them */
-	const uint8_t *texts; /* MESSAGE_TXT: count records, as in struct message_answer */
+struct dns_reply {
+	enum dns_rcode rcode;
+	uint16_t type;                      /* DNS_A, _AAAA, _PTR, _SRV or _TXT */
+	uint32_t ttl;                       /* seconds, for each record */
+	const uint8_t *addresses;           /* count times 4 or 16 octets, as type says */
+	size_t count;                       /* records; 0: an empty answer */
+	const char *pointer;                /* DNS_PTR: the name */
+	const struct dns_service *services; /* DNS_SRV: count of them */
+	const uint8_t *texts; /* DNS_TXT: count records, as in struct dns_answer */
 	int ede;              /* an extended error code, or -1 */
 	const char *ede_text; /* its text, or NULL */
 };
@@ -107,50 +107,50 @@ struct message_reply {
  * are left out and TC is set. Returns its length, or 0 when room is less than what a header, a
  * question and an OPT record take.
  */
-size_t message_write_reply(const struct message_asked *asked, const struct message_reply *reply,
+size_t dns_write_reply(const struct dns_asked *asked, const struct dns_reply *reply,
 	uint8_t *out, size_t room);
 
 /*
  * Writes a question to an upstream, made of nothing but these values: RD set, one question of
  * class IN, and with edns an OPT record that offers LIMIT_DNS_UDP octets. Returns its length,
- * or 0 when the name is no name or room is too small (MESSAGE_HEADER + MESSAGE_QUESTION + 11
+ * or 0 when the name is no name or room is too small (DNS_HEADER + DNS_QUESTION + 11
  * is always enough).
  */
-size_t message_write_query(
+size_t dns_write_query(
 	uint16_t id, const char *name, uint16_t type, bool edns, uint8_t *out, size_t room);
 
 /*
  * "0x20" (draft-vixie-dnsext-dns0x20): a question's letters written large or small by chance,
- * which most servers repeat as they came, is more for a forger to guess. message_mix_case()
- * does that to a question that message_write_query() has made: a letter is large where its bit
- * is set, bit i for the letters i, i + 64, and so on. message_same_case() tells whether an
+ * which most servers repeat as they came, is more for a forger to guess. dns_mix_case()
+ * does that to a question that dns_write_query() has made: a letter is large where its bit
+ * is set, bit i for the letters i, i + 64, and so on. dns_same_case() tells whether an
  * answer's question is spelt so.
  */
-void message_mix_case(uint8_t *packet, size_t len, uint64_t bits);
-bool message_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits);
+void dns_mix_case(uint8_t *packet, size_t len, uint64_t bits);
+bool dns_same_case(const uint8_t *packet, size_t len, const char *name, uint64_t bits);
 
 /* Marks an answer as cut short. */
-void message_truncate(uint8_t *packet);
+void dns_truncate(uint8_t *packet);
 
-enum message_outcome {
-	OUTCOME_ADDRESSES, /* count of what was asked for, all of the chain's end */
-	OUTCOME_EMPTY,     /* the name exists, and has no record of that type */
-	OUTCOME_NXDOMAIN,  /* it does not exist */
-	OUTCOME_TRUNCATED, /* ask again by TCP */
-	OUTCOME_NO_EDNS,   /* FORMERR or NOTIMP: ask again without EDNS */
-	OUTCOME_SERVER,    /* SERVFAIL, REFUSED and the rest: ask somebody else */
-	OUTCOME_FOREIGN,   /* not an answer to this question (id, question): ignore it */
-	OUTCOME_HOSTILE,   /* an answer to it that breaks the format or a limit: drop, report */
+enum dns_outcome {
+	OUTCOME_ADDRESSES,   /* count of what was asked for, all of the chain's end */
+	OUTCOME_EMPTY,       /* the name exists, and has no record of that type */
+	OUTCOME_NXDOMAIN,    /* it does not exist */
+	OUTCOME_TRUNCATED,   /* ask again by TCP */
+	OUTCOME_NO_EDNS,     /* FORMERR or NOTIMP: ask again without EDNS */
+	OUTCOME_SERVER,      /* SERVFAIL, REFUSED and the rest: ask somebody else */
+	OUTCOME_UNSOLICITED, /* not an answer to this question (id, question): ignore it */
+	OUTCOME_MALFORMED, /* an answer to it that breaks the format or a limit: drop, report */
 };
 
-struct message_answer {
+struct dns_answer {
 	uint32_t ttl; /* the least of the chain and its end; for EMPTY and NXDOMAIN what RFC
 		       * 2308 §5 says, or 0 when the answer has no SOA record */
 	size_t count;
 	size_t strays; /* addresses of other names in the answer section: not looked at */
 	union {
 		uint8_t addresses[LIMIT_ANSWER_ADDRESSES][16]; /* 4 or 16 used, as asked */
-		struct message_service services[LIMIT_ANSWER_SERVICES];
+		struct dns_service services[LIMIT_ANSWER_SERVICES];
 		uint8_t texts[LIMIT_ANSWER_TEXT]; /* records, each behind its length in two
 						   * octets */
 	};
@@ -163,8 +163,8 @@ struct message_answer {
  * that way, the authority section but for its SOA, and the additional section are not looked
  * at.
  */
-enum message_outcome message_read_response(const uint8_t *packet, size_t len, uint16_t id,
-	const char *name, uint16_t type, struct message_answer *out);
+enum dns_outcome dns_read_response(const uint8_t *packet, size_t len, uint16_t id,
+	const char *name, uint16_t type, struct dns_answer *out);
 
 /*
  * Reads the possibly compressed name at *at (RFC 1035 §4.1.4) and moves *at behind it. out gets
@@ -173,7 +173,7 @@ enum message_outcome message_read_response(const uint8_t *packet, size_t len, ui
  * none loops. Returns false when the name is malformed,
  * and out is empty then.
  */
-bool message_read_name(
+bool dns_read_name(
 	const uint8_t *packet, size_t len, size_t *at, char out[NAME_TEXT], bool *plain);
 
 #endif

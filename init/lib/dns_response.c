@@ -62,7 +62,7 @@ static bool read_record(
 	bool plain;
 
 	r->owner = (uint16_t)*at;
-	if (!message_read_name(packet, len, at, name, &plain) || len - *at < RECORD_FIXED)
+	if (!dns_read_name(packet, len, at, name, &plain) || len - *at < RECORD_FIXED)
 		return false;
 	r->type = get16(packet + *at);
 	*class = get16(packet + *at + 2);
@@ -87,9 +87,9 @@ static bool read_section(struct section *s, unsigned count, size_t *at)
 
 		if (!read_record(s->packet, s->len, at, r, &class))
 			return false;
-		if (class != MESSAGE_CLASS_IN)
+		if (class != DNS_CLASS_IN)
 			continue;
-		if (r->type == s->type || r->type == MESSAGE_CNAME)
+		if (r->type == s->type || r->type == DNS_CNAME)
 			s->count++;
 	}
 	return true;
@@ -103,14 +103,14 @@ static bool owned_by(const struct section *s, const struct record *r, const char
 
 	/* A name with an octet that we show as '?' never equals one that we asked for or
 	 * followed: both are plain. */
-	return message_read_name(s->packet, s->len, &at, owner, &plain) && plain &&
+	return dns_read_name(s->packet, s->len, &at, owner, &plain) && plain &&
 	       strcmp(owner, name) == 0;
 }
 
 static const struct record *find_alias(const struct section *s, const char *name)
 {
 	for (size_t i = 0; i < s->count; i++)
-		if (s->record[i].type == MESSAGE_CNAME && owned_by(s, &s->record[i], name))
+		if (s->record[i].type == DNS_CNAME && owned_by(s, &s->record[i], name))
 			return &s->record[i];
 	return NULL;
 }
@@ -126,7 +126,7 @@ static bool follow(const struct section *s, char name[NAME_TEXT], uint32_t *ttl)
 		if (!r)
 			return true;
 		at = r->data;
-		if (!message_read_name(s->packet, s->len, &at, name, &plain) || !plain)
+		if (!dns_read_name(s->packet, s->len, &at, name, &plain) || !plain)
 			return false;
 		if (at != (size_t)r->data + r->size)
 			return false; /* the data is longer or shorter than the name in it */
@@ -137,9 +137,9 @@ static bool follow(const struct section *s, char name[NAME_TEXT], uint32_t *ttl)
 }
 
 static bool take_address(
-	const struct section *s, const struct record *r, struct message_answer *out)
+	const struct section *s, const struct record *r, struct dns_answer *out)
 {
-	size_t size = s->type == MESSAGE_AAAA ? 16 : 4;
+	size_t size = s->type == DNS_AAAA ? 16 : 4;
 
 	if (r->size != size)
 		return false;
@@ -151,15 +151,15 @@ static bool take_address(
 /* Passed over: the target ".", which means that there is no such service, and one that is no
  * host's name. */
 static bool take_service(
-	const struct section *s, const struct record *r, struct message_answer *out)
+	const struct section *s, const struct record *r, struct dns_answer *out)
 {
 	const uint8_t *data = s->packet + r->data;
 	size_t at = (size_t)r->data + SERVICE_FIXED;
-	struct message_service v;
+	struct dns_service v;
 	bool plain;
 
 	if (r->size <= SERVICE_FIXED ||
-		!message_read_name(s->packet, s->len, &at, v.target, &plain) ||
+		!dns_read_name(s->packet, s->len, &at, v.target, &plain) ||
 		at != (size_t)r->data + r->size)
 		return false;
 	v.priority = get16(data);
@@ -171,8 +171,8 @@ static bool take_service(
 }
 
 /* Strings, each behind its length (RFC 1035 §3.3.14). */
-static bool take_text(const struct section *s, const struct record *r,
-	struct message_answer *out, size_t *used)
+static bool take_text(
+	const struct section *s, const struct record *r, struct dns_answer *out, size_t *used)
 {
 	const uint8_t *data = s->packet + r->data;
 	size_t at = 0;
@@ -192,7 +192,7 @@ static bool take_text(const struct section *s, const struct record *r,
 }
 
 static bool collect(
-	const struct section *s, const char *name, struct message_answer *out, uint32_t *ttl)
+	const struct section *s, const char *name, struct dns_answer *out, uint32_t *ttl)
 {
 	size_t used = 0;
 
@@ -206,9 +206,9 @@ static bool collect(
 			out->strays++;
 			continue;
 		}
-		if (s->type == MESSAGE_SRV)
+		if (s->type == DNS_SRV)
 			good = take_service(s, r, out);
-		else if (s->type == MESSAGE_TXT)
+		else if (s->type == DNS_TXT)
 			good = take_text(s, r, out, &used);
 		else
 			good = take_address(s, r, out);
@@ -235,7 +235,7 @@ static uint32_t negative_ttl(const uint8_t *packet, size_t len, size_t at, unsig
 		if (!read_record(packet, len, &at, &r, &class))
 			return 0;
 		/* Two names of one octet at least, and five numbers. */
-		if (r.type != MESSAGE_SOA || class != MESSAGE_CLASS_IN || r.size < 22)
+		if (r.type != DNS_SOA || class != DNS_CLASS_IN || r.size < 22)
 			continue;
 		uint32_t minimum = get_ttl(packet + r.data + r.size - 4);
 
@@ -251,21 +251,21 @@ static bool same_question(
 	char asked[NAME_TEXT];
 	bool plain;
 
-	if (get16(packet + 4) != 1 || !message_read_name(packet, len, at, asked, &plain))
+	if (get16(packet + 4) != 1 || !dns_read_name(packet, len, at, asked, &plain))
 		return false;
 	if (len - *at < 4 || !plain || strcmp(asked, name) != 0)
 		return false;
-	if (get16(packet + *at) != type || get16(packet + *at + 2) != MESSAGE_CLASS_IN)
+	if (get16(packet + *at) != type || get16(packet + *at + 2) != DNS_CLASS_IN)
 		return false;
 	*at += 4;
 	return true;
 }
 
-enum message_outcome message_read_response(const uint8_t *packet, size_t len, uint16_t id,
-	const char *name, uint16_t type, struct message_answer *out)
+enum dns_outcome dns_read_response(const uint8_t *packet, size_t len, uint16_t id,
+	const char *name, uint16_t type, struct dns_answer *out)
 {
 	struct section s = {.packet = packet, .len = len, .type = type};
-	size_t at = MESSAGE_HEADER;
+	size_t at = DNS_HEADER;
 	uint32_t ttl = INT32_MAX;
 	char end[NAME_TEXT];
 	unsigned rcode;
@@ -273,16 +273,16 @@ enum message_outcome message_read_response(const uint8_t *packet, size_t len, ui
 	out->ttl = 0;
 	out->count = 0;
 	out->strays = 0;
-	if (len < MESSAGE_HEADER || len > UINT16_MAX || get16(packet) != id)
-		return OUTCOME_FOREIGN;
+	if (len < DNS_HEADER || len > UINT16_MAX || get16(packet) != id)
+		return OUTCOME_UNSOLICITED;
 	if (!(packet[2] & FLAG_QR) || packet[2] & FLAG_OPCODE)
-		return OUTCOME_FOREIGN;
+		return OUTCOME_UNSOLICITED;
 	rcode = packet[3] & 0x0f;
 	/* Old servers answer a question they can't read without repeating it. */
 	if ((rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP) && get16(packet + 4) == 0)
 		return OUTCOME_NO_EDNS;
 	if (!same_question(packet, len, &at, name, type))
-		return OUTCOME_FOREIGN;
+		return OUTCOME_UNSOLICITED;
 	if (packet[2] & FLAG_TC)
 		return OUTCOME_TRUNCATED;
 	if (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)
@@ -292,11 +292,11 @@ enum message_outcome message_read_response(const uint8_t *packet, size_t len, ui
 
 	strcpy(end, name);
 	if (!read_section(&s, get16(packet + 6), &at) || !follow(&s, end, &ttl))
-		return OUTCOME_HOSTILE;
+		return OUTCOME_MALFORMED;
 	/* NXDOMAIN speaks of the chain's end (RFC 6604 §2); addresses beside it are a lie. */
 	if (rcode == RCODE_NOERROR && !collect(&s, end, out, &ttl)) {
 		out->count = 0;
-		return OUTCOME_HOSTILE;
+		return OUTCOME_MALFORMED;
 	}
 	if (out->count > 0) {
 		out->ttl = ttl;

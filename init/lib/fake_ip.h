@@ -12,22 +12,22 @@
 
 #include "address.h"
 
-#define INVENTED_PREFIX 15
+#define FAKE_IP_PREFIX 15
 /* All there are; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together are fewer. */
-#define INVENTED_COUNT (1U << (32 - INVENTED_PREFIX))
+#define FAKE_IP_COUNT (1U << (32 - FAKE_IP_PREFIX))
 
-static inline struct address invented_address(size_t index)
+static inline struct address fake_ip_address(size_t index)
 {
 	return (struct address){4, {198, (uint8_t)(18 + (index >> 16 & 1)),
 					   (uint8_t)(index >> 8), (uint8_t)index}};
 }
 
 /* Is it one? Then *index is which. */
-static inline bool invented_index(const struct address *a, size_t *index)
+static inline bool fake_ip_index(const struct address *a, size_t *index)
 {
-	const struct address base = invented_address(0);
+	const struct address base = fake_ip_address(0);
 
-	if (a->family != 4 || !address_inside(a, &base, INVENTED_PREFIX))
+	if (a->family != 4 || !address_inside(a, &base, FAKE_IP_PREFIX))
 		return false;
 	*index = (size_t)(a->bytes[1] - 18) << 16 | (size_t)a->bytes[2] << 8 | a->bytes[3];
 	return true;

@@ -29,7 +29,7 @@ static const struct filter_program programs[] = {
 	PROGRAM(FILTER_MONITOR, filter_monitor),
 };
 
-int filter_install(enum filter which, struct failure *f)
+int filters_install(enum filter which, struct failure *f)
 {
 	const struct filter_program *p = &programs[which];
 	/* The kernel's struct isn't const; it only reads. */

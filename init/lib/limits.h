@@ -22,7 +22,7 @@
 #define LIMIT_DENIALS 64
 /* Names and addresses opened for them of which PID 1 remembers that they belong together, so as
  * to know which flows a denial ends: four addresses for each of 4,000 names. */
-#define LIMIT_BONDS 16384
+#define LIMIT_PIN_INDEX 16384
 /* How long PID 1 waits for the gate to end what was denied: it looks at every connection. One
  * that is stuck is ended itself. */
 #define LIMIT_DENY_MS 3000
@@ -195,7 +195,7 @@
  * not have two descriptors for each. A build opens dozens, a load test hundreds. */
 #define LIMIT_GATE_CONNECTIONS 8192
 /* Of these, whose bytes are being looked at: for a hello that takes a round trip at most. */
-#define LIMIT_GATE_DESKS 512
+#define LIMIT_GATE_BUFFERS 512
 /* Pipes for bytes that a receiver does not take yet; who gets none waits for one. */
 #define LIMIT_GATE_PIPES 512
 /* How long a hello, a head, an address or a connection may take. Half a minute is what people

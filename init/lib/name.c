@@ -234,12 +234,12 @@ static bool of_host(uint32_t c)
 }
 
 /* Where the reading stands: what is wrong goes to position and reason. */
-struct reading {
+struct name_reader {
 	size_t position;
 	const char *reason;
 };
 
-static size_t refuse(struct reading *r, size_t position, const char *reason)
+static size_t refuse(struct name_reader *r, size_t position, const char *reason)
 {
 	r->position = position;
 	r->reason = reason;
@@ -251,7 +251,7 @@ static size_t refuse(struct reading *r, size_t position, const char *reason)
  * LIMIT_LABEL; returns its length there, or 0 with *r filled.
  */
 static size_t read_international(
-	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct reading *r)
+	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct name_reader *r)
 {
 	uint32_t points[LIMIT_LABEL];
 	size_t count = 0, used, n;
@@ -295,7 +295,7 @@ static size_t read_international(
 /* What nearly all are, and all of the resolver's and the gate's: one question in a flood of
  * them comes to this. Any octet that doesn't belong is the other's to explain. */
 static size_t read_label(
-	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct reading *r)
+	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct name_reader *r)
 {
 	size_t n = to - from;
 
@@ -325,7 +325,7 @@ static bool is_number(const char *label, size_t len)
 	return true;
 }
 
-static bool normalise(const char *text, size_t len, char out[NAME_TEXT], struct reading *r)
+static bool normalise(const char *text, size_t len, char out[NAME_TEXT], struct name_reader *r)
 {
 	size_t used = 0, last = 0, last_from = 0;
 
@@ -362,7 +362,7 @@ static bool normalise(const char *text, size_t len, char out[NAME_TEXT], struct 
 bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *position,
 	const char **reason)
 {
-	struct reading r = {0};
+	struct name_reader r = {0};
 
 	if (normalise(text, len, out, &r))
 		return true;

@@ -138,50 +138,50 @@ static int change_ids(uid_t uid, gid_t gid, struct failure *f)
 /* What was dropped, read back. */
 static int check_dropped(uid_t uid, gid_t gid, struct failure *f)
 {
-	static const char tried[] = "make sure that privilege is gone";
+	static const char operation[] = "make sure that privilege is gone";
 	uid_t r, e, s;
 	gid_t gr, ge, gs;
 	struct sets sets;
 
 	if (getresuid(&r, &e, &s) < 0 || r != uid || e != uid || s != uid)
-		return fail(f, tried, "user ids", "one of them is another's");
+		return fail(f, operation, "user ids", "one of them is another's");
 	if (getresgid(&gr, &ge, &gs) < 0 || gr != gid || ge != gid || gs != gid)
-		return fail(f, tried, "group ids", "one of them is another's");
+		return fail(f, operation, "group ids", "one of them is another's");
 	if (!only_group(gid))
-		return fail(f, tried, "supplementary groups", "some are left");
+		return fail(f, operation, "supplementary groups", "some are left");
 	/* Ambient capabilities are always permitted ones too. */
 	if (sets_get(&sets) < 0 || sets.permitted || sets.effective || sets.inheritable)
-		return fail(f, tried, "capabilities", "some are left");
+		return fail(f, operation, "capabilities", "some are left");
 	for (int c = 0; c < LIMIT_CAPABILITIES; c++) {
 		int in = prctl(PR_CAPBSET_READ, c, 0, 0, 0);
 
 		if (in > 0)
-			return fail(f, tried, "bounding set", "some are left");
+			return fail(f, operation, "bounding set", "some are left");
 		if (in < 0)
 			break;
 	}
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
-		return fail(f, tried, "no_new_privs", "it isn't set");
+		return fail(f, operation, "no_new_privs", "it isn't set");
 	return 0;
 }
 
 /* The way back, tried: each of these must fail. */
 static int try_to_regain(gid_t gid, struct failure *f)
 {
-	static const char tried[] = "make sure that privilege can't be regained";
+	static const char operation[] = "make sure that privilege can't be regained";
 	const struct sets one = {.permitted = bit(CAP_SETUID), .effective = bit(CAP_SETUID)};
 	const gid_t root = 0;
 
 	if (setresuid(0, 0, 0) == 0 || setuid(0) == 0)
-		return fail(f, tried, "user ids", "setuid(0) was allowed");
+		return fail(f, operation, "user ids", "setuid(0) was allowed");
 	if (gid != 0 && (setresgid(0, 0, 0) == 0 || setgroups(1, &root) == 0))
-		return fail(f, tried, "group ids", "group 0 was allowed");
+		return fail(f, operation, "group ids", "group 0 was allowed");
 	if (sets_put(&one) == 0)
-		return fail(f, tried, "capabilities", "one could be taken back");
+		return fail(f, operation, "capabilities", "one could be taken back");
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETUID, 0, 0) == 0)
-		return fail(f, tried, "ambient set", "one could be taken back");
+		return fail(f, operation, "ambient set", "one could be taken back");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0)
-		return fail(f, tried, "no_new_privs", "it could be cleared");
+		return fail(f, operation, "no_new_privs", "it could be cleared");
 	return 0;
 }
 

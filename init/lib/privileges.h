@@ -34,6 +34,6 @@ enum filter {
 	FILTER_MONITOR,  /* PID 1 once booted */
 };
 /* Installs a filter that was compiled at build time (filters_gen.c, by libseccomp). */
-int filter_install(enum filter which, struct failure *f);
+int filters_install(enum filter which, struct failure *f);
 
 #endif

@@ -111,7 +111,7 @@ static bool read_host(const char *text, size_t len, struct gate_proxy *out, cons
 	return name_normalise(text, len, out->name, &position, why);
 }
 
-bool proxy_read(const char *url, struct gate_proxy *out, const char **why)
+bool proxy_url_read(const char *url, struct gate_proxy *out, const char **why)
 {
 	const char *host, *at, *end, *colon;
 

@@ -26,6 +26,6 @@ struct gate_proxy {
  * *why set to static text, which never holds any part of
  * the URL: it may be a password.
  */
-bool proxy_read(const char *url, struct gate_proxy *out, const char **why);
+bool proxy_url_read(const char *url, struct gate_proxy *out, const char **why);
 
 #endif

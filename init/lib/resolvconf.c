@@ -122,7 +122,7 @@ void resolvconf_parse(const char *text, size_t len, struct resolvconf *out)
 	}
 }
 
-size_t hosts_parse(const char *text, size_t len, struct hosts_entry *out, size_t max)
+size_t resolvconf_parse_hosts(const char *text, size_t len, struct hosts_entry *out, size_t max)
 {
 	struct word line, word;
 	struct address address;

@@ -31,6 +31,7 @@ struct hosts_entry {
 	char name[NAME_TEXT]; /* normalised */
 };
 /* Reads the text of a hosts file into at most max entries; returns how many. */
-size_t hosts_parse(const char *text, size_t len, struct hosts_entry *out, size_t max);
+size_t resolvconf_parse_hosts(
+	const char *text, size_t len, struct hosts_entry *out, size_t max);
 
 #endif

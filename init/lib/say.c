@@ -25,22 +25,22 @@ void say_level(enum say_level level)
 	chosen = level;
 }
 
-int fail(struct failure *f, const char *tried, const char *on, const char *why, ...)
+int fail(struct failure *f, const char *operation, const char *subject, const char *reason, ...)
 {
 	va_list ap;
 
-	snprintf(f->tried, sizeof(f->tried), "%s", tried);
-	snprintf(f->on, sizeof(f->on), "%s", on);
-	va_start(ap, why);
-	vsnprintf(f->why, sizeof(f->why), why, ap);
+	snprintf(f->operation, sizeof(f->operation), "%s", operation);
+	snprintf(f->subject, sizeof(f->subject), "%s", subject);
+	va_start(ap, reason);
+	vsnprintf(f->reason, sizeof(f->reason), reason, ap);
 	va_end(ap);
 	f->hint[0] = '\0';
 	return -1;
 }
 
-int fail_errno(struct failure *f, const char *tried, const char *on)
+int fail_errno(struct failure *f, const char *operation, const char *subject)
 {
-	return fail(f, tried, on, "%s", strerror(errno));
+	return fail(f, operation, subject, "%s", strerror(errno));
 }
 
 int fail_hint(struct failure *f, const char *hint, ...)
@@ -94,10 +94,11 @@ __attribute__((format(printf, 2, 0))) static void put_stage(
 
 void say_failure(const char *stage, const struct failure *f)
 {
-	char message[sizeof(f->tried) + sizeof(f->on) + sizeof(f->why) + 8], prefix[64];
+	char message[sizeof(f->operation) + sizeof(f->subject) + sizeof(f->reason) + 8],
+		prefix[64];
 
-	snprintf(message, sizeof(message), "%s%s%s: %s", f->tried, f->on[0] ? ": " : "", f->on,
-		f->why);
+	snprintf(message, sizeof(message), "%s%s%s: %s", f->operation,
+		f->subject[0] ? ": " : "", f->subject, f->reason);
 	snprintf(prefix, sizeof(prefix), "codex-init: %s: ", stage);
 	put_line(prefix, message);
 	if (f->hint[0])

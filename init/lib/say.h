@@ -14,10 +14,10 @@
 #include <stdio.h>
 
 struct failure {
-	char tried[96]; /* "add a route", "read the rule" */
-	char on[192];   /* "10.0.0.0/8", "--allow exa mple.com" ("" leaves it out) */
-	char why[256];  /* strerror() or a reason in words */
-	char hint[384]; /* "" leaves the hint line out */
+	char operation[96]; /* "add a route", "read the rule" */
+	char subject[192];  /* "10.0.0.0/8", "--allow exa mple.com" ("" leaves it out) */
+	char reason[256];   /* strerror() or a reason in words */
+	char hint[384];     /* "" leaves the hint line out */
 };
 
 enum say_level { SAY_QUIET = -1, SAY_NORMAL = 0, SAY_VERBOSE = 1 };
@@ -29,10 +29,10 @@ void say_level(enum say_level level);
 void say_to(FILE *to);
 
 /* Fills *f and returns -1, so that a caller can write `return fail(...)`. why is a format. */
-int fail(struct failure *f, const char *tried, const char *on, const char *why, ...)
+int fail(struct failure *f, const char *operation, const char *subject, const char *reason, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same with strerror(errno) as the reason. */
-int fail_errno(struct failure *f, const char *tried, const char *on);
+int fail_errno(struct failure *f, const char *operation, const char *subject);
 /* Adds the hint to a failure that is filled already; returns -1. */
 int fail_hint(struct failure *f, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-socklen_t peer_of(const struct endpoint *e, union peer *out)
+socklen_t sockaddr_of(const struct endpoint *e, union sockaddr_any *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (e->address.family == 4) {
@@ -18,7 +18,7 @@ socklen_t peer_of(const struct endpoint *e, union peer *out)
 	return sizeof(out->v6);
 }
 
-bool peer_same_address(const union peer *a, const union peer *b)
+bool sockaddr_same_address(const union sockaddr_any *a, const union sockaddr_any *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
@@ -27,8 +27,8 @@ bool peer_same_address(const union peer *a, const union peer *b)
 	return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
 }
 
-bool peer_same(const union peer *a, const union peer *b)
+bool sockaddr_same(const union sockaddr_any *a, const union sockaddr_any *b)
 {
 	/* The port is at the same place in both. */
-	return peer_same_address(a, b) && a->v4.sin_port == b->v4.sin_port;
+	return sockaddr_same_address(a, b) && a->v4.sin_port == b->v4.sin_port;
 }

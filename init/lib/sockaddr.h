@@ -8,16 +8,16 @@
 
 #include "address.h"
 
-union peer {
+union sockaddr_any {
 	struct sockaddr any;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 };
 
 /* Fills *out; returns its length. */
-socklen_t peer_of(const struct endpoint *e, union peer *out);
+socklen_t sockaddr_of(const struct endpoint *e, union sockaddr_any *out);
 /* Are family and address the same; and the port as well? A scope isn't looked at. */
-bool peer_same_address(const union peer *a, const union peer *b);
-bool peer_same(const union peer *a, const union peer *b);
+bool sockaddr_same_address(const union sockaddr_any *a, const union sockaddr_any *b);
+bool sockaddr_same(const union sockaddr_any *a, const union sockaddr_any *b);
 
 #endif

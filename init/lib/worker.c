@@ -15,7 +15,7 @@
 /* TCP connections that wait to be accepted: a burst of a build's, while we look elsewhere. */
 #define BACKLOG 1024
 
-int confined_bind(int family, int type, uint16_t port)
+int worker_bind(int family, int type, uint16_t port)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET,
 		.sin_port = htons(port),
@@ -41,7 +41,7 @@ int confined_bind(int family, int type, uint16_t port)
 	return fd;
 }
 
-uint16_t confined_port(int fd)
+uint16_t worker_port(int fd)
 {
 	union {
 		struct sockaddr any;
@@ -55,7 +55,7 @@ uint16_t confined_port(int fd)
 	return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
 }
 
-bool confined_no_ipv6(void)
+bool worker_no_ipv6(void)
 {
 	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
 }
@@ -85,7 +85,7 @@ static void close_others(const int *keep, size_t count)
 			close(fd);
 }
 
-int confined_leave(const int *keep, size_t count)
+int worker_leave(const int *keep, size_t count)
 {
 	int fd;
 
@@ -104,9 +104,9 @@ int confined_leave(const int *keep, size_t count)
 	return chdir("/");
 }
 
-static _Noreturn void live(const struct confined *c, void *context, int channel)
+static _Noreturn void live(const struct worker_config *c, void *context, int channel)
 {
-	int keep[CONFINED_KEEP + 1];
+	int keep[WORKER_KEEP + 1];
 	struct failure f;
 	void *prepared;
 
@@ -118,19 +118,20 @@ static _Noreturn void live(const struct confined *c, void *context, int channel)
 	prctl(PR_SET_NAME, c->name);
 	memcpy(keep, c->keep, sizeof(c->keep));
 	keep[c->keep_count] = channel;
-	if (confined_leave(keep, c->keep_count + 1) < 0)
+	if (worker_leave(keep, c->keep_count + 1) < 0)
 		_exit(1);
 	/* The filter, which comes last, lets nobody take that back. */
 	if (c->shared && mprotect(c->shared, c->shared_size, PROT_READ) < 0)
 		_exit(1);
 	prepared = c->prepare(context, channel);
-	if (!prepared || filter_install(c->filter, &f) < 0)
+	if (!prepared || filters_install(c->filter, &f) < 0)
 		_exit(1);
 	c->serve(prepared);
 	_exit(1);
 }
 
-pid_t confined_start(const struct confined *c, void *context, int *channel, struct failure *f)
+pid_t worker_start(
+	const struct worker_config *c, void *context, int *channel, struct failure *f)
 {
 	int pair[2];
 	pid_t pid;

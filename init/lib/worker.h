@@ -15,13 +15,13 @@
 #include "say.h"
 
 /* Descriptors a worker may keep, its channel among them. */
-#define CONFINED_KEEP 8
+#define WORKER_KEEP 8
 
-struct confined {
-	const char *name;        /* the process's: "codex-resolver" */
-	uid_t uid;               /* also its gid */
-	enum filter filter;      /* installed between prepare() and serve() */
-	int keep[CONFINED_KEEP]; /* descriptors that stay open; -1: none */
+struct worker_config {
+	const char *name;      /* the process's: "codex-resolver" */
+	uid_t uid;             /* also its gid */
+	enum filter filter;    /* installed between prepare() and serve() */
+	int keep[WORKER_KEEP]; /* descriptors that stay open; -1: none */
 	size_t keep_count;
 	void *shared; /* whole pages that PID 1 writes and the worker may only read; NULL: none
 		       */
@@ -37,28 +37,29 @@ struct confined {
  * Forks a worker. *channel is our end of a SOCK_SEQPACKET pair (non-blocking, close-on-exec).
  * Returns the pid, or -1 with *f filled. The worker ends with us.
  */
-pid_t confined_start(const struct confined *c, void *context, int *channel, struct failure *f);
+pid_t worker_start(
+	const struct worker_config *c, void *context, int *channel, struct failure *f);
 
 /* For a process that was just forked: leaves session, terminal, working directory, and every
  * descriptor but those in keep. Returns 0, or -1 with errno. */
-int confined_leave(const int *keep, size_t count);
+int worker_leave(const int *keep, size_t count);
 
 /* Binds a socket of type SOCK_DGRAM or SOCK_STREAM (which then listens) to 127.0.0.1 or ::1.
  * port 0: one that is free. Non-blocking, close-on-exec. Returns it, or -1 with errno. */
-int confined_bind(int family, int type, uint16_t port);
-/* The port that a socket of confined_bind() has, or 0. */
-uint16_t confined_port(int fd);
+int worker_bind(int family, int type, uint16_t port);
+/* The port that a socket of worker_bind() has, or 0. */
+uint16_t worker_port(int fd);
 /* Does errno say that this machine has no IPv6 loopback? */
-bool confined_no_ipv6(void);
+bool worker_no_ipv6(void);
 /*
  * The ports of workers' sockets to the outside, above those that the payload's get (ip(7): to
  * 60999). Netfilter remembers a connection for a while after its end; with one range for both,
  * what one sends would be taken for the other's, and go astray. (IP_LOCAL_PORT_RANGE only
  * narrows the payload's range down.)
  */
-#define CONFINED_FIRST_PORT 61000U
-#define CONFINED_PORTS      (65536U - CONFINED_FIRST_PORT)
+#define WORKER_FIRST_PORT 61000U
+#define WORKER_PORTS      (65536U - WORKER_FIRST_PORT)
 /* Tries to find a port that is free for all sockets of a worker. */
-#define CONFINED_PORT_TRIES 64
+#define WORKER_PORT_TRIES 64
 
 #endif

@@ -74,7 +74,7 @@ static void serve_client(struct control *c, struct client *client)
 	got = recv(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got > 0 && control_request_check(&request, (size_t)got, &target) &&
+	if (got > 0 && control_ipc_check(&request, (size_t)got, &target) &&
 		(to = fmemopen(c->text, sizeof(c->text), "w")) != NULL) {
 		int status = c->answer(c->context, &request, &target, to);
 

@@ -29,7 +29,8 @@ static bool sound(const struct gate_message *m, size_t size)
 	       name_printable(m->name, sizeof(m->name)) && said_sound(m);
 }
 
-int gate_told(struct events *events, const struct gate_message *m, size_t size, bool *ready)
+int gate_messages_take(
+	struct events *events, const struct gate_message *m, size_t size, bool *ready)
 {
 	struct event e = {.count = 1};
 	char said[GATE_SAID + 96];
@@ -43,7 +44,7 @@ int gate_told(struct events *events, const struct gate_message *m, size_t size, 
 	e.kind = kinds[m->type];
 	e.count = m->count;
 	e.port = m->port;
-	e.reason = gate_reason_text(m->reason);
+	e.reason = gate_ipc_reason_text(m->reason);
 	e.address.family = m->family;
 	memcpy(e.address.bytes, m->address, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);
 	e.name = m->name;

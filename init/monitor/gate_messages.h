@@ -12,6 +12,7 @@
 
 /* Takes one datagram of size octets; sets *ready when the gate says that it serves. Returns 0,
  * or -1 when it breaks the protocol: the worker that sent it must not go on. */
-int gate_told(struct events *events, const struct gate_message *m, size_t size, bool *ready);
+int gate_messages_take(
+	struct events *events, const struct gate_message *m, size_t size, bool *ready);
 
 #endif

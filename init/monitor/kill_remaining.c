@@ -77,7 +77,7 @@ static bool read_process(int proc, const char *pid, struct process *p)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	if (!stat_read(text, &state, &p->parent))
+	if (!proc_stat_read(text, &state, &p->parent))
 		return false;
 	p->pid = atoi(pid);
 	p->ours = false;

@@ -66,7 +66,7 @@ static _Noreturn void live(int talk, int payload, uid_t uid)
 	 */
 	if (uid != geteuid() && privileges_keep_to_kill(&f) < 0)
 		_exit(1);
-	if (confined_leave((int[]){talk, payload}, 2) < 0 || told(talk, payload, -1))
+	if (worker_leave((int[]){talk, payload}, 2) < 0 || told(talk, payload, -1))
 		_exit(1);
 	kill(-1, SIGTERM);
 	/* A stopped process acts on TERM when it goes on. */

@@ -10,68 +10,69 @@
 
 #define BUCKETS 4096
 
-struct bond {
+struct pin_entry {
 	char *name; /* owned; NULL: the place is free, and all behind it */
 	struct address address;
 	uint32_t next; /* in the bucket; counted from 1, 0: none */
 };
 
-struct bonds {
+struct pin_index {
 	uint32_t buckets[BUCKETS]; /* as next */
-	struct bond bond[LIMIT_BONDS];
+	struct pin_entry pin_entry[LIMIT_PIN_INDEX];
 	uint64_t noted;
-	const struct bond *order[LIMIT_BONDS]; /* of bonds_cut(), like ports: a bit for each */
+	const struct pin_entry
+		*order[LIMIT_PIN_INDEX]; /* of pin_index_cut(), like ports: a bit for each */
 	uint8_t ports[8192];
 	struct endpoint *cut; /* owned; what is shut */
 	size_t cut_count, cut_room;
 };
 
-struct bonds *bonds_new(void)
+struct pin_index *pin_index_new(void)
 {
-	return calloc(1, sizeof(struct bonds));
+	return calloc(1, sizeof(struct pin_index));
 }
 
-static uint32_t *bucket(struct bonds *b, const char *name)
+static uint32_t *bucket(struct pin_index *b, const char *name)
 {
 	return &b->buckets[name_hash(name, (uint32_t)(uintptr_t)b) % BUCKETS];
 }
 
-static void forget(struct bonds *b, uint32_t number)
+static void forget(struct pin_index *b, uint32_t number)
 {
-	struct bond *old = &b->bond[number - 1];
+	struct pin_entry *old = &b->pin_entry[number - 1];
 	uint32_t *at = bucket(b, old->name);
 
 	while (*at != number)
-		at = &b->bond[*at - 1].next;
+		at = &b->pin_entry[*at - 1].next;
 	*at = old->next;
 	free(old->name);
 	old->name = NULL;
 }
 
-bool bonds_note(struct bonds *b, const char *name, const struct address *a)
+bool pin_index_note(struct pin_index *b, const char *name, const struct address *a)
 {
 	uint32_t number, *first = bucket(b, name);
 	bool found = false;
 	char *text;
 
-	for (uint32_t i = *first; i; i = b->bond[i - 1].next)
-		if (address_compare(&b->bond[i - 1].address, a) == 0 &&
-			strcmp(b->bond[i - 1].name, name) == 0)
+	for (uint32_t i = *first; i; i = b->pin_entry[i - 1].next)
+		if (address_compare(&b->pin_entry[i - 1].address, a) == 0 &&
+			strcmp(b->pin_entry[i - 1].name, name) == 0)
 			return false;
 	text = strdup(name);
 	if (!text)
 		return false;
-	number = (uint32_t)(b->noted++ % LIMIT_BONDS) + 1;
-	if (b->bond[number - 1].name)
+	number = (uint32_t)(b->noted++ % LIMIT_PIN_INDEX) + 1;
+	if (b->pin_entry[number - 1].name)
 		forget(b, number);
-	b->bond[number - 1] = (struct bond){text, *a, *first};
+	b->pin_entry[number - 1] = (struct pin_entry){text, *a, *first};
 	*first = number;
 	for (size_t i = 0; i < b->cut_count; i++)
 		found |= address_compare(&b->cut[i].address, a) == 0;
 	return found;
 }
 
-static int shut(struct bonds *b, const struct address *a, uint16_t port)
+static int shut(struct pin_index *b, const struct address *a, uint16_t port)
 {
 	if (b->cut_count == b->cut_room) {
 		size_t room = b->cut_room ? 2 * b->cut_room : 64;
@@ -88,13 +89,13 @@ static int shut(struct bonds *b, const struct address *a, uint16_t port)
 
 static int by_address(const void *a, const void *b)
 {
-	const struct bond *const *x = a, *const *y = b;
+	const struct pin_entry *const *x = a, *const *y = b;
 
 	return address_compare(&(*x)->address, &(*y)->address);
 }
 
 /* Was the port's bit clear? It is set then. */
-static bool first_time(struct bonds *b, uint16_t port)
+static bool first_time(struct pin_index *b, uint16_t port)
 {
 	uint8_t bit = (uint8_t)(1 << port % 8), was = b->ports[port / 8];
 
@@ -107,14 +108,14 @@ static bool first_time(struct bonds *b, uint16_t port)
  * rest of what they had is shut. The payload has a say in how many there are, so no pair is
  * looked at more than twice.
  */
-static int cut_names(struct bonds *b, const struct policy *p)
+static int cut_names(struct pin_index *b, const struct policy *p)
 {
 	struct policy start = *p;
-	size_t count = b->noted < LIMIT_BONDS ? b->noted : LIMIT_BONDS, next;
+	size_t count = b->noted < LIMIT_PIN_INDEX ? b->noted : LIMIT_PIN_INDEX, next;
 
 	start.denials = NULL;
 	for (size_t i = 0; i < count; i++)
-		b->order[i] = &b->bond[i];
+		b->order[i] = &b->pin_entry[i];
 	qsort(b->order, count, sizeof(*b->order), by_address);
 	for (size_t first = 0; first < count; first = next) {
 		const struct address *a = &b->order[first]->address;
@@ -142,7 +143,8 @@ static int cut_names(struct bonds *b, const struct policy *p)
 	return 0;
 }
 
-int bonds_cut(struct bonds *b, const struct policy *p, struct wall *w, struct failure *f)
+int pin_index_cut(
+	struct pin_index *b, const struct policy *p, struct wall *w, struct failure *f)
 {
 	b->cut_count = 0;
 	if (cut_names(b, p) < 0)
@@ -150,15 +152,15 @@ int bonds_cut(struct bonds *b, const struct policy *p, struct wall *w, struct fa
 	return wall_revoke(w, p, b->cut, b->cut_count, f);
 }
 
-uint64_t bonds_forgotten(const struct bonds *b)
+uint64_t pin_index_forgotten(const struct pin_index *b)
 {
-	return b->noted > LIMIT_BONDS ? b->noted - LIMIT_BONDS : 0;
+	return b->noted > LIMIT_PIN_INDEX ? b->noted - LIMIT_PIN_INDEX : 0;
 }
 
-void bonds_free(struct bonds *b)
+void pin_index_free(struct pin_index *b)
 {
-	for (size_t i = 0; b && i < LIMIT_BONDS; i++)
-		free(b->bond[i].name);
+	for (size_t i = 0; b && i < LIMIT_PIN_INDEX; i++)
+		free(b->pin_entry[i].name);
 	if (b)
 		free(b->cut);
 	free(b);

@@ -9,26 +9,27 @@
 #include "../nft/wall.h"
 #include "../policy/policy.h"
 
-struct bonds; /* opaque */
+struct pin_index; /* opaque */
 
 /* Empty ones, or NULL. */
-struct bonds *bonds_new(void);
+struct pin_index *pin_index_new(void);
 
 /*
- * Notes that the address is opened for the name. The oldest of LIMIT_BONDS gives way. True:
- * that is new, and something at the address is shut; then bonds_cut() has to be called once
+ * Notes that the address is opened for the name. The oldest of LIMIT_PIN_INDEX gives way. True:
+ * that is new, and something at the address is shut; then pin_index_cut() has to be called once
  * more.
  */
-bool bonds_note(struct bonds *b, const char *name, const struct address *a);
+bool pin_index_note(struct pin_index *b, const char *name, const struct address *a);
 
 /*
  * Shuts in the wall what was denied after the start: the networks, and each address and port
  * that was opened for names that have lost the port, unless another name's or a rule for
  * networks opens it: the wall can't tell these apart. Returns 0, or -1 with *f filled.
  */
-int bonds_cut(struct bonds *b, const struct policy *p, struct wall *w, struct failure *f);
+int pin_index_cut(
+	struct pin_index *b, const struct policy *p, struct wall *w, struct failure *f);
 /* How many have given way. */
-uint64_t bonds_forgotten(const struct bonds *b);
-void bonds_free(struct bonds *b);
+uint64_t pin_index_forgotten(const struct pin_index *b);
+void pin_index_free(struct pin_index *b);
 
 #endif

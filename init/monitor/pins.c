@@ -7,7 +7,7 @@
 /* Of all requests, each of the largest kind. Pages that no pin has come to yet cost nothing. */
 #define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
 
-struct request {
+struct pin_request {
 	struct resolver_message message;
 	uint32_t accepted;   /* bit i: addresses[i] may be open */
 	size_t first, count; /* of its pins */
@@ -15,7 +15,7 @@ struct request {
 
 struct pins_batch {
 	size_t requests_count, pins_count;
-	struct request requests[PINS_REQUESTS];
+	struct pin_request requests[PINS_REQUESTS];
 	struct resolver_pinned answers[PINS_REQUESTS];
 	struct pin pins[BATCH_PINS];
 };
@@ -28,7 +28,7 @@ static const char *const reasons[] = {
 	[REASON_TIMEOUT] = "no DNS server answered",
 	[REASON_SERVER] = "the DNS servers could not answer",
 	[REASON_NOT_PUBLIC] = "its address is not public and the rule lacks +private",
-	[REASON_HOSTILE] = "the answer was malformed or not about the question",
+	[REASON_MALFORMED] = "the answer was malformed or not about the question",
 	[REASON_LONG] = "too long a name under this wildcard",
 	[REASON_LIMIT] = "questions for its rule are too many in a minute",
 	[REASON_TARGET] = "a service of an allowed name is there, and no rule allows its port",
@@ -66,13 +66,13 @@ static bool routed(struct pins *p, const struct address *a)
 
 	if (routes_allow(p->routes, a, &f) == 0)
 		return true;
-	say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+	say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
 	return false;
 }
 
 /* The pins of the addresses of one answer that the policy lets through. Returns -1 when the
  * request breaks the protocol. */
-static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
+static int check_addresses(struct pins *p, struct pin_request *r, struct pin *pins)
 {
 	const struct resolver_message *m = &r->message;
 	struct verdict v = policy_check_pin(p->policy, m->name);
@@ -104,8 +104,8 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 				.seconds = life(m->addresses[i].ttl),
 			};
 		r->accepted |= UINT32_C(1) << i;
-		if (p->bonds)
-			p->reopened |= bonds_note(p->bonds, m->name, &a);
+		if (p->pin_index)
+			p->reopened |= pin_index_note(p->pin_index, m->name, &a);
 	}
 	return 0;
 }
@@ -113,7 +113,7 @@ static int check_addresses(struct pins *p, struct request *r, struct pin *pins)
 static int add_request(struct pins *p, const struct resolver_message *m)
 {
 	struct pins_batch *b = p->batch;
-	struct request *r;
+	struct pin_request *r;
 
 	if (!b)
 		b = p->batch = calloc(1, sizeof(*b));
@@ -132,7 +132,7 @@ static int add_request(struct pins *p, const struct resolver_message *m)
 }
 
 /* Nothing of it was opened: the client must not be told an address that is shut. */
-static void shut(struct pins *p, struct request *r, const char *why)
+static void shut(struct pins *p, struct pin_request *r, const char *why)
 {
 	struct event e = {.kind = EVENT_UNRESOLVED, .name = r->message.name, .reason = why};
 
@@ -140,7 +140,7 @@ static void shut(struct pins *p, struct request *r, const char *why)
 	r->accepted = 0;
 }
 
-static void tell_opened(struct pins *p, const struct request *r)
+static void tell_opened(struct pins *p, const struct pin_request *r)
 {
 	for (uint32_t i = 0; i < r->message.count; i++) {
 		struct event e = {.kind = EVENT_PIN, .name = r->message.name};
@@ -163,14 +163,14 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 		return;
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
 	/* A pin alone wouldn't open what was shut for another name. */
-	if (p->reopened && bonds_cut(p->bonds, p->policy, p->wall, &f) < 0)
-		say_detail("resolver", "%s: %s: %s", f.tried, f.on, f.why);
+	if (p->reopened && pin_index_cut(p->pin_index, p->policy, p->wall, &f) < 0)
+		say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
 	p->reopened = false;
 	for (size_t i = 0; i < b->requests_count; i++) {
-		struct request *r = &b->requests[i];
+		struct pin_request *r = &b->requests[i];
 
 		if (alone && wall_pin(p->wall, b->pins + r->first, r->count, &f) < 0)
-			shut(p, r, f.why);
+			shut(p, r, f.reason);
 		b->answers[i] = (struct resolver_pinned){r->message.sequence, r->accepted};
 	}
 	answer(context, b->answers, b->requests_count);
@@ -181,9 +181,9 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 
 int pins_deny(struct pins *p, struct failure *f)
 {
-	if (bonds_cut(p->bonds, p->policy, p->wall, f) < 0)
+	if (pin_index_cut(p->pin_index, p->policy, p->wall, f) < 0)
 		return -1;
-	if (bonds_forgotten(p->bonds) == 0)
+	if (pin_index_forgotten(p->pin_index) == 0)
 		return 0;
 	return fail(f, "end what is denied", "", "too many addresses were opened to know all");
 }
@@ -192,8 +192,8 @@ void pins_free(struct pins *p)
 {
 	free(p->batch);
 	p->batch = NULL;
-	bonds_free(p->bonds);
-	p->bonds = NULL;
+	pin_index_free(p->pin_index);
+	p->pin_index = NULL;
 }
 
 const char *pins_why(
@@ -235,7 +235,7 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 	events_add(p->events, &e);
 }
 
-static void report_foreign(struct pins *p, const struct resolver_message *m)
+static void report_unsolicited(struct pins *p, const struct resolver_message *m)
 {
 	struct event e = {.kind = EVENT_DROPPED_ANSWER,
 		.reason = m->reason ? reasons[m->reason]
@@ -253,7 +253,7 @@ static int take(struct pins *p, const struct resolver_message *m)
 	if (m->reason > REASON_LAST || !name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
-		m->type != RESOLVER_FOREIGN && m->count > LIMIT_ANSWER_ADDRESSES)
+		m->type != RESOLVER_UNSOLICITED && m->count > LIMIT_ANSWER_ADDRESSES)
 		return -1;
 	switch (m->type) {
 	case RESOLVER_PIN:
@@ -267,8 +267,8 @@ static int take(struct pins *p, const struct resolver_message *m)
 	case RESOLVER_DROPPED:
 		report(p, EVENT_DROPPED_ANSWER, m);
 		return 0;
-	case RESOLVER_FOREIGN:
-		report_foreign(p, m);
+	case RESOLVER_UNSOLICITED:
+		report_unsolicited(p, m);
 		return 0;
 	case RESOLVER_BOOTED:
 		p->boot_pinned = m->count;

@@ -39,8 +39,9 @@ struct pins {
 	uint32_t boot_pinned;     /* names pinned by then */
 	uint64_t pinned;          /* addresses opened since the start */
 	struct pins_batch *batch; /* owned; had with the first request */
-	struct bonds *bonds; /* owned; by bonds_new(), where something can be denied later */
-	bool reopened;       /* what waits has an address at which something is shut */
+	struct pin_index
+		*pin_index; /* owned; by pin_index_new(), where something can be denied later */
+	bool reopened;      /* what waits has an address at which something is shut */
 };
 
 /*

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-bool stat_read(const char *text, char *state, pid_t *parent)
+bool proc_stat_read(const char *text, char *state, pid_t *parent)
 {
 	/* Behind the name there are numbers only, so the last bracket ends it. */
 	const char *after = strrchr(text, ')');

@@ -9,6 +9,6 @@
  * Reads "pid (name) state parent ..."; the name is the process's own choice and may hold
  * anything, brackets, blanks and line breaks too. False: it isn't such a line.
  */
-bool stat_read(const char *text, char *state, pid_t *parent);
+bool proc_stat_read(const char *text, char *state, pid_t *parent);
 
 #endif

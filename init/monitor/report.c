@@ -40,7 +40,7 @@ static void put_pins(const struct report *r, FILE *to)
 	char text[ADDRESS_TEXT];
 
 	if (wall_pins(r->wall, see_pin, &seen, &f) < 0) {
-		fprintf(to, "pins       %s: %s\n", f.tried, f.why);
+		fprintf(to, "pins       %s: %s\n", f.operation, f.reason);
 		return;
 	}
 	fprintf(to, "pins       %zu\n", seen.total);
@@ -137,7 +137,7 @@ static void put_refusals(const struct report *r, FILE *to)
 
 	if (events_open(&addresses, NULL, &f) < 0 ||
 		report_refusals(addresses, r->wall, r->config, &f) < 0)
-		fprintf(to, "refused    %s: %s\n", f.tried, f.why);
+		fprintf(to, "refused    %s: %s\n", f.operation, f.reason);
 	fprintf(to, "refused    %" PRIu64 "\n",
 		events_refused(r->events) + events_refused(addresses));
 	events_places(r->events, LIMIT_REPORT_PLACES, to);

@@ -31,7 +31,7 @@
 #define LAST_SIGNAL 64
 
 /* What the child tells: exit_status 0 is "ready", else it is the end. One datagram. */
-struct report {
+struct spawn_status {
 	int exit_status;
 	struct failure f;
 };
@@ -154,7 +154,7 @@ static int execute(const struct program *p, struct failure *f)
 /* Tells the parent that the group or session exists, waits until it has done its part. */
 static int hand_over(void *context)
 {
-	const struct report ready = {0};
+	const struct spawn_status ready = {0};
 	int talk = *(const int *)context;
 	char go;
 
@@ -174,7 +174,7 @@ static int prepare(const struct program *p, struct failure *f)
 					 (unsigned int)p->uid)
 			       : -1;
 	}
-	if (p->drop && filter_install(FILTER_PAYLOAD, f) < 0)
+	if (p->drop && filters_install(FILTER_PAYLOAD, f) < 0)
 		return -1;
 	return 0;
 }
@@ -182,7 +182,7 @@ static int prepare(const struct program *p, struct failure *f)
 static _Noreturn void child(
 	const struct monitor *m, const struct program *p, int talk, bool synchronise)
 {
-	struct report r = {.exit_status = SPAWN_FAILED};
+	struct spawn_status r = {.exit_status = SPAWN_FAILED};
 
 	if (terminal_take(m, synchronise ? hand_over : NULL, &talk, &r.f) == 0 &&
 		prepare(p, &r.f) == 0) {
@@ -208,13 +208,13 @@ static int retire(const struct program *p, struct failure *f)
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		return fail_errno(f, "give up standard input and output", "/dev/null");
 	close(null);
-	return p->drop ? filter_install(FILTER_MONITOR, f) : 0;
+	return p->drop ? filters_install(FILTER_MONITOR, f) : 0;
 }
 
 static int parent(struct monitor *m, const struct program *p, int talk, bool synchronise,
 	int *exit_status, struct failure *f)
 {
-	struct report r;
+	struct spawn_status r;
 	ssize_t n;
 
 	/* Without a meeting, what PID 1 has to do is done while the child works. */

@@ -20,7 +20,7 @@
 #define TOGETHER 4
 #define BURST    64
 
-static void close_channel(struct keeper *k)
+static void close_channel(struct supervisor *k)
 {
 	if (k->channel < 0)
 		return;
@@ -30,9 +30,9 @@ static void close_channel(struct keeper *k)
 }
 
 /* A worker has a bounded number of requests out: a full socket means that it does not read, and
- * then it has no claim to an answer. EPIPE: keeper_settle() has closed our half, or it is gone,
- * which the next read tells. */
-void keeper_reply(struct keeper *k, const void *message, size_t size)
+ * then it has no claim to an answer. EPIPE: supervisor_settle() has closed our half, or it is
+ * gone, which the next read tells. */
+void supervisor_reply(struct supervisor *k, const void *message, size_t size)
 {
 	if (k->channel >= 0 &&
 		send(k->channel, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
@@ -41,7 +41,7 @@ void keeper_reply(struct keeper *k, const void *message, size_t size)
 }
 
 /* Takes one datagram; size 0 is the channel's end, as recv(2) tells it. */
-static void take(struct keeper *k, const void *message, size_t size)
+static void take(struct supervisor *k, const void *message, size_t size)
 {
 	if (size > 0 && k->worker->take(k->context, message, size) == 0)
 		return;
@@ -55,11 +55,11 @@ static void take(struct keeper *k, const void *message, size_t size)
 
 /* Takes what datagrams there are, TOGETHER at most. False: there are no more of them, or the
  * channel is closed now. */
-static bool take_some(struct keeper *k)
+static bool take_some(struct supervisor *k)
 {
 	/* Aligned for whatever struct a message is. Static, since the compiler fills with zeros
 	 * what is on the stack: 64 KB each time. */
-	static _Alignas(max_align_t) char text[TOGETHER][KEEPER_MESSAGE];
+	static _Alignas(max_align_t) char text[TOGETHER][SUPERVISOR_MESSAGE];
 	struct mmsghdr messages[TOGETHER];
 	struct iovec parts[TOGETHER];
 	int got;
@@ -78,7 +78,7 @@ static bool take_some(struct keeper *k)
 
 static void channel_ready(void *context, int fd)
 {
-	struct keeper *k = context;
+	struct supervisor *k = context;
 
 	(void)fd;
 	for (int i = 0; i < BURST / TOGETHER && take_some(k); i++)
@@ -87,7 +87,7 @@ static void channel_ready(void *context, int fd)
 		k->worker->taken(k->context);
 }
 
-static int start(struct keeper *k, bool first, struct failure *f)
+static int start(struct supervisor *k, bool first, struct failure *f)
 {
 	k->pid = k->worker->start(k->context, first, &k->channel, f);
 	if (k->pid < 0) {
@@ -102,9 +102,9 @@ static int start(struct keeper *k, bool first, struct failure *f)
 	return 0;
 }
 
-static void arm_timer(struct keeper *k)
+static void arm_timer(struct supervisor *k)
 {
-	unsigned delay = KEEPER_DELAY_MS << k->restarts;
+	unsigned delay = SUPERVISOR_DELAY_MS << k->restarts;
 	struct itimerspec t = {.it_value = {delay / 1000, (long)(delay % 1000) * 1000000}};
 
 	timerfd_settime(k->timer, 0, &t, NULL);
@@ -112,7 +112,7 @@ static void arm_timer(struct keeper *k)
 
 static void timer_ready(void *context, int fd)
 {
-	struct keeper *k = context;
+	struct supervisor *k = context;
 	struct failure f = {0};
 	uint64_t ticks;
 
@@ -120,7 +120,7 @@ static void timer_ready(void *context, int fd)
 		return;
 	if (start(k, false, &f) == 0)
 		return;
-	k->down = ++k->restarts >= KEEPER_RESTARTS;
+	k->down = ++k->restarts >= SUPERVISOR_RESTARTS;
 	if (k->down)
 		k->worker->tell(
 			k->context, "it could not be started again and stays down", true);
@@ -128,7 +128,7 @@ static void timer_ready(void *context, int fd)
 		arm_timer(k);
 }
 
-int keeper_start(struct keeper *k, struct failure *f)
+int supervisor_start(struct supervisor *k, struct failure *f)
 {
 	k->channel = -1;
 	k->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -139,7 +139,7 @@ int keeper_start(struct keeper *k, struct failure *f)
 	return start(k, true, f);
 }
 
-void keeper_ended(struct keeper *k, pid_t pid, int status)
+void supervisor_ended(struct supervisor *k, pid_t pid, int status)
 {
 	char reason[96], how[32];
 
@@ -151,9 +151,9 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	if (k->channel >= 0)
 		channel_ready(k, k->channel);
 	close_channel(k);
-	if (clock_ms() - k->started >= KEEPER_STEADY_MS)
+	if (clock_ms() - k->started >= SUPERVISOR_STEADY_MS)
 		k->restarts = 0;
-	k->down = k->restarts >= KEEPER_RESTARTS;
+	k->down = k->restarts >= SUPERVISOR_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
@@ -165,7 +165,7 @@ void keeper_ended(struct keeper *k, pid_t pid, int status)
 	}
 }
 
-bool keeper_wait(struct keeper *k, const bool *done, int milliseconds)
+bool supervisor_wait(struct supervisor *k, const bool *done, int milliseconds)
 {
 	const int64_t end = clock_ms() + milliseconds;
 	int64_t left = milliseconds;
@@ -180,7 +180,7 @@ bool keeper_wait(struct keeper *k, const bool *done, int milliseconds)
 	return *done;
 }
 
-void keeper_finish(struct keeper *k)
+void supervisor_finish(struct supervisor *k)
 {
 	if (k->channel >= 0)
 		shutdown(k->channel, SHUT_WR);
@@ -188,9 +188,9 @@ void keeper_finish(struct keeper *k)
 	k->pid = 0;
 }
 
-void keeper_settle(struct keeper *k, int milliseconds)
+void supervisor_settle(struct supervisor *k, int milliseconds)
 {
 	const bool never = false;
 
-	keeper_wait(k, &never, milliseconds);
+	supervisor_wait(k, &never, milliseconds);
 }

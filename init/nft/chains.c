@@ -82,7 +82,7 @@ void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, b
 	if (pins)
 		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "approve");
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "approve");
-	chains_to_set(r, chain, family, SET_INSIDE, "refuse");
+	chains_to_set(r, chain, family, SET_PRIVATE_RANGES, "refuse");
 	chains_to_set(r, chain, family, SET_GATEWAYS, "refuse");
 	if (pins)
 		chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PINS, "approve");

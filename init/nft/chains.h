@@ -45,12 +45,12 @@ void sources_rules(struct ruleset *r, const struct wall_config *c);
 
 /* gate_rules.c: adds the chains; fills them, in the same order; and the rules for the gate's
  * ports in a chain for what leaves. */
-void web_base_chains(struct ruleset *r, const struct wall_config *c);
-void web_chains(struct ruleset *r);
-void web_rules(struct ruleset *r, const struct wall_config *c);
-void web_base_rules(struct ruleset *r, const struct wall_config *c);
-void web_output(struct ruleset *r, const struct wall_config *c);
-void web_egress(
+void gate_rules_base_chains(struct ruleset *r, const struct wall_config *c);
+void gate_rules_chains(struct ruleset *r);
+void gate_rules_fill(struct ruleset *r, const struct wall_config *c);
+void gate_rules_base_rules(struct ruleset *r, const struct wall_config *c);
+void gate_rules_output(struct ruleset *r, const struct wall_config *c);
+void gate_rules_egress(
 	struct ruleset *r, const struct wall_config *c, const char *chain, uint8_t family);
 
 #endif

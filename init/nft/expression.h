@@ -1,5 +1,5 @@
 /*
- * The kernel's expressions, of which statement.c and statement_then.c make words: libnftnl's
+ * The kernel's expressions, of which match.c and then.c make words: libnftnl's
  * calls with the error remembered in the rule's `failed`. Private to those two.
  *
  * Registers are numbered by 32-bit words from the first. Concatenated keys are what lies side

@@ -53,16 +53,15 @@ static const uint16_t web_ports[] = {443, 80};
 /* Where conntrack has not seen a packet yet, and where it is about to be routed. */
 enum { PRIORITY_RAW = -300, PRIORITY_MANGLE = -150 };
 
-static const char *const names[] = {
-	"direct4", "direct6", "web4", "web6", "straight", "to_gate"};
+static const char *const names[] = {"direct4", "direct6", "web4", "web6", "bypass", "to_gate"};
 
-void web_chains(struct ruleset *r)
+void gate_rules_chains(struct ruleset *r)
 {
 	for (size_t i = 0; i < COUNT(names); i++)
 		chains_add(r, names[i]);
 }
 
-void web_base_chains(struct ruleset *r, const struct wall_config *c)
+void gate_rules_base_chains(struct ruleset *r, const struct wall_config *c)
 {
 	chains_add_base(
 		r, "redirect_web", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
@@ -77,7 +76,7 @@ void web_base_chains(struct ruleset *r, const struct wall_config *c)
 /* Nearly every packet is one of these. No rule could say otherwise: what is denied or special
  * is never approved, and the sets for that are fixed. What is denied after the start the gate
  * ends itself. */
-void web_output(struct ruleset *r, const struct wall_config *c)
+void gate_rules_output(struct ruleset *r, const struct wall_config *c)
 {
 	struct statement s = chains_rule(r, "output", 4);
 
@@ -87,7 +86,7 @@ void web_output(struct ruleset *r, const struct wall_config *c)
 	then_verdict(&s, NF_ACCEPT, NULL);
 }
 
-void web_egress(
+void gate_rules_egress(
 	struct ruleset *r, const struct wall_config *c, const char *chain, uint8_t family)
 {
 	if (c->proxied) {
@@ -150,7 +149,7 @@ static void diverted_in(struct ruleset *r, const struct wall_config *c)
 		}
 }
 
-void web_base_rules(struct ruleset *r, const struct wall_config *c)
+void gate_rules_base_rules(struct ruleset *r, const struct wall_config *c)
 {
 	const uid_t workers[] = {c->gate_uid, c->resolver_uid};
 	struct statement s = chains_rule(r, "redirect_web", 4);
@@ -163,12 +162,12 @@ void web_base_rules(struct ruleset *r, const struct wall_config *c)
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
 	if (c->proxied) {
-		const struct address base = invented_address(0);
+		const struct address base = fake_ip_address(0);
 
 		s = chains_rule(r, "redirect_web", 4);
 		match_family(&s);
 		match_protocol(&s, IPPROTO_TCP);
-		match_to(&s, &base, INVENTED_PREFIX);
+		match_to(&s, &base, FAKE_IP_PREFIX);
 		then_verdict(&s, NFT_GOTO, "to_gate");
 	}
 	for (uint8_t family = 4; family <= 6; family += 2)
@@ -191,21 +190,21 @@ static void gate_destinations(struct ruleset *r, const char *chain, uint8_t fami
 {
 	struct statement s;
 
-	chains_to_set(r, chain, family, SET_SPECIAL, "straight");
-	chains_to_set(r, chain, family, SET_DENIED, "straight");
-	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "straight");
-	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "straight");
+	chains_to_set(r, chain, family, SET_SPECIAL, "bypass");
+	chains_to_set(r, chain, family, SET_DENIED, "bypass");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "bypass");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE_NETS, "bypass");
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_PRIVATE, "to_gate");
-	chains_to_set(r, chain, family, SET_INSIDE, "straight");
-	chains_to_set(r, chain, family, SET_GATEWAYS, "straight");
-	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "straight");
+	chains_to_set(r, chain, family, SET_PRIVATE_RANGES, "bypass");
+	chains_to_set(r, chain, family, SET_GATEWAYS, "bypass");
+	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_NETS, "bypass");
 	s = chains_rule(r, chain, family);
 	then_verdict(&s, NFT_GOTO, "to_gate");
 }
 
 static void gate_verdicts(struct ruleset *r, const struct wall_config *c)
 {
-	struct statement s = chains_rule(r, "straight", 4);
+	struct statement s = chains_rule(r, "bypass", 4);
 
 	then_verdict(&s, NF_ACCEPT, NULL);
 	s = chains_rule(r, "to_gate", 4);
@@ -213,7 +212,7 @@ static void gate_verdicts(struct ruleset *r, const struct wall_config *c)
 	then_redirect(&s, c->gate_port);
 }
 
-void web_rules(struct ruleset *r, const struct wall_config *c)
+void gate_rules_fill(struct ruleset *r, const struct wall_config *c)
 {
 	chains_destinations(r, "direct4", 4, false);
 	chains_destinations(r, "direct6", 6, false);

@@ -26,11 +26,11 @@
 /* Kept between batches; a pin needs some hundred bytes, a large policy megabytes. */
 #define BATCH_KEPT (2 * NFT_MESSAGE_ROOM)
 
-int nft_fail(struct failure *f, const char *tried, const char *on, const char *more)
+int nft_fail(struct failure *f, const char *operation, const char *on, const char *more)
 {
 	int error = errno;
 
-	fail(f, tried, on, "%s%s%s", strerror(error), more && more[0] ? ": " : "",
+	fail(f, operation, on, "%s%s%s", strerror(error), more && more[0] ? ": " : "",
 		more ? more : "");
 	if (error == EPERM || error == EACCES)
 		return fail_hint(f, NEED_NET_ADMIN);

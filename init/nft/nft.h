@@ -56,6 +56,6 @@ int nft_dump(struct nft *n, uint16_t type, uint16_t family,
 int nft_generation(struct nft *n, uint32_t *generation);
 
 /* strerror(errno) and, where we know it, the hint for it, as the reason of a failure. */
-int nft_fail(struct failure *f, const char *tried, const char *on, const char *more);
+int nft_fail(struct failure *f, const char *operation, const char *on, const char *more);
 
 #endif

@@ -34,7 +34,7 @@
 #define TARGETS (16 + LIMIT_GATEWAYS)
 
 /* What is tried, by TCP and UDP. */
-struct target {
+struct probe_target {
 	const char *what;
 	struct address address;
 	uint16_t port;         /* 0: one that the probe itself listens on */
@@ -95,7 +95,7 @@ static int wait_for_error(int s, int ms)
 }
 
 /* What is forged is dropped in silence: the answer would go to somebody else. */
-static uint32_t judge(const struct target *t, int error)
+static uint32_t judge(const struct probe_target *t, int error)
 {
 	if (error == 0)
 		return PROBE_LET_THROUGH;
@@ -103,7 +103,7 @@ static uint32_t judge(const struct target *t, int error)
 }
 
 /* What the kernel itself doesn't let the payload bind to is no source of its packets. */
-static bool bind_source(int s, const struct target *t)
+static bool bind_source(int s, const struct probe_target *t)
 {
 	struct sockaddr_storage from;
 	socklen_t len = socket_address(&from, &t->source, t->from);
@@ -119,7 +119,7 @@ static bool bind_source(int s, const struct target *t)
 }
 
 /* A kernel without IPv6, or with no way to it, refuses as well as the wall. */
-static uint32_t try_target(const struct target *t, int type)
+static uint32_t try_target(const struct probe_target *t, int type)
 {
 	struct sockaddr_storage to;
 	socklen_t len = socket_address(&to, &t->address, t->port);
@@ -152,10 +152,10 @@ static uint16_t listen_on(const struct address *a)
 
 	if (s < 0 || bind(s, (struct sockaddr *)&at, len) < 0 || listen(s, 1) < 0)
 		return 0;
-	return confined_port(s);
+	return worker_port(s);
 }
 
-static void try_all(struct target *targets, size_t count, struct outcome *out)
+static void try_all(struct probe_target *targets, size_t count, struct outcome *out)
 {
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
 
@@ -173,7 +173,7 @@ static void try_all(struct target *targets, size_t count, struct outcome *out)
 }
 
 /* In the child: nobody, for good, and on its own in time too. */
-static void run_child(int report, struct target *targets, size_t count)
+static void run_child(int report, struct probe_target *targets, size_t count)
 {
 	struct outcome out = {.result = PROBE_NO_CHILD};
 
@@ -185,7 +185,7 @@ static void run_child(int report, struct target *targets, size_t count)
 	_exit(0);
 }
 
-static int run(struct target *targets, size_t count, struct outcome *out)
+static int run(struct probe_target *targets, size_t count, struct outcome *out)
 {
 	int pipes[2], status = 0;
 	ssize_t got;
@@ -214,44 +214,44 @@ static int run(struct target *targets, size_t count, struct outcome *out)
 }
 
 /* Where nothing may go to. */
-static size_t choose_places(const struct wall_config *c, struct target out[])
+static size_t choose_places(const struct wall_config *c, struct probe_target out[])
 {
 	size_t n = 0;
 
-	out[n++] = (struct target){
+	out[n++] = (struct probe_target){
 		.what = "a public address", .address = documentation4, .port = PROBE_PORT};
-	out[n++] = (struct target){
+	out[n++] = (struct probe_target){
 		.what = "a public address", .address = documentation6, .port = PROBE_PORT};
-	out[n++] = (struct target){
+	out[n++] = (struct probe_target){
 		.what = "the metadata address", .address = metadata4, .port = HTTP_PORT};
 	/* A +private rule may be about the gateway: the host's own services. */
 	for (size_t i = 0; i < c->gateways_count; i++)
 		if (!policy_check_address(c->policy, &c->gateways[i], PROBE_PORT).allowed)
-			out[n++] = (struct target){.what = "the gateway",
+			out[n++] = (struct probe_target){.what = "the gateway",
 				.address = c->gateways[i],
 				.port = PROBE_PORT};
 	return n;
 }
 
 /* Where nothing may come from: see sources.c. */
-static size_t choose_sources(struct target out[])
+static size_t choose_sources(struct probe_target out[])
 {
-	static const uint16_t workers[] = {CONFINED_FIRST_PORT, 65535};
+	static const uint16_t workers[] = {WORKER_FIRST_PORT, 65535};
 	static const char port[] = "a DNS server, from a port of codex-init's own";
 	size_t n = 0;
 
-	out[n++] = (struct target){"loopback, from the engine's resolver", loopback4, 0,
+	out[n++] = (struct probe_target){"loopback, from the engine's resolver", loopback4, 0,
 		embedded4, DNS_PORT, true};
-	out[n++] = (struct target){
+	out[n++] = (struct probe_target){
 		"loopback, from the engine's resolver", loopback4, 0, embedded4, 0, true};
-	out[n++] = (struct target){
+	out[n++] = (struct probe_target){
 		"loopback, from a foreign address", loopback6, 0, foreign6, DNS_PORT, true};
-	out[n++] = (struct target){"a public address, from a foreign one", documentation6,
+	out[n++] = (struct probe_target){"a public address, from a foreign one", documentation6,
 		PROBE_PORT, foreign6, 0, true};
 	for (size_t i = 0; i < sizeof(workers) / sizeof(workers[0]); i++) {
-		out[n++] = (struct target){
+		out[n++] = (struct probe_target){
 			port, documentation4, DNS_PORT, any4, workers[i], false};
-		out[n++] = (struct target){
+		out[n++] = (struct probe_target){
 			port, documentation6, DNS_PORT, any6, workers[i], false};
 	}
 	return n;
@@ -259,7 +259,7 @@ static size_t choose_sources(struct target out[])
 
 int wall_probe(const struct wall_config *c, struct failure *f)
 {
-	struct target targets[TARGETS];
+	struct probe_target targets[TARGETS];
 	size_t count = choose_sources(targets);
 	struct outcome out = {.result = PROBE_NO_CHILD};
 	char text[ADDRESS_TEXT], on[160];

@@ -110,7 +110,7 @@ static void egress(
 	/* Before the established ones: a port that the gate's socket just left, and whose
 	 * connection the kernel still knows, must be nobody's way past the gate. */
 	if (c->gate_port)
-		web_egress(r, c, chain, family);
+		gate_rules_egress(r, c, chain, family);
 	s = chains_rule(r, chain, family);
 	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
 	match_ct_approved(&s);
@@ -223,7 +223,7 @@ static void output(struct ruleset *r, const struct wall_config *c)
 	struct statement s;
 
 	if (c->gate_port)
-		web_output(r, c);
+		gate_rules_output(r, c);
 	sources_output(r, c);
 	s = chains_rule(r, "output", 4);
 	match_loopback_out(&s);
@@ -328,7 +328,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	chains_add_base(
 		out, "redirect_dns", "nat", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT);
 	if (c->gate_port)
-		web_base_chains(out, c);
+		gate_rules_base_chains(out, c);
 	sources_chains(out);
 	chains_add(out, "loopback");
 	chains_add(out, "egress4");
@@ -341,7 +341,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	chains_add(out, "record6");
 	chains_add(out, "reject_all");
 	if (c->gate_port)
-		web_chains(out);
+		gate_rules_chains(out);
 
 	/* In the order of the chains: the kernel reads them back like that. */
 	output(out, c);
@@ -349,7 +349,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	leaving(out);
 	redirect(out, c);
 	if (c->gate_port)
-		web_base_rules(out, c);
+		gate_rules_base_rules(out, c);
 	sources_rules(out, c);
 	loopback(out, c);
 	egress(out, c, "egress4", 4);
@@ -358,7 +358,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	chains_destinations(out, "pinned6", 6, true);
 	conclusion(out, c);
 	if (c->gate_port)
-		web_rules(out, c);
+		gate_rules_fill(out, c);
 	return out->failed ? -1 : 0;
 }
 

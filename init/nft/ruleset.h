@@ -25,19 +25,19 @@
  * for the denied networks the kernel lets nobody change them afterwards (NFT_SET_CONSTANT).
  */
 enum set_kind {
-	SET_UPSTREAMS,    /* addr . port: where the resolver asks; fixed */
-	SET_GATEWAYS,     /* addr; fixed */
-	SET_SPECIAL,      /* addr, intervals: address_ranges[] that no rule opens; fixed */
-	SET_INSIDE,       /* addr, intervals: the private ones, which +private opens; fixed */
-	SET_DENIED,       /* addr, intervals: deny rules without ports; fixed */
-	SET_DENIED_PORTS, /* addr . port, intervals: deny rules with ports; fixed */
-	SET_REVOKED,      /* addr . port: of names denied after the start */
-	SET_NETS,         /* addr . port, intervals: allow rules for networks; fixed */
-	SET_PRIVATE_NETS, /* the same, those with +private; fixed */
-	SET_PINS,         /* addr . port with a timeout */
-	SET_PRIVATE,      /* the same, pins of +private rules */
-	SET_PROXIES,      /* the same, pins of the proxy */
-	SET_REFUSED,      /* addr . protocol . port: what was refused, counted */
+	SET_UPSTREAMS,      /* addr . port: where the resolver asks; fixed */
+	SET_GATEWAYS,       /* addr; fixed */
+	SET_SPECIAL,        /* addr, intervals: address_ranges[] that no rule opens; fixed */
+	SET_PRIVATE_RANGES, /* addr, intervals: the private ones, which +private opens; fixed */
+	SET_DENIED,         /* addr, intervals: deny rules without ports; fixed */
+	SET_DENIED_PORTS,   /* addr . port, intervals: deny rules with ports; fixed */
+	SET_REVOKED,        /* addr . port: of names denied after the start */
+	SET_NETS,           /* addr . port, intervals: allow rules for networks; fixed */
+	SET_PRIVATE_NETS,   /* the same, those with +private; fixed */
+	SET_PINS,           /* addr . port with a timeout */
+	SET_PRIVATE,        /* the same, pins of +private rules */
+	SET_PROXIES,        /* the same, pins of the proxy */
+	SET_REFUSED,        /* addr . protocol . port: what was refused, counted */
 	SET_KINDS,
 };
 #define SETS (2 * SET_KINDS)

@@ -35,7 +35,8 @@ static const struct definition {
 	[SET_UPSTREAMS] = {"upstreams4", "upstreams6", .port = true, .fixed = true},
 	[SET_GATEWAYS] = {"gateways4", "gateways6", .fixed = true},
 	[SET_SPECIAL] = {"special4", "special6", .interval = true, .fixed = true},
-	[SET_INSIDE] = {"inside4", "inside6", .interval = true, .fixed = true},
+	[SET_PRIVATE_RANGES] = {"private_ranges4", "private_ranges6", .interval = true,
+		.fixed = true},
 	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true, .grows = true},
 	[SET_DENIED_PORTS] = {"denied_ports4", "denied_ports6", .port = true, .interval = true,
 		.fixed = true, .grows = true},
@@ -269,7 +270,7 @@ static void fill_ranges(struct ruleset *r)
 			&special, &translated, (uint8_t)(ADDRESS_NAT64_BITS + part->prefix));
 	}
 	fill_networks(r, SET_SPECIAL, &special);
-	fill_networks(r, SET_INSIDE, &inside);
+	fill_networks(r, SET_PRIVATE_RANGES, &inside);
 }
 
 /* Twice the same element would be one in the kernel, and two in what verify.c expects. */

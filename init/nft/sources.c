@@ -84,7 +84,7 @@ static void sources(struct ruleset *r, const struct wall_config *c, uint8_t fami
 	struct statement s = chains_rule(r, chain, family);
 
 	match_ct_redirected(&s);
-	match_from_ports_above(&s, CONFINED_FIRST_PORT);
+	match_from_ports_above(&s, WORKER_FIRST_PORT);
 	then_verdict(&s, NFT_GOTO, "reject_all");
 	for (size_t i = 0; i < sizeof(transports); i++) {
 		s = chains_rule(r, chain, family);

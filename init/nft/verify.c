@@ -21,7 +21,7 @@
 /* The longest rule has about 600 bytes. */
 #define RULE_ROOM 4096
 
-struct reading {
+struct readback {
 	const struct ruleset *expected;
 	const char *on;      /* the object at fault */
 	const char *problem; /* static text; NULL: none so far */
@@ -33,7 +33,7 @@ struct reading {
 	char name[64]; /* where `on` points for the kernel's own objects */
 };
 
-static int wrong(struct reading *r, const char *on, const char *problem)
+static int wrong(struct readback *r, const char *on, const char *problem)
 {
 	if (r->problem)
 		return MNL_CB_OK;
@@ -50,7 +50,7 @@ static bool same_text(const char *a, const char *b)
 
 static int read_table(const struct nlmsghdr *answer, void *context)
 {
-	struct reading *r = context;
+	struct readback *r = context;
 	struct nftnl_table *t = nftnl_table_alloc();
 	const char *name;
 
@@ -73,7 +73,7 @@ static int read_table(const struct nlmsghdr *answer, void *context)
 
 /* The attributes that make a chain what it is; the last three are a base chain's. */
 static void compare_chain(
-	struct reading *r, const struct nftnl_chain *ours, const struct nftnl_chain *theirs)
+	struct readback *r, const struct nftnl_chain *ours, const struct nftnl_chain *theirs)
 {
 	static const uint16_t numbers[] = {
 		NFTNL_CHAIN_HOOKNUM, NFTNL_CHAIN_PRIO, NFTNL_CHAIN_POLICY};
@@ -98,7 +98,7 @@ static void compare_chain(
 
 static int read_chain(const struct nlmsghdr *answer, void *context)
 {
-	struct reading *r = context;
+	struct readback *r = context;
 	struct nftnl_chain *c = nftnl_chain_alloc();
 	const char *name;
 	size_t i;
@@ -185,7 +185,7 @@ static uint32_t rule_bytes(struct nftnl_rule *rule, char out[RULE_ROOM])
 
 static int read_rule(const struct nlmsghdr *answer, void *context)
 {
-	struct reading *r = context;
+	struct readback *r = context;
 	char ours[RULE_ROOM] __attribute__((aligned(8)));
 	char theirs[RULE_ROOM] __attribute__((aligned(8)));
 	struct nftnl_rule *rule = NULL;
@@ -221,7 +221,7 @@ static int read_set(const struct nlmsghdr *answer, void *context)
 {
 	static const uint16_t numbers[] = {
 		NFTNL_SET_FLAGS, NFTNL_SET_KEY_LEN, NFTNL_SET_KEY_TYPE, NFTNL_SET_DESC_SIZE};
-	struct reading *r = context;
+	struct readback *r = context;
 	struct nftnl_set *s = nftnl_set_alloc(), *ours;
 	const char *name;
 	size_t i;
@@ -262,7 +262,7 @@ static void ask_table(struct nlmsghdr *request, void *context)
 
 static void ask_elements(struct nlmsghdr *request, void *context)
 {
-	const struct reading *r = context;
+	const struct readback *r = context;
 
 	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
 	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET,
@@ -271,7 +271,7 @@ static void ask_elements(struct nlmsghdr *request, void *context)
 
 static int read_elements(const struct nlmsghdr *answer, void *context)
 {
-	struct reading *r = context;
+	struct readback *r = context;
 
 	if (nftnl_set_elems_nlmsg_parse(answer, r->elements) < 0)
 		return MNL_CB_ERROR;
@@ -326,7 +326,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* Both lists in the same order; returns 0, or -1 when memory ran out. */
-static int compare_elements(struct reading *r, struct nftnl_set *ours)
+static int compare_elements(struct readback *r, struct nftnl_set *ours)
 {
 	const char *name = nftnl_set_get_str(ours, NFTNL_SET_NAME);
 	struct element_list a = {0}, b = {0};
@@ -351,7 +351,7 @@ static int compare_elements(struct reading *r, struct nftnl_set *ours)
 	return count ? 0 : -1;
 }
 
-static int read_fixed_sets(struct nft *n, struct reading *r)
+static int read_fixed_sets(struct nft *n, struct readback *r)
 {
 	for (size_t i = 0; i < SETS; i++) {
 		int status;
@@ -374,7 +374,7 @@ static int read_fixed_sets(struct nft *n, struct reading *r)
 }
 
 /* One reading of everything; 0, or -1 with errno. */
-static int read_all(struct nft *n, struct reading *r)
+static int read_all(struct nft *n, struct readback *r)
 {
 	if (nft_dump(n, NFT_MSG_GETTABLE, NFPROTO_INET, NULL, read_table, r) < 0)
 		return -1;
@@ -400,7 +400,7 @@ static int read_all(struct nft *n, struct reading *r)
 
 static int verify(struct wall *w, const struct ruleset *expected, struct failure *f)
 {
-	struct reading r;
+	struct readback r;
 	uint32_t before, after;
 
 	for (int i = 0; i < TRIES; i++) {

@@ -3,7 +3,7 @@
  * and read back. Runs in PID 1 with CAP_NET_ADMIN; no other table is touched.
  *
  *	ruleset.c	policy -> libnftnl objects, pure; its sets in sets.c, the words that
- *			its rules are made of in statement.c
+ *			its rules are made of in match.c
  *	nft.c		libmnl transport: send a batch, wait for its acks, dump
  *	verify.c	read back and compare, object by object
  *	probe.c		try what must fail

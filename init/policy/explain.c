@@ -69,19 +69,19 @@ static bool gated(enum egress egress)
 }
 
 /* By which way an allowed name's ports are reached. */
-static void put_way(const struct verdict *v, enum egress egress, FILE *to)
+static void put_route(const struct verdict *v, enum egress egress, FILE *to)
 {
 	unsigned web_count = 0;
 
 	for (unsigned i = 0; i < sizeof(web) / sizeof(web[0]) && gated(egress); i++)
-		web_count += ports_have(&v->ports, web[i]);
+		web_count += rule_ports_have(&v->ports, web[i]);
 	if (web_count)
 		fprintf(to,
 			"  way        %s: through the gate, where the name inside TLS or "
 			"HTTP is checked too\n",
-			web_count == 2               ? "443 and 80"
-			: ports_have(&v->ports, 443) ? "443"
-						     : "80");
+			web_count == 2                    ? "443 and 80"
+			: rule_ports_have(&v->ports, 443) ? "443"
+							  : "80");
 	if (v->ports.count > web_count)
 		fprintf(to,
 			"  way        %s: pins, straight through the wall to the addresses "
@@ -131,7 +131,7 @@ static bool explain_name(
 		v.private ? "public and private ones (+private)" : "public ones");
 	if (v.ech)
 		fprintf(to, "  +ech       Encrypted Client Hello passes\n");
-	put_way(&v, egress, to);
+	put_route(&v, egress, to);
 	return true;
 }
 
@@ -139,7 +139,7 @@ static bool explain_name(
 static struct verdict any_port(const struct policy *p, const struct address *a)
 {
 	struct verdict all = {0};
-	unsigned tried = 0;
+	unsigned operation = 0;
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct rule *r = &p->rules[i];
@@ -149,13 +149,13 @@ static struct verdict any_port(const struct policy *p, const struct address *a)
 		for (unsigned j = 0; j < r->ports.count; j++) {
 			struct verdict v;
 
-			if (ports_have(&all.ports, r->ports.port[j]))
+			if (rule_ports_have(&all.ports, r->ports.port[j]))
 				continue;
-			if (tried++ == PORTS_TRIED)
+			if (operation++ == PORTS_TRIED)
 				return all;
 			v = policy_check_address(p, a, r->ports.port[j]);
 			if (v.allowed) {
-				ports_add(&all.ports, r->ports.port[j]);
+				rule_ports_add(&all.ports, r->ports.port[j]);
 				all.allowed = true;
 			}
 			if (!all.rule || (v.allowed && all.rule->effect == RULE_DENY))

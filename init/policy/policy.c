@@ -216,8 +216,8 @@ int policy_add_defaults(struct policy *p)
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
 		struct rule r = {.kind = RULE_NAME, .origin = ORIGIN_DEFAULT};
 
-		ports_add(&r.ports, 80);
-		ports_add(&r.ports, 443);
+		rule_ports_add(&r.ports, 80);
+		rule_ports_add(&r.ports, 443);
 		snprintf(r.name, sizeof(r.name), "%s", defaults[i]);
 		if (append(p, &r) < 0)
 			return -1;

@@ -28,7 +28,7 @@ static int refuse(struct rule_error *e, size_t position, const char *reason, ...
 	return -1;
 }
 
-bool ports_have(const struct port_list *list, uint16_t port)
+bool rule_ports_have(const struct port_list *list, uint16_t port)
 {
 	for (unsigned i = 0; i < list->count; i++)
 		if (list->port[i] == port)
@@ -36,12 +36,12 @@ bool ports_have(const struct port_list *list, uint16_t port)
 	return false;
 }
 
-bool ports_add(struct port_list *list, uint16_t port)
+bool rule_ports_add(struct port_list *list, uint16_t port)
 {
 	unsigned i = list->count;
 	bool full = list->count == LIMIT_RULE_PORTS;
 
-	if (ports_have(list, port))
+	if (rule_ports_have(list, port))
 		return true;
 	if (full && port > list->port[i - 1])
 		return false;
@@ -90,7 +90,7 @@ static int read_ports(
 				"a port is a number, and ports are separated by commas");
 		if (port < 1 || port > 65535)
 			return refuse(e, start, "ports go from 1 to 65535");
-		if (!ports_add(out, (uint16_t)port))
+		if (!rule_ports_add(out, (uint16_t)port))
 			return refuse(
 				e, start, "a rule has at most %d ports", LIMIT_RULE_PORTS);
 		if (p == to)
@@ -314,8 +314,8 @@ int rule_read(const char *text, size_t len, enum rule_effect effect, struct rule
 	if (out->kind == RULE_NETWORK)
 		return refuse(e, end, "a network needs a port: %.*s:5432",
 			end > 64 ? 64 : (int)end, text);
-	ports_add(&out->ports, 80);
-	ports_add(&out->ports, 443);
+	rule_ports_add(&out->ports, 80);
+	rule_ports_add(&out->ports, 443);
 	return 0;
 }
 

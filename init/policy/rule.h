@@ -24,7 +24,7 @@ bool rule_has_address(const struct rule *r, const struct address *a);
 
 /* Adds a port, keeping the list ascending and without doubles. A full list keeps the lowest
  * and loses the highest; returns false then. */
-bool ports_add(struct port_list *list, uint16_t port);
-bool ports_have(const struct port_list *list, uint16_t port);
+bool rule_ports_add(struct port_list *list, uint16_t port);
+bool rule_ports_have(const struct port_list *list, uint16_t port);
 
 #endif

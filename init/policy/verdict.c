@@ -28,7 +28,7 @@ static bool merge(struct rule *a, const struct rule *b)
 	if (a->ports.count == 0)
 		return true; /* every port is denied already */
 	for (unsigned i = 0; i < b->ports.count; i++)
-		if (!ports_add(&ports, b->ports.port[i]))
+		if (!rule_ports_add(&ports, b->ports.port[i]))
 			return false;
 	if (b->ports.count == 0)
 		ports.count = 0;
@@ -126,7 +126,7 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 
 	if (!policy_is_proxy(p, name))
 		return policy_check_name(p, name);
-	ports_add(&v.ports, p->proxy_port);
+	rule_ports_add(&v.ports, p->proxy_port);
 	return v;
 }
 
@@ -170,7 +170,7 @@ static bool each_rule(const struct policy *p, const char *name, see_rule *see,
 
 static bool covers(const struct rule *r, uint16_t port)
 {
-	return r->ports.count == 0 || ports_have(&r->ports, port);
+	return r->ports.count == 0 || rule_ports_have(&r->ports, port);
 }
 
 /* The allow rules' ports; port 0 stands for any. */
@@ -184,7 +184,7 @@ static void see_allow(struct verdict *v, const struct rule *r, uint16_t port)
 	v->ech |= r->ech;
 	for (unsigned i = 0; i < r->ports.count; i++)
 		if (!port || r->ports.port[i] == port)
-			ports_add(&v->ports, r->ports.port[i]);
+			rule_ports_add(&v->ports, r->ports.port[i]);
 }
 
 /* Takes away what is denied. The first deny rule that leaves nothing is the one to tell; one
@@ -262,7 +262,7 @@ struct verdict policy_check_address(
 		v.rule = r;
 		v.private |= r->private;
 		v.ech |= r->ech;
-		ports_add(&v.ports, port);
+		rule_ports_add(&v.ports, port);
 		v.allowed = true;
 	}
 	return v;

@@ -24,9 +24,9 @@ struct wall_config {
 	struct endpoint upstreams[LIMIT_UPSTREAMS];
 	size_t upstreams_count;
 	/*
-	 * An upstream is the engine's embedded resolver, 127.0.0.11 (boot/inside.h): a NAT in
-	 * this namespace, and older engines forward its questions from inside this namespace as
-	 * uid 0.
+	 * An upstream is the engine's embedded resolver, 127.0.0.11 (boot/local_dns.h): a NAT
+	 * in this namespace, and older engines forward its questions from inside this namespace
+	 * as uid 0.
 	 */
 	bool embedded_dns;
 	struct address gateways[LIMIT_GATEWAYS];

@@ -109,7 +109,7 @@ int admit_name(
 	int index;
 
 	if (w->denials != policy_denials(w->config->policy))
-		denied_forget(w);
+		denied_invalidate(w);
 	index = plain ? cache_find(&w->cache, name) : -1;
 	if (index >= 0 && !w->cache.names[index].denied) {
 		const struct cache_name *n = &w->cache.names[index];
@@ -129,7 +129,7 @@ int admit_name(
 		if (index >= 0)
 			w->cache.names[index].open = true;
 		if (index >= 0 && policy_by_proxy(w->config->policy, name))
-			lookup_invent(w, index);
+			lookup_fake_ip(w, index);
 		if (index < 0)
 			snprintf(text, ADMIT_TEXT, "too many questions at one time");
 		return index;
@@ -165,6 +165,6 @@ int admit_name(
 	w->cache.names[index].internal = v.private;
 	w->cache.names[index].ration = &w->config->rations[v.rule - w->config->policy->rules];
 	if (policy_by_proxy(w->config->policy, name))
-		lookup_invent(w, index);
+		lookup_fake_ip(w, index);
 	return index;
 }

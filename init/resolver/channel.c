@@ -290,7 +290,7 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 	h->count = tell_refused(w, name, reason, 1) ? 0 : 1;
 }
 
-void channel_target(struct worker *w, const struct message_service *v)
+void channel_target(struct worker *w, const struct dns_service *v)
 {
 	/* No rule can allow port 0. */
 	struct resolver_message *m =
@@ -322,27 +322,27 @@ void channel_dropped(struct worker *w, const char *name, enum resolver_reason re
 	w->channel.told++;
 }
 
-void channel_foreign(struct worker *w, bool guessed)
+void channel_unsolicited(struct worker *w, bool guessed)
 {
 	struct channel *c = &w->channel;
 
-	c->foreign += !guessed;
+	c->unsolicited += !guessed;
 	c->guessed |= guessed;
 	if (c->flush == INT64_MAX)
 		c->flush = w->now + HOLD_MS;
 }
 
-static void tell_foreign(struct worker *w)
+static void tell_unsolicited(struct worker *w)
 {
 	struct channel *c = &w->channel;
 	struct resolver_message *m =
-		c->foreign && may_tell(w) ? put(w, RESOLVER_FOREIGN) : NULL;
+		c->unsolicited && may_tell(w) ? put(w, RESOLVER_UNSOLICITED) : NULL;
 
 	if (!m)
 		return;
-	m->count = c->foreign;
+	m->count = c->unsolicited;
 	m->reason = c->guessed ? REASON_GUESSED : REASON_NONE;
-	c->foreign = 0;
+	c->unsolicited = 0;
 	c->guessed = false;
 	c->told++;
 }
@@ -357,8 +357,8 @@ int64_t channel_tick(struct worker *w)
 		tell_held(w, &c->held[i]);
 	if (c->untold && tell_refused(w, "", REASON_NONE, c->untold))
 		c->untold = 0;
-	tell_foreign(w);
-	c->flush = c->untold || c->foreign ? w->now + HOLD_MS : INT64_MAX;
+	tell_unsolicited(w);
+	c->flush = c->untold || c->unsolicited ? w->now + HOLD_MS : INT64_MAX;
 	return c->flush;
 }
 

@@ -6,9 +6,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-static void prepare(struct letters *l)
+static void prepare(struct datagrams *l)
 {
-	for (int i = 0; i < LETTERS; i++) {
+	for (int i = 0; i < DATAGRAMS; i++) {
 		l->part[i] = (struct iovec){l->packet[i], sizeof(l->packet[i])};
 		l->header[i].msg_hdr = (struct msghdr){.msg_name = &l->with[i].address,
 			.msg_namelen = sizeof(l->with[i].address),
@@ -81,10 +81,10 @@ static bool explain_failure(const struct worker *w, struct cache_name *n,
 }
 
 static void reply_record(struct worker *w, const struct origin *o,
-	const struct message_asked *asked, struct cache_name *n, enum cache_family family)
+	const struct dns_asked *asked, struct cache_name *n, enum cache_family family)
 {
 	const struct cache_record *r = &n->record[family];
-	struct message_reply m = {.type = family == FAMILY_4 ? MESSAGE_A : MESSAGE_AAAA,
+	struct dns_reply m = {.type = family == FAMILY_4 ? DNS_A : DNS_AAAA,
 		.addresses = cache_addresses(n, family),
 		.ede = -1};
 	int64_t left = (r->expires - w->now) / 1000;
@@ -94,7 +94,7 @@ static void reply_record(struct worker *w, const struct origin *o,
 	case CACHE_ADDRESSES:
 		m.count = r->count;
 		m.ttl = left < 1 ? 1 : left < (int64_t)r->ttl ? (uint32_t)left : r->ttl;
-		m.ede = r->stale ? MESSAGE_EDE_STALE : -1;
+		m.ede = r->stale ? DNS_EDE_STALE : -1;
 		lookup_used(w, n, family);
 		break;
 	case CACHE_EMPTY:
@@ -109,7 +109,7 @@ static void reply_record(struct worker *w, const struct origin *o,
 		m.rcode = RCODE_SERVFAIL;
 		if (explain_failure(w, n, family, text)) {
 			m.rcode = RCODE_NXDOMAIN;
-			m.ede = MESSAGE_EDE_BLOCKED;
+			m.ede = DNS_EDE_BLOCKED;
 			m.ede_text = text;
 		}
 		break;
@@ -118,14 +118,14 @@ static void reply_record(struct worker *w, const struct origin *o,
 }
 
 static void wait_for(struct worker *w, int index, enum cache_family family,
-	const struct message_query *q, const struct origin *o)
+	const struct dns_query *q, const struct origin *o)
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
 
 	if (!client_wait(w, &r->waiters, q, o))
 		return;
-	lookup_need(w, index, family);
+	lookup_resolve(w, index, family);
 	if (family == FAMILY_6 && r->waiters >= 0)
 		lookup_wait_for_aaaa(w, n);
 }
@@ -143,36 +143,35 @@ void client_wake(struct worker *w, int index, enum cache_family family)
 
 /* Names of addresses come from our own table. Nobody hears of those that aren't in it: they are
  * no rule's matter, and tools ask for them by the dozen. */
-static void answer_reverse(
-	struct worker *w, const struct message_query *q, const struct origin *o)
+static void answer_reverse(struct worker *w, const struct dns_query *q, const struct origin *o)
 {
-	struct message_reply r = {.type = MESSAGE_PTR,
+	struct dns_reply r = {.type = DNS_PTR,
 		.ttl = CACHE_TTL_FLOOR,
 		.ede = -1,
 		.pointer = reverse_find(w, q->name)};
 
 	r.rcode = r.pointer ? RCODE_NOERROR : RCODE_NXDOMAIN;
-	r.count = r.pointer && q->type == MESSAGE_PTR;
+	r.count = r.pointer && q->type == DNS_PTR;
 	client_reply(w, o, &q->asked, &r);
 }
 
 static void question(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o)
 {
-	struct message_query q;
+	struct dns_query q;
 	char why[ADMIT_TEXT];
 	enum cache_family family;
 	bool lookup;
-	int rcode = message_read_query(packet, len, &q), index;
+	int rcode = dns_read_query(packet, len, &q), index;
 
 	if (rcode < 0) {
 		if (o->fd < 0)
 			client_tcp_drop(w, o);
 		return;
 	}
-	if (rcode != RCODE_NOERROR || q.class != MESSAGE_CLASS_IN) {
-		client_reply_code(w, o, &q.asked,
-			rcode ? (enum message_rcode)rcode : RCODE_REFUSED, NULL);
+	if (rcode != RCODE_NOERROR || q.class != DNS_CLASS_IN) {
+		client_reply_code(
+			w, o, &q.asked, rcode ? (enum dns_rcode)rcode : RCODE_REFUSED, NULL);
 		return;
 	}
 	if (q.plain && reverse_zone(q.name)) {
@@ -181,7 +180,7 @@ static void question(
 	}
 	if (service_question(w, &q, o))
 		return;
-	lookup = q.type == MESSAGE_A || q.type == MESSAGE_AAAA;
+	lookup = q.type == DNS_A || q.type == DNS_AAAA;
 	index = admit_name(w, q.name, q.plain, lookup, why);
 	if (index < 0 && index != ADMIT_ABSENT) {
 		client_reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
@@ -193,7 +192,7 @@ static void question(
 		client_reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
 		return;
 	}
-	family = q.type == MESSAGE_A ? FAMILY_4 : FAMILY_6;
+	family = q.type == DNS_A ? FAMILY_4 : FAMILY_6;
 	if (cache_fresh(&w->cache.names[index].record[family], w->now) ||
 		(family == FAMILY_6 && lookup_is_lame(w, &w->cache.names[index])))
 		reply_record(w, o, &q.asked, &w->cache.names[index], family);
@@ -203,8 +202,8 @@ static void question(
 
 static void udp_ready(struct worker *w, int fd)
 {
-	struct letters *in = &w->clients->inbox;
-	int n = recvmmsg(fd, in->header, LETTERS, MSG_DONTWAIT, NULL);
+	struct datagrams *in = &w->clients->inbox;
+	int n = recvmmsg(fd, in->header, DATAGRAMS, MSG_DONTWAIT, NULL);
 
 	for (int i = 0; i < n; i++) {
 		struct msghdr *header = &in->header[i].msg_hdr;

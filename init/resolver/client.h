@@ -34,10 +34,10 @@ struct origin {
 struct waiter {
 	int next; /* of the same record, or in the free list */
 	struct origin origin;
-	struct message_asked asked;
+	struct dns_asked asked;
 };
 
-struct connection {
+struct client_connection {
 	int fd; /* -1: free */
 	uint32_t generation;
 	bool waiting; /* for an answer to what it asked */
@@ -53,25 +53,25 @@ struct connection_data {
 
 /* Datagrams that one system call sends, or takes from one socket before the upstreams have
  * their turn. */
-#define LETTERS 32
+#define DATAGRAMS 32
 
 /* Questions just taken, and answers by UDP that wait to be sent, all by one socket. The
  * headers that the kernel is given point to the rest, once and for all. */
-struct letters {
+struct datagrams {
 	int fd;
 	unsigned count;
-	struct mmsghdr header[LETTERS];
-	struct iovec part[LETTERS];
-	struct origin with[LETTERS];
-	uint8_t packet[LETTERS][LIMIT_DNS_UDP];
+	struct mmsghdr header[DATAGRAMS];
+	struct iovec part[DATAGRAMS];
+	struct origin with[DATAGRAMS];
+	uint8_t packet[DATAGRAMS][LIMIT_DNS_UDP];
 };
 
 struct clients {
-	struct letters inbox, outbox;
+	struct datagrams inbox, outbox;
 	struct waiter waiters[LIMIT_WAITERS];
 	int free;
 	unsigned fresh;
-	struct connection connections[LIMIT_CLIENT_TCP];
+	struct client_connection connections[LIMIT_CLIENT_TCP];
 	struct connection_data data[LIMIT_CLIENT_TCP];
 	unsigned open;
 };
@@ -79,18 +79,18 @@ struct clients {
 /* client_reply.c. Answers a question now, and lets the one who asked wait in a list; false:
  * there is no place for that, which was answered. The list's next, which is free from then on;
  * NULL: its end. */
-void client_reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
-	const struct message_reply *r);
+void client_reply(struct worker *w, const struct origin *o, const struct dns_asked *asked,
+	const struct dns_reply *r);
 bool client_wait(
-	struct worker *w, int *list, const struct message_query *q, const struct origin *o);
+	struct worker *w, int *list, const struct dns_query *q, const struct origin *o);
 struct waiter *client_next(struct worker *w, int *list);
 /* The same with a code alone, and why we refuse it, or NULL. */
-void client_reply_code(struct worker *w, const struct origin *o,
-	const struct message_asked *asked, enum message_rcode rcode, const char *why);
+void client_reply_code(struct worker *w, const struct origin *o, const struct dns_asked *asked,
+	enum dns_rcode rcode, const char *why);
 
 /* service.c: answers a question for a service (SRV) of an allowed name, or for its text (TXT),
  * now or later; false: it is no such question. */
-bool service_question(struct worker *w, const struct message_query *q, const struct origin *o);
+bool service_question(struct worker *w, const struct dns_query *q, const struct origin *o);
 
 /* client_tcp.c */
 void client_tcp_accept(struct worker *w, int listener);

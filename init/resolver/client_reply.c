@@ -10,7 +10,7 @@
  * can't be sent to, and then the next one's turn has come. */
 void client_flush(struct worker *w)
 {
-	struct letters *o = &w->clients->outbox;
+	struct datagrams *o = &w->clients->outbox;
 	unsigned sent = 0;
 
 	while (sent < o->count) {
@@ -24,18 +24,18 @@ void client_flush(struct worker *w)
 	o->count = 0;
 }
 
-void client_reply(struct worker *w, const struct origin *o, const struct message_asked *asked,
-	const struct message_reply *r)
+void client_reply(struct worker *w, const struct origin *o, const struct dns_asked *asked,
+	const struct dns_reply *r)
 {
-	struct letters *out = &w->clients->outbox;
+	struct datagrams *out = &w->clients->outbox;
 	uint8_t *packet;
 	size_t len;
 
-	if (out->count == LETTERS || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
+	if (out->count == DATAGRAMS || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
 		client_flush(w);
 	/* The next letter's place; a TCP client's answer only borrows it. */
 	packet = out->packet[out->count];
-	len = message_write_reply(asked, r, packet, o->fd >= 0 ? asked->room : LIMIT_DNS_UDP);
+	len = dns_write_reply(asked, r, packet, o->fd >= 0 ? asked->room : LIMIT_DNS_UDP);
 	if (o->fd < 0) {
 		client_tcp_reply(w, o, packet, len);
 	} else if (len > 0) {
@@ -46,11 +46,11 @@ void client_reply(struct worker *w, const struct origin *o, const struct message
 	}
 }
 
-void client_reply_code(struct worker *w, const struct origin *o,
-	const struct message_asked *asked, enum message_rcode rcode, const char *why)
+void client_reply_code(struct worker *w, const struct origin *o, const struct dns_asked *asked,
+	enum dns_rcode rcode, const char *why)
 {
-	struct message_reply r = {
-		.rcode = rcode, .ede = why ? MESSAGE_EDE_BLOCKED : -1, .ede_text = why};
+	struct dns_reply r = {
+		.rcode = rcode, .ede = why ? DNS_EDE_BLOCKED : -1, .ede_text = why};
 
 	client_reply(w, o, asked, &r);
 }
@@ -66,8 +66,7 @@ static struct waiter *new_waiter(struct clients *c)
 	return x;
 }
 
-bool client_wait(
-	struct worker *w, int *list, const struct message_query *q, const struct origin *o)
+bool client_wait(struct worker *w, int *list, const struct dns_query *q, const struct origin *o)
 {
 	struct waiter *x = new_waiter(w->clients);
 

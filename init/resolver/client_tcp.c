@@ -13,12 +13,12 @@
 /* Connections taken at one time. */
 #define BURST 16
 
-static struct connection_data *data_of(struct worker *w, const struct connection *c)
+static struct connection_data *data_of(struct worker *w, const struct client_connection *c)
 {
 	return &w->clients->data[c - w->clients->connections];
 }
 
-static void watch(struct worker *w, struct connection *c, int how, uint32_t events)
+static void watch(struct worker *w, struct client_connection *c, int how, uint32_t events)
 {
 	int slot = (int)(c - w->clients->connections);
 	struct epoll_event e = {
@@ -27,7 +27,7 @@ static void watch(struct worker *w, struct connection *c, int how, uint32_t even
 	epoll_ctl(w->epoll, how, c->fd, &e);
 }
 
-static void shut(struct worker *w, struct connection *c)
+static void shut(struct worker *w, struct client_connection *c)
 {
 	close(c->fd);
 	c->fd = -1;
@@ -36,12 +36,12 @@ static void shut(struct worker *w, struct connection *c)
 }
 
 /* A free place; the one idle longest makes room. One that waits for us is idle too. */
-static struct connection *place(struct worker *w)
+static struct client_connection *place(struct worker *w)
 {
-	struct connection *best = NULL;
+	struct client_connection *best = NULL;
 
 	for (int i = 0; i < LIMIT_CLIENT_TCP; i++) {
-		struct connection *c = &w->clients->connections[i];
+		struct client_connection *c = &w->clients->connections[i];
 
 		if (c->fd < 0)
 			return c;
@@ -56,7 +56,7 @@ void client_tcp_accept(struct worker *w, int listener)
 {
 	for (int i = 0; i < BURST; i++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		struct connection *c;
+		struct client_connection *c;
 
 		if (fd < 0)
 			return;
@@ -70,7 +70,7 @@ void client_tcp_accept(struct worker *w, int listener)
 	}
 }
 
-static void push(struct worker *w, struct connection *c)
+static void push(struct worker *w, struct client_connection *c)
 {
 	ssize_t n = send(c->fd, data_of(w, c)->out + c->out_sent, c->out_len - c->out_sent,
 		MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -88,9 +88,9 @@ static void push(struct worker *w, struct connection *c)
 	watch(w, c, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-static struct connection *find(struct worker *w, const struct origin *o)
+static struct client_connection *find(struct worker *w, const struct origin *o)
 {
-	struct connection *c = &w->clients->connections[o->tcp];
+	struct client_connection *c = &w->clients->connections[o->tcp];
 
 	return c->fd >= 0 && c->generation == o->generation ? c : NULL;
 }
@@ -98,7 +98,7 @@ static struct connection *find(struct worker *w, const struct origin *o)
 void client_tcp_reply(
 	struct worker *w, const struct origin *o, const uint8_t *packet, size_t len)
 {
-	struct connection *c = find(w, o);
+	struct client_connection *c = find(w, o);
 	struct connection_data *d;
 
 	if (!c || len == 0 || len > LIMIT_DNS_UDP)
@@ -116,19 +116,19 @@ void client_tcp_reply(
 
 void client_tcp_drop(struct worker *w, const struct origin *o)
 {
-	struct connection *c = find(w, o);
+	struct client_connection *c = find(w, o);
 
 	if (c)
 		shut(w, c);
 }
 
 /* What the question being read takes, as far as its length is known. */
-static size_t wanted(const struct connection *c, const uint8_t *in)
+static size_t wanted(const struct client_connection *c, const uint8_t *in)
 {
 	return c->got < 2 ? 2 : 2 + (size_t)(in[0] << 8 | in[1]);
 }
 
-static void pull(struct worker *w, struct connection *c, client_taken *taken)
+static void pull(struct worker *w, struct client_connection *c, client_taken *taken)
 {
 	struct origin o = {.fd = -1,
 		.tcp = (int)(c - w->clients->connections),
@@ -161,7 +161,7 @@ static void pull(struct worker *w, struct connection *c, client_taken *taken)
 
 void client_tcp_ready(struct worker *w, int slot, uint32_t events, client_taken *taken)
 {
-	struct connection *c = &w->clients->connections[slot];
+	struct client_connection *c = &w->clients->connections[slot];
 
 	if (c->fd < 0)
 		return;
@@ -180,7 +180,7 @@ int64_t client_tcp_tick(struct worker *w)
 	if (w->clients->open == 0)
 		return next;
 	for (int i = 0; i < LIMIT_CLIENT_TCP; i++) {
-		struct connection *c = &w->clients->connections[i];
+		struct client_connection *c = &w->clients->connections[i];
 
 		if (c->fd >= 0 && w->now - c->since >= LIMIT_CLIENT_TCP_MS)
 			shut(w, c);

@@ -4,7 +4,7 @@
  */
 #include "resolver_private.h"
 
-void denied_forget(struct worker *w)
+void denied_invalidate(struct worker *w)
 {
 	const bool audit = w->config->audit;
 

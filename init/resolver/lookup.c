@@ -21,7 +21,7 @@
 #define SILENT_TTL 300
 #define LAME_MS    600
 
-static const uint16_t type_of[FAMILIES] = {MESSAGE_A, MESSAGE_AAAA};
+static const uint16_t type_of[FAMILIES] = {DNS_A, DNS_AAAA};
 
 static uint32_t clamp(uint32_t ttl, uint32_t floor, uint32_t ceiling)
 {
@@ -167,8 +167,7 @@ static enum resolver_reason ask(
 	struct worker *w, int index, enum cache_family family, bool stale);
 
 static void take_answer(struct worker *w, int index, enum cache_family family,
-	enum message_outcome outcome, const struct message_answer *answer,
-	enum resolver_reason reason)
+	enum dns_outcome outcome, const struct dns_answer *answer, enum resolver_reason reason)
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
@@ -179,7 +178,7 @@ static void take_answer(struct worker *w, int index, enum cache_family family,
 		return;
 	}
 	if (answer->strays)
-		channel_dropped(w, n->name, REASON_HOSTILE, NULL);
+		channel_dropped(w, n->name, REASON_MALFORMED, NULL);
 	r->tries++;
 	if (outcome == OUTCOME_NXDOMAIN) {
 		reason = ask(w, index, family, false);
@@ -215,10 +214,10 @@ static void take_answer(struct worker *w, int index, enum cache_family family,
 		channel_queue(w, index);
 }
 
-void lookup_answered(struct worker *w, int index, uint16_t type, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason)
+void lookup_answered(struct worker *w, int index, uint16_t type, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason)
 {
-	take_answer(w, index, type == MESSAGE_A ? FAMILY_4 : FAMILY_6, outcome, answer, reason);
+	take_answer(w, index, type == DNS_A ? FAMILY_4 : FAMILY_6, outcome, answer, reason);
 }
 
 void lookup_pinned(struct worker *w, int index, uint32_t accepted)
@@ -246,10 +245,10 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 	}
 }
 
-void lookup_invent(struct worker *w, int index)
+void lookup_fake_ip(struct worker *w, int index)
 {
 	struct cache_name *n = &w->cache.names[index];
-	struct address a = invented_address((size_t)index);
+	struct address a = fake_ip_address((size_t)index);
 
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
 		n->record[f].result = f == FAMILY_4 ? CACHE_ADDRESSES : CACHE_EMPTY;
@@ -317,7 +316,7 @@ enum resolver_reason lookup_ask(
 	return ask(w, index, family, stale);
 }
 
-void lookup_need(struct worker *w, int index, enum cache_family family)
+void lookup_resolve(struct worker *w, int index, enum cache_family family)
 {
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];

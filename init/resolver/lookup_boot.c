@@ -177,7 +177,7 @@ static void begin(struct worker *w, int index, bool boot)
 	if (n->hosts)
 		complete_hosts_name(n);
 	if (!n->hosts && policy_by_proxy(w->config->policy, n->name)) {
-		lookup_invent(w, index);
+		lookup_fake_ip(w, index);
 		w->lookup.pinned++;
 		return;
 	}

@@ -49,19 +49,19 @@ static void widen(int fd)
 /* Returns 1 when all are bound, 0 when the port is taken for one of them, -1 on failure. */
 static int bind_all(struct resolver_sockets *s)
 {
-	s->udp4 = confined_bind(AF_INET, SOCK_DGRAM, 0);
+	s->udp4 = worker_bind(AF_INET, SOCK_DGRAM, 0);
 	if (s->udp4 < 0)
 		return -1;
 	widen(s->udp4);
-	s->port = confined_port(s->udp4);
-	s->tcp4 = confined_bind(AF_INET, SOCK_STREAM, s->port);
+	s->port = worker_port(s->udp4);
+	s->tcp4 = worker_bind(AF_INET, SOCK_STREAM, s->port);
 	if (s->tcp4 < 0)
 		return errno == EADDRINUSE ? 0 : -1;
-	s->udp6 = confined_bind(AF_INET6, SOCK_DGRAM, s->port);
+	s->udp6 = worker_bind(AF_INET6, SOCK_DGRAM, s->port);
 	if (s->udp6 < 0)
-		return confined_no_ipv6() ? 1 : errno == EADDRINUSE ? 0 : -1;
+		return worker_no_ipv6() ? 1 : errno == EADDRINUSE ? 0 : -1;
 	widen(s->udp6);
-	s->tcp6 = confined_bind(AF_INET6, SOCK_STREAM, s->port);
+	s->tcp6 = worker_bind(AF_INET6, SOCK_STREAM, s->port);
 	if (s->tcp6 < 0)
 		return errno == EADDRINUSE ? 0 : -1;
 	return 1;
@@ -70,7 +70,7 @@ static int bind_all(struct resolver_sockets *s)
 int resolver_listen(struct resolver_sockets *out, struct failure *f)
 {
 	*out = (struct resolver_sockets){-1, -1, -1, -1, 0};
-	for (int i = 0; i < CONFINED_PORT_TRIES; i++) {
+	for (int i = 0; i < WORKER_PORT_TRIES; i++) {
 		int bound = bind_all(out);
 
 		if (bound > 0)
@@ -104,8 +104,8 @@ static int known(void *context, const char **name)
 	return lookup_known(context, name);
 }
 
-static void answered(void *context, int tag, uint16_t type, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason)
+static void answered(void *context, int tag, uint16_t type, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason)
 {
 	if (tag >= SERVICE_TAG)
 		service_answered(context, tag - SERVICE_TAG, outcome, answer, reason);
@@ -113,17 +113,17 @@ static void answered(void *context, int tag, uint16_t type, enum message_outcome
 		lookup_answered(context, tag, type, outcome, answer, reason);
 }
 
-static void hostile(void *context, int tag)
+static void malformed(void *context, int tag)
 {
 	struct worker *w = context;
 
 	if (tag < 0)
-		channel_foreign(w, tag == UPSTREAM_GUESSED);
+		channel_unsolicited(w, tag == UPSTREAM_GUESSED);
 	else
 		channel_dropped(w,
 			tag >= SERVICE_TAG ? service_name(w, tag - SERVICE_TAG)
 					   : w->cache.names[tag].name,
-			REASON_HOSTILE, NULL);
+			REASON_MALFORMED, NULL);
 }
 
 static int open_upstreams(struct worker *w)
@@ -136,7 +136,7 @@ static int open_upstreams(struct worker *w)
 		.may_ask = may_ask,
 		.known = known,
 		.answered = answered,
-		.hostile = hostile,
+		.malformed = malformed,
 		.context = w,
 	};
 
@@ -234,7 +234,7 @@ pid_t resolver_start(
 	const struct resolver_config *c, bool boot, int *channel, struct failure *f)
 {
 	const struct resolver_sockets *s = &c->sockets;
-	const struct confined self = {.name = "codex-resolver",
+	const struct worker_config self = {.name = "codex-resolver",
 		.uid = UID_RESOLVER,
 		.filter = FILTER_RESOLVER,
 		.keep = {s->udp4, s->tcp4, s->udp6, s->tcp6},
@@ -246,5 +246,5 @@ pid_t resolver_start(
 	/* Whatever else it needs it allocates itself, in a memory of its own. */
 	struct worker w = {.config = c, .boot = boot};
 
-	return confined_start(&self, &w, channel, f);
+	return worker_start(&self, &w, channel, f);
 }

@@ -25,8 +25,9 @@ enum resolver_message_type {
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name that has no usable address now */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED, /* every exact name has been pinned or reported; count: names pinned */
-	RESOLVER_FOREIGN, /* count: datagrams of upstreams that answered no question of ours;
-			   * REASON_GUESSED: so many that it was asked anew by another port */
+	RESOLVER_UNSOLICITED, /* count: datagrams of upstreams that answered no question of
+			       * ours; REASON_GUESSED: so many that it was asked anew by another
+			       * port */
 };
 
 enum resolver_reason {
@@ -37,7 +38,7 @@ enum resolver_reason {
 	REASON_SERVER,     /* the upstreams answered SERVFAIL, REFUSED or the like */
 	REASON_NOT_PUBLIC, /* its addresses are private or special and the rule lacks +private
 			    */
-	REASON_HOSTILE,    /* the answer was malformed or not about the question */
+	REASON_MALFORMED,  /* the answer was malformed or not about the question */
 	REASON_LONG,       /* too long a name under a wildcard */
 	REASON_LIMIT,      /* too many questions in a minute */
 	REASON_TARGET,     /* an allowed name's service is there, and no rule allows that */
@@ -57,7 +58,7 @@ struct resolver_message {
 	uint32_t sequence; /* of RESOLVER_PIN: comes back in its answer */
 	uint32_t reason;   /* enum resolver_reason */
 	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; questions in
-			    * RESOLVER_REFUSED; datagrams in RESOLVER_FOREIGN */
+			    * RESOLVER_REFUSED; datagrams in RESOLVER_UNSOLICITED */
 	uint32_t port;     /* of REASON_TARGET; else 0 */
 	char name[256];    /* normalised, NUL-terminated, the rest zero; "" where none */
 	struct resolver_address addresses[LIMIT_ANSWER_ADDRESSES];

@@ -40,12 +40,12 @@ struct channel {
 	uint32_t sequence;
 	bool booted_due; /* RESOLVER_BOOTED follows when the queue is empty */
 	uint32_t booted_count;
-	int64_t second;   /* this second's reports: their start ... */
-	unsigned told;    /* ... and how many */
-	uint32_t untold;  /* refused, told neither one by one nor by name */
-	uint32_t foreign; /* datagrams of upstreams that were no answers, not told yet */
-	bool guessed;     /* ... and so many that a port was changed */
-	int64_t flush;    /* when what is held is told; INT64_MAX: nothing is */
+	int64_t second;       /* this second's reports: their start ... */
+	unsigned told;        /* ... and how many */
+	uint32_t untold;      /* refused, told neither one by one nor by name */
+	uint32_t unsolicited; /* datagrams of upstreams that were no answers, not told yet */
+	bool guessed;         /* ... and so many that a port was changed */
+	int64_t flush;        /* when what is held is told; INT64_MAX: nothing is */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 
@@ -98,10 +98,10 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
 	const struct address *address);
 /* A service's target that no rule allows. */
-void channel_target(struct worker *w, const struct message_service *v);
+void channel_target(struct worker *w, const struct dns_service *v);
 /* A datagram of an upstream's that answered no question of ours; or, for guessed, so many of
  * them that a port was changed. */
-void channel_foreign(struct worker *w, bool guessed);
+void channel_unsolicited(struct worker *w, bool guessed);
 void channel_booted(struct worker *w, uint32_t count);
 int64_t channel_tick(struct worker *w); /* returns when to be called again */
 
@@ -111,7 +111,7 @@ int64_t channel_tick(struct worker *w); /* returns when to be called again */
 #define ADMIT_ABSENT (-2)
 /*
  * The index of a name that may be asked for. Or -1, and text holds what the client is told:
- * refusals are reported. plain: as in struct message_query. lookup: its addresses are asked
+ * refusals are reported. plain: as in struct dns_query. lookup: its addresses are asked
  * for; else a name that isn't in the table is ADMIT_ABSENT.
  */
 int admit_name(
@@ -121,13 +121,13 @@ void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
 /* ---- denied.c: makes the cache go by what was denied since. ------------------------------ */
-void denied_forget(struct worker *w);
+void denied_invalidate(struct worker *w);
 
 /* ---- lookup.c ---------------------------------------------------------------------------- */
 int lookup_init(struct worker *w, bool boot);
 /* Sees to it that the record gets settled, unless it is fresh or on its way; then settled()
  * is called, perhaps from here. */
-void lookup_need(struct worker *w, int index, enum cache_family family);
+void lookup_resolve(struct worker *w, int index, enum cache_family family);
 /*
  * Some servers never answer AAAA. Is the name's asked for so long, its A being there, that
  * whoever wants it does better without? Else lookup_wait_for_aaaa() sees to it that those who
@@ -138,15 +138,15 @@ void lookup_wait_for_aaaa(struct worker *w, const struct cache_name *n);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
 /* Behind a proxy: gives a name the address that stands for it. */
-void lookup_invent(struct worker *w, int index);
+void lookup_fake_ip(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
 /* What an upstream is asked and says, as in upstream.h. may_ask: may one more question about
  * the name leave now? Counts it. */
 bool lookup_may_ask(struct worker *w, int index);
 int lookup_known(const struct worker *w, const char **name);
-void lookup_answered(struct worker *w, int index, uint16_t type, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason);
+void lookup_answered(struct worker *w, int index, uint16_t type, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason);
 
 /* Between lookup.c and lookup_boot.c. */
 enum resolver_reason lookup_ask(
@@ -161,8 +161,8 @@ int64_t lookup_boot_tick(struct worker *w);
 #define SERVICE_TAG (1 << 20)
 int service_init(struct worker *w);
 bool service_may_ask(struct worker *w, int index);
-void service_answered(struct worker *w, int index, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason);
+void service_answered(struct worker *w, int index, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason);
 /* The allowed name that it is about. */
 const char *service_name(const struct worker *w, int index);
 

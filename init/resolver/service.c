@@ -51,7 +51,7 @@ struct service {
 	unsigned most;
 	int waiters; /* as in struct cache_record */
 	int64_t expires, used;
-	struct message_answer answer;
+	struct dns_answer answer;
 };
 
 struct services {
@@ -86,7 +86,7 @@ static bool has_service(const struct worker *w, const char *name)
 	for (int i = 0; i < w->services->count; i++) {
 		const struct service *s = &w->services->service[i];
 
-		if (s->type == MESSAGE_SRV && strcmp(s->owner, name) == 0 &&
+		if (s->type == DNS_SRV && strcmp(s->owner, name) == 0 &&
 			s->result == CACHE_ADDRESSES)
 			return true;
 	}
@@ -95,7 +95,7 @@ static bool has_service(const struct worker *w, const char *name)
 
 /* ---- Answering --------------------------------------------------------------------------- */
 
-static bool target_allowed(const struct worker *w, const struct message_service *v)
+static bool target_allowed(const struct worker *w, const struct dns_service *v)
 {
 	return policy_check_name_port(w->config->policy, v->target, v->port).allowed;
 }
@@ -108,7 +108,7 @@ static void explain_ration(const struct service *s, char text[ADMIT_TEXT])
 
 static void explain_targets(const struct service *s, char text[ADMIT_TEXT])
 {
-	const struct message_service *v = &s->answer.services[0];
+	const struct dns_service *v = &s->answer.services[0];
 	char rule[RULE_FOR_NAME];
 
 	snprintf(text, ADMIT_TEXT, "%s is %s, port %u, which is not allowed; add --allow %s",
@@ -116,32 +116,31 @@ static void explain_targets(const struct service *s, char text[ADMIT_TEXT])
 }
 
 static void reply_service(struct worker *w, const struct origin *o,
-	const struct message_asked *asked, const struct service *s)
+	const struct dns_asked *asked, const struct service *s)
 {
-	struct message_service allowed[LIMIT_ANSWER_SERVICES];
-	struct message_reply m = {
+	struct dns_service allowed[LIMIT_ANSWER_SERVICES];
+	struct dns_reply m = {
 		.type = s->type, .services = allowed, .texts = s->answer.texts, .ede = -1};
 	int64_t left = (s->expires - w->now) / 1000;
 	char text[ADMIT_TEXT];
 
 	m.ttl = left < 1 ? 1 : (uint32_t)left;
-	if (s->result == CACHE_ADDRESSES && s->type == MESSAGE_TXT)
+	if (s->result == CACHE_ADDRESSES && s->type == DNS_TXT)
 		m.count = s->answer.count;
 	for (size_t i = 0;
-		s->result == CACHE_ADDRESSES && s->type == MESSAGE_SRV && i < s->answer.count;
-		i++)
+		s->result == CACHE_ADDRESSES && s->type == DNS_SRV && i < s->answer.count; i++)
 		if (target_allowed(w, &s->answer.services[i]))
 			allowed[m.count++] = s->answer.services[i];
 	if (s->result == CACHE_ADDRESSES && m.count == 0) {
 		explain_targets(s, text);
-		m.ede = MESSAGE_EDE_BLOCKED;
+		m.ede = DNS_EDE_BLOCKED;
 		m.ede_text = text;
 	} else if (s->result == CACHE_NXDOMAIN) {
 		m.rcode = RCODE_NXDOMAIN;
 	} else if (s->result == CACHE_FAILED && s->reason == REASON_LIMIT) {
 		explain_ration(s, text);
 		m.rcode = RCODE_NXDOMAIN;
-		m.ede = MESSAGE_EDE_BLOCKED;
+		m.ede = DNS_EDE_BLOCKED;
 		m.ede_text = text;
 	} else if (s->result == CACHE_FAILED) {
 		m.rcode = RCODE_SERVFAIL;
@@ -180,8 +179,8 @@ const char *service_name(const struct worker *w, int index)
 	return w->services->service[index].owner;
 }
 
-void service_answered(struct worker *w, int index, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason)
+void service_answered(struct worker *w, int index, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason)
 {
 	struct service *s = &w->services->service[index];
 	uint32_t ttl;
@@ -199,7 +198,7 @@ void service_answered(struct worker *w, int index, enum message_outcome outcome,
 		return;
 	}
 	s->answer = *answer;
-	for (size_t i = 0; s->type == MESSAGE_SRV && !s->optional && i < answer->count; i++)
+	for (size_t i = 0; s->type == DNS_SRV && !s->optional && i < answer->count; i++)
 		if (!target_allowed(w, &answer->services[i]))
 			channel_target(w, &answer->services[i]);
 	settle(w, s, CACHE_ADDRESSES, REASON_NONE, ttl);
@@ -247,19 +246,19 @@ static void ask(struct worker *w, struct service *s)
 		settle(w, s, CACHE_FAILED, reason, CACHE_FAILURE_TTL);
 }
 
-bool service_question(struct worker *w, const struct message_query *q, const struct origin *o)
+bool service_question(struct worker *w, const struct dns_query *q, const struct origin *o)
 {
 	const struct policy *p = w->config->policy;
 	bool optional = false;
-	const char *owner = q->type == MESSAGE_SRV ? owner_of(q->name, &optional) : q->name;
+	const char *owner = q->type == DNS_SRV ? owner_of(q->name, &optional) : q->name;
 	struct service *s;
 	struct verdict v;
 
-	if ((q->type != MESSAGE_SRV && q->type != MESSAGE_TXT) || !q->plain || !owner)
+	if ((q->type != DNS_SRV && q->type != DNS_TXT) || !q->plain || !owner)
 		return false;
 	v = policy_check_name(p, owner);
 	if (!v.allowed || !policy_wildcard_fits(v.rule, owner) || policy_by_proxy(p, owner) ||
-		(q->type == MESSAGE_TXT && !has_service(w, owner)))
+		(q->type == DNS_TXT && !has_service(w, owner)))
 		return false;
 	s = place_for(w, q->name, q->type);
 	if (!s)

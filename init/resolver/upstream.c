@@ -27,7 +27,7 @@ enum resolver_reason upstream_ask(struct upstream *u, const char *name, const ch
 		q->last = ATTEMPTS_STALE;
 	if (upstream_begin(u, q, now))
 		return REASON_NONE;
-	upstream_forget(u, q);
+	upstream_release(u, q);
 	return q->reason;
 }
 
@@ -42,7 +42,7 @@ static void learn_edns(struct server *v, const struct sent *s)
 
 /* That there is none is believed when none can say otherwise who comes before. */
 static void take_answer(struct upstream *u, struct question *q, int which,
-	enum message_outcome outcome, const struct message_answer *answer)
+	enum dns_outcome outcome, const struct dns_answer *answer)
 {
 	if (outcome == OUTCOME_ADDRESSES || !upstream_earlier_may_answer(q, which)) {
 		upstream_finish(u, q, outcome, answer, REASON_NONE);
@@ -60,19 +60,19 @@ static void take(struct upstream *u, struct question *q, int which, const uint8_
 {
 	char text[NAME_TEXT];
 	const char *name = upstream_name(q, text);
-	struct message_answer answer;
-	enum message_outcome outcome =
-		message_read_response(packet, len, q->sent[which].id, name, q->type, &answer);
+	struct dns_answer answer;
+	enum dns_outcome outcome =
+		dns_read_response(packet, len, q->sent[which].id, name, q->type, &answer);
 
-	if (outcome == OUTCOME_FOREIGN) {
+	if (outcome == OUTCOME_UNSOLICITED) {
 		if (tcp)
-			u->config.hostile(u->config.context, UPSTREAM_FOREIGN);
+			u->config.malformed(u->config.context, UPSTREAM_UNSOLICITED);
 		else
 			upstream_wrong(u, which, q->sent[which].slot, len, now);
 		return;
 	}
 	if (!upstream_right_spelling(u, &q->sent[which], which, name, packet, len, tcp)) {
-		u->config.hostile(u->config.context, UPSTREAM_FOREIGN);
+		u->config.malformed(u->config.context, UPSTREAM_UNSOLICITED);
 		upstream_change_port(u, which, q->sent[which].slot, now);
 		return;
 	}
@@ -84,7 +84,7 @@ static void take(struct upstream *u, struct question *q, int which, const uint8_
 	if (!tcp && outcome != OUTCOME_NO_EDNS)
 		learn_edns(&u->servers[which], &q->sent[which]);
 	switch (outcome) {
-	case OUTCOME_FOREIGN:
+	case OUTCOME_UNSOLICITED:
 		return;
 	case OUTCOME_ADDRESSES:
 	case OUTCOME_EMPTY:
@@ -107,22 +107,22 @@ static void take(struct upstream *u, struct question *q, int which, const uint8_
 		break;
 	case OUTCOME_SERVER:
 		break;
-	case OUTCOME_HOSTILE:
-		u->config.hostile(u->config.context, q->tag);
+	case OUTCOME_MALFORMED:
+		u->config.malformed(u->config.context, q->tag);
 		break;
 	}
-	upstream_failed(
-		u, q, which, outcome == OUTCOME_HOSTILE ? REASON_HOSTILE : REASON_SERVER, now);
+	upstream_failed(u, q, which,
+		outcome == OUTCOME_MALFORMED ? REASON_MALFORMED : REASON_SERVER, now);
 }
 
 /* A datagram that answers no question that is out. Late answers are told apart: every failover,
  * and every question to two upstreams at once, makes some. */
-static void foreign(
+static void unsolicited(
 	struct upstream *u, int which, int slot, const uint8_t *packet, size_t len, int64_t now)
 {
 	uint16_t id = (uint16_t)(len < 2 ? 0 : packet[0] << 8 | packet[1]);
 
-	for (unsigned i = 0; len >= MESSAGE_HEADER && i < LIMIT_QUESTIONS; i++)
+	for (unsigned i = 0; len >= DNS_HEADER && i < LIMIT_QUESTIONS; i++)
 		if (u->late[i].id == id && u->late[i].which == which && u->late[i].slot == slot)
 			return;
 	upstream_wrong(u, which, slot, len, now);
@@ -140,12 +140,12 @@ static void tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now
 	q = &u->questions[t->question];
 	take(u, q, t->which, u->tcp_data[slot].answer + 2, t->got - 2, true, now);
 	if (t->fd >= 0 && q->tcp == slot)
-		upstream_tcp_give_up(u, t, REASON_HOSTILE, now);
+		upstream_tcp_give_up(u, t, REASON_MALFORMED, now);
 }
 
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
 {
-	struct arrivals *a = &u->arrivals;
+	struct rx_batch *a = &u->rx_batch;
 	int which = (int)number / LIMIT_UPSTREAM_SOCKETS;
 	int slot = (int)number % LIMIT_UPSTREAM_SOCKETS;
 	unsigned opened;
@@ -170,22 +170,22 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 
 		/* A connected socket takes no datagrams of others, but for a moment before it
 		 * was. */
-		if (!peer_same(&a->from[i], &u->servers[which].address)) {
+		if (!sockaddr_same(&a->from[i], &u->servers[which].address)) {
 			upstream_wrong(u, which, slot, len, now);
 			continue;
 		}
-		q = len < MESSAGE_HEADER ? NULL
-					 : upstream_find(u, which, slot,
-						   (uint16_t)(packet[0] << 8 | packet[1]));
+		q = len < DNS_HEADER ? NULL
+				     : upstream_find(u, which, slot,
+					       (uint16_t)(packet[0] << 8 | packet[1]));
 		if (len > LIMIT_DNS_UDP) {
 			/* More than was asked for, and than there is room for: by TCP. */
-			message_truncate(a->packet[i]);
+			dns_truncate(a->packet[i]);
 			len = LIMIT_DNS_UDP;
 		}
 		if (q)
 			take(u, q, which, packet, len, false, now);
 		else
-			foreign(u, which, slot, packet, len, now);
+			unsolicited(u, which, slot, packet, len, now);
 	}
 }
 

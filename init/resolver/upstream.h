@@ -31,17 +31,16 @@ typedef int upstream_known(void *context, const char **name);
  * reason REASON_NONE and outcome ADDRESSES, EMPTY or NXDOMAIN with *answer; or another reason
  * (TIMEOUT, SERVER, HOSTILE, LIMIT where may_ask() said no) and answer NULL.
  */
-typedef void upstream_answered(void *context, int tag, uint16_t type,
-	enum message_outcome outcome, const struct message_answer *answer,
-	enum resolver_reason reason);
+typedef void upstream_answered(void *context, int tag, uint16_t type, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason);
 /*
- * Called for each malformed answer of an upstream; with UPSTREAM_FOREIGN for each datagram that
- * was no answer to a question of ours; and with UPSTREAM_GUESSED when there were so many that
- * questions were asked anew by another port.
+ * Called for each malformed answer of an upstream; with UPSTREAM_UNSOLICITED for each datagram
+ * that was no answer to a question of ours; and with UPSTREAM_GUESSED when there were so many
+ * that questions were asked anew by another port.
  */
-typedef void upstream_hostile(void *context, int tag);
-#define UPSTREAM_FOREIGN (-1)
-#define UPSTREAM_GUESSED (-2)
+typedef void upstream_malformed(void *context, int tag);
+#define UPSTREAM_UNSOLICITED (-1)
+#define UPSTREAM_GUESSED     (-2)
 
 struct upstream_config {
 	const struct endpoint *endpoints;
@@ -51,7 +50,7 @@ struct upstream_config {
 	upstream_may_ask *may_ask;
 	upstream_known *known;
 	upstream_answered *answered;
-	upstream_hostile *hostile;
+	upstream_malformed *malformed;
 	void *context;
 };
 #define UPSTREAM_NUMBERS (LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS + LIMIT_UPSTREAM_TCP)

@@ -26,7 +26,7 @@ bool upstream_right_spelling(struct upstream *u, const struct sent *s, int which
 
 	if (!s->bits || !has_question || v->spelling == SPELLING_LOST)
 		return true;
-	if (message_same_case(packet, len, name, s->bits)) {
+	if (dns_same_case(packet, len, name, s->bits)) {
 		v->spelling = SPELLING_KEPT;
 		v->respelt = 0;
 		return true;
@@ -47,14 +47,14 @@ static void ask_anew(struct upstream *u, struct question *q, int which, int64_t 
 	else
 		upstream_send(u, q, which);
 	if (!s->live && q->tcp == NONE)
-		upstream_failed(u, q, which, REASON_HOSTILE, now);
+		upstream_failed(u, q, which, REASON_MALFORMED, now);
 }
 
 void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 {
 	struct pool_socket *s = &u->sockets[which][slot];
 
-	u->config.hostile(u->config.context, UPSTREAM_GUESSED);
+	u->config.malformed(u->config.context, UPSTREAM_GUESSED);
 	upstream_flush(u);
 	upstream_close(s);
 	u->slot[which] = slot; /* its successor is the first to be used */
@@ -80,8 +80,8 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 
 void upstream_wrong(struct upstream *u, int which, int slot, size_t len, int64_t now)
 {
-	u->config.hostile(u->config.context, UPSTREAM_FOREIGN);
+	u->config.malformed(u->config.context, UPSTREAM_UNSOLICITED);
 	/* Less than a header is rubbish, and no guess. */
-	if (len >= MESSAGE_HEADER && ++u->sockets[which][slot].wrong >= LIMIT_UPSTREAM_WRONG)
+	if (len >= DNS_HEADER && ++u->sockets[which][slot].wrong >= LIMIT_UPSTREAM_WRONG)
 		upstream_change_port(u, which, slot, now);
 }

@@ -93,7 +93,7 @@ static void ask_next(struct upstream *u, struct question *q, int which, int64_t 
 /* Only questions for A tell: there are servers that never answer others. */
 static bool says_nothing(const struct upstream *u, const struct question *q)
 {
-	return q->type == MESSAGE_A && u->servers[q->current].heard <= q->since;
+	return q->type == DNS_A && u->servers[q->current].heard <= q->since;
 }
 
 /* Asks an upstream again for what it knows; false: there is nothing that may be asked. */
@@ -106,7 +106,7 @@ static bool probe(struct upstream *u, int which, int64_t now)
 	if (u->servers[which].probed)
 		return true;
 	tag = u->config.known(u->config.context, &name);
-	if (tag < 0 || !(q = upstream_place(u, name, MESSAGE_A, tag, now)))
+	if (tag < 0 || !(q = upstream_place(u, name, DNS_A, tag, now)))
 		return false;
 	q->probe = true;
 	q->last = ATTEMPTS_PROBE;
@@ -115,7 +115,7 @@ static bool probe(struct upstream *u, int which, int64_t now)
 	upstream_send(u, q, which);
 	u->servers[which].probed = is_out(q);
 	if (!u->servers[which].probed)
-		upstream_forget(u, q);
+		upstream_release(u, q);
 	return u->servers[which].probed;
 }
 

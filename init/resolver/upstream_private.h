@@ -21,7 +21,7 @@
 #define BUCKETS  1024
 /* Questions that leave, and answers that are taken, by one system call and by one socket. */
 #define TOGETHER    16
-#define QUERY_BYTES (MESSAGE_HEADER + MESSAGE_QUESTION + 11)
+#define QUERY_BYTES (DNS_HEADER + DNS_QUESTION + 11)
 
 /* Control data of a message of several segments: their length (udp(7), UDP_SEGMENT). */
 union segment {
@@ -30,7 +30,7 @@ union segment {
 };
 
 /* Questions that wait to be sent, all by one socket. */
-struct departures {
+struct tx_batch {
 	int fd;
 	unsigned count;
 	union segment segment[TOGETHER];
@@ -40,10 +40,10 @@ struct departures {
 };
 
 /* Answers just taken from a socket. */
-struct arrivals {
+struct rx_batch {
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
-	union peer from[TOGETHER];
+	union sockaddr_any from[TOGETHER];
 	uint8_t packet[TOGETHER][LIMIT_DNS_UDP + 1]; /* longer is more than we offered to take
 						      */
 };
@@ -58,7 +58,7 @@ struct sent {
 	uint8_t tries; /* by UDP */
 	bool moving;   /* about to be asked anew */
 	uint8_t moves; /* how often it was, because somebody guessed at its answer */
-	uint64_t bits; /* the spelling (message_mix_case()); 0: all small */
+	uint64_t bits; /* the spelling (dns_mix_case()); 0: all small */
 	int chain;     /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
 };
 
@@ -74,7 +74,7 @@ struct server {
 	bool probed;      /* a probe is out */
 	int64_t heard;    /* when it last answered; 0: never */
 	int64_t retry;    /* when a silent one is asked again */
-	union peer address;
+	union sockaddr_any address;
 };
 
 struct question {
@@ -139,9 +139,9 @@ struct upstream {
 	struct server servers[LIMIT_UPSTREAMS];
 	struct late late[LIMIT_QUESTIONS]; /* the last ones, round and round */
 	unsigned late_next;
-	struct departures departures;
+	struct tx_batch tx_batch;
 	bool apart; /* segments can't be sent: an old kernel, a device, or a small MTU */
-	struct arrivals arrivals;
+	struct rx_batch rx_batch;
 	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
 	uint8_t random[256];
 	size_t random_left;
@@ -154,12 +154,12 @@ struct upstream {
 struct question *upstream_place(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now);
 /* Gives it back. */
-void upstream_forget(struct upstream *u, struct question *q);
+void upstream_release(struct upstream *u, struct question *q);
 /* The question is no longer out by its socket. */
 void upstream_unsend(struct upstream *u, struct question *q, int which);
 /* The question's end: its place is free, and who asked is told (a probe: nobody). */
-void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason);
+void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason);
 /* Takes what a later upstream said for the answer. */
 void upstream_finish_held(struct upstream *u, struct question *q);
 /* Its time of this attempt is up: the next one's begins. */

@@ -19,8 +19,8 @@ static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 
 static void prepare(struct upstream *u)
 {
-	struct departures *d = &u->departures;
-	struct arrivals *a = &u->arrivals;
+	struct tx_batch *d = &u->tx_batch;
+	struct rx_batch *a = &u->rx_batch;
 
 	for (int i = 0; i < TOGETHER; i++) {
 		d->segment[i].header = (struct cmsghdr){.cmsg_level = IPPROTO_UDP,
@@ -48,7 +48,7 @@ struct upstream *upstream_new(const struct upstream_config *c)
 		u->list[i].first = u->list[i].last = NONE;
 	memset(u->buckets, 0xff, sizeof(u->buckets));
 	for (size_t i = 0; i < c->count; i++)
-		peer_of(&c->endpoints[i], &u->servers[i].address);
+		sockaddr_of(&c->endpoints[i], &u->servers[i].address);
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
 		for (int j = 0; j < LIMIT_UPSTREAM_SOCKETS; j++)
 			u->sockets[i][j].fd = -1;
@@ -135,7 +135,7 @@ void upstream_unsend(struct upstream *u, struct question *q, int which)
 	};
 }
 
-void upstream_forget(struct upstream *u, struct question *q)
+void upstream_release(struct upstream *u, struct question *q)
 {
 	unlist(u, q);
 	q->next = u->free;
@@ -143,8 +143,8 @@ void upstream_forget(struct upstream *u, struct question *q)
 	u->room++;
 }
 
-void upstream_finish(struct upstream *u, struct question *q, enum message_outcome outcome,
-	const struct message_answer *answer, enum resolver_reason reason)
+void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome outcome,
+	const struct dns_answer *answer, enum resolver_reason reason)
 {
 	int tag = q->tag, current = q->current;
 	uint16_t type = q->type;
@@ -154,7 +154,7 @@ void upstream_finish(struct upstream *u, struct question *q, enum message_outcom
 		if (q->sent[i].live)
 			upstream_unsend(u, q, i);
 	upstream_tcp_close(u, q);
-	upstream_forget(u, q);
+	upstream_release(u, q);
 	if (probe)
 		u->servers[current].probed = false;
 	else
@@ -163,9 +163,9 @@ void upstream_finish(struct upstream *u, struct question *q, enum message_outcom
 
 void upstream_finish_held(struct upstream *u, struct question *q)
 {
-	const struct message_answer none = {.ttl = q->held_ttl};
+	const struct dns_answer none = {.ttl = q->held_ttl};
 
-	upstream_finish(u, q, (enum message_outcome)q->held_outcome, &none, REASON_NONE);
+	upstream_finish(u, q, (enum dns_outcome)q->held_outcome, &none, REASON_NONE);
 }
 
 struct question *upstream_place(

@@ -50,7 +50,7 @@ static void bind_above(struct upstream *u, int fd, bool v4)
 {
 	for (int i = 0; i < PORT_TRIES; i++) {
 		uint16_t port = htons(
-			(uint16_t)(CONFINED_FIRST_PORT + upstream_random(u) % CONFINED_PORTS));
+			(uint16_t)(WORKER_FIRST_PORT + upstream_random(u) % WORKER_PORTS));
 		struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = port};
 		struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = port};
 
@@ -65,8 +65,8 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 	const struct endpoint *e = &u->config.endpoints[which];
 	struct epoll_event event = {.events = events, .data.u64 = u->config.data + number};
 	bool v4 = e->address.family == 4;
-	union peer a;
-	socklen_t len = peer_of(e, &a);
+	union sockaddr_any a;
+	socklen_t len = sockaddr_of(e, &a);
 	int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -96,7 +96,7 @@ static void swap(struct iovec *a, struct iovec *b)
  */
 static unsigned write_headers(struct upstream *u, unsigned first)
 {
-	struct departures *d = &u->departures;
+	struct tx_batch *d = &u->tx_batch;
 	unsigned count = 0;
 
 	for (unsigned i = first, n; i < d->count; i += n) {
@@ -119,7 +119,7 @@ static unsigned write_headers(struct upstream *u, unsigned first)
 
 void upstream_flush(struct upstream *u)
 {
-	struct departures *d = &u->departures;
+	struct tx_batch *d = &u->tx_batch;
 	unsigned sent = 0;
 
 	/* What can't be sent now is as good as lost on the way: it is sent again in time. More
@@ -160,7 +160,7 @@ static int choose_socket(struct upstream *u, int which)
 		slot = upstream_random(u) % LIMIT_UPSTREAM_SOCKETS;
 	s = &u->sockets[which][slot];
 	if (s->fd >= 0 && s->uses >= LIMIT_UPSTREAM_USES && s->out == 0) {
-		if (u->departures.fd == s->fd)
+		if (u->tx_batch.fd == s->fd)
 			upstream_flush(u);
 		upstream_close(s);
 	}
@@ -226,7 +226,7 @@ void upstream_renew(struct upstream *u, struct sent *s, int which)
 /* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
 void upstream_send(struct upstream *u, struct question *q, int which)
 {
-	struct departures *d = &u->departures;
+	struct tx_batch *d = &u->tx_batch;
 	const struct server *v = &u->servers[which];
 	struct sent *s = &q->sent[which];
 	char text[NAME_TEXT];
@@ -258,11 +258,11 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 		return;
 	if (d->count > 0 && d->fd != fd)
 		upstream_flush(u);
-	len = message_write_query(s->id, upstream_name(q, text), q->type, !s->plain,
+	len = dns_write_query(s->id, upstream_name(q, text), q->type, !s->plain,
 		d->packet[d->count], QUERY_BYTES);
 	if (len == 0)
 		return;
-	message_mix_case(d->packet[d->count], len, s->bits);
+	dns_mix_case(d->packet[d->count], len, s->bits);
 	d->fd = fd;
 	d->part[d->count] = (struct iovec){d->packet[d->count], len};
 	d->count++;

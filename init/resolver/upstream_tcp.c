@@ -23,11 +23,11 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 		/* While it is out by UDP as well it has one id and spelling. */
 		if (!q->sent[which].live)
 			upstream_renew(u, &q->sent[which], which);
-		len = message_write_query(q->sent[which].id, upstream_name(q, text), q->type,
+		len = dns_write_query(q->sent[which].id, upstream_name(q, text), q->type,
 			!q->sent[which].plain, query + 2, sizeof(u->tcp_data[i].query) - 2);
 		if (len == 0)
 			return false;
-		message_mix_case(query + 2, len, q->sent[which].bits);
+		dns_mix_case(query + 2, len, q->sent[which].bits);
 		t->fd = upstream_connect(u, which, SOCK_STREAM,
 			(unsigned)(LIMIT_UPSTREAMS * LIMIT_UPSTREAM_SOCKETS + i), EPOLLOUT);
 		if (t->fd < 0)
@@ -106,8 +106,8 @@ bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 	t->got += (size_t)n;
 	if (wanted(t, answer) > sizeof(u->tcp_data[slot].answer) ||
 		(t->got >= 2 && wanted(t, answer) == 2)) {
-		u->config.hostile(u->config.context, q->tag);
-		upstream_tcp_give_up(u, t, REASON_HOSTILE, now);
+		u->config.malformed(u->config.context, q->tag);
+		upstream_tcp_give_up(u, t, REASON_MALFORMED, now);
 		return false;
 	}
 	return t->got == wanted(t, answer);

@@ -48,19 +48,19 @@ static int add_rules(struct routes *r, uint8_t family)
 		rules[i].port = i % 2 ? 80 : 443;
 	for (size_t i = 0; i < 2; i++) {
 		rules[i].preference = PREFER_DIVERTED;
-		rules[i].from = route_to_loopback(family, TABLE_WEB).source;
+		rules[i].from = fence_to_loopback(family, TABLE_WEB).source;
 	}
 	return routes_add_rules(r, rules, sizeof(rules) / sizeof(rules[0]));
 }
 
-static bool is_of_the_way(const struct rtnl_rule *rule)
+static bool is_diversion(const struct rtnl_rule *rule)
 {
 	return rule->table == TABLE_WEB || rule->preference == PREFER_KNOWN;
 }
 
 static void delete_rules(struct routes *r, uint8_t family)
 {
-	routes_delete_rules(r, family, is_of_the_way);
+	routes_delete_rules(r, family, is_diversion);
 }
 
 /* ---- Routes ------------------------------------------------------------------------------ */
@@ -75,7 +75,7 @@ static int throw_back(struct routes *r, const struct address *to, uint8_t prefix
 
 static int add_routes(struct routes *r, const struct wall_config *c, uint8_t family)
 {
-	const struct rtnl_route all = route_to_loopback(family, TABLE_WEB);
+	const struct rtnl_route all = fence_to_loopback(family, TABLE_WEB);
 	/* First: a rule about all addresses throws the default route back, too. */
 	int error = rtnl_add_route(r->socket, &all);
 
@@ -91,7 +91,7 @@ static int add_routes(struct routes *r, const struct wall_config *c, uint8_t fam
 
 		/* Behind a proxy, names have such addresses. */
 		if (range->base.family == family &&
-			!(c->proxied && invented_index(&range->base, &unused)))
+			!(c->proxied && fake_ip_index(&range->base, &unused)))
 			error = throw_back(r, &range->base, range->prefix);
 	}
 	return error;

@@ -48,9 +48,9 @@
 
 static const uint8_t families[] = {4, 6};
 
-static int fail_rtnl(struct failure *f, const char *tried, const char *on, int error)
+static int fail_rtnl(struct failure *f, const char *operation, const char *on, int error)
 {
-	fail(f, tried, on, "%s", nl_geterror(error));
+	fail(f, operation, on, "%s", nl_geterror(error));
 	if (error == -NLE_PERM)
 		return fail_hint(f, "start the container with --cap-add=NET_ADMIN");
 	if (error == -NLE_OPNOTSUPP || error == -NLE_AF_NOSUPPORT)
@@ -226,7 +226,7 @@ static int add_rules(struct routes *r, uint8_t family, struct failure *f)
 
 static int build(struct routes *r, uint8_t family, struct failure *f)
 {
-	const struct rtnl_route dns = route_to_loopback(family, TABLE_DNS);
+	const struct rtnl_route dns = fence_to_loopback(family, TABLE_DNS);
 	int error;
 
 	/* The rules first: a kernel without them has no tables either, and would put the route

@@ -1,5 +1,5 @@
 /*
- * The rules of this room and their plan. Private to routes.c, routes_plan.c and divert.c.
+ * The rules of this room and their plan. Private to routes.c, fence.c and divert.c.
  *
  * The kernel goes by the rules in the order of their preferences: first the local table's (0),
  * then ours, then the main table's (32766). Those of one preference it takes in the order in
@@ -55,7 +55,7 @@ struct routes {
 	bool ipv6_off; /* the kernel has none to fence */
 };
 
-/* routes_plan.c, pure. */
+/* fence.c, pure. */
 
 /* What the fence's rules shall be; 0, or -1 when memory ran out. */
 int fence_plan(struct fence *f, const struct wall_config *c);
@@ -69,7 +69,7 @@ bool fence_opens(const struct fence *f, const struct address *a);
 void fence_free(struct fence *f);
 
 /* The route that leads everything to lo, with 127.0.0.1 or ::1 for its source. */
-struct rtnl_route route_to_loopback(uint8_t family, uint32_t table);
+struct rtnl_route fence_to_loopback(uint8_t family, uint32_t table);
 
 /* routes.c. Adds rules, in order; 0 or a negative NLE_ code. */
 int routes_add_rules(struct routes *r, const struct rtnl_rule *rules, size_t count);

@@ -70,15 +70,15 @@ static int tell(struct nl_sock *s, struct nl_msg *m, bool failed)
 
 /* ---- Lists ------------------------------------------------------------------------------- */
 
-struct list {
+struct rtnl_list {
 	void *item;
 	size_t size, count, room;
 	int error;
 	uint8_t family;
-	int (*take)(struct list *l, struct nlmsghdr *message);
+	int (*take)(struct rtnl_list *l, struct nlmsghdr *message);
 };
 
-static void *list_add(struct list *l, const void *item)
+static void *list_add(struct rtnl_list *l, const void *item)
 {
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 64;
@@ -94,7 +94,7 @@ static void *list_add(struct list *l, const void *item)
 
 static int take_message(struct nl_msg *message, void *context)
 {
-	struct list *l = context;
+	struct rtnl_list *l = context;
 	int error = l->take(l, nlmsg_hdr(message));
 
 	if (error < 0)
@@ -110,7 +110,8 @@ static int dump_once(struct nl_sock *s, int type, const void *header, size_t siz
 }
 
 /* One that the kernel changed under our eyes is asked for again. */
-static int dump(struct nl_sock *s, int type, const void *header, size_t size, struct list *l)
+static int dump(
+	struct nl_sock *s, int type, const void *header, size_t size, struct rtnl_list *l)
 {
 	int error = 0;
 
@@ -180,7 +181,7 @@ static void get_gateway(struct nlattr *const a[], uint8_t family, struct address
 }
 
 /* The next hops of a route that has several. */
-static int take_next_hops(struct list *l, const struct nlattr *hops, struct rtnl_route *r)
+static int take_next_hops(struct rtnl_list *l, const struct nlattr *hops, struct rtnl_route *r)
 {
 	struct rtnexthop *h = nla_data(hops); /* not const: the macros cast it away */
 	int left = nla_len(hops);
@@ -200,7 +201,7 @@ static int take_next_hops(struct list *l, const struct nlattr *hops, struct rtnl
 	return 0;
 }
 
-static int take_route(struct list *l, struct nlmsghdr *message)
+static int take_route(struct rtnl_list *l, struct nlmsghdr *message)
 {
 	struct nlattr *a[ROUTE_ATTRIBUTES] = {NULL};
 	const struct rtmsg *h = nlmsg_data(message);
@@ -228,7 +229,7 @@ static int take_route(struct list *l, struct nlmsghdr *message)
 int rtnl_list_routes(struct nl_sock *s, uint8_t family, struct rtnl_routes *out)
 {
 	const struct rtmsg h = {.rtm_family = family_of(family)};
-	struct list l = {.size = sizeof(*out->item), .family = family, .take = take_route};
+	struct rtnl_list l = {.size = sizeof(*out->item), .family = family, .take = take_route};
 	int error = dump(s, RTM_GETROUTE, &h, sizeof(h), &l);
 
 	out->item = l.item;
@@ -343,7 +344,7 @@ static void get_attribute(const struct nlattr *a, struct rtnl_rule *r)
 	}
 }
 
-static int take_rule(struct list *l, struct nlmsghdr *message)
+static int take_rule(struct rtnl_list *l, struct nlmsghdr *message)
 {
 	const struct fib_rule_hdr *h = nlmsg_data(message);
 	struct rtnl_rule r = {.family = l->family, .action = h->action, .table = h->table};
@@ -362,7 +363,7 @@ static int take_rule(struct list *l, struct nlmsghdr *message)
 int rtnl_list_rules(struct nl_sock *s, uint8_t family, struct rtnl_rules *out)
 {
 	const struct fib_rule_hdr h = {.family = family_of(family)};
-	struct list l = {.size = sizeof(*out->item), .family = family, .take = take_rule};
+	struct rtnl_list l = {.size = sizeof(*out->item), .family = family, .take = take_rule};
 	int error = dump(s, RTM_GETRULE, &h, sizeof(h), &l);
 
 	out->item = l.item;

@@ -15,8 +15,8 @@ static void hello(const uint8_t *data, size_t size, size_t cut)
 	char again[NAME_TEXT];
 	const char *why;
 	size_t position;
-	enum hello_result r = hello_read(data, size, &whole);
-	enum hello_result first = hello_read(data, cut, &part);
+	enum hello_result r = clienthello_read(data, size, &whole);
+	enum hello_result first = clienthello_read(data, cut, &part);
 
 	assert(memchr(whole.name, 0, sizeof(whole.name)));
 	for (const char *c = whole.name; *c; c++)
@@ -51,22 +51,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++;
 	hello(data, size, cut);
 
-	retry = hello_retry_read(data, cut);
+	retry = clienthello_retry_read(data, cut);
 	if (retry != RETRY_MORE)
-		assert(hello_retry_read(data, size) == retry);
+		assert(clienthello_retry_read(data, size) == retry);
 
-	first = hello_second_find(data, cut, &before);
+	first = clienthello_second_find(data, cut, &before);
 	assert(before <= cut);
 	/* From where the first look ended, the second goes on as if it saw all. */
 	if (first == HELLO_MORE) {
-		enum hello_result r = hello_second_find(data, size, &at);
+		enum hello_result r = clienthello_second_find(data, size, &at);
 		size_t rest;
 
 		assert(at <= size && at >= before);
-		assert(hello_second_find(data + before, size - before, &rest) == r);
+		assert(clienthello_second_find(data + before, size - before, &rest) == r);
 		assert(before + rest == at);
 	} else {
-		assert(hello_second_find(data, size, &at) == first && at == before);
+		assert(clienthello_second_find(data, size, &at) == first && at == before);
 	}
 	return 0;
 }

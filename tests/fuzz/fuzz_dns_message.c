@@ -12,15 +12,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void question(const uint8_t *data, size_t size)
 {
 	static const uint8_t addresses[16 * LIMIT_ANSWER_ADDRESSES];
-	struct message_query q;
-	struct message_reply reply = {.type = MESSAGE_AAAA,
+	struct dns_query q;
+	struct dns_reply reply = {.type = DNS_AAAA,
 		.addresses = addresses,
 		.count = LIMIT_ANSWER_ADDRESSES,
-		.ede = MESSAGE_EDE_BLOCKED,
+		.ede = DNS_EDE_BLOCKED,
 		.ede_text = "not allowed"};
 	uint8_t out[LIMIT_DNS_UDP];
 	char same[NAME_TEXT];
-	int rcode = message_read_query(data, size, &q);
+	int rcode = dns_read_query(data, size, &q);
 	size_t len;
 
 	if (rcode < 0)
@@ -28,58 +28,57 @@ static void question(const uint8_t *data, size_t size)
 	/* What may be allowed is spelt as a rule would hold it. */
 	if (rcode == RCODE_NOERROR && q.plain)
 		assert(name_of_host(q.name, strlen(q.name), same) && strcmp(same, q.name) == 0);
-	reply.rcode = (enum message_rcode)rcode;
+	reply.rcode = (enum dns_rcode)rcode;
 	assert(q.asked.room >= MESSAGE_PLAIN_SIZE && q.asked.room <= sizeof(out));
 	assert(strlen(q.name) <= LIMIT_NAME_TEXT);
-	len = message_write_reply(&q.asked, &reply, out, q.asked.room);
-	assert(len >= MESSAGE_HEADER + q.asked.question_len && len <= q.asked.room);
-	assert(memcmp(out + MESSAGE_HEADER, q.asked.question, q.asked.question_len) == 0);
-	assert(message_read_query(out, len, &q) == -1); /* a reply is no question */
+	len = dns_write_reply(&q.asked, &reply, out, q.asked.room);
+	assert(len >= DNS_HEADER + q.asked.question_len && len <= q.asked.room);
+	assert(memcmp(out + DNS_HEADER, q.asked.question, q.asked.question_len) == 0);
+	assert(dns_read_query(out, len, &q) == -1); /* a reply is no question */
 }
 
 /* What was read of an answer can be told to a client, and is read the same then. */
-static void repeat(uint16_t type, const struct message_answer *answer)
+static void repeat(uint16_t type, const struct dns_answer *answer)
 {
 	static uint8_t out[16 * 1024];
 	static const uint8_t asked_for[] = "\1a\4test\0\0\0\0\1";
-	struct message_asked asked = {.id = 1, .question_len = 12};
-	struct message_reply reply = {.type = type,
+	struct dns_asked asked = {.id = 1, .question_len = 12};
+	struct dns_reply reply = {.type = type,
 		.count = answer->count,
 		.addresses = answer->addresses[0],
 		.services = answer->services,
 		.texts = answer->texts,
 		.ede = -1};
-	struct message_answer again;
+	struct dns_answer again;
 	size_t len;
 
 	assert(answer->count > 0);
-	assert(answer->count <= (type == MESSAGE_SRV          ? LIMIT_ANSWER_SERVICES
-					: type == MESSAGE_TXT ? LIMIT_ANSWER_TEXT
-							      : LIMIT_ANSWER_ADDRESSES));
+	assert(answer->count <= (type == DNS_SRV          ? LIMIT_ANSWER_SERVICES
+					: type == DNS_TXT ? LIMIT_ANSWER_TEXT
+							  : LIMIT_ANSWER_ADDRESSES));
 	memcpy(asked.question, asked_for, 12);
 	asked.question[9] = (uint8_t)type;
-	len = message_write_reply(&asked, &reply, out, sizeof(out));
-	assert(message_read_response(out, len, 1, "a.test", type, &again) == OUTCOME_ADDRESSES);
+	len = dns_write_reply(&asked, &reply, out, sizeof(out));
+	assert(dns_read_response(out, len, 1, "a.test", type, &again) == OUTCOME_ADDRESSES);
 	assert(again.count == answer->count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct message_answer answer;
-	uint8_t query[MESSAGE_HEADER + MESSAGE_QUESTION + 11];
+	struct dns_answer answer;
+	uint8_t query[DNS_HEADER + DNS_QUESTION + 11];
 	uint16_t id = size >= 2 ? (uint16_t)(data[0] << 8 | data[1]) : 0;
-	static const uint16_t types[] = {MESSAGE_A, MESSAGE_AAAA, MESSAGE_SRV, MESSAGE_TXT};
+	static const uint16_t types[] = {DNS_A, DNS_AAAA, DNS_SRV, DNS_TXT};
 	uint16_t type = types[size % 4];
-	struct message_query q;
+	struct dns_query q;
 
 	question(data, size);
-	if (message_read_response(data, size, id, "a.test", type, &answer) == OUTCOME_ADDRESSES)
+	if (dns_read_response(data, size, id, "a.test", type, &answer) == OUTCOME_ADDRESSES)
 		repeat(type, &answer);
-	message_same_case(data, size, "a.test", size * UINT64_C(0x9e3779b97f4a7c15));
+	dns_same_case(data, size, "a.test", size * UINT64_C(0x9e3779b97f4a7c15));
 	/* As an answer to its own question, so that the name check lets it through. */
-	if (size > MESSAGE_HEADER && message_read_query(data, size, &q) >= 0 && q.plain) {
-		size_t len =
-			message_write_query(id, q.name, q.type, true, query, sizeof(query));
+	if (size > DNS_HEADER && dns_read_query(data, size, &q) >= 0 && q.plain) {
+		size_t len = dns_write_query(id, q.name, q.type, true, query, sizeof(query));
 
 		if (len == 0)
 			return 0;
@@ -87,9 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char name[NAME_TEXT];
 
 		strcpy(name, q.name);
-		message_mix_case(query, len, id * UINT64_C(0x9e3779b97f4a7c15));
-		assert(message_same_case(query, len, name, id * UINT64_C(0x9e3779b97f4a7c15)));
-		assert(message_read_query(query, len, &q) == RCODE_NOERROR);
+		dns_mix_case(query, len, id * UINT64_C(0x9e3779b97f4a7c15));
+		assert(dns_same_case(query, len, name, id * UINT64_C(0x9e3779b97f4a7c15)));
+		assert(dns_read_query(query, len, &q) == RCODE_NOERROR);
 		assert(strcmp(name, q.name) == 0);
 	}
 	return 0;

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		m = calloc(1, n ? n : 1);
 		check(m != NULL);
 		memcpy(m, data, size < n ? size : n);
-		status = gate_told(events, m, n, &ready);
+		status = gate_messages_take(events, m, n, &ready);
 		check(status == 0 || status == -1);
 		check(status == 0 || !ready);
 		check(status < 0 || n == sizeof(*m));

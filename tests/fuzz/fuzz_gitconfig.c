@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "init/home/obeyed_walk.h"
+#include "init/home/host_exec_walk.h"
 #include "init/lib/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put("project/.git/config", data, size);
 	seen.project = openat(root, "project", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check(seen.project >= 0);
-	obeyed_walk(seen.project, "/home/user/project", visit, &seen);
+	host_exec_walk(seen.project, "/home/user/project", visit, &seen);
 	/* The config itself and a hook, whatever stands in it. */
 	check(seen.visits >= 2);
 	close(seen.project);

@@ -109,8 +109,8 @@ static void begin(void)
 	check(policy_deny(&policy, "gone.wild.example", NULL, NULL, &e) == 0);
 	/* For all inputs: they are large, and what they remember decides nothing here. */
 	check(events_open(&talk.events, NULL, &f) == 0);
-	talk.bonds = bonds_new();
-	check(talk.bonds != NULL);
+	talk.pin_index = pin_index_new();
+	check(talk.pin_index != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (readonly && !memmem(data, size, " ro", 3))
 			abort();
 	}
-	if (stat_read(stat, &state, &parent)) {
+	if (proc_stat_read(stat, &state, &parent)) {
 		const char *after = strrchr(stat, ')');
 
 		if (!after || state == '\0' || parent < 0 || after[2] != state)

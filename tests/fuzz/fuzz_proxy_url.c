@@ -18,7 +18,7 @@ static void url(const char *text)
 	struct gate_proxy p;
 	const char *why = NULL;
 
-	if (!proxy_read(text, &p, &why)) {
+	if (!proxy_url_read(text, &p, &why)) {
 		assert(why);
 		return;
 	}

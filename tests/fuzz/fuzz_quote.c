@@ -88,7 +88,7 @@ static void percent(const char *spelt, const char *path)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
-	struct pool p = {0};
+	struct arena p = {0};
 	const char *why = NULL, *name;
 
 	check(text != NULL);
@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			      *c) != NULL);
 	if (quote_is_variable(text, strlen(text)))
 		check(!strpbrk(text, "= \t\n\"'$"));
-	pool_free(&p);
+	arena_free(&p);
 	free(text);
 	return 0;
 }

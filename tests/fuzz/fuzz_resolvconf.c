@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
 	resolvconf_parse(text, size, &conf);
 	assert(conf.upstreams_count <= LIMIT_UPSTREAMS && conf.search_count <= LIMIT_SEARCH);
-	n = hosts_parse(text, size, hosts, 8);
+	n = resolvconf_parse_hosts(text, size, hosts, 8);
 	assert(n <= 8);
 	for (size_t i = 0; i < n; i++)
 		assert(hosts[i].name[0] && hosts[i].address.family);

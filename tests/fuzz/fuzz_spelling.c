@@ -29,11 +29,11 @@ static const char name[] = "a-1.letters.mixed-in_many.places.example";
  * case. Its letters are counted round and round. */
 static size_t answer(uint8_t packet[512], uint64_t bits, unsigned turned, bool question)
 {
-	size_t len = message_write_query(7, name, MESSAGE_A, false, packet, 512);
+	size_t len = dns_write_query(7, name, DNS_A, false, packet, 512);
 
-	check(len > MESSAGE_HEADER);
-	message_mix_case(packet, len, bits);
-	for (size_t i = MESSAGE_HEADER; turned > 0 && packet[i]; i++)
+	check(len > DNS_HEADER);
+	dns_mix_case(packet, len, bits);
+	for (size_t i = DNS_HEADER; turned > 0 && packet[i]; i++)
 		if (isalpha(packet[i])) {
 			packet[i] ^= 0x20;
 			turned--;

@@ -52,8 +52,8 @@ static void use(const struct target *t)
 	check(t->name[0] ? t->address.family == 0 : t->address.family != 0);
 	check(target_parse(target_text(t, text), &again, &reason));
 	the_same(t, &again);
-	control_request_make(&request, CONTROL_EXPLAIN, t, NULL);
-	check(control_request_check(&request, sizeof(request), &again));
+	control_ipc_make(&request, CONTROL_EXPLAIN, t, NULL);
+	check(control_ipc_check(&request, sizeof(request), &again));
 	the_same(t, &again);
 	to = fmemopen(answer, sizeof(answer), "w");
 	check(to != NULL);
@@ -82,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&request, data, size < sizeof(request) ? size : sizeof(request));
 	if (size && data[0] & 1)
 		request.magic = CONTROL_MAGIC;
-	if (control_request_check(&request, sizeof(request), &t)) {
-		control_request_make(&made, request.type,
+	if (control_ipc_check(&request, sizeof(request), &t)) {
+		control_ipc_make(&made, request.type,
 			request.type == CONTROL_EXPLAIN ? &t : NULL, request.text);
 		check(memcmp(&made, &request, sizeof(made)) == 0);
 		if (request.type == CONTROL_EXPLAIN)

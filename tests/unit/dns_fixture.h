@@ -161,7 +161,7 @@ static uint8_t *add_service(uint8_t *p, unsigned port, const char *target)
 }
 
 /* Of services and their text: two targets below the name, and one elsewhere. */
-static uint8_t *service_for(uint8_t *out, uint8_t *p, const struct message_query *q)
+static uint8_t *service_for(uint8_t *out, uint8_t *p, const struct dns_query *q)
 {
 	static const char text[] = "\25replicaSet=shard&x=y1";
 
@@ -181,10 +181,10 @@ static uint8_t *service_for(uint8_t *out, uint8_t *p, const struct message_query
 
 /* Writes the answer to q; p stands behind the question. Returns its end, NULL: say nothing. */
 static uint8_t *answer_for(
-	uint8_t *out, uint8_t *p, const struct message_query *q, bool tcp, int server)
+	uint8_t *out, uint8_t *p, const struct dns_query *q, bool tcp, int server)
 {
 	static const uint8_t evil[4] = {66, 66, 66, 66};
-	static const uint8_t inside[4] = {10, 0, 0, 1};
+	static const uint8_t local_dns[4] = {10, 0, 0, 1};
 	uint8_t v6[16] = {0x26, 0x06, 0x47, 0x00, [15] = 1}, v4[4];
 	const char *name = q->name;
 	unsigned times = seen(name, q->type);
@@ -223,10 +223,10 @@ static uint8_t *answer_for(
 	if (q->type == 28)
 		return add_record(p, NULL, 28, 300, v6, 16);
 	if (begins(name, "private"))
-		return add_record(p, NULL, 1, 60, inside, 4);
+		return add_record(p, NULL, 1, 60, local_dns, 4);
 	if (begins(name, "mixed")) {
 		out[7] = 2;
-		p = add_record(p, NULL, 1, 60, inside, 4);
+		p = add_record(p, NULL, 1, 60, local_dns, 4);
 		return add_record(p, NULL, 1, 60, v4, 4);
 	}
 	if (begins(name, "alias")) {
@@ -256,11 +256,11 @@ static uint8_t *answer_for(
 static size_t handle(
 	const uint8_t *in, size_t n, uint8_t *out, int server, bool tcp, unsigned port)
 {
-	struct message_query q;
+	struct dns_query q;
 	struct log_line *l = &shared->log[shared->count];
 	uint8_t *p;
 
-	if (message_read_query(in, n, &q) < 0 || shared->count + 1 >= LOG_MAX)
+	if (dns_read_query(in, n, &q) < 0 || shared->count + 1 >= LOG_MAX)
 		return 0;
 	*l = (struct log_line){.ms = clock_ms(),
 		.server = server,
@@ -544,12 +544,12 @@ static void play_start(struct play *p, bool boot)
 
 	assert_int_equal(policy_compile(&p->policy), 0);
 	if (resolver_listen(&p->config.sockets, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 	p->config.rations = ration_new(resolver_rations(&p->policy));
 	assert_non_null(p->config.rations);
 	p->pid = resolver_start(&p->config, boot, &p->channel, &f);
 	if (p->pid < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
 static void play_acknowledge(struct play *p, const struct resolver_message *m)
@@ -625,8 +625,8 @@ struct reply {
 	uint8_t packet[2000];
 	int rcode;
 	unsigned count; /* records in the answer */
-	enum message_outcome outcome;
-	struct message_answer answer;
+	enum dns_outcome outcome;
+	struct dns_answer answer;
 };
 
 static int client_socket(const struct play *p, int type)
@@ -643,7 +643,7 @@ static int client_socket(const struct play *p, int type)
 static void client_send(int fd, uint16_t id, const char *name, uint16_t type, bool edns)
 {
 	uint8_t packet[300];
-	size_t len = message_write_query(id, name, type, edns, packet, sizeof(packet));
+	size_t len = dns_write_query(id, name, type, edns, packet, sizeof(packet));
 
 	assert_true(len > 0);
 	assert_int_equal(send(fd, packet, len, 0), len);
@@ -674,7 +674,7 @@ static void client_take(struct play *p, int fd, uint16_t id, const char *name, u
 	r->len = (size_t)n;
 	r->rcode = r->packet[3] & 15;
 	r->count = (unsigned)(r->packet[6] << 8 | r->packet[7]);
-	r->outcome = message_read_response(r->packet, r->len, id, name, type, &r->answer);
+	r->outcome = dns_read_response(r->packet, r->len, id, name, type, &r->answer);
 }
 
 static __attribute__((unused)) struct reply ask_for(

@@ -162,7 +162,7 @@ static inline int limited(int (*call)(void *context, void *result, struct failur
 {
 	struct limited l = {call, context};
 
-	*f = (struct failure){.why = ""};
+	*f = (struct failure){.reason = ""};
 	return child_run(limited_child, &l, result, size, f);
 }
 

@@ -409,7 +409,7 @@ static void no_address_is_not_public(void **state)
 	assert_string_equal(address_text(&none, text), "");
 }
 
-static void inside(void **state)
+static void local_dns(void **state)
 {
 	struct address net = parse("10.32.0.0"), six = parse("2001:db8::"),
 		       zero4 = parse("0.0.0.0"), a = parse("10.63.255.255"),
@@ -444,7 +444,7 @@ int main(void)
 		cmocka_unit_test(networks_are_what_all_of_them_is),
 		cmocka_unit_test(nat64_both_ways),
 		cmocka_unit_test(no_address_is_not_public),
-		cmocka_unit_test(inside),
+		cmocka_unit_test(local_dns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,7 @@ static void what_cannot_be_written_is_told(void **state)
 	large[sizeof(large) - 1] = '\0';
 	put(at(t, HELD), large, 0644, 0);
 	assert_int_equal(write_to(t, ""), -1);
-	assert_in(why.why, "larger");
+	assert_in(why.reason, "larger");
 	put(at(t, HELD), OURS, 0644, 0);
 	make_dir(at(t, "etc/requirements.toml.new"), 0755, 0);
 	assert_int_equal(write_to(t, ""), -1);

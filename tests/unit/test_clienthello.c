@@ -15,7 +15,7 @@ static enum hello_result read_some(const struct octets *from, size_t len)
 	enum hello_result r;
 
 	memset(&got, 0x55, sizeof(got));
-	r = hello_read(copy, len, &got);
+	r = clienthello_read(copy, len, &got);
 	free(copy);
 	assert_non_null(memchr(got.name, 0, sizeof(got.name)));
 	return r;
@@ -670,7 +670,7 @@ static void server_hello(const uint8_t random[32])
 static enum hello_retry retry(size_t len)
 {
 	uint8_t *copy = exact(o.at, len);
-	enum hello_retry r = hello_retry_read(copy, len);
+	enum hello_retry r = clienthello_retry_read(copy, len);
 
 	free(copy);
 	return r;
@@ -736,7 +736,7 @@ static void what_is_unclear(void **state)
 static enum hello_result second(size_t len, size_t *at)
 {
 	uint8_t *copy = exact(o.at, len);
-	enum hello_result r = hello_second_find(copy, len, at);
+	enum hello_result r = clienthello_second_find(copy, len, at);
 
 	free(copy);
 	return r;
@@ -769,7 +769,7 @@ static void the_second_hello_is_found(void **state)
 		assert_int_equal(second(cut, &at), HELLO_DONE);
 		assert_int_equal(at, ends[3]);
 	}
-	assert_int_equal(hello_read(o.at + at, o.len - at, &got), HELLO_DONE);
+	assert_int_equal(clienthello_read(o.at + at, o.len - at, &got), HELLO_DONE);
 	assert_string_equal(got.name, "a.example");
 	free(hello);
 }
@@ -808,9 +808,9 @@ static void an_alert(void **state)
 	uint8_t alert[HELLO_ALERT_SIZE];
 
 	(void)state;
-	hello_alert(ALERT_UNRECOGNIZED_NAME, alert);
+	clienthello_alert(ALERT_UNRECOGNIZED_NAME, alert);
 	assert_memory_equal(alert, "\x15\x03\x03\x00\x02\x02\x70", HELLO_ALERT_SIZE);
-	hello_alert(ALERT_DECODE_ERROR, alert);
+	clienthello_alert(ALERT_DECODE_ERROR, alert);
 	assert_int_equal(alert[6], 50);
 }
 

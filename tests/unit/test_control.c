@@ -116,7 +116,7 @@ static void request(int fd, enum control_type type, const struct target *t)
 {
 	struct control_request r;
 
-	control_request_make(&r, type, t, NULL);
+	control_ipc_make(&r, type, t, NULL);
 	assert_int_equal(send(fd, &r, sizeof(r), MSG_NOSIGNAL), sizeof(r));
 }
 
@@ -272,7 +272,7 @@ static void what_is_no_request_is_not_answered(void **state)
 		dropped(fd);
 	}
 	/* A good one with something behind it is none. */
-	control_request_make((void *)bytes, CONTROL_STATUS, NULL, NULL);
+	control_ipc_make((void *)bytes, CONTROL_STATUS, NULL, NULL);
 	fd = connected();
 	assert_int_equal(send(fd, bytes, sizeof(struct control_request) + 1, MSG_NOSIGNAL),
 		sizeof(struct control_request) + 1);
@@ -299,7 +299,7 @@ static int as_nobody(void)
 		fd = reach();
 		if (fd < 0)
 			_exit(errno == EACCES ? 1 : 11);
-		control_request_make(&r, CONTROL_STATUS, NULL, NULL);
+		control_ipc_make(&r, CONTROL_STATUS, NULL, NULL);
 		if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			_exit(12);
 		close(go[1]);
@@ -346,7 +346,7 @@ static void a_socket_of_an_earlier_life_is_replaced(void **state)
 	/* What is no socket is somebody's: it stays. */
 	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), -1);
 	assert_null(again);
-	assert_string_equal(f.on, path);
+	assert_string_equal(f.subject, path);
 	unlink(path);
 }
 
@@ -386,14 +386,14 @@ static void every_field_is_checked(void **state)
 
 	(void)state;
 	assert_true(target_parse("a.example:443", &t, &reason));
-	control_request_make(&good, CONTROL_EXPLAIN, &t, NULL);
-	assert_true(control_request_check(&good, sizeof(good), &t));
-	assert_false(control_request_check(&good, sizeof(good) - 1, &t));
+	control_ipc_make(&good, CONTROL_EXPLAIN, &t, NULL);
+	assert_true(control_ipc_check(&good, sizeof(good), &t));
+	assert_false(control_ipc_check(&good, sizeof(good) - 1, &t));
 #define REFUSED(change)                                                                        \
 	do {                                                                                   \
 		r = good;                                                                      \
 		change;                                                                        \
-		assert_false(control_request_check(&r, sizeof(r), &t));                        \
+		assert_false(control_ipc_check(&r, sizeof(r), &t));                            \
 	} while (0)
 	REFUSED(r.magic++);
 	REFUSED(r.type = 0);
@@ -415,19 +415,19 @@ static void every_field_is_checked(void **state)
 	REFUSED(memset(r.text, 'a', sizeof(r.text)));
 	REFUSED(for (size_t i = 0; i < sizeof(r.text); i++) r.text[i] = i % 9 ? 'a' : '.');
 	assert_true(target_parse("1.2.3.4", &v4, &reason));
-	control_request_make(&good, CONTROL_EXPLAIN, &v4, NULL);
-	assert_true(control_request_check(&good, sizeof(good), &t));
+	control_ipc_make(&good, CONTROL_EXPLAIN, &v4, NULL);
+	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	assert_int_equal(t.address.family, 4);
 	REFUSED(r.address[4] = 1); /* behind an IPv4 address */
 	REFUSED(r.text[0] = 'a');
 	REFUSED(r.family = 0);
-	control_request_make(&good, CONTROL_STATUS, NULL, NULL);
-	assert_true(control_request_check(&good, sizeof(good), &t));
+	control_ipc_make(&good, CONTROL_STATUS, NULL, NULL);
+	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 6);
 	REFUSED(r.text[0] = 'a');
-	control_request_make(&good, CONTROL_DENY, NULL, "a.example:22");
-	assert_true(control_request_check(&good, sizeof(good), &t));
+	control_ipc_make(&good, CONTROL_DENY, NULL, "a.example:22");
+	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	assert_string_equal(good.text, "a.example:22");
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 4);
@@ -437,7 +437,7 @@ static void every_field_is_checked(void **state)
 	REFUSED(r.text[LIMIT_RULE_TEXT] = 'x');       /* behind the longest */
 	REFUSED(memset(r.text, 'a', sizeof(r.text))); /* without an end */
 	memset(good.text, 'a', LIMIT_RULE_TEXT);
-	assert_true(control_request_check(&good, sizeof(good), &t));
+	assert_true(control_ipc_check(&good, sizeof(good), &t));
 }
 
 static void the_second_name(void **state)

@@ -86,25 +86,25 @@ static void alias(struct packet *p, const char *from, const char *to, unsigned t
 }
 
 static const uint8_t good[4] = {93, 1, 2, 3}, evil[4] = {66, 66, 66, 66};
-static struct message_answer got;
+static struct dns_answer got;
 
 /* Reads from memory of exactly that size, so that the sanitizer sees a step behind the end. */
-static enum message_outcome read_as(
+static enum dns_outcome read_as(
 	const struct packet *p, size_t len, uint16_t id, const char *name, uint16_t type)
 {
 	uint8_t *copy = malloc(len ? len : 1);
-	enum message_outcome o;
+	enum dns_outcome o;
 
 	memcpy(copy, p->at, len);
 	memset(&got, 0x55, sizeof(got));
-	o = message_read_response(copy, len, id, name, type, &got);
+	o = dns_read_response(copy, len, id, name, type, &got);
 	free(copy);
 	return o;
 }
 
-static enum message_outcome read_it(const struct packet *p)
+static enum dns_outcome read_it(const struct packet *p)
 {
-	return read_as(p, p->len, 0x1234, "a.test", MESSAGE_A);
+	return read_as(p, p->len, 0x1234, "a.test", DNS_A);
 }
 
 static struct packet *p;
@@ -146,9 +146,9 @@ static void test_every_cut_is_refused(void **state)
 	record(p, 1, 300, good, 4);
 	assert_int_equal(read_it(p), OUTCOME_ADDRESSES);
 	for (size_t len = 0; len < p->len; len++) {
-		enum message_outcome o = read_as(p, len, 0x1234, "a.test", MESSAGE_A);
+		enum dns_outcome o = read_as(p, len, 0x1234, "a.test", DNS_A);
 
-		assert_true(o == OUTCOME_FOREIGN || o == OUTCOME_HOSTILE);
+		assert_true(o == OUTCOME_UNSOLICITED || o == OUTCOME_MALFORMED);
 		assert_int_equal(got.count, 0);
 	}
 }
@@ -159,19 +159,19 @@ static void test_not_our_answer(void **state)
 	answer(p, 0x8180, 1, 0);
 	add16(p, 0xc00c);
 	record(p, 1, 300, evil, 4);
-	assert_int_equal(read_as(p, p->len, 0x1235, "a.test", MESSAGE_A), OUTCOME_FOREIGN);
-	assert_int_equal(read_as(p, p->len, 0x1234, "b.test", MESSAGE_A), OUTCOME_FOREIGN);
-	assert_int_equal(read_as(p, p->len, 0x1234, "a.tes", MESSAGE_A), OUTCOME_FOREIGN);
-	assert_int_equal(read_as(p, p->len, 0x1234, "a.test", MESSAGE_AAAA), OUTCOME_FOREIGN);
+	assert_int_equal(read_as(p, p->len, 0x1235, "a.test", DNS_A), OUTCOME_UNSOLICITED);
+	assert_int_equal(read_as(p, p->len, 0x1234, "b.test", DNS_A), OUTCOME_UNSOLICITED);
+	assert_int_equal(read_as(p, p->len, 0x1234, "a.tes", DNS_A), OUTCOME_UNSOLICITED);
+	assert_int_equal(read_as(p, p->len, 0x1234, "a.test", DNS_AAAA), OUTCOME_UNSOLICITED);
 	p->at[2] = 0x01; /* a question */
-	assert_int_equal(read_it(p), OUTCOME_FOREIGN);
+	assert_int_equal(read_it(p), OUTCOME_UNSOLICITED);
 	p->at[2] = 0xa9; /* another opcode */
-	assert_int_equal(read_it(p), OUTCOME_FOREIGN);
+	assert_int_equal(read_it(p), OUTCOME_UNSOLICITED);
 	p->at[2] = 0x81;
 	p->at[5] = 2; /* two questions */
-	assert_int_equal(read_it(p), OUTCOME_FOREIGN);
+	assert_int_equal(read_it(p), OUTCOME_UNSOLICITED);
 	p->at[5] = 0;
-	assert_int_equal(read_it(p), OUTCOME_FOREIGN);
+	assert_int_equal(read_it(p), OUTCOME_UNSOLICITED);
 }
 
 static void test_letter_case_of_the_echo(void **state)
@@ -241,11 +241,11 @@ static void test_chain_loops(void **state)
 	(void)state;
 	answer(p, 0x8180, 1, 0);
 	alias(p, "a.test", "a.test", 30);
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	answer(p, 0x8180, 2, 0);
 	alias(p, "a.test", "b.test", 30);
 	alias(p, "b.test", "a.test", 30);
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 }
 
 static void chain(unsigned links)
@@ -268,7 +268,7 @@ static void test_length_of_a_chain(void **state)
 	chain(LIMIT_CNAME_CHAIN);
 	assert_int_equal(read_it(p), OUTCOME_ADDRESSES);
 	chain(LIMIT_CNAME_CHAIN + 1);
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 }
 
 static void test_64_kilobytes_of_aliases(void **state)
@@ -288,10 +288,10 @@ static void test_64_kilobytes_of_aliases(void **state)
 	p->at[6] = (uint8_t)(n >> 8);
 	p->at[7] = (uint8_t)n;
 	assert_true(n > 1500);
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	p->at[6] = 0; /* a smaller count does not help it */
 	p->at[7] = LIMIT_ANSWER_RECORDS;
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 }
 
 static void test_lying_counts(void **state)
@@ -300,16 +300,16 @@ static void test_lying_counts(void **state)
 	answer(p, 0x8180, 2, 0); /* says two */
 	add16(p, 0xc00c);
 	record(p, 1, 300, evil, 4);
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	p->at[6] = p->at[7] = 0xff;
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	p->at[6] = 0;
 	p->at[7] = 0; /* says none: what is there is not looked at */
 	assert_int_equal(read_it(p), OUTCOME_EMPTY);
 	/* A record that says it is longer than the packet. */
 	p->at[7] = 1;
 	p->at[p->len - 6] = 0xff;
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 }
 
 static void test_wrong_size_of_an_address(void **state)
@@ -321,7 +321,7 @@ static void test_wrong_size_of_an_address(void **state)
 		answer(p, 0x8180, 1, 0);
 		add16(p, 0xc00c);
 		record(p, 1, 300, long_one, n);
-		assert_int_equal(read_it(p), n == 4 ? OUTCOME_ADDRESSES : OUTCOME_HOSTILE);
+		assert_int_equal(read_it(p), n == 4 ? OUTCOME_ADDRESSES : OUTCOME_MALFORMED);
 	}
 }
 
@@ -330,7 +330,7 @@ static void test_hostile_pointers(void **state)
 {
 	(void)state;
 	for (unsigned target = 0; target < 64; target++) {
-		enum message_outcome o;
+		enum dns_outcome o;
 
 		answer(p, 0x8180, 1, 0);
 		size_t here = p->len;
@@ -339,7 +339,7 @@ static void test_hostile_pointers(void **state)
 		record(p, 1, 300, evil, 4);
 		o = read_it(p);
 		if (target >= here) /* to itself, forward: never followed */
-			assert_int_equal(o, OUTCOME_HOSTILE);
+			assert_int_equal(o, OUTCOME_MALFORMED);
 		else if (target != 12)
 			assert_int_not_equal(o, OUTCOME_ADDRESSES);
 	}
@@ -347,13 +347,13 @@ static void test_hostile_pointers(void **state)
 	answer(p, 0x8180, 1, 0);
 	add16(p, (unsigned)(0xc000 | (p->len + 2)));
 	add16(p, (unsigned)(0xc000 | (p->len - 2)));
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	/* Label kinds 01 and 10 do not exist. */
 	for (unsigned kind = 0x40; kind <= 0x80; kind += 0x40) {
 		answer(p, 0x8180, 1, 0);
 		add16(p, kind << 8 | 12);
 		record(p, 1, 300, evil, 4);
-		assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+		assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	}
 }
 
@@ -374,7 +374,7 @@ static void test_names_that_grow(void **state)
 		record(p, 1, 300, evil, 4);
 		before = here;
 	}
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	p->at[7] = 3; /* three labels of 63 and a.test fit */
 	assert_int_equal(read_it(p), OUTCOME_EMPTY);
 }
@@ -395,7 +395,7 @@ static void test_names_that_only_look_alike(void **state)
 	answer(p, 0x8180, 1, 0);
 	add16(p, 0xc00c);
 	record(p, 5, 300, "\6b.test", 8);
-	assert_int_equal(read_it(p), OUTCOME_HOSTILE);
+	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 }
 
 static void test_more_addresses_than_are_taken(void **state)
@@ -475,12 +475,12 @@ static void test_our_question(void **state)
 	static const uint8_t expected[] = {0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 4,
 		't', 'e', 's', 't', 0, 0, 28, 0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0};
 	uint8_t out[300];
-	size_t n = message_write_query(0xabcd, "a.test", MESSAGE_AAAA, true, out, sizeof(out));
+	size_t n = dns_write_query(0xabcd, "a.test", DNS_AAAA, true, out, sizeof(out));
 
 	(void)state;
 	assert_int_equal(n, sizeof(expected));
 	assert_memory_equal(out, expected, n);
-	n = message_write_query(0xabcd, "a.test", MESSAGE_AAAA, false, out, sizeof(out));
+	n = dns_write_query(0xabcd, "a.test", DNS_AAAA, false, out, sizeof(out));
 	assert_int_equal(n, sizeof(expected) - 11);
 	assert_int_equal(out[11], 0);
 }
@@ -489,17 +489,16 @@ static void test_our_question(void **state)
 static void test_mixed_letters(void **state)
 {
 	uint8_t packet[512];
-	size_t len =
-		message_write_query(7, "ab1-c.test", MESSAGE_A, true, packet, sizeof(packet));
+	size_t len = dns_write_query(7, "ab1-c.test", DNS_A, true, packet, sizeof(packet));
 
 	(void)state;
-	message_mix_case(packet, len, 0x15); /* a, c and e: letters 0, 2 and 4 */
+	dns_mix_case(packet, len, 0x15); /* a, c and e: letters 0, 2 and 4 */
 	assert_memory_equal(packet + 12, "\5Ab1-C\4tEst\0", 12);
-	assert_true(message_same_case(packet, len, "ab1-c.test", 0x15));
-	assert_false(message_same_case(packet, len, "ab1-c.test", 0x14));
-	assert_false(message_same_case(packet, len, "ab1-c.tesu", 0x15));
+	assert_true(dns_same_case(packet, len, "ab1-c.test", 0x15));
+	assert_false(dns_same_case(packet, len, "ab1-c.test", 0x14));
+	assert_false(dns_same_case(packet, len, "ab1-c.tesu", 0x15));
 	for (size_t cut = 0; cut < 24; cut++)
-		assert_false(message_same_case(packet, cut, "ab1-c.test", 0x15));
+		assert_false(dns_same_case(packet, cut, "ab1-c.test", 0x15));
 }
 
 static void test_what_is_no_name_is_not_asked(void **state)
@@ -508,26 +507,26 @@ static void test_what_is_no_name_is_not_asked(void **state)
 	char text[300];
 
 	(void)state;
-	assert_int_equal(message_write_query(1, "a..test", 1, true, out, sizeof(out)), 0);
-	assert_int_equal(message_write_query(1, "a.test.", 1, true, out, sizeof(out)), 0);
-	assert_int_equal(message_write_query(1, ".", 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_write_query(1, "a..test", 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_write_query(1, "a.test.", 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_write_query(1, ".", 1, true, out, sizeof(out)), 0);
 	memset(text, 'x', 64);
 	text[64] = '\0';
-	assert_int_equal(message_write_query(1, text, 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_write_query(1, text, 1, true, out, sizeof(out)), 0);
 	for (size_t i = 0; i < 253; i++)
 		text[i] = i % 64 == 63 ? '.' : 'x';
 	text[253] = '\0';
 	assert_int_equal(
-		message_write_query(1, text, 1, true, out, sizeof(out)), 12 + 255 + 4 + 11);
+		dns_write_query(1, text, 1, true, out, sizeof(out)), 12 + 255 + 4 + 11);
 	text[253] = 'x';
 	text[254] = '\0';
-	assert_int_equal(message_write_query(1, text, 1, true, out, sizeof(out)), 0);
-	assert_int_equal(message_write_query(1, "a.test", 1, true, out, 100), 0);
+	assert_int_equal(dns_write_query(1, text, 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_write_query(1, "a.test", 1, true, out, 100), 0);
 }
 
 /* ---- What the payload asks, and what it is told ------------------------------------------ */
 
-static struct message_query query;
+static struct dns_query query;
 
 static void question(const char *name, unsigned additional)
 {
@@ -555,7 +554,7 @@ static int read_query(size_t len)
 
 	memcpy(copy, p->at, len);
 	memset(&query, 0x55, sizeof(query));
-	rcode = message_read_query(copy, len, &query);
+	rcode = dns_read_query(copy, len, &query);
 	free(copy);
 	return rcode;
 }
@@ -661,15 +660,14 @@ static void test_what_is_no_question(void **state)
 static void test_reply(void **state)
 {
 	static const uint8_t two[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-	struct message_reply r = {
-		.type = 1, .ttl = 60, .addresses = two, .count = 2, .ede = -1};
+	struct dns_reply r = {.type = 1, .ttl = 60, .addresses = two, .count = 2, .ede = -1};
 	uint8_t out[LIMIT_DNS_UDP];
 	size_t n;
 
 	(void)state;
 	question("A.test", 0);
 	read_query(p->len);
-	n = message_write_reply(&query.asked, &r, out, 512);
+	n = dns_write_reply(&query.asked, &r, out, 512);
 	assert_int_equal(n, p->len + 2 * 16);
 	memcpy(p->at, out, n);
 	assert_int_equal(read_as(p, n, 0x1234, "a.test", 1), OUTCOME_ADDRESSES);
@@ -683,7 +681,7 @@ static void test_reply(void **state)
 static void test_reply_in_every_room(void **state)
 {
 	static const uint8_t many[16 * 16];
-	struct message_reply r = {
+	struct dns_reply r = {
 		.type = 28, .addresses = many, .count = 16, .ede = 15, .ede_text = "because"};
 
 	(void)state;
@@ -692,7 +690,7 @@ static void test_reply_in_every_room(void **state)
 	read_query(p->len);
 	for (size_t room = 0; room <= LIMIT_DNS_UDP; room++) {
 		uint8_t *out = malloc(room ? room : 1);
-		size_t n = message_write_reply(&query.asked, &r, out, room);
+		size_t n = dns_write_reply(&query.asked, &r, out, room);
 
 		assert_true(n <= room);
 		assert_int_equal(n == 0, room < 12 + 12 + 11);
@@ -704,14 +702,14 @@ static void test_reply_in_every_room(void **state)
 
 static void test_reply_with_a_code_above_fifteen(void **state)
 {
-	struct message_reply r = {.rcode = RCODE_BADVERS, .ede = -1};
+	struct dns_reply r = {.rcode = RCODE_BADVERS, .ede = -1};
 	uint8_t out[512];
 
 	(void)state;
 	question("a.test", 1);
 	opt(4096, 1, 0);
 	read_query(p->len);
-	assert_int_equal(message_write_reply(&query.asked, &r, out, 512), 12 + 12 + 11);
+	assert_int_equal(dns_write_reply(&query.asked, &r, out, 512), 12 + 12 + 11);
 	assert_int_equal(out[3] & 15, 0);
 	assert_int_equal(out[12 + 12 + 5], 1);
 }
@@ -729,7 +727,7 @@ static void answer_of(unsigned type, unsigned an)
 	add16(p, 1);
 }
 
-static enum message_outcome read_type(uint16_t type)
+static enum dns_outcome read_type(uint16_t type)
 {
 	return read_as(p, p->len, 0x1234, "a.test", type);
 }
@@ -744,17 +742,17 @@ static void service(unsigned port, const char *target, size_t more)
 	add_name(data, target);
 	add(data, "xyz", more);
 	add_name(p, "a.test");
-	record(p, MESSAGE_SRV, 60, data->at, data->len);
+	record(p, DNS_SRV, 60, data->at, data->len);
 	free(data);
 }
 
 static void test_services(void **state)
 {
 	(void)state;
-	answer_of(MESSAGE_SRV, 2);
+	answer_of(DNS_SRV, 2);
 	service(27017, "Node-1.Test", 0);
 	service(27018, "", 0); /* "there is none" */
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_ADDRESSES);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, 1);
 	assert_string_equal(got.services[0].target, "node-1.test");
 	assert_int_equal(got.services[0].priority, 10);
@@ -762,46 +760,46 @@ static void test_services(void **state)
 	assert_int_equal(got.services[0].port, 27017);
 	assert_int_equal(got.ttl, 60);
 	/* None at all. */
-	answer_of(MESSAGE_SRV, 1);
+	answer_of(DNS_SRV, 1);
 	service(1, "", 0);
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_EMPTY);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_EMPTY);
 	/* As many as there is room for. */
-	answer_of(MESSAGE_SRV, LIMIT_ANSWER_SERVICES + 3);
+	answer_of(DNS_SRV, LIMIT_ANSWER_SERVICES + 3);
 	for (int i = 0; i < LIMIT_ANSWER_SERVICES + 3; i++)
 		service((unsigned)i, "n.test", 0);
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_ADDRESSES);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, LIMIT_ANSWER_SERVICES);
 	/* An address among them is none. */
-	answer_of(MESSAGE_SRV, 1);
+	answer_of(DNS_SRV, 1);
 	add_name(p, "a.test");
-	record(p, MESSAGE_A, 60, good, 4);
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_EMPTY);
+	record(p, DNS_A, 60, good, 4);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_EMPTY);
 }
 
 static void test_broken_services(void **state)
 {
 	(void)state;
-	answer_of(MESSAGE_SRV, 1);
+	answer_of(DNS_SRV, 1);
 	service(1, "n.test", 3); /* longer than its name */
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_HOSTILE);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_MALFORMED);
 	for (size_t n = 0; n <= 6; n++) {
-		answer_of(MESSAGE_SRV, 1);
+		answer_of(DNS_SRV, 1);
 		add_name(p, "a.test");
-		record(p, MESSAGE_SRV, 60, "\0\1\0\1\0\1", n);
-		assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_HOSTILE);
+		record(p, DNS_SRV, 60, "\0\1\0\1\0\1", n);
+		assert_int_equal(read_type(DNS_SRV), OUTCOME_MALFORMED);
 	}
 	/* A name that ends behind the record: its last label is the next record's. */
-	answer_of(MESSAGE_SRV, 1);
+	answer_of(DNS_SRV, 1);
 	add_name(p, "a.test");
-	record(p, MESSAGE_SRV, 60, "\0\1\0\1\0\1\4test", 11);
+	record(p, DNS_SRV, 60, "\0\1\0\1\0\1\4test", 11);
 	add(p, "", 1);
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_HOSTILE);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_MALFORMED);
 }
 
 static void text(const char *data, size_t n)
 {
 	add_name(p, "a.test");
-	record(p, MESSAGE_TXT, 60, data, n);
+	record(p, DNS_TXT, 60, data, n);
 }
 
 static void test_texts(void **state)
@@ -811,43 +809,43 @@ static void test_texts(void **state)
 	(void)state;
 	memset(filler, 'x', sizeof(filler));
 	filler[0] = (char)249;
-	answer_of(MESSAGE_TXT, 4);
+	answer_of(DNS_TXT, 4);
 	text("\3abc\0\2de", 8);
 	text(filler, 250);
 	text(filler, 250); /* the room ends here: left out, and not half of it */
 	text("\1z", 2);
-	assert_int_equal(read_type(MESSAGE_TXT), OUTCOME_ADDRESSES);
+	assert_int_equal(read_type(DNS_TXT), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, 3);
 	assert_memory_equal(got.texts, "\0\10\3abc\0\2de\0\372", 12);
 	assert_memory_equal(got.texts + 10 + 252, "\0\2\1z", 4);
 	/* Strings that don't fill the record. */
-	answer_of(MESSAGE_TXT, 1);
+	answer_of(DNS_TXT, 1);
 	text("\4abc", 4);
-	assert_int_equal(read_type(MESSAGE_TXT), OUTCOME_HOSTILE);
-	answer_of(MESSAGE_TXT, 1);
+	assert_int_equal(read_type(DNS_TXT), OUTCOME_MALFORMED);
+	answer_of(DNS_TXT, 1);
 	text("", 0);
-	assert_int_equal(read_type(MESSAGE_TXT), OUTCOME_HOSTILE);
+	assert_int_equal(read_type(DNS_TXT), OUTCOME_MALFORMED);
 }
 
 /* What is written is read back; what doesn't fit is left out, which is said. */
 static void test_services_and_texts_in_replies(void **state)
 {
-	static struct message_service services[LIMIT_ANSWER_SERVICES];
-	struct message_asked asked = {.id = 0x1234, .room = LIMIT_DNS_UDP};
-	struct message_reply reply = {
-		.type = MESSAGE_SRV, .ttl = 9, .services = services, .count = 2, .ede = -1};
+	static struct dns_service services[LIMIT_ANSWER_SERVICES];
+	struct dns_asked asked = {.id = 0x1234, .room = LIMIT_DNS_UDP};
+	struct dns_reply reply = {
+		.type = DNS_SRV, .ttl = 9, .services = services, .count = 2, .ede = -1};
 
 	(void)state;
 	p->len = 0;
 	add_name(p, "a.test");
-	add16(p, MESSAGE_SRV);
+	add16(p, DNS_SRV);
 	add16(p, 1);
 	memcpy(asked.question, p->at, p->len);
 	asked.question_len = (uint16_t)p->len;
-	services[0] = (struct message_service){1, 2, 3, "one.test"};
-	services[1] = (struct message_service){4, 5, 6, "two.test"};
-	p->len = message_write_reply(&asked, &reply, p->at, asked.room);
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_ADDRESSES);
+	services[0] = (struct dns_service){1, 2, 3, "one.test"};
+	services[1] = (struct dns_service){4, 5, 6, "two.test"};
+	p->len = dns_write_reply(&asked, &reply, p->at, asked.room);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, 2);
 	assert_memory_equal(&got.services[1], &services[1], 6);
 	assert_string_equal(got.services[1].target, "two.test");
@@ -858,17 +856,17 @@ static void test_services_and_texts_in_replies(void **state)
 		memset(services[i].target + 150, '.', 1);
 	}
 	reply.count = LIMIT_ANSWER_SERVICES;
-	p->len = message_write_reply(&asked, &reply, p->at, asked.room);
+	p->len = dns_write_reply(&asked, &reply, p->at, asked.room);
 	assert_true(p->len <= LIMIT_DNS_UDP);
-	assert_int_equal(read_type(MESSAGE_SRV), OUTCOME_TRUNCATED);
+	assert_int_equal(read_type(DNS_SRV), OUTCOME_TRUNCATED);
 
-	asked.question[asked.question_len - 3] = MESSAGE_TXT;
-	reply = (struct message_reply){.type = MESSAGE_TXT,
+	asked.question[asked.question_len - 3] = DNS_TXT;
+	reply = (struct dns_reply){.type = DNS_TXT,
 		.texts = (const uint8_t *)"\0\4\3abc\0\3\2de",
 		.count = 2,
 		.ede = -1};
-	p->len = message_write_reply(&asked, &reply, p->at, asked.room);
-	assert_int_equal(read_type(MESSAGE_TXT), OUTCOME_ADDRESSES);
+	p->len = dns_write_reply(&asked, &reply, p->at, asked.room);
+	assert_int_equal(read_type(DNS_TXT), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, 2);
 	assert_memory_equal(got.texts, reply.texts, 11);
 }

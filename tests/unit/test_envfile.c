@@ -78,7 +78,7 @@ static char path[PATH_MAX];
 static int call_create(void *context, void *result, struct failure *f)
 {
 	(void)context;
-	return env_file_create(result, PATH_MAX, USER, GROUP, f);
+	return envfile_create(result, PATH_MAX, USER, GROUP, f);
 }
 
 static int file_make(void **state)
@@ -98,8 +98,8 @@ static int file_remove(void **state)
 /* In this process, which keeps the strings; reading happens as the user anyway. */
 static int read_now(void)
 {
-	why = (struct failure){.why = ""};
-	return env_file_read(path, USER, GROUP, &vars, &why);
+	why = (struct failure){.reason = ""};
+	return envfile_read(path, USER, GROUP, &vars, &why);
 }
 
 static void the_file_is_the_user_s_alone(void **state)
@@ -130,7 +130,7 @@ static void a_bad_line_is_told(void **state)
 	(void)state;
 	put(path, "A=1\noops\n", 0600, USER);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.why, "line 2");
+	assert_in(why.reason, "line 2");
 	assert_null(vars);
 	assert_false(there(path));
 }
@@ -151,7 +151,7 @@ static void a_link_to_root_s_file_is_not_read(void **state)
 	assert_int_equal(symlink(at(*state, "secret"), path), 0);
 	assert_int_equal(lchown(path, USER, GROUP), 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.why, "symbolic link");
+	assert_in(why.reason, "symbolic link");
 	assert_true(there(at(*state, "secret")));
 }
 
@@ -160,7 +160,7 @@ static void root_s_file_in_its_place_is_not_read(void **state)
 	(void)state;
 	put(path, "SECRET=1\n", 0600, 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.why, "Permission denied");
+	assert_in(why.reason, "Permission denied");
 }
 
 static void odd_files_do_not_hang_the_boot(void **state)
@@ -169,11 +169,11 @@ static void odd_files_do_not_hang_the_boot(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkfifo(path, 0666), 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.why, "no file any more");
+	assert_in(why.reason, "no file any more");
 	remove(path);
 	assert_int_equal(mkdir(path, 0755), 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.why, "no file any more");
+	assert_in(why.reason, "no file any more");
 }
 
 static void too_large_a_file_is_a_failure(void **state)
@@ -181,7 +181,7 @@ static void too_large_a_file_is_a_failure(void **state)
 	(void)state;
 	assert_int_equal(truncate(path, LIMIT_ENV_FILE_BYTES + 1), 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.why, "larger than 64 KiB");
+	assert_in(why.reason, "larger than 64 KiB");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, file_make, file_remove)

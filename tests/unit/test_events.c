@@ -535,7 +535,7 @@ static void a_path_that_cannot_be_opened(void **state)
 
 	assert_int_equal(events_open(&e, "/nonexistent/log", &f), -1);
 	assert_null(e);
-	assert_string_equal(f.on, "/nonexistent/log");
+	assert_string_equal(f.subject, "/nonexistent/log");
 	/* A pipe without a reader is refused; it does not hold PID 1. */
 	snprintf(pipe, sizeof(pipe), "%s/pipe", x->directory);
 	assert_int_equal(mkfifo(pipe, 0600), 0);

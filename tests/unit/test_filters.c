@@ -58,7 +58,7 @@ static int outcome(int filter, const struct call *k)
 		long r;
 
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-			(filter != NO_FILTER && filter_install((enum filter)filter, &f) < 0))
+			(filter != NO_FILTER && filters_install((enum filter)filter, &f) < 0))
 			_exit(255);
 		r = syscall(k->number, k->a[0], k->a[1], k->a[2], k->a[3], k->a[4], k->a[5]);
 		leave(r < 0 ? errno : 0);
@@ -524,7 +524,7 @@ static void payload_sets_what_tools_set(void **state)
 }
 
 #ifdef __x86_64__
-static int foreign(bool filtered)
+static int unsolicited(bool filtered)
 {
 	int status;
 	pid_t pid = fork();
@@ -535,7 +535,7 @@ static int foreign(bool filtered)
 
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		signal(SIGSEGV, SIG_DFL);
-		if (filtered && filter_install(FILTER_PAYLOAD, &f) < 0)
+		if (filtered && filters_install(FILTER_PAYLOAD, &f) < 0)
 			_exit(255);
 		__asm__ volatile("int $0x80" : "+a"(r) : : "memory", "r8", "r9", "r10", "r11");
 		_exit(r > 0 ? 0 : 1);
@@ -548,10 +548,10 @@ static void another_machines_calls_end_the_process(void **state)
 {
 	(void)state;
 	/* A kernel without 32-bit support has nothing to refuse. */
-	if (foreign(false) == 0)
-		assert_int_equal(foreign(true), 1000 + SIGSYS);
+	if (unsolicited(false) == 0)
+		assert_int_equal(unsolicited(true), 1000 + SIGSYS);
 	else
-		assert_in_range(foreign(true), 1001, 1064);
+		assert_in_range(unsolicited(true), 1001, 1064);
 }
 #endif
 
@@ -565,7 +565,7 @@ static int run_dropped(const char *const *argv)
 		struct failure f;
 
 		if (chdir("/tmp") < 0 || privileges_drop(4321, 4321, &f) < 0 ||
-			filter_install(FILTER_PAYLOAD, &f) < 0)
+			filters_install(FILTER_PAYLOAD, &f) < 0)
 			_exit(255);
 		setenv("HOME", "/tmp", 1);
 		unsetenv("LD_PRELOAD");
@@ -758,13 +758,13 @@ static void a_worker_can_be_restarted_under_the_monitors_filter(void **state)
 		struct failure f;
 		pid_t worker;
 
-		if (privileges_keep_needed(&f) < 0 || filter_install(FILTER_MONITOR, &f) < 0)
+		if (privileges_keep_needed(&f) < 0 || filters_install(FILTER_MONITOR, &f) < 0)
 			_exit(2);
 		worker = fork();
 		if (worker == 0) {
 			if (privileges_drop(4321, 4321, &f) < 0)
 				_exit(3);
-			if (filter_install(FILTER_RESOLVER, &f) < 0)
+			if (filters_install(FILTER_RESOLVER, &f) < 0)
 				_exit(4);
 			leave(0);
 		}
@@ -785,7 +785,7 @@ static void a_filter_needs_no_new_privs(void **state)
 	if (pid == 0) {
 		struct failure f;
 
-		if (seteuid(4321) < 0 || filter_install(FILTER_PAYLOAD, &f) == 0)
+		if (seteuid(4321) < 0 || filters_install(FILTER_PAYLOAD, &f) == 0)
 			_exit(2);
 		_exit(strstr(f.hint, "no_new_privs") ? 0 : 3);
 	}

@@ -185,11 +185,11 @@ static _Noreturn void resolver(int s)
 		struct sockaddr_in from;
 		socklen_t len = sizeof(from);
 		uint8_t in[1232], out[1232], addresses[64];
-		struct message_query q;
-		struct message_reply r = {.ttl = 60, .ede = -1, .addresses = addresses};
+		struct dns_query q;
+		struct dns_reply r = {.ttl = 60, .ede = -1, .addresses = addresses};
 		ssize_t n = recvfrom(s, in, sizeof(in), 0, (struct sockaddr *)&from, &len);
 
-		if (n < 0 || message_read_query(in, (size_t)n, &q) != RCODE_NOERROR)
+		if (n < 0 || dns_read_query(in, (size_t)n, &q) != RCODE_NOERROR)
 			continue;
 		if (shared->dropped) {
 			shared->dropped--;
@@ -197,7 +197,7 @@ static _Noreturn void resolver(int s)
 		}
 		r.type = q.type;
 		names[0].octet = shared->moved ? ECHO : GONE;
-		for (const char *label = q.name; q.type == MESSAGE_A && label; label++) {
+		for (const char *label = q.name; q.type == DNS_A && label; label++) {
 			for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 				size_t l = strlen(names[i].label);
 
@@ -212,7 +212,7 @@ static _Noreturn void resolver(int s)
 			if (!label || *label == '.')
 				break;
 		}
-		n = (ssize_t)message_write_reply(&q.asked, &r, out, sizeof(out));
+		n = (ssize_t)dns_write_reply(&q.asked, &r, out, sizeof(out));
 		sendto(s, out, (size_t)n, 0, (struct sockaddr *)&from, len);
 	}
 }

@@ -49,7 +49,7 @@ static int take(const struct gate_message *m)
 {
 	bool ready = false;
 
-	return gate_told(events, m, sizeof(*m), &ready);
+	return gate_messages_take(events, m, sizeof(*m), &ready);
 }
 
 static const char *summary(void)
@@ -101,8 +101,8 @@ static void what_breaks_the_protocol_is_refused(void **state)
 	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407 \x7f"));
 	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407 \xc3\xbc"));
 	BREAKS(m.reason = GATE_PROXY; memset(m.said, 'a', sizeof(m.said)));
-	assert_int_equal(gate_told(events, &good, sizeof(good) - 1, &ready), -1);
-	assert_int_equal(gate_told(events, &good, sizeof(good) + 1, &ready), -1);
+	assert_int_equal(gate_messages_take(events, &good, sizeof(good) - 1, &ready), -1);
+	assert_int_equal(gate_messages_take(events, &good, sizeof(good) + 1, &ready), -1);
 	assert_false(ready);
 	assert_int_equal(events_refused(events), 0);
 	assert_int_equal(take(&good), 0);
@@ -115,7 +115,7 @@ static void it_says_when_it_serves(void **state)
 	bool ready = false;
 
 	(void)state;
-	assert_int_equal(gate_told(events, &m, sizeof(m), &ready), 0);
+	assert_int_equal(gate_messages_take(events, &m, sizeof(m), &ready), 0);
 	assert_true(ready);
 	assert_int_equal(events_refused(events), 0);
 }
@@ -175,7 +175,7 @@ static void no_rule_for_an_address_is_advised(void **state)
 			if ((strstr(summary(), "--allow") != NULL) != helps)
 				fail_msg("reason %u: %s", reason, summary());
 			if (reason != GATE_NOT_ALLOWED &&
-				!strstr(summary(), gate_reason_text(reason)))
+				!strstr(summary(), gate_ipc_reason_text(reason)))
 				fail_msg("reason %u: %s", reason, summary());
 			if (names[i][0] == '\0' && !strstr(summary(), "  20.1.2.3:443  "))
 				fail_msg("reason %u: %s", reason, summary());
@@ -225,10 +225,10 @@ static void what_failed_at_the_proxy_is_summed_up(void **state)
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
-	assert_null(gate_reason_text(GATE_FINE));
-	assert_null(gate_reason_text(GATE_REASON_LAST + 1));
+	assert_null(gate_ipc_reason_text(GATE_FINE));
+	assert_null(gate_ipc_reason_text(GATE_REASON_LAST + 1));
 	for (uint32_t i = 1; i <= GATE_REASON_LAST; i++)
-		assert_non_null(gate_reason_text(i));
+		assert_non_null(gate_ipc_reason_text(i));
 }
 
 static void proxies_that_can_be_read(void **state)
@@ -256,7 +256,7 @@ static void proxies_that_can_be_read(void **state)
 		const char *why = NULL;
 		char text[ADDRESS_TEXT];
 
-		if (!proxy_read(good[i].url, &p, &why))
+		if (!proxy_url_read(good[i].url, &p, &why))
 			fail_msg("%s: %s", good[i].url, why);
 		assert_string_equal(p.name, good[i].name);
 		assert_int_equal(p.port, good[i].port);
@@ -290,13 +290,13 @@ static void proxies_that_cannot(void **state)
 		struct gate_proxy p;
 		const char *why = NULL;
 
-		if (proxy_read(bad[i], &p, &why))
+		if (proxy_url_read(bad[i], &p, &why))
 			fail_msg("taken: %s", bad[i]);
 		assert_non_null(why);
 	}
 	memset(lengthy + 7, 'x', 1000);
 	strcpy(lengthy + 1007, "@proxy.example");
-	assert_false(proxy_read(lengthy, &(struct gate_proxy){0}, &(const char *){0}));
+	assert_false(proxy_url_read(lengthy, &(struct gate_proxy){0}, &(const char *){0}));
 }
 
 int main(void)

@@ -28,7 +28,7 @@ static int resolver;
 
 /* A question as it came. */
 struct asked {
-	struct message_query query;
+	struct dns_query query;
 	struct sockaddr_in from;
 };
 
@@ -54,9 +54,9 @@ static int begin(void **state)
 		.pipes_free = NONE,
 		.room = 8};
 	g.connections = calloc(g.room, sizeof(*g.connections));
-	g.desks = calloc(LIMIT_GATE_DESKS, sizeof(*g.desks));
-	for (int32_t i = LIMIT_GATE_DESKS; i-- > 0;) {
-		g.desks_free[g.desks_left++] = i;
+	g.buffers = calloc(LIMIT_GATE_BUFFERS, sizeof(*g.buffers));
+	for (int32_t i = LIMIT_GATE_BUFFERS; i-- > 0;) {
+		g.buffers_free[g.buffers_left++] = i;
 		g.waits_for[i] = NONE;
 	}
 	assert_int_equal(names_init(&g), 0);
@@ -67,28 +67,28 @@ static int end(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < g.used; i++)
-		table_leave_desk(&g, &g.connections[i]);
+		table_release_buffer(&g, &g.connections[i]);
 	/* The descriptor is names.c's own. */
 	free(g.names);
-	free(g.desks);
+	free(g.buffers);
 	free(g.connections);
 	close(g.epoll);
 	close(resolver);
 	return 0;
 }
 
-static struct connection *somebody(const char *aim)
+static struct connection *somebody(const char *orig_dst)
 {
 	struct connection *c = table_new(&g);
 
-	assert_true(address_parse(aim, strlen(aim), &c->aim));
-	assert_true(table_sit(&g, c));
+	assert_true(address_parse(orig_dst, strlen(orig_dst), &c->orig_dst));
+	assert_true(table_acquire_buffer(&g, c));
 	return c;
 }
 
-static const struct desk *desk(const struct connection *c)
+static const struct inspect_buffer *inspect_buffer(const struct connection *c)
 {
-	return table_desk(&g, c);
+	return table_buffer(&g, c);
 }
 
 static bool came(struct asked *a)
@@ -102,7 +102,7 @@ static bool came(struct asked *a)
 	if (poll(&p, 1, 0) != 1)
 		return false;
 	n = recvfrom(resolver, in, sizeof(in), 0, (void *)&a->from, &len);
-	assert_int_equal(message_read_query(in, (size_t)n, &a->query), RCODE_NOERROR);
+	assert_int_equal(dns_read_query(in, (size_t)n, &a->query), RCODE_NOERROR);
 	return true;
 }
 
@@ -112,8 +112,8 @@ static unsigned questions(struct asked out[2])
 	unsigned count = 0;
 
 	while (came(&a)) {
-		assert_true(a.query.type == MESSAGE_A || a.query.type == MESSAGE_AAAA);
-		out[a.query.type == MESSAGE_AAAA] = a;
+		assert_true(a.query.type == DNS_A || a.query.type == DNS_AAAA);
+		out[a.query.type == DNS_AAAA] = a;
 		count++;
 	}
 	return count;
@@ -122,8 +122,8 @@ static unsigned questions(struct asked out[2])
 /* Answers with so many addresses, 45.0.0.1 or 2600::1 and so on. */
 static void answer(const struct asked *a, unsigned count, uint32_t ttl)
 {
-	struct message_reply r = {.type = a->query.type, .count = count, .ttl = ttl, .ede = -1};
-	size_t size = r.type == MESSAGE_A ? 4 : 16, len;
+	struct dns_reply r = {.type = a->query.type, .count = count, .ttl = ttl, .ede = -1};
+	size_t size = r.type == DNS_A ? 4 : 16, len;
 	uint8_t out[1232], addresses[256] = {0};
 
 	for (unsigned i = 0; i < count; i++) {
@@ -131,7 +131,7 @@ static void answer(const struct asked *a, unsigned count, uint32_t ttl)
 		addresses[i * size + size - 1] = (uint8_t)(i + 1);
 	}
 	r.addresses = addresses;
-	len = message_write_reply(&a->query.asked, &r, out, sizeof(out));
+	len = dns_write_reply(&a->query.asked, &r, out, sizeof(out));
 	assert_int_equal(
 		sendto(resolver, out, len, 0, (const void *)&a->from, sizeof(a->from)), len);
 	names_ready(&g);
@@ -142,12 +142,13 @@ static void expect_candidates(const struct connection *c, const char *const *lis
 	char text[ADDRESS_TEXT];
 	unsigned i;
 
-	assert_true(desk(c)->resolved);
+	assert_true(inspect_buffer(c)->resolved);
 	for (i = 0; list[i]; i++) {
-		assert_true(i < desk(c)->candidates_count);
-		assert_string_equal(address_text(&desk(c)->candidates[i], text), list[i]);
+		assert_true(i < inspect_buffer(c)->candidates_count);
+		assert_string_equal(
+			address_text(&inspect_buffer(c)->candidates[i], text), list[i]);
 	}
-	assert_int_equal(desk(c)->candidates_count, i);
+	assert_int_equal(inspect_buffer(c)->candidates_count, i);
 }
 #define CANDIDATES(c, ...) expect_candidates(c, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -157,7 +158,7 @@ static void the_clients_own_family_comes_first(void **state)
 	struct asked a[2];
 
 	(void)state;
-	assert_true(names_need(&g, four, "a.test") && names_need(&g, six, "a.test"));
+	assert_true(names_resolve(&g, four, "a.test") && names_resolve(&g, six, "a.test"));
 	assert_int_equal(questions(a), 2); /* once for both */
 	answer(&a[0], 2, 60);
 	answer(&a[1], 2, 60);
@@ -171,10 +172,10 @@ static void what_was_aimed_at_comes_first_where_it_is_the_names(void **state)
 	struct asked a[2];
 
 	(void)state;
-	assert_true(names_need(&g, c, "a.test"));
+	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
 	answer(&a[0], 1, 60);
-	assert_false(desk(c)->resolved);
+	assert_false(inspect_buffer(c)->resolved);
 	answer(&a[1], 3, 60);
 	CANDIDATES(c, "2600::2", "2600::1", "45.0.0.1", "2600::3");
 }
@@ -186,16 +187,16 @@ static void one_family_is_enough_after_a_moment(void **state)
 	struct asked a[2];
 
 	(void)state;
-	assert_true(names_need(&g, known, "a.test") && names_need(&g, other, "a.test"));
+	assert_true(names_resolve(&g, known, "a.test") && names_resolve(&g, other, "a.test"));
 	assert_int_equal(questions(a), 2);
 	answer(&a[0], 1, 60);
 	g.now += LIMIT_GATE_FAMILY_MS - 1;
 	assert_int_equal(names_tick(&g), g.now + 1);
-	assert_false(desk(known)->resolved);
+	assert_false(inspect_buffer(known)->resolved);
 	g.now++;
 	names_tick(&g);
 	CANDIDATES(known, "45.0.0.1");
-	assert_false(desk(other)->resolved);
+	assert_false(inspect_buffer(other)->resolved);
 	answer(&a[1], 1, 60);
 	CANDIDATES(other, "45.0.0.1", "2600::1");
 }
@@ -205,22 +206,22 @@ static void expect_kept(const char *name, uint32_t ttl4, uint32_t ttl6, int64_t 
 	struct connection *c = somebody("20.9.9.9");
 	struct asked a[2];
 
-	assert_true(names_need(&g, c, name));
+	assert_true(names_resolve(&g, c, name));
 	assert_int_equal(questions(a), 2);
 	answer(&a[0], 1, ttl4);
 	answer(&a[1], 1, ttl6);
-	assert_true(desk(c)->resolved);
+	assert_true(inspect_buffer(c)->resolved);
 	g.now += ms - 1;
-	table_leave_desk(&g, c);
-	assert_true(table_sit(&g, c));
-	assert_true(names_need(&g, c, name));
-	assert_true(desk(c)->resolved);
+	table_release_buffer(&g, c);
+	assert_true(table_acquire_buffer(&g, c));
+	assert_true(names_resolve(&g, c, name));
+	assert_true(inspect_buffer(c)->resolved);
 	assert_int_equal(questions(a), 0);
 	g.now++;
-	table_leave_desk(&g, c);
-	assert_true(table_sit(&g, c));
-	assert_true(names_need(&g, c, name));
-	assert_false(desk(c)->resolved);
+	table_release_buffer(&g, c);
+	assert_true(table_acquire_buffer(&g, c));
+	assert_true(names_resolve(&g, c, name));
+	assert_false(inspect_buffer(c)->resolved);
 	assert_int_equal(questions(a), 2);
 }
 
@@ -239,15 +240,15 @@ static void what_does_not_work_is_not_believed(void **state)
 	struct asked a[2];
 
 	(void)state;
-	assert_true(names_need(&g, c, "a.test"));
+	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
 	answer(&a[0], 1, 60);
 	answer(&a[1], 1, 60);
-	names_distrust(&g, "a.test");
-	table_leave_desk(&g, c);
-	assert_true(table_sit(&g, c));
-	assert_true(names_need(&g, c, "a.test"));
-	assert_false(desk(c)->resolved);
+	names_invalidate(&g, "a.test");
+	table_release_buffer(&g, c);
+	assert_true(table_acquire_buffer(&g, c));
+	assert_true(names_resolve(&g, c, "a.test"));
+	assert_false(inspect_buffer(c)->resolved);
 	assert_int_equal(questions(a), 2);
 }
 
@@ -257,15 +258,15 @@ static void no_address_is_not_kept(void **state)
 	struct asked a[2];
 
 	(void)state;
-	assert_true(names_need(&g, c, "a.test"));
+	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
 	answer(&a[0], 0, 60);
 	answer(&a[1], 0, 60);
-	assert_true(desk(c)->resolved);
-	assert_int_equal(desk(c)->candidates_count, 0);
-	table_leave_desk(&g, c);
-	assert_true(table_sit(&g, c));
-	assert_true(names_need(&g, c, "a.test"));
+	assert_true(inspect_buffer(c)->resolved);
+	assert_int_equal(inspect_buffer(c)->candidates_count, 0);
+	table_release_buffer(&g, c);
+	assert_true(table_acquire_buffer(&g, c));
+	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
 }
 
@@ -276,7 +277,7 @@ static void a_lost_question_is_asked_again(void **state)
 	struct asked a[2], again[2];
 
 	(void)state;
-	assert_true(names_need(&g, c, "a.test"));
+	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
 	answer(&a[1], 1, 60);
 	g.now += 499;
@@ -286,7 +287,7 @@ static void a_lost_question_is_asked_again(void **state)
 	names_tick(&g);
 	assert_int_equal(questions(again), 1); /* the one that is missing, and no new one */
 	assert_int_equal(again[0].query.asked.id, a[0].query.asked.id);
-	table_leave_desk(&g, c);
+	table_release_buffer(&g, c);
 	g.now += LIMIT_GATE_PATIENCE_MS;
 	assert_int_equal(names_tick(&g), INT64_MAX);
 	assert_int_equal(questions(again), 0);
@@ -299,7 +300,7 @@ static void other_ids_are_nobodys_answers(void **state)
 	struct asked a[2], wrong;
 
 	(void)state;
-	assert_true(names_need(&g, c, "a.test"));
+	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
 	for (unsigned bit = 1; bit < 16; bit++) { /* the lowest tells A from AAAA */
 		wrong = a[0];

@@ -41,7 +41,7 @@ static int run(const struct tree *t)
 static void must_work(const struct tree *t)
 {
 	if (run(t) < 0)
-		fail_msg("%s: %s: %s", why.tried, why.on, why.why);
+		fail_msg("%s: %s: %s", why.operation, why.subject, why.reason);
 }
 
 /* It fails for this reason and leaves the home as it was. */
@@ -50,7 +50,7 @@ static void must_fail(const struct tree *t, const char *reason)
 	unsigned before = entries(at(t, "home"));
 
 	assert_int_equal(run(t), -1);
-	assert_in(why.why, reason);
+	assert_in(why.reason, reason);
 	assert_int_equal(entries(at(t, "home")), before);
 	assert_false(result.config_copied || result.hook || result.copied);
 }
@@ -368,8 +368,8 @@ static void a_stranger_s_source_is_a_failure(void **state)
 static void a_missing_drop_off_is_a_failure(void **state)
 {
 	assert_int_equal(run_from(*state, at(*state, "nowhere")), -1);
-	assert_in(why.why, "No such file");
-	assert_in(why.on, "nowhere");
+	assert_in(why.reason, "No such file");
+	assert_in(why.subject, "nowhere");
 }
 
 /* Links and odd files among the sources. */
@@ -516,7 +516,7 @@ static void a_home_that_is_a_link_is_a_failure(void **state)
 	assert_int_equal(rename(at(t, "home"), at(t, "real")), 0);
 	assert_int_equal(symlink(at(t, "real"), at(t, "home")), 0);
 	assert_int_equal(run(t), -1);
-	assert_in(why.why, "not a directory");
+	assert_in(why.reason, "not a directory");
 	assert_int_equal(unlink(at(t, "home")), 0);
 }
 
@@ -669,11 +669,11 @@ static void a_child_that_dies_is_told(void **state)
 
 	(void)state;
 	assert_int_equal(child_run(dies, &signal, NULL, 0, &why), -1);
-	assert_null(strstr(why.tried, "home"));
-	assert_string_equal(why.why, "signal 9 ended it");
+	assert_null(strstr(why.operation, "home"));
+	assert_string_equal(why.reason, "signal 9 ended it");
 	signal = 0;
 	assert_int_equal(child_run(dies, &signal, NULL, 0, &why), -1);
-	assert_string_equal(why.why, "it ended with status 5");
+	assert_string_equal(why.reason, "it ended with status 5");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, tree_make, tree_remove)

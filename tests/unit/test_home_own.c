@@ -29,7 +29,7 @@ static int own(const char *home)
 static void must_own(const char *home)
 {
 	if (own(home) < 0)
-		fail_msg("%s: %s: %s", why.tried, why.on, why.why);
+		fail_msg("%s: %s: %s", why.operation, why.subject, why.reason);
 }
 
 static void the_user_s_home_stays(void **state)
@@ -82,7 +82,7 @@ static void a_home_with_something_in_it_stays(void **state)
 	put(at(t, "home/file"), "x", 0600, 0);
 	assert_int_equal(chown(at(t, "home"), 0, 0), 0);
 	assert_int_equal(own(at(t, "home")), -1);
-	assert_in(why.why, "not empty");
+	assert_in(why.reason, "not empty");
 	assert_in(why.hint, "chown");
 	assert_owned(at(t, "home"), 0, 0700);
 	assert_true(there(at(t, "home/file")));
@@ -96,7 +96,7 @@ static void a_mounted_home_of_another_s_is_a_failure(void **state)
 	assert_int_equal(
 		mount("tmpfs", at(t, "home"), "tmpfs", 0, "size=64k,mode=0755,uid=0"), 0);
 	assert_int_equal(own(at(t, "home")), -1);
-	assert_in(why.why, "mounted");
+	assert_in(why.reason, "mounted");
 	assert_in(why.hint, "uid 4321");
 	assert_owned(at(t, "home"), 0, 0755);
 	assert_int_equal(entries(t->top), 2);
@@ -119,7 +119,7 @@ static void a_read_only_home_is_a_failure(void **state)
 				 "size=64k,mode=0700,uid=4321"),
 		0);
 	assert_int_equal(own(at(t, "home")), -1);
-	assert_in(why.why, "Read-only");
+	assert_in(why.reason, "Read-only");
 	assert_in(why.hint, "read-write");
 }
 
@@ -129,10 +129,10 @@ static void a_link_or_a_file_is_a_failure(void **state)
 
 	assert_int_equal(symlink(at(t, "home"), at(t, "link")), 0);
 	assert_int_equal(own(at(t, "link")), -1);
-	assert_in(why.why, "no directory");
+	assert_in(why.reason, "no directory");
 	put(at(t, "file"), "x", 0644, USER);
 	assert_int_equal(own(at(t, "file")), -1);
-	assert_in(why.why, "no directory");
+	assert_in(why.reason, "no directory");
 }
 
 static void a_dangling_link_is_not_followed(void **state)
@@ -147,9 +147,9 @@ static void a_dangling_link_is_not_followed(void **state)
 static void no_parent_no_home(void **state)
 {
 	assert_int_equal(own(at(*state, "no/home")), -1);
-	assert_in(why.why, "No such file");
+	assert_in(why.reason, "No such file");
 	assert_int_equal(own("relative"), -1);
-	assert_in(why.why, "absolute");
+	assert_in(why.reason, "absolute");
 }
 
 static void root_gets_no_home(void **state)

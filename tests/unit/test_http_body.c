@@ -311,14 +311,15 @@ static void a_refusal_reflects_nothing_unclean(void **state)
 static void every_reason_has_a_text(void **state)
 {
 	(void)state;
-	assert_null(gate_reason_text(GATE_FINE));
+	assert_null(gate_ipc_reason_text(GATE_FINE));
 	for (uint32_t i = 1; i <= GATE_REASON_LAST; i++) {
-		assert_non_null(gate_reason_text(i));
+		assert_non_null(gate_ipc_reason_text(i));
 		for (uint32_t j = 1; j < i; j++)
-			assert_string_not_equal(gate_reason_text(i), gate_reason_text(j));
+			assert_string_not_equal(
+				gate_ipc_reason_text(i), gate_ipc_reason_text(j));
 	}
-	assert_null(gate_reason_text(GATE_REASON_LAST + 1));
-	assert_null(gate_reason_text(UINT32_MAX));
+	assert_null(gate_ipc_reason_text(GATE_REASON_LAST + 1));
+	assert_null(gate_ipc_reason_text(UINT32_MAX));
 }
 
 int main(void)

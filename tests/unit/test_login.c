@@ -132,7 +132,7 @@ static void a_directory_that_is_not_the_users_is_told(void **state)
 	assert_int_equal(chown(at(t, "login"), 0, 0), 0);
 	put(at(t, "home/auth.json"), "{}", 0600, USER);
 	assert_int_equal(run(t), -1);
-	assert_in(why.why, "Permission denied");
+	assert_in(why.reason, "Permission denied");
 	assert_true(there(at(t, "home/auth.json")));
 }
 

@@ -172,7 +172,7 @@ static int child_exec_fails(struct monitor *m)
 	struct failure f = {0};
 
 	CHECK(monitor_run(m, &p, &status, &exit_status, &f) == -1 && exit_status == 127);
-	CHECK(strcmp(f.on, "no-such-command") == 0 && f.hint[0]);
+	CHECK(strcmp(f.subject, "no-such-command") == 0 && f.hint[0]);
 	p.argv = directory;
 	CHECK(monitor_run(m, &p, &status, &exit_status, &f) == -1 && exit_status == 126);
 	/* Nothing is left of it, and the next one runs. */
@@ -196,8 +196,8 @@ static int child_workdir(struct monitor *m)
 	CHECK(mkdtemp(closed)); /* 0700, root's */
 	p.workdir = closed;
 	CHECK(run(m, "exit 0", p, &f) == -111);
-	CHECK(strcmp(f.tried, "enter the working directory") == 0);
-	CHECK(strcmp(f.on, closed) == 0 && strstr(f.hint, "user 4321"));
+	CHECK(strcmp(f.operation, "enter the working directory") == 0);
+	CHECK(strcmp(f.subject, closed) == 0 && strstr(f.hint, "user 4321"));
 	CHECK(chown(closed, 4321, 4321) == 0);
 	CHECK(run(m, "touch here", p, &f) == 0);
 	CHECK(chdir(closed) == 0 && unlink("here") == 0 && rmdir(closed) == 0);

@@ -116,14 +116,14 @@ static void another_file_is_not(void **state)
 	char list[4 * PATH_MAX];
 
 	assert_int_equal(check(entry(home, in), true), -1);
-	assert_in(why.why, "another file");
-	assert_in(why.on, home);
+	assert_in(why.reason, "another file");
+	assert_in(why.subject, home);
 	assert_in(why.hint, "CODEX_INIT_MOUNTS=");
 	/* The second one counts as well. */
 	snprintf(list, sizeof(list), "%s", entry(in, in));
 	snprintf(list + strlen(list), sizeof(list) - strlen(list), " %s", entry(home, in));
 	assert_int_equal(check(list, true), -1);
-	assert_in(why.on, home);
+	assert_in(why.subject, home);
 }
 
 static void on_another_kernel_nothing_is_compared(void **state)
@@ -135,7 +135,7 @@ static void on_another_kernel_nothing_is_compared(void **state)
 	assert_int_equal(uname(&us), 0);
 	snprintf(list, sizeof(list), "kernel=%s %s", us.release, entry(home, in));
 	assert_int_equal(check(list, true), -1);
-	assert_in(why.why, "another file");
+	assert_in(why.reason, "another file");
 	snprintf(list, sizeof(list), "kernel=%sx %s", us.release, entry(home, in));
 	assert_int_equal(check(list, true), 0);
 	snprintf(list, sizeof(list), "kernel=%.3s %s", us.release, entry(home, in));
@@ -162,7 +162,7 @@ static void nothing_there_is_not(void **state)
 	const char *in = at(*state, "in");
 
 	assert_int_equal(check(entry(at(*state, "missing"), in), true), -1);
-	assert_in(why.why, "No such file");
+	assert_in(why.reason, "No such file");
 }
 
 static void a_link_to_the_file_is_not(void **state)
@@ -180,7 +180,7 @@ static void what_root_cannot_reach_is_looked_at_as_the_user(void **state)
 	put(file, "{}", 0600, USER);
 	assert_int_equal(check(entry(file, file), true), 0);
 	assert_int_equal(check(entry(file, file), false), -1);
-	assert_in(why.why, "Permission denied");
+	assert_in(why.reason, "Permission denied");
 	assert_int_equal(check(entry(file, at(*state, "in")), true), -1);
 }
 
@@ -192,7 +192,7 @@ static void what_nobody_can_reach_is_not_good(void **state)
 	make_dir(at(*state, "home/closed/inside"), 0700, 0);
 	put(file, "", 0600, 0);
 	assert_int_equal(check(entry(file, file), true), -1);
-	assert_in(why.why, "Permission denied");
+	assert_in(why.reason, "Permission denied");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, tree_make, tree_remove)

@@ -160,7 +160,7 @@ static void what_cannot_be_written_is_told(void **state)
 	put("nameserver fd00::53\n");
 	run("mount -o remount,bind,ro %s", path);
 	assert_int_equal(nameserver_lead(path, false, &f), -1);
-	assert_string_equal(f.on, path);
+	assert_string_equal(f.subject, path);
 	/* And what need not be written can't fail. */
 	assert_int_equal(nameserver_lead(path, true, &f), 0);
 	run("mount -o remount,bind,rw %s", path);
@@ -177,7 +177,7 @@ static void what_is_not_the_engines_is_left_alone(void **state)
 	snprintf(own, sizeof(own), "%s/own", place);
 	run("echo 'nameserver fd00::53' >%s && mount --bind %s %s", own, own, path);
 	assert_int_equal(nameserver_lead(path, false, &f), -1);
-	assert_non_null(strstr(f.why, "isn't the engine's"));
+	assert_non_null(strstr(f.reason, "isn't the engine's"));
 	assert_there("nameserver fd00::53\n");
 	run("umount %s", path);
 }

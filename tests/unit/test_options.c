@@ -138,7 +138,7 @@ static void default_rules_can_be_left_out(void **state)
 	options_free(&o);
 	setenv("CODEX_INIT_DEFAULT_RULES", "no", 1);
 	assert_int_equal(PARSE(&o, &f, "-v"), -1);
-	assert_non_null(strstr(f.on, "CODEX_INIT_DEFAULT_RULES no"));
+	assert_non_null(strstr(f.subject, "CODEX_INIT_DEFAULT_RULES no"));
 	options_free(&o);
 }
 
@@ -231,7 +231,7 @@ static void the_proxy_and_its_exceptions(void **state)
 	assert_true(!o.proxy_off && o.proxy.port == 3128);
 	options_free(&o);
 	assert_int_equal(PARSE(&o, &f, "--no-proxy=a.example,b~d"), -1);
-	assert_non_null(strstr(f.on, "--no-proxy"));
+	assert_non_null(strstr(f.subject, "--no-proxy"));
 	options_free(&o);
 }
 
@@ -270,7 +270,7 @@ static void explain_goes_with_check(void **state)
 	assert_false(o.explain);
 	options_free(&o);
 	assert_int_equal(PARSE(&o, &f, "--explain", "a.example"), -1);
-	assert_non_null(strstr(f.why, "--check"));
+	assert_non_null(strstr(f.reason, "--check"));
 	assert_non_null(f.hint[0] ? strstr(f.hint, "codex-egress explain") : NULL);
 	options_free(&o);
 }
@@ -304,8 +304,8 @@ static void mistakes_are_quoted(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		assert_int_equal(parse(&o, &f, table[i].argument), -1);
-		if (!strstr(f.on, table[i].on) || !strstr(f.why, table[i].why))
-			fail_msg("row %zu: on \"%s\", why \"%s\"", i, f.on, f.why);
+		if (!strstr(f.subject, table[i].on) || !strstr(f.reason, table[i].why))
+			fail_msg("row %zu: on \"%s\", why \"%s\"", i, f.subject, f.reason);
 		options_free(&o);
 	}
 }
@@ -318,9 +318,9 @@ static void a_bad_list_names_its_variable(void **state)
 	(void)state;
 	setenv("OPENAI_ALLOWED_DOMAINS", "good.example b@d.example", 1);
 	assert_int_equal(PARSE(&o, &f, "-v"), -1);
-	assert_non_null(strstr(f.on, "OPENAI_ALLOWED_DOMAINS"));
-	assert_non_null(strstr(f.on, "b@d.example"));
-	assert_non_null(strstr(f.why, "character 2"));
+	assert_non_null(strstr(f.subject, "OPENAI_ALLOWED_DOMAINS"));
+	assert_non_null(strstr(f.subject, "b@d.example"));
+	assert_non_null(strstr(f.reason, "character 2"));
 	options_free(&o);
 }
 

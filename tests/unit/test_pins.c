@@ -53,11 +53,11 @@ static int setup(void **state)
 	snprintf(x->events, sizeof(x->events), "/tmp/test-pins-XXXXXX");
 	close(mkstemp(x->events));
 	x->pins.policy = &x->policy;
-	x->pins.bonds = bonds_new();
+	x->pins.pin_index = pin_index_new();
 	if (wall_open(&x->pins.wall, &f) < 0 || wall_build(x->pins.wall, &x->config, &f) < 0 ||
 		routes_open(&x->pins.routes, &f) < 0 ||
 		events_open(&x->pins.events, x->events, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 	*state = x;
 	return 0;
 }
@@ -250,7 +250,7 @@ static void fields_out_of_range_break_the_protocol(void **state)
 static void no_report_carries_a_name_that_is_none(void **state)
 {
 	static const uint32_t types[] = {RESOLVER_REFUSED, RESOLVER_UNRESOLVED,
-		RESOLVER_DROPPED, RESOLVER_FOREIGN, RESOLVER_BOOTED};
+		RESOLVER_DROPPED, RESOLVER_UNSOLICITED, RESOLVER_BOOTED};
 	static const char *const names[] = {"evil.example\n{}", "evil\r.example",
 		"\033[2J.example", "e\177il.example", "\x9b.example"};
 	struct fixture *x = *state;
@@ -290,7 +290,7 @@ static void only_addresses_are_bounded(void **state)
 		uint32_t type;
 		int done;
 	} kinds[] = {{RESOLVER_PIN, -1}, {RESOLVER_UNRESOLVED, -1}, {RESOLVER_DROPPED, -1},
-		{RESOLVER_REFUSED, 0}, {RESOLVER_FOREIGN, 0}, {RESOLVER_BOOTED, 0}};
+		{RESOLVER_REFUSED, 0}, {RESOLVER_UNSOLICITED, 0}, {RESOLVER_BOOTED, 0}};
 	struct fixture *x = *state;
 	uint32_t accepted;
 
@@ -412,14 +412,14 @@ static void a_broken_protocol_forgets_what_waits(void **state)
 static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
 {
 	struct fixture *x = *state;
-	struct resolver_message inside = PIN("inside.example", "10.9.9.9");
+	struct resolver_message local_dns = PIN("inside.example", "10.9.9.9");
 	struct resolver_message good = PIN("good.example", "9.9.9.9");
 
 	/* The set for private addresses is gone: a transaction that names it fails whole. */
 	assert_int_equal(system("nft flush table inet codex_init && "
 				"nft delete set inet codex_init private4"),
 		0);
-	assert_int_equal(pins_message(&x->pins, &inside), 0);
+	assert_int_equal(pins_message(&x->pins, &local_dns), 0);
 	assert_int_equal(pins_message(&x->pins, &good), 0);
 	assert_int_equal(flush(x), 2);
 	assert_int_equal(x->answers[0].accepted, 0);
@@ -436,7 +436,7 @@ static void deny(struct fixture *x, const char *rule)
 	if (policy_deny(&x->policy, rule, NULL, NULL, &e) < 0)
 		fail_msg("%s: at %zu: %s", rule, e.position, e.reason);
 	if (pins_deny(&x->pins, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
 static void what_is_denied_is_shut(void **state)
@@ -550,7 +550,7 @@ static void what_is_forgotten_is_told(void **state)
 	x->policy.denials = &x->denials;
 	assert_int_equal(give(x, &m, &accepted), 0);
 	deny(x, "nobody.example");
-	while (given < LIMIT_BONDS) {
+	while (given < LIMIT_PIN_INDEX) {
 		m = PIN("two.wild.example", "9.9.9.9");
 		m.count = LIMIT_ANSWER_ADDRESSES;
 		for (uint32_t i = 0; i < m.count; i++, given++) {

@@ -267,7 +267,7 @@ static void root_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(privileges_drop(0, 0, &f), -1);
-	assert_string_equal(f.on, "user 0");
+	assert_string_equal(f.subject, "user 0");
 	assert_int_equal(geteuid(), 0);
 }
 

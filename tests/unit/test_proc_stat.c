@@ -28,7 +28,7 @@ static void whatever_its_name(void **state_)
 
 	(void)state_;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_true(stat_read(cases[i].text, &state, &parent));
+		assert_true(proc_stat_read(cases[i].text, &state, &parent));
 		assert_int_equal(state, cases[i].state);
 		assert_int_equal(parent, cases[i].parent);
 	}
@@ -44,7 +44,7 @@ static void what_is_no_such_line(void **state_)
 
 	(void)state_;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(stat_read(bad[i], &state, &parent));
+		assert_false(proc_stat_read(bad[i], &state, &parent));
 }
 
 int main(void)

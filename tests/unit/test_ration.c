@@ -189,19 +189,18 @@ static void test_the_mark_of_an_old_answer(void **state)
 	int index = cache_find(&b->w.cache, "exact.test");
 	struct cache_name *n = &b->w.cache.names[index];
 	struct cache_record *r = &n->record[FAMILY_4];
-	struct message_answer answer = {.ttl = 60, .count = 1, .addresses = {{93, 1, 2, 3}}};
+	struct dns_answer answer = {.ttl = 60, .count = 1, .addresses = {{93, 1, 2, 3}}};
 
 	(void)state;
 	n->open = true; /* no PID 1 is there to pin it */
 	for (int i = 0; i < 2; i++) {
 		r->work = WORK_ASKING;
-		lookup_answered(
-			&b->w, index, MESSAGE_A, OUTCOME_ADDRESSES, &answer, REASON_NONE);
+		lookup_answered(&b->w, index, DNS_A, OUTCOME_ADDRESSES, &answer, REASON_NONE);
 		assert_true(r->result == CACHE_ADDRESSES && !r->stale);
 		assert_int_equal(r->expires, b->w.now + 60000);
 		b->w.now += 61000;
 		r->work = WORK_ASKING;
-		lookup_answered(&b->w, index, MESSAGE_A, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
+		lookup_answered(&b->w, index, DNS_A, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
 		assert_true(r->result == CACHE_ADDRESSES && r->stale);
 		assert_int_equal(r->expires, b->w.now + CACHE_STALE_TTL * 1000);
 		b->w.now += CACHE_STALE_TTL * 1000;
@@ -209,7 +208,7 @@ static void test_the_mark_of_an_old_answer(void **state)
 	/* Nor when it is an answer that there is none. */
 	answer.count = 0;
 	r->work = WORK_ASKING;
-	lookup_answered(&b->w, index, MESSAGE_A, OUTCOME_EMPTY, &answer, REASON_NONE);
+	lookup_answered(&b->w, index, DNS_A, OUTCOME_EMPTY, &answer, REASON_NONE);
 	assert_true(r->result == CACHE_EMPTY && !r->stale);
 	bench_end(b);
 }
@@ -225,7 +224,7 @@ static void test_how_long_a_missing_family_is_missed(void **state)
 	(void)state;
 	n->open = true;
 	aaaa->work = WORK_ASKING;
-	lookup_answered(&b->w, index, MESSAGE_AAAA, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
+	lookup_answered(&b->w, index, DNS_AAAA, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
 	assert_int_equal(aaaa->expires, b->w.now + CACHE_FAILURE_TTL * 1000);
 	a->result = CACHE_ADDRESSES;
 	a->count = 1;
@@ -236,11 +235,11 @@ static void test_how_long_a_missing_family_is_missed(void **state)
 	assert_false(lookup_is_lame(&b->w, n));
 	b->w.now += 1000;
 	assert_true(lookup_is_lame(&b->w, n));
-	lookup_answered(&b->w, index, MESSAGE_AAAA, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
+	lookup_answered(&b->w, index, DNS_AAAA, OUTCOME_SERVER, NULL, REASON_TIMEOUT);
 	assert_false(lookup_is_lame(&b->w, n));
 	assert_true(aaaa->expires >= b->w.now + 120000);
 	aaaa->work = WORK_ASKING;
-	lookup_answered(&b->w, index, MESSAGE_AAAA, OUTCOME_SERVER, NULL, REASON_SERVER);
+	lookup_answered(&b->w, index, DNS_AAAA, OUTCOME_SERVER, NULL, REASON_SERVER);
 	assert_in_range(aaaa->expires - b->w.now, 5000, 60000);
 	/* One that was there is no such thing: it is given once more. */
 	aaaa->work = WORK_ASKING;

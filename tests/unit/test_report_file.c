@@ -74,9 +74,9 @@ static void none_is_no_failure(void **state)
 	struct stat st;
 
 	assert_int_equal(report_file_open("/nowhere", &p->f), -1);
-	assert_string_equal(p->f.why, "");
+	assert_string_equal(p->f.reason, "");
 	assert_int_equal(report_file_open(p->directory, &p->f), -1);
-	assert_string_equal(p->f.why, "");
+	assert_string_equal(p->f.reason, "");
 	/* What may be put there later is out of reach all the same. */
 	assert_int_equal(stat(p->directory, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
@@ -143,15 +143,15 @@ static void only_a_file_will_do(void **state)
 
 	assert_int_equal(mkdir(p->file, 0700), 0);
 	assert_int_equal(report_file_open(p->directory, &p->f), -1);
-	assert_string_not_equal(p->f.why, "");
+	assert_string_not_equal(p->f.reason, "");
 	rmdir(p->file);
 	assert_int_equal(mkfifo(p->file, 0600), 0);
 	assert_int_equal(report_file_open(p->directory, &p->f), -1);
-	assert_string_not_equal(p->f.why, "");
+	assert_string_not_equal(p->f.reason, "");
 	unlink(p->file);
 	assert_int_equal(symlink("/etc/passwd", p->file), 0);
 	assert_int_equal(report_file_open(p->directory, &p->f), -1);
-	assert_string_not_equal(p->f.why, "");
+	assert_string_not_equal(p->f.reason, "");
 }
 
 static void a_directory_of_anothers_will_not(void **state)
@@ -161,7 +161,7 @@ static void a_directory_of_anothers_will_not(void **state)
 	put(p, 0);
 	assert_int_equal(chown(p->directory, OWNER, OWNER), 0);
 	assert_int_equal(report_file_open(p->directory, &p->f), -1);
-	assert_string_not_equal(p->f.why, "");
+	assert_string_not_equal(p->f.reason, "");
 }
 
 static void what_was_removed_meanwhile_is_told(void **state)
@@ -174,7 +174,7 @@ static void what_was_removed_meanwhile_is_told(void **state)
 	assert_true(fd >= 0);
 	unlink(p->file);
 	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
-	assert_non_null(strstr(p->f.why, "removed"));
+	assert_non_null(strstr(p->f.reason, "removed"));
 	close(fd);
 	put(p, OWNER);
 }
@@ -189,7 +189,7 @@ static void what_cannot_be_written_is_told(void **state)
 	fd = report_file_open(p->directory, &p->f);
 	assert_true(fd >= 0);
 	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
-	assert_non_null(strstr(p->f.why, "Permission denied"));
+	assert_non_null(strstr(p->f.reason, "Permission denied"));
 	close(fd);
 	expect(p, "");
 }

@@ -89,7 +89,7 @@ static void test_hosts(void **state)
 		"# 1.2.3.4 no.test\n172.17.0.1 Host.Docker.Internal gw #x\n"
 		"not-an-address name.test\n1.2.3.4\n1.2.3.4 bad..name ok.test";
 	struct hosts_entry e[16];
-	size_t n = hosts_parse(text, sizeof(text) - 1, e, 16);
+	size_t n = resolvconf_parse_hosts(text, sizeof(text) - 1, e, 16);
 
 	(void)state;
 	assert_int_equal(n, 6);
@@ -98,8 +98,8 @@ static void test_hosts(void **state)
 	assert_string_equal(e[3].name, "host.docker.internal");
 	assert_string_equal(e[4].name, "gw");
 	assert_string_equal(e[5].name, "ok.test");
-	assert_int_equal(hosts_parse(text, sizeof(text) - 1, e, 2), 2);
-	assert_int_equal(hosts_parse(text, sizeof(text) - 1, e, 0), 0);
+	assert_int_equal(resolvconf_parse_hosts(text, sizeof(text) - 1, e, 2), 2);
+	assert_int_equal(resolvconf_parse_hosts(text, sizeof(text) - 1, e, 0), 0);
 }
 
 /* An entry that does not fit must not be written behind the end, nor a byte read there. */
@@ -117,7 +117,7 @@ static void test_every_length(void **state)
 		memcpy(copy, text, len);
 		resolvconf_parse(copy, len, &c);
 		assert_true(c.upstreams_count <= 1);
-		assert_true(hosts_parse(copy, len, e, 2) <= 2);
+		assert_true(resolvconf_parse_hosts(copy, len, e, 2) <= 2);
 		test_free(copy);
 	}
 }

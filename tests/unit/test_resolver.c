@@ -25,12 +25,12 @@ static void test_pinned_name_is_answered_from_the_cache(void **state)
 	(void)state;
 	address_for("good.test", expected);
 	for (int i = 0; i < 3; i++) {
-		r = ask_for(p, "good.test", MESSAGE_A, false);
+		r = ask_for(p, "good.test", DNS_A, false);
 		assert_int_equal(r.outcome, OUTCOME_ADDRESSES);
 		assert_memory_equal(r.answer.addresses[0], expected, 4);
 		assert_true(r.answer.ttl > 290 && r.answer.ttl <= 300);
 	}
-	r = ask_for(p, "good.test", MESSAGE_AAAA, true);
+	r = ask_for(p, "good.test", DNS_AAAA, true);
 	assert_int_equal(r.answer.count, 1);
 	assert_int_equal(shared->count, before);
 	play_end(p);
@@ -58,7 +58,7 @@ static void test_refused_name_never_reaches_upstream(void **state)
 static void test_refusal_explains_itself(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
-	struct reply r = ask_for(p, "example.com", MESSAGE_A, true);
+	struct reply r = ask_for(p, "example.com", DNS_A, true);
 	static const uint8_t ede[] = {0, 15, 0, 53, 0, 15}; /* option, length, code */
 	const struct resolver_message *m;
 
@@ -69,7 +69,7 @@ static void test_refusal_explains_itself(void **state)
 	assert_int_equal(r.packet[11], 1);
 	assert_int_equal(r.packet[3] & 0x20, 0); /* AD */
 	/* Without EDNS there is no place for it. */
-	r = ask_for(p, "example.com", MESSAGE_A, false);
+	r = ask_for(p, "example.com", DNS_A, false);
 	assert_int_equal(r.packet[11], 0);
 	assert_int_equal(r.len, 12 + 13 + 4);
 	drain(p, 50);
@@ -91,7 +91,7 @@ static void test_denied_name_says_so(void **state)
 				 NULL, &e),
 		0);
 	play_start(p, false);
-	r = ask_for(p, "bad.good.test", MESSAGE_A, true);
+	r = ask_for(p, "bad.good.test", DNS_A, true);
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
 	assert_true(has_text(&r, "bad.good.test is denied by a rule"));
 	assert_int_equal(shared->count, 0);
@@ -109,7 +109,7 @@ static void test_refusals_are_counted(void **state)
 		char name[40];
 
 		snprintf(name, sizeof(name), "x%d.attacker.test", i % 300);
-		ask_for(p, name, MESSAGE_A, false);
+		ask_for(p, name, DNS_A, false);
 	}
 	drain(p, 3500);
 	for (unsigned i = before; i < p->count; i++)
@@ -130,7 +130,7 @@ static void test_repeated_refusals_are_one_report(void **state)
 
 	(void)state;
 	for (int i = 0; i < 50; i++)
-		ask_for(p, "attacker.test", MESSAGE_A, false);
+		ask_for(p, "attacker.test", DNS_A, false);
 	drain(p, 1500);
 	assert_int_equal(p->count, before + 2);
 	assert_int_equal(p->got[before].count, 1);
@@ -166,10 +166,10 @@ static void test_absent_aaaa_is_empty(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct reply r = ask_for(p, names[i], MESSAGE_A, false);
+		struct reply r = ask_for(p, names[i], DNS_A, false);
 
 		assert_int_equal(r.answer.count, 1);
-		r = ask_for(p, names[i], MESSAGE_AAAA, false);
+		r = ask_for(p, names[i], DNS_AAAA, false);
 		assert_int_equal(r.rcode, RCODE_NOERROR);
 		assert_int_equal(r.count, 0);
 	}
@@ -180,12 +180,12 @@ static void test_absent_name(void **state)
 {
 	struct play *p = SERVING(true, "nx.test");
 	unsigned before = shared->count;
-	struct reply r = ask_for(p, "nx.test", MESSAGE_A, true);
+	struct reply r = ask_for(p, "nx.test", DNS_A, true);
 
 	(void)state;
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
 	assert_false(has_text(&r, "allow")); /* it is allowed; it does not exist */
-	r = ask_for(p, "nx.test", MESSAGE_AAAA, false);
+	r = ask_for(p, "nx.test", DNS_AAAA, false);
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(shared->count, before); /* both kept, RFC 2308 */
 	play_end(p);
@@ -201,18 +201,18 @@ static void test_pin_comes_before_the_answer(void **state)
 
 	(void)state;
 	p->hold = true;
-	client_send(fd, 7, "a.wild.test", MESSAGE_A, false);
-	client_take(p, fd, 7, "a.wild.test", MESSAGE_A, 400, &r);
+	client_send(fd, 7, "a.wild.test", DNS_A, false);
+	client_take(p, fd, 7, "a.wild.test", DNS_A, 400, &r);
 	assert_int_equal(r.len, 0);
 	m = play_find(p, RESOLVER_PIN, "a.wild.test");
 	assert_non_null(m);
 	/* Nobody else gets it either meanwhile. */
-	client_send(fd, 8, "a.wild.test", MESSAGE_A, false);
-	client_take(p, fd, 8, "a.wild.test", MESSAGE_A, 200, &r);
+	client_send(fd, 8, "a.wild.test", DNS_A, false);
+	client_take(p, fd, 8, "a.wild.test", DNS_A, 200, &r);
 	assert_int_equal(r.len, 0);
 	play_acknowledge(p, m);
 	for (int i = 0; i < 2; i++) {
-		client_take(p, fd, 0, "a.wild.test", MESSAGE_A, 1000, &r);
+		client_take(p, fd, 0, "a.wild.test", DNS_A, 1000, &r);
 		assert_true(r.len > 0);
 		assert_int_equal(r.count, 1);
 	}
@@ -228,7 +228,7 @@ static void test_what_pid1_does_not_open_is_not_told(void **state)
 
 	(void)state;
 	p->accept = 0;
-	r = ask_for(p, "a.wild.test", MESSAGE_A, false);
+	r = ask_for(p, "a.wild.test", DNS_A, false);
 	assert_int_equal(r.count, 0);
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
 	play_end(p);
@@ -237,13 +237,13 @@ static void test_what_pid1_does_not_open_is_not_told(void **state)
 static void test_private_answers_are_dropped(void **state)
 {
 	struct play *p = SERVING(false, "private.test", "mixed.test");
-	struct reply r = ask_for(p, "private.test", MESSAGE_A, true);
+	struct reply r = ask_for(p, "private.test", DNS_A, true);
 
 	(void)state;
 	assert_int_equal(r.count, 0);
 	assert_true(has_text(&r, "+private"));
 	assert_null(play_find(p, RESOLVER_PIN, "private.test"));
-	r = ask_for(p, "mixed.test", MESSAGE_A, true);
+	r = ask_for(p, "mixed.test", DNS_A, true);
 	assert_int_equal(r.count, 1);
 	assert_int_equal(r.answer.addresses[0][0], 93);
 	assert_non_null(play_find(p, RESOLVER_DROPPED, "mixed.test"));
@@ -253,7 +253,7 @@ static void test_private_answers_are_dropped(void **state)
 static void test_aliases_are_flattened(void **state)
 {
 	struct play *p = SERVING(false, "alias.test");
-	struct reply r = ask_for(p, "alias.test", MESSAGE_A, false);
+	struct reply r = ask_for(p, "alias.test", DNS_A, false);
 
 	(void)state;
 	assert_int_equal(r.count, 1);
@@ -273,12 +273,12 @@ static void test_single_flight(void **state)
 	shared->delay_ms = 200;
 	for (int i = 0; i < 50; i++) {
 		fd[i] = client_socket(p, SOCK_DGRAM);
-		client_send(fd[i], (uint16_t)(500 + i), "a.wild.test", MESSAGE_A, false);
+		client_send(fd[i], (uint16_t)(500 + i), "a.wild.test", DNS_A, false);
 	}
 	for (int i = 0; i < 50; i++) {
 		struct reply r;
 
-		client_take(p, fd[i], (uint16_t)(500 + i), "a.wild.test", MESSAGE_A, 3000, &r);
+		client_take(p, fd[i], (uint16_t)(500 + i), "a.wild.test", DNS_A, 3000, &r);
 		assert_int_equal(r.answer.count, 1);
 		close(fd[i]);
 	}
@@ -289,16 +289,16 @@ static void test_single_flight(void **state)
 static void test_short_ttl_expires(void **state)
 {
 	struct play *p = SERVING(false, "rotate.test");
-	struct reply a = ask_for(p, "rotate.test", MESSAGE_A, false), b;
+	struct reply a = ask_for(p, "rotate.test", DNS_A, false), b;
 
 	(void)state;
 	assert_true(a.answer.ttl >= 1 && a.answer.ttl <= CACHE_TTL_FLOOR);
-	b = ask_for(p, "rotate.test", MESSAGE_A, false);
+	b = ask_for(p, "rotate.test", DNS_A, false);
 	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
 	/* In use: renewed before it ends, so nobody ever waits. */
 	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
-	assert_int_equal(seen("rotate.test", MESSAGE_A), 2);
-	b = ask_for(p, "rotate.test", MESSAGE_A, false);
+	assert_int_equal(seen("rotate.test", DNS_A), 2);
+	b = ask_for(p, "rotate.test", DNS_A, false);
 	assert_memory_not_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
 	play_end(p);
 }
@@ -307,13 +307,13 @@ static void test_short_ttl_expires(void **state)
 static void test_stale_answer_when_upstream_is_down(void **state)
 {
 	struct play *p = SERVING(false, "rotate.test");
-	struct reply a = ask_for(p, "rotate.test", MESSAGE_A, false), b;
+	struct reply a = ask_for(p, "rotate.test", DNS_A, false), b;
 	unsigned pins = 0;
 
 	(void)state;
 	shared->down[0] = true;
 	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
-	b = ask_for(p, "rotate.test", MESSAGE_A, true);
+	b = ask_for(p, "rotate.test", DNS_A, true);
 	assert_int_equal(b.answer.count, 1);
 	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
 	assert_in_range(b.answer.ttl, 1, CACHE_STALE_TTL);
@@ -321,7 +321,7 @@ static void test_stale_answer_when_upstream_is_down(void **state)
 		pins += p->got[i].type == RESOLVER_PIN;
 	assert_int_equal(pins, 2);
 	/* Upstream was asked in vain, and more than once, before. */
-	assert_true(seen("rotate.test", MESSAGE_A) >= 3);
+	assert_true(seen("rotate.test", DNS_A) >= 3);
 	play_end(p);
 }
 
@@ -332,20 +332,20 @@ static void test_wildcard_is_bounded(void **state)
 	struct reply r;
 
 	(void)state;
-	r = ask_for(p, "0123456789012345678901234567890123456789f.wild.test", MESSAGE_A, true);
+	r = ask_for(p, "0123456789012345678901234567890123456789f.wild.test", DNS_A, true);
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
 	assert_true(has_text(&r, "longer than a wildcard lets through"));
 	r = ask_for(p,
 		"0123456789.0123456789.0123456789.0123456789.0123456789.0123456789."
 		"0123456789.0123456789.wild.test",
-		MESSAGE_A, true);
+		DNS_A, true);
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
 	assert_int_equal(shared->count, 0);
 	for (int i = 0; i < 200; i++) {
 		char name[40];
 
 		snprintf(name, sizeof(name), "x%d.wild.test", i);
-		refused += ask_for(p, name, MESSAGE_A, false).rcode == RCODE_NXDOMAIN;
+		refused += ask_for(p, name, DNS_A, false).rcode == RCODE_NXDOMAIN;
 	}
 	assert_int_equal(refused, 200 - LIMIT_WILDCARD_QUESTIONS);
 	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
@@ -354,9 +354,9 @@ static void test_wildcard_is_bounded(void **state)
 	assert_int_equal(
 		play_find(p, RESOLVER_REFUSED, "x199.wild.test")->reason, REASON_LIMIT);
 	/* A name that came up before goes on. */
-	assert_int_equal(ask_for(p, "x0.wild.test", MESSAGE_A, false).count, 1);
+	assert_int_equal(ask_for(p, "x0.wild.test", DNS_A, false).count, 1);
 	/* Its other family would be a question more: empty, as where there is none. */
-	r = ask_for(p, "x0.wild.test", MESSAGE_AAAA, false);
+	r = ask_for(p, "x0.wild.test", DNS_AAAA, false);
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(r.count, 0);
 	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
@@ -382,9 +382,8 @@ static void test_questions_are_rationed_whatever_is_answered(void **state)
 	static const struct {
 		const char *name;
 		uint16_t type;
-	} cases[] = {{"good", MESSAGE_A}, {"nx", MESSAGE_A}, {"servfail", MESSAGE_A},
-		{"other", MESSAGE_A}, {"loop", MESSAGE_A}, {"trunc", MESSAGE_A},
-		{"v4only", MESSAGE_AAAA}};
+	} cases[] = {{"good", DNS_A}, {"nx", DNS_A}, {"servfail", DNS_A}, {"other", DNS_A},
+		{"loop", DNS_A}, {"trunc", DNS_A}, {"v4only", DNS_AAAA}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -396,7 +395,7 @@ static void test_questions_are_rationed_whatever_is_answered(void **state)
 			has_text(&r, "more than 120 questions for names under *.wild.test"));
 		assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
 		/* It is no other rule's. */
-		assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).count, 1);
+		assert_int_equal(ask_for(p, "good.test", DNS_A, false).count, 1);
 		play_end(p);
 	}
 }
@@ -407,11 +406,11 @@ static void test_a_new_worker_has_no_new_ration(void **state)
 	struct play *p = SERVING(false, "*.wild.test");
 
 	(void)state;
-	use_up(p, "good", MESSAGE_A);
+	use_up(p, "good", DNS_A);
 	close(p->channel);
 	assert_int_equal(waitpid(p->pid, NULL, 0), p->pid);
 	p->pid = resolver_start(&p->config, false, &p->channel, &(struct failure){0});
-	assert_int_equal(ask_for(p, "new.wild.test", MESSAGE_A, false).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, "new.wild.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
 	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
 	play_end(p);
 }
@@ -420,13 +419,13 @@ static void test_a_new_worker_has_no_new_ration(void **state)
 static void test_known_names_outlive_the_ration(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
-	static const uint8_t stale[] = {0, 15, 0, 2, 0, MESSAGE_EDE_STALE};
-	struct reply a = ask_for(p, "rotate.wild.test", MESSAGE_A, true), b;
+	static const uint8_t stale[] = {0, 15, 0, 2, 0, DNS_EDE_STALE};
+	struct reply a = ask_for(p, "rotate.wild.test", DNS_A, true), b;
 
 	(void)state;
-	use_up(p, "good", MESSAGE_A);
+	use_up(p, "good", DNS_A);
 	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
-	b = ask_for(p, "rotate.wild.test", MESSAGE_A, true);
+	b = ask_for(p, "rotate.wild.test", DNS_A, true);
 	assert_int_equal(b.count, 1);
 	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
 	assert_non_null(memmem(b.packet, b.len, stale, sizeof(stale)));
@@ -441,12 +440,12 @@ static void test_other_types_take_no_place(void **state)
 	char name[64];
 
 	(void)state;
-	assert_int_equal(ask_for(p, "known.wild.test", MESSAGE_A, false).count, 1);
+	assert_int_equal(ask_for(p, "known.wild.test", DNS_A, false).count, 1);
 	for (int i = 0; i < LIMIT_DYNAMIC_NAMES + 10; i++) {
 		snprintf(name, sizeof(name), "x%d.wild.test", i);
 		assert_int_equal(ask_for(p, name, 65, false).rcode, RCODE_NOERROR);
 	}
-	assert_int_equal(ask_for(p, "known.wild.test", MESSAGE_A, false).count, 1);
+	assert_int_equal(ask_for(p, "known.wild.test", DNS_A, false).count, 1);
 	assert_int_equal(shared->count, 1);
 	play_end(p);
 }
@@ -461,12 +460,12 @@ static void test_audit_lets_through_and_reports(void **state)
 	p->config.audit = true;
 	play_start(p, true);
 	play_booted(p);
-	r = ask_for(p, "unknown.test", MESSAGE_A, false);
+	r = ask_for(p, "unknown.test", DNS_A, false);
 	assert_int_equal(r.answer.count, 1);
 	drain(p, 50);
 	assert_non_null(play_find(p, RESOLVER_REFUSED, "unknown.test"));
 	assert_null(play_find(p, RESOLVER_PIN, "unknown.test"));
-	r = ask_for(p, "good.test", MESSAGE_A, false);
+	r = ask_for(p, "good.test", DNS_A, false);
 	assert_null(play_find(p, RESOLVER_REFUSED, "good.test"));
 	play_end(p);
 }
@@ -485,22 +484,22 @@ static void test_names_of_addresses(void **state)
 	(void)state;
 	address_for("good.test", a);
 	snprintf(name, sizeof(name), "%u.%u.%u.%u.in-addr.arpa", a[3], a[2], a[1], a[0]);
-	r = ask_for(p, name, MESSAGE_PTR, false);
+	r = ask_for(p, name, DNS_PTR, false);
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(r.count, 1);
 	assert_true(has_text(&r, "\4good\4test"));
-	r = ask_for(p, NIBBLES "ip6.arpa", MESSAGE_PTR, false); /* 2606:4700::1 */
+	r = ask_for(p, NIBBLES "ip6.arpa", DNS_PTR, false); /* 2606:4700::1 */
 	assert_int_equal(r.count, 1);
 	assert_true(has_text(&r, "\4good\4test"));
-	r = ask_for(p, NIBBLES "ip6.arpa", MESSAGE_A,
-		false); /* the name is there, the type isn't */
+	r = ask_for(
+		p, NIBBLES "ip6.arpa", DNS_A, false); /* the name is there, the type isn't */
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(r.count, 0);
-	r = ask_for(p, "0." NIBBLES "ip6.arpa", MESSAGE_PTR, false); /* a digit too many */
+	r = ask_for(p, "0." NIBBLES "ip6.arpa", DNS_PTR, false); /* a digit too many */
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
-	r = ask_for(p, "1.2.3.4.in-addr.arpa", MESSAGE_PTR, false);
+	r = ask_for(p, "1.2.3.4.in-addr.arpa", DNS_PTR, false);
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
-	r = ask_for(p, "1.2.3.4.5.in-addr.arpa", MESSAGE_PTR, false);
+	r = ask_for(p, "1.2.3.4.5.in-addr.arpa", DNS_PTR, false);
 	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
 	assert_int_equal(shared->count, before);
 	play_end(p);
@@ -518,7 +517,7 @@ static void test_letter_case_and_options_stay_here(void **state)
 	end = add16(add16(add_name(packet + 12, "GoOd.TeSt"), 1), 1);
 	memcpy(end, "hidden secret", 13); /* behind the end: not looked at */
 	assert_true(send(fd, packet, (size_t)(end + 13 - packet), 0) > 0);
-	client_take(p, fd, 0x1234, "good.test", MESSAGE_A, 3000, &r);
+	client_take(p, fd, 0x1234, "good.test", DNS_A, 3000, &r);
 	assert_int_equal(r.answer.count, 1);
 	assert_true(has_text(&r, "\4GoOd\4TeSt")); /* the client's own case comes back */
 	assert_false(has_text(&r, "secret"));
@@ -537,8 +536,8 @@ static void test_tcp(void **state)
 	(void)state;
 	/* Two questions in one go, the second octet by octet; two answers in order. */
 	for (int i = 0; i < 2; i++) {
-		size_t len = message_write_query((uint16_t)(i + 1), i ? "no.test" : "good.test",
-			MESSAGE_A, true, packet + 2, sizeof(packet) - 2);
+		size_t len = dns_write_query((uint16_t)(i + 1), i ? "no.test" : "good.test",
+			DNS_A, true, packet + 2, sizeof(packet) - 2);
 
 		packet[0] = (uint8_t)(len >> 8);
 		packet[1] = (uint8_t)len;
@@ -586,10 +585,10 @@ static void test_tcp_flood(void **state)
 	(void)state;
 	for (int i = 0; i < 3 * LIMIT_CLIENT_TCP; i++)
 		fds[i] = client_socket(p, SOCK_STREAM);
-	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "good.test", DNS_A, false).answer.count, 1);
 	for (int i = 0; i < 3 * LIMIT_CLIENT_TCP; i++)
 		close(fds[i]);
-	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "good.test", DNS_A, false).answer.count, 1);
 	play_end(p);
 }
 
@@ -598,34 +597,33 @@ static void test_malformed_questions(void **state)
 	struct play *p = SERVING(true, "good.test");
 	int fd = client_socket(p, SOCK_DGRAM);
 	uint8_t packet[300];
-	size_t len =
-		message_write_query(9, "good.test", MESSAGE_A, true, packet, sizeof(packet));
+	size_t len = dns_write_query(9, "good.test", DNS_A, true, packet, sizeof(packet));
 	struct reply r;
 
 	(void)state;
 	/* Every cut of a question: FORMERR, or silence below a header; never another thing. */
 	for (size_t i = 1; i < len; i++) {
 		send(fd, packet, i, 0);
-		client_take(p, fd, 9, "good.test", MESSAGE_A, i < 12 ? 20 : 1000, &r);
+		client_take(p, fd, 9, "good.test", DNS_A, i < 12 ? 20 : 1000, &r);
 		assert_int_equal(r.len > 0, i >= 12);
 		if (i >= 12)
 			assert_int_equal(r.rcode, RCODE_FORMERR);
 	}
 	packet[2] = 0x81; /* a reply: answering could make a loop */
 	send(fd, packet, len, 0);
-	client_take(p, fd, 9, "good.test", MESSAGE_A, 50, &r);
+	client_take(p, fd, 9, "good.test", DNS_A, 50, &r);
 	assert_int_equal(r.len, 0);
 	packet[2] = 0x29; /* opcode UPDATE */
 	send(fd, packet, len, 0);
-	client_take(p, fd, 9, "good.test", MESSAGE_A, 1000, &r);
+	client_take(p, fd, 9, "good.test", DNS_A, 1000, &r);
 	assert_int_equal(r.rcode, RCODE_NOTIMP);
 	packet[2] = 1;
 	packet[12 + 11 + 3] = 3; /* class CHAOS */
 	send(fd, packet, len, 0);
-	client_take(p, fd, 9, "good.test", MESSAGE_A, 1000, &r);
+	client_take(p, fd, 9, "good.test", DNS_A, 1000, &r);
 	assert_int_equal(r.rcode, RCODE_REFUSED);
 	close(fd);
-	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "good.test", DNS_A, false).answer.count, 1);
 	play_end(p);
 }
 
@@ -639,13 +637,12 @@ static void test_flood_of_waiters(void **state)
 
 	(void)state;
 	for (int i = 0; i < LIMIT_WAITERS + 200; i++) {
-		client_send(fd, (uint16_t)i, "silent.test", MESSAGE_A, false);
+		client_send(fd, (uint16_t)i, "silent.test", DNS_A, false);
 		if (i % 50 == 0)
-			assert_int_equal(
-				ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+			assert_int_equal(ask_for(p, "good.test", DNS_A, false).answer.count, 1);
 	}
 	for (;;) {
-		client_take(p, fd, 0, "silent.test", MESSAGE_A, 200, &r);
+		client_take(p, fd, 0, "silent.test", DNS_A, 200, &r);
 		if (!r.len)
 			break;
 		failed += r.rcode == RCODE_SERVFAIL;
@@ -666,9 +663,9 @@ static void test_flood_while_it_does_not_run(void **state)
 	assert_int_equal(kill(p->pid, SIGSTOP), 0);
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(send(flood, "x", 1, 0), 1);
-	client_send(fd, 7, "good.test", MESSAGE_A, false);
+	client_send(fd, 7, "good.test", DNS_A, false);
 	assert_int_equal(kill(p->pid, SIGCONT), 0);
-	client_take(p, fd, 7, "good.test", MESSAGE_A, 3000, &r);
+	client_take(p, fd, 7, "good.test", DNS_A, 3000, &r);
 	assert_int_equal(r.answer.count, 1);
 	close(flood);
 	close(fd);
@@ -693,7 +690,7 @@ static void test_broken_protocol_ends_it(void **state)
 	close(p->channel);
 	/* Started again on the same sockets, it serves. */
 	p->pid = resolver_start(&p->config, false, &p->channel, &(struct failure){0});
-	assert_int_equal(ask_for(p, "good.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "good.test", DNS_A, false).answer.count, 1);
 	play_end(p);
 }
 

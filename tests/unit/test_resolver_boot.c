@@ -68,8 +68,8 @@ static void ask_for_all_lengths(void)
 	assert_int_equal(shared->count, 120);
 	for (int i = 0; i < 60; i++) {
 		snprintf(name, sizeof(name), "n%d%.*s.example.test", i, i % 7, "abcdefg");
-		assert_int_equal(seen(name, MESSAGE_A), 1);
-		assert_int_equal(seen(name, MESSAGE_AAAA), 1);
+		assert_int_equal(seen(name, DNS_A), 1);
+		assert_int_equal(seen(name, DNS_AAAA), 1);
 	}
 	play_end(p);
 }
@@ -158,8 +158,8 @@ static void test_lost_packets_are_sent_again(void **state)
 	allow(p, "good.test");
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 2);
-	assert_int_equal(seen("lost.test", MESSAGE_A), 2);
-	assert_int_equal(seen("good.test", MESSAGE_A), 1);
+	assert_int_equal(seen("lost.test", DNS_A), 2);
+	assert_int_equal(seen("good.test", DNS_A), 1);
 	play_end(p);
 }
 
@@ -173,7 +173,7 @@ static void test_truncated_goes_by_tcp(void **state)
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
 	for (unsigned i = 0; i < shared->count; i++)
-		tcp |= shared->log[i].tcp && shared->log[i].type == MESSAGE_A;
+		tcp |= shared->log[i].tcp && shared->log[i].type == DNS_A;
 	assert_true(tcp);
 	assert_int_equal(play_find(p, RESOLVER_PIN, "trunc.test")->count, 2);
 	play_end(p);
@@ -204,7 +204,7 @@ static void test_dead_port_beside_a_good_one(void **state)
 	p->config.conf.upstreams[0].port = 54;
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
-	assert_int_equal(seen("good.test", MESSAGE_A), 1);
+	assert_int_equal(seen("good.test", DNS_A), 1);
 	play_end(p);
 }
 
@@ -250,7 +250,7 @@ static void test_silent_servers_end_the_boot_early(void **state)
 			assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "slow.test")->reason,
 				REASON_TIMEOUT);
 		}
-		r = ask_for(p, "slow.test", MESSAGE_A, false);
+		r = ask_for(p, "slow.test", DNS_A, false);
 		assert_int_equal(r.answer.count, 1);
 		assert_non_null(play_find(p, RESOLVER_PIN, "slow.test"));
 		play_end(p);
@@ -286,7 +286,7 @@ static void test_silence_about_one_family(void **state)
 	assert_int_equal(play_booted(p), 2);
 	assert_int_equal(play_find(p, RESOLVER_PIN, "lame.test")->count, 1);
 	/* By the log: the question was not sent as often as it would be to the end. */
-	assert_in_range(seen("lame.test", MESSAGE_AAAA), 2, 3);
+	assert_in_range(seen("lame.test", DNS_AAAA), 2, 3);
 	play_end(p);
 }
 
@@ -312,8 +312,8 @@ static void test_reasons(void **state)
 		{"nx.test", REASON_NXDOMAIN},
 		{"servfail.test", REASON_SERVER},
 		{"private-a.test", 0}, /* has a public AAAA */
-		{"loop.test", REASON_HOSTILE},
-		{"counts.test", REASON_HOSTILE},
+		{"loop.test", REASON_MALFORMED},
+		{"counts.test", REASON_MALFORMED},
 		{"other.test", REASON_NO_ADDRESS},
 		{"silent.test", REASON_TIMEOUT},
 	};
@@ -407,10 +407,10 @@ static void test_hosts_entries_are_pinned_unasked(void **state)
 	assert_non_null(play_find(p, RESOLVER_PIN, "good.test"));
 	assert_null(play_find(p, RESOLVER_PIN, "inside.test"));
 	assert_non_null(play_find(p, RESOLVER_DROPPED, "inside.test"));
-	r = ask_for(p, "a1b2c3", MESSAGE_A, false);
+	r = ask_for(p, "a1b2c3", DNS_A, false);
 	assert_int_equal(r.answer.count, 1);
 	assert_int_equal(r.answer.addresses[0][0], 172);
-	r = ask_for(p, "good.test", MESSAGE_AAAA, false);
+	r = ask_for(p, "good.test", DNS_AAAA, false);
 	assert_int_equal(r.outcome, OUTCOME_EMPTY);
 	assert_int_equal(shared->count, 0);
 	play_end(p);

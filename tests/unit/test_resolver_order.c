@@ -48,7 +48,7 @@ static void test_the_first_is_asked(void **state)
 		char name[32];
 
 		snprintf(name, sizeof(name), "%s%d.order.test", i % 2 ? "a" : "nx-", i);
-		assert_int_equal(ask_for(p, name, MESSAGE_A, true).count, (unsigned)i % 2);
+		assert_int_equal(ask_for(p, name, DNS_A, true).count, (unsigned)i % 2);
 	}
 	assert_int_equal(asked_anything(1), 0);
 	play_end(p);
@@ -68,7 +68,7 @@ static void test_a_slow_answer_is_waited_for(void **state)
 		char name[32];
 
 		snprintf(name, sizeof(name), "slow%d.order.test", i);
-		assert_int_equal(ask_for(p, name, MESSAGE_A, true).count, 1);
+		assert_int_equal(ask_for(p, name, DNS_A, true).count, 1);
 		assert_int_equal(asked(name, 1), 0);
 	}
 	assert_true(asked("good.test", 0) > 2); /* A, AAAA; and to see that it lives */
@@ -86,21 +86,21 @@ static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
 	shared->down[0] = true;
-	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "a.order.test", DNS_A, true).count, 1);
 	assert_true(asked("a.order.test", 0) > 0);
-	assert_int_equal(ask_for(p, "b.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "b.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked("b.order.test", 0), 0);
 	shared->down[0] = false;
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "c%d.order.test", i);
-		assert_int_equal(ask_for(p, name, MESSAGE_A, true).count, 1);
+		assert_int_equal(ask_for(p, name, DNS_A, true).count, 1);
 		if (asked(name, 0))
 			break;
 		drain(p, 100);
 	}
 	assert_int_equal(asked(name, 0), 1);
 	drain(p, 100);
-	assert_int_equal(ask_for(p, "d.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "d.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked("d.order.test", 0), 1);
 	assert_int_equal(asked("d.order.test", 1), 0);
 	play_end(p);
@@ -113,11 +113,11 @@ static void test_a_silent_server_without_a_probe(void **state)
 
 	(void)state;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "a.order.test", DNS_A, true).count, 1);
 	shared->down[0] = true;
-	assert_int_equal(ask_for(p, "b.order.test", MESSAGE_A, true).rcode, RCODE_SERVFAIL);
+	assert_int_equal(ask_for(p, "b.order.test", DNS_A, true).rcode, RCODE_SERVFAIL);
 	assert_int_equal(asked("b.order.test", 1), 0);
-	assert_int_equal(ask_for(p, "c.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "c.order.test", DNS_A, true).count, 1);
 	play_end(p);
 }
 
@@ -131,7 +131,7 @@ static void test_a_no_of_the_second_does_not_beat_the_first(void **state)
 	(void)state;
 	shared->slow_ms = 2000;
 	play_start(p, false);
-	r = ask_for(p, "slow.mine.test", MESSAGE_A, true);
+	r = ask_for(p, "slow.mine.test", DNS_A, true);
 	assert_true(asked("slow.mine.test", 1) > 0);
 	address_for("slow.mine.test", expected);
 	assert_int_equal(r.count, 1);
@@ -149,9 +149,9 @@ static void test_what_the_second_says_counts_when_the_first_is_silent(void **sta
 	allow(p, "*.mine.test");
 	shared->down[0] = true;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "x.mine.test", MESSAGE_A, true).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, "x.mine.test", DNS_A, true).rcode, RCODE_NXDOMAIN);
 	began = clock_ms();
-	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "a.order.test", DNS_A, true).count, 1);
 	assert_true(clock_ms() - began < 1000);
 	play_end(p);
 }
@@ -163,9 +163,9 @@ static void test_a_server_that_fails_is_asked_first_again(void **state)
 
 	(void)state;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "half.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "half.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked("half.order.test", 1), 1);
-	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "a.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked("a.order.test", 1), 0);
 	play_end(p);
 }
@@ -178,10 +178,10 @@ static void test_silence_about_aaaa_says_nothing_of_the_server(void **state)
 	(void)state;
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
-	assert_int_equal(ask_for(p, "lame.order.test", MESSAGE_A, true).count, 1);
-	ask_for(p, "lame.order.test", MESSAGE_AAAA, true);
+	assert_int_equal(ask_for(p, "lame.order.test", DNS_A, true).count, 1);
+	ask_for(p, "lame.order.test", DNS_AAAA, true);
 	drain(p, 5000);
-	assert_int_equal(ask_for(p, "a.order.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "a.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked_anything(1), 0);
 	play_end(p);
 }
@@ -196,17 +196,17 @@ static void test_an_old_answer_is_given_soon(void **state)
 	(void)state;
 	allow(p, "*.old.test");
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "rotate.old.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "rotate.old.test", DNS_A, true).count, 1);
 	/* What was used is renewed once, just before its end; then it isn't used any more. */
 	drain(p, CACHE_TTL_FLOOR * 1000 - 200);
-	assert_int_equal(seen("rotate.old.test", MESSAGE_A), 2);
+	assert_int_equal(seen("rotate.old.test", DNS_A), 2);
 	shared->down[0] = true;
 	drain(p, CACHE_TTL_FLOOR * 1000);
 	began = clock_ms();
-	r = ask_for(p, "rotate.old.test", MESSAGE_A, true);
+	r = ask_for(p, "rotate.old.test", DNS_A, true);
 	assert_int_equal(r.count, 1);
 	assert_in_range(clock_ms() - began, 500, 3500);
-	assert_true(seen("rotate.old.test", MESSAGE_A) > 2);
+	assert_true(seen("rotate.old.test", DNS_A) > 2);
 	play_end(p);
 }
 
@@ -221,19 +221,18 @@ static void test_a_silent_family_is_left_alone(void **state)
 	(void)state;
 	allow(p, "*.still.test");
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "lame.still.test", MESSAGE_A, true).count, 1);
+	assert_int_equal(ask_for(p, "lame.still.test", DNS_A, true).count, 1);
 	began = clock_ms();
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(
-			ask_for(p, "lame.still.test", MESSAGE_AAAA, true).rcode, RCODE_NOERROR);
+			ask_for(p, "lame.still.test", DNS_AAAA, true).rcode, RCODE_NOERROR);
 	assert_in_range(clock_ms() - began, 300, 2500);
 	drain(p, 5000);
-	tries = seen("lame.still.test", MESSAGE_AAAA);
+	tries = seen("lame.still.test", DNS_AAAA);
 	assert_true(tries > 0);
 	drain(p, CACHE_FAILURE_TTL * 1000 + 500);
-	assert_int_equal(
-		ask_for(p, "lame.still.test", MESSAGE_AAAA, true).rcode, RCODE_NOERROR);
-	assert_int_equal(seen("lame.still.test", MESSAGE_AAAA), tries);
+	assert_int_equal(ask_for(p, "lame.still.test", DNS_AAAA, true).rcode, RCODE_NOERROR);
+	assert_int_equal(seen("lame.still.test", DNS_AAAA), tries);
 	play_end(p);
 }
 
@@ -254,11 +253,11 @@ static void test_both_families_asked_for_at_once(void **state)
 
 		fd = client_socket(p, SOCK_DGRAM);
 		fd6 = client_socket(p, SOCK_DGRAM);
-		client_send(fd6, 2, name, MESSAGE_AAAA, true);
-		client_send(fd, 1, name, MESSAGE_A, true);
-		client_take(p, fd, 1, name, MESSAGE_A, 5000, &r);
+		client_send(fd6, 2, name, DNS_AAAA, true);
+		client_send(fd, 1, name, DNS_A, true);
+		client_take(p, fd, 1, name, DNS_A, 5000, &r);
 		assert_int_equal(r.count, 1);
-		client_take(p, fd6, 2, name, MESSAGE_AAAA, 3000, &r);
+		client_take(p, fd6, 2, name, DNS_AAAA, 3000, &r);
 		assert_true(r.len > 0);
 		assert_int_equal(r.rcode, RCODE_NOERROR);
 		assert_int_equal(r.count, (unsigned)i);
@@ -289,19 +288,19 @@ static void test_an_address_has_no_name_before_it_is_open(void **state)
 	play_start(p, false);
 	p->hold = true;
 	fd = client_socket(p, SOCK_DGRAM);
-	client_send(fd, 1, "a.back.test", MESSAGE_A, true);
+	client_send(fd, 1, "a.back.test", DNS_A, true);
 	for (int i = 0; i < 50 && !m; i++) {
 		play_take(p, 100);
 		m = play_find(p, RESOLVER_PIN, "a.back.test");
 	}
 	assert_non_null(m);
 	reverse_name(m, name);
-	assert_int_equal(ask_for(p, name, MESSAGE_PTR, true).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, name, DNS_PTR, true).rcode, RCODE_NXDOMAIN);
 	p->hold = false;
 	play_acknowledge(p, m);
-	client_take(p, fd, 1, "a.back.test", MESSAGE_A, 5000, &r);
+	client_take(p, fd, 1, "a.back.test", DNS_A, 5000, &r);
 	assert_int_equal(r.count, 1);
-	r = ask_for(p, name, MESSAGE_PTR, true);
+	r = ask_for(p, name, DNS_PTR, true);
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(r.count, 1);
 	close(fd);
@@ -311,8 +310,8 @@ static void test_an_address_has_no_name_before_it_is_open(void **state)
 static bool answers_by_tcp(int fd)
 {
 	uint8_t packet[300];
-	size_t len = message_write_query(
-		7, "refused.test", MESSAGE_A, false, packet + 2, sizeof(packet) - 2);
+	size_t len = dns_write_query(
+		7, "refused.test", DNS_A, false, packet + 2, sizeof(packet) - 2);
 	struct timeval patience = {.tv_sec = 5};
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -362,9 +361,9 @@ static void test_rubbish_changes_no_port(void **state)
 	allow(p, "rubbish.test");
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
-	assert_int_equal(seen("rubbish.test", MESSAGE_A), 1);
+	assert_int_equal(seen("rubbish.test", DNS_A), 1);
 	drain(p, 1500);
-	m = play_find(p, RESOLVER_FOREIGN, "");
+	m = play_find(p, RESOLVER_UNSOLICITED, "");
 	assert_non_null(m);
 	assert_int_equal(m->reason, REASON_NONE);
 	play_end(p);

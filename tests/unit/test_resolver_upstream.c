@@ -34,7 +34,7 @@ static void test_letters_are_mixed(void **state)
 	play_start(p, false);
 	for (int i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "abcdefghij-%d.wild.test", i);
-		assert_int_equal(ask_for(p, name, MESSAGE_A, false).answer.count, 1);
+		assert_int_equal(ask_for(p, name, DNS_A, false).answer.count, 1);
 	}
 	/* 18 letters in each of 20 questions: half of 360, within ten standard deviations. */
 	assert_in_range(large_letters(), 180 - 95, 180 + 95);
@@ -65,13 +65,13 @@ static void test_an_upstream_that_loses_letters(void **state)
 	(void)state;
 	shared->small = true;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "abcdefghij.wild.test", DNS_A, false).answer.count, 1);
 	first = large_letters();
 	assert_true(first > 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(
 			ask_for(p, i ? i > 1 ? "ab.wild.test" : "cd.wild.test" : "ef.wild.test",
-				MESSAGE_A, false)
+				DNS_A, false)
 				.answer.count,
 			1);
 	assert_int_equal(large_letters(), first);
@@ -93,20 +93,20 @@ static void test_another_spelling_is_a_forgery(void **state)
 
 	(void)state;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "first.test.example", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "first.test.example", DNS_A, false).answer.count, 1);
 	address_for("respelt.test.example", expected);
-	r = ask_for(p, "respelt.test.example", MESSAGE_A, false);
+	r = ask_for(p, "respelt.test.example", DNS_A, false);
 	assert_int_equal(r.answer.count, 1);
 	assert_memory_equal(r.answer.addresses[0], expected, 4);
-	assert_int_equal(seen("respelt.test.example", MESSAGE_A), 3);
+	assert_int_equal(seen("respelt.test.example", DNS_A), 3);
 	assert_true(shared->log[shared->count - 1].tcp);
 	/* Eleven letters and more: all small once in 2,048 times, twice never. */
 	assert_true(shared->log[1].large + shared->log[2].large > 0);
 	before = large_letters();
-	assert_int_equal(ask_for(p, "abcdefghijk.test.example", MESSAGE_A, false).count, 1);
+	assert_int_equal(ask_for(p, "abcdefghijk.test.example", DNS_A, false).count, 1);
 	assert_true(large_letters() > before);
 	drain(p, 1200);
-	assert_int_equal(play_find(p, RESOLVER_FOREIGN, "")->reason, REASON_GUESSED);
+	assert_int_equal(play_find(p, RESOLVER_UNSOLICITED, "")->reason, REASON_GUESSED);
 	play_end(p);
 }
 
@@ -117,12 +117,12 @@ static void test_an_upstream_that_no_longer_keeps_letters(void **state)
 
 	(void)state;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "first.wild.test", DNS_A, false).answer.count, 1);
 	shared->small = true;
-	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 1);
-	assert_int_equal(seen("abcdefghij.wild.test", MESSAGE_A), 3);
-	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", MESSAGE_A, false).answer.count, 1);
-	assert_int_equal(seen("bcdefghijk.wild.test", MESSAGE_A), 1);
+	assert_int_equal(ask_for(p, "abcdefghij.wild.test", DNS_A, false).answer.count, 1);
+	assert_int_equal(seen("abcdefghij.wild.test", DNS_A), 3);
+	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", DNS_A, false).answer.count, 1);
+	assert_int_equal(seen("bcdefghijk.wild.test", DNS_A), 1);
 	play_end(p);
 }
 
@@ -133,12 +133,12 @@ static void test_an_upstream_that_no_longer_keeps_letters_without_tcp(void **sta
 
 	(void)state;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "first.wild.test", DNS_A, false).answer.count, 1);
 	shared->small = shared->no_tcp = true;
-	assert_int_equal(ask_for(p, "abcdefghij.wild.test", MESSAGE_A, false).answer.count, 0);
-	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", MESSAGE_A, false).answer.count, 1);
-	assert_int_equal(ask_for(p, "cdefghijkl.wild.test", MESSAGE_A, false).answer.count, 1);
-	assert_int_equal(seen("cdefghijkl.wild.test", MESSAGE_A), 1);
+	assert_int_equal(ask_for(p, "abcdefghij.wild.test", DNS_A, false).answer.count, 0);
+	assert_int_equal(ask_for(p, "bcdefghijk.wild.test", DNS_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "cdefghijkl.wild.test", DNS_A, false).answer.count, 1);
+	assert_int_equal(seen("cdefghijkl.wild.test", DNS_A), 1);
 	play_end(p);
 }
 
@@ -169,15 +169,15 @@ static void test_a_name_of_one_label_is_searched(void **state)
 	address_for("build.corp.test", expected);
 	assert_memory_equal(
 		play_find(p, RESOLVER_PIN, "build")->addresses[0].bytes, expected, 4);
-	r = ask_for(p, "build", MESSAGE_A, false);
+	r = ask_for(p, "build", DNS_A, false);
 	assert_int_equal(r.answer.count, 1);
 	assert_memory_equal(r.answer.addresses[0], expected, 4);
 	/* In the order of the list, and not further than the first that there is. */
-	assert_int_equal(seen("build.nx.corp.test", MESSAGE_A), 1);
-	assert_int_equal(seen("build.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("build.nx.corp.test", DNS_A), 1);
+	assert_int_equal(seen("build.corp.test", DNS_A), 1);
 	assert_int_equal(seen("build", 0), 0);
 	/* What is searched for is no name that the payload may ask for. */
-	assert_int_equal(ask_for(p, "build.corp.test", MESSAGE_A, false).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, "build.corp.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
 	play_end(p);
 }
 
@@ -188,7 +188,7 @@ static void test_a_private_name_with_fewer_dots_than_ndots(void **state)
 	(void)state;
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
-	assert_int_equal(seen("db.team.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("db.team.corp.test", DNS_A), 1);
 	assert_int_equal(seen("db.team", 0), 0);
 	play_end(p);
 }
@@ -202,8 +202,8 @@ static void test_a_private_name_with_enough_dots(void **state)
 	assert_int_equal(play_booted(p), 0);
 	/* As it stands first; nobody has it, so the domains follow. */
 	assert_string_equal(shared->log[0].name, "nx.team");
-	assert_int_equal(seen("nx.team.corp.test", MESSAGE_A), 1);
-	assert_int_equal(seen("nx.team.nx.corp.test", MESSAGE_A), 1);
+	assert_int_equal(seen("nx.team.corp.test", DNS_A), 1);
+	assert_int_equal(seen("nx.team.nx.corp.test", DNS_A), 1);
 	play_end(p);
 }
 
@@ -247,7 +247,7 @@ static void what_goes_with_an_allowed_name(bool audit)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *name = cases[i].name;
 		unsigned asked = seen(name, 0);
-		struct reply r = ask_for(p, name, MESSAGE_A, true);
+		struct reply r = ask_for(p, name, DNS_A, true);
 
 		if (!audit) {
 			assert_int_equal(r.rcode, RCODE_NXDOMAIN);
@@ -255,7 +255,7 @@ static void what_goes_with_an_allowed_name(bool audit)
 			if (has_text(&r, "is allowed, ") == cases[i].told)
 				fail_msg("%s", name);
 		}
-		ask_for(p, name, MESSAGE_A, false);
+		ask_for(p, name, DNS_A, false);
 		drain(p, 50);
 		if ((play_find(p, RESOLVER_REFUSED, name) != NULL) != cases[i].told)
 			fail_msg("%s", name);
@@ -303,22 +303,22 @@ static void test_guesses_change_port_and_id(void **state)
 	allow(p, "wrongid.test");
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
-	assert_int_equal(seen("wrongid.test", MESSAGE_A), 3);
+	assert_int_equal(seen("wrongid.test", DNS_A), 3);
 	for (unsigned i = 0; i < shared->count; i++)
-		if (shared->log[i].type == MESSAGE_A)
+		if (shared->log[i].type == DNS_A)
 			a[n++] = &shared->log[i];
 	assert_false(a[0]->tcp || a[1]->tcp);
 	assert_true(a[2]->tcp);
 	assert_int_not_equal(a[0]->port, a[1]->port);
 	assert_int_not_equal(a[0]->id, a[1]->id);
 	drain(p, 1500);
-	m = play_find(p, RESOLVER_FOREIGN, "");
+	m = play_find(p, RESOLVER_UNSOLICITED, "");
 	assert_non_null(m);
 	assert_int_equal(m->reason, REASON_GUESSED);
 	/* By each of two sockets; A and AAAA shared them. */
 	assert_int_equal(m->count, 2 * LIMIT_UPSTREAM_WRONG);
 	/* One report however many there were. */
-	assert_int_equal(p->got[p->count - 1].type, RESOLVER_FOREIGN);
+	assert_int_equal(p->got[p->count - 1].type, RESOLVER_UNSOLICITED);
 	play_end(p);
 }
 
@@ -333,7 +333,7 @@ static void test_one_wrong_id_changes_nothing(void **state)
 	assert_int_equal(play_booted(p), 1);
 	drain(p, 1500);
 	assert_int_equal(shared->count, 2);
-	m = play_find(p, RESOLVER_FOREIGN, "");
+	m = play_find(p, RESOLVER_UNSOLICITED, "");
 	assert_non_null(m);
 	assert_int_equal(m->count, 2);
 	assert_int_equal(m->reason, REASON_NONE);
@@ -348,16 +348,16 @@ static void test_senders_are_compared(void **state)
 	static const struct endpoint others[] = {{{4, {45, 53, 0, 1}}, 54},
 		{{4, {45, 53, 0, 2}}, 53}, {{6, {0x20, 1, [15] = 1}}, 54},
 		{{6, {0x20, 1, [15] = 2}}, 53}};
-	union peer a, b, c;
+	union sockaddr_any a, b, c;
 
 	(void)state;
-	peer_of(&v4, &a);
-	peer_of(&v6, &b);
-	assert_true(peer_same(&a, &a) && peer_same(&b, &b));
-	assert_false(peer_same(&a, &b) || peer_same(&b, &a));
+	sockaddr_of(&v4, &a);
+	sockaddr_of(&v6, &b);
+	assert_true(sockaddr_same(&a, &a) && sockaddr_same(&b, &b));
+	assert_false(sockaddr_same(&a, &b) || sockaddr_same(&b, &a));
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-		peer_of(&others[i], &c);
-		assert_false(peer_same(&a, &c) || peer_same(&b, &c));
+		sockaddr_of(&others[i], &c);
+		assert_false(sockaddr_same(&a, &c) || sockaddr_same(&b, &c));
 	}
 }
 
@@ -378,7 +378,7 @@ static void test_late_answers_are_not_forgeries(void **state)
 	assert_int_equal(play_booted(p), LIMIT_UPSTREAM_WRONG + 1);
 	drain(p, 2000);
 	assert_int_equal(shared->count, 4 * (LIMIT_UPSTREAM_WRONG + 1));
-	assert_null(play_find(p, RESOLVER_FOREIGN, ""));
+	assert_null(play_find(p, RESOLVER_UNSOLICITED, ""));
 	play_end(p);
 }
 
@@ -393,11 +393,11 @@ static void test_an_upstream_that_drops_edns(void **state)
 	(void)state;
 	shared->drops_edns = true;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "first.wild.test", DNS_A, false).answer.count, 1);
 	assert_int_equal(shared->count, 2);
 	assert_true(shared->log[0].edns);
 	assert_false(shared->log[1].edns);
-	assert_int_equal(ask_for(p, "second.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "second.wild.test", DNS_A, false).answer.count, 1);
 	assert_int_equal(shared->count, 3);
 	play_end(p);
 }
@@ -409,15 +409,15 @@ static void test_a_lost_packet_is_not_blamed_on_edns(void **state)
 
 	(void)state;
 	play_start(p, false);
-	assert_int_equal(ask_for(p, "first.wild.test", MESSAGE_A, false).answer.count, 1);
-	assert_int_equal(ask_for(p, "lost.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "first.wild.test", DNS_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "lost.wild.test", DNS_A, false).answer.count, 1);
 	assert_int_equal(shared->count, 3);
 	assert_true(shared->log[1].edns && shared->log[2].edns);
-	assert_int_equal(ask_for(p, "silent.wild.test", MESSAGE_A, false).answer.count, 0);
+	assert_int_equal(ask_for(p, "silent.wild.test", DNS_A, false).answer.count, 0);
 	assert_int_equal(shared->count, 7);
 	assert_true(shared->log[3].edns && shared->log[4].edns);
 	assert_false(shared->log[5].edns || shared->log[6].edns);
-	assert_int_equal(ask_for(p, "last.wild.test", MESSAGE_A, false).answer.count, 1);
+	assert_int_equal(ask_for(p, "last.wild.test", DNS_A, false).answer.count, 1);
 	assert_true(shared->log[7].edns);
 	play_end(p);
 }
@@ -430,12 +430,12 @@ static void test_a_long_answer_by_udp(void **state)
 
 	(void)state;
 	play_start(p, false);
-	r = ask_for(p, "big.wild.test", MESSAGE_A, true);
+	r = ask_for(p, "big.wild.test", DNS_A, true);
 	assert_int_equal(r.answer.count, LIMIT_ANSWER_ADDRESSES);
 	assert_int_equal(shared->count, 2);
 	assert_true(shared->log[1].tcp);
 	drain(p, 1200);
-	assert_null(play_find(p, RESOLVER_FOREIGN, ""));
+	assert_null(play_find(p, RESOLVER_UNSOLICITED, ""));
 	play_end(p);
 }
 
@@ -449,11 +449,12 @@ static void test_addresses_of_other_names_are_reported(void **state)
 	allow(p, "stray.test");
 	play_start(p, false);
 	address_for("stray.test", expected);
-	r = ask_for(p, "stray.test", MESSAGE_A, false);
+	r = ask_for(p, "stray.test", DNS_A, false);
 	assert_int_equal(r.answer.count, 1);
 	assert_memory_equal(r.answer.addresses[0], expected, 4);
 	drain(p, 50);
-	assert_int_equal(play_find(p, RESOLVER_DROPPED, "stray.test")->reason, REASON_HOSTILE);
+	assert_int_equal(
+		play_find(p, RESOLVER_DROPPED, "stray.test")->reason, REASON_MALFORMED);
 	play_end(p);
 }
 
@@ -469,7 +470,7 @@ static void test_malformed_answers_are_reported(void **state)
 	assert_int_equal(play_booted(p), 0);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(
-			play_find(p, RESOLVER_DROPPED, names[i])->reason, REASON_HOSTILE);
+			play_find(p, RESOLVER_DROPPED, names[i])->reason, REASON_MALFORMED);
 	play_end(p);
 }
 

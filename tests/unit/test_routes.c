@@ -123,10 +123,10 @@ static void fence(void)
 
 	assert_int_equal(policy_compile(&policy), 0);
 	if (routes_open(&routes, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 	config.gateways_count = routes_gateways(routes, config.gateways);
 	if (routes_build(routes, &config, &f) < 0 || routes_verify(routes, &config, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
 static void the_bridge_network(void **state)
@@ -609,7 +609,7 @@ static void every_change_is_found(void **state)
 		run(tampering[i]);
 		if (routes_verify(routes, &config, &f) == 0)
 			fail_msg("not found: %s", tampering[i]);
-		assert_true(f.tried[0] && f.on[0] && f.why[0]);
+		assert_true(f.operation[0] && f.subject[0] && f.reason[0]);
 	}
 }
 
@@ -680,7 +680,7 @@ static void rules_have_a_bound(void **state)
 		done = routes_allow(routes, &a, &f);
 	}
 	assert_int_equal(done, -1);
-	assert_non_null(strstr(f.why, "too many"));
+	assert_non_null(strstr(f.reason, "too many"));
 	assert_in_range(more, LIMIT_FENCE_HOSTS / 2, LIMIT_FENCE_HOSTS + 1);
 	/* And those there are hold. */
 	assert_int_equal(routes_verify(routes, &config, &f), 0);

@@ -164,7 +164,7 @@ static bool in_tree(enum set_kind kind, const struct address *a)
 	struct nftnl_set_elems_iter *i =
 		nftnl_set_elems_iter_create(ruleset.sets[2 * kind + (a->family == 6)].set);
 	struct nftnl_set_elem *e;
-	bool inside = false;
+	bool local_dns = false;
 
 	/* Ascending: the last element at or before the address says whether it is inside. */
 	while ((e = nftnl_set_elems_iter_next(i))) {
@@ -173,10 +173,10 @@ static bool in_tree(enum set_kind kind, const struct address *a)
 		assert_int_equal(key_len, len);
 		if (memcmp(key, a->bytes, len) > 0)
 			break;
-		inside = !nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_FLAGS);
+		local_dns = !nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_FLAGS);
 	}
 	nftnl_set_elems_iter_destroy(i);
-	return inside;
+	return local_dns;
 }
 
 /* The wall and the policy must agree on every address of the edges of every range, the
@@ -216,16 +216,16 @@ static void ranges_are_the_policys(void **state)
 	for (size_t i = 0; i < count; i++) {
 		enum address_class class = address_classify(&edges[i]);
 		bool special = in_tree(SET_SPECIAL, &edges[i]);
-		bool inside = in_tree(SET_INSIDE, &edges[i]);
+		bool local_dns = in_tree(SET_PRIVATE_RANGES, &edges[i]);
 		char text[ADDRESS_TEXT];
 
 		if (class == ADDRESS_LOOPBACK)
 			continue; /* by its device */
 		if (special != (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE) ||
-			(class == ADDRESS_PRIVATE && !inside) ||
-			(class == ADDRESS_PUBLIC && inside))
+			(class == ADDRESS_PRIVATE && !local_dns) ||
+			(class == ADDRESS_PUBLIC && local_dns))
 			fail_msg("%s: class %d, special %d, inside %d",
-				address_text(&edges[i], text), class, special, inside);
+				address_text(&edges[i], text), class, special, local_dns);
 	}
 }
 

@@ -30,12 +30,12 @@ static bool by_rule(const char *text, size_t len, char name[NAME_TEXT])
 static bool by_dns(const char *text, size_t len, char name[NAME_TEXT])
 {
 	struct octets *o = calloc(1, sizeof(*o));
-	struct message_query q = {0};
+	struct dns_query q = {0};
 	bool sound = len > 0;
 
 	if (len > 0 && text[len - 1] == '.')
 		len--;
-	add(o, "\x12\x34\1\0\0\1\0\0\0\0\0\0", MESSAGE_HEADER);
+	add(o, "\x12\x34\1\0\0\1\0\0\0\0\0\0", DNS_HEADER);
 	for (size_t from = 0; from <= len;) {
 		const char *dot = memchr(text + from, '.', len - from);
 		size_t n = (dot ? (size_t)(dot - text) : len) - from;
@@ -46,7 +46,7 @@ static bool by_dns(const char *text, size_t len, char name[NAME_TEXT])
 		from += n + 1;
 	}
 	add(o, "\0\0\1\0\1", 5);
-	sound = sound && message_read_query(o->at, o->len, &q) == RCODE_NOERROR && q.plain;
+	sound = sound && dns_read_query(o->at, o->len, &q) == RCODE_NOERROR && q.plain;
 	memcpy(name, q.name, sizeof(q.name));
 	free(o);
 	return sound;
@@ -73,7 +73,7 @@ static bool by_hello(const char *text, size_t len, char name[NAME_TEXT])
 	add_number(o, 0, 1);
 	add_number(o, len, 2);
 	add(o, text, len);
-	taken = hello_read(o->at, o->len, &h) == HELLO_DONE;
+	taken = clienthello_read(o->at, o->len, &h) == HELLO_DONE;
 	memcpy(name, h.name, sizeof(h.name));
 	free(o);
 	return taken;

@@ -19,7 +19,7 @@ static void test_targets_are_held_to_the_rules(void **state)
 {
 	struct play *p = SERVING("cluster.test", "a.cluster.test:27017");
 	const struct resolver_message *m;
-	struct reply r = ask_for(p, SRV, MESSAGE_SRV, true);
+	struct reply r = ask_for(p, SRV, DNS_SRV, true);
 
 	(void)state;
 	assert_int_equal(r.outcome, OUTCOME_ADDRESSES);
@@ -37,7 +37,7 @@ static void test_targets_are_held_to_the_rules(void **state)
 	m = play_find(p, RESOLVER_REFUSED, "a.cluster.test");
 	assert_int_equal(m->port, 27018);
 	/* Kept like any answer. */
-	assert_int_equal(ask_for(p, SRV, MESSAGE_SRV, false).answer.count, 1);
+	assert_int_equal(ask_for(p, SRV, DNS_SRV, false).answer.count, 1);
 	assert_int_equal(shared->count, 1);
 	/* It opens nothing by itself. */
 	assert_null(play_find(p, RESOLVER_PIN, "a.cluster.test"));
@@ -47,7 +47,7 @@ static void test_targets_are_held_to_the_rules(void **state)
 static void test_targets_elsewhere(void **state)
 {
 	struct play *p = SERVING("away.test", "*.a.wild.test");
-	struct reply r = ask_for(p, "_mongodb._tcp.away.test", MESSAGE_SRV, true);
+	struct reply r = ask_for(p, "_mongodb._tcp.away.test", DNS_SRV, true);
 
 	(void)state;
 	assert_int_equal(r.rcode, RCODE_NOERROR);
@@ -56,7 +56,7 @@ static void test_targets_elsewhere(void **state)
 	assert_true(has_text(&r, "add --allow b.evil.test:27017"));
 	/* apt does without. */
 	p->count = 0;
-	ask_for(p, "_http._tcp.away.test", MESSAGE_SRV, true);
+	ask_for(p, "_http._tcp.away.test", DNS_SRV, true);
 	drain(p, 50);
 	for (unsigned i = 0; i < p->count; i++)
 		assert_int_not_equal(p->got[i].reason, REASON_TARGET);
@@ -67,19 +67,19 @@ static void test_targets_elsewhere(void **state)
 static void test_text(void **state)
 {
 	struct play *p = SERVING("cluster.test", "*.cluster.test:27017", "other.test");
-	struct reply r = ask_for(p, "cluster.test", MESSAGE_TXT, true);
+	struct reply r = ask_for(p, "cluster.test", DNS_TXT, true);
 
 	(void)state;
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(r.count, 0);
 	assert_int_equal(shared->count, 0);
-	assert_int_equal(ask_for(p, SRV, MESSAGE_SRV, true).answer.count, 1);
-	r = ask_for(p, "cluster.test", MESSAGE_TXT, true);
+	assert_int_equal(ask_for(p, SRV, DNS_SRV, true).answer.count, 1);
+	r = ask_for(p, "cluster.test", DNS_TXT, true);
 	assert_int_equal(r.count, 1);
 	assert_true(has_text(&r, "\25replicaSet=shard&x=y1"));
 	assert_int_equal(shared->count, 2);
-	assert_int_equal(ask_for(p, "other.test", MESSAGE_TXT, true).count, 0);
-	assert_int_equal(ask_for(p, "a.cluster.test", MESSAGE_TXT, true).count, 0);
+	assert_int_equal(ask_for(p, "other.test", DNS_TXT, true).count, 0);
+	assert_int_equal(ask_for(p, "a.cluster.test", DNS_TXT, true).count, 0);
 	assert_int_equal(shared->count, 2);
 	play_end(p);
 }
@@ -96,10 +96,10 @@ static void test_nothing_else_leaves(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		assert_int_equal(ask_for(p, names[i], MESSAGE_SRV, true).rcode, RCODE_NXDOMAIN);
-	assert_int_equal(ask_for(p, SRV, MESSAGE_TXT, true).rcode, RCODE_NXDOMAIN);
-	assert_int_equal(ask_for(p, SRV, MESSAGE_A, true).rcode, RCODE_NXDOMAIN);
-	assert_int_equal(ask_for(p, "cluster.test", MESSAGE_SRV, true).count, 0);
+		assert_int_equal(ask_for(p, names[i], DNS_SRV, true).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, SRV, DNS_TXT, true).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, SRV, DNS_A, true).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(ask_for(p, "cluster.test", DNS_SRV, true).count, 0);
 	assert_int_equal(shared->count, 0);
 	play_end(p);
 }
@@ -110,10 +110,10 @@ static void test_a_service_that_is_not_there(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(ask_for(p, "_mongodb._tcp.none.test", MESSAGE_SRV, true).rcode,
+		assert_int_equal(ask_for(p, "_mongodb._tcp.none.test", DNS_SRV, true).rcode,
 			RCODE_NXDOMAIN);
 	assert_int_equal(shared->count, 1);
-	assert_int_equal(ask_for(p, "none.test", MESSAGE_TXT, true).count, 0);
+	assert_int_equal(ask_for(p, "none.test", DNS_TXT, true).count, 0);
 	assert_int_equal(shared->count, 1);
 	play_end(p);
 }
@@ -130,7 +130,7 @@ static void test_they_are_rationed(void **state)
 	for (i = 0; i <= LIMIT_WILDCARD_QUESTIONS && r.rcode == RCODE_NOERROR; i++) {
 		snprintf(name, sizeof(name), "%sn%d.wild.test", i % 2 ? "_mongodb._tcp." : "",
 			i);
-		r = ask_for(p, name, i % 2 ? MESSAGE_SRV : MESSAGE_A, true);
+		r = ask_for(p, name, i % 2 ? DNS_SRV : DNS_A, true);
 	}
 	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
 	assert_int_equal(i, LIMIT_WILDCARD_QUESTIONS + 1);
@@ -147,9 +147,9 @@ static void test_more_than_there_are_places_for(void **state)
 	(void)state;
 	for (int i = 0; i < LIMIT_SERVICES + 5; i++) {
 		snprintf(name, sizeof(name), "_mongodb._tcp.n%d.wild.test", i);
-		assert_int_equal(ask_for(p, name, MESSAGE_SRV, true).answer.count, 1);
+		assert_int_equal(ask_for(p, name, DNS_SRV, true).answer.count, 1);
 	}
-	assert_int_equal(ask_for(p, name, MESSAGE_SRV, true).answer.count, 1);
+	assert_int_equal(ask_for(p, name, DNS_SRV, true).answer.count, 1);
 	assert_int_equal(shared->count, LIMIT_SERVICES + 5);
 	play_end(p);
 }
@@ -164,12 +164,12 @@ static void test_one_question_for_all(void **state)
 	shared->delay_ms = 200;
 	for (int i = 0; i < 20; i++) {
 		fd[i] = client_socket(p, SOCK_DGRAM);
-		client_send(fd[i], (uint16_t)i, SRV, MESSAGE_SRV, true);
+		client_send(fd[i], (uint16_t)i, SRV, DNS_SRV, true);
 	}
 	for (int i = 0; i < 20; i++) {
 		struct reply r;
 
-		client_take(p, fd[i], (uint16_t)i, SRV, MESSAGE_SRV, 3000, &r);
+		client_take(p, fd[i], (uint16_t)i, SRV, DNS_SRV, 3000, &r);
 		assert_int_equal(r.answer.count, 1);
 		close(fd[i]);
 	}

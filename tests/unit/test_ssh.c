@@ -9,15 +9,15 @@ static size_t number(const uint8_t *p)
 }
 
 /* RFC 4253 §4.2, §6, §11.1: a version, one whole packet, a reason and a text. */
-static const char *told(const char *aim, uint16_t port)
+static const char *told(const char *orig_dst, uint16_t port)
 {
 	static char text[SSH_REFUSAL_SIZE];
 	uint8_t out[SSH_REFUSAL_SIZE];
 	struct address a = {0};
 	size_t len, at, packet, padding, n;
 
-	if (aim)
-		assert_true(address_parse(aim, strlen(aim), &a));
+	if (orig_dst)
+		assert_true(address_parse(orig_dst, strlen(orig_dst), &a));
 	len = ssh_refusal_write(&a, port, out);
 	assert_true(len <= sizeof(out));
 	assert_memory_equal(out, "SSH-2.0-codex-sandbox\r\n", 23);

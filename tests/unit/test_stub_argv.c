@@ -21,7 +21,7 @@
 #define LOG      "--log-driver=json-file --log-opt=max-size=10m "
 #define PLACE    "-w /app/p -e LANG=C.UTF-8 -e SANDBOX_ENV_DIR=/app/p/.codex/.environment "
 
-static struct pool pool;
+static struct arena arena;
 
 static struct request plain(void)
 {
@@ -37,18 +37,18 @@ static struct request plain(void)
 
 static void expect(struct request *r, const char *line)
 {
-	struct words argv = {0};
+	struct string_list argv = {0};
 
-	argv_build(r, &pool, &argv);
+	argv_build(r, &arena, &argv);
 	assert_null(argv.word[argv.count]);
-	assert_string_equal(argv_line(&argv, &pool), line);
-	words_free(&argv);
-	words_free(&r->rest);
-	words_free(&r->env);
-	words_free(&r->allow);
-	words_free(&r->deny);
-	words_free(&r->add_host);
-	pool_free(&pool);
+	assert_string_equal(argv_line(&argv, &arena), line);
+	string_list_free(&argv);
+	string_list_free(&r->rest);
+	string_list_free(&r->env);
+	string_list_free(&r->allow);
+	string_list_free(&r->deny);
+	string_list_free(&r->add_host);
+	arena_free(&arena);
 }
 
 static void the_plainest(void **state)
@@ -111,8 +111,8 @@ static void network_and_environment(void **state)
 
 	(void)state;
 	r.network = "lab";
-	words_add(&r.env, "TERM");
-	words_add(&r.env, "A=b c");
+	string_list_add(&r.env, "TERM");
+	string_list_add(&r.env, "A=b c");
 	expect(&r, RUN("docker") RIGHTS LOG "--network lab " PLACE
 					    "-e TERM -e 'A=b c' codex-sandbox -- codex");
 }
@@ -125,7 +125,7 @@ static void limits_are_said_as_they_were_given(void **state)
 	r.memory = "4g";
 	r.cpus = "1.5";
 	r.shm_size = "512m";
-	words_add(&r.add_host, "a.test:10.1.2.3");
+	string_list_add(&r.add_host, "a.test:10.1.2.3");
 	expect(&r, RUN("docker") RIGHTS "--memory=4g --cpus=1.5 --shm-size=512m " LOG
 					"--add-host=a.test:10.1.2.3 " PLACE
 					"codex-sandbox -- codex");
@@ -149,13 +149,13 @@ static void options_of_codex_init_come_before_the_dashes(void **state)
 	struct request r = plain();
 
 	(void)state;
-	words_add(&r.allow, "a.example");
-	words_add(&r.allow, "*.b.example:443,8443");
-	words_add(&r.deny, "c.example");
+	string_list_add(&r.allow, "a.example");
+	string_list_add(&r.allow, "*.b.example:443,8443");
+	string_list_add(&r.deny, "c.example");
 	r.audit = true;
 	r.user = "1000:1000";
-	words_add(&r.rest, "exec");
-	words_add(&r.rest, "--json");
+	string_list_add(&r.rest, "exec");
+	string_list_add(&r.rest, "--json");
 	expect(&r, RUN("docker") RIGHTS LOG PLACE
 		"codex-sandbox --allow a.example --allow '*.b.example:443,8443' --deny "
 		"c.example "
@@ -168,7 +168,7 @@ static void trust_is_said_to_codex(void **state)
 
 	(void)state;
 	r.trust = true;
-	words_add(&r.rest, "resume");
+	string_list_add(&r.rest, "resume");
 	expect(&r, RUN("docker") RIGHTS LOG PLACE
 		"codex-sandbox -- codex -c 'projects={\"/app/p\"={trust_level=\"trusted\"}}' "
 		"resume");
@@ -180,29 +180,29 @@ static void trust_is_not_said_to_another_command(void **state)
 
 	(void)state;
 	r.trust = r.exec = true;
-	words_add(&r.rest, "ls");
-	words_add(&r.rest, "-l");
+	string_list_add(&r.rest, "ls");
+	string_list_add(&r.rest, "-l");
 	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox -- ls -l");
 }
 
 static void trust_quotes_the_path_for_toml(void **state)
 {
 	struct request r = plain();
-	struct words argv = {0};
+	struct string_list argv = {0};
 
 	(void)state;
 	r.trust = true;
 	r.directory = "/app/a\"\\b";
-	argv_build(&r, &pool, &argv);
+	argv_build(&r, &arena, &argv);
 	assert_string_equal(argv.word[argv.count - 1],
 		"projects={\"/app/a\\\"\\\\b\"={trust_level=\"trusted\"}}");
-	words_free(&argv);
-	pool_free(&pool);
+	string_list_free(&argv);
+	arena_free(&arena);
 }
 
 static void a_place_is_given_away_once(void **state)
 {
-	static struct trouble t;
+	static struct error t;
 	struct mounts m = {0};
 
 	(void)state;
@@ -221,7 +221,7 @@ static void a_place_is_given_away_once(void **state)
 static void parents_come_first(void **state)
 {
 	static const char *const order[] = {"/a", "/a/b", "/c/b", "/a/b/c", "/b/b/c"};
-	static struct trouble t;
+	static struct error t;
 	struct mounts m = {0};
 
 	(void)state;

@@ -10,9 +10,9 @@
 
 #include "../../stub/beneath.h"
 #include "../../stub/cli.h"
-#include "../../stub/surroundings.h"
+#include "../../stub/request_env.h"
 
-static struct trouble trouble;
+static struct error error;
 
 /* Reads a NULL-terminated list of arguments. */
 static int parse(struct cli *c, const char *const *arguments)
@@ -24,8 +24,8 @@ static int parse(struct cli *c, const char *const *arguments)
 	for (; *arguments; arguments++)
 		argv[argc++] = (char *)(uintptr_t)*arguments;
 	argv[argc] = NULL;
-	memset(&trouble, 0, sizeof(trouble));
-	return cli_parse(c, argc, argv, &trouble);
+	memset(&error, 0, sizeof(error));
+	return cli_parse(c, argc, argv, &error);
 }
 #define PARSE(c, ...) parse(c, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -138,8 +138,8 @@ static void mistakes(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		if (parse(&c, wrong[i]) == 0)
 			fail_msg("accepted: %s", wrong[i][0]);
-		assert_int_equal(trouble.status, STATUS_REFUSED);
-		assert_true(trouble.why[0] && trouble.tried[0]);
+		assert_int_equal(error.status, STATUS_REFUSED);
+		assert_true(error.reason[0] && error.operation[0]);
 		cli_free(&c);
 	}
 }
@@ -164,29 +164,29 @@ static void ids(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(surroundings_ids(bad[i], &uid, &gid));
+		assert_false(request_env_ids(bad[i], &uid, &gid));
 	assert_true(uid == 7 && gid == 8);
-	assert_true(surroundings_ids("1001", &uid, &gid) && uid == 1001 && gid == 1001);
+	assert_true(request_env_ids("1001", &uid, &gid) && uid == 1001 && gid == 1001);
 	assert_true(
-		surroundings_ids("1:4294967294", &uid, &gid) && uid == 1 && gid == 4294967294);
+		request_env_ids("1:4294967294", &uid, &gid) && uid == 1 && gid == 4294967294);
 }
 
 static void a_setting_is_what_the_container_will_see(void **state)
 {
-	struct words env = {0};
+	struct string_list env = {0};
 
 	(void)state;
 	setenv("G_SETTING", "ours", 1);
 	unsetenv("G_SETTING_NOT");
-	assert_string_equal(surroundings_setting(&env, "G_SETTING"), "ours");
-	words_add(&env, "G_SETTING=theirs");
-	words_add(&env, "G_SETTING_NOT=1");
-	assert_string_equal(surroundings_setting(&env, "G_SETTING"), "theirs");
-	words_add(&env, "G_SETTING");
-	assert_string_equal(surroundings_setting(&env, "G_SETTING"), "ours");
-	words_add(&env, "G_SETTING_NOT");
-	assert_null(surroundings_setting(&env, "G_SETTING_NOT"));
-	words_free(&env);
+	assert_string_equal(request_env_setting(&env, "G_SETTING"), "ours");
+	string_list_add(&env, "G_SETTING=theirs");
+	string_list_add(&env, "G_SETTING_NOT=1");
+	assert_string_equal(request_env_setting(&env, "G_SETTING"), "theirs");
+	string_list_add(&env, "G_SETTING");
+	assert_string_equal(request_env_setting(&env, "G_SETTING"), "ours");
+	string_list_add(&env, "G_SETTING_NOT");
+	assert_null(request_env_setting(&env, "G_SETTING_NOT"));
+	string_list_free(&env);
 }
 
 int main(void)

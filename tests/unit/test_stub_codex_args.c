@@ -10,26 +10,26 @@
 
 #define WORDS 12
 
-static struct trouble trouble;
+static struct error error;
 
 /* The arguments that are left, on one line with a blank behind each; NULL: refused. */
 static const char *left(const char *const *given, bool *read_only)
 {
 	static char line[512];
-	char *words[WORDS + 1] = {NULL};
-	struct words out = {0};
+	char *string_list[WORDS + 1] = {NULL};
+	struct string_list out = {0};
 	int status;
 
 	for (size_t i = 0; i < WORDS && given[i]; i++)
-		words[i] = (char *)(uintptr_t)given[i];
-	memset(&trouble, 0, sizeof(trouble));
-	status = codex_args_take(words, &out, read_only, &trouble);
+		string_list[i] = (char *)(uintptr_t)given[i];
+	memset(&error, 0, sizeof(error));
+	status = codex_args_take(string_list, &out, read_only, &error);
 	line[0] = '\0';
 	for (size_t i = 0; i < out.count; i++) {
 		strcat(line, out.word[i]);
 		strcat(line, " ");
 	}
-	words_free(&out);
+	string_list_free(&out);
 	return status < 0 ? NULL : line;
 }
 
@@ -132,15 +132,15 @@ static void what_cannot_be_had_is_refused(void **state)
 
 	(void)state;
 	assert_null(LEFT(&read_only, "-a", "untrusted", "exec"));
-	assert_string_equal(trouble.on, "-a untrusted");
-	assert_int_equal(trouble.status, STATUS_REFUSED);
-	assert_non_null(strstr(trouble.why, "ask before its commands"));
-	assert_non_null(strstr(trouble.hint, "leave it out"));
+	assert_string_equal(error.subject, "-a untrusted");
+	assert_int_equal(error.status, STATUS_REFUSED);
+	assert_non_null(strstr(error.reason, "ask before its commands"));
+	assert_non_null(strstr(error.hint, "leave it out"));
 	assert_null(LEFT(&read_only, "--ask-for-approval=untrusted"));
 	assert_null(LEFT(&read_only, "exec", "-c", "approval_policy=\"untrusted\""));
 	assert_null(LEFT(&read_only, "exec", "-c", "default_permissions=\"mine\""));
-	assert_string_equal(trouble.on, "-c default_permissions=\"mine\"");
-	assert_non_null(strstr(trouble.why, "profiles"));
+	assert_string_equal(error.subject, "-c default_permissions=\"mine\"");
+	assert_non_null(strstr(error.reason, "profiles"));
 }
 
 int main(void)

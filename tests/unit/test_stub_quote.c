@@ -11,55 +11,55 @@
 #include "../../stub/bounds.h"
 #include "../../stub/quote.h"
 
-static struct pool pool;
+static struct arena arena;
 
 static int clean(void **state)
 {
 	(void)state;
-	pool_free(&pool);
+	arena_free(&arena);
 	return 0;
 }
 
 static void csv_quotes_only_where_needed(void **state)
 {
 	(void)state;
-	assert_string_equal(quote_csv(&pool, "source=/a b:c"), "source=/a b:c");
-	assert_string_equal(quote_csv(&pool, "source=/a,b"), "\"source=/a,b\"");
-	assert_string_equal(quote_csv(&pool, "source=/a\"b"), "\"source=/a\"\"b\"");
-	assert_string_equal(quote_csv(&pool, "\",\""), "\"\"\",\"\"\"");
-	assert_string_equal(quote_csv(&pool, ""), "");
+	assert_string_equal(quote_csv(&arena, "source=/a b:c"), "source=/a b:c");
+	assert_string_equal(quote_csv(&arena, "source=/a,b"), "\"source=/a,b\"");
+	assert_string_equal(quote_csv(&arena, "source=/a\"b"), "\"source=/a\"\"b\"");
+	assert_string_equal(quote_csv(&arena, "\",\""), "\"\"\",\"\"\"");
+	assert_string_equal(quote_csv(&arena, ""), "");
 }
 
 static void shell_leaves_harmless_words_alone(void **state)
 {
 	(void)state;
-	assert_string_equal(quote_shell(&pool, "--cap-add=KILL"), "--cap-add=KILL");
-	assert_string_equal(quote_shell(&pool, "/a/b_c.d@e%f+g:h,i"), "/a/b_c.d@e%f+g:h,i");
+	assert_string_equal(quote_shell(&arena, "--cap-add=KILL"), "--cap-add=KILL");
+	assert_string_equal(quote_shell(&arena, "/a/b_c.d@e%f+g:h,i"), "/a/b_c.d@e%f+g:h,i");
 }
 
 static void shell_quotes_what_a_shell_would_touch(void **state)
 {
 	(void)state;
-	assert_string_equal(quote_shell(&pool, ""), "''");
-	assert_string_equal(quote_shell(&pool, "a b"), "'a b'");
-	assert_string_equal(quote_shell(&pool, "it's"), "'it'\\''s'");
-	assert_string_equal(quote_shell(&pool, "$(x)`y`"), "'$(x)`y`'");
+	assert_string_equal(quote_shell(&arena, ""), "''");
+	assert_string_equal(quote_shell(&arena, "a b"), "'a b'");
+	assert_string_equal(quote_shell(&arena, "it's"), "'it'\\''s'");
+	assert_string_equal(quote_shell(&arena, "$(x)`y`"), "'$(x)`y`'");
 	for (const char *c = " \t\n!\"#$&'()*;<>?[\\]^`{|}~"; *c; c++) {
 		char word[] = {*c, '\0'};
 
-		assert_int_equal(quote_shell(&pool, word)[0], '\'');
+		assert_int_equal(quote_shell(&arena, word)[0], '\'');
 	}
 }
 
 /* What a POSIX shell makes of one word that is quoted in our way. */
 static void unquote(const char *s, char *out)
 {
-	bool inside = false;
+	bool local_dns = false;
 
 	for (; *s; s++) {
 		if (*s == '\'')
-			inside = !inside;
-		else if (*s == '\\' && !inside)
+			local_dns = !local_dns;
+		else if (*s == '\\' && !local_dns)
 			*out++ = *++s;
 		else
 			*out++ = *s;
@@ -80,26 +80,26 @@ static void shell_reads_every_word_back(void **state)
 		for (size_t i = 0; i < n; i++)
 			word[i] = letters[(size_t)rand_r(&seed) % (sizeof(letters) - 1)];
 		word[n] = '\0';
-		unquote(quote_shell(&pool, word), back);
+		unquote(quote_shell(&arena, word), back);
 		assert_string_equal(back, word);
-		pool_free(&pool);
+		arena_free(&arena);
 	}
 }
 
 static void toml_escapes(void **state)
 {
 	(void)state;
-	assert_string_equal(quote_toml(&pool, "/app/a b"), "\"/app/a b\"");
-	assert_string_equal(quote_toml(&pool, "a\"b\\c"), "\"a\\\"b\\\\c\"");
-	assert_string_equal(quote_toml(&pool, "a\tb\x7f"), "\"a\\u0009b\\u007f\"");
+	assert_string_equal(quote_toml(&arena, "/app/a b"), "\"/app/a b\"");
+	assert_string_equal(quote_toml(&arena, "a\"b\\c"), "\"a\\\"b\\\\c\"");
+	assert_string_equal(quote_toml(&arena, "a\tb\x7f"), "\"a\\u0009b\\u007f\"");
 }
 
 static void percent_is_what_codex_init_reads(void **state)
 {
 	(void)state;
-	assert_string_equal(quote_percent(&pool, ""), "");
-	assert_string_equal(quote_percent(&pool, "/a,\"b:\xc3\xa4"), "/a,\"b:\xc3\xa4");
-	assert_string_equal(quote_percent(&pool, "/a b%\n\t\x7f"), "/a%20b%25%0A%09%7F");
+	assert_string_equal(quote_percent(&arena, ""), "");
+	assert_string_equal(quote_percent(&arena, "/a,\"b:\xc3\xa4"), "/a,\"b:\xc3\xa4");
+	assert_string_equal(quote_percent(&arena, "/a b%\n\t\x7f"), "/a%20b%25%0A%09%7F");
 }
 
 static void another_home_gives_another_name(void **state)
@@ -107,12 +107,12 @@ static void another_home_gives_another_name(void **state)
 	const char *plain, *one;
 
 	(void)state;
-	plain = quote_container_name(&pool, "/w", NULL);
-	one = quote_container_name(&pool, "/w", "/h");
+	plain = quote_container_name(&arena, "/w", NULL);
+	one = quote_container_name(&arena, "/w", "/h");
 	assert_string_not_equal(plain, one);
-	assert_string_equal(one, quote_container_name(&pool, "/w", "/h"));
-	assert_string_not_equal(one, quote_container_name(&pool, "/w", "/g"));
-	assert_string_not_equal(one, quote_container_name(&pool, "/w/h", NULL));
+	assert_string_equal(one, quote_container_name(&arena, "/w", "/h"));
+	assert_string_not_equal(one, quote_container_name(&arena, "/w", "/g"));
+	assert_string_not_equal(one, quote_container_name(&arena, "/w/h", NULL));
 }
 
 static void container_names_are_what_an_engine_takes(void **state)
@@ -123,7 +123,7 @@ static void container_names_are_what_an_engine_takes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		const char *name = quote_container_name(&pool, paths[i], NULL);
+		const char *name = quote_container_name(&arena, paths[i], NULL);
 		size_t n = strlen(name);
 
 		assert_int_equal(strncmp(name, "codex_", 6), 0);
@@ -136,16 +136,16 @@ static void container_names_are_what_an_engine_takes(void **state)
 		assert_int_equal(strspn(name + n - 8, "0123456789abcdef"), 8);
 	}
 	/* The published test vector of FNV-1a for "a" is e40c292c; a path is hashed whole. */
-	assert_string_equal(quote_container_name(&pool, "a", NULL), "codex_a_e40c292c");
+	assert_string_equal(quote_container_name(&arena, "a", NULL), "codex_a_e40c292c");
 }
 
 static void paths_that_read_alike_have_two_names(void **state)
 {
 	(void)state;
-	assert_string_not_equal(quote_container_name(&pool, "/a b", NULL),
-		quote_container_name(&pool, "/a_b", NULL));
-	assert_string_not_equal(quote_container_name(&pool, "/a/b", NULL),
-		quote_container_name(&pool, "/a_b", NULL));
+	assert_string_not_equal(quote_container_name(&arena, "/a b", NULL),
+		quote_container_name(&arena, "/a_b", NULL));
+	assert_string_not_equal(quote_container_name(&arena, "/a/b", NULL),
+		quote_container_name(&arena, "/a_b", NULL));
 }
 
 static void an_engine_cannot_be_told_every_path(void **state)

@@ -26,14 +26,14 @@
 		}                                                                              \
 	} while (0)
 
-/* What a test sees of its keeper. */
+/* What a test sees of its supervisor. */
 struct seen {
 	int theirs; /* the worker's end of the channel */
 	pid_t pid;
 	unsigned taken, told;
 	char last[96];
 	bool down, reaped;
-	struct keeper *k;
+	struct supervisor *k;
 };
 
 /* A process that lives on, and is started once. */
@@ -70,7 +70,7 @@ static void tell(void *context, const char *reason, bool dead)
 	snprintf(s->last, sizeof(s->last), "%s", reason);
 }
 
-static const struct keeper_worker worker = {"test", start, breaks_the_protocol, NULL, tell};
+static const struct supervisor_worker worker = {"test", start, breaks_the_protocol, NULL, tell};
 
 static void reaped(void *context, pid_t pid, int status)
 {
@@ -79,7 +79,7 @@ static void reaped(void *context, pid_t pid, int status)
 	s->reaped = pid == s->pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-static int in_child(int (*function)(struct keeper *k, struct seen *s))
+static int in_child(int (*function)(struct supervisor *k, struct seen *s))
 {
 	int status;
 	pid_t pid = fork();
@@ -87,12 +87,12 @@ static int in_child(int (*function)(struct keeper *k, struct seen *s))
 	if (pid == 0) {
 		static struct monitor m;
 		struct seen s = {0};
-		struct keeper k = {.worker = &worker, .context = &s, .monitor = &m};
+		struct supervisor k = {.worker = &worker, .context = &s, .monitor = &m};
 		struct failure f;
 		int result;
 
 		s.k = &k;
-		if (monitor_begin(&m, &f) < 0 || keeper_start(&k, &f) < 0)
+		if (monitor_begin(&m, &f) < 0 || supervisor_start(&k, &f) < 0)
 			_exit(99);
 		result = function(&k, &s);
 		kill(s.pid, SIGKILL);
@@ -103,7 +103,7 @@ static int in_child(int (*function)(struct keeper *k, struct seen *s))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-static int child_protocol(struct keeper *k, struct seen *s)
+static int child_protocol(struct supervisor *k, struct seen *s)
 {
 	k->monitor->worker_ended = reaped;
 	k->monitor->worker_context = s;
@@ -119,11 +119,11 @@ static void who_breaks_the_protocol_is_ended(void **state)
 	assert_int_equal(in_child(child_protocol), 0);
 }
 
-static int child_last_words(struct keeper *k, struct seen *s)
+static int child_last_words(struct supervisor *k, struct seen *s)
 {
 	/* The worker is said to have been reaped: its number may be another's by now. */
 	CHECK(send(s->theirs, "x", 1, 0) == 1);
-	keeper_ended(k, s->pid, 0);
+	supervisor_ended(k, s->pid, 0);
 	CHECK(s->taken == 1 && s->told == 2 && k->pid == 0 && !k->down);
 	usleep(50 * 1000);
 	CHECK(waitpid(s->pid, NULL, WNOHANG) == 0);
@@ -136,11 +136,11 @@ static void its_last_words_harm_nobody_else(void **state)
 	assert_int_equal(in_child(child_last_words), 0);
 }
 
-static int child_no_restart(struct keeper *k, struct seen *s)
+static int child_no_restart(struct supervisor *k, struct seen *s)
 {
-	keeper_ended(k, s->pid, 0);
+	supervisor_ended(k, s->pid, 0);
 	CHECK(strstr(s->last, "is started again") && !s->down);
-	k->restarts = KEEPER_RESTARTS - 1;
+	k->restarts = SUPERVISOR_RESTARTS - 1;
 	CHECK(monitor_wait(k->monitor, &s->down, 10000));
 	CHECK(strstr(s->last, "stays down") && k->pid == 0);
 	return 0;
@@ -153,24 +153,24 @@ static void one_that_cannot_be_started_again_is_told(void **state)
 }
 
 /* Ends so many milliseconds after a start that had `restarts` before it. */
-static void ended_after(struct keeper *k, struct seen *s, unsigned restarts, int64_t ms)
+static void ended_after(struct supervisor *k, struct seen *s, unsigned restarts, int64_t ms)
 {
 	k->pid = s->pid;
 	k->restarts = restarts;
 	k->started = clock_ms() - ms;
-	keeper_ended(k, s->pid, 0);
+	supervisor_ended(k, s->pid, 0);
 }
 
 /* Eight times in a row; a minute of work begins a new row. */
-static int child_rows(struct keeper *k, struct seen *s)
+static int child_rows(struct supervisor *k, struct seen *s)
 {
-	ended_after(k, s, KEEPER_RESTARTS - 1, 0);
-	CHECK(!k->down && k->restarts == KEEPER_RESTARTS);
+	ended_after(k, s, SUPERVISOR_RESTARTS - 1, 0);
+	CHECK(!k->down && k->restarts == SUPERVISOR_RESTARTS);
 	CHECK(strstr(s->last, "is started again"));
-	ended_after(k, s, KEEPER_RESTARTS, KEEPER_STEADY_MS - 1000);
-	CHECK(k->down && k->restarts == KEEPER_RESTARTS);
+	ended_after(k, s, SUPERVISOR_RESTARTS, SUPERVISOR_STEADY_MS - 1000);
+	CHECK(k->down && k->restarts == SUPERVISOR_RESTARTS);
 	CHECK(strstr(s->last, "ended too often"));
-	ended_after(k, s, KEEPER_RESTARTS, KEEPER_STEADY_MS);
+	ended_after(k, s, SUPERVISOR_RESTARTS, SUPERVISOR_STEADY_MS);
 	CHECK(!k->down && k->restarts == 1);
 	return 0;
 }

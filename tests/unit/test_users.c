@@ -29,7 +29,7 @@ static void write_as(const struct tree *t, gid_t gid, const char *home)
 {
 	last = (struct call){.etc = t->top, .home = home, .gid = gid};
 	if (limited(call_write, &last, last.warning, sizeof(last.warning), &why) < 0)
-		fail_msg("%s: %s: %s", why.tried, why.on, why.why);
+		fail_msg("%s: %s: %s", why.operation, why.subject, why.reason);
 }
 
 static void write_now(const struct tree *t)
@@ -202,7 +202,7 @@ static void a_full_disk_is_a_failure_and_changes_nothing(void **state)
 	last = (struct call){.etc = etc.top, .home = "/codex_home", .gid = GROUP};
 	assert_int_equal(
 		limited(call_write, &last, last.warning, sizeof(last.warning), &why), -1);
-	assert_in(why.why, "No space");
+	assert_in(why.reason, "No space");
 	assert_string_equal(text_of(at(t, "home/passwd")), ROOT);
 	assert_int_equal(entries(at(t, "home")), 2);
 }
@@ -238,7 +238,7 @@ static void users_are_found(void **state)
 	put(at(*state, "passwd"), ROOT "codex:x:1000:50::/:/bin/sh\n", 0644, 0);
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		if (find(*state, good[i].text, &uid, &gid) < 0)
-			fail_msg("%s: %s", good[i].text, why.why);
+			fail_msg("%s: %s", good[i].text, why.reason);
 		assert_int_equal(uid, good[i].uid);
 		assert_int_equal(gid, good[i].gid);
 	}

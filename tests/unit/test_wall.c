@@ -281,7 +281,7 @@ static void special_ranges_and_gateways_are_refused(void **state)
 		"0.250.250.253", "64:ff9b::a9fe:a9fe", "64:ff9b::6464:64c8", "64:ff9b::7f00:1",
 		"192.0.2.1", "203.0.113.9", "168.63.129.16", "0.1.2.3", "2001:db8:77::1",
 		"fd00:ec2::254", "64:ff9b:1::808:808", "2002:a00:1::1"};
-	static const char *const inside[] = {"10.1.2.3", "172.16.0.1", "172.30.0.7",
+	static const char *const local_dns[] = {"10.1.2.3", "172.16.0.1", "172.30.0.7",
 		"192.168.1.1", "100.64.0.1", "fd12::1", "198.18.0.1", "0.250.250.254",
 		"169.254.1.2", "64:ff9b::a01:203"};
 
@@ -296,11 +296,11 @@ static void special_ranges_and_gateways_are_refused(void **state)
 		if (tcp(PAYLOAD, never[i], 80) == 0 || reached(never[i]))
 			fail_msg("%s was reached", never[i]);
 	}
-	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
-		pin(inside[i], 80, false, 0);
-		assert_int_equal(tcp(PAYLOAD, inside[i], 80), ECONNREFUSED);
-		if (reached(inside[i]))
-			fail_msg("%s was reached", inside[i]);
+	for (size_t i = 0; i < sizeof(local_dns) / sizeof(local_dns[0]); i++) {
+		pin(local_dns[i], 80, false, 0);
+		assert_int_equal(tcp(PAYLOAD, local_dns[i], 80), ECONNREFUSED);
+		if (reached(local_dns[i]))
+			fail_msg("%s was reached", local_dns[i]);
 	}
 	pin("20.0.0.1", 80, false, 0);
 	pin("2600::1", 80, false, 0);
@@ -856,7 +856,7 @@ static void the_probe_believes_no_open_door(void **state)
 	assert_int_equal(packets(&s, "198.51.100.1", IPPROTO_TCP, 9), 1);
 	run("nft insert rule inet codex_init egress6 ip6 daddr 2001:db8::1 accept");
 	assert_int_equal(wall_probe(&config, &bad), -1);
-	assert_non_null(strstr(bad.on, "2001:db8::1"));
+	assert_non_null(strstr(bad.subject, "2001:db8::1"));
 	build();
 	run("nft insert rule inet codex_init egress4 ip daddr 169.254.169.254 udp dport 80 "
 	    "accept");
@@ -864,12 +864,12 @@ static void the_probe_believes_no_open_door(void **state)
 	build();
 	run("nft insert rule inet codex_init egress4 ip daddr 172.30.0.1 accept");
 	assert_int_equal(wall_probe(&config, &bad), -1);
-	assert_non_null(strstr(bad.on, "172.30.0.1"));
+	assert_non_null(strstr(bad.subject, "172.30.0.1"));
 	build();
 	/* Not let through, but not refused at once either. */
 	run("nft insert rule inet codex_init egress4 ip daddr 198.51.100.1 tcp dport 9 drop");
 	assert_int_equal(wall_probe(&config, &bad), -1);
-	assert_non_null(strstr(bad.why, "at once"));
+	assert_non_null(strstr(bad.reason, "at once"));
 	run("nft delete table inet codex_init");
 	assert_int_equal(wall_probe(&config, &bad), -1);
 }
@@ -896,7 +896,7 @@ static void the_probe_knows_what_a_rule_opens(void **state)
 	assert_ok(wall_probe(&config, f));
 	run("nft insert rule inet codex_init egress4 ip daddr 172.30.0.1 tcp dport 9 accept");
 	assert_int_equal(wall_probe(&config, &bad), -1);
-	assert_non_null(strstr(bad.on, "the gateway"));
+	assert_non_null(strstr(bad.subject, "the gateway"));
 	close(door);
 }
 

@@ -583,7 +583,7 @@ static void the_probe_forges_too(void **state)
 		memset(&bad, 0, sizeof(bad));
 		if (wall_probe(&config, &bad) == 0)
 			fail_msg("not noticed: %s", open[i]);
-		assert_true(bad.tried[0] && bad.on[0] && bad.why[0]);
+		assert_true(bad.operation[0] && bad.subject[0] && bad.reason[0]);
 	}
 	config.no_fib = true;
 	build();

@@ -46,7 +46,7 @@ static void build(void)
 	struct failure f = {0};
 
 	if (wall_build(wall, &config, &f) < 0 || wall_verify(wall, &config, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
 static void rule_add(const char *text, enum rule_effect effect)
@@ -81,7 +81,7 @@ static int begin(void **state)
 		.gateways = {{4, {172, 30, 0, 1}}},
 		.gateways_count = 1};
 	if (wall_open(&wall, &f) < 0)
-		fail_msg("%s: %s", f.tried, f.why);
+		fail_msg("%s: %s", f.operation, f.reason);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static void every_change_is_found(void **state)
 		memset(&f, 0, sizeof(f));
 		if (wall_verify(wall, &config, &f) == 0)
 			fail_msg("not found: %s", tampering[i]);
-		assert_true(f.tried[0] && f.on[0] && f.why[0]);
+		assert_true(f.operation[0] && f.subject[0] && f.reason[0]);
 	}
 	build();
 }
@@ -175,11 +175,11 @@ static void every_attribute_of_a_chain_counts(void **state)
 		run(command);
 		memset(&f, 0, sizeof(f));
 		status = wall_verify(wall, &config, &f);
-		if (cases[i].why ? status == 0 || strcmp(f.on, chain) != 0 ||
-					   !strstr(f.why, cases[i].why)
+		if (cases[i].why ? status == 0 || strcmp(f.subject, chain) != 0 ||
+					   !strstr(f.reason, cases[i].why)
 				 : status < 0)
-			fail_msg("%s { %s }: %d: %s: %s", chain, cases[i].like, status, f.on,
-				f.why);
+			fail_msg("%s { %s }: %d: %s: %s", chain, cases[i].like, status,
+				f.subject, f.reason);
 	}
 }
 
@@ -213,8 +213,9 @@ static void every_attribute_of_a_set_counts(void **state)
 			cases[i].set, cases[i].set, cases[i].like);
 		run(command);
 		memset(&f, 0, sizeof(f));
-		if (wall_verify(wall, &config, &f) == 0 || !strstr(f.why, cases[i].why))
-			fail_msg("%s { %s }: %s: %s", cases[i].set, cases[i].like, f.on, f.why);
+		if (wall_verify(wall, &config, &f) == 0 || !strstr(f.reason, cases[i].why))
+			fail_msg("%s { %s }: %s: %s", cases[i].set, cases[i].like, f.subject,
+				f.reason);
 	}
 }
 
@@ -223,7 +224,7 @@ static void every_rule_counts(void **state)
 {
 	static const char *const chains[] = {"output", "input", "leaving", "redirect_dns",
 		"redirect_web", "diverted_out", "diverted_in", "direct4", "direct6", "web4",
-		"web6", "straight", "to_gate", "loopback", "egress4", "egress6", "approve",
+		"web6", "bypass", "to_gate", "loopback", "egress4", "egress6", "approve",
 		"refuse", "record4", "record6", "reject_all", "pinned4", "pinned6", "sources4",
 		"sources6", "unowned"};
 	struct failure f;
@@ -371,7 +372,7 @@ static void a_build_that_fails_changes_nothing(void **state)
 				{4, {20, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}},
 				443, false, 60};
 		assert_int_equal(wall_pin(wall, pins, count, &f), -1);
-		assert_true(f.why[0]);
+		assert_true(f.reason[0]);
 		free(pins);
 	}
 	after = output_of("nft -a list ruleset");
@@ -395,7 +396,7 @@ static void ten_thousand_networks_fit(void **state)
 	}
 	assert_int_equal(policy_compile(&policy), 0);
 	if (wall_build(wall, &config, &f) < 0 || wall_verify(wall, &config, &f) < 0)
-		fail_msg("%s: %s: %s", f.tried, f.on, f.why);
+		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 	run("nft get element inet codex_init nets4 '{ 20.39.15.0/24 . 443 }' >/dev/null");
 }
 

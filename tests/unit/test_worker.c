@@ -104,7 +104,7 @@ static void forbidden(void *prepared)
 	syscall(SYS_getuid);
 }
 
-static pid_t begin(const struct confined *c, struct given *g, int *channel)
+static pid_t begin(const struct worker_config *c, struct given *g, int *channel)
 {
 	struct failure f;
 	pid_t pid;
@@ -114,13 +114,13 @@ static pid_t begin(const struct confined *c, struct given *g, int *channel)
 	assert_true(g->roots >= 0);
 	g->shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(g->shared, MAP_FAILED);
-	pid = confined_start(&(struct confined){.name = c->name,
-				     .uid = c->uid,
-				     .filter = c->filter,
-				     .shared = g->shared,
-				     .shared_size = 4096,
-				     .prepare = c->prepare,
-				     .serve = c->serve},
+	pid = worker_start(&(struct worker_config){.name = c->name,
+				   .uid = c->uid,
+				   .filter = c->filter,
+				   .shared = g->shared,
+				   .shared_size = 4096,
+				   .prepare = c->prepare,
+				   .serve = c->serve},
 		g, channel, &f);
 	assert_true(pid > 0);
 	return pid;
@@ -142,7 +142,7 @@ static int end(pid_t pid, const struct given *g, int channel)
  * started again for the eighth time prepares beside a hostile payload. */
 static void a_worker_prepares_without_privilege(void **state)
 {
-	const struct confined self = {.name = "test",
+	const struct worker_config self = {.name = "test",
 		.uid = UID_GATE,
 		.filter = FILTER_GATE,
 		.prepare = look,
@@ -185,7 +185,7 @@ static void *fail_to_prepare(void *context, int channel)
 
 static void one_that_cannot_prepare_serves_nobody(void **state)
 {
-	const struct confined self = {.name = "test",
+	const struct worker_config self = {.name = "test",
 		.uid = UID_RESOLVER,
 		.filter = FILTER_RESOLVER,
 		.prepare = fail_to_prepare,

@@ -79,9 +79,9 @@ static void *refuse(void *context, int channel)
 	return NULL;
 }
 
-static struct confined worker(int kept)
+static struct worker_config worker(int kept)
 {
-	return (struct confined){.name = "codex-test",
+	return (struct worker_config){.name = "codex-test",
 		.uid = UID_RESOLVER,
 		.filter = FILTER_RESOLVER,
 		.keep = {kept, -1},
@@ -102,9 +102,9 @@ static struct seen take(int channel)
 
 static void a_worker_has_what_it_needs_and_no_more(void **state)
 {
-	const int kept = confined_bind(AF_INET, SOCK_STREAM, 0);
+	const int kept = worker_bind(AF_INET, SOCK_STREAM, 0);
 	const int other = open("/etc/passwd", O_RDONLY), high = fcntl(other, F_DUPFD, 900);
-	const struct confined c = worker(kept);
+	const struct worker_config c = worker(kept);
 	struct failure f;
 	struct stat null;
 	struct seen s;
@@ -113,7 +113,7 @@ static void a_worker_has_what_it_needs_and_no_more(void **state)
 
 	(void)state;
 	assert_true(kept >= 3 && other >= 3 && high >= 900);
-	pid = confined_start(&c, NULL, &channel, &f);
+	pid = worker_start(&c, NULL, &channel, &f);
 	assert_true(pid > 0);
 	s = take(channel);
 	assert_int_equal(s.pid, pid);
@@ -148,10 +148,10 @@ static void a_worker_ends_with_its_parent(void **state)
 	assert_int_equal(pipe(pipes), 0);
 	parent = fork();
 	if (parent == 0) {
-		struct confined c = worker(pipes[1]);
+		struct worker_config c = worker(pipes[1]);
 		struct failure f;
 
-		pid = confined_start(&c, NULL, &channel, &f);
+		pid = worker_start(&c, NULL, &channel, &f);
 		take(channel);
 		if (write(pipes[1], &pid, sizeof(pid)) != sizeof(pid))
 			_exit(1);
@@ -175,14 +175,14 @@ static void a_worker_ends_with_its_parent(void **state)
 
 static void one_that_cannot_prepare_serves_nobody(void **state)
 {
-	struct confined c = worker(-1);
+	struct worker_config c = worker(-1);
 	struct failure f;
 	int channel, status;
 	pid_t pid;
 
 	(void)state;
 	c.prepare = refuse;
-	pid = confined_start(&c, NULL, &channel, &f);
+	pid = worker_start(&c, NULL, &channel, &f);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	close(channel);

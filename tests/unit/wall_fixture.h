@@ -279,7 +279,7 @@ static int world_down(void **state)
 	do {                                                                                   \
 		struct failure why_ = {0}, *f = &why_;                                         \
 		if ((call) < 0)                                                                \
-			fail_msg("%s: %s: %s", f->tried, f->on, f->why);                       \
+			fail_msg("%s: %s: %s", f->operation, f->subject, f->reason);           \
 	} while (0)
 
 static struct address addr(const char *text)

@@ -6,8 +6,8 @@
  *
  * Code that can fail fills a struct trouble and returns -1; main() alone prints it and ends.
  */
-#ifndef STUB_NOTE_H
-#define STUB_NOTE_H
+#ifndef STUB_LOG_H
+#define STUB_LOG_H
 
 #include <limits.h>
 
@@ -17,29 +17,29 @@ enum {
 	STATUS_NO_SANDBOX = 111, /* the engine or the image isn't there */
 };
 
-struct trouble {
+struct error {
 	int status;
-	char tried[96];
-	char on[PATH_MAX]; /* "" leaves it out */
-	char why[PATH_MAX + 512];
+	char operation[96];
+	char subject[PATH_MAX]; /* "" leaves it out */
+	char reason[PATH_MAX + 512];
 	char hint[PATH_MAX + 512]; /* "" leaves the line out */
 };
 
 /* Fills *t with STATUS_REFUSED and returns -1, so that a caller can write `return refuse(...)`.
  * why is a format. */
-int refuse(struct trouble *t, const char *tried, const char *on, const char *why, ...)
+int refuse(struct error *t, const char *operation, const char *subject, const char *reason, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same with strerror(errno) as the reason. */
-int refuse_errno(struct trouble *t, const char *tried, const char *on);
+int refuse_errno(struct error *t, const char *operation, const char *subject);
 /* Adds a hint to a trouble that is filled already; returns -1. */
-int refuse_hint(struct trouble *t, const char *hint, ...) __attribute__((format(printf, 2, 3)));
+int refuse_hint(struct error *t, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 /* Changes the status to STATUS_NO_SANDBOX; returns -1. */
-int refuse_no_sandbox(struct trouble *t);
+int refuse_no_sandbox(struct error *t);
 
 /* Prints a trouble; control characters in it come out as '?'. */
-void note_trouble(const struct trouble *t);
+void log_error(const struct error *t);
 /* `codex-sandbox: text` and `  hint: text`. */
-void note_warning(const char *text, ...) __attribute__((format(printf, 1, 2)));
-void note_hint(const char *text, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *text, ...) __attribute__((format(printf, 1, 2)));
+void log_hint(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

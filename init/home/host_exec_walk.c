@@ -1,5 +1,5 @@
-/* openat2(2), getdents64(2) by readdir(3), two queues. See obeyed_walk.h. */
-#include "obeyed_walk.h"
+/* openat2(2), getdents64(2) by readdir(3), two queues. See host_exec_walk.h. */
+#include "host_exec_walk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 /* A directory to be looked into. */
 struct step {
 	struct step *next;
-	enum obeyed_name is;
+	enum host_exec_name is;
 	bool link; /* it is reached by a link, which may be followed within the root */
 	char path[];
 };
@@ -28,19 +28,19 @@ struct queue {
 	struct step *first, **last;
 };
 
-struct walk {
+struct project_walk {
 	int root;
 	const char *host;
-	obeyed_visit *visit;
+	host_exec_visit *visit;
 	void *context;
-	struct queue obeyed, ordinary;
+	struct queue host_exec, ordinary;
 	unsigned directories, entries;
 	int64_t end; /* clock_ms() */
 	bool complete, stop;
 };
 
 /* A link is followed only where its name is obeyed, and never out of the root. */
-static int open_beneath(const struct walk *w, const char *path, int flags, bool link)
+static int open_beneath(const struct project_walk *w, const char *path, int flags, bool link)
 {
 	const struct open_how how = {
 		.flags = (__u64)(flags | O_CLOEXEC),
@@ -51,9 +51,9 @@ static int open_beneath(const struct walk *w, const char *path, int flags, bool 
 	return (int)syscall(SYS_openat2, w->root, path, &how, sizeof(how));
 }
 
-static void put_off(struct walk *w, const char *path, enum obeyed_name is, bool link)
+static void put_off(struct project_walk *w, const char *path, enum host_exec_name is, bool link)
 {
-	struct queue *q = is == OBEYED_NOT ? &w->ordinary : &w->obeyed;
+	struct queue *q = is == OBEYED_NOT ? &w->ordinary : &w->host_exec;
 	size_t size = strlen(path) + 1;
 	struct step *s = malloc(sizeof(*s) + size);
 
@@ -68,7 +68,8 @@ static void put_off(struct walk *w, const char *path, enum obeyed_name is, bool 
 }
 
 /* One file, or a link. A link to a directory leads on. */
-static void found(struct walk *w, const char *path, const struct stat *st, enum obeyed_name is)
+static void found(
+	struct project_walk *w, const char *path, const struct stat *st, enum host_exec_name is)
 {
 	struct stat target = {0};
 	int fd;
@@ -109,21 +110,21 @@ static bool is_ours(const char *path)
 	return strcasecmp(path, ".codex/.environment") == 0;
 }
 
-static enum obeyed_name meaning(const struct step *s, const char *name, bool git)
+static enum host_exec_name meaning(const struct step *s, const char *name, bool git)
 {
-	enum obeyed_name is = OBEYED_NOT;
+	enum host_exec_name is = OBEYED_NOT;
 	const char *slash = strrchr(s->path, '/');
 
 	if (s->is == OBEYED_TREE)
 		return OBEYED_TREE;
 	if (s->is == OBEYED_SOME || s->is == OBEYED_SOME_TOO)
-		is = obeyed_name_in(slash ? slash + 1 : s->path, name);
+		is = host_exec_name_in(slash ? slash + 1 : s->path, name);
 	if (s->is == OBEYED_SOME)
 		return is;
 	if (is == OBEYED_NOT && git)
-		is = obeyed_name_in_git(name);
+		is = host_exec_name_in_git(name);
 	if (is == OBEYED_NOT && s->is != OBEYED_GIT)
-		is = obeyed_name_in_project(name);
+		is = host_exec_name_in_project(name);
 	return is;
 }
 
@@ -132,7 +133,7 @@ static enum obeyed_name meaning(const struct step *s, const char *name, bool git
  * gone, was replaced by something else or is elsewhere, nor where it is somebody else's and the
  * payload can't write to it either.
  */
-static bool is_no_gap(const struct walk *w, const char *path)
+static bool is_no_gap(const struct project_walk *w, const char *path)
 {
 	struct stat st;
 
@@ -143,9 +144,9 @@ static bool is_no_gap(const struct walk *w, const char *path)
 }
 
 static void take(
-	struct walk *w, int dir, const struct step *s, const struct dirent *e, bool git)
+	struct project_walk *w, int dir, const struct step *s, const struct dirent *e, bool git)
 {
-	enum obeyed_name is = meaning(s, e->d_name, git);
+	enum host_exec_name is = meaning(s, e->d_name, git);
 	char path[LIMIT_OBEYED_PATH];
 	bool top = s->path[0] == '.' && s->path[1] == '\0';
 	struct stat st;
@@ -218,7 +219,7 @@ static bool tidy(char *path)
 /* Hooks are there, at path beneath the root: but not where that is the project itself, or what
  * the git directory is in, or that itself, which would be a flood of files. */
 static void put_off_hooks(
-	struct walk *w, const struct step *git, const char *path, unsigned *left)
+	struct project_walk *w, const struct step *git, const char *path, unsigned *left)
 {
 	char tidied[LIMIT_OBEYED_PATH];
 	size_t n;
@@ -245,7 +246,7 @@ static void put_off_hooks(
  * stands isn't looked at here: so the first few are looked into, each of which may be the whole
  * of a large directory, and of more it is told that not everything was.
  */
-static void look_for_hooks(struct walk *w, const struct step *s, int dir)
+static void look_for_hooks(struct project_walk *w, const struct step *s, int dir)
 {
 	static char text[LIMIT_OBEYED_CONFIG + 1];
 	char path[LIMIT_OBEYED_PATH];
@@ -284,7 +285,7 @@ static void look_for_hooks(struct walk *w, const struct step *s, int dir)
 	}
 }
 
-static void look_into(struct walk *w, const struct step *s)
+static void look_into(struct project_walk *w, const struct step *s)
 {
 	int fd = open_beneath(w, s->path, O_RDONLY | O_DIRECTORY, s->link);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -314,9 +315,9 @@ static void look_into(struct walk *w, const struct step *s)
 }
 
 /* What is obeyed comes first: no flood of other directories can hide it. */
-static struct step *next_step(struct walk *w)
+static struct step *next_step(struct project_walk *w)
 {
-	struct queue *q = w->obeyed.first ? &w->obeyed : &w->ordinary;
+	struct queue *q = w->host_exec.first ? &w->host_exec : &w->ordinary;
 	struct step *s = q->first;
 
 	if (!s)
@@ -327,9 +328,9 @@ static struct step *next_step(struct walk *w)
 	return s;
 }
 
-bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context)
+bool host_exec_walk(int root, const char *host, host_exec_visit *visit, void *context)
 {
-	struct walk w = {.root = root,
+	struct project_walk w = {.root = root,
 		.host = host,
 		.visit = visit,
 		.context = context,
@@ -337,7 +338,7 @@ bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context)
 	struct step *s;
 
 	w.end = clock_ms() + LIMIT_OBEYED_MS;
-	w.obeyed.last = &w.obeyed.first;
+	w.host_exec.last = &w.host_exec.first;
 	w.ordinary.last = &w.ordinary.first;
 	put_off(&w, ".", OBEYED_NOT, false);
 	while ((s = next_step(&w))) {

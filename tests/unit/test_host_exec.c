@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <utime.h>
 
-#include "../../init/home/obeyed.h"
-#include "../../init/home/obeyed_walk.h"
+#include "../../init/home/host_exec.h"
+#include "../../init/home/host_exec_walk.h"
 #include "../../init/lib/limits.h"
 
 static struct failure why;
@@ -16,23 +16,23 @@ static char told[64 * 1024];
 static void names_that_count(void **state)
 {
 	(void)state;
-	assert_int_equal(obeyed_name_in_project(".git"), OBEYED_GIT);
-	assert_int_equal(obeyed_name_in_project(".GIT"), OBEYED_GIT);
-	assert_int_equal(obeyed_name_in_project(".vscode"), OBEYED_TREE);
-	assert_int_equal(obeyed_name_in_project(".codex"), OBEYED_TREE);
-	assert_int_equal(obeyed_name_in_project(".envrc"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_project("mise.toml"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_project(".dir-locals-2.el"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_project(".helix"), OBEYED_TREE);
-	assert_int_equal(obeyed_name_in_project(".gemini"), OBEYED_TREE);
-	assert_int_equal(obeyed_name_in_git("config"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_git("hooks"), OBEYED_TREE);
-	assert_int_equal(obeyed_name_in_git("modules"), OBEYED_LOOK_INTO);
-	assert_int_equal(obeyed_name_in("info", "ATTRIBUTES"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in(".Cargo", "Config.toml"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_project("x.code-workspace"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_project(".code-workspace"), OBEYED_FILE);
-	assert_int_equal(obeyed_name_in_project("MISE.local.TOML"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project(".git"), OBEYED_GIT);
+	assert_int_equal(host_exec_name_in_project(".GIT"), OBEYED_GIT);
+	assert_int_equal(host_exec_name_in_project(".vscode"), OBEYED_TREE);
+	assert_int_equal(host_exec_name_in_project(".codex"), OBEYED_TREE);
+	assert_int_equal(host_exec_name_in_project(".envrc"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project("mise.toml"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project(".dir-locals-2.el"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project(".helix"), OBEYED_TREE);
+	assert_int_equal(host_exec_name_in_project(".gemini"), OBEYED_TREE);
+	assert_int_equal(host_exec_name_in_git("config"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_git("hooks"), OBEYED_TREE);
+	assert_int_equal(host_exec_name_in_git("modules"), OBEYED_LOOK_INTO);
+	assert_int_equal(host_exec_name_in("info", "ATTRIBUTES"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in(".Cargo", "Config.toml"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project("x.code-workspace"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project(".code-workspace"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project("MISE.local.TOML"), OBEYED_FILE);
 }
 
 static void names_that_do_not(void **state)
@@ -45,14 +45,14 @@ static void names_that_do_not(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_int_equal(obeyed_name_in_project(names[i]), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in_git("objects"), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in_git("index"), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in_git(".envrc"), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in_git("config~"), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in("info", "exclude"), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in(".hg", "config.toml"), OBEYED_NOT);
-	assert_int_equal(obeyed_name_in("cargo", "config.toml"), OBEYED_NOT);
+		assert_int_equal(host_exec_name_in_project(names[i]), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in_git("objects"), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in_git("index"), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in_git(".envrc"), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in_git("config~"), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in("info", "exclude"), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in(".hg", "config.toml"), OBEYED_NOT);
+	assert_int_equal(host_exec_name_in("cargo", "config.toml"), OBEYED_NOT);
 }
 
 static void paths_are_quoted(void **state)
@@ -60,13 +60,13 @@ static void paths_are_quoted(void **state)
 	char out[64], little[8];
 
 	(void)state;
-	obeyed_quote("a b/.envrc", out, sizeof(out));
+	host_exec_quote("a b/.envrc", out, sizeof(out));
 	assert_string_equal(out, "a b/.envrc");
-	obeyed_quote("\x1b[2J\n\x7f\\\xc3\xa4", out, sizeof(out));
+	host_exec_quote("\x1b[2J\n\x7f\\\xc3\xa4", out, sizeof(out));
 	assert_string_equal(out, "\\033[2J\\012\\177\\134\\303\\244");
-	obeyed_quote("0123456789", little, sizeof(little));
+	host_exec_quote("0123456789", little, sizeof(little));
 	assert_true(strlen(little) < sizeof(little));
-	obeyed_quote("\x1b\x1b\x1b", little, sizeof(little));
+	host_exec_quote("\x1b\x1b\x1b", little, sizeof(little));
 	assert_string_equal(little, "\\033");
 }
 
@@ -298,18 +298,18 @@ static const char *project(const struct tree *t)
 static int two_looks(void *context, void *result, struct failure *f)
 {
 	const struct looks *l = context;
-	struct obeyed *o;
+	struct host_exec *o;
 	FILE *to = fmemopen(result, sizeof(told), "w");
 	int done;
 
 	assert_non_null(to);
-	if (obeyed_begin(&o, project(l->t), USER, GROUP, f) < 0)
+	if (host_exec_begin(&o, project(l->t), USER, GROUP, f) < 0)
 		return -1;
 	tick();
 	l->session(l->t);
-	done = obeyed_report(o, to, f);
+	done = host_exec_report(o, to, f);
 	fclose(to);
-	obeyed_free(o);
+	host_exec_free(o);
 	return done;
 }
 
@@ -328,7 +328,7 @@ static const char *report(const struct tree *t, session *what)
 	if (pid == 0) {
 		memset(told, 0, sizeof(told));
 		if (two_looks(&l, told, &why) < 0) {
-			fprintf(stderr, "%s: %s: %s\n", why.tried, why.on, why.why);
+			fprintf(stderr, "%s: %s: %s\n", why.operation, why.subject, why.reason);
 			_exit(1);
 		}
 		_exit(fwrite(told, sizeof(told), 1, f) == 1 && fflush(f) == 0 ? 0 : 1);
@@ -862,27 +862,27 @@ static void back_again(const struct tree *t)
 static int looks_at_nothing(void *context, void *result, struct failure *f)
 {
 	struct looks *l = context;
-	struct obeyed *o;
+	struct host_exec *o;
 	int done;
 
 	(void)result;
-	assert_int_equal(obeyed_begin(&o, project(l->t), USER, GROUP, f), 0);
+	assert_int_equal(host_exec_begin(&o, project(l->t), USER, GROUP, f), 0);
 	removes_project(l->t);
-	done = obeyed_report(o, stderr, f);
+	done = host_exec_report(o, stderr, f);
 	back_again(l->t);
-	obeyed_free(o);
+	host_exec_free(o);
 	return done;
 }
 
 static void a_project_that_vanishes_is_a_failure_and_no_crash(void **state)
 {
 	struct looks l = {*state, NULL};
-	struct obeyed *o = NULL;
+	struct host_exec *o = NULL;
 
 	assert_int_equal(looks_at_nothing(&l, NULL, &why), -1);
-	assert_int_equal(obeyed_begin(&o, at(*state, "no"), USER, GROUP, &why), -1);
+	assert_int_equal(host_exec_begin(&o, at(*state, "no"), USER, GROUP, &why), -1);
 	assert_null(o);
-	obeyed_free(o);
+	host_exec_free(o);
 }
 
 /* ---- Limits of the walk ------------------------------------------------------------------ */
@@ -902,7 +902,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 	char name[200];
 	int root = open(at(t, "home"), O_RDONLY | O_DIRECTORY), fd = dup(root), next;
 
-	assert_true(obeyed_walk(root, "/p", count, &n));
+	assert_true(host_exec_walk(root, "/p", count, &n));
 	assert_int_equal(n, 4); /* config, pre-commit, settings.json, .envrc */
 	memset(name, 'd', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -913,7 +913,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 		fd = next;
 	}
 	n = 0;
-	assert_false(obeyed_walk(root, "/p", count, &n));
+	assert_false(host_exec_walk(root, "/p", count, &n));
 	assert_int_equal(n, 4);
 	close(fd);
 	close(root);

@@ -4,8 +4,8 @@
  * following any link, judged as it was opened, and stamped: by device and inode, codex-init
  * tells later whether the engine mounted the same (init/home/mountcheck.h).
  */
-#ifndef STUB_GROUND_H
-#define STUB_GROUND_H
+#ifndef STUB_WORKDIR_H
+#define STUB_WORKDIR_H
 
 #include <stdbool.h>
 
@@ -13,7 +13,7 @@
 
 /* open(2) for a path that is resolved already: where a symbolic link has been put on its way
  * meanwhile, that is an error (ELOOP). Returns a descriptor, or -1 with errno set. */
-int ground_open(const struct plan *p, const char *real, int flags);
+int workdir_open(const struct plan *p, const char *real, int flags);
 
 /*
  * Stamps every mount whose source lies in the workdir or whose place lies in Codex's home, and
@@ -22,14 +22,14 @@ int ground_open(const struct plan *p, const char *real, int flags);
  * stranger's, or (where PID 1 copies them, as root) too big or closed to Codex's user. With all
  * unset, the home and its parent may be missing still. Returns 0, or -1 with *t filled.
  */
-int ground_settle(struct plan *p, bool all, struct trouble *t);
+int workdir_settle(struct plan *p, bool all, struct error *t);
 
 /* The stamps as codex-init reads them, with the kernel on which they hold; "" where numbers of
  * files mean nothing (WSL's view of Windows' drives); NULL with *t filled where they are too
  * many. */
-const char *ground_list(struct plan *p, struct trouble *t);
+const char *workdir_list(struct plan *p, struct error *t);
 
 /* Is the open directory empty? false also where it can't be read. */
-bool ground_is_empty(int fd);
+bool workdir_is_empty(int fd);
 
 #endif

@@ -1,19 +1,19 @@
 /*
- * The walk over the project: which of its files programs on the host obey. Private to obeyed.c
- * and its tests.
+ * The walk over the project: which of its files programs on the host obey. Private to
+ * host_exec.c and its tests.
  */
-#ifndef INIT_HOME_OBEYED_WALK_H
-#define INIT_HOME_OBEYED_WALK_H
+#ifndef INIT_HOME_HOST_EXEC_WALK_H
+#define INIT_HOME_HOST_EXEC_WALK_H
 
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "obeyed_names.h"
+#include "host_exec_names.h"
 
 /* Called for each file that is obeyed, with its path beneath the root. link: it is a symbolic
  * link, and *target is what it leads to inside the root (st_ino 0: nothing there). Returns
  * false to end the walk. */
-typedef bool obeyed_visit(
+typedef bool host_exec_visit(
 	void *context, const char *path, const struct stat *st, const struct stat *target);
 
 /*
@@ -28,6 +28,6 @@ typedef bool obeyed_visit(
  * was seen, false when a limit (LIMIT_OBEYED_*), memory or visit ended it, or something could
  * not be read.
  */
-bool obeyed_walk(int root, const char *host, obeyed_visit *visit, void *context);
+bool host_exec_walk(int root, const char *host, host_exec_visit *visit, void *context);
 
 #endif

@@ -1,13 +1,13 @@
-#include "pool.h"
+#include "arena.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "note.h"
+#include "log.h"
 
-struct pool_block {
-	struct pool_block *previous;
+struct arena_block {
+	struct arena_block *previous;
 	char bytes[];
 };
 
@@ -20,33 +20,33 @@ static void *or_end(void *memory)
 	return memory;
 }
 
-char *pool_bytes(struct pool *p, size_t size)
+char *arena_bytes(struct arena *p, size_t size)
 {
-	struct pool_block *b = or_end(malloc(sizeof(*b) + size));
+	struct arena_block *b = or_end(malloc(sizeof(*b) + size));
 
 	b->previous = p->last;
 	p->last = b;
 	return b->bytes;
 }
 
-void pool_free(struct pool *p)
+void arena_free(struct arena *p)
 {
 	while (p->last) {
-		struct pool_block *b = p->last;
+		struct arena_block *b = p->last;
 
 		p->last = b->previous;
 		free(b);
 	}
 }
 
-char *pool_copy(struct pool *p, const char *text)
+char *arena_copy(struct arena *p, const char *text)
 {
 	size_t size = strlen(text) + 1;
 
-	return memcpy(pool_bytes(p, size), text, size);
+	return memcpy(arena_bytes(p, size), text, size);
 }
 
-char *pool_format(struct pool *p, const char *format, ...)
+char *arena_format(struct arena *p, const char *format, ...)
 {
 	va_list ap;
 	char *text, *copy;
@@ -56,12 +56,12 @@ char *pool_format(struct pool *p, const char *format, ...)
 	n = vasprintf(&text, format, ap);
 	va_end(ap);
 	or_end(n < 0 ? NULL : text);
-	copy = pool_copy(p, text);
+	copy = arena_copy(p, text);
 	free(text);
 	return copy;
 }
 
-void words_add(struct words *w, const char *word)
+void string_list_add(struct string_list *w, const char *word)
 {
 	if (w->count + 2 > w->room) {
 		w->room = w->room ? 2 * w->room : 32;
@@ -71,8 +71,8 @@ void words_add(struct words *w, const char *word)
 	w->word[w->count] = NULL;
 }
 
-void words_free(struct words *w)
+void string_list_free(struct string_list *w)
 {
 	free(w->word);
-	*w = (struct words){0};
+	*w = (struct string_list){0};
 }

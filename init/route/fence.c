@@ -177,7 +177,7 @@ static bool prohibited(const struct wall_config *c, const struct address_range *
 		return false;
 	/* Behind a proxy these stand for names. A prohibition would refuse before nftables can
 	 * redirect; nobody's machine has them, if ever one left. */
-	return !(c->proxied && invented_index(&range->base, &unused));
+	return !(c->proxied && fake_ip_index(&range->base, &unused));
 }
 
 static struct rtnl_rule prohibit(const struct address_range *range)
@@ -291,7 +291,7 @@ int fence_plan(struct fence *f, const struct wall_config *c)
 	return 0;
 }
 
-struct rtnl_route route_to_loopback(uint8_t family, uint32_t table)
+struct rtnl_route fence_to_loopback(uint8_t family, uint32_t table)
 {
 	static const struct address four = {4, {127, 0, 0, 1}}, six = {6, {[15] = 1}};
 

@@ -1,4 +1,4 @@
-#include "ground.h"
+#include "workdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static const char *relative(const struct plan *p, const char *real)
 	return *rest ? rest + 1 : ".";
 }
 
-int ground_open(const struct plan *p, const char *real, int flags)
+int workdir_open(const struct plan *p, const char *real, int flags)
 {
 	if (beneath_contains(p->workdir, real))
 		return beneath_open(p->workdir_fd, relative(p, real), flags, 0);
@@ -35,9 +35,9 @@ struct carried {
 	bool copied;
 };
 
-static int judge(void *context, const char *path, const struct stat *st, struct trouble *t)
+static int judge(void *context, const char *path, const struct stat *st, struct error *t)
 {
-	static const char tried[] = "take from the workdir";
+	static const char operation[] = "take from the workdir";
 	const struct carried *c = context;
 	const struct plan *p = c->p;
 	mode_t bit = st->st_uid == p->uid ? S_IRUSR : st->st_gid == p->gid ? S_IRGRP : S_IROTH;
@@ -45,22 +45,23 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 	if (!S_ISREG(st->st_mode))
 		return 0; /* codex-init copies files, and nothing else */
 	if (st->st_nlink > 1) {
-		refuse(t, tried, path,
+		refuse(t, operation, path,
 			"it has a second name (a hard link), so it may be another file of this "
 			"machine's");
 		return refuse_hint(t, "put a copy in its place");
 	}
 	if (st->st_uid != p->workdir_uid && st->st_uid != p->uid && st->st_uid != geteuid()) {
-		refuse(t, tried, path,
+		refuse(t, operation, path,
 			"it belongs to uid %lu, not to you or to the workdir's owner",
 			(unsigned long)st->st_uid);
 		return refuse_hint(t, "put a copy in its place");
 	}
 	if (c->copied && st->st_size > BOUND_CARRIED_BYTES)
-		return refuse(t, tried, path, "larger than %d MiB: that is no configuration",
+		return refuse(t, operation, path,
+			"larger than %d MiB: that is no configuration",
 			BOUND_CARRIED_BYTES >> 20);
 	if (c->copied && !(st->st_mode & bit)) {
-		refuse(t, tried, path, "uid %lu, which Codex runs as, may not read it",
+		refuse(t, operation, path, "uid %lu, which Codex runs as, may not read it",
 			(unsigned long)p->uid);
 		return refuse_hint(t, "make it readable, or name a file outside the workdir");
 	}
@@ -69,7 +70,7 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 
 /* What goes into Codex's home under a name of our choice. */
 static int judge_carried(
-	const struct plan *p, const struct mount *m, const struct stat *st, struct trouble *t)
+	const struct plan *p, const struct mount *m, const struct stat *st, struct error *t)
 {
 	struct carried c = {p, beneath_contains("/run/codex/in", m->target)};
 
@@ -83,22 +84,21 @@ static int judge_carried(
 	return judge(&c, m->source, st, t);
 }
 
-static int settle(
-	const struct plan *p, struct mount *m, const struct stat *st, struct trouble *t)
+static int settle(const struct plan *p, struct mount *m, const struct stat *st, struct error *t)
 {
-	static const char tried[] = "mount";
+	static const char operation[] = "mount";
 
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) && !S_ISSOCK(st->st_mode))
-		return refuse(t, tried, m->source, "neither a file nor a directory");
+		return refuse(t, operation, m->source, "neither a file nor a directory");
 	if (m->stamped && (m->device != st->st_dev || m->inode != st->st_ino))
-		return refuse(t, tried, m->source, "it was replaced just now");
+		return refuse(t, operation, m->source, "it was replaced just now");
 	m->stamped = true;
 	m->device = st->st_dev;
 	m->inode = st->st_ino;
 	return judge_carried(p, m, st, t);
 }
 
-int ground_settle(struct plan *p, bool all, struct trouble *t)
+int workdir_settle(struct plan *p, bool all, struct error *t)
 {
 	for (size_t i = 0; i < p->mounts.count; i++) {
 		struct mount *m = &p->mounts.mount[i];
@@ -108,7 +108,7 @@ int ground_settle(struct plan *p, bool all, struct trouble *t)
 		if (!beneath_contains(p->workdir, m->source) &&
 			!beneath_contains("/codex_home", m->target))
 			continue;
-		fd = ground_open(p, m->source, O_PATH);
+		fd = workdir_open(p, m->source, O_PATH);
 		/* Parents of the home, and itself, are created later. */
 		if (fd < 0 && errno == ENOENT && !all && p->home_is_ours &&
 			beneath_contains(m->source, p->home))
@@ -127,7 +127,7 @@ int ground_settle(struct plan *p, bool all, struct trouble *t)
 	return 0;
 }
 
-const char *ground_list(struct plan *p, struct trouble *t)
+const char *workdir_list(struct plan *p, struct error *t)
 {
 	const char *list;
 	struct utsname us;
@@ -135,16 +135,16 @@ const char *ground_list(struct plan *p, struct trouble *t)
 
 	if (uname(&us) < 0 || strstr(us.release, "icrosoft") || strpbrk(us.release, " \t\r\n"))
 		return "";
-	list = pool_format(&p->pool, "kernel=%s", us.release);
+	list = arena_format(&p->arena, "kernel=%s", us.release);
 	for (size_t i = 0; i < p->mounts.count; i++) {
 		const struct mount *m = &p->mounts.mount[i];
 
 		if (!m->stamped)
 			continue;
 		n++;
-		list = pool_format(&p->pool, "%s %u:%u:%llu:%s", list, major(m->device),
+		list = arena_format(&p->arena, "%s %u:%u:%llu:%s", list, major(m->device),
 			minor(m->device), (unsigned long long)m->inode,
-			quote_percent(&p->pool, m->target));
+			quote_percent(&p->arena, m->target));
 	}
 	if (n <= BOUND_MOUNTS && strlen(list) <= BOUND_MOUNTS_TEXT)
 		return list;
@@ -152,7 +152,7 @@ const char *ground_list(struct plan *p, struct trouble *t)
 	return NULL;
 }
 
-bool ground_is_empty(int fd)
+bool workdir_is_empty(int fd)
 {
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);

@@ -1,5 +1,5 @@
-/* DNS servers inside the container; see inside.h. */
-#include "inside.h"
+/* DNS servers inside the container; see local_dns.h. */
+#include "local_dns.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #define EMBEDDED    0x7f00000bU /* 127.0.0.11 */
 #define UNCONNECTED 7           /* TCP_CLOSE, which the kernel calls it for UDP too */
 
-bool inside_embedded(FILE *udp, uid_t payload)
+bool local_dns_embedded(FILE *udp, uid_t payload)
 {
 	char line[256];
 
@@ -29,7 +29,7 @@ bool inside_embedded(FILE *udp, uid_t payload)
 static bool embedded_is_there(uid_t payload)
 {
 	FILE *udp = fopen(SOCKETS, "re");
-	bool there = udp && inside_embedded(udp, payload);
+	bool there = udp && local_dns_embedded(udp, payload);
 
 	if (udp)
 		fclose(udp);
@@ -48,15 +48,15 @@ static bool is_embedded(const struct endpoint *e)
  * Would a datagram to it come back to this container? The kernel says so: it takes an address
  * of ours as the source of what is sent to that address, and 127.0.0.1 for 0.0.0.0 as both.
  */
-bool inside_has(const struct endpoint *e)
+bool local_dns_has(const struct endpoint *e)
 {
-	union peer to, own = {0}, peer = {0};
-	socklen_t len = peer_of(e, &to), own_len = sizeof(own), peer_len = sizeof(peer);
+	union sockaddr_any to, own = {0}, peer = {0};
+	socklen_t len = sockaddr_of(e, &to), own_len = sizeof(own), peer_len = sizeof(peer);
 	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool inside = fd >= 0 && connect(fd, &to.any, len) == 0 &&
-		      getsockname(fd, &own.any, &own_len) == 0 &&
-		      getpeername(fd, &peer.any, &peer_len) == 0 &&
-		      peer_same_address(&own, &peer);
+			 getsockname(fd, &own.any, &own_len) == 0 &&
+			 getpeername(fd, &peer.any, &peer_len) == 0 &&
+			 sockaddr_same_address(&own, &peer);
 
 	if (fd >= 0)
 		close(fd);
@@ -75,7 +75,7 @@ static void unmap(struct address *a)
 	*a = v4;
 }
 
-void inside_leave_out(struct resolvconf *c, uid_t payload, struct inside *out)
+void local_dns_leave_out(struct resolvconf *c, uid_t payload, struct local_dns *out)
 {
 	size_t left = 0;
 
@@ -87,7 +87,7 @@ void inside_leave_out(struct resolvconf *c, uid_t payload, struct inside *out)
 		unmap(&e->address);
 		embedded = is_embedded(e) && embedded_is_there(payload);
 		out->embedded |= embedded;
-		if (!embedded && inside_has(e))
+		if (!embedded && local_dns_has(e))
 			out->left_out[out->count++] = *e;
 		else
 			c->upstreams[left++] = *e;

@@ -1,5 +1,5 @@
-/* The list. See obeyed_names.h. */
-#include "obeyed_names.h"
+/* The list. See host_exec_names.h. */
+#include "host_exec_names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
  * one at most, stands for any characters or none. */
 struct named {
 	char name[24];
-	unsigned char is; /* enum obeyed_name */
+	unsigned char is; /* enum host_exec_name */
 };
 
 /*
@@ -270,29 +270,29 @@ static bool is_named(const char *pattern, const char *name)
 	       strcasecmp(pattern + before + 1, name + size - after) == 0;
 }
 
-static enum obeyed_name look_up(const struct named *list, size_t n, const char *name)
+static enum host_exec_name look_up(const struct named *list, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (is_named(list[i].name, name))
-			return (enum obeyed_name)list[i].is;
+			return (enum host_exec_name)list[i].is;
 	return OBEYED_NOT;
 }
 
-enum obeyed_name obeyed_name_in_project(const char *name)
+enum host_exec_name host_exec_name_in_project(const char *name)
 {
 	return look_up(in_project, COUNT(in_project), name);
 }
 
-enum obeyed_name obeyed_name_in_git(const char *name)
+enum host_exec_name host_exec_name_in_git(const char *name)
 {
 	return look_up(in_git, COUNT(in_git), name);
 }
 
-enum obeyed_name obeyed_name_in(const char *directory, const char *name)
+enum host_exec_name host_exec_name_in(const char *directory, const char *name)
 {
 	for (size_t i = 0; i < COUNT(in_directory); i++)
 		if (strcasecmp(in_directory[i].directory, directory) == 0 &&
 			is_named(in_directory[i].named.name, name))
-			return (enum obeyed_name)in_directory[i].named.is;
+			return (enum host_exec_name)in_directory[i].named.is;
 	return OBEYED_NOT;
 }

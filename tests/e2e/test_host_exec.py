@@ -266,14 +266,14 @@ def test_the_report_comes_after_the_terminal_is_free(terminal, stub_environment,
 
 def names_in_the_source():
     """The tables of the walk, as the source has them."""
-    source = (ROOT / "init/home/obeyed_names.c").read_text()
+    source = (ROOT / "init/home/host_exec_names.c").read_text()
     tables = source[source.index("in_project[] = {") : source.index("#define COUNT")]
     names = re.findall(r'\{"([^"]+)", OBEYED_', tables)
     assert len(names) > 200
     return names
 
 
-@pytest.mark.parametrize("where, quote", [("docs/launcher.md", "`"), ("tests/unit/test_obeyed.c", '"')])
+@pytest.mark.parametrize("where, quote", [("docs/launcher.md", "`"), ("tests/unit/test_host_exec.c", '"')])
 def test_every_name_on_the_list_is_documented_and_tested(where, quote):
     """The unit test tries each in its place; docs/launcher.md has the list for its readers."""
     text = (ROOT / where).read_text()

@@ -1,4 +1,4 @@
-#include "surroundings.h"
+#include "request_env.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-const char *surroundings_setting(const struct words *env, const char *name)
+const char *request_env_setting(const struct string_list *env, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -42,7 +42,7 @@ static bool read_id(const char **text, unsigned long *id)
 	return true;
 }
 
-bool surroundings_ids(const char *text, uid_t *uid, gid_t *gid)
+bool request_env_ids(const char *text, uid_t *uid, gid_t *gid)
 {
 	unsigned long user, group;
 
@@ -76,7 +76,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool surroundings_is_secret(const char *word)
+bool request_env_is_secret(const char *word)
 {
 	static const char *const ends[] = {"KEY", "TOKEN", "SECRET", "PASSWORD"};
 	size_t size = strcspn(word, "=");
@@ -94,17 +94,16 @@ static void warn_of_variable(const char *word)
 {
 	size_t n = strcspn(word, "=");
 
-	if (surroundings_is_secret(word))
-		note_warning(
-			"-e %.*s=...: every user of this machine can read the value in the "
-			"list of processes; -e %.*s alone passes on the variable",
+	if (request_env_is_secret(word))
+		log_warning("-e %.*s=...: every user of this machine can read the value in the "
+			    "list of processes; -e %.*s alone passes on the variable",
 			(int)n, word, (int)n, word);
 	if (!word[n] && !getenv(word))
-		note_warning("-e %s: there is no such variable here to pass on", word);
+		log_warning("-e %s: there is no such variable here to pass on", word);
 }
 
 /* By name only: the values stay off the command line, which every user can read. */
-static void take_environment(struct request *r, struct pool *p, const struct cli *c)
+static void take_environment(struct request *r, struct arena *p, const struct cli *c)
 {
 	static const char *const passed[] = {"TERM", "COLORTERM", "OPENAI_ALLOWED_DOMAINS",
 		"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME",
@@ -113,34 +112,34 @@ static void take_environment(struct request *r, struct pool *p, const struct cli
 
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
 		if (getenv(passed[i]))
-			words_add(&r->env, passed[i]);
+			string_list_add(&r->env, passed[i]);
 	start = r->env.count;
 	for (char **variable = environ; *variable; variable++) {
 		size_t n = strcspn(*variable, "=");
 
 		if (strncmp(*variable, "CODEX_INIT_", strlen("CODEX_INIT_")) == 0 &&
 			quote_is_variable(*variable, n))
-			words_add(&r->env, pool_format(p, "%.*s", (int)n, *variable));
+			string_list_add(&r->env, arena_format(p, "%.*s", (int)n, *variable));
 	}
 	/* main() sets them, where they aren't set by now. */
 	for (size_t i = 0; i < r->told_count; i++)
 		if (!getenv(r->told[i].name))
-			words_add(&r->env, r->told[i].name);
+			string_list_add(&r->env, r->told[i].name);
 	if (!getenv("CODEX_INIT_MOUNTS"))
-		words_add(&r->env, "CODEX_INIT_MOUNTS");
+		string_list_add(&r->env, "CODEX_INIT_MOUNTS");
 	/* So that the same surroundings give the same command. */
 	if (r->env.count > start)
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
 	for (size_t i = 0; i < c->env.count; i++) {
-		words_add(&r->env, c->env.word[i]);
+		string_list_add(&r->env, c->env.word[i]);
 		warn_of_variable(c->env.word[i]);
 	}
 }
 
-static void copy_words(struct words *to, const struct words *from)
+static void copy_words(struct string_list *to, const struct string_list *from)
 {
 	for (size_t i = 0; i < from->count; i++)
-		words_add(to, from->word[i]);
+		string_list_add(to, from->word[i]);
 }
 
 /* The image has the presets, and none has a name of this machine's. */
@@ -154,7 +153,7 @@ static long no_preset(void *context, const char *preset, char *text, size_t size
  * place of the mistake. */
 static bool rules_allow(const struct request *r, const char *name)
 {
-	const char *list = surroundings_setting(&r->env, "OPENAI_ALLOWED_DOMAINS");
+	const char *list = request_env_setting(&r->env, "OPENAI_ALLOWED_DOMAINS");
 	struct rule_error e;
 	struct policy p;
 	bool allowed;
@@ -173,7 +172,7 @@ static bool rules_allow(const struct request *r, const char *name)
 /* In the host's network, codex-init's wall would be the whole machine's; in another
  * container's, that one's. Both have spellings with ':' or '=' (docker's name=host), which
  * networks' names have not. */
-static int take_network(struct request *r, const char *network, struct trouble *t)
+static int take_network(struct request *r, const char *network, struct error *t)
 {
 	r->network = network;
 	if (!network || (strcmp(network, "host") != 0 && !strpbrk(network, ":=")))
@@ -182,7 +181,7 @@ static int take_network(struct request *r, const char *network, struct trouble *
 		"the sandbox needs a network of its own, behind which nothing else lives");
 }
 
-static int take_image(struct request *r, const char *image, struct trouble *t)
+static int take_image(struct request *r, const char *image, struct error *t)
 {
 	const char *variable = find_variable("CODEX_DOCKER_IMAGE");
 
@@ -192,7 +191,7 @@ static int take_image(struct request *r, const char *image, struct trouble *t)
 	return refuse(t, "use the image", r->image, "that is no image's name");
 }
 
-void surroundings_terminal(struct request *r)
+void request_env_terminal(struct request *r)
 {
 	bool terminal = isatty(STDIN_FILENO);
 
@@ -200,7 +199,7 @@ void surroundings_terminal(struct request *r)
 	r->terminal = terminal && isatty(STDOUT_FILENO);
 }
 
-int surroundings_take(struct request *r, struct pool *p, const struct cli *c, struct trouble *t)
+int request_env_take(struct request *r, struct arena *p, const struct cli *c, struct error *t)
 {
 	r->pids_limit = c->pids_limit;
 	r->memory = c->memory;

@@ -2,7 +2,7 @@
  * Messages, each written by one write(2). A path may hold anything but NUL, so what would play
  * tricks on the terminal is printed as '?'.
  */
-#include "note.h"
+#include "log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,26 +12,26 @@
 
 #include "quote.h"
 
-int refuse(struct trouble *t, const char *tried, const char *on, const char *why, ...)
+int refuse(struct error *t, const char *operation, const char *subject, const char *reason, ...)
 {
 	va_list ap;
 
 	t->status = STATUS_REFUSED;
-	snprintf(t->tried, sizeof(t->tried), "%s", tried);
-	snprintf(t->on, sizeof(t->on), "%s", on);
-	va_start(ap, why);
-	vsnprintf(t->why, sizeof(t->why), why, ap);
+	snprintf(t->operation, sizeof(t->operation), "%s", operation);
+	snprintf(t->subject, sizeof(t->subject), "%s", subject);
+	va_start(ap, reason);
+	vsnprintf(t->reason, sizeof(t->reason), reason, ap);
 	va_end(ap);
 	t->hint[0] = '\0';
 	return -1;
 }
 
-int refuse_errno(struct trouble *t, const char *tried, const char *on)
+int refuse_errno(struct error *t, const char *operation, const char *subject)
 {
-	return refuse(t, tried, on, "%s", strerror(errno));
+	return refuse(t, operation, subject, "%s", strerror(errno));
 }
 
-int refuse_hint(struct trouble *t, const char *hint, ...)
+int refuse_hint(struct error *t, const char *hint, ...)
 {
 	va_list ap;
 
@@ -41,7 +41,7 @@ int refuse_hint(struct trouble *t, const char *hint, ...)
 	return -1;
 }
 
-int refuse_no_sandbox(struct trouble *t)
+int refuse_no_sandbox(struct error *t)
 {
 	t->status = STATUS_NO_SANDBOX;
 	return -1;
@@ -75,12 +75,12 @@ static void put_line(const char *prefix, const char *text)
 		return;
 }
 
-void note_trouble(const struct trouble *t)
+void log_error(const struct error *t)
 {
-	char message[sizeof(t->tried) + sizeof(t->on) + sizeof(t->why) + 8];
+	char message[sizeof(t->operation) + sizeof(t->subject) + sizeof(t->reason) + 8];
 
-	snprintf(message, sizeof(message), "%s%s%s: %s", t->tried, t->on[0] ? ": " : "", t->on,
-		t->why);
+	snprintf(message, sizeof(message), "%s%s%s: %s", t->operation,
+		t->subject[0] ? ": " : "", t->subject, t->reason);
 	put_line("codex-sandbox: ", message);
 	if (t->hint[0])
 		put_line("  hint: ", t->hint);
@@ -95,7 +95,7 @@ __attribute__((format(printf, 2, 0))) static void put_text(
 	put_line(prefix, message);
 }
 
-void note_warning(const char *text, ...)
+void log_warning(const char *text, ...)
 {
 	va_list ap;
 
@@ -104,7 +104,7 @@ void note_warning(const char *text, ...)
 	va_end(ap);
 }
 
-void note_hint(const char *text, ...)
+void log_hint(const char *text, ...)
 {
 	va_list ap;
 

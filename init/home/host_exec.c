@@ -5,7 +5,7 @@
  * anything of the user's runs; the second has that list by fork(2) and hands back only what
  * differs, in a report of fixed size.
  */
-#include "obeyed.h"
+#include "host_exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +20,9 @@
 
 #include "../lib/limits.h"
 #include "child.h"
-#include "obeyed_walk.h"
+#include "host_exec_walk.h"
 
-static const char tried[] = "look for files that the host obeys";
+static const char operation[] = "look for files that the host obeys";
 
 /* What one file is known by; without a gap, so that two can be compared as bytes. */
 struct mark {
@@ -33,25 +33,25 @@ struct mark {
 };
 
 /* One look's result, without pointers: it crosses from child to parent. */
-struct list {
+struct file_list {
 	uint32_t count, used;
 	bool complete;
 	struct mark marks[LIMIT_OBEYED_FILES];
 	char text[LIMIT_OBEYED_TEXT];
 };
 
-struct obeyed {
+struct host_exec {
 	const char *workdir;
 	uid_t uid;
 	gid_t gid;
 	time_t begun;
-	struct list before;
+	struct file_list before;
 };
 
 enum difference { IS_NEW, HAS_CHANGED, IS_GONE };
 
 /* What differs. */
-struct report {
+struct change_report {
 	uint32_t count; /* told and not */
 	bool complete;
 	struct {
@@ -79,7 +79,7 @@ static int open_workdir(const char *workdir, struct failure *f)
 {
 	int fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? fail_errno(f, tried, workdir) : fd;
+	return fd < 0 ? fail_errno(f, operation, workdir) : fd;
 }
 
 /* The launcher mounts the project at /appPATH. */
@@ -89,7 +89,7 @@ static const char *host_path(const char *workdir)
 }
 
 /* A path that one look comes by twice, as where core.hooksPath names .githooks, is one file. */
-static const struct mark *find(const struct list *l, const char *path)
+static const struct mark *find(const struct file_list *l, const char *path)
 {
 	for (uint32_t i = 0; i < l->count; i++)
 		if (strcmp(l->text + l->marks[i].path, path) == 0)
@@ -102,7 +102,7 @@ static const struct mark *find(const struct list *l, const char *path)
 static bool note(
 	void *context, const char *path, const struct stat *st, const struct stat *target)
 {
-	struct list *l = context;
+	struct file_list *l = context;
 	size_t size = strlen(path) + 1;
 
 	if (find(l, path))
@@ -118,18 +118,18 @@ static bool note(
 
 static int first_look(void *context, void *result, struct failure *f)
 {
-	struct list *l = result;
+	struct file_list *l = result;
 	int root = open_workdir(context, f);
 
 	if (root < 0)
 		return -1;
-	l->complete = obeyed_walk(root, host_path(context), note, l);
+	l->complete = host_exec_walk(root, host_path(context), note, l);
 	return 0;
 }
 
 /* The child had no privilege and nobody could touch it; a list that is wrong would still be
  * our own memory's undoing. */
-static bool is_sound(const struct list *l)
+static bool is_sound(const struct file_list *l)
 {
 	if (l->count > LIMIT_OBEYED_FILES || l->used > sizeof(l->text) ||
 		(l->used && l->text[l->used - 1] != '\0'))
@@ -140,15 +140,15 @@ static bool is_sound(const struct list *l)
 	return true;
 }
 
-int obeyed_begin(
-	struct obeyed **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f)
+int host_exec_begin(
+	struct host_exec **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f)
 {
-	struct obeyed *o = calloc(1, sizeof(*o));
+	struct host_exec *o = calloc(1, sizeof(*o));
 	int done;
 
 	*out = NULL;
 	if (!o)
-		return fail_errno(f, tried, workdir);
+		return fail_errno(f, operation, workdir);
 	o->begun = time(NULL);
 	o->uid = uid;
 	o->gid = gid;
@@ -156,7 +156,7 @@ int obeyed_begin(
 	done = child_run_as(uid, gid, NULL, first_look, (void *)(uintptr_t)workdir, &o->before,
 		sizeof(o->before), f);
 	if (done == 0 && !is_sound(&o->before))
-		done = fail(f, tried, workdir, "the list is malformed");
+		done = fail(f, operation, workdir, "the list is malformed");
 	if (done == 0)
 		*out = o;
 	else
@@ -166,13 +166,13 @@ int obeyed_begin(
 
 /* ---- The second look --------------------------------------------------------------------- */
 
-struct comparison {
-	const struct obeyed *o;
-	struct report *r;
+struct file_comparison {
+	const struct host_exec *o;
+	struct change_report *r;
 	bool seen[LIMIT_OBEYED_FILES];
 };
 
-static void tell(struct report *r, enum difference how, const char *path)
+static void tell(struct change_report *r, enum difference how, const char *path)
 {
 	for (uint32_t i = 0; i < r->count && i < LIMIT_OBEYED_TOLD; i++)
 		if (strcmp(r->told[i].path, path) == 0)
@@ -187,8 +187,8 @@ static void tell(struct report *r, enum difference how, const char *path)
 static bool compare(
 	void *context, const char *path, const struct stat *st, const struct stat *target)
 {
-	struct comparison *c = context;
-	const struct list *l = &c->o->before;
+	struct file_comparison *c = context;
+	const struct file_list *l = &c->o->before;
 	const struct mark now = mark_of(st, target), *before = find(l, path);
 
 	if (before) {
@@ -207,20 +207,20 @@ static bool compare(
 
 static int second_look(void *context, void *result, struct failure *f)
 {
-	struct comparison c = {.o = context, .r = result};
-	const struct list *l = &c.o->before;
+	struct file_comparison c = {.o = context, .r = result};
+	const struct file_list *l = &c.o->before;
 	int root = open_workdir(c.o->workdir, f);
 
 	if (root < 0)
 		return -1;
-	c.r->complete = obeyed_walk(root, host_path(c.o->workdir), compare, &c);
+	c.r->complete = host_exec_walk(root, host_path(c.o->workdir), compare, &c);
 	for (uint32_t i = 0; c.r->complete && i < l->count; i++)
 		if (!c.seen[i])
 			tell(c.r, IS_GONE, l->text + l->marks[i].path);
 	return 0;
 }
 
-void obeyed_quote(const char *path, char *out, size_t size)
+void host_exec_quote(const char *path, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -235,7 +235,7 @@ void obeyed_quote(const char *path, char *out, size_t size)
 	out[n] = '\0';
 }
 
-static void print(const struct report *r, const struct list *before, FILE *to)
+static void print(const struct change_report *r, const struct file_list *before, FILE *to)
 {
 	static const char *const words[] = {
 		[IS_NEW] = "new", [HAS_CHANGED] = "changed", [IS_GONE] = "removed"};
@@ -249,7 +249,7 @@ static void print(const struct report *r, const struct list *before, FILE *to)
 			(unsigned)r->count, r->count == 1 ? "" : "s",
 			r->count == 1 ? "has" : "have");
 	for (uint32_t i = 0; i < told; i++) {
-		obeyed_quote(r->told[i].path, text, sizeof(text));
+		host_exec_quote(r->told[i].path, text, sizeof(text));
 		fprintf(to, "  %-8s %s\n",
 			r->told[i].how <= IS_GONE ? words[r->told[i].how] : "?", text);
 	}
@@ -263,13 +263,13 @@ static void print(const struct report *r, const struct list *before, FILE *to)
 			    "for files that programs on your machine obey\n");
 }
 
-int obeyed_report(const struct obeyed *o, FILE *to, struct failure *f)
+int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f)
 {
-	struct report *r = calloc(1, sizeof(*r));
+	struct change_report *r = calloc(1, sizeof(*r));
 	int done;
 
 	if (!r)
-		return fail_errno(f, tried, o->workdir);
+		return fail_errno(f, operation, o->workdir);
 	done = child_run_as(
 		o->uid, o->gid, NULL, second_look, (void *)(uintptr_t)o, r, sizeof(*r), f);
 	for (size_t i = 0; i < LIMIT_OBEYED_TOLD; i++)
@@ -280,7 +280,7 @@ int obeyed_report(const struct obeyed *o, FILE *to, struct failure *f)
 	return done;
 }
 
-void obeyed_free(struct obeyed *o)
+void host_exec_free(struct host_exec *o)
 {
 	free(o);
 }

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "init/boot/inside.h"
+#include "init/boot/local_dns.h"
 
 #define PAYLOAD 1000
 #define HEADER                                                                                 \
@@ -33,7 +33,7 @@ static void line(char *out, size_t size, const char *local, unsigned port, const
 static bool found(char *text)
 {
 	FILE *f = fmemopen(text, strlen(text), "r");
-	bool there = inside_embedded(f, PAYLOAD);
+	bool there = local_dns_embedded(f, PAYLOAD);
 
 	fclose(f);
 	return there;
@@ -108,13 +108,13 @@ static void set(struct resolvconf *c, const char *text)
 static void left_out(const char *address, size_t expected)
 {
 	struct resolvconf c;
-	struct inside in;
+	struct local_dns in;
 	char text[96];
 
 	snprintf(text, sizeof(text), "nameserver %s\n", address);
 	set(&c, text);
 	assert_int_equal(c.upstreams_count, 1);
-	inside_leave_out(&c, PAYLOAD, &in);
+	local_dns_leave_out(&c, PAYLOAD, &in);
 	if (in.count != expected || c.upstreams_count != 1 - expected || in.embedded)
 		fail_msg("%s: %zu left out", address, in.count);
 }
@@ -144,11 +144,11 @@ static void test_addresses(void **state)
 static void test_some_of_several(void **state)
 {
 	struct resolvconf c;
-	struct inside in;
+	struct local_dns in;
 
 	(void)state;
 	set(&c, "nameserver 9.9.9.9\nnameserver 127.0.0.53\nnameserver 10.1.0.1\n");
-	inside_leave_out(&c, PAYLOAD, &in);
+	local_dns_leave_out(&c, PAYLOAD, &in);
 	assert_int_equal(c.upstreams_count, 2);
 	assert_int_equal(c.upstreams[0].address.bytes[0], 9);
 	assert_int_equal(c.upstreams[1].address.bytes[0], 10);
@@ -163,27 +163,27 @@ static void test_the_embedded_resolver(void **state)
 		.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("127.0.0.11")};
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 	struct resolvconf c;
-	struct inside in;
+	struct local_dns in;
 
 	(void)state;
 	assert_int_equal(bind(s, (void *)&a, sizeof(a)), 0);
 	set(&c, "nameserver 127.0.0.11\n");
-	inside_leave_out(&c, PAYLOAD, &in);
+	local_dns_leave_out(&c, PAYLOAD, &in);
 	assert_true(in.embedded);
 	assert_int_equal(in.count, 0);
 	assert_int_equal(c.upstreams_count, 1);
 	/* That it is there makes no other address of loopback's better. */
 	set(&c, "nameserver 127.0.0.12\n");
-	inside_leave_out(&c, PAYLOAD, &in);
+	local_dns_leave_out(&c, PAYLOAD, &in);
 	assert_false(in.embedded);
 	assert_int_equal(in.count, 1);
 	/* Nor another port of its own. */
 	set(&c, "nameserver 127.0.0.11\n");
 	c.upstreams[0].port = 5353;
-	inside_leave_out(&c, PAYLOAD, &in);
+	local_dns_leave_out(&c, PAYLOAD, &in);
 	assert_int_equal(in.count, 1);
 	set(&c, "nameserver 127.0.0.11\n");
-	inside_leave_out(&c, getuid(), &in);
+	local_dns_leave_out(&c, getuid(), &in);
 	assert_int_equal(in.count, 1);
 	close(s);
 }
