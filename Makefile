@@ -58,10 +58,7 @@ HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-common 
 	-ftrivial-auto-var-init=zero
 # Across files, which is 7 KB less of codex-init. LTO= does without.
 LTO      ?= -flto -flto-partition=one
-# The time goes into system calls, not into our loops: 5 KB less of codex-init than by -Os. But
-# for what each question of a flood goes through.
-SMALL    := -Oz -fno-tree-loop-im -fno-caller-saves -fno-move-loop-invariants -fno-tree-dominator-opts -fno-ipa-sra
-FAST     := $(addprefix init/,resolver/admit resolver/client lib/dns_message) init/lib/name
+SMALL    := -Os
 STATIC   := $(COMMON) $(SMALL) $(LTO) $(HARDEN) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	-fno-ident $(MUSL_INC)
 LDSTATIC := -Wl,--gc-sections -Wl,--hash-style=gnu -Wl,--build-id=none -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
@@ -105,7 +102,7 @@ $(BUILD)/gen-unit/filters.h: $(BUILD)/filters_gen_unit
 $(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,CC)
-	$(Q)$(MUSL_CC) $(STATIC) $(if $(filter $*,$(FAST)),-O2) $(EXTRA_$*) -MMD -MP -c -o $@ $<
+	$(Q)$(MUSL_CC) $(STATIC) $(EXTRA_$*) -MMD -MP -c -o $@ $<
 
 EXTRA_init/lib/version := -DVERSION='"$(VERSION)"'
 EXTRA_stub/main := -DVERSION='"$(VERSION)"'

@@ -131,7 +131,7 @@ static int write_all(int fd, const char *text, size_t len)
 
 int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 {
-	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES] = FIRST_LINE;
+	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES];
 	const size_t first = strlen(FIRST_LINE);
 	size_t len = first;
 	ssize_t n = 0;
@@ -139,6 +139,7 @@ int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : fail_errno(f, TRIED, path);
+	strcpy(text, FIRST_LINE);
 	while (len < sizeof(text) && (n = read(fd, text + len, sizeof(text) - len)) > 0)
 		len += (size_t)n;
 	close(fd);

@@ -1,21 +1,19 @@
 /*
- * What the libraries would bring along and codex-init never uses: a name service, a scanner for
- * numbers with a point, the reader of every network device's properties, tables of words for
- * printing routes, and the three dozen nftables expressions that our
- * ruleset has none of. Together a quarter of the binary, and code that parses what somebody
- * else sends or, in libnl, reads the environment and /proc before main(); PID 1 is better
- * without it.
+ * What the two netlink libraries would bring along and codex-init never uses. They are linked
+ * by whole files: libnl's sockets and messages need those of its caches, its debugging output
+ * and its parser of addresses, and these the C library's resolver and its scanner of fractions;
+ * libnftnl knows three dozen expressions. Together 90 KB, a sixth of the binary: more than the
+ * 512 KB that it may have. And code that reads the environment before main(), or parses what
+ * somebody else sends: PID 1 is better without it.
  *
  *	libnl	asks the C library for names only in functions for command lines, which we
- *		don't call; ci/sysroot.sh gave those calls the names below. It prints routes
- *		with their device's name, for which it reads all devices; we print none, so
- *		what prints is empty here, and numbers stand for the words of its tables. Its
- *		caches of the kernel's tables are nothing that is read once.
+ *		don't call; ci/sysroot.sh gave those calls the names below. It prints
+ *		messages when it debugs, and keeps caches of the kernel's tables; we have
+ *		neither.
  *	libnftnl looks expressions up in a table of all that there are; ours has those that
- *		init/wall makes. Another one in a dump can't be read, and is a difference.
+ *		init/nft makes. Another one in a dump can't be read, and is a difference.
  *
- * A library that renames one of these no longer links: nothing here can fail unnoticed. If the
- * project comes to need rtnl_link_*() itself, the linker says so by a symbol defined twice.
+ * A library that renames one of these no longer links: nothing here can fail unnoticed.
  */
 #include <netdb.h>
 #include <stddef.h>
@@ -35,17 +33,12 @@ struct trans_tbl;
 
 int lean_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	struct addrinfo **out);
-void lean_freeaddrinfo(struct addrinfo *list);
 int lean_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
 	socklen_t host_size, char *service, socklen_t service_size, int flags);
-const char *lean_gai_strerror(int code);
 struct protoent *lean_getprotobyname(const char *name);
 struct protoent *lean_getprotobynumber(int number);
 double lean_strtod(const char *text, char **end);
-char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size);
 extern int nl_debug;
-struct nl_cache *nl_cache_mngt_require_safe(const char *name);
-void nl_cache_put(struct nl_cache *cache);
 void nl_cache_remove(struct nl_object *o);
 struct nl_cache_ops *nl_cache_ops_associate_safe(int protocol, int type);
 struct nl_cache_ops *nl_cache_ops_lookup_safe(const char *name);
@@ -53,22 +46,11 @@ void nl_cache_ops_put(struct nl_cache_ops *ops);
 struct nl_msgtype *nl_msgtype_lookup(struct nl_cache_ops *ops, int type);
 int nl_cache_parse(struct nl_cache_ops *ops, struct sockaddr_nl *who, struct nlmsghdr *message,
 	struct nl_parser_param *parameters);
-uint32_t nl_hash(void *key, size_t length, uint32_t start);
-void nl_dump(struct nl_dump_params *p, const char *format, ...);
 void nl_dump_line(struct nl_dump_params *p, const char *format, ...);
 void dump_from_ops(struct nl_object *o, struct nl_dump_params *p);
-int nl_get_user_hz(void);
 const char *nl_strerror_l(int error);
 char *__type2str(int type, char *out, size_t size, const struct trans_tbl *table, size_t count);
 int __str2type(const char *text, const struct trans_tbl *table, size_t count);
-char *__flags2str(
-	int flags, char *out, size_t size, const struct trans_tbl *table, size_t count);
-int __str2flags(const char *text, const struct trans_tbl *table, size_t count);
-char *rtnl_route_table2str(int table, char *out, size_t size);
-char *rtnl_route_proto2str(int protocol, char *out, size_t size);
-char *rtnl_route_metric2str(int metric, char *out, size_t size);
-char *rtnl_scope2str(int scope, char *out, size_t size);
-char *nl_rtntype2str(int type, char *out, size_t size);
 const struct expr_ops *nftnl_expr_ops_lookup(const char *name);
 
 /* ---- Names and fractions ----------------------------------------------------------------- */
@@ -80,23 +62,12 @@ int lean_getaddrinfo(const char *node, const char *service, const struct addrinf
 	return EAI_FAIL;
 }
 
-void lean_freeaddrinfo(struct addrinfo *list)
-{
-	(void)list;
-}
-
 int lean_getnameinfo(const struct sockaddr *address, socklen_t length, char *host,
 	socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
 	(void)address, (void)length, (void)host, (void)host_size, (void)service,
 		(void)service_size, (void)flags;
 	return EAI_FAIL;
-}
-
-const char *lean_gai_strerror(int code)
-{
-	(void)code;
-	return "no name service here";
 }
 
 struct protoent *lean_getprotobyname(const char *name)
@@ -121,13 +92,8 @@ double lean_strtod(const char *text, char **end)
 
 /* ---- Printing, by libnl ------------------------------------------------------------------ */
 
-/* Its level of debugging messages, which it would take from the environment. */
+/* The level of debugging messages, which it would take from the environment. */
 int nl_debug = 0;
-
-void nl_dump(struct nl_dump_params *p, const char *format, ...)
-{
-	(void)p, (void)format;
-}
 
 void nl_dump_line(struct nl_dump_params *p, const char *format, ...)
 {
@@ -137,12 +103,6 @@ void nl_dump_line(struct nl_dump_params *p, const char *format, ...)
 void dump_from_ops(struct nl_object *o, struct nl_dump_params *p)
 {
 	(void)o, (void)p;
-}
-
-/* Expiries are printed by it. What all of the kernel's own machines have. */
-int nl_get_user_hz(void)
-{
-	return 100;
 }
 
 const char *nl_strerror_l(int error)
@@ -162,13 +122,6 @@ char *__type2str(int type, char *out, size_t size, const struct trans_tbl *table
 	return number(type, out, size);
 }
 
-char *__flags2str(
-	int flags, char *out, size_t size, const struct trans_tbl *table, size_t count)
-{
-	(void)table, (void)count;
-	return number(flags, out, size);
-}
-
 /* No word is known: no type, no flag. */
 int __str2type(const char *text, const struct trans_tbl *table, size_t count)
 {
@@ -176,57 +129,7 @@ int __str2type(const char *text, const struct trans_tbl *table, size_t count)
 	return -1;
 }
 
-int __str2flags(const char *text, const struct trans_tbl *table, size_t count)
-{
-	(void)text, (void)table, (void)count;
-	return 0;
-}
-
-char *rtnl_route_table2str(int table, char *out, size_t size)
-{
-	return number(table, out, size);
-}
-
-char *rtnl_route_proto2str(int protocol, char *out, size_t size)
-{
-	return number(protocol, out, size);
-}
-
-char *rtnl_route_metric2str(int metric, char *out, size_t size)
-{
-	return number(metric, out, size);
-}
-
-char *rtnl_scope2str(int scope, char *out, size_t size)
-{
-	return number(scope, out, size);
-}
-
-char *nl_rtntype2str(int type, char *out, size_t size)
-{
-	return number(type, out, size);
-}
-
-/* The device by its number. */
-char *rtnl_link_i2name(struct nl_cache *links, int index, char *out, size_t size)
-{
-	(void)links;
-	return number(index, out, size);
-}
-
-/* ---- Caches, by libnl: route/routes.c reads one dump once ----------------------------------
- */
-
-struct nl_cache *nl_cache_mngt_require_safe(const char *name)
-{
-	(void)name;
-	return NULL;
-}
-
-void nl_cache_put(struct nl_cache *cache)
-{
-	(void)cache;
-}
+/* ---- Caches, by libnl -------------------------------------------------------------------- */
 
 void nl_cache_remove(struct nl_object *o)
 {
@@ -262,13 +165,6 @@ int nl_cache_parse(struct nl_cache_ops *ops, struct sockaddr_nl *who, struct nlm
 {
 	(void)ops, (void)who, (void)message, (void)parameters;
 	return -1;
-}
-
-/* The place of an object in a cache. */
-uint32_t nl_hash(void *key, size_t length, uint32_t start)
-{
-	(void)key, (void)length, (void)start;
-	return 0;
 }
 
 /* ---- Expressions, by libnftnl ------------------------------------------------------------ */
