@@ -1,7 +1,7 @@
 /*
- * codex-init: PID 1 of a container in which Codex reaches only what it is allowed.
+ * codex-init: PID 1 of a container in which Codex can reach only what is allowed.
  *
- * Read boot.c for what happens, top to bottom. Its second name is codex-egress:
+ * boot.c has the sequence of steps. The second name of the program is codex-egress:
  * egress/egress.c.
  */
 #include <stdio.h>
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 
 	if (egress_called(argv[0]))
 		return egress_main(argc, argv);
-	/* First of all, so that no signal is lost from here on. */
+	/* Before anything else, so that no signal is lost. */
 	if (monitor_begin(&monitor, &f) < 0) {
 		say_failure("config", &f);
 		return EXIT_SANDBOX;

@@ -54,9 +54,9 @@ bool local_dns_has(const struct endpoint *e)
 	socklen_t len = sockaddr_of(e, &to), own_len = sizeof(own), peer_len = sizeof(peer);
 	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool inside = fd >= 0 && connect(fd, &to.any, len) == 0 &&
-			 getsockname(fd, &own.any, &own_len) == 0 &&
-			 getpeername(fd, &peer.any, &peer_len) == 0 &&
-			 sockaddr_same_address(&own, &peer);
+		      getsockname(fd, &own.any, &own_len) == 0 &&
+		      getpeername(fd, &peer.any, &peer_len) == 0 &&
+		      sockaddr_same_address(&own, &peer);
 
 	if (fd >= 0)
 		close(fd);

@@ -1,9 +1,9 @@
 /*
  * Addresses: text, comparison, and the table of what is not the public Internet.
  *
- * Parsing and printing are our own because the C libraries differ: musl's inet_ntop() shortens
- * a single zero group (RFC 5952 §4.2.2 forbids it) and glibc's prints ::102:304 as ::1.2.3.4.
- * The same address must be the same text in the tests and in the static binary.
+ * Parsing and printing are our own because the C libraries differ: musl's inet_ntop()
+ * compresses a single zero group (RFC 5952 §4.2.2 forbids it) and glibc's prints ::102:304
+ * as ::1.2.3.4. Unit tests and the static binary must produce the same text.
  */
 #include "address.h"
 
@@ -28,10 +28,10 @@
 	}
 
 /*
- * IPv6: IANA has given out 2000::/3 alone as global unicast (RFC 4291 §2.4), so everything
- * else is on the list. Ranges of the registries that are nested in another one are left to the
- * parts below: the interval set stays small. The registries' few entries that IANA calls
- * globally reachable on their own (AS112, AMT) are ordinary addresses and not listed.
+ * IPv6: IANA has allocated only 2000::/3 as global unicast (RFC 4291 §2.4), so everything
+ * else is listed. Registry entries nested in another one are left to address_parts[], which
+ * keeps the interval set small. The few entries that IANA calls globally reachable in their
+ * own right (AS112, AMT) are ordinary addresses and not listed.
  */
 const struct address_range address_ranges[] = {
 	{V4(0, 0, 0, 0), 8, ADDRESS_SPECIAL, "this network (RFC 791)"},
@@ -71,9 +71,9 @@ const struct address_range address_ranges[] = {
 const size_t address_ranges_count = sizeof(address_ranges) / sizeof(address_ranges[0]);
 
 /*
- * The first match counts. The clouds' metadata services sit in private space too, and +private
- * must not lead to credentials: they are classed as their sisters in 169.254.0.0/16 are.
- * NAT64's own prefix is in none of the tables: see address_judged().
+ * The first match counts. Cloud metadata services exist in private space too, and +private
+ * must not lead to credentials, so they get the class of those in 169.254.0.0/16. The NAT64
+ * prefix is in neither table: see address_judged().
  */
 const struct address_range address_parts[] = {
 	{V4(0, 250, 250, 254), 32, ADDRESS_PRIVATE, "the host, as OrbStack calls it"},
@@ -97,8 +97,8 @@ const size_t address_parts_count = sizeof(address_parts) / sizeof(address_parts[
 
 static const struct address nat64 = V6(0x64, 0xff9b, 0, 0);
 
-/* Four decimal numbers, nothing else: "010.0.0.1" and "10.1" mean different addresses to
- * different programs. */
+/* Exactly four decimal numbers: programs disagree about the meaning of "010.0.0.1" and
+ * "10.1". */
 static bool parse4(const char *text, size_t len, uint8_t out[4])
 {
 	size_t p = 0;
@@ -127,7 +127,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* RFC 4291 §2.2: hexadecimal groups, one "::", the last two groups perhaps as an IPv4. */
+/* RFC 4291 §2.2: hexadecimal groups, one "::", possibly an IPv4 address as the last two
+ * groups. */
 static bool parse6(const char *text, size_t len, uint8_t out[16])
 {
 	uint8_t bytes[16] = {0};
@@ -201,7 +202,7 @@ char *address_text(const struct address *a, char out[ADDRESS_TEXT])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
 	const uint8_t *b = a->bytes;
-	int gap = -1, gap_length = 1; /* RFC 5952 §4.2.2: a single group is not shortened */
+	int gap = -1, gap_length = 1; /* RFC 5952 §4.2.2: a single group is not compressed */
 	size_t used = 0;
 
 	out[0] = '\0';
@@ -274,12 +275,12 @@ static bool holds(const struct address_range *r, const struct address *base, uns
 	return prefix >= r->prefix && address_inside(base, &r->base, r->prefix);
 }
 
-/* The narrowest range that a network lies in; NULL: none. */
+/* The narrowest range that contains the network, or NULL. */
 static const struct address_range *range_of(const struct address *base, unsigned prefix)
 {
 	size_t low = 0, high = address_ranges_count;
 
-	/* The last range that does not begin behind it: the only one that can hold it. */
+	/* The last range that doesn't begin after it is the only one that can contain it. */
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
@@ -301,7 +302,7 @@ static unsigned bits_of(const struct address *a)
 	return a->family == 4 ? 32 : 128;
 }
 
-/* The range by which a network is judged. */
+/* The range that determines a network's class. */
 static const struct address_range *judged_range(const struct address *base, unsigned prefix)
 {
 	const struct address judged = address_judged(base);
@@ -315,10 +316,10 @@ enum address_class address_classify_network(const struct address *base, unsigned
 {
 	const struct address_range *r = judged_range(base, prefix);
 
-	/* No address at all is not a public one. */
+	/* An unset address must not pass for a public one. */
 	if (base->family != 4 && base->family != 6)
 		return ADDRESS_SPECIAL;
-	/* What NAT64 makes of 127.0.0.1 isn't our loopback. */
+	/* 64:ff9b::127.0.0.1 isn't our loopback. */
 	if (r && r->class == ADDRESS_LOOPBACK && r->base.family != base->family)
 		return ADDRESS_SPECIAL;
 	return r ? r->class : ADDRESS_PUBLIC;

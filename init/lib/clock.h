@@ -1,5 +1,5 @@
-/* CLOCK_MONOTONIC as a number: for deadlines and durations, which nobody's setting of the time
- * may change. */
+/* CLOCK_MONOTONIC as a number, for deadlines and durations: setting the system time doesn't
+ * change it. */
 #ifndef INIT_LIB_CLOCK_H
 #define INIT_LIB_CLOCK_H
 

@@ -1,4 +1,4 @@
-/* Lists of words. See codex_use.h. */
+/* See codex_use.h. */
 #include "codex_use.h"
 
 #include <stdbool.h>
@@ -39,7 +39,7 @@ enum codex_use codex_use(char *const *argv)
 		return login_use(argv + 1);
 	if (argv[0] && is_one_of(argv[0], aside))
 		return CODEX_ASIDE;
-	/* A word with blanks is a prompt. */
+	/* An argument with a blank in it is a prompt. */
 	if (!argv[0] || argv[0][0] == '-' || is_one_of(argv[0], sessions) ||
 		strchr(argv[0], ' '))
 		return CODEX_SESSION;

@@ -1,21 +1,21 @@
 /*
- * DNS on the wire: names, the payload's questions, our replies, our questions upstream.
- * dns_message.h says what each promises.
+ * Names, the payload's queries, our replies, our queries to upstreams. The contracts are in
+ * dns_message.h.
  */
 #include "dns_message.h"
 
 #include <string.h>
 
-/* The header's third and fourth octets (RFC 1035 §4.1.1). */
+/* Octets 2 and 3 of the header (RFC 1035 §4.1.1). */
 #define FLAG_QR     0x80
 #define FLAG_OPCODE 0x78
 #define FLAG_TC     0x02
 #define FLAG_RD     0x01
-#define FLAG_RA     0x80 /* fourth octet */
+#define FLAG_RA     0x80 /* octet 3 */
 
 /* An OPT record without options: root name, type, size, extended flags, length. */
 #define OPT_RECORD  11
-#define OPT_EDE     15 /* RFC 8914 §2: the option's number, not the error's */
+#define OPT_EDE     15 /* RFC 8914 §2: the option code, not the error code */
 #define OPT_DO      0x8000
 #define NAME_WIRE   255
 #define POINTER     0xc0
@@ -38,7 +38,7 @@ static uint8_t *put32(uint8_t *p, uint32_t value)
 	return put16(put16(p, value >> 16), value & 0xffff);
 }
 
-/* Appends one label's text; false when the name is too long. */
+/* Appends the text of one label. Returns false if the name becomes too long. */
 static bool add_label(
 	const uint8_t *label, size_t n, char out[NAME_TEXT], size_t *used, bool *plain)
 {
@@ -77,7 +77,7 @@ static bool read_labels(
 			if (len - here < 2)
 				return false;
 			size_t target = get16(packet + here) & 0x3fff;
-			/* Strictly backwards: each jump shrinks `start`, so the loop ends. */
+			/* Strictly backwards: each jump decreases `start`, so the loop ends. */
 			if (target >= start)
 				return false;
 			if (!jumped)
@@ -107,11 +107,11 @@ bool dns_read_name(
 {
 	if (read_labels(packet, len, at, out, plain))
 		return true;
-	out[0] = '\0'; /* half a name is none, and never without an end */
+	out[0] = '\0'; /* never a partial or unterminated name */
 	return false;
 }
 
-/* Writes a normalised name uncompressed; returns the octets used, 0 for what is no name. */
+/* Writes a normalised name without compression. Returns its length, or 0 if it is invalid. */
 static size_t write_name(const char *name, uint8_t *out, size_t room)
 {
 	size_t used = 0;
@@ -137,14 +137,14 @@ static size_t write_name(const char *name, uint8_t *out, size_t room)
 	return used;
 }
 
-/* Looks through the additional section for an OPT record. Returns an rcode. */
+/* Looks for an OPT record in the additional section. Returns an rcode. */
 static int read_additional(
 	const uint8_t *packet, size_t len, size_t at, unsigned count, struct dns_asked *asked)
 {
 	char name[NAME_TEXT];
 	bool plain;
 
-	/* More than a handful is no client; the bound is on work, not on manners. */
+	/* This bounds the work; no client sends more than a few. */
 	if (count > LIMIT_QUERY_ADDITIONAL)
 		return RCODE_FORMERR;
 	for (unsigned i = 0; i < count; i++) {
@@ -160,7 +160,8 @@ static int read_additional(
 		at += 10 + rdlen;
 		if (get16(r) != DNS_OPT)
 			continue;
-		if (asked->edns || packet[owner] != 0) /* RFC 6891 §6.1.1: one, of the root */
+		if (asked->edns ||
+			packet[owner] != 0) /* RFC 6891 §6.1.1: only one, owned by the root */
 			return RCODE_FORMERR;
 		asked->edns = true;
 		asked->dnssec_ok = get16(r + 6) & OPT_DO;
@@ -169,7 +170,7 @@ static int read_additional(
 			asked->room = MESSAGE_PLAIN_SIZE;
 		if (asked->room > LIMIT_DNS_UDP)
 			asked->room = LIMIT_DNS_UDP;
-		if (r[5] != 0) /* the version */
+		if (r[5] != 0) /* EDNS version */
 			return RCODE_BADVERS;
 	}
 	return RCODE_NOERROR;
@@ -193,11 +194,14 @@ int dns_read_query(const uint8_t *packet, size_t len, struct dns_query *out)
 	out->name[0] = '\0';
 	if (packet[2] & FLAG_OPCODE)
 		return RCODE_NOTIMP;
-	/* One question, no answer, no authority; RFC 9619 makes this the rule. */
+	/* Exactly one question, no answer or authority records (RFC 9619). */
 	if (get16(packet + 4) != 1 || get16(packet + 6) || get16(packet + 8))
 		return RCODE_FORMERR;
-	/* Nothing precedes the first name but the header, so a pointer in it is malformed: it
-	 * would make a name of header octets, and the question we repeat would not be plain. */
+	/*
+	 * Only the header precedes the first name, so a compression pointer in it is
+	 * malformed: the name would consist of header octets, and the question repeated in a
+	 * reply would be compressed.
+	 */
 	if (!dns_read_name(packet, len, &at, out->name, &out->plain) || len - at < 4)
 		return RCODE_FORMERR;
 	if (at - DNS_HEADER != strlen(out->name) + (out->name[0] ? 2 : 1))
@@ -211,7 +215,7 @@ int dns_read_query(const uint8_t *packet, size_t len, struct dns_query *out)
 	return read_additional(packet, len, at, get16(packet + 10), asked);
 }
 
-/* The OPT record of a reply, with the extended error; at most `room` octets. */
+/* Writes the OPT record of a reply, with the extended error if it fits into room octets. */
 static uint8_t *put_opt(
 	uint8_t *p, const struct dns_asked *asked, const struct dns_reply *reply, size_t room)
 {
@@ -224,7 +228,7 @@ static uint8_t *put_opt(
 	if (reply->ede < 0 || room < OPT_RECORD + 6)
 		return put16(p, 0);
 	if (text > room - OPT_RECORD - 6)
-		text = 0; /* the code alone says enough; half a sentence does not */
+		text = 0; /* the code is enough; a truncated sentence isn't useful */
 	p = put16(p, (unsigned)(text + 6));
 	p = put16(p, OPT_EDE);
 	p = put16(p, (unsigned)(text + 2));
@@ -234,7 +238,7 @@ static uint8_t *put_opt(
 	return p + text;
 }
 
-/* One record for the name of the question; NULL when it does not fit before `end`. */
+/* Writes a record owned by the question's name. Returns NULL if it doesn't fit before `end`. */
 static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct dns_reply *reply,
 	const uint8_t *data, size_t size)
 {
@@ -249,7 +253,7 @@ static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct dns_repl
 	return p + size;
 }
 
-/* The data of an SRV record; returns its length, 0 where the target is no name. */
+/* Writes the RDATA of an SRV record. Returns its length, or 0 if the target is invalid. */
 static size_t write_service(const struct dns_service *v, uint8_t out[6 + NAME_WIRE])
 {
 	size_t n = write_name(v->target, out + 6, NAME_WIRE);
@@ -258,7 +262,8 @@ static size_t write_service(const struct dns_service *v, uint8_t out[6 + NAME_WI
 	return n ? n + 6 : 0;
 }
 
-/* One of the reply's records; NULL: it doesn't fit. *texts moves on behind that of a TXT. */
+/* Writes record i of the reply; advances *texts past a TXT record. Returns NULL if it
+ * doesn't fit. */
 static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct dns_reply *reply,
 	size_t i, const uint8_t **texts)
 {
@@ -345,7 +350,7 @@ size_t dns_write_query(
 	return (size_t)(p - out);
 }
 
-/* The octets of the question's name; those of labels' lengths are below any letter. */
+/* Walks all octets of the name: a label length is below any letter. */
 void dns_mix_case(uint8_t *packet, size_t len, uint64_t bits)
 {
 	unsigned letters = 0;

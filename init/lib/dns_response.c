@@ -1,11 +1,10 @@
 /*
- * What an upstream answered, read as if the upstream, or somebody who can forge its packets,
- * wanted to get an address into the wall that no rule allows.
+ * Parser for upstreams' responses. It assumes that the upstream, or somebody who can forge
+ * its packets, wants to get an address into the wall that no rule allows.
  *
- * One pass over the answer section notes where each CNAME and each record of the type that was
- * asked for is; then the
- * chain of aliases is followed from the name that was asked, and only the records of its end
- * are taken.
+ * One pass over the answer section records the position of each CNAME and each record of the
+ * requested type. Then the CNAME chain is followed from the name in the query, and only
+ * records owned by its end are used.
  */
 #include "dns_message.h"
 
@@ -15,15 +14,15 @@
 #define FLAG_OPCODE 0x78
 #define FLAG_TC     0x02
 
-/* A record's fixed part: type, class, ttl, length. */
+/* The fixed part of a record: type, class, TTL, length. */
 #define RECORD_FIXED 10
-/* A service's before its target: priority, weight, port. */
+/* The fixed part of SRV RDATA: priority, weight, port. */
 #define SERVICE_FIXED 6
 
 struct record {
-	uint16_t owner; /* offset of its name */
+	uint16_t owner; /* offset of the owner name */
 	uint16_t type;
-	uint16_t data; /* offset of its data */
+	uint16_t data; /* offset of the RDATA */
 	uint16_t size;
 	uint32_t ttl;
 };
@@ -31,7 +30,7 @@ struct record {
 struct section {
 	const uint8_t *packet;
 	size_t len;
-	uint16_t type; /* the one that was asked for */
+	uint16_t type; /* the requested one */
 	size_t count;
 	struct record record[LIMIT_ANSWER_RECORDS];
 };
@@ -46,7 +45,7 @@ static uint32_t get32(const uint8_t *p)
 	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
-/* RFC 2181 §8: a TTL with its top bit set is 0. */
+/* RFC 2181 §8: a TTL with the top bit set counts as 0. */
 static uint32_t get_ttl(const uint8_t *p)
 {
 	uint32_t ttl = get32(p);
@@ -54,7 +53,7 @@ static uint32_t get_ttl(const uint8_t *p)
 	return ttl > INT32_MAX ? 0 : ttl;
 }
 
-/* Reads one record at *at and moves behind it. */
+/* Reads the record at *at and advances *at past it. */
 static bool read_record(
 	const uint8_t *packet, size_t len, size_t *at, struct record *r, uint16_t *class)
 {
@@ -101,8 +100,8 @@ static bool owned_by(const struct section *s, const struct record *r, const char
 	size_t at = r->owner;
 	bool plain;
 
-	/* A name with an octet that we show as '?' never equals one that we asked for or
-	 * followed: both are plain. */
+	/* Names that we compare with are always plain, so an owner with an octet shown as
+	 * '?' can't be equal to one. */
 	return dns_read_name(s->packet, s->len, &at, owner, &plain) && plain &&
 	       strcmp(owner, name) == 0;
 }
@@ -115,7 +114,8 @@ static const struct record *find_alias(const struct section *s, const char *name
 	return NULL;
 }
 
-/* Follows the aliases from name, in place. Returns false when they break a rule. */
+/* Follows CNAMEs from name, replacing it. Returns false if the chain is malformed or too
+ * long. */
 static bool follow(const struct section *s, char name[NAME_TEXT], uint32_t *ttl)
 {
 	for (unsigned hops = 0; hops <= LIMIT_CNAME_CHAIN; hops++) {
@@ -129,7 +129,7 @@ static bool follow(const struct section *s, char name[NAME_TEXT], uint32_t *ttl)
 		if (!dns_read_name(s->packet, s->len, &at, name, &plain) || !plain)
 			return false;
 		if (at != (size_t)r->data + r->size)
-			return false; /* the data is longer or shorter than the name in it */
+			return false; /* RDATA longer or shorter than the name in it */
 		if (r->ttl < *ttl)
 			*ttl = r->ttl;
 	}
@@ -148,8 +148,8 @@ static bool take_address(
 	return true;
 }
 
-/* Passed over: the target ".", which means that there is no such service, and one that is no
- * host's name. */
+/* Skips the target ".", which means that the service doesn't exist, and targets that aren't
+ * host names. */
 static bool take_service(
 	const struct section *s, const struct record *r, struct dns_answer *out)
 {
@@ -170,7 +170,7 @@ static bool take_service(
 	return true;
 }
 
-/* Strings, each behind its length (RFC 1035 §3.3.14). */
+/* Strings, each preceded by its length (RFC 1035 §3.3.14). */
 static bool take_text(
 	const struct section *s, const struct record *r, struct dns_answer *out, size_t *used)
 {
@@ -221,8 +221,8 @@ static bool collect(
 }
 
 /*
- * How long a negative answer may be kept: the lesser of the SOA's TTL and its last field (RFC
- * 2308 §5). Without a SOA, or with a broken authority section, it may not: 0.
+ * How long to cache a negative response: the lesser of the SOA's TTL and its MINIMUM (RFC
+ * 2308 §5). Without an SOA, or with a malformed authority section: 0, not at all.
  */
 static uint32_t negative_ttl(const uint8_t *packet, size_t len, size_t at, unsigned count)
 {
@@ -234,7 +234,7 @@ static uint32_t negative_ttl(const uint8_t *packet, size_t len, size_t at, unsig
 
 		if (!read_record(packet, len, &at, &r, &class))
 			return 0;
-		/* Two names of one octet at least, and five numbers. */
+		/* At least two names of one octet, and five numbers. */
 		if (r.type != DNS_SOA || class != DNS_CLASS_IN || r.size < 22)
 			continue;
 		uint32_t minimum = get_ttl(packet + r.data + r.size - 4);
@@ -244,7 +244,7 @@ static uint32_t negative_ttl(const uint8_t *packet, size_t len, size_t at, unsig
 	return 0;
 }
 
-/* Does the packet repeat our question? RFC 5452 §4.2 and §9.1. */
+/* True if the packet repeats our question (RFC 5452 §4.2 and §9.1). */
 static bool same_question(
 	const uint8_t *packet, size_t len, size_t *at, const char *name, uint16_t type)
 {
@@ -278,7 +278,7 @@ enum dns_outcome dns_read_response(const uint8_t *packet, size_t len, uint16_t i
 	if (!(packet[2] & FLAG_QR) || packet[2] & FLAG_OPCODE)
 		return OUTCOME_UNSOLICITED;
 	rcode = packet[3] & 0x0f;
-	/* Old servers answer a question they can't read without repeating it. */
+	/* Old servers don't repeat a question that they can't parse. */
 	if ((rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP) && get16(packet + 4) == 0)
 		return OUTCOME_NO_EDNS;
 	if (!same_question(packet, len, &at, name, type))
@@ -293,7 +293,8 @@ enum dns_outcome dns_read_response(const uint8_t *packet, size_t len, uint16_t i
 	strcpy(end, name);
 	if (!read_section(&s, get16(packet + 6), &at) || !follow(&s, end, &ttl))
 		return OUTCOME_MALFORMED;
-	/* NXDOMAIN speaks of the chain's end (RFC 6604 §2); addresses beside it are a lie. */
+	/* NXDOMAIN refers to the end of the chain (RFC 6604 §2), so addresses beside it
+	 * can't be true. */
 	if (rcode == RCODE_NOERROR && !collect(&s, end, out, &ttl)) {
 		out->count = 0;
 		return OUTCOME_MALFORMED;

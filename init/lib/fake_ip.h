@@ -1,8 +1,8 @@
 /*
- * Addresses for names behind a proxy. The proxy looks names up; here they only need addresses
- * that clients can connect to and that nobody else has: 198.18.0.0/15 (RFC 2544) is nobody's.
- * The n-th name of the policy has the n-th of them, so that who sees the address knows the
- * name; names that come up under wildcards have those behind. Pure.
+ * Addresses for names that are reached through a proxy. The proxy resolves them; inside the
+ * container they only need an address to connect to that nobody else uses: 198.18.0.0/15
+ * (RFC 2544). The n-th name of the policy gets the n-th address, so the address identifies
+ * the name; names found under wildcards get addresses after those. Pure.
  */
 #ifndef INIT_LIB_FAKE_IP_H
 #define INIT_LIB_FAKE_IP_H
@@ -13,7 +13,7 @@
 #include "address.h"
 
 #define FAKE_IP_PREFIX 15
-/* All there are; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together are fewer. */
+/* The whole range; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together need fewer. */
 #define FAKE_IP_COUNT (1U << (32 - FAKE_IP_PREFIX))
 
 static inline struct address fake_ip_address(size_t index)
@@ -22,7 +22,7 @@ static inline struct address fake_ip_address(size_t index)
 					   (uint8_t)(index >> 8), (uint8_t)index}};
 }
 
-/* Is it one? Then *index is which. */
+/* True if a is such an address; *index is then its number. */
 static inline bool fake_ip_index(const struct address *a, size_t *index)
 {
 	const struct address base = fake_ip_address(0);

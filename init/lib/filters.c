@@ -1,6 +1,6 @@
 /*
- * Installing the seccomp filters (seccomp(2)). The programs were compiled at build time:
- * filters.h is the output of filters_gen.c, where the rules and their reasons are.
+ * Installs the seccomp filters (seccomp(2)). They are compiled at build time: filters.h is
+ * the output of filters_gen.c, which has the rules and their reasons.
  */
 #include "privileges.h"
 
@@ -32,7 +32,7 @@ static const struct filter_program programs[] = {
 int filters_install(enum filter which, struct failure *f)
 {
 	const struct filter_program *p = &programs[which];
-	/* The kernel's struct isn't const; it only reads. */
+	/* The kernel's struct isn't const, but the kernel only reads it. */
 	struct sock_fprog program = {
 		.len = (unsigned short)p->count,
 		.filter = (struct sock_filter *)(uintptr_t)p->code,

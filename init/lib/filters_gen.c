@@ -1,14 +1,14 @@
 /*
- * A build-time program: prints init/proc's seccomp filters as C arrays, made by libseccomp for
- * the machine named on the command line (default: this one). So codex-init carries filters of
- * a reviewed compiler and not the compiler (136 KB).
+ * Build-time program that prints the seccomp filters as C arrays, compiled by libseccomp for
+ * the architecture named on the command line (default: this machine's). So codex-init
+ * contains the output of a reviewed compiler, but not the compiler (136 KB).
  *
- * Two points of the kernel's interface decide how rules are written here. A filter sees 64-bit
- * registers, but most arguments are ints of which the kernel looks at the low half alone: a
- * test for equality must mask the upper half or it can be walked around with garbage there; a
- * test for "this or more" needs no mask, since garbage only makes the number larger. And
- * libseccomp takes one comparison per argument and rule: a closed set is "more than the
- * largest" and each gap below it.
+ * Two properties of the interface determine how rules are written. A filter sees 64-bit
+ * registers, but most arguments are ints of which the kernel uses only the low half: a test
+ * for equality must mask the upper half, or garbage there bypasses it; a test for "at least"
+ * needs no mask, since garbage only makes the number larger. And libseccomp accepts one
+ * comparison per argument and rule, so a set of permitted values is written as "more than
+ * the largest" and each gap below it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,13 +32,13 @@
 #include <unistd.h>
 
 /*
- * mseal(2), Linux 6.10: the newest call known when the payload's list was written. Later ones
- * answer ENOSYS, which C libraries take as "an older kernel"; so a call invented tomorrow
- * isn't open to the payload before somebody has looked at it. x32 calls (bit 30 set) are above
- * it too.
+ * mseal(2), Linux 6.10: the newest system call when the payload's list was written. Later
+ * ones return ENOSYS, which C libraries treat as an older kernel, so a new call isn't
+ * available to the payload before it has been reviewed. x32 calls (bit 30 set) are above it
+ * too.
  */
 #define NEWEST_CALL 462
-/* BPF_MAXINSNS: the kernel takes no longer program. */
+/* BPF_MAXINSNS, the kernel's limit. */
 #define MAX_INSTRUCTIONS 4096
 
 #define LOW_HALF 0xffffffffUL
@@ -51,7 +51,8 @@ static void die(const char *what, const char *on)
 	exit(1);
 }
 
-/* Whether the target has the call (arm64 never had open). A name libseccomp lacks is a typo. */
+/* Whether the target architecture has the call (arm64 never had open). A name that
+ * libseccomp doesn't know is a typo. */
 static bool exists(const char *name)
 {
 	int nr = seccomp_syscall_resolve_name_arch(machine, name);
@@ -66,7 +67,8 @@ static void rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned 
 {
 	const struct scmp_arg_cmp both[2] = {a, b};
 
-	/* Rules take this machine's numbers, whatever the target; libseccomp translates. */
+	/* Rules use the numbers of this machine whatever the target is; libseccomp
+	 * translates them. */
 	if (exists(name) && seccomp_rule_add_array(f, action,
 				    seccomp_syscall_resolve_name(name), count, both) != 0)
 		die("could not add the rule", name);
@@ -94,14 +96,14 @@ static scmp_filter_ctx begin(uint32_t otherwise)
 		(seccomp_arch_add(f, machine) != 0 ||
 			seccomp_arch_remove(f, SCMP_ARCH_NATIVE) != 0))
 		die("libseccomp can't make filters for this machine", "");
-	/* A program of another machine (i386 on x86_64) would number its calls differently. */
+	/* Another architecture (i386 on x86_64) has different call numbers. */
 	if (seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0 ||
 		seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
 		die("seccomp_attr_set", "");
 	return f;
 }
 
-/* Prints the program as an array; the instructions in `first`, if any, come before it. */
+/* Prints the program as an array, preceded by the n instructions at `first`. */
 static void print(scmp_filter_ctx f, const char *name, const struct sock_filter *first, int n)
 {
 	static struct sock_filter code[MAX_INSTRUCTIONS];
@@ -126,16 +128,16 @@ static void print(scmp_filter_ctx f, const char *name, const struct sock_filter 
 	seccomp_release(f);
 }
 
-/* ---- The payload: everything is open but what is named here. ------------------------- */
+/* ---- The payload: everything is permitted but what is named here. -------------------- */
 
 /*
- * What no tool of a developer calls with success inside a container, and what kernel exploits
- * begin with. Most of it needs a capability that the payload hasn't; the filter is the second
- * lock, and keeps the code behind it out of reach.
+ * Calls with which no developer's tool succeeds in a container, and with which kernel
+ * exploits begin. Most of them need a capability that the payload doesn't have; the filter
+ * is a second lock and keeps the code behind them out of reach.
  *
- * ptrace is open: gdb and strace of one's own children are a developer's work. It reaches
- * processes of the payload's own uid alone, which hold nothing that the payload lacks: PID 1
- * and the workers have other uids and aren't dumpable.
+ * ptrace is permitted, since developers run gdb and strace on their own children. It reaches
+ * only processes of the payload's uid, which have nothing that the payload lacks: PID 1 and
+ * the workers have other uids and aren't dumpable.
  */
 static const char *const payload_refused[] = {
 	/* file systems */
@@ -146,17 +148,18 @@ static const char *const payload_refused[] = {
 	"reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module",
 	"delete_module", "acct", "syslog", "vhangup", "settimeofday", "clock_settime",
 	"sethostname", "setdomainname", "iopl", "ioperm", "modify_ldt", "lookup_dcookie",
-	/* large interfaces to the kernel that leave the rest of this filter behind */
+	/* large kernel interfaces that bypass the rest of this filter */
 	"bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register",
 	"userfaultfd",
-	/* keyrings aren't divided by namespaces */
+	/* keyrings aren't namespaced */
 	"add_key", "request_key", "keyctl",
-	/* other processes' memory and descriptors, but by ptrace */
+	/* other processes' memory and descriptors, other than by ptrace */
 	"process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise",
 	/* namespaces */
 	"setns", NULL};
 
-/* Flags that make a namespace. CLONE_NEWTIME is unshare's alone: in clone it is a signal. */
+/* Flags that create a namespace. CLONE_NEWTIME is for unshare only: in clone it is part of
+ * the signal. */
 static const uint64_t namespace_flags[] = {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS,
 	CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, 0x80 /* CLONE_NEWTIME */};
 
@@ -164,15 +167,15 @@ static const uint64_t namespace_flags[] = {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_N
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |         \
 		CLONE_NEWPID | CLONE_NEWNET)
 
-/* Input typed into a terminal from inside it, and line disciplines (loadable drivers). */
+/* Injecting terminal input, and line disciplines (loadable modules). */
 static const uint64_t refused_ioctls[] = {TIOCSTI, TIOCLINUX, TIOCSETD};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * socket(): AF_UNIX; AF_INET and AF_INET6 with stream or datagram, TCP or UDP; AF_NETLINK with
- * NETLINK_ROUTE, which getifaddrs(3) needs. So no packet, raw, ping, MPTCP, SCTP, DCCP,
- * UDP-Lite, VSOCK, ALG sockets. Of the type the kernel takes the low four bits.
+ * socket(): AF_UNIX; AF_INET and AF_INET6 with stream or datagram, TCP or UDP; AF_NETLINK
+ * with NETLINK_ROUTE, which getifaddrs(3) needs. So no packet, raw, ping, MPTCP, SCTP, DCCP,
+ * UDP-Lite, VSOCK or ALG sockets. The kernel takes the socket type from the low four bits.
  */
 static void payload_sockets(scmp_filter_ctx f, uint32_t no)
 {
@@ -196,33 +199,33 @@ static void payload_sockets(scmp_filter_ctx f, uint32_t no)
 }
 
 /*
- * setsockopt(): options that no client or server of TCP or UDP needs. They put something on a
- * packet that isn't the payload's to choose (a source address, a route, a header), or they hand
- * the kernel programs, keys or connection state. Some need a capability or a raw socket as
- * well.
+ * setsockopt(): options that no TCP or UDP client or server needs. They put something into
+ * packets that the payload must not choose (a source address, a route, a header), or hand
+ * programs, keys or connection state to the kernel. Some also need a capability or a raw
+ * socket.
  *
- * A filter can't see sendmsg(2)'s control messages, which ask for IPv4 options, flow labels and
- * routing headers without privilege. TCP ignores them, and the wall lets no UDP of the
- * payload's out.
+ * A filter can't see control messages of sendmsg(2), which can request IPv4 options, flow
+ * labels and routing headers without privilege. TCP ignores them, and the wall lets none of
+ * the payload's UDP out.
  */
 struct option {
 	uint64_t level, name;
 };
 
-/* Numbers that <netinet/in.h> lacks: those of linux/in6.h and linux/netfilter_ipv6. */
+/* Values that <netinet/in.h> lacks, from linux/in6.h and linux/netfilter_ipv6. */
 #define FLOWLABEL_MGR 32
 #define IP6T_REPLACE  64
 #define IP6T_COUNTERS 65
 
 static const struct option refused_options[] = {
-	/* packets with another's source address, or marked for another's rules */
+	/* foreign source addresses, packet marks */
 	{IPPROTO_IP, IP_FREEBIND},
 	{IPPROTO_IP, IP_TRANSPARENT},
 	{IPPROTO_IPV6, IPV6_FREEBIND},
 	{IPPROTO_IPV6, IPV6_TRANSPARENT},
 	{IPPROTO_IPV6, IPV6_JOIN_ANYCAST},
 	{SOL_SOCKET, SO_MARK},
-	/* headers: source routes, options, flow labels, whole ones */
+	/* headers: source routes, options, flow labels, raw headers */
 	{IPPROTO_IP, IP_OPTIONS},
 	{IPPROTO_IP, IP_RETOPTS},
 	{IPPROTO_IP, IP_ROUTER_ALERT},
@@ -251,7 +254,7 @@ static const struct option refused_options[] = {
 	{IPPROTO_TCP, TCP_MD5SIG},
 	{IPPROTO_TCP, TCP_MD5SIG_EXT},
 	{IPPROTO_UDP, UDP_ENCAP},
-	/* a connection's state, another protocol for a socket */
+	/* connection state, changing a socket's protocol */
 	{IPPROTO_TCP, TCP_REPAIR},
 	{IPPROTO_TCP, TCP_REPAIR_QUEUE},
 	{IPPROTO_TCP, TCP_QUEUE_SEQ},
@@ -272,9 +275,9 @@ static const struct option refused_options[] = {
 };
 
 /*
- * The last option of each level that was known when this list was written. Those above it
- * (netfilter's tables, multicast routing, TCP-AO, later inventions) answer as on a kernel that
- * lacks them. So do the levels above SOL_NETLINK: kTLS, and protocols without a socket here.
+ * The highest option of each level when this list was written. Those above it (netfilter
+ * tables, multicast routing, TCP-AO, future ones) fail as on a kernel that lacks them. So do
+ * the levels above SOL_NETLINK: kTLS, and protocols that have no socket here.
  */
 static const struct option last_options[] = {
 	{IPPROTO_IP, 52 /* IP_PROTOCOL */},
@@ -300,7 +303,7 @@ static void payload_socket_options(scmp_filter_ctx f, uint32_t no)
 static void payload(void)
 {
 	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
-	/* load the number; above NEWEST_CALL: ENOSYS */
+	/* load the call number; above NEWEST_CALL: ENOSYS */
 	const struct sock_filter newer[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
 		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 0, 1),
@@ -309,7 +312,8 @@ static void payload(void)
 	scmp_filter_ctx f = begin(SCMP_ACT_ALLOW);
 
 	rules(f, no, payload_refused);
-	/* Its flags are in memory, which a filter can't see; ENOSYS makes libc use clone. */
+	/* Its flags are in memory, which a filter can't read; ENOSYS makes libc fall back to
+	 * clone. */
 	rule(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none, none);
 	for (size_t i = 0; i < COUNT(namespace_flags); i++) {
 		uint64_t flag = namespace_flags[i];
@@ -325,9 +329,9 @@ static void payload(void)
 	print(f, "filter_payload", newer, (int)COUNT(newer));
 }
 
-/* ---- Workers and PID 1: everything is closed but what is named here. ----------------- */
+/* ---- Workers and PID 1: nothing is permitted but what is named here. ------------------ */
 
-/* No page that is executable, now or later: nothing here makes code. */
+/* No executable pages, now or later. */
 static void no_new_code(scmp_filter_ctx f)
 {
 	rule(f, SCMP_ACT_ALLOW, "mmap", 1, BITS(2, PROT_EXEC, 0), none);
@@ -346,8 +350,8 @@ static void inet_sockets(scmp_filter_ctx f)
 }
 
 /*
- * DNS over UDP and TCP and one channel to PID 1, as the head of resolver.c lists it. All its
- * memory is there already: no file, no process, no privilege, not even another page.
+ * DNS by UDP and TCP and one channel to PID 1, as listed at the top of resolver.c. All
+ * memory is allocated already: no files, no processes, no privileges, not even another page.
  */
 static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl",
 	"recvfrom", "recvmmsg", "sendto", "sendmmsg", "bind", "connect", "accept4", "close",
@@ -355,9 +359,9 @@ static const char *const resolver_calls[] = {"epoll_wait", "epoll_pwait", "epoll
 	NULL};
 
 /*
- * TCP both ways, questions to our resolver, pipes of its own, one channel to PID 1, as the head
- * of gate.c lists it. write() has nothing to write to but those pipes, and fcntl() says how
- * large they are. C libraries sleep by either of two calls.
+ * TCP in both directions, queries to our resolver, its own pipes, one channel to PID 1, as
+ * listed at the top of gate.c. There is nothing to write() to but those pipes; fcntl() sets
+ * and reads their size. C libraries sleep by one of two calls.
  */
 static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "recvfrom",
 	"sendto", "splice", "write", "pipe2", "bind", "connect", "accept4", "shutdown",
@@ -374,7 +378,7 @@ static void worker(
 
 	rules(f, SCMP_ACT_ALLOW, calls);
 #ifdef FOR_SANITIZERS
-	/* AddressSanitizer looks at it before a process ends. In the unit tests alone. */
+	/* AddressSanitizer calls it when a process exits. Only in unit tests. */
 	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
 #endif
 	inet_sockets(f);
@@ -384,12 +388,12 @@ static void worker(
 }
 
 /*
- * PID 1 once the payload runs. A filter is inherited by what is forked afterwards, so this is
- * installed when the payload exists already, and holds what a restarted worker needs until it
- * installs its own. There is no execve here: a worker is a fork, and PID 1 never runs a file.
+ * PID 1 while the payload runs. A forked child inherits the filter, so it is installed after
+ * the payload has been started, and permits what a restarted worker needs before it installs
+ * its own. There is no execve: workers are forked, and PID 1 never runs a program.
  */
 static const char *const monitor_calls[] = {
-	/* what any C program does: memory (mmap and mprotect are below), time, its own end */
+	/* what every C program needs: memory (mmap and mprotect are below), time, exit */
 	"brk", "munmap", "mremap", "madvise", "read", "readv", "write", "writev", "close",
 	"fcntl", "poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl",
 	"epoll_wait", "epoll_pwait", "timerfd_create", "timerfd_settime", "timerfd_gettime",
@@ -413,18 +417,18 @@ static const char *const monitor_calls[] = {
 	"getpgrp", "getsid", "setsid", "set_tid_address", "set_robust_list", "prlimit64",
 	"getrlimit", "getrusage", "sched_getaffinity", "sched_setattr", "uname", "sysinfo",
 	"socketpair", "pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
-	/* what a worker gives up */
+	/* what a worker drops */
 	"prctl", "capget", "capset", "setgroups", "getgroups", "setuid", "setgid", "setresuid",
 	"setresgid", "getresuid", "getresgid", "seccomp", NULL};
 
-/* The terminal's modes and foreground; interface indexes (if_nametoindex). */
+/* Terminal modes and foreground group; interface indexes (if_nametoindex). */
 static const uint64_t monitor_ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TCXONC, TCSBRK,
 	TIOCGPGRP, TIOCSPGRP, TIOCGSID, TIOCNOTTY, TIOCSCTTY, TIOCGWINSZ, FIONREAD, FIONBIO,
 	SIOCGIFINDEX, SIOCGIFNAME};
 
 static void monitor(void)
 {
-	/* EPERM and not the end: PID 1's loop reports what fails and carries on. */
+	/* EPERM rather than death: PID 1's loop reports what fails and carries on. */
 	scmp_filter_ctx f = begin(SCMP_ACT_ERRNO(EPERM));
 
 	rules(f, SCMP_ACT_ALLOW, monitor_calls);

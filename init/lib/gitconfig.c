@@ -1,11 +1,12 @@
-/* git's config.c: get_value(), parse_value(), get_base_var(), get_extended_base_var(). */
+/* Follows git's config.c: get_value(), parse_value(), get_base_var(),
+ * get_extended_base_var(). */
 #include "gitconfig.h"
 
 #include <string.h>
 
 #define END (-1)
 
-/* The next character; CR LF is a line break, as to git. */
+/* The next character. CR LF is one line break, as for git. */
 static int take(struct gitconfig *c)
 {
 	if (c->at == c->size)
@@ -44,7 +45,7 @@ static bool append(char *text, size_t size, size_t *n, int c)
 	return true;
 }
 
-/* What follows a blank in a section's head: "subsection"] */
+/* The rest of a section header after the blank: "subsection"] */
 static bool read_subsection(struct gitconfig *c, size_t n)
 {
 	int ch = take(c);
@@ -62,7 +63,7 @@ static bool read_subsection(struct gitconfig *c, size_t n)
 	return take(c) == ']' && append(c->section, sizeof(c->section), &n, '.');
 }
 
-/* What follows the '['. */
+/* The rest of a section header after the '['. */
 static bool read_section(struct gitconfig *c)
 {
 	size_t n = 0;
@@ -101,7 +102,7 @@ static int unescape(int ch)
 static bool read_value(struct gitconfig *c, char *value, size_t size)
 {
 	bool quoted = false, comment = false;
-	size_t n = 0, kept = 0; /* kept: without blanks at the end */
+	size_t n = 0, kept = 0; /* kept: length without trailing blanks */
 
 	value[0] = '\0';
 	for (;;) {
@@ -114,7 +115,7 @@ static bool read_value(struct gitconfig *c, char *value, size_t size)
 		if (comment)
 			continue;
 		if (is_space(ch) && !quoted) {
-			/* Blanks before the value count for nothing. */
+			/* Leading blanks aren't part of the value. */
 			if (n > 0 && !append(value, size, &n, ch))
 				return false;
 			continue;
@@ -141,14 +142,14 @@ static bool read_value(struct gitconfig *c, char *value, size_t size)
 	}
 }
 
-/* A name, of which the first letter is taken, and what stands behind it. */
+/* Reads a setting whose first letter, ch, has been read. */
 static bool read_setting(struct gitconfig *c, struct gitconfig_entry *e, int ch)
 {
 	size_t n = strlen(c->section);
 
 	memcpy(e->key, c->section, n + 1);
 	if (n == 0)
-		return false; /* git takes no setting without a section */
+		return false; /* git rejects settings before the first section */
 	for (; is_key(ch); ch = take(c))
 		if (!append(e->key, sizeof(e->key), &n, lower(ch)))
 			return false;

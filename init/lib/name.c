@@ -1,17 +1,17 @@
 /*
- * Domain names: lower case, letters, digits, hyphens and underscores, internationalised labels
- * as A-labels. Hyphens and underscores may stand where they like, as C libraries have it
- * (glibc's res_hnok): engines name containers so (postgres_db), people buckets
- * (my_bucket.s3...), and old accounts sites (name-.github.io). Only a name that begins with a
- * hyphen is none, since it would be an option to whatever program it is given.
+ * Domain names: lower case, letters, digits, hyphens and underscores, internationalised
+ * labels as A-labels. Hyphens and underscores can be anywhere, as in C libraries (glibc's
+ * res_hnok): engines name containers like this (postgres_db), users buckets
+ * (my_bucket.s3...), and old accounts sites (name-.github.io). Only a leading hyphen is
+ * rejected, since the name would be an option to a program that gets it as an argument.
  *
- * Full IDNA needs Unicode's tables: libidn2 with libunistring is two megabytes of archives, and
- * this is a program of four hundred kilobytes that runs as root. So a U-label is converted only
- * when each of its letters is in `letters` below: scripts whose lower case is arithmetic and
- * whose letters stay as they are under every normalisation, so that no table is needed to
- * prove the result canonical (RFC 5892: PVALID; none of them combines with a neighbour). Any
- * other label is refused with the advice to write its A-label, which is always accepted. No
- * locale is asked: the answer is the same under every C library.
+ * Full IDNA needs Unicode's tables: libidn2 with libunistring is two megabytes of archives,
+ * and this is a program of four hundred kilobytes that runs as root. So a U-label is
+ * converted only if each of its letters is in `letters` below: scripts whose lower case is
+ * arithmetic and whose letters are unchanged by every normalisation, so that the result is
+ * canonical without a table (RFC 5892: PVALID; none of them combines with a neighbour).
+ * Other labels are rejected with the advice to write the A-label, which is always accepted.
+ * No locale is involved: the result is the same with every C library.
  */
 #include "name.h"
 
@@ -21,10 +21,10 @@
 #define ACE "xn--"
 
 /*
- * Code points from first to last; those that are a capital go to +lower. With `pairs`, capitals
- * and small letters alternate, beginning with a capital. Left out on purpose: ß and final
- * sigma, which old and new software turn into different names (IDNA2003, IDNA2008), and
- * scripts written from right to left, whose rules span labels (RFC 5893).
+ * Code points from first to last; capitals are mapped by adding `lower`. With `pairs`,
+ * capitals and small letters alternate, beginning with a capital. Left out on purpose: ß and
+ * final sigma, which IDNA2003 and IDNA2008 software map to different names, and
+ * right-to-left scripts, whose rules span labels (RFC 5893).
  */
 static const struct {
 	uint16_t first, last;
@@ -49,7 +49,7 @@ static const struct {
 	{0x4e00, 0x9ffc, 0, false}, {0xac00, 0xd7a3, 0, false}, /* Hangul syllables */
 };
 
-/* The lower case of a code point beyond ASCII, or 0 when we cannot prove one. */
+/* The lower case of a non-ASCII code point, or 0 if it isn't in the table. */
 static uint32_t fold(uint32_t c)
 {
 	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
@@ -63,7 +63,7 @@ static uint32_t fold(uint32_t c)
 }
 
 /* Reads one code point of UTF-8 (RFC 3629: shortest form, no surrogates). Returns the number
- * of bytes, or 0. */
+ * of bytes, or 0 if invalid. */
 static size_t utf8(const unsigned char *text, size_t len, uint32_t *out)
 {
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -87,8 +87,8 @@ static size_t utf8(const unsigned char *text, size_t len, uint32_t *out)
 	return n;
 }
 
-/* Punycode, RFC 3492 §5 and §6. A label has at most 63 code points, each at most 0x10ffff: the
- * products below stay under 2^28. */
+/* Punycode, RFC 3492 §5 and §6. With at most 63 code points of at most 0x10ffff in a label,
+ * the products below stay under 2^28. */
 enum { BASE = 36, TMIN = 1, TMAX = 26, SKEW = 38, DAMP = 700, BIAS = 72, FIRST = 0x80 };
 
 static uint32_t adapt(uint32_t delta, uint32_t points, bool first)
@@ -106,7 +106,7 @@ static uint32_t threshold(uint32_t k, uint32_t bias)
 	return k <= bias + TMIN ? TMIN : k >= bias + TMAX ? TMAX : k - bias;
 }
 
-/* Writes the punycode of count code points; returns its length, or 0 when it exceeds size. */
+/* Writes the punycode of count code points. Returns its length, or 0 if it exceeds size. */
 static size_t encode(const uint32_t *in, size_t count, char *out, size_t size)
 {
 	uint32_t n = FIRST, delta = 0, bias = BIAS;
@@ -160,7 +160,7 @@ static size_t encode(const uint32_t *in, size_t count, char *out, size_t size)
 	return used;
 }
 
-/* Reads punycode; returns the number of code points (at most LIMIT_LABEL), or 0. */
+/* Decodes punycode. Returns the number of code points (at most LIMIT_LABEL), or 0. */
 static size_t decode(const char *in, size_t len, uint32_t out[LIMIT_LABEL])
 {
 	uint32_t n = FIRST, place = 0, bias = BIAS;
@@ -213,8 +213,7 @@ static size_t decode(const char *in, size_t len, uint32_t out[LIMIT_LABEL])
 	return count;
 }
 
-/* An "xn--" label is what its own decoding encodes to, and stands for something beyond ASCII.
- */
+/* An A-label is valid if it re-encodes to itself and contains a non-ASCII code point. */
 static bool is_a_label(const char *label, size_t len)
 {
 	uint32_t points[LIMIT_LABEL];
@@ -233,7 +232,7 @@ static bool of_host(uint32_t c)
 	       c == '-' || c == '_';
 }
 
-/* Where the reading stands: what is wrong goes to position and reason. */
+/* Where and why a name was rejected. */
 struct name_reader {
 	size_t position;
 	const char *reason;
@@ -247,8 +246,8 @@ static size_t refuse(struct name_reader *r, size_t position, const char *reason)
 }
 
 /*
- * Each reads the label in text[from, to), which isn't empty, to out, which has room for
- * LIMIT_LABEL; returns its length there, or 0 with *r filled.
+ * Reads the non-empty label text[from, to) to out, which holds LIMIT_LABEL characters.
+ * Returns its length there, or 0 with *r filled. So does read_label().
  */
 static size_t read_international(
 	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct name_reader *r)
@@ -280,7 +279,7 @@ static size_t read_international(
 		odd |= c == '_';
 		points[count++] = c;
 	}
-	/* RFC 5891 §4.2.3.1; an underscore is no letter of IDNA's. */
+	/* RFC 5891 §4.2.3.1; an underscore isn't permitted in IDNA. */
 	if (odd || points[0] == '-' || points[count - 1] == '-' ||
 		(count >= 4 && points[2] == '-' && points[3] == '-'))
 		return refuse(
@@ -292,8 +291,8 @@ static size_t read_international(
 	return used + 4;
 }
 
-/* What nearly all are, and all of the resolver's and the gate's: one question in a flood of
- * them comes to this. Any octet that doesn't belong is the other's to explain. */
+/* The fast path: nearly every label, and all that the resolver and the gate see in a flood,
+ * is ASCII. read_international() explains any octet that is not. */
 static size_t read_label(
 	const char *text, size_t from, size_t to, char out[LIMIT_LABEL], struct name_reader *r)
 {
@@ -313,7 +312,7 @@ static size_t read_label(
 	return n;
 }
 
-/* True for what inet_aton(3) reads as a number: such a name would be taken for an address. */
+/* True for what inet_aton(3) parses as a number: such a name would be taken for an address. */
 static bool is_number(const char *label, size_t len)
 {
 	bool hex = len >= 2 && label[0] == '0' && label[1] == 'x';
@@ -419,8 +418,8 @@ uint32_t name_hash(const char *name, uint32_t seed)
 {
 	uint64_t h = seed;
 
-	/* FNV-1a over a secret start, mixed once more at the end: who chose the names sees no
-	 * order and no time from which the start could be learnt. */
+	/* FNV-1a with a secret seed and a final mix, so that neither order nor timing
+	 * reveals the seed to whoever chose the names. */
 	for (; *name; name++)
 		h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
 	h ^= h >> 29;

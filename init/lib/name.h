@@ -10,46 +10,46 @@
 
 #include "limits.h"
 
-/* Room for any normalised name and its NUL. */
+/* Size of a buffer for any normalised name, NUL included. */
 #define NAME_TEXT (LIMIT_NAME_TEXT + 1)
 
 /*
- * Writes the normalised form of the len bytes at text (UTF-8) to out: ASCII letters in lower
- * case, U-labels as A-labels (RFC 5890, RFC 3492), one trailing dot removed. Returns true, or
- * false with *position set to the byte at fault and *reason to static text. Refused: empty
- * and over-long labels and names, characters other than letters, digits, hyphens and
- * underscores, a name that begins with a hyphen, "xn--" labels that do not decode, names that
- * are an address or whose last label is all digits, and U-labels that we cannot prove to be in
- * canonical form.
+ * Normalises the len bytes at text (UTF-8) to out: ASCII letters in lower case, U-labels as
+ * A-labels (RFC 5890, RFC 3492), one trailing dot removed. Returns true, or false with
+ * *position set to the offending byte and *reason to static text. Rejected: empty and
+ * overlong labels and names, characters other than letters, digits, hyphens and underscores,
+ * a name that begins with a hyphen, "xn--" labels that don't decode, addresses, names whose
+ * last label is a number, and U-labels that can't be proved to be in canonical form.
  */
 bool name_normalise(const char *text, size_t len, char out[NAME_TEXT], size_t *position,
 	const char **reason);
 
 /*
- * The same for a name as a program sends it: to a resolver, in a hello, in Host, in a target.
- * There a name is ASCII: a U-label is refused, because servers differ in what they make of it.
- * Whoever has to decide about a host of the payload's reads its name with this, so that all
- * take the same names for the same.
+ * The same for a name as a program sends it, in DNS, SNI, Host or a request target. Such
+ * names are ASCII; a U-label is rejected, because servers disagree on what it means.
+ * Everything that decides about a host named by the payload parses it with this, so that all
+ * see the same name.
  */
 bool name_of_host(const void *bytes, size_t len, char out[NAME_TEXT]);
 
 /*
- * Writes the octets for a report: as they stand, cut to LIMIT_NAME_TEXT, each that no host name
- * has as '?'. Safe to print.
+ * Copies a name for a report: cut to LIMIT_NAME_TEXT, with '?' for each octet that no host
+ * name has. The result is safe to print.
  */
 void name_report(const void *bytes, size_t len, char out[NAME_TEXT]);
 
-/* A hash of it for a table, with a start that nobody outside knows: so nobody can choose names
- * of one bucket. */
+/* Hash for tables. seed must be secret and random, so that nobody can pick names that
+ * collide. */
 uint32_t name_hash(const char *name, uint32_t seed);
 
 /*
- * May it go into an event? Printable, NUL-terminated within size octets, and no longer than a
- * name is. What was refused are the payload's own words: they need not be proper host names.
+ * True if the name is printable, NUL-terminated within size octets and no longer than a name
+ * can be, so that it can go into an event. It needn't be a valid host name: refused names
+ * are whatever the payload sent.
  */
 bool name_printable(const char *name, size_t size);
 
-/* True when name (normalised) is a sub-name of parent, not parent itself. */
+/* True if name (normalised) is a proper subdomain of parent. */
 bool name_below(const char *name, const char *parent);
 
 #endif

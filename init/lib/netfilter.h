@@ -1,8 +1,8 @@
 /*
- * The kernel's netfilter headers beside the C library's <netinet/in.h>. The kernel's own in.h
- * and in6.h define the same types: glibc settles that with the kernel when its header comes
- * first, musl does not, so they are kept out. To be included before anything else that may
- * include either. Private to this room.
+ * The kernel's netfilter headers together with the C library's <netinet/in.h>. The kernel's
+ * in.h and in6.h define the same types: glibc and the kernel coordinate if glibc's header
+ * comes first; musl doesn't, so the kernel's are suppressed. Include this before anything
+ * that may include either.
  */
 #ifndef INIT_LIB_NETFILTER_H
 #define INIT_LIB_NETFILTER_H

@@ -1,9 +1,9 @@
 /*
- * Giving up privilege. Capabilities are set by capset(2) and prctl(2) directly: libcap-ng,
- * which does the same calls, comes as a static library for glibc only, and would add /proc
- * parsing that PID 1 doesn't want.
+ * Capabilities are set by capset(2) and prctl(2) directly: libcap-ng, which makes the same
+ * calls, is available as a static library for glibc only, and would add /proc parsing to PID
+ * 1.
  *
- * The order is the point: what takes a capability comes before that capability goes. The
+ * The order matters: each step comes before the capability that it needs is dropped. The
  * bounding set and the secure bits need SETPCAP, the groups SETGID, the user SETUID.
  */
 #include "privileges.h"
@@ -19,9 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Capabilities are bits of a 64-bit number in every kernel; the highest known may be lower. */
+/* Capabilities are bits of a 64-bit mask in every kernel; the highest known one may be
+ * lower. */
 #define LIMIT_CAPABILITIES 64
-/* Groups looked at when they can't be dropped: an engine gives a dozen at most. */
+/* Groups checked if they can't be dropped: an engine sets a dozen at most. */
 #define LIMIT_GROUPS 64
 
 struct sets {
@@ -65,7 +66,8 @@ bool privileges_have(int capability)
 	return sets_get(&s) == 0 && (s.effective & bit(capability));
 }
 
-/* Empties the bounding set but for keep. A capability that isn't in it needs no privilege. */
+/* Drops everything but keep from the bounding set. Capabilities that are already gone need
+ * no privilege. */
 static int drop_bounding(uint64_t keep, struct failure *f)
 {
 	char on[32];
@@ -84,7 +86,8 @@ static int drop_bounding(uint64_t keep, struct failure *f)
 	return 0;
 }
 
-/* uid 0 means nothing any more, ambient sets stay empty. Only with SETPCAP; a second lock. */
+/* Makes uid 0 meaningless and ambient sets impossible. A second lock, hence only with
+ * SETPCAP. */
 static int lock_securebits(struct failure *f)
 {
 	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
@@ -98,7 +101,7 @@ static int lock_securebits(struct failure *f)
 	return 0;
 }
 
-/* Without SETGID, having no group but our own will do as well. */
+/* Without SETGID it is acceptable to have no supplementary group but our own. */
 static bool only_group(gid_t gid)
 {
 	gid_t groups[LIMIT_GROUPS];
@@ -135,7 +138,7 @@ static int change_ids(uid_t uid, gid_t gid, struct failure *f)
 	return 0;
 }
 
-/* What was dropped, read back. */
+/* Reads back what was dropped. */
 static int check_dropped(uid_t uid, gid_t gid, struct failure *f)
 {
 	static const char operation[] = "make sure that privilege is gone";
@@ -149,7 +152,7 @@ static int check_dropped(uid_t uid, gid_t gid, struct failure *f)
 		return fail(f, operation, "group ids", "one of them is another's");
 	if (!only_group(gid))
 		return fail(f, operation, "supplementary groups", "some are left");
-	/* Ambient capabilities are always permitted ones too. */
+	/* Ambient capabilities are always permitted ones as well, so this covers them. */
 	if (sets_get(&sets) < 0 || sets.permitted || sets.effective || sets.inheritable)
 		return fail(f, operation, "capabilities", "some are left");
 	for (int c = 0; c < LIMIT_CAPABILITIES; c++) {
@@ -165,7 +168,7 @@ static int check_dropped(uid_t uid, gid_t gid, struct failure *f)
 	return 0;
 }
 
-/* The way back, tried: each of these must fail. */
+/* Each attempt to regain privilege must fail. */
 static int try_to_regain(gid_t gid, struct failure *f)
 {
 	static const char operation[] = "make sure that privilege can't be regained";
@@ -200,7 +203,7 @@ int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
 		return fail_errno(f, "empty the capability sets", "");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_errno(f, "set no_new_privs", "");
-	/* Others of the same uid can't trace us before exec (which sets it again) or ever. */
+	/* Other processes of the same uid can't trace us before exec, which resets this. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return fail_errno(f, "make the process untraceable", "");
 	if (check_dropped(uid, gid, f) < 0)

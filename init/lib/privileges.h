@@ -1,7 +1,7 @@
 /*
- * Giving up privilege, for good: capabilities (libcap-ng's job done by three system calls),
- * user ids, no_new_privs, seccomp filters. Each drop is followed by an attempt to get it back
- * that must fail.
+ * Dropping privilege irrevocably: capabilities (three system calls instead of libcap-ng),
+ * user ids, no_new_privs, seccomp filters. Each drop is followed by an attempt to regain it,
+ * which must fail.
  */
 #ifndef INIT_LIB_PRIVILEGES_H
 #define INIT_LIB_PRIVILEGES_H
@@ -12,28 +12,28 @@
 #include "say.h"
 
 /*
- * Becomes uid:gid with no supplementary group, every capability set empty (bounding and
- * ambient too), and no_new_privs set; checks all of it by reading back and by trying setuid(0).
- * Runs in the child that will exec or in a worker. uid 0 is refused.
+ * Becomes uid:gid with no supplementary groups, all capability sets empty (bounding and
+ * ambient too) and no_new_privs set. Reads everything back and tries setuid(0). For a
+ * worker, or a child before exec. uid 0 is refused.
  */
 int privileges_drop(uid_t uid, gid_t gid, struct failure *f);
 
-/* Reduces PID 1 itself to NET_ADMIN, SETUID, SETGID, SETPCAP and KILL (those it has), and
+/* Reduces PID 1 to NET_ADMIN, SETUID, SETGID, SETPCAP and KILL (those of them it has), and
  * sets no_new_privs. */
 int privileges_keep_needed(struct failure *f);
-/* The same for a process that only ends others: SETUID and KILL. */
+/* The same for a process that only kills others: SETUID and KILL. */
 int privileges_keep_to_kill(struct failure *f);
 
-/* True when the calling thread's effective set holds the capability (CAP_NET_ADMIN ...). */
+/* True if the calling thread's effective set has the capability (CAP_NET_ADMIN ...). */
 bool privileges_have(int capability);
 
 enum filter {
-	FILTER_PAYLOAD,  /* hook and payload: what a tool has no business calling fails EPERM */
-	FILTER_RESOLVER, /* the resolver: a closed list, anything else kills the process */
-	FILTER_GATE,     /* the gate: the same */
-	FILTER_MONITOR,  /* PID 1 once booted */
+	FILTER_PAYLOAD,  /* init script and payload: calls that no tool needs fail with EPERM */
+	FILTER_RESOLVER, /* an allowlist; any other call kills the process */
+	FILTER_GATE,     /* the same */
+	FILTER_MONITOR,  /* PID 1 after the boot */
 };
-/* Installs a filter that was compiled at build time (filters_gen.c, by libseccomp). */
+/* Installs a filter compiled at build time (filters_gen.c, with libseccomp). */
 int filters_install(enum filter which, struct failure *f);
 
 #endif

@@ -15,8 +15,8 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undoes percent-encoding. Returns the length, or -1: malformed, too long or with a control
- * character in it, which no header may carry. */
+/* Decodes percent-encoding. Returns the length, or -1 if it is malformed, too long or
+ * contains a control character, which no header may contain. */
 static int decode(const char *text, size_t len, char *out, size_t room)
 {
 	size_t n = 0;
@@ -40,7 +40,7 @@ static int decode(const char *text, size_t len, char *out, size_t room)
 	return (int)n;
 }
 
-/* RFC 4648 §4. */
+/* Base64, RFC 4648 §4. */
 static void encode(const char *in, size_t len, char *out)
 {
 	static const char digits[] =
@@ -62,7 +62,7 @@ static void encode(const char *in, size_t len, char *out)
 static bool read_user(const char *text, size_t len, struct gate_proxy *out, const char **why)
 {
 	static const char basic[] = "Basic ";
-	/* What base64 makes of it has to fit behind the word. */
+	/* The longest text whose base64 fits after "Basic ". */
 	char user[(PROXY_AUTHORIZATION - sizeof(basic)) / 4 * 3];
 	int n = decode(text, len, user, sizeof(user));
 
@@ -85,8 +85,8 @@ static bool read_port(const char *text, uint16_t *port)
 	return true;
 }
 
-/* The container's own, where any program could be the proxy and be given the password; and
- * addresses that no rule could open either. */
+/* False inside the container, where any program could pose as the proxy and receive the
+ * password, and for addresses that no rule can open. */
 static bool is_outside(const struct gate_proxy *p)
 {
 	enum address_class class = address_classify(&p->address);
@@ -128,7 +128,7 @@ bool proxy_url_read(const char *url, struct gate_proxy *out, const char **why)
 		return false;
 	host = at ? at + 1 : host;
 	colon = memrchr(host, ':', (size_t)(end - host));
-	/* A colon inside brackets is the address's. */
+	/* A colon inside brackets is part of the address. */
 	if (colon && memchr(colon, ']', (size_t)(end - colon)))
 		colon = NULL;
 	out->port = 80;

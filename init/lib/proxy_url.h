@@ -1,4 +1,4 @@
-/* The proxy's URL, as --proxy has it: http://[user:password@]host[:port][/]. Pure. */
+/* The URL of --proxy: http://[user:password@]host[:port][/]. Pure. */
 #ifndef INIT_LIB_PROXY_URL_H
 #define INIT_LIB_PROXY_URL_H
 
@@ -8,23 +8,22 @@
 #include "address.h"
 #include "name.h"
 
-/* Room for a user and a password in base64; longer ones are refused. */
+/* Size of the base64 text of user and password; longer ones are refused. */
 #define PROXY_AUTHORIZATION 512
 
-/* An HTTP proxy that everything has to go through. */
+/* The HTTP proxy that all traffic has to go through. */
 struct gate_proxy {
-	char name[NAME_TEXT];   /* "" where it was given by its address */
-	struct address address; /* family 0: the resolver has to be asked for the name */
-	uint16_t port;          /* 0: there is no proxy */
+	char name[NAME_TEXT];                    /* "" if it was given by address */
+	struct address address;                  /* family 0: the name has to be resolved */
+	uint16_t port;                           /* 0: no proxy */
 	char authorization[PROXY_AUTHORIZATION]; /* the value of Proxy-Authorization, or "" */
 };
 
 /*
- * Reads it. User and password may be percent-encoded (RFC 3986 §2.1) and are put together as
- * Basic has it (RFC 7617); the port is 80 unless it says another, as in every URL of that
- * scheme. localhost, loopback, link-local and the like are refused. Returns true, or false with
- * *why set to static text, which never holds any part of
- * the URL: it may be a password.
+ * Parses the URL. User and password may be percent-encoded (RFC 3986 §2.1) and are combined
+ * as for Basic (RFC 7617); the default port is 80. localhost, loopback, link-local and the
+ * like are refused. Returns true, or false with *why set to static text, which never
+ * contains any part of the URL: it may be a password.
  */
 bool proxy_url_read(const char *url, struct gate_proxy *out, const char **why);
 

@@ -1,4 +1,4 @@
-/* rename(2). See replace.h. */
+/* See replace.h. */
 #include "replace.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@ int replace_begin(struct replacement *r, const char *dir, const char *name, stru
 {
 	snprintf(r->path, sizeof(r->path), "%s/%s", dir, name);
 	snprintf(r->temporary, sizeof(r->temporary), "%s.new", r->path);
-	/* The directory is the image's or was made for us: 0755 and root's. */
+	/* The directory is the image's or created by us: 0755 and owned by root. */
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return fail_errno(f, "create the directory", dir);
 	unlink(r->temporary);

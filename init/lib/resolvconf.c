@@ -1,10 +1,10 @@
-/* resolv.conf(5) and hosts(5); see resolvconf.h. Lines and words, nothing else. */
+/* See resolvconf.h. */
 #include "resolvconf.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* glibc's default, and its cap (RES_MAXNDOTS). */
+/* glibc's default and maximum (RES_MAXNDOTS). */
 #define NDOTS_DEFAULT 1
 #define NDOTS_MAX     15
 
@@ -13,7 +13,7 @@ struct word {
 	size_t len;
 };
 
-/* Takes the next line off text, without its end and without a comment. */
+/* Splits the next line off text, without line end and comment. */
 static bool next_line(const char **text, size_t *len, struct word *line, const char *comments)
 {
 	const char *end;
@@ -36,7 +36,7 @@ static bool blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Takes the next word off a line. */
+/* Splits the next word off a line. */
 static bool next_word(struct word *line, struct word *word)
 {
 	while (line->len > 0 && blank(*line->at))
@@ -58,7 +58,8 @@ static void add_upstream(struct resolvconf *out, struct word *line)
 	struct endpoint *e = &out->upstreams[out->upstreams_count];
 	struct word word;
 
-	/* A scope ("fe80::1%eth0") names an interface that a wall by address can't hold to. */
+	/* A scope ("fe80::1%eth0") names an interface, to which a rule by address can't be
+	 * limited. */
 	if (out->upstreams_count == LIMIT_UPSTREAMS || !next_word(line, &word) ||
 		!address_parse(word.at, word.len, &e->address))
 		return;

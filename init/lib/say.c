@@ -1,7 +1,7 @@
 /*
- * Messages on stderr, each written by one write(2), so that lines of several processes never
- * mix. What came from outside (a rule, a path) may hold control characters: they are printed
- * as '?', so that a message can't play tricks on the terminal.
+ * Each message is a single write(2), so lines of several processes never mix. Control
+ * characters in outside data (a rule, a path) are printed as '?', so that a message can't
+ * manipulate the terminal.
  */
 #include "say.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The two pieces of state: how much to say is asked in every room, and where it goes. */
+/* The only global state: every folder asks how much to print, and where. */
 static enum say_level chosen = SAY_NORMAL;
 static FILE *aside;
 
@@ -53,7 +53,7 @@ int fail_hint(struct failure *f, const char *hint, ...)
 	return -1;
 }
 
-/* Those of eight bits too: by themselves, and as UTF-8 has them, behind 0xc2. */
+/* Eight-bit control characters count too: on their own, and as UTF-8 after 0xc2. */
 static bool is_control(unsigned char c, unsigned char before)
 {
 	return c < ' ' || c == 0x7f ||
@@ -73,7 +73,7 @@ static void put_line(const char *prefix, const char *text)
 		if (is_control((unsigned char)line[i], i ? (unsigned char)line[i - 1] : 0))
 			line[i] = '?';
 	line[n++] = '\n';
-	/* Nowhere to report a failed report. */
+	/* There is nowhere to report a failed report. */
 	if (aside) {
 		fwrite(line, 1, (size_t)n, aside);
 		return;

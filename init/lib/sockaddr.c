@@ -1,4 +1,4 @@
-/* The kernel's form of an address and port; see sockaddr.h. */
+/* See sockaddr.h. */
 #include "sockaddr.h"
 
 #include <string.h>
@@ -29,6 +29,6 @@ bool sockaddr_same_address(const union sockaddr_any *a, const union sockaddr_any
 
 bool sockaddr_same(const union sockaddr_any *a, const union sockaddr_any *b)
 {
-	/* The port is at the same place in both. */
+	/* Both families have the port at the same offset. */
 	return sockaddr_same_address(a, b) && a->v4.sin_port == b->v4.sin_port;
 }

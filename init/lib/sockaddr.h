@@ -1,4 +1,4 @@
-/* The kernel's form of an address and port. */
+/* Conversion of endpoints to socket addresses. */
 #ifndef INIT_LIB_SOCKADDR_H
 #define INIT_LIB_SOCKADDR_H
 
@@ -14,9 +14,9 @@ union sockaddr_any {
 	struct sockaddr_in6 v6;
 };
 
-/* Fills *out; returns its length. */
+/* Fills *out. Returns its length. */
 socklen_t sockaddr_of(const struct endpoint *e, union sockaddr_any *out);
-/* Are family and address the same; and the port as well? A scope isn't looked at. */
+/* Compare family and address, and for sockaddr_same() the port. The scope is ignored. */
 bool sockaddr_same_address(const union sockaddr_any *a, const union sockaddr_any *b);
 bool sockaddr_same(const union sockaddr_any *a, const union sockaddr_any *b);
 

@@ -1,4 +1,4 @@
-/* The version, known to one object only, so that a new one rebuilds just that. */
+/* The version, in a file of its own so that a new one rebuilds nothing else. */
 #ifndef INIT_LIB_VERSION_H
 #define INIT_LIB_VERSION_H
 

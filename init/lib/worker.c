@@ -1,4 +1,4 @@
-/* How a worker is born; see worker.h. */
+/* See worker.h. */
 #include "worker.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* TCP connections that wait to be accepted: a burst of a build's, while we look elsewhere. */
+/* TCP connections waiting for accept: a burst from a build while the worker is busy. */
 #define BACKLOG 1024
 
 int worker_bind(int family, int type, uint16_t port)
@@ -69,7 +69,7 @@ static bool kept(const int *keep, size_t count, int fd)
 	return found;
 }
 
-/* Closes everything but our own, in runs between what is kept: no /proc is needed. */
+/* Closes everything not in keep, by ranges where possible: needs no /proc. */
 static void close_others(const int *keep, size_t count)
 {
 	int last = 2;
@@ -89,10 +89,11 @@ int worker_leave(const int *keep, size_t count)
 {
 	int fd;
 
-	setsid(); /* no signal from a terminal; we may lead a session already */
+	setsid(); /* no signals from a terminal; fails harmlessly if we lead a session already
+		   */
 	close_others(keep, count);
-	/* stdin, stdout and stderr are the payload's; whoever reads them waits for our end
-	 * otherwise. */
+	/* stdin, stdout and stderr belong to the payload; whoever reads them would wait for
+	 * us to end. */
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -112,15 +113,15 @@ static _Noreturn void live(const struct worker_config *c, void *context, int cha
 
 	if (privileges_drop(c->uid, c->uid, &f) < 0)
 		_exit(1);
-	/* After the change of uid, which clears it. PID 1's end may have come in between: then
-	 * the channel has ended. */
+	/* After the change of uid, which clears it. If PID 1 ended in between, the channel
+	 * is closed. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, c->name);
 	memcpy(keep, c->keep, sizeof(c->keep));
 	keep[c->keep_count] = channel;
 	if (worker_leave(keep, c->keep_count + 1) < 0)
 		_exit(1);
-	/* The filter, which comes last, lets nobody take that back. */
+	/* The filter, which is installed last, prevents undoing this. */
 	if (c->shared && mprotect(c->shared, c->shared_size, PROT_READ) < 0)
 		_exit(1);
 	prepared = c->prepare(context, channel);

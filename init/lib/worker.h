@@ -1,7 +1,7 @@
 /*
- * Workers: processes that codex-init forks from itself to touch what comes from the network,
- * with a uid of their own, no capability, no file, no terminal, and a seccomp filter. And the
- * loopback sockets that they serve the payload on.
+ * Workers: processes that codex-init forks to handle data from the network, with a uid of
+ * their own, no capabilities, no files, no terminal, and a seccomp filter. Also the loopback
+ * sockets on which they serve the payload.
  */
 #ifndef INIT_LIB_WORKER_H
 #define INIT_LIB_WORKER_H
@@ -14,52 +14,51 @@
 #include "privileges.h"
 #include "say.h"
 
-/* Descriptors a worker may keep, its channel among them. */
+/* Descriptors that a worker can keep, besides its channel. */
 #define WORKER_KEEP 8
 
 struct worker_config {
-	const char *name;      /* the process's: "codex-resolver" */
+	const char *name;      /* process name: "codex-resolver" */
 	uid_t uid;             /* also its gid */
 	enum filter filter;    /* installed between prepare() and serve() */
-	int keep[WORKER_KEEP]; /* descriptors that stay open; -1: none */
+	int keep[WORKER_KEEP]; /* descriptors to keep open; -1: none */
 	size_t keep_count;
-	void *shared; /* whole pages that PID 1 writes and the worker may only read; NULL: none
-		       */
+	void *shared; /* whole pages that PID 1 writes and the worker can only read, or NULL */
 	size_t shared_size;
-	/* Runs without privilege, as uid, but before the filter: does what that won't let it do
-	 * later, memory above all. NULL ends the worker. */
+	/* Runs unprivileged, but before the filter, for setup that the filter wouldn't
+	 * permit, such as allocating memory. Returning NULL ends the worker. */
 	void *(*prepare)(void *context, int channel);
-	/* What it does from then on; prepared is what prepare() returned. Never returns. */
+	/* The worker's main loop; prepared is the result of prepare(). Never returns. */
 	void (*serve)(void *prepared);
 };
 
 /*
- * Forks a worker. *channel is our end of a SOCK_SEQPACKET pair (non-blocking, close-on-exec).
- * Returns the pid, or -1 with *f filled. The worker ends with us.
+ * Forks a worker. *channel is PID 1's end of a SOCK_SEQPACKET pair (non-blocking,
+ * close-on-exec). Returns the pid, or -1 with *f filled. The worker is killed if PID 1 ends.
  */
 pid_t worker_start(
 	const struct worker_config *c, void *context, int *channel, struct failure *f);
 
-/* For a process that was just forked: leaves session, terminal, working directory, and every
- * descriptor but those in keep. Returns 0, or -1 with errno. */
+/* In a forked child: leaves the session, terminal and working directory and closes every
+ * descriptor not in keep. Returns 0, or -1 with errno set. */
 int worker_leave(const int *keep, size_t count);
 
-/* Binds a socket of type SOCK_DGRAM or SOCK_STREAM (which then listens) to 127.0.0.1 or ::1.
- * port 0: one that is free. Non-blocking, close-on-exec. Returns it, or -1 with errno. */
+/* Binds a SOCK_DGRAM or SOCK_STREAM socket (the latter also listens) to 127.0.0.1 or ::1.
+ * port 0: any free one. Non-blocking, close-on-exec. Returns it, or -1 with errno set. */
 int worker_bind(int family, int type, uint16_t port);
-/* The port that a socket of worker_bind() has, or 0. */
+/* The port of a socket from worker_bind(), or 0. */
 uint16_t worker_port(int fd);
-/* Does errno say that this machine has no IPv6 loopback? */
+/* True if errno says that there is no IPv6 loopback. */
 bool worker_no_ipv6(void);
 /*
- * The ports of workers' sockets to the outside, above those that the payload's get (ip(7): to
- * 60999). Netfilter remembers a connection for a while after its end; with one range for both,
- * what one sends would be taken for the other's, and go astray. (IP_LOCAL_PORT_RANGE only
- * narrows the payload's range down.)
+ * Source ports of the workers' outgoing sockets, above the payload's range (ip(7): up to
+ * 60999). Conntrack remembers a connection for a while after its end; if both shared a
+ * range, packets of one could be matched to an entry of the other. (IP_LOCAL_PORT_RANGE can
+ * only narrow the payload's range.)
  */
 #define WORKER_FIRST_PORT 61000U
 #define WORKER_PORTS      (65536U - WORKER_FIRST_PORT)
-/* Tries to find a port that is free for all sockets of a worker. */
+/* Attempts to find a port that is free for all sockets of a worker. */
 #define WORKER_PORT_TRIES 64
 
 #endif

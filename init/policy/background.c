@@ -1,4 +1,4 @@
-/* One table. See background.h. */
+/* See background.h. */
 #include "background.h"
 
 #include <stddef.h>
@@ -9,10 +9,9 @@ static const struct {
 	uint64_t most;
 	const char *what;
 } requests[] = {
-	/* Where a user's config.toml turns analytics on again, with which the image does
-	   without. */
+	/* If a user's config.toml turns analytics on again, which the image turns off. */
 	{"ab.chatgpt.com", UINT64_MAX, "telemetry"},
-	/* One look-up at the start of a session at a terminal: A and AAAA. */
+	/* One lookup when a session at a terminal starts: A and AAAA. */
 	{"raw.githubusercontent.com", 2, "its tip of the day"},
 };
 

@@ -1,4 +1,4 @@
-/* What is denied after the start; see struct policy_denials in policy.h. */
+/* Runtime denials; see struct policy_denials in policy.h. */
 #include <stdatomic.h>
 #include <string.h>
 

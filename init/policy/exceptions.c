@@ -6,8 +6,8 @@
 #include "../lib/address.h"
 #include "../lib/name.h"
 
-/* 10.0.0.0/8, 10.1.2.3, [fd00::1]:443, fd00::/8. The bits aren't looked at: nothing depends on
- * them. */
+/* 10.0.0.0/8, 10.1.2.3, [fd00::1]:443, fd00::/8. The prefix length isn't checked: nothing
+ * depends on it. */
 static bool is_network(const char *text, size_t len)
 {
 	const char *slash = memchr(text, '/', len);

@@ -1,16 +1,16 @@
-/* Which rule decides, in words. See explain.h. */
+/* See explain.h. */
 #include "explain.h"
 
 #include <string.h>
 
 #include "rule.h"
 
-/* Ports tried for an address without one: those that rules name. More are an odd policy. */
+/* Ports checked for an address without one: those that rules name. */
 #define PORTS_TRIED 256
 
 static const uint16_t web[] = {443, 80};
 
-/* The wall keeps it for our resolver, though it is loopback: the engine's own resolver. */
+/* The engine's embedded resolver. It is loopback, but the wall reserves it for our resolver. */
 static const struct address embedded = {4, {127, 0, 0, 11}};
 
 static const char *origin(const struct rule *r)
@@ -62,13 +62,13 @@ static void put_denied(const struct rule *r, FILE *to)
 	fprintf(to, "  remedy     no --allow helps: a deny wins over all of them\n");
 }
 
-/* Is there a gate, which takes the web's ports? */
+/* Whether there is a gate, which takes ports 443 and 80. */
 static bool gated(enum egress egress)
 {
 	return egress == EGRESS_STRICT || egress == EGRESS_AUDIT;
 }
 
-/* By which way an allowed name's ports are reached. */
+/* The route that an allowed name's ports take. */
 static void put_route(const struct verdict *v, enum egress egress, FILE *to)
 {
 	unsigned web_count = 0;
@@ -94,12 +94,11 @@ static bool explain_name(
 {
 	struct verdict any = policy_check_name(p, t->name);
 	struct verdict v = t->port ? policy_check_name_port(p, t->name, t->port) : any;
-	/* The resolver asks about the name as such: which rule it goes by depends on no port.
-	 */
+	/* The resolver decides about the name alone, by the rule that applies on any port. */
 	bool fits = !v.allowed || policy_wildcard_fits(any.rule, t->name);
 	char text[TARGET_TEXT];
 
-	/* Each of the ports that --allow NAME means may be denied by a rule of its own. */
+	/* Both default ports may be denied by rules of their own. */
 	if (!v.allowed && !v.rule && !t->port) {
 		struct verdict tls = policy_check_name_port(p, t->name, web[0]);
 
@@ -122,7 +121,7 @@ static bool explain_name(
 	if (!fits)
 		fprintf(to, "  why        it is longer than a wildcard lets through\n");
 	if (!v.allowed || !fits) {
-		/* As rule_for_name() has it, but for the one port that was asked about. */
+		/* As rule_for_name(), but for the port in question alone. */
 		fprintf(to, "  remedy     --allow %s%s\n", target_text(t, text),
 			strchr(t->name, '.') ? "" : "+private");
 		return false;
@@ -135,7 +134,7 @@ static bool explain_name(
 	return true;
 }
 
-/* Asks about each port that some allow rule for the address names. */
+/* Checks each port that an allow rule for the address names. */
 static struct verdict any_port(const struct policy *p, const struct address *a)
 {
 	struct verdict all = {0};
@@ -162,7 +161,7 @@ static struct verdict any_port(const struct policy *p, const struct address *a)
 				all.rule = v.rule;
 		}
 	}
-	/* Where no port is open, a rule that denies them all is the one to tell. */
+	/* If no port is open, report a rule that denies all of them. */
 	if (!all.allowed) {
 		struct verdict v = policy_check_address(p, a, web[0]);
 

@@ -1,8 +1,8 @@
 /*
- * "May this be reached, by which rule, and what would permit it?", answered in words.
+ * "Is this reachable, by which rule, and what would permit it?", answered as text.
  *
- * Nothing is decided here: each answer is the policy's own, the one that the resolver, the gate
- * and PID 1 go by.
+ * Nothing is decided here: each answer comes from the policy functions that the resolver,
+ * the gate and PID 1 use.
  */
 #ifndef INIT_POLICY_EXPLAIN_H
 #define INIT_POLICY_EXPLAIN_H
@@ -13,10 +13,10 @@
 #include "target.h"
 
 /*
- * Writes a few lines about the target to `to`; they end in a newline and hold printable ASCII
- * alone. The policy is compiled. Returns true where the rules allow the target (without a
- * port: on any port). In audit mode what they refuse is let through, which the text says.
- * At most EXPLAIN_TEXT bytes.
+ * Writes a few lines about the target to `to`, newline-terminated, printable ASCII, at most
+ * EXPLAIN_TEXT bytes. The policy must be compiled. Returns true if the rules allow the
+ * target (without a port: on any port). In audit mode, what they refuse passes, and the text
+ * says so.
  */
 bool explain(const struct policy *p, const struct target *t, enum egress egress, FILE *to);
 

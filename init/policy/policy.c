@@ -1,6 +1,6 @@
 /*
- * Filling a policy: single rules, lists of them, presets, and the rules of our own. Whatever
- * is refused leaves the policy as it was. verdict.c compiles it and decides by it.
+ * Filling a policy: single rules, lists, presets, and the built-in rules. Rejected input
+ * leaves the policy unchanged. verdict.c compiles the policy and makes decisions.
  */
 #include "policy.h"
 
@@ -11,11 +11,11 @@
 #include "rule.h"
 
 static const char *const defaults[] = {
-	/* What today's Codex needs, ... */
+	/* used by current versions of Codex */
 	"api.openai.com",
 	"auth.openai.com",
 	"chatgpt.com",
-	/* ... and the names that older versions used. */
+	/* used by older versions */
 	"auth0.openai.com",
 	"chat.openai.com",
 	"openai.com",
@@ -83,7 +83,8 @@ static bool blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Adds one line of a preset's file; `as` carries what the rule "@preset" itself said. */
+/* Adds one line of a preset's file; `as` holds effect, origin and suffixes of the rule
+ * "@preset". */
 static int add_line(struct policy *p, const char *text, size_t len, const struct rule *as,
 	struct rule_error *e)
 {
@@ -99,7 +100,8 @@ static int add_line(struct policy *p, const char *text, size_t len, const struct
 	if (len == 0)
 		return 0;
 	about(e, text, len, as->preset);
-	/* A preset may be denied whole: the suffixes that serve its allowing do not matter. */
+	/* When a preset is denied, the suffixes in it, which only apply to allowing, are
+	 * ignored. */
 	suffix = as->effect == RULE_DENY ? memchr(text, '+', len) : NULL;
 	if (rule_read(text, suffix ? (size_t)(suffix - text) : len, as->effect, &r, e) < 0)
 		return -1;
@@ -117,7 +119,7 @@ static int add_line(struct policy *p, const char *text, size_t len, const struct
 static int add_preset(struct policy *p, const struct rule *as, policy_preset_reader *reader,
 	void *context, struct rule_error *e)
 {
-	/* One byte more than allowed, to tell a file that is too long. */
+	/* One byte more than allowed, to detect a file that is too long. */
 	size_t size = LIMIT_PRESET_BYTES + 1, at = 0;
 	char *text = reader ? malloc(size) : NULL;
 	long n = -1;
@@ -176,7 +178,7 @@ int policy_add(struct policy *p, const char *text, enum rule_effect effect,
 	return done;
 }
 
-/* Does the comma at text[at] stand between two ports of the rule that began at `from`? */
+/* True if the comma at text[at] separates two ports of the rule that begins at `from`. */
 static bool between_ports(const char *text, size_t from, size_t at)
 {
 	size_t before = at, after = at + 1;

@@ -1,6 +1,6 @@
 /*
- * The grammar of a rule: what a person writes, read strictly, with the place and the reason of
- * every mistake; and the way back to text.
+ * The grammar of a rule, parsed strictly, with position and reason of every error; and
+ * printing.
  *
  *	rule    = ( "@" preset | host [ ":" port { "," port } ] ) { "+private" | "+ech" }
  *	host    = name | "*." name | ipv4 [ "/" bits ] | "[" ipv6 [ "/" bits ] "]"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longest preset name, as struct rule has room for. */
+/* Longest preset name that fits into struct rule. */
 #define PRESET_NAME 63
 
 static int refuse(struct rule_error *e, size_t position, const char *reason, ...)
@@ -63,7 +63,8 @@ bool rule_has_address(const struct rule *r, const struct address *a)
 		       address_inside(&judged, &r->network, r->prefix));
 }
 
-/* Reads a decimal number of at most `digits` digits without leading zeros from text[*p, to). */
+/* Reads a decimal number of at most `digits` digits, without leading zeros, from text[*p,
+ * to). */
 static bool read_number(
 	const char *text, size_t *p, size_t to, size_t digits, unsigned long *out)
 {
@@ -75,7 +76,7 @@ static bool read_number(
 	return *p > start && (text[start] != '0' || *p - start == 1);
 }
 
-/* Reads what follows the colon, text[from, to), as ports. */
+/* Reads the ports after the colon, text[from, to). */
 static int read_ports(
 	const char *text, size_t from, size_t to, struct port_list *out, struct rule_error *e)
 {
@@ -120,7 +121,7 @@ static int read_suffixes(
 	return 0;
 }
 
-/* Reads text[from, to), "ADDRESS" or "ADDRESS/BITS", of the family. */
+/* Reads text[from, to), "ADDRESS" or "ADDRESS/BITS" of the given family. */
 static int read_network(const char *text, size_t from, size_t to, unsigned family,
 	struct rule *out, struct rule_error *e)
 {
@@ -141,7 +142,7 @@ static int read_network(const char *text, size_t from, size_t to, unsigned famil
 	if (address_compare(&kept, &out->network) != 0)
 		return refuse(e, from, "host bits are set: the network is %s/%lu",
 			address_text(&kept, base), bits);
-	/* Of an address that NAT64 translates the IPv4 one inside is meant: the rule is for
+	/* A network in the NAT64 prefix stands for the IPv4 network in it: the rule covers
 	 * both. */
 	out->network = address_judged(&kept);
 	if (out->network.family != family)
@@ -151,7 +152,7 @@ static int read_network(const char *text, size_t from, size_t to, unsigned famil
 	return 0;
 }
 
-/* Reads text[from, to) as a name into out->name. */
+/* Reads the name text[from, to) into out->name. */
 static int read_name(
 	const char *text, size_t from, size_t to, struct rule *out, struct rule_error *e)
 {
@@ -173,8 +174,8 @@ static int read_wildcard(const char *text, size_t to, struct rule *out, struct r
 	out->kind = RULE_WILDCARD;
 	if (read_name(text, 2, to, out, e) < 0)
 		return -1;
-	/* Anybody may register a name there: it would be a wall with a gate for everyone. To
-	 * deny so much is nobody's risk. */
+	/* Anybody can register a name there, so such an allow rule would be no restriction.
+	 * Denying that much is safe. */
 	if (out->effect == RULE_ALLOW && !strchr(out->name, '.'))
 		return refuse(e, 2,
 			"*.%.40s is too wide: name at least two labels after the star",
@@ -195,7 +196,8 @@ static int read_preset(const char *text, size_t to, struct rule *out, struct rul
 	return 0;
 }
 
-/* What people write who think of a URL, a host file or a shell: told as such. */
+/* Common mistakes of users who think of a URL, a hosts file or a shell get a message of
+ * their own. */
 static int refuse_habits(const char *text, size_t len, struct rule_error *e)
 {
 	const char *scheme = memmem(text, len, "://", 3);
@@ -222,7 +224,7 @@ static bool only(const char *text, size_t len, const char *set)
 	return true;
 }
 
-/* Reads the host in text[0, len); *end is where it ends: at a colon, or at len. */
+/* Reads the host in text[0, len). *end is where it ends: at a colon, or len. */
 static int read_host(
 	const char *text, size_t len, struct rule *out, size_t *end, struct rule_error *e)
 {
@@ -247,7 +249,7 @@ static int read_host(
 	if (address_parse(text, slash ? (size_t)(slash - text) : len, &a) && a.family == 6)
 		return refuse(e, 0, "an IPv6 address is written in brackets");
 	slash = memchr(text, '/', *end);
-	/* Digits and dots alone were meant to be an address. */
+	/* Only digits and dots: meant to be an address. */
 	if (*end > 0 && only(text, slash ? (size_t)(slash - text) : *end, "0123456789."))
 		return read_network(text, 0, *end, 4, out, e);
 	if (slash)
@@ -259,7 +261,7 @@ static int read_host(
 	return read_name(text, 0, *end, out, e);
 }
 
-/* +private leads to private addresses only; what can have no effect at all is a mistake. */
+/* +private opens private addresses only; a rule that can't have any effect is a mistake. */
 static int check_reach(const struct rule *r, struct rule_error *e)
 {
 	const char *name = address_network_name(&r->network, r->prefix);
@@ -268,7 +270,7 @@ static int check_reach(const struct rule *r, struct rule_error *e)
 		return 0;
 	switch (address_classify_network(&r->network, r->prefix)) {
 	case ADDRESS_PUBLIC:
-	case ADDRESS_EXAMPLE: /* has none either, but it is what people try out */
+	case ADDRESS_EXAMPLE: /* no effect either, but users try examples */
 		return 0;
 	case ADDRESS_PRIVATE:
 		return r->private
@@ -333,7 +335,7 @@ int rule_compare(const void *a, const void *b)
 		(c = address_compare(&x->network, &y->network)) != 0 ||
 		(c = order(x->prefix, y->prefix)) != 0 ||
 		(c = order(y->effect, x->effect)) != 0 ||
-		/* A reason of our own first: it is the one to tell. */
+		/* A built-in reason comes first: it is the one to report. */
 		(c = order(x->reason == NULL, y->reason == NULL)) != 0 ||
 		(c = x->reason ? strcmp(x->reason, y->reason) : 0) != 0 ||
 		(c = order(x->private, y->private)) != 0 || (c = order(x->ech, y->ech)) != 0 ||

@@ -1,13 +1,13 @@
-/* A place as a person names it, read strictly. See target.h. */
+/* See target.h. */
 #include "target.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The digits of 65535. */
+/* Length of "65535". */
 #define PORT_DIGITS 5
 
-/* Reads exactly text[0, len) as a port, 1 to 65535, without leading zeros. */
+/* Parses exactly text[0, len) as a port, 1 to 65535, without leading zeros. */
 static bool read_port(const char *text, size_t len, uint16_t *out)
 {
 	unsigned long port = 0;
@@ -39,8 +39,7 @@ bool target_parse(const char *text, struct target *out, const char **reason)
 	*reason = "give the host alone, not a URL";
 	if (memchr(text, '/', len))
 		return false;
-	/* Of an IPv6 address' own colons none begins a port: there it stands behind a bracket.
-	 */
+	/* A colon in an IPv6 address doesn't begin a port; only one after the bracket does. */
 	if (bracket) {
 		const char *close = memchr(text, ']', len);
 

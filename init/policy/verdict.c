@@ -1,12 +1,13 @@
 /*
- * The compiled policy: rules in one sorted array, looked up by binary search.
+ * The compiled policy: a sorted array of rules, searched by bisection.
  *
- * The order is kind, then name or network, then deny before allow. All rules for one name lie
- * side by side; a wildcard is found by asking for each parent of the name in turn, so a lookup
- * takes O(labels * log rules) and no memory. Networks are few and are walked.
+ * The order is kind, then name or network, then deny before allow. All rules for one name
+ * are adjacent; wildcards are found by searching for each parent of the name in turn, so a
+ * lookup takes O(labels * log rules) and no memory. Networks are few and are searched
+ * linearly.
  *
- * The addresses of a name are the same whichever rule named it. So where rules for one name
- * differ, it has the ports of all of them, and +private or +ech when any of them has it.
+ * A name's addresses are the same whichever rule matched. So if rules for one name differ,
+ * it gets the ports of all of them, and +private or +ech if any of them has it.
  */
 #include "policy.h"
 
@@ -15,8 +16,7 @@
 
 #include "rule.h"
 
-/* True when b says nothing that a does not: they differ in origin, preset or ports only. Adds
- * b's ports to a then. */
+/* If a and b differ only in origin, preset or ports, adds b's ports to a and returns true. */
 static bool merge(struct rule *a, const struct rule *b)
 {
 	struct port_list ports = a->ports;
@@ -36,7 +36,7 @@ static bool merge(struct rule *a, const struct rule *b)
 	return true;
 }
 
-/* The first rule that is not before (kind, name). */
+/* The first rule that isn't ordered before (kind, name). */
 static size_t find(const struct policy *p, enum rule_kind kind, const char *name)
 {
 	size_t low = 0, high = p->count;
@@ -85,7 +85,8 @@ int policy_compile(struct policy *p)
 			p->names[p->names_count++] = (struct policy_name){
 				.name = name, .ports = v.ports, .private = v.private};
 	}
-	/* Last, so that the others keep their places; once, should a rule name it too. */
+	/* Appended last, so that the indexes of the others don't change; not twice if a rule
+	 * names it too. */
 	if (p->proxy[0]) {
 		struct verdict v = policy_check_pin(p, p->proxy);
 		size_t i = 0;
@@ -132,8 +133,8 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 
 typedef void see_rule(struct verdict *v, const struct rule *r, uint16_t port);
 
-/* Calls see() for each rule of this kind and name, those denied since among them. Returns
- * whether one denies. */
+/* Calls see() for each rule of this kind and name, runtime denials included. Returns whether
+ * one of them denies. */
 static bool each_of(const struct policy *p, enum rule_kind kind, const char *name,
 	see_rule *see, struct verdict *v, uint16_t port)
 {
@@ -155,8 +156,8 @@ static bool each_of(const struct policy *p, enum rule_kind kind, const char *nam
 }
 
 /*
- * Calls see() for each rule that speaks of the name: its own, then the wildcards above it from
- * the nearest up. Returns whether a deny rule is among them.
+ * Calls see() for each rule that matches the name: its own, then wildcards from the nearest
+ * parent up. Returns whether one of them denies.
  */
 static bool each_rule(const struct policy *p, const char *name, see_rule *see,
 	struct verdict *v, uint16_t port)
@@ -173,7 +174,7 @@ static bool covers(const struct rule *r, uint16_t port)
 	return r->ports.count == 0 || rule_ports_have(&r->ports, port);
 }
 
-/* The allow rules' ports; port 0 stands for any. */
+/* Adds the ports of an allow rule; port 0 means any. */
 static void see_allow(struct verdict *v, const struct rule *r, uint16_t port)
 {
 	if (r->effect != RULE_ALLOW || (port && !covers(r, port)))
@@ -187,8 +188,8 @@ static void see_allow(struct verdict *v, const struct rule *r, uint16_t port)
 			rule_ports_add(&v->ports, r->ports.port[i]);
 }
 
-/* Takes away what is denied. The first deny rule that leaves nothing is the one to tell; one
- * that speaks of other ports only decides nothing. */
+/* Removes denied ports. The rule to report is the first deny rule that leaves no port; one
+ * that affects other ports only decides nothing. */
 static void see_deny(struct verdict *v, const struct rule *r, uint16_t port)
 {
 	unsigned left = 0, before = v->ports.count;
@@ -208,10 +209,10 @@ static struct verdict check(const struct policy *p, const char *name, uint16_t p
 {
 	struct verdict v = {0};
 
-	/* A policy that is not compiled allows nothing: its order means nothing yet. */
+	/* An uncompiled policy is unsorted, so it allows nothing. */
 	if (!p->compiled)
 		return v;
-	/* Most names have no deny rule: the second look is for those that have. */
+	/* Most names have no deny rule; only those that do need a second pass. */
 	if (each_rule(p, name, see_allow, &v, port))
 		each_rule(p, name, see_deny, &v, port);
 	v.allowed = v.ports.count > 0;
@@ -227,12 +228,11 @@ struct verdict policy_check_name(const struct policy *p, const char *name)
 
 struct verdict policy_check_name_port(const struct policy *p, const char *name, uint16_t port)
 {
-	/* There is no port 0, and below it stands for all of them. */
+	/* Port 0 doesn't exist, and to check() it means any port. */
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
-/* The networks' rules are the last of all; behind them is what was denied since, of any kind.
- */
+/* Network rules sort last; after them come the runtime denials, of any kind. */
 static const struct rule *network_rule(
 	const struct policy *p, size_t i, const struct address *a)
 {
@@ -268,7 +268,7 @@ struct verdict policy_check_address(
 	return v;
 }
 
-/* A long label is let through where it looks like one that people give: words with hyphens. */
+/* A long label is accepted if it looks like words joined by hyphens, as people choose them. */
 static bool label_fits(const char *label, size_t size)
 {
 	if (size <= LIMIT_WILDCARD_LABEL)
@@ -287,7 +287,7 @@ bool policy_wildcard_fits(const struct rule *r, const char *name)
 
 	if (r->kind != RULE_WILDCARD)
 		return true;
-	/* Less the dot between the two. */
+	/* Without the dot between the two parts. */
 	if (--part > LIMIT_WILDCARD_PART)
 		return false;
 	for (const char *p = name; p < name + part;) {
@@ -362,7 +362,7 @@ int policy_print(const struct policy *p, FILE *f)
 	for (size_t i = 0; i < p->count; i++) {
 		const struct rule *r = &p->rules[i];
 
-		/* Effective rules: an allow that a deny takes away whole is none. */
+		/* Only effective rules: omit allow rules that are denied entirely. */
 		if (r->kind == RULE_NAME && r->effect == RULE_ALLOW &&
 			!policy_check_name(p, r->name).allowed)
 			continue;

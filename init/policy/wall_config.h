@@ -1,6 +1,7 @@
 /*
- * What both fences, nftables' and routing's, are made from: the policy, and the facts of this
- * container. Filled by the boot; constant from then on, but for what the policy denies later.
+ * The input of both fences (nftables and policy routing): the policy and the facts about
+ * this container. Filled during boot and constant afterwards, except for the policy's
+ * runtime denials.
  */
 #ifndef INIT_POLICY_WALL_CONFIG_H
 #define INIT_POLICY_WALL_CONFIG_H
@@ -17,26 +18,27 @@
 struct wall_config {
 	const struct policy *policy;
 	uid_t resolver_uid;     /* the only uid that may reach the upstreams */
-	uint16_t resolver_port; /* where our resolver listens on 127.0.0.1 and ::1, UDP and TCP
-				 */
-	uid_t gate_uid;         /* the only uid that may reach pins on the web's ports */
-	uint16_t gate_port; /* where the gate listens on 127.0.0.1 and ::1; 0: there is none */
+	uint16_t resolver_port; /* our resolver's port on 127.0.0.1 and ::1, UDP and TCP */
+	uid_t gate_uid;         /* the only uid that may reach pins on ports 443 and 80 */
+	uint16_t gate_port;     /* the gate's port on 127.0.0.1 and ::1; 0: no gate */
 	struct endpoint upstreams[LIMIT_UPSTREAMS];
 	size_t upstreams_count;
 	/*
-	 * An upstream is the engine's embedded resolver, 127.0.0.11 (boot/local_dns.h): a NAT
-	 * in this namespace, and older engines forward its questions from inside this namespace
+	 * An upstream is the engine's embedded resolver, 127.0.0.11 (boot/local_dns.h): a
+	 * NAT rule in this namespace. Older engines forward its queries from this namespace
 	 * as uid 0.
 	 */
 	bool embedded_dns;
 	struct address gateways[LIMIT_GATEWAYS];
 	size_t gateways_count;
-	bool proxied; /* the gate may go to the set of proxies, and invented addresses to it */
-	bool diverts; /* routing leads what is sent to the web's ports to the gate
+	bool proxied; /* the gate may reach the set of proxies, and fake IPs are redirected to
+			 it */
+	bool diverts; /* policy routing leads traffic to ports 443 and 80 to the gate
 			 (route/divert.c) */
 	/*
-	 * The kernel can't tell in a rule which addresses are ours (fib). Then the payload has
-	 * no IPv6 but ::1: for IPv4 routing refuses other sources as well.
+	 * The kernel lacks nft_fib, so a rule can't test whether an address is local. Then
+	 * the payload has no IPv6 but ::1; for IPv4, routing refuses foreign source
+	 * addresses as well.
 	 */
 	bool no_fib;
 	bool audit; /* let through and record what would be refused */
