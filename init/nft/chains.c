@@ -1,4 +1,4 @@
-/* Chains, rules, and the rules that occur again and again; see chains.h. */
+/* See chains.h. */
 #include "../lib/netfilter.h"
 
 #include "chains.h"

@@ -1,10 +1,10 @@
 /*
- * What rules and chains are built with, and the gate's own chains. Private to this room.
+ * Building blocks for chains and rules. Private to this folder.
  *
- *	chains.c	a chain, a rule, the two kinds of rule that occur again and again
- *	sources.c	those about where a packet says that it is from
- *	gate_rules.c	the chains that exist where there is a gate
- *	ruleset.c	all others
+ *	chains.c	chains, rules, the two kinds of rule that recur
+ *	sources.c	rules about source addresses
+ *	gate_rules.c	the chains that exist only with a gate
+ *	ruleset.c	everything else
  */
 #ifndef INIT_NFT_CHAINS_H
 #define INIT_NFT_CHAINS_H
@@ -12,39 +12,38 @@
 #include "ruleset.h"
 #include "statement.h"
 
-/* Before the engine's own NAT of 127.0.0.11, which sits at NF_IP_PRI_NAT_DST, -100. */
+/* Before the engine's own NAT of 127.0.0.11, at NF_IP_PRI_NAT_DST, -100. */
 #define PRIORITY_REDIRECT (-105)
 
-/* A chain that others go to, and one that the kernel calls at a hook. */
+/* Add a regular chain, and a base chain. */
 void chains_add(struct ruleset *r, const char *name);
 void chains_add_base(struct ruleset *r, const char *name, const char *type, uint32_t hook,
 	int32_t priority, uint32_t policy);
 
-/* A new, empty rule at the end of a chain; family is what its address words look at. */
+/* Appends an empty rule to a chain. family is the one its address statements apply to. */
 struct statement chains_rule(struct ruleset *r, const char *chain, uint8_t family);
 
 /* The set of that kind for the rule's family. */
 const char *chains_set(enum set_kind kind, const struct statement *s);
 
-/* `chain: @set goto|...`: destinations of a set, on whatever port and protocol. */
+/* `chain: daddr @set goto TO`, for any port and protocol. */
 void chains_to_set(struct ruleset *r, const char *chain, uint8_t family, enum set_kind kind,
 	const char *to);
 /* `chain: daddr . dport @set goto|...` */
 void chains_to_port_set(struct ruleset *r, const char *chain, uint8_t family, uint8_t protocol,
 	enum set_kind kind, const char *to);
 
-/* Where a packet goes decides about it. The pins are left out where they are the
- * gate's. */
+/* The rules that decide by destination. Without pins if only the gate may use them. */
 void chains_destinations(struct ruleset *r, const char *chain, uint8_t family, bool pins);
 
-/* sources.c: adds the chains; the rules that lead to them, at their place in `output`; fills
- * them, in the same order. */
+/* sources.c: adds the chains; adds the rules in `output` that jump to them; fills them, in
+ * the same order. */
 void sources_chains(struct ruleset *r);
 void sources_output(struct ruleset *r, const struct wall_config *c);
 void sources_rules(struct ruleset *r, const struct wall_config *c);
 
-/* gate_rules.c: adds the chains; fills them, in the same order; and the rules for the gate's
- * ports in a chain for what leaves. */
+/* gate_rules.c: adds the chains; fills them, in the same order; and adds the rules for the
+ * gate's ports to an egress chain. */
 void gate_rules_base_chains(struct ruleset *r, const struct wall_config *c);
 void gate_rules_chains(struct ruleset *r);
 void gate_rules_fill(struct ruleset *r, const struct wall_config *c);

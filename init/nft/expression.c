@@ -1,4 +1,4 @@
-/* The expressions that rules are made of; see expression.h. */
+/* See expression.h. */
 #include "../lib/netfilter.h"
 
 #include "expression.h"
@@ -35,8 +35,8 @@ void expression_text(struct statement *s, struct nftnl_expr *e, uint16_t type, c
 		*s->failed = true;
 }
 
-/* A register by its number of 32-bit words from the first. The kernel itself calls the first
- * of each four by its old 128-bit name. */
+/* A register by the number of its 32-bit word. The kernel reports the first of each four by
+ * its old 128-bit name. */
 uint32_t expression_register(unsigned word)
 {
 	return word % 4 ? NFT_REG32_00 + word : NFT_REG_1 + word / 4;
@@ -104,8 +104,8 @@ unsigned expression_address_words(const struct statement *s)
 	return s->family == 4 ? 1 : 4;
 }
 
-/* The addresses: the destination's at 16 in the IPv4 header and at 24 in the IPv6 header, the
- * source's before it. */
+/* The destination address is at offset 16 of the IPv4 header and 24 of the IPv6 header, the
+ * source address before it. */
 static void load_address(struct statement *s, uint32_t offset4, uint32_t offset6)
 {
 	expression_payload(s, NFT_PAYLOAD_NETWORK_HEADER, s->family == 4 ? offset4 : offset6,
@@ -122,7 +122,7 @@ void expression_from(struct statement *s)
 	load_address(s, 12, 8);
 }
 
-/* The ports: the source's at 0, the destination's at 2 in TCP, UDP, and all that
+/* The source port is at offset 0, the destination port at 2, in TCP, UDP and whatever else
  * match_protocol() is called with. */
 void expression_to_port(struct statement *s, unsigned word)
 {

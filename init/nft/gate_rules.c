@@ -1,44 +1,45 @@
 /*
- * The gate's part of the wall: what might be a web server goes to the gate, and only the gate
- * gets any further. In nft's words:
+ * The gate's part of the wall: anything that could be a web server is redirected to the
+ * gate, and only the gate gets any further. In nft syntax, roughly:
  *
  *	chain redirect_web {	type nat hook output
- *		oif lo, or of a worker: accept
- *		an address that stands for a name behind the proxy: to the gate
- *		the web's ports: goto web4;  web6
+ *		oif lo, or skuid of a worker: accept
+ *		a fake IP (a name behind the proxy): to the gate
+ *		ports 443 and 80: goto web4;  web6
  *	}
- *	chain web4 {		straight: a network rule decides, or no rule that could be
- *		@special, @denied, @private_nets . port: straight
+ *	chain web4 {		bypass: a network rule decides, or no rule ever can
+ *		@special, @denied, @private_nets . port: bypass
  *		@private . port: to the gate
- *		@inside, @gateways, @nets . port: straight
+ *		@private_ranges, @gateways, @nets . port: bypass
  *		to the gate
  *	}
  *	chain diverted_out {	type filter hook output, before conntrack
- *		oif lo, tcp, to or from the web's ports: notrack
+ *		oif lo, tcp, port 443 or 80 at either end: notrack
  *	}
  *	chain diverted_in {	type filter hook prerouting
- *		iif lo, the web's ports, of an address that isn't ours: tproxy to the gate
+ *		iif lo, port 443 or 80 of a non-local address: tproxy to the gate
  *	}
  *	chain output {		...
- *		of the gate, established and approved: accept
+ *		skuid gate, established and approved: accept
  *		...
  *	}
  *	chain egress4 {		...
- *		of the gate, @proxies . port: approve
- *		the web's ports, of the gate: goto pinned4;  of another socket: goto direct4
+ *		skuid gate, @proxies . port: approve
+ *		ports 443 and 80, skuid gate: goto pinned4;  any other socket: goto direct4
  *		...
  *	}
  *	chain direct4 {			as pinned4, without the pins
  *		@special: refuse;  @private_nets . port: approve
- *		@inside, @gateways: refuse;  @nets . port: approve;  refuse
+ *		@private_ranges, @gateways: refuse;  @nets . port: approve;  refuse
  *	}
  *
- * So every address that could be a web server's goes to the gate, pinned or not: a client with
- * an old address of an allowed name gets through, by an address that is that name's now.
+ * So every address that could belong to a web server is redirected to the gate, pinned or
+ * not: a client with a stale address of an allowed name still gets through, to a current
+ * address of that name.
  *
- * Most get there without redirect_web: routing leads them to lo (divert.c), and diverted_in to
- * the gate's socket. NAT costs each packet a third of its way; what is left to it is what only
- * the sets know, pins in private networks above all.
+ * Most connections don't take redirect_web: policy routing leads them to lo (divert.c), and
+ * diverted_in to the gate's socket. NAT adds a third to the cost of each packet; it remains
+ * for what only the sets know, mainly pins in private networks.
  */
 #include "../lib/netfilter.h"
 
@@ -47,10 +48,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Where names are inside what is sent: https and http. */
+/* Ports whose protocols carry a name: HTTPS and HTTP. */
 static const uint16_t web_ports[] = {443, 80};
 
-/* Where conntrack has not seen a packet yet, and where it is about to be routed. */
+/* Before conntrack, and just before routing. */
 enum { PRIORITY_RAW = -300, PRIORITY_MANGLE = -150 };
 
 static const char *const names[] = {"direct4", "direct6", "web4", "web6", "bypass", "to_gate"};
@@ -73,9 +74,11 @@ void gate_rules_base_chains(struct ruleset *r, const struct wall_config *c)
 		r, "diverted_in", "filter", NF_INET_PRE_ROUTING, PRIORITY_MANGLE, NF_ACCEPT);
 }
 
-/* Nearly every packet is one of these. No rule could say otherwise: what is denied or special
- * is never approved, and the sets for that are fixed. What is denied after the start the gate
- * ends itself. */
+/*
+ * Nearly every packet matches this rule. It can't contradict another rule: what is denied or
+ * special is never approved, and the sets for those are fixed. Connections denied at run
+ * time are closed by the gate itself.
+ */
 void gate_rules_output(struct ruleset *r, const struct wall_config *c)
 {
 	struct statement s = chains_rule(r, "output", 4);
@@ -112,7 +115,7 @@ void gate_rules_egress(
 	}
 }
 
-/* A server of the payload's own on these ports is untracked as well, and misses nothing. */
+/* A server of the payload's own on these ports is untracked as well, which does no harm. */
 static void diverted_out(struct ruleset *r)
 {
 	struct statement s = chains_rule(r, "diverted_out", 4);
@@ -184,8 +187,8 @@ void gate_rules_base_rules(struct ruleset *r, const struct wall_config *c)
 	}
 }
 
-/* The order is that of chains_destinations(): what is refused or approved there without a name
- * isn't the gate's business. */
+/* In the order of chains_destinations(): what is refused or approved there independently of
+ * names bypasses the gate. */
 static void gate_destinations(struct ruleset *r, const char *chain, uint8_t family)
 {
 	struct statement s;

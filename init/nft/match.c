@@ -1,6 +1,6 @@
 /*
- * The words that narrow down which packets a rule is for. Each loads what it looks at into
- * register 1 and compares there, so that rules have no state between words.
+ * Statements that restrict which packets a rule applies to. Each loads its operand into
+ * register 1 and compares there, so no state is kept between statements.
  */
 #include "../lib/netfilter.h"
 
@@ -64,8 +64,8 @@ void match_not_loopback_in(struct statement *s)
 }
 
 /*
- * The owner of the socket's file. A packet without one (a socket in TIME_WAIT or closed but
- * still sending, or the kernel itself) matches neither word: the rule simply ends.
+ * The owner of the socket. A packet without one (a socket in TIME_WAIT or closed but still
+ * sending, or the kernel itself) matches neither statement: evaluation of the rule stops.
  */
 void match_uid(struct statement *s, uint32_t uid)
 {
@@ -85,7 +85,7 @@ void match_not_uid(struct statement *s, uint32_t uid)
 	match_none_of(s, &uid, 1);
 }
 
-/* No socket has the number that says "no change" in setuid(2)'s family. */
+/* No socket has the uid that means "no change" to setreuid(2). */
 void match_owned(struct statement *s)
 {
 	match_not_uid(s, (uid_t)-1);
@@ -99,7 +99,7 @@ void match_port(struct statement *s, uint16_t port)
 	expression_compare(s, NFT_CMP_EQ, &wire, sizeof(wire));
 }
 
-/* The kernel compares octet by octet, so that numbers as they are on the wire have an order. */
+/* The kernel compares byte by byte, so network byte order gives the right order. */
 static void compare_from_port(struct statement *s, uint32_t op, uint16_t port)
 {
 	uint16_t wire = htons(port);

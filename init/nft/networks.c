@@ -1,4 +1,4 @@
-/* Lists of networks; see networks.h. */
+/* See networks.h. */
 #include "networks.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ void networks_add_both(
 		networks_add(n, &translated, (uint8_t)(ADDRESS_NAT64_BITS + prefix), port);
 }
 
-/* The larger network before those inside it. */
+/* A larger network sorts before those inside it. */
 static int by_place(const void *a, const void *b)
 {
 	const struct network *x = a, *y = b;
@@ -44,7 +44,7 @@ static int by_place(const void *a, const void *b)
 	return order ? order : x->prefix - y->prefix;
 }
 
-/* Two prefixes are nested or apart, never astride. */
+/* Two prefixes are nested or disjoint; they never overlap partially. */
 void networks_tidy(struct networks *n)
 {
 	size_t kept = 0;
@@ -63,7 +63,7 @@ void networks_tidy(struct networks *n)
 	n->count = kept + 1;
 }
 
-/* The hole's neighbour of that prefix: the other half of what both are in. */
+/* The sibling of the hole at that prefix length: the other half of their common parent. */
 static struct address other_half(const struct address *hole, unsigned prefix)
 {
 	struct address other = *hole;

@@ -1,6 +1,6 @@
 /*
- * libmnl transport. nfnetlink handles a batch inside sendmsg(2), so its answers wait in our
- * receive queue when that returns: nothing here blocks on anybody but the kernel.
+ * Transport over libmnl. nfnetlink processes a batch inside sendmsg(2), so the replies are
+ * in our receive queue when that returns: nothing here waits for anybody but the kernel.
  */
 #include "../lib/netfilter.h"
 
@@ -19,11 +19,12 @@
 	"the kernel must offer nf_tables with its inet, nat, ct, redir and reject parts; "     \
 	"load the modules on the host (modprobe nft_redir nft_reject_inet nft_ct)"
 
-/* Far more than a batch's answer: nothing but an error or one ack comes back. */
+/* Far more than the reply to a batch: an error or one ack. */
 #define ANSWER_ROOM (32 * 1024)
-/* A commit is answered when sendmsg() returns; this only keeps a kernel bug from hanging us. */
+/* A commit is acknowledged when sendmsg() returns; this only prevents a kernel bug from
+ * hanging us. */
 #define ANSWER_SECONDS 5
-/* Kept between batches; a pin needs some hundred bytes, a large policy megabytes. */
+/* Kept between batches. A pin needs some hundred bytes, a large policy megabytes. */
 #define BATCH_KEPT (2 * NFT_MESSAGE_ROOM)
 
 int nft_fail(struct failure *f, const char *operation, const char *on, const char *more)
@@ -43,7 +44,8 @@ int nft_fail(struct failure *f, const char *operation, const char *on, const cha
 	return -1;
 }
 
-/* The batch's memory is had at once, so that running out later leaves a place to write to. */
+/* Allocated in advance, so that there is always a place to write to if a later allocation
+ * fails. */
 static int first_room(struct nft *n)
 {
 	n->room = BATCH_KEPT;
@@ -71,12 +73,12 @@ int nft_open(struct nft *n, struct failure *f)
 		nft_close(n);
 		return -1;
 	}
-	/* Only for better messages: kernels before 4.12 have neither. */
+	/* For better error messages only: kernels before 4.12 have neither. */
 	mnl_socket_setsockopt(n->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	mnl_socket_setsockopt(n->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	n->port = mnl_socket_get_portid(n->socket);
 	if (nft_generation(n, &generation) < 0) {
-		if (errno == EINVAL) /* nfnetlink without a subsystem nf_tables */
+		if (errno == EINVAL) /* nfnetlink without the nf_tables subsystem */
 			errno = EOPNOTSUPP;
 		nft_fail(f, "reach nf_tables", "", NULL);
 		nft_close(n);
@@ -95,7 +97,8 @@ void nft_close(struct nft *n)
 	memset(n, 0, sizeof(*n));
 }
 
-/* Makes room for one more message of any size that libnftnl builds: it writes unchecked. */
+/* Ensures space for one more message of any size that libnftnl builds: it doesn't check
+ * bounds. */
 static bool make_room(struct nft *n)
 {
 	if (n->room - n->used < NFT_MESSAGE_ROOM) {
@@ -118,7 +121,7 @@ static bool make_room(struct nft *n)
 	return true;
 }
 
-/* The message that was appended last is complete: its length counts. */
+/* Counts the message that was appended last, whose length is now final. */
 static void finish_message(struct nft *n)
 {
 	if (n->messages) {
@@ -135,7 +138,7 @@ static struct nlmsghdr *append(
 
 	finish_message(n);
 	if (!make_room(n)) {
-		/* Write on from the start: the commit will refuse it all. */
+		/* Overwrite from the start; nft_commit() will fail. */
 		n->broken = true;
 		n->messages = 0;
 		n->used = 0;
@@ -166,7 +169,7 @@ struct nlmsghdr *nft_message(
 	return append(n, type, family, flags, what);
 }
 
-/* The kernel's own words on an error, where it sent some. */
+/* The kernel's own text for an error, if it sent one. */
 static const char *extended_text(const struct nlmsghdr *answer)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(answer);
@@ -185,12 +188,14 @@ static const char *extended_text(const struct nlmsghdr *answer)
 	return "";
 }
 
-/* Reads the answers to one batch. The first error counts; an ack of the last message without
- * any error before it means that the commit happened. Answers to earlier batches, should any
- * be left, have numbers of before this one's first. */
+/*
+ * Reads the replies to one batch. The first error counts; an ack of the last message without
+ * an earlier error means that the batch was committed. Replies left over from earlier
+ * batches have sequence numbers before this one's first.
+ */
 static int await_commit(struct nft *n, uint32_t first, struct failure *f)
 {
-	/* The batch's end is not acknowledged, the message before it is. */
+	/* The end of the batch isn't acknowledged; the message before it is. */
 	uint32_t last = n->sequence - 2;
 
 	for (;;) {
@@ -220,8 +225,8 @@ static int await_commit(struct nft *n, uint32_t first, struct failure *f)
 	}
 }
 
-/* What a failed exchange left in the queue must not be taken for an answer, and a queue that
- * overran must not be the next one's failure. */
+/* Replies left by a failed exchange must not be taken for the next one's, and a receive
+ * queue that overflowed must not make it fail. */
 static void drain(struct nft *n)
 {
 	while (recv(mnl_socket_get_fd(n->socket), n->answers, ANSWER_ROOM, MSG_DONTWAIT) >= 0 ||
@@ -229,8 +234,8 @@ static void drain(struct nft *n)
 		;
 }
 
-/* One sendmsg() takes what fits the socket's send buffer. FORCE works where the container
- * has no user namespace of its own; the other is bounded by net.core.wmem_max. */
+/* One sendmsg() is limited by the socket's send buffer. FORCE works unless the container has
+ * its own user namespace; the other is capped by net.core.wmem_max. */
 static void widen(struct nft *n)
 {
 	int fd = mnl_socket_get_fd(n->socket), size = (int)n->used + 4096;

@@ -1,6 +1,6 @@
 /*
- * Tries, as the payload will be able to, what the wall must refuse. Reading the rules back
- * proves that they are there; this proves that they are in the way.
+ * Tries, as the payload could, what the wall must refuse. Reading the rules back proves that
+ * they exist; this proves that they are effective.
  */
 #include "wall.h"
 
@@ -20,30 +20,30 @@
 
 #include "../lib/worker.h"
 
-/* The wall answers from inside the kernel; what takes longer has left the machine. */
+/* The wall rejects from within the kernel; anything slower has left the machine. */
 #define PROBE_MS 200
-/* A connection over loopback stands when connect(2) returns, or soon after. */
+/* A loopback connection is established when connect(2) returns, or soon after. */
 #define LOOPBACK_MS 1
-/* Discard, RFC 863: an open door where something listens would be one byte wide. */
+/* Discard, RFC 863: if it is open and something listens there, one byte gets out. */
 #define PROBE_PORT 9
 #define HTTP_PORT  80
 #define DNS_PORT   53
-/* <linux/in6.h>: bind to an address that isn't ours. It needs no privilege. */
+/* <linux/in6.h>: bind to a non-local address. Needs no privilege. */
 #define FREEBIND 78
-/* For the targets that are listed here and for the gateways. */
+/* The targets listed here, and the gateways. */
 #define TARGETS (16 + LIMIT_GATEWAYS)
 
-/* What is tried, by TCP and UDP. */
+/* A target, tried by TCP and UDP. */
 struct probe_target {
 	const char *what;
 	struct address address;
-	uint16_t port;         /* 0: one that the probe itself listens on */
-	struct address source; /* of no family: the kernel's choice, and its port */
+	uint16_t port;         /* 0: one on which the probe itself listens */
+	struct address source; /* no family: source address and port are the kernel's choice */
 	uint16_t from;         /* source port; 0: the kernel's choice */
-	bool forged;           /* the source isn't the payload's */
+	bool forged;           /* the source doesn't belong to the payload */
 };
 
-/* What the child reports, through its exit status, when it could not even try. */
+/* Result for one target. PROBE_NO_CHILD: the child couldn't even try. */
 enum { PROBE_FINE, PROBE_LET_THROUGH, PROBE_HANGS, PROBE_NO_CHILD };
 
 struct outcome {
@@ -58,7 +58,7 @@ static const struct address metadata4 = {4, {169, 254, 169, 254}};
 static const struct address loopback4 = {4, {127, 0, 0, 1}}, loopback6 = {6, {[15] = 1}};
 static const struct address embedded4 = {4, {127, 0, 0, 11}};
 static const struct address any4 = {4, {0}}, any6 = {6, {0}};
-/* Of another documentation network than what is tried outside. */
+/* In another documentation network than the targets. */
 static const struct address foreign6 = {6, {0x20, 0x01, 0x0d, 0xb8, 0xde, 0xad, [15] = 1}};
 
 static socklen_t socket_address(
@@ -80,7 +80,7 @@ static socklen_t socket_address(
 	return sizeof(*v6);
 }
 
-/* The error that a socket ended in: 0 none, or ETIMEDOUT when nothing was heard of it. */
+/* The error of a non-blocking connect: 0 for none, ETIMEDOUT if nothing happened. */
 static int wait_for_error(int s, int ms)
 {
 	struct pollfd p = {.fd = s, .events = POLLOUT};
@@ -94,7 +94,7 @@ static int wait_for_error(int s, int ms)
 	return error;
 }
 
-/* What is forged is dropped in silence: the answer would go to somebody else. */
+/* Forged packets are dropped without a reply, which would go to somebody else. */
 static uint32_t judge(const struct probe_target *t, int error)
 {
 	if (error == 0)
@@ -102,7 +102,7 @@ static uint32_t judge(const struct probe_target *t, int error)
 	return error == ETIMEDOUT && !t->forged ? PROBE_HANGS : PROBE_FINE;
 }
 
-/* What the kernel itself doesn't let the payload bind to is no source of its packets. */
+/* The payload can't use a source that the kernel doesn't let it bind to. */
 static bool bind_source(int s, const struct probe_target *t)
 {
 	struct sockaddr_storage from;
@@ -113,12 +113,12 @@ static bool bind_source(int s, const struct probe_target *t)
 		setsockopt(s, IPPROTO_IPV6, FREEBIND, &on, sizeof(on));
 		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	}
-	/* A connection that has ended may still hold the port. */
+	/* A closed connection may still occupy the port. */
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	return bind(s, (struct sockaddr *)&from, len) == 0;
 }
 
-/* A kernel without IPv6, or with no way to it, refuses as well as the wall. */
+/* A kernel without IPv6, or without a route, refuses just as well as the wall. */
 static uint32_t try_target(const struct probe_target *t, int type)
 {
 	struct sockaddr_storage to;
@@ -137,13 +137,13 @@ static uint32_t try_target(const struct probe_target *t, int type)
 					 : errno);
 	else if (type == SOCK_STREAM)
 		result = PROBE_LET_THROUGH;
-	else /* a datagram that the wall refuses fails in send() itself */
+	else /* if the wall refuses a datagram, send() itself fails */
 		result = send(s, "", 1, MSG_NOSIGNAL) < 0 ? PROBE_FINE : PROBE_LET_THROUGH;
 	close(s);
 	return result;
 }
 
-/* A port of ours, for as long as the process lives. Returns it, or 0. */
+/* Opens a listening socket for the life of the process. Returns its port, or 0. */
 static uint16_t listen_on(const struct address *a)
 {
 	struct sockaddr_storage at;
@@ -172,7 +172,7 @@ static void try_all(struct probe_target *targets, size_t count, struct outcome *
 		}
 }
 
-/* In the child: nobody, for good, and on its own in time too. */
+/* In the child: drops privilege for good first. */
 static void run_child(int report, struct probe_target *targets, size_t count)
 {
 	struct outcome out = {.result = PROBE_NO_CHILD};
@@ -207,13 +207,13 @@ static int run(struct probe_target *targets, size_t count, struct outcome *out)
 	close(pipes[0]);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			break; /* ECHILD: SIGCHLD is ignored, or somebody reaps it for us */
+			break; /* ECHILD: SIGCHLD is ignored, or somebody else reaps */
 	if (got != (ssize_t)sizeof(*out))
 		out->result = PROBE_NO_CHILD;
 	return 0;
 }
 
-/* Where nothing may go to. */
+/* Destinations that must be unreachable. */
 static size_t choose_places(const struct wall_config *c, struct probe_target out[])
 {
 	size_t n = 0;
@@ -224,7 +224,7 @@ static size_t choose_places(const struct wall_config *c, struct probe_target out
 		.what = "a public address", .address = documentation6, .port = PROBE_PORT};
 	out[n++] = (struct probe_target){
 		.what = "the metadata address", .address = metadata4, .port = HTTP_PORT};
-	/* A +private rule may be about the gateway: the host's own services. */
+	/* A +private rule may open the gateway, for services on the host. */
 	for (size_t i = 0; i < c->gateways_count; i++)
 		if (!policy_check_address(c->policy, &c->gateways[i], PROBE_PORT).allowed)
 			out[n++] = (struct probe_target){.what = "the gateway",
@@ -233,7 +233,7 @@ static size_t choose_places(const struct wall_config *c, struct probe_target out
 	return n;
 }
 
-/* Where nothing may come from: see sources.c. */
+/* Sources that must be unusable: see sources.c. */
 static size_t choose_sources(struct probe_target out[])
 {
 	static const uint16_t workers[] = {WORKER_FIRST_PORT, 65535};
@@ -264,7 +264,7 @@ int wall_probe(const struct wall_config *c, struct failure *f)
 	struct outcome out = {.result = PROBE_NO_CHILD};
 	char text[ADDRESS_TEXT], on[160];
 
-	if (!c->audit) /* which lets packets out to every place */
+	if (!c->audit) /* audit mode lets packets out to anywhere */
 		count += choose_places(c, targets + count);
 	if (run(targets, count, &out) < 0)
 		return fail_errno(f, "try the wall", "");

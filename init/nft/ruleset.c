@@ -1,44 +1,46 @@
 /*
- * The rules of the wall. In nft's words:
+ * The rules of the wall. In nft syntax, roughly:
  *
  *	chain output {	hook output, policy drop
- *		of the gate, established and approved: accept
- *		where it is from: sources.c
+ *		skuid gate, established and approved: accept
+ *		source address checks: sources.c
  *		oif lo goto loopback
  *		redirected to our resolver: accept
  *		ICMPv6 neighbour discovery: accept
  *		nfproto ipv4 goto egress4;  nfproto ipv6 goto egress6
  *	}
  *	chain egress4 {			egress6 is written by the same code
- *		the resolver to an upstream, not as a reply: accept; to anything else: refuse
- *		uid 0 to port 53, where the engine's resolver works in this namespace: accept
+ *		resolver to an upstream, original direction: accept; elsewhere: refuse
+ *		uid 0 to port 53, if the engine's resolver runs in this namespace: accept
  *		an upstream, or port 53: refuse
  *		@denied, @revoked . port: refuse
- *		the web's ports, of the gate: goto pinned4;  of another socket: goto direct4
+ *		ports 443 and 80, gate: goto pinned4;  any other socket: goto direct4
  *		established and approved: accept
- *		of a socket: goto pinned4
+ *		has a socket: goto pinned4
  *		refuse
  *	}
  *	chain pinned4 {
  *		@special: refuse
  *		@private . port, @private_nets . port: approve
- *		@inside, @gateways: refuse
+ *		@private_ranges, @gateways: refuse
  *		@pins . port, @nets . port: approve
  *		refuse
  *	}
  *
- * The chains of the gate are in gate_rules.c.
+ * The gate's chains are in gate_rules.c.
  *
- * (No chain bears the name of one of nft's words, so that `nft list` can be fed back to it.)
+ * (No chain has the name of an nft keyword, so the output of `nft list` can be loaded
+ * again.)
  *
- * approve marks the connection in conntrack, and only a marked one goes on by itself: a flow
- * whose pin has run out lives on, while neither one that was there before the wall, nor the
- * resolver's own flow that somebody else's packet happens to match (same ports, the resolver's
- * socket just closed), is a way out.
+ * approve marks the connection in conntrack, and only marked connections continue by
+ * themselves: a connection outlives its pin, but neither one that existed before the wall,
+ * nor the resolver's own flow when somebody else's packet happens to match it (same ports,
+ * the resolver's socket just closed), is a way out.
  *
- * A packet without a socket's owner (TIME_WAIT, orphans) matches no rule about uids. It is
- * accepted as part of an approved connection; else it is refused, without being counted. The
- * resolver's last ACK to an upstream falls to that: the answer was read long before.
+ * A packet without a socket owner (TIME_WAIT, orphans) matches no uid rule. It is accepted
+ * as part of an approved connection, otherwise refused without being counted. The resolver's
+ * last ACK to an upstream is refused like that, which doesn't matter: the response has been
+ * read.
  */
 #include "../lib/netfilter.h"
 
@@ -52,7 +54,7 @@ static const struct address embedded = {4, {127, 0, 0, 11}};
 static const struct address loopback4 = {4, {127, 0, 0, 1}};
 static const struct address loopback_net = {4, {127}};
 static const struct address loopback6 = {6, {[15] = 1}};
-/* TCP and UDP: what has ports that rules can speak of. */
+/* The transports whose ports rules can match. */
 static const uint8_t transports[] = {IPPROTO_TCP, IPPROTO_UDP};
 
 /* ICMPv6 types (RFC 4443, RFC 4861). */
@@ -63,7 +65,7 @@ enum {
 	ND_NEIGHBOUR_ADVERT = 136,
 };
 
-/* What leaves the container, by one address family. */
+/* Packets that leave the container, for one address family. */
 static void egress(
 	struct ruleset *r, const struct wall_config *c, const char *chain, uint8_t family)
 {
@@ -81,7 +83,8 @@ static void egress(
 	match_uid(&s, c->resolver_uid);
 	then_verdict(&s, NFT_GOTO, "refuse");
 
-	/* In audit mode it goes where its client aimed at, and tells itself what it thinks. */
+	/* In audit mode the gate connects to its client's original destination and reports
+	 * what it would have refused. */
 	if (c->gate_port && c->audit) {
 		s = chains_rule(r, chain, family);
 		match_uid(&s, c->gate_uid);
@@ -107,8 +110,8 @@ static void egress(
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "refuse");
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_REVOKED, "refuse");
 
-	/* Before the established ones: a port that the gate's socket just left, and whose
-	 * connection the kernel still knows, must be nobody's way past the gate. */
+	/* Before the rule for established connections: when a socket of the gate is closed,
+	 * its conntrack entry must not let another socket on the same port bypass the gate. */
 	if (c->gate_port)
 		gate_rules_egress(r, c, chain, family);
 	s = chains_rule(r, chain, family);
@@ -116,7 +119,7 @@ static void egress(
 	match_ct_approved(&s);
 	then_verdict(&s, NF_ACCEPT, NULL);
 
-	/* The gate, too: CONNECT leads to other ports than the web's. */
+	/* The gate as well: CONNECT leads to ports other than 443 and 80. */
 	s = chains_rule(r, chain, family);
 	match_owned(&s);
 	then_verdict(&s, NFT_GOTO, family == 4 ? "pinned4" : "pinned6");
@@ -124,8 +127,8 @@ static void egress(
 	then_verdict(&s, NFT_GOTO, "refuse");
 }
 
-/* Counts a refused packet in the kernel, so that PID 1 never has to look at one. Our own
- * probe's tries are nobody's business. */
+/* Counts a refused packet in the kernel, so that PID 1 never has to look at one. Those of
+ * our own probe aren't counted. */
 static void record(struct ruleset *r, const char *chain, uint8_t family)
 {
 	struct statement s;
@@ -174,9 +177,9 @@ static void conclusion(struct ruleset *r, const struct wall_config *c)
 }
 
 /*
- * Loopback is open, but for the engine's embedded resolver, on any port: the engine's NAT has
- * turned 127.0.0.11:53 into a random port of it before this hook. Not in audit mode either: who
- * reaches it has DNS that nobody records.
+ * Loopback is open except for the engine's embedded resolver, on any port: the engine's NAT
+ * has already changed 127.0.0.11:53 to a random port of that address. It stays closed in
+ * audit mode too, since queries to it would not be recorded.
  */
 static void loopback(struct ruleset *r, const struct wall_config *c)
 {
@@ -202,8 +205,8 @@ static void loopback(struct ruleset *r, const struct wall_config *c)
 	then_verdict(&s, NF_ACCEPT, NULL);
 }
 
-/* A redirected packet has its new destination here, but the hook still calls its device by the
- * old one. The chain `leaving` sees to it that it really goes to lo. */
+/* A redirected packet has its new destination at this point, but the hook still reports the
+ * old device. The chain `leaving` ensures that it really goes to lo. */
 static void redirected(struct ruleset *r, uint8_t family, uint8_t protocol, uint16_t port)
 {
 	struct statement s = chains_rule(r, "output", family);
@@ -234,7 +237,7 @@ static void output(struct ruleset *r, const struct wall_config *c)
 		if (c->gate_port)
 			redirected(r, family, IPPROTO_TCP, c->gate_port);
 	}
-	/* Sent by the kernel alone: no socket of the payload can (it has no raw ones). */
+	/* Only the kernel sends these: the payload has no raw sockets. */
 	for (size_t i = 0; i < sizeof(discovery); i++) {
 		s = chains_rule(r, "output", 6);
 		match_family(&s);
@@ -250,7 +253,7 @@ static void output(struct ruleset *r, const struct wall_config *c)
 	then_verdict(&s, NFT_GOTO, "egress6");
 }
 
-/* Replies and ICMP errors about them (too big among them), neighbour discovery, no more. */
+/* Replies, ICMP errors about them (including "too big"), and neighbour discovery. */
 static void input(struct ruleset *r)
 {
 	static const uint8_t discovery[] = {
@@ -272,9 +275,10 @@ static void input(struct ruleset *r)
 }
 
 /*
- * After routing, when the device is certain: nothing for a loopback address, or from one, may
- * leave by another device. A socket bound to eth0 gets there: its redirected DNS question, with
- * ::1 as its destination now, would be put on the wire. As its source ::1 is bound to nothing.
+ * After routing, when the device is final: no packet from or to a loopback address leaves by
+ * another device. A socket bound to eth0 could do that: its DNS query, redirected to ::1,
+ * would be put on the wire. The same for the source address, since ::1 isn't bound to a
+ * device.
  */
 static void leaving(struct ruleset *r)
 {
@@ -296,8 +300,8 @@ static void leaving(struct ruleset *r)
 		}
 }
 
-/* Every DNS question but the resolver's and the engine's comes to our resolver: 127.0.0.1 or
- * ::1, as the question's family is. */
+/* Redirects all DNS queries but the resolver's and the engine's to our resolver on 127.0.0.1
+ * or ::1, depending on the query's family. */
 static void redirect(struct ruleset *r, const struct wall_config *c)
 {
 	for (size_t i = 0; i < sizeof(transports); i++) {
@@ -343,7 +347,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	if (c->gate_port)
 		gate_rules_chains(out);
 
-	/* In the order of the chains: the kernel reads them back like that. */
+	/* In the order of the chains, as the kernel reads them back. */
 	output(out, c);
 	input(out);
 	leaving(out);

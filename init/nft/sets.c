@@ -1,10 +1,11 @@
 /*
  * The wall's sets: what the policy, the upstreams and the gateways become in the kernel.
  *
- * Two kinds of interval sets: of addresses alone the kernel makes a tree, where an interval
- * is one element for its first address and one, flagged as an end, for the address after its
- * last; of concatenations it makes a lookup table (pipapo), where an element has a first and
- * a last key. Neither takes intervals that overlap, so networks inside others are left out.
+ * There are two kinds of interval sets. For plain addresses the kernel uses a tree, in which
+ * an interval is an element for its first address and another, flagged as an end, for the
+ * address after its last; for concatenations it uses a lookup table (pipapo), in which an
+ * element has a first and a last key. Neither accepts overlapping intervals, so networks
+ * inside others are dropped.
  */
 #include "../lib/netfilter.h"
 
@@ -14,8 +15,9 @@
 #include <string.h>
 
 /*
- * nft(8)'s numbers for data types, which the kernel keeps without looking at them: they make
- * `nft list table inet codex_init` readable. A concatenation has six bits for each.
+ * nft(8)'s numbers for data types, which the kernel stores but doesn't interpret: they make
+ * the output of `nft list table inet codex_init` readable. A concatenation uses six bits for
+ * each.
  */
 enum {
 	TYPE_IPV4_ADDR = 7,
@@ -29,7 +31,7 @@ static const struct definition {
 	const char *name4, *name6;
 	bool protocol, port; /* fields after the address */
 	bool interval, fixed;
-	bool grows; /* fixed, but for what is denied later */
+	bool grows; /* fixed except for runtime denials */
 	uint32_t flags, size;
 } definitions[SET_KINDS] = {
 	[SET_UPSTREAMS] = {"upstreams4", "upstreams6", .port = true, .fixed = true},
@@ -143,7 +145,7 @@ static void last_of(const struct network *n, uint8_t out[16])
 		out[i / 8] |= (uint8_t)(0x80 >> i % 8);
 }
 
-/* Adds one to a number of len bytes; false when it wraps to 0. */
+/* Increments a number of len bytes. Returns false if it wraps to 0. */
 static bool step(uint8_t *number, uint32_t len)
 {
 	while (len-- > 0)
@@ -152,7 +154,8 @@ static bool step(uint8_t *number, uint32_t len)
 	return false;
 }
 
-/* Intervals of addresses; neighbours become one, or an end and a start would coincide. */
+/* Intervals of addresses. Adjacent networks are merged, because an end and a start at the
+ * same address would collide. */
 static void fill_tree(struct ruleset *r, enum set_kind kind, const struct networks *n)
 {
 	for (size_t i = 0; i < n->count;) {
@@ -168,7 +171,7 @@ static void fill_tree(struct ruleset *r, enum set_kind kind, const struct networ
 		} while (more && i < n->count && n->item[i].base.family == first->base.family &&
 			 memcmp(n->item[i].base.bytes, next, len) == 0);
 		add_element(r, s, first->base.bytes, NULL, len, 0);
-		if (more) /* or it goes up to the last address there is */
+		if (more) /* else it extends to the last address */
 			add_element(r, s, next, NULL, len, NFT_SET_ELEM_INTERVAL_END);
 	}
 }
@@ -198,7 +201,7 @@ static void fill_networks(struct ruleset *r, enum set_kind kind, struct networks
 	networks_free(n);
 }
 
-/* The policy's rules for networks that belong into a set. */
+/* Adds the policy's network rules that belong in this set. */
 static void fill_rules(struct ruleset *r, const struct policy *p, enum set_kind kind)
 {
 	struct networks n = {0};
@@ -225,8 +228,11 @@ static void fill_rules(struct ruleset *r, const struct policy *p, enum set_kind 
 	fill_networks(r, kind, &n);
 }
 
-/* Loopback is left out: the hook sees it by its device, and a redirected DNS question has a
- * loopback address while its device is still another. What NAT64 makes of it is no loopback. */
+/*
+ * Loopback is left out: rules match its device instead, and a redirected DNS query has a
+ * loopback address while its device is still another one. The NAT64 form of loopback is
+ * special.
+ */
 static void collect_range(
 	const struct address_range *range, struct networks *special, struct networks *inside)
 {
@@ -247,7 +253,7 @@ static void fill_ranges(struct ruleset *r)
 	const struct address nat64 = address_nat64(&none4);
 	struct networks special = {0}, inside = {0};
 
-	/* First of those ranges that NAT64's prefix is a part of. */
+	/* First the IPv6 ranges, one of which contains the NAT64 prefix. */
 	for (size_t i = 0; i < address_ranges_count; i++)
 		if (address_ranges[i].base.family == 6)
 			collect_range(&address_ranges[i], &special, &inside);
@@ -273,7 +279,7 @@ static void fill_ranges(struct ruleset *r)
 	fill_networks(r, SET_PRIVATE_RANGES, &inside);
 }
 
-/* Twice the same element would be one in the kernel, and two in what verify.c expects. */
+/* Duplicates would be one element in the kernel, but two in what verify.c expects. */
 static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 {
 	uint8_t key[KEY_MAX];

@@ -1,43 +1,45 @@
 /*
- * Who may say that a packet is from where. In nft's words:
+ * Which source addresses a packet may have. In nft syntax, roughly:
  *
  *	chain output {		first of all
- *		of the gate, established and approved: accept
- *		ipv4, of a socket that isn't root's or a worker's: jump sources4;  ipv6:
- *sources6 the first of its connection: jump unowned
+ *		skuid gate, established and approved: accept
+ *		ipv4, socket neither root's nor a worker's: jump sources4;  ipv6: sources6
+ *		first packet of a connection: jump unowned
  *		...
  *	}
- *	chain sources4 {	returns where the packet's source is its sender's to use
- *		redirected by us, from a port of the workers': goto reject_all
- *		from @upstreams . port: drop
- *		from 127.0.0.11: drop		sources6 has no such address
- *		from 127.0.0.1: return		::1
- *		from an address that isn't ours: drop	(without fib: IPv6 at all: reject)
+ *	chain sources4 {	returns if the sender may use the source
+ *		redirected by us, from a port in the workers' range: goto reject_all
+ *		saddr . sport @upstreams: drop
+ *		saddr 127.0.0.11: drop		not in sources6
+ *		saddr 127.0.0.1: return		::1
+ *		saddr not local: drop		(without fib: any IPv6: reject)
  *	}
  *	chain unowned {
- *		of a socket: return
+ *		has a socket: return
  *		drop
  *	}
  *
- * On loopback as on the wire, and whatever the destination is: conntrack takes a packet that
- * goes the other way for the answer. A datagram from 127.0.0.11:53 to the port of a question to
- * come makes that question an answer: NAT leaves it alone, and the engine's resolver never
- * hears of it. A packet that is dropped here leaves nothing in conntrack, since an entry is
- * only kept when its first packet has passed all hooks.
+ * This applies on loopback as on the wire, and to any destination: conntrack takes a packet
+ * in the reverse direction for the reply. A datagram from 127.0.0.11:53 to the port of a
+ * future query turns that query into a reply: NAT leaves it alone, and the engine's resolver
+ * never receives it. A packet dropped here leaves nothing in conntrack, since an entry is
+ * kept only if its first packet has passed all hooks.
  *
- * An entry of the resolver's or the gate's own direction begins with a packet from the same
- * address and port to the same server; the payload's to port 53 and to the web's ports are
- * redirected, and so would the worker's be. Hence the range of ports that is the workers'.
- * (What isn't redirected goes where it says, whoever sends it.)
+ * An entry that matches the workers' own direction would have to begin with a packet from
+ * the same address and port to the same server. The payload's packets to ports 53, 443 and
+ * 80 are redirected, and the worker's would be too if they matched that entry. Hence the
+ * workers' own port range. (What isn't redirected goes to its destination, whoever sends
+ * it.)
  *
- * Dropped and not answered, since the answer would go to the address that isn't the sender's.
- * A datagram fails in the call that sends it nevertheless.
+ * These packets are dropped silently, since a reply would go to an address that isn't the
+ * sender's. For a datagram the sending call fails nevertheless.
  *
- * Root's are left out because the engine's resolver answers from 127.0.0.11; the gate answers
- * from the address that its client aimed at. So does the kernel for a socket of the gate's that
- * is gone, which is why a packet that no socket owns isn't looked at but when it would begin
- * something. The kernel's own (ICMP errors, resets) never do. Sockets of the kernel's that work
- * for others would (AF_RXRPC, AF_SMC); the payload can't have any (lib/filters_gen.c).
+ * Root is exempt because the engine's resolver answers from 127.0.0.11; the gate is exempt
+ * because it answers from its client's original destination. So does the kernel for a socket
+ * of the gate that is gone, which is why an unowned packet is only checked if it would start
+ * a connection. Those that the kernel sends itself (ICMP errors, resets) never do. Kernel
+ * sockets that act for others would (AF_RXRPC, AF_SMC); the payload can't create them
+ * (lib/filters_gen.c).
  */
 #include "../lib/netfilter.h"
 
@@ -80,7 +82,7 @@ static void sources(struct ruleset *r, const struct wall_config *c, uint8_t fami
 {
 	static const uint8_t transports[] = {IPPROTO_TCP, IPPROTO_UDP};
 	const char *chain = chain_of(family);
-	/* Only TCP and UDP are redirected, so it has ports. */
+	/* Only TCP and UDP are redirected, so there are ports. */
 	struct statement s = chains_rule(r, chain, family);
 
 	match_ct_redirected(&s);
@@ -88,7 +90,7 @@ static void sources(struct ruleset *r, const struct wall_config *c, uint8_t fami
 	then_verdict(&s, NFT_GOTO, "reject_all");
 	for (size_t i = 0; i < sizeof(transports); i++) {
 		s = chains_rule(r, chain, family);
-		match_family(&s); /* for nft(8), which can't read a source in a key without */
+		match_family(&s); /* nft(8) can't list the key without it */
 		match_protocol(&s, transports[i]);
 		match_from_port_set(&s, chains_set(SET_UPSTREAMS, &s));
 		then_verdict(&s, NF_DROP, NULL);
@@ -105,7 +107,7 @@ static void sources(struct ruleset *r, const struct wall_config *c, uint8_t fami
 		s = chains_rule(r, chain, family);
 		match_from_not_local(&s);
 		then_verdict(&s, NF_DROP, NULL);
-	} else if (family == 6) { /* its sender may well have the address, so it is told */
+	} else if (family == 6) { /* the address may well be the sender's, so reply */
 		s = chains_rule(r, chain, family);
 		then_verdict(&s, NFT_GOTO, "reject_all");
 	}

@@ -1,7 +1,7 @@
 /*
- * The words that rules are made of, as nft(8) has them, each a few of the kernel's expressions.
- * A rule is written by calling them one after the other: match_...() narrow down which packets
- * it is for, then_...() say what becomes of those. Private to this room.
+ * The statements of nft(8) that our rules use, each a few of the kernel's expressions. A
+ * rule is written by a sequence of calls: match_...() restrict the packets it applies to,
+ * then_...() say what to do with them. Private to this folder.
  */
 #ifndef INIT_NFT_STATEMENT_H
 #define INIT_NFT_STATEMENT_H
@@ -13,14 +13,15 @@
 
 #include "../lib/address.h"
 
-/* A rule being written; failed stays true once memory ran out, so one check at the end does. */
+/* A rule under construction. failed stays true after an allocation failed, so one check at
+ * the end is enough. */
 struct statement {
 	struct nftnl_rule *rule;
-	uint8_t family; /* 4 or 6: which header the address words look at */
+	uint8_t family; /* 4 or 6: the header that address statements read */
 	bool *failed;
 };
 
-/* The mark of a connection that the wall has let out. The payload cannot set one. */
+/* Conntrack mark of a connection that the wall has let out. The payload can't set marks. */
 #define APPROVED_MARK 0x0c0de000
 
 void match_family(struct statement *s);               /* meta nfproto ipv4|ipv6 */
@@ -31,11 +32,11 @@ void match_not_loopback_out(struct statement *s); /* oif != lo */
 void match_loopback_in(struct statement *s);      /* iif lo */
 void match_not_loopback_in(struct statement *s);
 void match_uid(struct statement *s, uint32_t uid);
-/* Matches a packet that has a socket, held by another: what the kernel sends itself has none.
- */
+/* Matches packets of a socket with another owner. Packets that the kernel sends itself have
+ * no socket. */
 void match_not_uid(struct statement *s, uint32_t uid);
-void match_none_of(struct statement *s, const uid_t *uids, size_t count); /* the same of more */
-void match_owned(struct statement *s);                    /* a socket, whosever it is */
+void match_none_of(struct statement *s, const uid_t *uids, size_t count);
+void match_owned(struct statement *s);                    /* has a socket */
 void match_port(struct statement *s, uint16_t port);      /* th dport; match_protocol() first */
 void match_from_port(struct statement *s, uint16_t port); /* th sport */
 void match_from_ports_above(struct statement *s, uint16_t first); /* th sport >= first */
@@ -53,11 +54,12 @@ void match_to_port_set(struct statement *s, const char *set);   /* daddr . th dp
 void match_from_port_set(struct statement *s, const char *set); /* saddr . th sport @set */
 
 void then_approve(struct statement *s);
-/* add @set { daddr . l4proto . th dport counter }; without with_port the port is 0. A set that
- * is full ends the rule here, so a verdict must be in the next one. */
+/* add @set { daddr . l4proto . th dport counter }; without with_port the port is 0. If the
+ * set is full, evaluation of this rule stops, so the verdict must be in the next one. */
 void then_count(struct statement *s, const char *set, bool with_port);
 void then_redirect(struct statement *s, uint16_t port);
-/* tproxy to :PORT, of the loopback address; without a socket there the rule ends here. */
+/* tproxy to :PORT on the loopback address; if nothing listens there, evaluation of the rule
+ * stops. */
 void then_tproxy(struct statement *s, uint16_t port);
 void then_untrack(struct statement *s); /* notrack */
 void then_reset(struct statement *s);

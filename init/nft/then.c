@@ -1,4 +1,4 @@
-/* The words that say what becomes of the packets that a rule is for. */
+/* Statements that act on the packets a rule applies to. */
 #include "../lib/netfilter.h"
 
 #include "expression.h"
@@ -35,7 +35,7 @@ void then_count(struct statement *s, const char *set, bool with_port)
 		*s->failed = true;
 		return;
 	}
-	/* As the kernel reads it back. */
+	/* As the kernel returns it. */
 	nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_PACKETS, 0);
 	nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_BYTES, 0);
 	nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPR, counter);
@@ -49,7 +49,7 @@ void then_redirect(struct statement *s, uint16_t port)
 	expression_immediate(s, 0, &wire, sizeof(wire));
 	e = expression_add(s, "redir");
 	expression_u32(s, e, NFTNL_EXPR_REDIR_REG_PROTO_MIN, NFT_REG_1);
-	/* These two the kernel adds by itself, so that verify.c would miss them. */
+	/* The kernel adds these two by itself; without them verify.c would see a difference. */
 	expression_u32(s, e, NFTNL_EXPR_REDIR_REG_PROTO_MAX, NFT_REG_1);
 	expression_u32(s, e, NFTNL_EXPR_REDIR_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
 }

@@ -1,10 +1,10 @@
 /*
  * Reads the wall back and compares it with what the config compiles to.
  *
- * Rules and sets are compared in one form: both sides, ours and what the kernel gave, are
- * written as netlink attributes by the same libnftnl call, and a rule's chain and expressions
- * must be the same bytes. Anything that the kernel has
- * in the table beyond ours shows in its count of users (chains, sets, objects, flowtables).
+ * Rules and sets are compared in one format: libnftnl writes both ours and the kernel's as
+ * netlink attributes, and chain and expressions of a rule must be identical bytes. Anything
+ * else that the kernel has in the table shows in its use count (chains, sets, objects,
+ * flowtables).
  */
 #include "../lib/netfilter.h"
 
@@ -16,21 +16,21 @@
 
 #include "wall_private.h"
 
-/* Tries when somebody commits while we read. */
+/* Retries if somebody else commits while we read. */
 #define TRIES 8
 /* The longest rule has about 600 bytes. */
 #define RULE_ROOM 4096
 
 struct readback {
 	const struct ruleset *expected;
-	const char *on;      /* the object at fault */
+	const char *on;      /* the object with a problem */
 	const char *problem; /* static text; NULL: none so far */
 	size_t chains, rules;
 	bool table, sets[SETS];
 	const struct ruleset_set *set; /* whose elements are being read */
 	struct nftnl_set *elements;    /* those read */
 	size_t elements_read;
-	char name[64]; /* where `on` points for the kernel's own objects */
+	char name[64]; /* buffer for `on` if it is the kernel's name */
 };
 
 static int wrong(struct readback *r, const char *on, const char *problem)
@@ -71,7 +71,7 @@ static int read_table(const struct nlmsghdr *answer, void *context)
 	return MNL_CB_OK;
 }
 
-/* The attributes that make a chain what it is; the last three are a base chain's. */
+/* The attributes that define a chain; hook, priority and policy are those of a base chain. */
 static void compare_chain(
 	struct readback *r, const struct nftnl_chain *ours, const struct nftnl_chain *theirs)
 {
@@ -123,8 +123,8 @@ static int read_chain(const struct nlmsghdr *answer, void *context)
 	return MNL_CB_OK;
 }
 
-/* An attribute of an expression that says nothing: all of it is 0. Kernels differ in whether
- * they report those (a lookup's flags, a dynamic set's timeout). */
+/* True if an attribute is all zero, which means the default. Kernels differ in whether they
+ * report those (flags of a lookup, timeout of a dynset). */
 static bool is_zero(const struct nlattr *a)
 {
 	const uint8_t *p = mnl_attr_get_payload(a);
@@ -135,7 +135,7 @@ static bool is_zero(const struct nlattr *a)
 	return true;
 }
 
-/* Appends one expression, its name and its data less what is zero, to out. */
+/* Appends an expression to out: its name, and its non-zero attributes. */
 static uint32_t copy_expression(const struct nlattr *expression, char *out, uint32_t used)
 {
 	struct nlattr *part, *a;
@@ -158,7 +158,7 @@ static uint32_t copy_expression(const struct nlattr *expression, char *out, uint
 	return used;
 }
 
-/* What a rule does, as bytes: its chain and its expressions. Returns how many. */
+/* Serialises a rule: its chain and its expressions. Returns the length. */
 static uint32_t rule_bytes(struct nftnl_rule *rule, char out[RULE_ROOM])
 {
 	char buffer[RULE_ROOM] __attribute__((aligned(8)));
@@ -167,7 +167,7 @@ static uint32_t rule_bytes(struct nftnl_rule *rule, char out[RULE_ROOM])
 	uint32_t used = 0;
 
 	memset(out, 0, RULE_ROOM);
-	memset(buffer, 0, sizeof(buffer)); /* the padding is compared too */
+	memset(buffer, 0, sizeof(buffer)); /* padding is compared too */
 	h = mnl_nlmsg_put_header(buffer);
 	nftnl_rule_nlmsg_build_payload(h, rule);
 	mnl_attr_for_each(a, h, 0)
@@ -192,7 +192,7 @@ static int read_rule(const struct nlmsghdr *answer, void *context)
 	const char *chain;
 	uint32_t len;
 
-	/* A rule of ours is far smaller; one that would not fit below is not ours. */
+	/* Our rules are far smaller, and a larger one might not fit below. */
 	if (answer->nlmsg_len > RULE_ROOM / 2)
 		return wrong(r, "a rule", "it is larger than any that was made");
 	rule = nftnl_rule_alloc();
@@ -278,7 +278,7 @@ static int read_elements(const struct nlmsghdr *answer, void *context)
 	return MNL_CB_OK;
 }
 
-/* An element as bytes: its flags, its key, its last key. */
+/* An element, serialised: flags, key, last key. */
 struct element {
 	uint8_t bytes[4 + 2 * KEY_MAX];
 };
@@ -296,7 +296,7 @@ static int list_element(struct nftnl_set_elem *e, void *context)
 	const void *data;
 
 	if (l->count++ >= l->room)
-		return 0; /* counted, so that the caller sees that they are too many */
+		return 0; /* still counted, so that the caller sees that there are too many */
 	out = &l->item[l->count - 1];
 	memset(out, 0, sizeof(*out));
 	if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_FLAGS))
@@ -325,7 +325,7 @@ static int by_bytes(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct element));
 }
 
-/* Both lists in the same order; returns 0, or -1 when memory ran out. */
+/* Compares both as sorted lists. Returns 0, or -1 if out of memory. */
 static int compare_elements(struct readback *r, struct nftnl_set *ours)
 {
 	const char *name = nftnl_set_get_str(ours, NFTNL_SET_NAME);
@@ -373,7 +373,7 @@ static int read_fixed_sets(struct nft *n, struct readback *r)
 	return 0;
 }
 
-/* One reading of everything; 0, or -1 with errno. */
+/* Reads everything once. Returns 0, or -1 with errno. */
 static int read_all(struct nft *n, struct readback *r)
 {
 	if (nft_dump(n, NFT_MSG_GETTABLE, NFPROTO_INET, NULL, read_table, r) < 0)

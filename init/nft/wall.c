@@ -1,4 +1,5 @@
-/* The calls of wall.h that talk to the kernel, but for reading back (verify.c, probe.c). */
+/* The functions of wall.h that talk to the kernel, except for reading back (verify.c,
+ * probe.c). */
 #include "../lib/netfilter.h"
 
 #include "wall.h"
@@ -13,8 +14,8 @@
 
 #include "wall_private.h"
 
-/* Linux 6.12 gives an element that is added again its new life. What a distribution brought
- * into an older kernel isn't looked for: the other way works there, too. */
+/* Since Linux 6.12, adding an existing element renews its timeout. Backports aren't
+ * detected: the other method works there as well. */
 static bool kernel_renews(void)
 {
 	struct utsname u;
@@ -52,7 +53,7 @@ void wall_close(struct wall *w)
 	free(w);
 }
 
-/* All elements of a set, in as many messages as they need: a list holds 64 KB. */
+/* Adds all elements of a set, in as many messages as they need: a list holds at most 64 KB. */
 static int put_elements(struct nft *n, struct nftnl_set *set)
 {
 	const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
@@ -75,7 +76,7 @@ static int put_elements(struct nft *n, struct nftnl_set *set)
 static int put_ruleset(struct nft *n, const struct ruleset *r)
 {
 	nft_begin(n);
-	/* Adding a table that is there changes nothing, and what is there can be deleted. */
+	/* Adding an existing table changes nothing, and then there is one to delete. */
 	nftnl_table_nlmsg_build_payload(
 		nft_message(n, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE, "the table"),
 		r->table);
@@ -89,7 +90,7 @@ static int put_ruleset(struct nft *n, const struct ruleset *r)
 			nft_message(n, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE,
 				nftnl_set_get_str(r->sets[i].set, NFTNL_SET_NAME)),
 			r->sets[i].set);
-	/* Before the rules: a constant set is closed once a rule looks at it. */
+	/* Before the rules: a constant set can't be changed once a rule refers to it. */
 	for (size_t i = 0; i < SETS; i++)
 		if (put_elements(n, r->sets[i].set) < 0)
 			return -1;
@@ -119,7 +120,7 @@ int wall_remove(struct wall *w, struct failure *f)
 	}
 	nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
 	nft_begin(&w->nft);
-	/* As in put_ruleset(): what was never there can be deleted, too. */
+	/* As in put_ruleset(): create it, so that deleting can't fail. */
 	nftnl_table_nlmsg_build_payload(
 		nft_message(&w->nft, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE, "the table"),
 		t);
@@ -144,9 +145,9 @@ int wall_build(struct wall *w, const struct wall_config *c, struct failure *f)
 	return status;
 }
 
-/* Pins in one message: their list stays below the 64 KB that an attribute can hold. */
+/* Pins per message: their list stays below the 64 KB limit of an attribute. */
 #define MESSAGE_PINS 1000
-/* The sets that pins are in: one for each kind and family. */
+/* The sets for pins: one for each kind and family. */
 #define PIN_SETS 6
 
 static unsigned set_of_pin(const struct pin *p)
@@ -174,14 +175,14 @@ static void put_element(struct nlmsghdr *m, const struct pin *p, bool with_life)
 	mnl_attr_nest_end(m, data);
 	if (with_life && life) {
 		mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, life);
-		/* What is left of it: a renewal of the same life is none without it. */
+		/* The remaining time: without it, the same timeout wouldn't be a renewal. */
 		mnl_attr_put_u64(m, NFTA_SET_ELEM_EXPIRATION, life);
 	}
 	mnl_attr_nest_end(m, element);
 }
 
-/* Messages of one type about those of the pins that are one set's. By hand and not by libnftnl,
- * which allocates for each element: this is what an answer to the payload waits for. */
+/* Writes messages of one type for those pins that go into one set. By hand, since libnftnl
+ * allocates for each element and a DNS reply to the payload waits for this. */
 static void put_pins(
 	struct nft *n, uint16_t type, unsigned which, const struct pin *pins, size_t count)
 {
@@ -211,8 +212,9 @@ static void put_pins(
 }
 
 /*
- * Kernels before 6.12 leave the life of an element alone when it is added again. So there it is
- * added (in case it isn't there), deleted and added: one transaction, no moment without it.
+ * Kernels before 6.12 don't change the timeout of an element that is added again. There it
+ * is added (in case it doesn't exist), deleted and added again: in one transaction, so there
+ * is no moment without it.
  */
 int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failure *f)
 {
@@ -227,15 +229,14 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 	nft_begin(&w->nft);
 	for (unsigned which = 0; w->renews && which < PIN_SETS; which++)
 		put_pins(&w->nft, NFT_MSG_NEWSETELEM, which, pins, count);
-	/* One by one: what is there twice can't be deleted twice in a row. */
+	/* One by one: a duplicate can't be deleted twice in a row. */
 	for (size_t i = 0; !w->renews && i < count; i++)
 		for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++)
 			put_pins(&w->nft, steps[j], set_of_pin(&pins[i]), &pins[i], 1);
 	return nft_commit(&w->nft, f);
 }
 
-/* A dump of one set's elements at a time: read() makes of each what each() of the caller gets.
- */
+/* A dump of one set at a time: read() converts each element for the caller's callback. */
 struct set_dump {
 	enum set_kind kind;
 	unsigned family;
@@ -269,8 +270,8 @@ static int read_elements(const struct nlmsghdr *answer, void *context)
 	return MNL_CB_OK;
 }
 
-/* Both families of one kind. A set that changes under the dump (EINTR) is still worth telling.
- */
+/* Dumps both families of one kind. If the set changes during the dump (EINTR), what was read
+ * is still reported. */
 static int dump_set(struct wall *w, struct set_dump *d)
 {
 	for (d->family = 4; d->family <= 6; d->family += 2)
@@ -281,8 +282,8 @@ static int dump_set(struct wall *w, struct set_dump *d)
 	return 0;
 }
 
-/* The address at the head of an element's key, len bytes in all; the rest of the key, or NULL.
- */
+/* Reads the address at the start of an element's key. Returns the rest, which must be len
+ * bytes, or NULL. */
 static const uint8_t *read_key(
 	struct nftnl_set_elem *e, const struct set_dump *d, uint32_t len, struct address *out)
 {
@@ -369,8 +370,7 @@ int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_
 int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
 	size_t count, struct failure *f)
 {
-	/* The networks' sets only where they change: the kernel takes its time for large ones.
-	 */
+	/* Refill the network sets only if they change: large ones take the kernel a while. */
 	size_t from = 2 * SET_REVOKED;
 	struct ruleset r = {0};
 	int status;
@@ -387,7 +387,7 @@ int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *l
 		struct nlmsghdr *m =
 			nft_message(&w->nft, NFT_MSG_DELSETELEM, NFPROTO_INET, 0, name);
 
-		/* Without a list: all that is in it. */
+		/* Without a list: all elements. */
 		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, TABLE_NAME);
 		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, name);
 		r.failed = put_elements(&w->nft, r.sets[i].set) < 0;

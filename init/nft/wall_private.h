@@ -1,4 +1,4 @@
-/* What struct wall is; private to this room. */
+/* Definition of struct wall; private to this folder. */
 #ifndef INIT_NFT_WALL_PRIVATE_H
 #define INIT_NFT_WALL_PRIVATE_H
 
@@ -8,7 +8,7 @@
 
 struct wall {
 	struct nft nft;
-	bool renews; /* the kernel takes an element that is added again as a renewal */
+	bool renews; /* the kernel renews an element that is added again */
 };
 
 #endif

@@ -1,21 +1,20 @@
 /*
- * Policy routing to the gate; see divert.h. In ip(8)'s words, for each family, around the
+ * Policy routing to the gate; see divert.h. In ip(8) syntax, for each family, around the
  * fence's 2 to 10 (routes.c):
  *
  *	 1: from 127.0.0.1 ipproto tcp dport 443 lookup 121	and 80
  *	11: lookup main suppress_prefixlength 0
  *	12: ipproto tcp dport 443 lookup 121			and 80
- *	table 121: throw NETWORK, of each rule about a network, and of each range that is
- *		   not public
+ *	table 121: throw NETWORK, for each network rule and each non-public range
  *		   local default dev lo src 127.0.0.1
  *
- * So what the main table knows more exactly than by its default route stays with it. What is
- * not public and has passed the fence is decided about by the wall's sets, as the networks are
- * that the policy names; both are thrown back to the main table, too.
+ * So routes of the main table other than its default route still apply. For non-public
+ * addresses that have passed the fence the wall's sets decide, as they do for networks in
+ * the policy; both are thrown back to the main table, too.
  *
- * Uid 0 and our workers have rules of their own before these. But what the kernel sends in the
- * name of a socket that is gone is uid 0's as well: a reset to the gate, when a client has
- * closed. The first rule knows that by its address, which is why diverted connections come from
+ * Uid 0 and our workers have rules of their own before these. But what the kernel sends for
+ * a socket that is gone also counts as uid 0: a reset to the gate after a client has closed.
+ * The first rule recognises that by its address, which is why diverted connections come from
  * 127.0.0.1.
  */
 #include "../lib/netfilter.h"
@@ -76,7 +75,7 @@ static int throw_back(struct routes *r, const struct address *to, uint8_t prefix
 static int add_routes(struct routes *r, const struct wall_config *c, uint8_t family)
 {
 	const struct rtnl_route all = fence_to_loopback(family, TABLE_WEB);
-	/* First: a rule about all addresses throws the default route back, too. */
+	/* First, because a rule about all addresses also throws the default route back. */
 	int error = rtnl_add_route(r->socket, &all);
 
 	for (size_t i = 0; error >= 0 && c->policy && i < c->policy->count; i++) {

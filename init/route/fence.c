@@ -1,5 +1,5 @@
 /*
- * What the rules of the fence shall be, in order. Pure. routes.c has them in ip(8)'s words.
+ * The rules of the fence, in order. Pure. routes.c shows them in ip(8) syntax.
  */
 #include "../lib/netfilter.h"
 
@@ -17,8 +17,8 @@
 
 /* ---- The list ---------------------------------------------------------------------------- */
 
-/* Of one preference those for any destination come first: behind a narrower one the kernel
- * takes such a rule for that, and refuses it. */
+/* Within a preference, rules for any destination come first: after a narrower one the kernel
+ * takes such a rule for a duplicate and refuses it. */
 static bool is_before(const struct rtnl_rule *a, const struct rtnl_rule *b)
 {
 	if (a->preference != b->preference)
@@ -69,7 +69,8 @@ void fence_free(struct fence *f)
 	memset(f, 0, sizeof(*f));
 }
 
-/* ---- What it is about -------------------------------------------------------------------- */
+/* ---- Destinations
+ * ------------------------------------------------------------------------- */
 
 struct rtnl_rule fence_host(const struct address *a)
 {
@@ -101,7 +102,7 @@ static int add_hosts(struct fence *f, const struct wall_config *c)
 	return 0;
 }
 
-/* An IPv4 rule's twin: it is about what NAT64 translates to the rule's destination. */
+/* The NAT64 form of an IPv4 rule. */
 static struct rtnl_rule translated(struct rtnl_rule rule)
 {
 	rule.family = 6;
@@ -110,7 +111,7 @@ static struct rtnl_rule translated(struct rtnl_rule rule)
 	return rule;
 }
 
-/* A rule, and its twin where it has one. */
+/* Adds a rule, and its NAT64 form if it has one. */
 static int add_both(struct fence *f, const struct rtnl_rule *rule)
 {
 	const struct rtnl_rule twin = translated(*rule);
@@ -120,7 +121,7 @@ static int add_both(struct fence *f, const struct rtnl_rule *rule)
 	return rule->family == 4 ? fence_add(f, &twin) : 0;
 }
 
-/* Single addresses within special ranges that this rule opens. */
+/* Opens single addresses of special ranges that this rule covers. */
 static int add_parts(struct fence *f, const struct rule *rule)
 {
 	for (size_t i = 0; i < address_parts_count; i++) {
@@ -141,14 +142,14 @@ static int add_network(struct fence *f, const struct rule *rule)
 		.table = RT_TABLE_MAIN,
 		.to_prefix = rule->prefix};
 
-	if (rule->prefix) /* else to anywhere */
+	if (rule->prefix) /* else: any destination */
 		open.to = rule->network;
 	return add_both(f, &open) < 0 || add_parts(f, rule) < 0 ? -1 : 0;
 }
 
 static int add_networks(struct fence *f, const struct wall_config *c)
 {
-	/* Where what isn't prohibited of NAT64's goes on. */
+	/* Where NAT64 destinations that aren't prohibited continue. */
 	const struct rtnl_rule here = {
 		.family = 6, .preference = PREFER_NETWORKS, .action = FR_ACT_NOP};
 
@@ -170,13 +171,13 @@ static bool prohibited(const struct wall_config *c, const struct address_range *
 
 	if (range->class == ADDRESS_LOOPBACK)
 		return false;
-	/* IPv6 needs these for finding neighbours; nothing there can be routed on, and nftables
-	 * lets only neighbour discovery out. */
+	/* IPv6 needs these for neighbour discovery; they can't be routed any further, and
+	 * nftables lets only neighbour discovery out. */
 	if (range->base.family == 6 &&
 		(range->class == ADDRESS_LINK_LOCAL || range->class == ADDRESS_MULTICAST))
 		return false;
-	/* Behind a proxy these stand for names. A prohibition would refuse before nftables can
-	 * redirect; nobody's machine has them, if ever one left. */
+	/* Behind a proxy these are fake IPs. A prohibit rule would refuse them before
+	 * nftables can redirect; no real host has one, should a packet ever leave. */
 	return !(c->proxied && fake_ip_index(&range->base, &unused));
 }
 
@@ -191,7 +192,7 @@ static struct rtnl_rule prohibit(const struct address_range *range)
 		.to_prefix = range->prefix};
 }
 
-/* NAT64's prefix is inside a special range, and what it stands for may be anything. */
+/* The NAT64 prefix is inside a special range, but what it stands for may be anything. */
 static int add_translated(struct fence *f, const struct address_range *range)
 {
 	struct rtnl_rule rule = prohibit(range);
@@ -223,7 +224,7 @@ static int add_ranges(struct fence *f, const struct wall_config *c)
 		if (add_translated(f, range) < 0)
 			return -1;
 	}
-	/* The metadata services that a private network has. */
+	/* Metadata services in private space. */
 	for (size_t i = 0; i < address_parts_count; i++) {
 		const struct address_range *part = &address_parts[i];
 		const struct rtnl_rule rule = prohibit(part);
@@ -235,7 +236,8 @@ static int add_ranges(struct fence *f, const struct wall_config *c)
 	return fence_add(f, &rest);
 }
 
-/* ---- Whom it is about -------------------------------------------------------------------- */
+/* ---- Owners
+ * ------------------------------------------------------------------------------- */
 
 static int add_of_uids(struct fence *f, struct rtnl_rule rule, const uint8_t *actions, size_t n)
 {

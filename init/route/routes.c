@@ -1,34 +1,35 @@
 /*
- * The fence, in the kernel: policy rules before those that lead to the main table. In ip(8)'s
- * words, for each family (see divert.c for what is missing in the numbers):
+ * The fence, in the kernel: policy rules ahead of those that lead to the main table. In
+ * ip(8) syntax, for each family (see divert.c for the missing numbers):
  *
  *	 2: uidrange 0-0 lookup main;  uidrange 0-0 unreachable
  *	 3: uidrange 65310-65312 goto 5				our workers
  *	 4: ipproto udp dport 53 lookup 122			and tcp
  *	 5: nop
- *	 6: to 168.63.129.16 lookup main			an upstream, say
- *	 7: to 64:ff9b::a9fe:0/112 prohibit;  to 64:ff9b::/96 goto 9	NAT64's
+ *	 6: to 168.63.129.16 lookup main			e.g. an upstream
+ *	 7: to 64:ff9b::a9fe:0/112 prohibit;  to 64:ff9b::/96 goto 9	NAT64
  *	 8: to 169.254.0.0/16 prohibit				each special range
  *	 9: nop;  to 10.1.0.0/16 lookup main			each rule with +private
  *	10: to 10.0.0.0/8 prohibit				each private range
  *	11: uidrange 65310-65312 lookup main;  uidrange 65310-65312 unreachable
  *	table 122: local default dev lo src 127.0.0.1
  *
- * Rules and not routes prohibit: an IPv6 socket that is bound to a device is led past a
- * prohibit route, which belongs to lo. (On IPv4 such a socket finds whoever is on that
- * device's link, whatever rules and routes say: ip_route_output_key_hash_rcu().)
+ * Rules rather than routes prohibit, because an IPv6 socket bound to a device bypasses a
+ * prohibit route, which belongs to lo. (On IPv4 such a socket reaches neighbours on that
+ * device's link whatever rules and routes say: ip_route_output_key_hash_rcu().)
  *
- * The main table stays the engine's. It may connect networks while the container runs: what is
- * private in them is prohibited like everything private, and what is opened, by a +private
- * name, is reached by the way that the main table has to it then.
+ * The main table remains the engine's, which may connect networks while the container runs:
+ * private addresses in them are prohibited like all others, and addresses that a +private
+ * name opens are reached by whatever route the main table has then.
  *
- * The payload is never uid 0. The kernel is: by it, it asks whether a packet came in by the way
- * that an answer would go (rp_filter, RFC 3704), and a router may say "too big" from a private
- * address. So is an engine's resolver that asks from this namespace.
+ * The payload is never uid 0. The kernel is, when it checks whether a packet came in by the
+ * route that a reply would take (rp_filter, RFC 3704), and a router may send "too big" from
+ * a private address. So is an engine's resolver that queries from this namespace.
  *
- * Whatever server a program asks, nftables redirects the question to our resolver. It has to
- * get that far: not be prohibited, nor have no route. By table 122 it can't get further either.
- * Questions of our own never go there, where the payload may listen.
+ * Whatever server a program queries, nftables redirects the query to our resolver. For that
+ * it must be routable: neither prohibited nor without a route. Table 122 ensures that it
+ * gets that far and no further. Our own queries never use it, since the payload may listen
+ * there.
  */
 #include "../lib/netfilter.h"
 
@@ -64,7 +65,8 @@ static const char *family_text(uint8_t family)
 	return family == 4 ? "IPv4" : "IPv6";
 }
 
-/* ---- What was there ---------------------------------------------------------------------- */
+/* ---- Existing routes
+ * ---------------------------------------------------------------------- */
 
 static void add_gateway(struct routes *r, const struct address *a)
 {
@@ -79,7 +81,7 @@ static void note_route(struct routes *r, const struct rtnl_route *route)
 {
 	if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST)
 		return;
-	/* Link-local routes are there wherever IPv6 is. */
+	/* Link-local routes exist wherever IPv6 does. */
 	r->leads6 |= route->to.family == 6 &&
 		     (route->prefix == 0 || address_classify(&route->to) != ADDRESS_LINK_LOCAL);
 	if (route->prefix != 0)
@@ -177,7 +179,7 @@ static bool is_ours(uint32_t table)
 	return table == TABLE_WEB || table == TABLE_DNS;
 }
 
-/* What an earlier codex-init left: a pod's namespace outlives its containers. */
+/* Removes what an earlier codex-init left: a pod's namespace outlives its containers. */
 static int clear(struct routes *r, uint8_t family)
 {
 	struct rtnl_routes all;
@@ -229,14 +231,14 @@ static int build(struct routes *r, uint8_t family, struct failure *f)
 	const struct rtnl_route dns = fence_to_loopback(family, TABLE_DNS);
 	int error;
 
-	/* The rules first: a kernel without them has no tables either, and would put the route
-	 * into its only one. */
+	/* The rules first: a kernel without policy rules has no other tables either, and
+	 * would put the route into its only one. */
 	if (add_rules(r, family, f) < 0)
 		return -1;
 	if (family == 6 && r->ipv6_off)
 		return 0;
 	error = rtnl_add_route(r->socket, &dns);
-	if (error < 0) /* without ::1, nobody there could be asked */
+	if (error < 0) /* without ::1 there is nobody to query */
 		say_detail("routes", "route questions to the resolver: %s: %s",
 			family_text(family), nl_geterror(error));
 	return 0;
@@ -282,7 +284,7 @@ int routes_allow(struct routes *r, const struct address *a, struct failure *f)
 
 /* ---- Read back --------------------------------------------------------------------------- */
 
-/* The next rule of the fence's in that family, from *at on; NULL: there are no more. */
+/* The fence's next rule of that family, starting at *at; NULL at the end. */
 static const struct rtnl_rule *next_rule(const struct routes *r, uint8_t family, size_t *at)
 {
 	while (*at < r->fence.count)
@@ -291,15 +293,15 @@ static const struct rtnl_rule *next_rule(const struct routes *r, uint8_t family,
 	return NULL;
 }
 
-/* These may stand anywhere: the local table has the container's own addresses, and what leads
- * to the gate leads to lo. */
+/* Rules that are harmless anywhere: the local table has the container's own addresses, and
+ * our tables lead to lo. */
 static bool opens_nothing(const struct rtnl_rule *rule)
 {
 	return rule->action == FR_ACT_TO_TBL &&
 	       (rule->table == RT_TABLE_LOCAL || (rule->ours && is_ours(rule->table)));
 }
 
-/* The fence's rules must be there, in their order, before anybody else's. */
+/* The fence's rules must be present, in order, before anybody else's. */
 static int verify_rules(struct routes *r, uint8_t family, struct failure *f)
 {
 	struct rtnl_rules all;
@@ -323,7 +325,7 @@ static int verify_rules(struct routes *r, uint8_t family, struct failure *f)
 	return 0;
 }
 
-/* Our tables lead nowhere but to lo. */
+/* Our tables must lead nowhere but to lo. */
 static int verify_tables(struct routes *r, uint8_t family, struct failure *f)
 {
 	struct rtnl_routes all;

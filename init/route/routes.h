@@ -1,11 +1,11 @@
 /*
- * The second fence, independent of nftables: policy routing rules. By rtnl.h.
+ * The second fence, independent of nftables: policy routing rules, by rtnl.h.
  *
- * Private and special ranges are prohibited; the networks and addresses that the policy opens
- * are left to the main table, which stays as the engine has made it and makes it. Questions to
- * port 53 are led to lo, where nftables redirects them to our resolver. Where the kernel has
- * IPv6 off, there is nothing to fence for it. In audit mode there is no fence at all: nft lets
- * through and records, and a prohibition does neither.
+ * Private and special ranges are prohibited; networks and addresses that the policy opens
+ * are left to the main table, which remains the engine's. Queries to port 53 are routed to
+ * lo, where nftables redirects them to our resolver. If the kernel has IPv6 off, nothing is
+ * done for it. In audit mode there is no fence at all: nftables lets through and records,
+ * which a prohibit rule can't.
  */
 #ifndef INIT_ROUTE_ROUTES_H
 #define INIT_ROUTE_ROUTES_H
@@ -13,20 +13,20 @@
 #include "../lib/say.h"
 #include "../policy/wall_config.h"
 
-struct routes; /* opaque: the netlink socket and what the fence is */
+struct routes; /* opaque: the netlink socket and the fence */
 
-/* Reads the main table of both families: where it leads out. */
+/* Reads the main table of both families, to find gateways and default routes. */
 int routes_open(struct routes **out, struct failure *f);
 void routes_close(struct routes *r);
 
-/* The default gateways found; at most LIMIT_GATEWAYS. Returns how many. */
+/* The default gateways, at most LIMIT_GATEWAYS. Returns their number. */
 size_t routes_gateways(const struct routes *r, struct address out[LIMIT_GATEWAYS]);
 
-/* Puts up the fence, in the place of one that an earlier codex-init left in this namespace. */
+/* Creates the fence, replacing one that an earlier codex-init left in this namespace. */
 int routes_build(struct routes *r, const struct wall_config *c, struct failure *f);
-/* Takes the fence and the ways to resolver and gate away; see wall_remove(). */
+/* Removes the fence and the routes to resolver and gate; see wall_remove(). */
 int routes_remove(struct routes *r, struct failure *f);
-/* Reads the rules back and compares. */
+/* Reads the rules and tables back and compares. */
 int routes_verify(struct routes *r, const struct wall_config *c, struct failure *f);
 /* Opens one address in the fence, for a +private pin. */
 int routes_allow(struct routes *r, const struct address *a, struct failure *f);

@@ -1,4 +1,4 @@
-/* Routes and policy rules to and from the kernel; see rtnl.h. */
+/* See rtnl.h. */
 #include "../lib/netfilter.h"
 
 #include "rtnl.h"
@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Who made a route or a rule (rtm_protocol, FRA_PROTOCOL); a number that nobody registered. */
+/* Identifies our routes and rules (rtm_protocol, FRA_PROTOCOL); an unregistered number. */
 #define PROTOCOL 121
-/* Dumps of a table that changes meanwhile. */
+/* Retries if a table changes during a dump. */
 #define DUMP_TRIES 8
-/* Fewer routes or rules than this are in any container; more are somebody's mistake. */
+/* More routes or rules than any container has. */
 #define DUMP_ITEMS 65536
-/* Attributes of a route that are looked at are below this. */
+/* We read only attributes below this one. */
 #define ROUTE_ATTRIBUTES (RTA_VIA + 1)
 
 static uint8_t family_of(uint8_t family)
@@ -58,7 +58,7 @@ int rtnl_open(struct nl_sock **out)
 	return error;
 }
 
-/* Sends a message and waits for the kernel's answer. failed: it could not be written. */
+/* Sends a message and waits for the kernel's ack. failed: the message couldn't be built. */
 static int tell(struct nl_sock *s, struct nl_msg *m, bool failed)
 {
 	if (failed) {
@@ -109,7 +109,7 @@ static int dump_once(struct nl_sock *s, int type, const void *header, size_t siz
 	return error < 0 ? error : nl_recvmsgs_default(s);
 }
 
-/* One that the kernel changed under our eyes is asked for again. */
+/* Repeats a dump that was interrupted by a change. */
 static int dump(
 	struct nl_sock *s, int type, const void *header, size_t size, struct rtnl_list *l)
 {
@@ -167,7 +167,7 @@ int rtnl_delete_route(struct nl_sock *s, const struct rtnl_route *r)
 	return tell(s, m, !m || (r->prefix && put_address(m, RTA_DST, &r->to) < 0));
 }
 
-/* A gateway of the route's own family, or (RTA_VIA) of another one. */
+/* A gateway of the route's own family, or of another one (RTA_VIA). */
 static void get_gateway(struct nlattr *const a[], uint8_t family, struct address *out)
 {
 	const struct rtvia *via = a[RTA_VIA] ? nla_data(a[RTA_VIA]) : NULL;
@@ -180,7 +180,7 @@ static void get_gateway(struct nlattr *const a[], uint8_t family, struct address
 	}
 }
 
-/* The next hops of a route that has several. */
+/* Adds each next hop of a multipath route. */
 static int take_next_hops(struct rtnl_list *l, const struct nlattr *hops, struct rtnl_route *r)
 {
 	struct rtnexthop *h = nla_data(hops); /* not const: the macros cast it away */
@@ -211,7 +211,7 @@ static int take_route(struct rtnl_list *l, struct nlmsghdr *message)
 		return 0;
 	if (nlmsg_parse(message, sizeof(*h), a, ROUTE_ATTRIBUTES - 1, NULL) < 0)
 		return -NLE_INVAL;
-	/* Without a family of its own, the kernel dumps the other one. */
+	/* If a family has no such dump, the kernel dumps another one. */
 	if (h->rtm_family != family_of(l->family) || h->rtm_flags & RTM_F_CLONED)
 		return 0;
 	get_address(a[RTA_DST], l->family, &r.to);
@@ -289,7 +289,7 @@ static uint16_t get_port(const struct nlattr *attribute, struct rtnl_rule *r)
 	return ports->start;
 }
 
-/* One attribute. */
+/* Reads one attribute. */
 static void get_attribute(const struct nlattr *a, struct rtnl_rule *r)
 {
 	const struct fib_rule_uid_range *uids = nla_data(a);
@@ -324,7 +324,7 @@ static void get_attribute(const struct nlattr *a, struct rtnl_rule *r)
 		r->low = uids->start;
 		r->high = uids->end;
 		break;
-	case FRA_SUPPRESS_PREFIXLEN: /* always there; none is -1 */
+	case FRA_SUPPRESS_PREFIXLEN: /* always present; -1 means none */
 		r->but_default = nla_get_u32(a) == 0;
 		r->more |= nla_get_u32(a) != 0 && nla_get_u32(a) != UINT32_MAX;
 		break;
@@ -339,7 +339,7 @@ static void get_attribute(const struct nlattr *a, struct rtnl_rule *r)
 	case FRA_SPORT_RANGE:
 		r->more = true;
 		break;
-	default: /* a newer kernel's own word for what it was told otherwise: masks of ports */
+	default: /* newer kernels' other forms of known attributes, such as port masks */
 		break;
 	}
 }
