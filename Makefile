@@ -20,9 +20,8 @@ GENERATOR   := init/lib/filters_gen.c
 SHIM        := $(sort $(wildcard init/libc/*.c))
 INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
 STUB_SRC    := $(sort $(wildcard stub/*.c))
-# What the launcher shares with codex-init: messages, policy, what Codex is started for. The linker leaves out
-# what it does not call.
-SHARED_SRC  := $(sort $(addprefix init/lib/,say.c codex_use.c address.c gitconfig.c name.c) $(wildcard init/policy/*.c))
+# What the launcher may use of codex-init's (docs/architecture.md). The linker leaves out what it does not call.
+SHARED_SRC  := $(filter-out $(GENERATOR),$(sort $(wildcard init/lib/*.c init/policy/*.c)))
 HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)
 
 # ---- Flags ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "bounds.h"
 #include "json.h"
 
@@ -65,25 +66,6 @@ bool auth_expiry(const char *text, size_t size, int64_t *expires_at)
 	return n > 0 && json_integer(claims, (size_t)n, exp_path, expires_at);
 }
 
-/* At most size bytes; -1 with errno set. */
-static long read_file(int fd, char *bytes, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size) {
-		ssize_t got = read(fd, bytes + n, size - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (long)n;
-}
-
 enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct error *t)
 {
 	/* One byte more than allowed, to see that there is more. */
@@ -98,7 +80,7 @@ enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, st
 		return refuse_errno(t, operation, path), AUTH_BAD;
 	if (!S_ISREG(st.st_mode))
 		return refuse(t, operation, path, "not a regular file"), AUTH_BAD;
-	n = read_file(fd, text, sizeof(text));
+	n = file_read(fd, text, sizeof(text));
 	if (n < 0)
 		return refuse_errno(t, operation, path), AUTH_BAD;
 	if (n == 0)

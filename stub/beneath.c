@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "bounds.h"
 
 bool beneath_contains(const char *root, const char *path)
@@ -21,25 +21,14 @@ bool beneath_contains(const char *root, const char *path)
 	return strncmp(root, path, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-static int open_how(int fd, const char *relative, int flags, mode_t mode, unsigned resolve)
-{
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC),
-		.mode = mode,
-		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, fd, relative, &how, sizeof(how));
-}
-
 int beneath_open(int fd, const char *relative, int flags, mode_t mode)
 {
-	return open_how(fd, relative, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	return file_open(fd, relative, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 int beneath_open_resolved(const char *path, int flags)
 {
-	return open_how(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
+	return file_open(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
 }
 
 /* Takes the last component off an absolute path. */
@@ -191,7 +180,7 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 	if (errno != ENOENT && errno != ENOTDIR)
 		return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
 	/* Something on the way is missing; the kernel says on which side it would be. */
-	found = open_how(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
+	found = file_open(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
 	if (found >= 0) { /* it has appeared just now */
 		close(found);
 		return BENEATH_OUTSIDE;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "../init/lib/gitconfig.h"
 #include "find.h"
 
@@ -63,7 +64,7 @@ static ssize_t read_text(const char *path, char *text, size_t size)
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)size)
-		n = read(fd, text, size);
+		n = file_read(fd, text, size);
 	close(fd);
 	return n;
 }

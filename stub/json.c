@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../init/lib/utf8.h"
+#include "../init/lib/num.h"
 #include "bounds.h"
 
 struct span {
@@ -52,16 +54,11 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-static bool is_hex(int c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static bool read_escape(struct json_reader *r)
 {
 	if (take(r, 'u')) {
 		for (int i = 0; i < 4; i++, r->at++)
-			if (!is_hex(peek(r)))
+			if (num_hex((char)peek(r)) < 0)
 				return false;
 		return true;
 	}
@@ -71,26 +68,13 @@ static bool read_escape(struct json_reader *r)
 	return true;
 }
 
-/* One character of more than one byte: RFC 3629's table of well-formed sequences. */
 static bool read_multibyte(struct json_reader *r)
 {
-	int first = peek(r), low = 0x80, high = 0xbf;
-	int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+	uint32_t unused;
+	size_t n = utf8_read((const unsigned char *)r->text + r->at, r->size - r->at, &unused);
 
-	if (first < 0xc2 || first > 0xf4)
-		return false;
-	if (first == 0xe0)
-		low = 0xa0;
-	else if (first == 0xed)
-		high = 0x9f;
-	else if (first == 0xf0)
-		low = 0x90;
-	else if (first == 0xf4)
-		high = 0x8f;
-	for (r->at++; more > 0; more--, r->at++, low = 0x80, high = 0xbf)
-		if (peek(r) < low || peek(r) > high)
-			return false;
-	return true;
+	r->at += n;
+	return n > 0;
 }
 
 /* *inside is what stands between the quotes. */

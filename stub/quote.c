@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../init/lib/utf8.h"
 #include "bounds.h"
 
 /* Not isalnum(): what counts here must not depend on a locale. */
@@ -14,31 +15,10 @@ static bool is_letter_or_digit(char c)
 
 size_t quote_utf8(const unsigned char *s)
 {
-	size_t more;
-	unsigned char low = 0x80, high = 0xbf;
+	uint32_t unused;
 
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		more = 1;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		more = 2;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		more = 3;
-	else
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i <= more; i++, low = 0x80, high = 0xbf)
-		if (s[i] < low || s[i] > high)
-			return 0; /* the terminating NUL ends up here, too */
-	return more + 1;
+	/* The terminating NUL ends a sequence that is cut short: it is no part of any. */
+	return utf8_read(s, strnlen((const char *)s, 4) + (s[0] == '\0'), &unused);
 }
 
 bool quote_mountable(const char *path, const char **why)

@@ -102,7 +102,7 @@ static void take_down(struct boot *b)
 	if (!b->wall || (b->ran && !nobody_left()))
 		return;
 	if ((b->routes && routes_remove(b->routes, &f) < 0) || wall_remove(b->wall, &f) < 0)
-		say_detail("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_detail("payload", &f);
 }
 
 int boot_run(struct options *o, struct monitor *m)

@@ -70,7 +70,7 @@ static void closing_keep(struct closing *c, const struct boot *b)
 		    b->exit_status, c->shown ? c->text : "Nothing was told.\n") < 0)
 		return;
 	if (report_file_write(b->report_file, text, strlen(text), &f) < 0)
-		say_warning("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_warning("payload", &f);
 	free(text);
 	closing_show(c);
 }
@@ -90,7 +90,7 @@ static void tell_obeyed(struct boot *b, FILE *to)
 	if (!b->host_exec || b->o->quiet)
 		return;
 	if (host_exec_report(b->host_exec, to, &f) < 0)
-		say_warning("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_warning("payload", &f);
 }
 
 static void keep_login(const struct boot *b)
@@ -98,7 +98,7 @@ static void keep_login(const struct boot *b)
 	struct failure f = {0};
 
 	if (b->login_link[0] && home_keep_login(b->home, b->login_link, b->uid, b->gid, &f) < 0)
-		say_warning("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_warning("payload", &f);
 }
 
 static void tell_refusals(struct boot *b, FILE *to)
@@ -106,7 +106,7 @@ static void tell_refusals(struct boot *b, FILE *to)
 	struct failure f = {0};
 
 	if (b->wall && report_refusals(b->events, b->wall, &b->fence, &f) < 0)
-		say_detail("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_detail("payload", &f);
 	if (policy_denials(&b->o->policy) && !b->o->quiet) {
 		fprintf(to, "codex-init: denied by codex-egress:\n");
 		policy_print_denials(&b->o->policy, to);
@@ -116,7 +116,7 @@ static void tell_refusals(struct boot *b, FILE *to)
 	b->status.refused = b->events ? events_refused(b->events) : 0;
 	b->status.exit_status = b->exit_status;
 	if (b->wall && status_write(RUN_DIR, &b->status, &f) < 0)
-		say_detail("payload", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_detail("payload", &f);
 }
 
 /* Codex's own farewell names a command that isn't on the machine, or would go on without a

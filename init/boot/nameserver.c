@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/address.h"
 #include "../lib/limits.h"
 
@@ -134,17 +135,17 @@ int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES];
 	const size_t first = strlen(FIRST_LINE);
 	size_t len = first;
-	ssize_t n = 0;
+	ssize_t n;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : fail_errno(f, TRIED, path);
 	strcpy(text, FIRST_LINE);
-	while (len < sizeof(text) && (n = read(fd, text + len, sizeof(text) - len)) > 0)
-		len += (size_t)n;
+	n = file_read(fd, text + len, sizeof(text) - len);
 	close(fd);
 	if (n < 0)
 		return fail_errno(f, TRIED, path);
+	len += (size_t)n;
 	if (!nameserver_is_out_of_reach(text + first, len - first, ipv6))
 		return 0;
 	if (!is_engines(path))

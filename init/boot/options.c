@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../home/mountcheck.h"
 
 #define PRESETS_DIR "/etc/codex/presets.d/"
@@ -42,7 +43,7 @@ static int bad_value(struct failure *f, const struct given *g, const char *why)
 long options_preset(void *context, const char *preset, char *text, size_t size)
 {
 	char path[sizeof(PRESETS_DIR) + 64];
-	ssize_t got = 0, total = 0;
+	ssize_t n;
 	int fd;
 
 	(void)context;
@@ -50,11 +51,10 @@ long options_preset(void *context, const char *preset, char *text, size_t size)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -1;
-	while ((size_t)total < size && (got = read(fd, text + total, size - (size_t)total)) > 0)
-		total += got;
+	n = file_read(fd, text, size);
 	close(fd);
 	/* Half a preset isn't one: what is missing might be what is to be denied. */
-	return got < 0 ? -1 : total;
+	return n;
 }
 
 static int rule_failure(struct failure *f, const struct given *g, const struct rule_error *e)

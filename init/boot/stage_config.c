@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../home/home.h"
 #include "../home/mountcheck.h"
 #include "../home/mounts.h"
@@ -40,15 +41,13 @@
 static ssize_t read_file(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t total = 0;
-	ssize_t got = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
-	while (total < size && (got = read(fd, text + total, size - total)) > 0)
-		total += (size_t)got;
+	n = file_read(fd, text, size);
 	close(fd);
-	return got < 0 ? -1 : (ssize_t)total;
+	return n;
 }
 
 /* The wall belongs to a container's network. On the machine itself it would cut off all. */

@@ -122,7 +122,7 @@ static void lead_programs(struct boot *b)
 
 	if (nameserver_lead("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
 		return;
-	say_warning("routes", "%s: %s: %s", soft.operation, soft.subject, soft.reason);
+	say_failure_warning("routes", &soft);
 	say_hint("it names an IPv6 server that programs here can't ask; let it name 127.0.0.1, "
 		 "as "
 		 "--dns 127.0.0.1 does, and give codex-init its own by "
@@ -155,9 +155,9 @@ int stage_verify(struct boot *b, struct failure *f)
 	b->status.gid = b->gid;
 	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||
 		agent_write(ETC_DIR, &b->o->policy, b->o->egress == EGRESS_AUDIT, &soft) < 0)
-		say_warning("verify", "%s: %s: %s", soft.operation, soft.subject, soft.reason);
+		say_failure_warning("verify", &soft);
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
-		say_warning("verify", "%s: %s: %s", soft.operation, soft.subject, soft.reason);
+		say_failure_warning("verify", &soft);
 	stage_control_open(b);
 	return 0;
 }

@@ -83,7 +83,7 @@ static void open_report_file(struct boot *b)
 
 	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, &f);
 	if (f.reason[0])
-		say_warning("home", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_warning("home", &f);
 }
 
 /* Commits without a name are no reason to end either. */
@@ -103,7 +103,7 @@ static int settle_git(struct boot *b, struct failure *f)
 			       ? fail_errno(f, "set the environment", "")
 			       : 0;
 	if (s.name || s.email)
-		say_warning("home", "%s: %s: %s", why.operation, why.subject, why.reason);
+		say_failure_warning("home", &why);
 	return 0;
 }
 

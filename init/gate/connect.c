@@ -13,32 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/sockaddr.h"
 #include "../lib/fake_ip.h"
 #include "../lib/worker.h"
 
 /* Ports that are tried when a connection to the same server holds one; then the kernel's. */
 #define PORT_TRIES 8
-
-union endpoint_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t fill(union endpoint_address *out, const struct address *a, uint16_t port)
-{
-	memset(out, 0, sizeof(*out));
-	if (a->family == 4) {
-		out->v4.sin_family = AF_INET;
-		out->v4.sin_port = htons(port);
-		memcpy(&out->v4.sin_addr, a->bytes, 4);
-		return sizeof(out->v4);
-	}
-	out->v6.sin6_family = AF_INET6;
-	out->v6.sin6_port = htons(port);
-	memcpy(&out->v6.sin6_addr, a->bytes, 16);
-	return sizeof(out->v6);
-}
 
 /* Ports are taken in turn, so that none comes back soon, from a place that nobody outside can
  * guess for a server (RFC 6056 §3.3.3). */
@@ -57,8 +37,9 @@ static uint16_t next_port(struct gate *g, const struct address *to)
 static int connect_once(const struct address *a, uint16_t port, uint16_t from, bool we_begin)
 {
 	const struct address any = {.family = a->family};
-	union endpoint_address to, ours;
-	socklen_t to_len = fill(&to, a, port), ours_len = fill(&ours, &any, from);
+	union sockaddr_any to, ours;
+	socklen_t to_len = sockaddr_make(a, port, &to),
+		  ours_len = sockaddr_make(&any, from, &ours);
 	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1, quick = 0, saved;
 

@@ -8,29 +8,22 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../lib/sockaddr.h"
+
 static bool denied_server(struct gate *g, const struct connection *c)
 {
-	union {
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} to;
+	union sockaddr_any to;
 	socklen_t len4 = sizeof(to.v4), len6 = sizeof(to.v6);
-	struct address a = {0};
+	struct endpoint e;
 	struct verdict v;
 
 	/* getpeername(2) by a call that the filter knows; it wants no more room than it fills.
-	 */
-	if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len6) == 0) {
-		a.family = 6;
-		memcpy(a.bytes, &to.v6.sin6_addr, 16);
-	} else if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len4) == 0) {
-		a.family = 4;
-		memcpy(a.bytes, &to.v4.sin_addr, 4);
-	} else {
-		return false; /* it has ended by itself */
-	}
-	/* Both families have the port in the same place. */
-	v = policy_check_address(g->config->policy, &a, ntohs(to.v4.sin_port));
+	 * It fails where the connection has ended by itself. */
+	if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len6) < 0 &&
+		getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len4) < 0)
+		return false;
+	e = sockaddr_endpoint(&to);
+	v = policy_check_address(g->config->policy, &e.address, e.port);
 	return v.rule && v.rule->effect == RULE_DENY;
 }
 

@@ -5,6 +5,8 @@
 
 #include "http_line.h"
 
+#include "../lib/num.h"
+
 /* Where the chunked coding is at. */
 enum {
 	SIZE_FIRST, /* a chunk's size, which has a digit */
@@ -29,22 +31,11 @@ void http_body_begin(struct http_body *b, const struct http_head *head)
 	b->done = head->body != HTTP_CHUNKED && b->left == 0;
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool size_digit(struct http_body *b, uint8_t c)
 {
-	if (digit(c) < 0 || b->line++ == LIMIT_GATE_CHUNK_DIGITS)
+	if (num_hex((char)c) < 0 || b->line++ == LIMIT_GATE_CHUNK_DIGITS)
 		return false;
-	b->left = b->left << 4 | (uint64_t)digit(c);
+	b->left = b->left << 4 | (uint64_t)num_hex((char)c);
 	b->state = SIZE;
 	return b->left <= LIMIT_GATE_CHUNK;
 }
@@ -70,7 +61,7 @@ static bool step(struct http_body *b, uint8_t c)
 		b->left = 0;
 		return size_digit(b, c);
 	case SIZE:
-		if (digit(c) >= 0)
+		if (num_hex((char)c) >= 0)
 			return size_digit(b, c);
 		if (c == ';') {
 			b->line = 0;

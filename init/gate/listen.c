@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/sockaddr.h"
 #include "../lib/worker.h"
 
 /* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a connection
@@ -94,11 +95,8 @@ int listen_init(struct gate *g)
  * client takes us for a proxy, and has to say more. */
 static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} a;
+	union sockaddr_any a;
+	struct endpoint to = {0};
 	socklen_t len = sizeof(a);
 	const int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
 	bool known = getsockname(c->client.fd, &a.any, &len) == 0;
@@ -108,14 +106,10 @@ static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
 		len = sizeof(a);
 		known = getsockopt(c->client.fd, level, ORIGINAL_DST, &a, &len) == 0;
 	}
-	if (known && family == AF_INET) {
-		c->orig_dst.family = 4;
-		memcpy(c->orig_dst.bytes, &a.v4.sin_addr, 4);
-	} else if (known) {
-		c->orig_dst.family = 6;
-		memcpy(c->orig_dst.bytes, &a.v6.sin6_addr, 16);
-	}
-	c->orig_dst_port = known ? ntohs(a.v4.sin_port) : 0;
+	if (known)
+		to = sockaddr_endpoint(&a);
+	c->orig_dst = to.address;
+	c->orig_dst_port = to.port;
 	c->direct = c->orig_dst.family == 0;
 	c->port = c->orig_dst_port;
 	/* Until it says something: what it would have spoken. */

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/sockaddr.h"
 #include "../lib/dns_message.h"
 
 /* A datagram on loopback is lost only where the resolver is down: so ask again soon. */
@@ -51,15 +52,15 @@ struct names {
 int names_init(struct gate *g)
 {
 	struct names *n = calloc(1, sizeof(*n));
-	struct sockaddr_in to = {.sin_family = AF_INET,
-		.sin_port = htons(g->config->resolver_port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	static const struct address loopback = {4, {127, 0, 0, 1}};
+	union sockaddr_any to;
+	socklen_t len = sockaddr_make(&loopback, g->config->resolver_port, &to);
 
 	g->names = n;
 	if (!n || getrandom(&n->seed, sizeof(n->seed), 0) != sizeof(n->seed))
 		return -1;
 	n->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (n->fd < 0 || connect(n->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (n->fd < 0 || connect(n->fd, &to.any, len) < 0)
 		return -1;
 	return table_watch(g, n->fd, EPOLLIN, EVENT_DATA(EVENT_NAMES, 0, 0, 0));
 }

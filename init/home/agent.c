@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "../lib/replace.h"
 #include "layers.h"
@@ -86,7 +87,7 @@ static ssize_t read_own(const char *dir, const struct place *place, char text[LI
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT || errno == EACCES ? 0 : fail_errno(f, "read", path);
-	n = read(fd, text, LIMIT_AGENT_FILE);
+	n = file_read(fd, text, LIMIT_AGENT_FILE);
 	close(fd);
 	if (n <= 0 || !layers_are_ours(text, (size_t)n))
 		return 0;

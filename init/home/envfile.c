@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "child.h"
 #include "home.h"
@@ -131,21 +132,16 @@ static int read_text(int fd, const char *path, struct file_text *out, struct fai
 {
 	static const char operation[] = "read the hook's SANDBOX_ENV_FILE";
 	struct stat st;
+	ssize_t n;
 
 	if (fstat(fd, &st) < 0)
 		return fail_errno(f, operation, path);
 	if (!S_ISREG(st.st_mode))
 		return fail(f, operation, path, "it is no file any more");
-	while (out->length < sizeof(out->bytes)) {
-		ssize_t n =
-			read(fd, out->bytes + out->length, sizeof(out->bytes) - out->length);
-
-		if (n == 0)
-			break;
-		if (n < 0 && errno != EINTR)
-			return fail_errno(f, operation, path);
-		out->length += n > 0 ? (size_t)n : 0;
-	}
+	n = file_read(fd, out->bytes, sizeof(out->bytes));
+	if (n < 0)
+		return fail_errno(f, operation, path);
+	out->length = (size_t)n;
 	if (out->length == sizeof(out->bytes))
 		return fail(f, operation, path, "it is larger than %d KiB",
 			LIMIT_ENV_FILE_BYTES / 1024);

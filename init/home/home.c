@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "advice.h"
 #include "child.h"
 #include "safe.h"
@@ -298,7 +299,7 @@ static void look_at_config(const struct work *w, struct home_result *out)
 	if (fd < 0)
 		return;
 	/* A regular file is read in one go; anything else isn't worth a second try. */
-	n = read(fd, text, sizeof(text));
+	n = file_read(fd, text, sizeof(text));
 	close(fd);
 	if (n <= 0)
 		return;

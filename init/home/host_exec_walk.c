@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/clock.h"
 #include "../lib/limits.h"
 
@@ -42,13 +42,8 @@ struct project_walk {
 /* A link is followed only where its name is obeyed, and never out of the root. */
 static int open_beneath(const struct project_walk *w, const char *path, int flags, bool link)
 {
-	const struct open_how how = {
-		.flags = (__u64)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-			   (link ? 0 : RESOLVE_NO_SYMLINKS),
-	};
-
-	return (int)syscall(SYS_openat2, w->root, path, &how, sizeof(how));
+	return file_open(
+		w->root, path, flags, 0, RESOLVE_BENEATH | (link ? 0 : RESOLVE_NO_SYMLINKS));
 }
 
 static void put_off(struct project_walk *w, const char *path, enum host_exec_name is, bool link)
@@ -253,7 +248,7 @@ static void look_for_hooks(struct project_walk *w, const struct step *s, int dir
 	const size_t host = strlen(w->host);
 	const char *slash = strrchr(s->path, '/'), *name = slash ? slash + 1 : s->path;
 	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	ssize_t n = fd < 0 ? -1 : file_read(fd, text, sizeof(text) - 1);
 	unsigned left = LIMIT_OBEYED_HOOKS;
 
 	if (fd >= 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "toml.h"
 
@@ -84,7 +85,7 @@ static size_t read_layer(const char *dir, const char *name, char *text)
 	if (fd < 0)
 		return 0;
 	/* A regular file is read in one go; anything else isn't worth a second try. */
-	n = read(fd, text, LIMIT_TOML_BYTES);
+	n = file_read(fd, text, LIMIT_TOML_BYTES);
 	close(fd);
 	return n > 0 ? (size_t)n : 0;
 }

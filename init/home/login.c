@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "child.h"
 #include "safe.h"
@@ -30,7 +31,7 @@ struct keep {
 static ssize_t read_login(int home, char *text)
 {
 	int fd = safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, LIMIT_LOGIN_BYTES + 1);
+	ssize_t n = fd < 0 ? -1 : file_read(fd, text, LIMIT_LOGIN_BYTES + 1);
 
 	if (fd >= 0)
 		close(fd);

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
+#include "../lib/num.h"
 #include "child.h"
 
 /* Digits up to a colon. Returns what follows it, or NULL. */
@@ -24,15 +25,6 @@ static const char *read_number(const char *s, uint64_t most, uint64_t *out)
 	return s > begin && *s == ':' ? s + 1 : NULL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decodes up to a blank or the end. Returns what follows, or NULL. */
 static const char *read_path(const char *s, char *path, size_t size)
 {
@@ -46,7 +38,7 @@ static const char *read_path(const char *s, char *path, size_t size)
 		if ((unsigned char)c < ' ' || n == size - 1)
 			return NULL;
 		if (c == '%') {
-			int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
+			int high = num_hex(s[1]), low = high < 0 ? -1 : num_hex(s[2]);
 
 			if (low < 0 || high + low == 0)
 				return NULL;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "safe.h"
 #include "userdb.h"
@@ -32,7 +33,7 @@ static int read_file(int dir, const char *file, struct userdb_text *out)
 {
 	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
-	ssize_t n = 0;
+	ssize_t n;
 
 	*out = (struct userdb_text){.mode = 0644};
 	if (fd < 0 && errno != ENOENT)
@@ -42,14 +43,9 @@ static int read_file(int dir, const char *file, struct userdb_text *out)
 		return out->bytes ? 0 : -1;
 	if (fstat(fd, &st) == 0)
 		out->mode = st.st_mode & 0777;
-	while (out->length <= LIMIT_PASSWD_BYTES &&
-		(n = read(fd, out->bytes + out->length,
-			 LIMIT_PASSWD_BYTES + 1 - out->length)) != 0) {
-		if (n < 0 && errno != EINTR)
-			break;
-		out->length += n > 0 ? (size_t)n : 0;
-	}
+	n = file_read(fd, out->bytes, LIMIT_PASSWD_BYTES + 1);
 	close(fd);
+	out->length = n < 0 ? 0 : (size_t)n;
 	if (n >= 0 && out->length <= LIMIT_PASSWD_BYTES)
 		return 0;
 	if (n >= 0)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "num.h"
+
 #define V4(a, b, c, d)                                                                         \
 	{                                                                                      \
 		4,                                                                             \
@@ -119,14 +121,6 @@ static bool parse4(const char *text, size_t len, uint8_t out[4])
 	return p == len;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 4291 §2.2: hexadecimal groups, one "::", possibly an IPv4 address as the last two
  * groups. */
 static bool parse6(const char *text, size_t len, uint8_t out[16])
@@ -144,8 +138,8 @@ static bool parse6(const char *text, size_t len, uint8_t out[16])
 
 		if (n == 16)
 			return false;
-		while (p < len && p - start < 4 && hex_digit(text[p]) >= 0)
-			value = value << 4 | (unsigned)hex_digit(text[p++]);
+		while (p < len && p - start < 4 && num_hex(text[p]) >= 0)
+			value = value << 4 | (unsigned)num_hex(text[p++]);
 		if (p < len && text[p] == '.') {
 			if (n > 12 || !parse4(text + start, len - start, bytes + n))
 				return false;

@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "utf8.h"
+
 #define ACE "xn--"
 
 /*
@@ -60,31 +62,6 @@ static uint32_t fold(uint32_t c)
 		return c + letters[i].lower;
 	}
 	return 0;
-}
-
-/* Reads one code point of UTF-8 (RFC 3629: shortest form, no surrogates). Returns the number
- * of bytes, or 0 if invalid. */
-static size_t utf8(const unsigned char *text, size_t len, uint32_t *out)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = text[0] < 0x80   ? 1
-		   : text[0] < 0xc0 ? 0
-		   : text[0] < 0xe0 ? 2
-		   : text[0] < 0xf0 ? 3
-		   : text[0] < 0xf8 ? 4
-				    : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	*out = n == 1 ? text[0] : text[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		*out = *out << 6 | (text[i] & 0x3f);
-	}
-	if (*out < smallest[n] || *out > 0x10ffff || (*out >= 0xd800 && *out <= 0xdfff))
-		return 0;
-	return n;
 }
 
 /* Punycode, RFC 3492 §5 and §6. With at most 63 code points of at most 0x10ffff in a label,
@@ -259,7 +236,7 @@ static size_t read_international(
 	for (size_t p = from; p < to; p += n) {
 		uint32_t c;
 
-		n = utf8((const unsigned char *)text + p, to - p, &c);
+		n = utf8_read((const unsigned char *)text + p, to - p, &c);
 		if (n == 0)
 			return refuse(r, p, "this is not UTF-8");
 		if (count == LIMIT_LABEL)

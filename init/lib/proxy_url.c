@@ -5,15 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-static const char scheme[] = "http://";
+#include "num.h"
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+static const char scheme[] = "http://";
 
 /* Decodes percent-encoding. Returns the length, or -1 if it is malformed, too long or
  * contains a control character, which no header may contain. */
@@ -25,8 +19,8 @@ static int decode(const char *text, size_t len, char *out, size_t room)
 		int c = (unsigned char)text[i];
 
 		if (c == '%') {
-			int high = i + 2 < len ? hex(text[i + 1]) : -1;
-			int low = i + 2 < len ? hex(text[i + 2]) : -1;
+			int high = i + 2 < len ? num_hex(text[i + 1]) : -1;
+			int low = i + 2 < len ? num_hex(text[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return -1;
@@ -71,17 +65,6 @@ static bool read_user(const char *text, size_t len, struct gate_proxy *out, cons
 		return false;
 	memcpy(out->authorization, basic, sizeof(basic));
 	encode(user, (size_t)n, out->authorization + sizeof(basic) - 1);
-	return true;
-}
-
-static bool read_port(const char *text, uint16_t *port)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end || n < 1 || n > 65535)
-		return false;
-	*port = (uint16_t)n;
 	return true;
 }
 
@@ -133,13 +116,8 @@ bool proxy_url_read(const char *url, struct gate_proxy *out, const char **why)
 		colon = NULL;
 	out->port = 80;
 	if (colon) {
-		char port[8] = "";
-
 		*why = "ports go from 1 to 65535";
-		if ((size_t)(end - colon - 1) >= sizeof(port))
-			return false;
-		memcpy(port, colon + 1, (size_t)(end - colon - 1));
-		if (!read_port(port, &out->port))
+		if (!num_port(colon + 1, (size_t)(end - colon - 1), &out->port))
 			return false;
 		end = colon;
 	}

@@ -139,3 +139,13 @@ void say_detail(const char *stage, const char *text, ...)
 	put_stage(stage, text, ap);
 	va_end(ap);
 }
+
+void say_failure_warning(const char *stage, const struct failure *f)
+{
+	say_warning(stage, "%s: %s: %s", f->operation, f->subject, f->reason);
+}
+
+void say_failure_detail(const char *stage, const struct failure *f)
+{
+	say_detail(stage, "%s: %s: %s", f->operation, f->subject, f->reason);
+}

@@ -42,6 +42,10 @@ void say_failure(const char *stage, const struct failure *f);
 /* `codex-init: STAGE: text`; not printed at SAY_QUIET. */
 void say_warning(const char *stage, const char *text, ...)
 	__attribute__((format(printf, 2, 3)));
+/* A failure that the stage goes on after, as a warning, or as a detail; its hint is left out.
+ */
+void say_failure_warning(const char *stage, const struct failure *f);
+void say_failure_detail(const char *stage, const struct failure *f);
 /* The line `  hint: text`; not printed at SAY_QUIET. */
 void say_hint(const char *text, ...) __attribute__((format(printf, 1, 2)));
 /* As say_warning, but only at SAY_VERBOSE. */

@@ -12,25 +12,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sockaddr.h"
+
 /* TCP connections waiting for accept: a burst from a build while the worker is busy. */
 #define BACKLOG 1024
 
 int worker_bind(int family, int type, uint16_t port)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-		.sin6_port = htons(port),
-		.sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	static const struct address loopback4 = {4, {127, 0, 0, 1}},
+				    loopback6 = {6, {[15] = 1}};
+	union sockaddr_any at;
+	socklen_t len = sockaddr_make(family == AF_INET ? &loopback4 : &loopback6, port, &at);
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
 		return -1;
 	if ((family == AF_INET6 &&
 		    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-		bind(fd, family == AF_INET ? (void *)&v4 : (void *)&v6,
-			family == AF_INET ? sizeof(v4) : sizeof(v6)) < 0 ||
+		bind(fd, &at.any, len) < 0 ||
 		(type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
 		int saved = errno;
 
@@ -43,16 +42,12 @@ int worker_bind(int family, int type, uint16_t port)
 
 uint16_t worker_port(int fd)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} a = {0};
+	union sockaddr_any a = {0};
 	socklen_t len = sizeof(a);
 
 	if (getsockname(fd, &a.any, &len) < 0)
 		return 0;
-	return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+	return sockaddr_endpoint(&a).port;
 }
 
 bool worker_no_ipv6(void)

@@ -66,7 +66,7 @@ static bool routed(struct pins *p, const struct address *a)
 
 	if (routes_allow(p->routes, a, &f) == 0)
 		return true;
-	say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
+	say_failure_detail("resolver", &f);
 	return false;
 }
 
@@ -164,7 +164,7 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
 	/* A pin alone wouldn't open what was shut for another name. */
 	if (p->reopened && pin_index_cut(p->pin_index, p->policy, p->wall, &f) < 0)
-		say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_detail("resolver", &f);
 	p->reopened = false;
 	for (size_t i = 0; i < b->requests_count; i++) {
 		struct pin_request *r = &b->requests[i];

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "../lib/sockaddr.h"
 #include "../lib/worker.h"
 
 /* The wall rejects from within the kernel; anything slower has left the machine. */
@@ -61,25 +62,6 @@ static const struct address any4 = {4, {0}}, any6 = {6, {0}};
 /* In another documentation network than the targets. */
 static const struct address foreign6 = {6, {0x20, 0x01, 0x0d, 0xb8, 0xde, 0xad, [15] = 1}};
 
-static socklen_t socket_address(
-	struct sockaddr_storage *out, const struct address *a, uint16_t port)
-{
-	struct sockaddr_in *v4 = (void *)out;
-	struct sockaddr_in6 *v6 = (void *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (a->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	return sizeof(*v6);
-}
-
 /* The error of a non-blocking connect: 0 for none, ETIMEDOUT if nothing happened. */
 static int wait_for_error(int s, int ms)
 {
@@ -105,8 +87,8 @@ static uint32_t judge(const struct probe_target *t, int error)
 /* The payload can't use a source that the kernel doesn't let it bind to. */
 static bool bind_source(int s, const struct probe_target *t)
 {
-	struct sockaddr_storage from;
-	socklen_t len = socket_address(&from, &t->source, t->from);
+	union sockaddr_any from;
+	socklen_t len = sockaddr_make(&t->source, t->from, &from);
 	int on = 1;
 
 	if (t->source.family == 6) {
@@ -115,22 +97,22 @@ static bool bind_source(int s, const struct probe_target *t)
 	}
 	/* A closed connection may still occupy the port. */
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	return bind(s, (struct sockaddr *)&from, len) == 0;
+	return bind(s, &from.any, len) == 0;
 }
 
 /* A kernel without IPv6, or without a route, refuses just as well as the wall. */
 static uint32_t try_target(const struct probe_target *t, int type)
 {
-	struct sockaddr_storage to;
-	socklen_t len = socket_address(&to, &t->address, t->port);
-	int s = socket(to.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	union sockaddr_any to;
+	socklen_t len = sockaddr_make(&t->address, t->port, &to);
+	int s = socket(to.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	uint32_t result;
 
 	if (s < 0)
 		return PROBE_FINE;
 	if (t->source.family && !bind_source(s, t))
 		result = PROBE_FINE;
-	else if (connect(s, (struct sockaddr *)&to, len) < 0)
+	else if (connect(s, &to.any, len) < 0)
 		result =
 			judge(t, errno == EINPROGRESS
 					 ? wait_for_error(s, t->forged ? LOOPBACK_MS : PROBE_MS)
@@ -146,11 +128,11 @@ static uint32_t try_target(const struct probe_target *t, int type)
 /* Opens a listening socket for the life of the process. Returns its port, or 0. */
 static uint16_t listen_on(const struct address *a)
 {
-	struct sockaddr_storage at;
-	socklen_t len = socket_address(&at, a, 0);
-	int s = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	union sockaddr_any at;
+	socklen_t len = sockaddr_make(a, 0, &at);
+	int s = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (s < 0 || bind(s, (struct sockaddr *)&at, len) < 0 || listen(s, 1) < 0)
+	if (s < 0 || bind(s, &at.any, len) < 0 || listen(s, 1) < 0)
 		return 0;
 	return worker_port(s);
 }

@@ -4,24 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of "65535". */
-#define PORT_DIGITS 5
-
-/* Parses exactly text[0, len) as a port, 1 to 65535, without leading zeros. */
-static bool read_port(const char *text, size_t len, uint16_t *out)
-{
-	unsigned long port = 0;
-
-	if (len == 0 || len > PORT_DIGITS || text[0] == '0')
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		port = port * 10 + (unsigned long)(text[i] - '0');
-	}
-	*out = (uint16_t)port;
-	return port <= UINT16_MAX;
-}
+#include "../lib/num.h"
 
 bool target_parse(const char *text, struct target *out, const char **reason)
 {
@@ -54,7 +37,7 @@ bool target_parse(const char *text, struct target *out, const char **reason)
 		host = (size_t)(colon - text);
 	}
 	*reason = "ports go from 1 to 65535";
-	if (host < len && !read_port(text + host + 1, len - host - 1, &out->port))
+	if (host < len && !num_port(text + host + 1, len - host - 1, &out->port))
 		return false;
 	*reason = "between brackets stands an IPv6 address";
 	if (bracket)

@@ -14,6 +14,8 @@
 
 #include "resolver_private.h"
 
+#include "../lib/sockaddr.h"
+
 #define NONE (-1)
 /* The longest question that is read; honest ones have 300 octets at most. */
 #define QUERY_ROOM LIMIT_DNS_UDP
@@ -24,11 +26,7 @@ struct origin {
 	int tcp;             /* the TCP connection ... */
 	uint32_t generation; /* ... if it is that one still */
 	socklen_t len;
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} address;
+	union sockaddr_any address;
 };
 
 struct waiter {

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/num.h"
+
 #define V4_ZONE ".in-addr.arpa"
 #define V6_ZONE ".ip6.arpa"
 /* 32 digits with a dot between each two (RFC 3596 §2.5). */
@@ -20,13 +22,6 @@ static bool ends_with(const char *name, const char *zone, size_t *before)
 		return false;
 	*before = n - z;
 	return true;
-}
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* "4.3.2.1" is 1.2.3.4: the usual reading of the text, and then its octets turned round. */
@@ -48,7 +43,7 @@ static bool read_v6(const char *name, size_t len, struct address *out)
 		return false;
 	*out = (struct address){.family = 6};
 	for (size_t i = 0; i < 32; i++) {
-		int value = digit(name[2 * i]);
+		int value = num_hex(name[2 * i]);
 
 		if (value < 0 || (i < 31 && name[2 * i + 1] != '.'))
 			return false;

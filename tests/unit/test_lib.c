@@ -1,0 +1,151 @@
+/* The small helpers of lib/: digits, UTF-8, addresses in the kernel's form, files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "init/lib/file.h"
+#include "init/lib/num.h"
+#include "init/lib/sockaddr.h"
+#include "init/lib/utf8.h"
+
+static void test_hexadecimal_digits(void **state)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
+
+		assert_int_equal(num_hex((char)c), at ? (int)(at - digits) : -1);
+	}
+}
+
+static void test_ports(void **state)
+{
+	static const char *const wrong[] = {
+		"", "0", "080", "65536", "99999", "100000", "8o", " 80", "80 ", "+80", "-1"};
+	uint16_t port = 7;
+
+	(void)state;
+	assert_true(num_port("1", 1, &port) && port == 1);
+	assert_true(num_port("65535", 5, &port) && port == 65535);
+	assert_true(num_port("4430", 3, &port) && port == 443);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(num_port(wrong[i], strlen(wrong[i]), &port));
+}
+
+static void test_utf8(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t bytes;
+		uint32_t point;
+	} rows[] = {
+		{"A", 1, 'A'},
+		{"\xc2\x80", 2, 0x80},
+		{"\xe2\x82\xac", 3, 0x20ac},
+		{"\xef\xbf\xbf", 3, 0xffff},
+		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+		{"\x80", 0, 0},             /* begins in the middle */
+		{"\xc1\xbf", 0, 0},         /* two bytes for what one holds */
+		{"\xe0\x9f\xbf", 0, 0},     /* three for two */
+		{"\xf0\x8f\xbf\xbf", 0, 0}, /* four for three */
+		{"\xed\xa0\x80", 0, 0},     /* a surrogate */
+		{"\xf4\x90\x80\x80", 0, 0}, /* beyond the last */
+		{"\xc3(", 0, 0},
+		{"\xf8\x88\x80\x80\x80", 0, 0},
+	};
+	uint32_t point;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const unsigned char *text = (const unsigned char *)rows[i].text;
+
+		assert_int_equal(utf8_read(text, strlen(rows[i].text), &point), rows[i].bytes);
+		if (rows[i].bytes)
+			assert_int_equal(point, rows[i].point);
+		/* Cut short it is none. */
+		if (rows[i].bytes > 1)
+			assert_int_equal(utf8_read(text, rows[i].bytes - 1, &point), 0);
+	}
+}
+
+static void test_addresses_to_and_fro(void **state)
+{
+	static const struct endpoint rows[] = {
+		{{4, {192, 0, 2, 7}}, 443}, {{6, {0x20, 0x01, 0x0d, 0xb8, [15] = 9}}, 53}};
+	union sockaddr_any a, b;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const socklen_t len = i ? sizeof(a.v6) : sizeof(a.v4);
+		struct endpoint e;
+
+		assert_int_equal(sockaddr_of(&rows[i], &a), len);
+		e = sockaddr_endpoint(&a);
+		assert_int_equal(address_compare(&e.address, &rows[i].address), 0);
+		assert_int_equal(e.port, rows[i].port);
+		sockaddr_make(&rows[i].address, 1, &b);
+		assert_true(sockaddr_same_address(&a, &b));
+		assert_false(sockaddr_same(&a, &b));
+	}
+	memset(&a, 0xff, sizeof(a));
+	a.any.sa_family = AF_UNIX;
+	assert_int_equal(sockaddr_endpoint(&a).address.family, 0);
+	assert_int_equal(sockaddr_endpoint(&a).port, 0);
+}
+
+static void test_files(void **state)
+{
+	char dir[] = "/tmp/test_lib.XXXXXX", text[8];
+	int root, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	root = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_true(root >= 0);
+	fd = file_open(root, "a", O_WRONLY | O_CREAT, 0600, RESOLVE_BENEATH);
+	assert_true(fd >= 0 && fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(write(fd, "12345", 5), 5);
+	close(fd);
+	assert_int_equal(symlinkat("a", root, "link"), 0);
+	fd = file_open(root, "link", O_RDONLY, 0, RESOLVE_BENEATH);
+	assert_int_equal(file_read(fd, text, 3), 3);
+	assert_int_equal(file_read(fd, text, sizeof(text)), 2);
+	assert_int_equal(file_read(fd, text, sizeof(text)), 0);
+	close(fd);
+	assert_int_equal(file_read(fd, text, sizeof(text)), -1);
+	assert_int_equal(errno, EBADF);
+	assert_int_equal(file_open(root, "link", O_RDONLY, 0, RESOLVE_NO_SYMLINKS), -1);
+	assert_int_equal(errno, ELOOP);
+	assert_int_equal(file_open(root, "..", O_RDONLY, 0, RESOLVE_BENEATH), -1);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(file_open(root, "/proc/self/exe", O_RDONLY, 0, 0), -1);
+	unlinkat(root, "link", 0);
+	unlinkat(root, "a", 0);
+	close(root);
+	rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hexadecimal_digits),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_addresses_to_and_fro),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
