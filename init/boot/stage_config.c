@@ -151,20 +151,6 @@ static void see_mount(void *context, const char *place, bool readonly)
 	seen->b->mounted |= is_beneath(place, seen->b->workdir);
 }
 
-/* The home's path as the list of mounts has it: resolved. realpath(3) would be 2 KB more. */
-static void resolve_home(const char *home, char *out, size_t size)
-{
-	int fd = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char link[32];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, out, size - 1);
-	out[n > 0 ? n : 0] = '\0'; /* it isn't there: nothing is mounted in it */
-	if (fd >= 0)
-		close(fd);
-}
-
 /*
  * What the list of mounts tells: whether auth.json is mounted read-only, and whether the
  * working directory is in something that is mounted at all, and thus the host's.
@@ -172,9 +158,11 @@ static void resolve_home(const char *home, char *out, size_t size)
 static int read_mounts(struct boot *b, bool *login_is_read_only)
 {
 	struct mounts_seen seen = {.b = b};
+	char home[PATH_MAX];
 
-	resolve_home(b->home, seen.login, sizeof(seen.login) - sizeof("/auth.json"));
-	strcat(seen.login, "/auth.json");
+	/* The list has resolved paths. A home that isn't there has nothing mounted in it. */
+	if (realpath(b->home, home))
+		snprintf(seen.login, sizeof(seen.login), "%s/auth.json", home);
 	if (mounts_each(see_mount, &seen) < 0)
 		return -1;
 	*login_is_read_only = seen.login_is_read_only;

@@ -298,60 +298,82 @@ static bool begins_well(const uint8_t *bytes, size_t len)
 	return len < HTTP_METHOD;
 }
 
+/* Where the head ends: HTTP_WHOLE with out->length, or HTTP_MORE; refused where it can't be one
+ * or is too long. */
+static enum http_result find_end(const uint8_t *bytes, size_t len, struct http_head *out)
+{
+	enum http_result result;
+	size_t count;
+
+	if (!begins_well(bytes, len))
+		return refuse(out, GATE_MALFORMED);
+	result = http_lines(bytes, len, &out->length, &count);
+	if (result == HTTP_REFUSED)
+		return refuse(out, GATE_MALFORMED);
+	if ((result == HTTP_MORE ? len + 1 : out->length) > LIMIT_GATE_HEAD ||
+		count > LIMIT_GATE_FIELDS + 1)
+		return refuse(out, GATE_TOO_LONG);
+	return result;
+}
+
+/* Reads every field of lines. */
+static void read_fields(struct http_text lines, struct fields *f)
+{
+	bool sound = true;
+
+	while (lines.len > 0) {
+		struct http_text line = text_until(&lines, '\n');
+
+		line.len--; /* the CR: http_lines() saw it */
+		sound &= field_read(line, f);
+	}
+	if (f->reason == GATE_FINE && !sound)
+		f->reason = GATE_MALFORMED;
+}
+
+/* What the request asks for besides, and the server must not be asked. */
+static void find_extras(struct http_text lines, struct http_text method, const struct fields *f,
+	bool old, bool allow_upgrade, struct http_head *out)
+{
+	out->keep_alive = old ? f->keep && !f->close : !f->close;
+	out->expect = f->expecting && !old && out->body != HTTP_NO_BODY;
+	out->websocket = allow_upgrade && f->upgrades == 1 &&
+			 text_is(f->upgrade, "websocket") && f->upgrading && !old &&
+			 out->body == HTTP_NO_BODY && text_is(method, "GET");
+	if (f->upgrades > 0 && !out->websocket)
+		hide(lines, "upgrade", "X-Asked");
+	if (f->expecting)
+		hide(lines, "expect", "X-Wait");
+}
+
 enum http_result http_head_read(
 	uint8_t *bytes, size_t len, bool allow_upgrade, struct http_head *out)
 {
-	struct http_text rest, request, lines, method;
+	struct http_text lines, request, method;
 	struct fields f = {.reason = GATE_FINE};
-	size_t count;
-	bool old = false, sound = true;
+	enum http_result result;
+	bool old = false;
 
 	*out = (struct http_head){.reason = GATE_FINE};
-	if (!begins_well(bytes, len))
-		return refuse(out, GATE_MALFORMED);
-	switch (http_lines(bytes, len, &out->length, &count)) {
-	case HTTP_REFUSED:
-		return refuse(out, GATE_MALFORMED);
-	case HTTP_MORE:
-		if (len >= LIMIT_GATE_HEAD || count > LIMIT_GATE_FIELDS + 1)
-			return refuse(out, GATE_TOO_LONG);
-		return HTTP_MORE;
-	case HTTP_WHOLE:
-		break;
-	}
-	if (out->length > LIMIT_GATE_HEAD || count > LIMIT_GATE_FIELDS + 1)
-		return refuse(out, GATE_TOO_LONG);
-	rest = (struct http_text){bytes, out->length - 2}; /* less the empty line */
-	request = text_until(&rest, '\n');
-	request.len--; /* the CR, here and below: http_lines() saw it */
+	result = find_end(bytes, len, out);
+	if (result != HTTP_WHOLE)
+		return result;
+	lines = (struct http_text){bytes, out->length - 2}; /* less the empty line */
+	request = text_until(&lines, '\n');
+	request.len--; /* the CR */
 	method = request;
 	method = text_until(&method, ' ');
 	f.reason = request_read(request, out, &old);
-	for (lines = rest; rest.len > 0;) {
-		struct http_text line = text_until(&rest, '\n');
-
-		line.len--;
-		sound &= field_read(line, &f);
-	}
+	read_fields(lines, &f);
 	/* The name for the report, even where another fault comes first. */
 	if (out->name[0] == '\0' && f.hosts > 0)
 		authority(f.host, out->name, &out->port);
-	if (f.reason == GATE_FINE && !sound)
-		f.reason = GATE_MALFORMED;
 	if (f.reason == GATE_FINE)
 		f.reason = host_agree(&f, old, out);
 	if (f.reason == GATE_FINE && !body_find(&f, old, out))
 		f.reason = GATE_MALFORMED;
 	if (f.reason != GATE_FINE)
 		return refuse(out, f.reason);
-	out->keep_alive = old ? f.keep && !f.close : !f.close;
-	out->expect = f.expecting && !old && out->body != HTTP_NO_BODY;
-	out->websocket = allow_upgrade && f.upgrades == 1 && text_is(f.upgrade, "websocket") &&
-			 f.upgrading && !old && out->body == HTTP_NO_BODY &&
-			 text_is(method, "GET");
-	if (f.upgrades > 0 && !out->websocket)
-		hide(lines, "upgrade", "X-Asked");
-	if (f.expecting)
-		hide(lines, "expect", "X-Wait");
+	find_extras(lines, method, &f, old, allow_upgrade, out);
 	return HTTP_WHOLE;
 }

@@ -102,6 +102,69 @@ static void explain(const struct worker *w, char text[ADMIT_TEXT], const char *n
 			rule_for_name(name, 0, rule));
 }
 
+/* One that is known already. */
+static int known(struct worker *w, const char *name, int index)
+{
+	cache_touch(&w->cache, index);
+	if (w->cache.names[index].open) /* in audit mode: what strict would refuse */
+		tell_refused(w, name);
+	return index;
+}
+
+/* A place in the cache for a new name, or -1. Behind a proxy it has its address at once. */
+static int add(struct worker *w, const char *name, char text[ADMIT_TEXT])
+{
+	int index = cache_add_dynamic(&w->cache, name);
+
+	if (index < 0)
+		snprintf(text, ADMIT_TEXT, "too many questions at one time");
+	else if (policy_by_proxy(w->config->policy, name))
+		lookup_fake_ip(w, index);
+	return index;
+}
+
+/* Audit mode lets through, and reports, what no rule allows. */
+static int admit_open(struct worker *w, const char *name, bool lookup, char text[ADMIT_TEXT])
+{
+	int index;
+
+	tell_refused(w, name);
+	if (!lookup)
+		return ADMIT_ABSENT;
+	index = add(w, name, text);
+	if (index >= 0)
+		w->cache.names[index].open = true;
+	return index;
+}
+
+/* A name that a rule allows, and that isn't in the cache. */
+static int admit_allowed(struct worker *w, const char *name, const struct verdict *v,
+	bool lookup, char text[ADMIT_TEXT])
+{
+	const bool wildcard = v->rule && v->rule->kind == RULE_WILDCARD;
+	int index;
+
+	if (wildcard && !policy_wildcard_fits(v->rule, name)) {
+		snprintf(text, ADMIT_TEXT,
+			"%s is longer than a wildcard lets through; add --allow %s", name,
+			name);
+		return refuse(w, name, REASON_LONG);
+	}
+	if (wildcard && lookup && !may_come_up(w, v->rule, name)) {
+		explain_wildcard(text, v->rule);
+		return refuse(w, name, REASON_LIMIT);
+	}
+	if (!lookup)
+		return ADMIT_ABSENT;
+	index = add(w, name, text);
+	if (index < 0)
+		return refuse(w, name, REASON_LIMIT);
+	w->cache.names[index].allowed = true;
+	w->cache.names[index].internal = v->private;
+	w->cache.names[index].ration = &w->config->rations[v->rule - w->config->policy->rules];
+	return index;
+}
+
 int admit_name(
 	struct worker *w, const char *name, bool plain, bool lookup, char text[ADMIT_TEXT])
 {
@@ -111,60 +174,17 @@ int admit_name(
 	if (w->denials != policy_denials(w->config->policy))
 		denied_invalidate(w);
 	index = plain ? cache_find(&w->cache, name) : -1;
-	if (index >= 0 && !w->cache.names[index].denied) {
-		const struct cache_name *n = &w->cache.names[index];
-
-		cache_touch(&w->cache, index);
-		if (n->open) /* in audit mode: what strict would refuse */
-			tell_refused(w, name);
-		return index;
-	}
+	if (index >= 0 && !w->cache.names[index].denied)
+		return known(w, name, index);
 	if (plain)
 		v = policy_check_name(w->config->policy, name);
-	if (!v.allowed && w->config->audit && plain) {
-		tell_refused(w, name);
-		if (!lookup)
-			return ADMIT_ABSENT;
-		index = cache_add_dynamic(&w->cache, name);
-		if (index >= 0)
-			w->cache.names[index].open = true;
-		if (index >= 0 && policy_by_proxy(w->config->policy, name))
-			lookup_fake_ip(w, index);
-		if (index < 0)
-			snprintf(text, ADMIT_TEXT, "too many questions at one time");
-		return index;
-	}
-	if (!v.allowed) {
-		explain(w, text, name, plain, &v);
-		if (!plain)
-			return refuse(w, name, REASON_NONE);
-		tell_refused(w, name);
-		return -1;
-	}
-	if (v.rule && v.rule->kind == RULE_WILDCARD) {
-		if (!policy_wildcard_fits(v.rule, name)) {
-			snprintf(text, ADMIT_TEXT,
-				"%s is longer than a wildcard lets through; "
-				"add --allow %s",
-				name, name);
-			return refuse(w, name, REASON_LONG);
-		}
-		if (lookup && !may_come_up(w, v.rule, name)) {
-			explain_wildcard(text, v.rule);
-			return refuse(w, name, REASON_LIMIT);
-		}
-	}
-	if (!lookup)
-		return ADMIT_ABSENT;
-	index = cache_add_dynamic(&w->cache, name);
-	if (index < 0) {
-		snprintf(text, ADMIT_TEXT, "too many questions at one time");
-		return refuse(w, name, REASON_LIMIT);
-	}
-	w->cache.names[index].allowed = true;
-	w->cache.names[index].internal = v.private;
-	w->cache.names[index].ration = &w->config->rations[v.rule - w->config->policy->rules];
-	if (policy_by_proxy(w->config->policy, name))
-		lookup_fake_ip(w, index);
-	return index;
+	if (v.allowed)
+		return admit_allowed(w, name, &v, lookup, text);
+	if (w->config->audit && plain)
+		return admit_open(w, name, lookup, text);
+	explain(w, text, name, plain, &v);
+	if (!plain)
+		return refuse(w, name, REASON_NONE);
+	tell_refused(w, name);
+	return -1;
 }
