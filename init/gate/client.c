@@ -1,7 +1,6 @@
 /*
- * What a client says first: a TLS hello, or HTTP requests. The name in it is held against the
- * policy here, and nowhere else in the gate; what isn't allowed is refused here, in the
- * client's own protocol.
+ * What a client sends first: a ClientHello, or HTTP requests. The policy is applied to the
+ * name in it here and nowhere else in the gate; what isn't allowed is refused here.
  */
 #include "connection.h"
 
@@ -13,7 +12,7 @@
 #include "../lib/fake_ip.h"
 #include "ssh.h"
 
-/* The first octet of a TLS record that holds a handshake message (RFC 8446 §5.1). */
+/* The first octet of a TLS handshake record (RFC 8446 §5.1). */
 #define TLS_HANDSHAKE 0x16
 
 static bool web_port(uint16_t port)
@@ -21,7 +20,7 @@ static bool web_port(uint16_t port)
 	return port == 443 || port == 80;
 }
 
-/* May this name be reached on this port? GATE_FINE, or why not. */
+/* GATE_FINE if the name may be reached on this port, else the reason. */
 enum gate_reason client_judge(struct gate *g, const char *name, uint16_t port, bool ech)
 {
 	struct verdict v = policy_check_name_port(g->config->policy, name, port);
@@ -61,7 +60,7 @@ static enum action judged(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-/* Behind a proxy, on a port that isn't the web's, an address says which name is meant. */
+/* Behind a proxy, on a port other than 443 and 80, the fake IP identifies the name. */
 static bool is_named(const struct gate *g, const struct connection *c, size_t *index)
 {
 	return g->config->proxy.port && c->orig_dst_port != 443 && c->orig_dst_port != 80 &&
@@ -80,7 +79,7 @@ static enum action named(struct gate *g, struct connection *c, size_t index)
 	return judged(g, c);
 }
 
-/* Each reads what there is; WAIT in PHASE_HEAD: it isn't whole. */
+/* These parse what has been received. WAIT in PHASE_HEAD: it is incomplete. */
 static enum action read_hello(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	struct hello h;
@@ -101,7 +100,7 @@ static enum action read_hello(struct gate *g, struct connection *c, struct inspe
 	return judged(g, c);
 }
 
-/* What a request says about its port, with what is known of it already. */
+/* Checks the port in a request against what is known, and sets c->port. */
 enum gate_reason client_port(struct connection *c, const struct http_head *h)
 {
 	switch (h->form) {
@@ -112,7 +111,7 @@ enum gate_reason client_port(struct connection *c, const struct http_head *h)
 		c->port = h->port ? h->port : 80;
 		return GATE_FINE;
 	case HTTP_ORIGIN:
-		/* Without a place where it was sent to, it is nobody's request. */
+		/* Without an original destination the request has no recipient. */
 		if (c->direct && !c->tunnel)
 			return GATE_PROTOCOL;
 		return h->port && h->port != c->port ? GATE_NAMES_DIFFER : GATE_FINE;
@@ -120,7 +119,7 @@ enum gate_reason client_port(struct connection *c, const struct http_head *h)
 	return GATE_MALFORMED;
 }
 
-/* CONNECT: what follows it is looked at like what comes without it, where it can be. */
+/* CONNECT: what follows is inspected like a direct connection, if its port permits. */
 static enum action tunnel(
 	struct gate *g, struct connection *c, struct inspect_buffer *d, size_t head)
 {
@@ -128,7 +127,7 @@ static enum action tunnel(
 	enum gate_reason reason = client_judge(g, d->name, c->port, false);
 
 	if (c->tunnel)
-		reason = GATE_PROTOCOL; /* one in another: for what? */
+		reason = GATE_PROTOCOL; /* a tunnel in a tunnel has no legitimate use */
 	if (reason != GATE_FINE)
 		return gate_refused(c, reason);
 	d->got -= head;
@@ -196,7 +195,7 @@ enum client_filled client_fill(struct gate *g, struct connection *c)
 	}
 	if (n <= 0)
 		return n == 0 ? FILL_ENDED : FILL_GONE;
-	/* epoll(7): a short read took all there was, unless the end came with it. */
+	/* epoll(7): a short read means that there is no more, unless the end came with it. */
 	if ((size_t)n < room && !c->client.hung_up)
 		c->client.readable = false;
 	d->got += (size_t)n;
@@ -225,7 +224,7 @@ enum action client_work(struct gate *g, struct connection *c)
 		if (filled != FILL_SOME)
 			return filled == FILL_GONE ? RESET : END;
 		next = read_first(g, c, d);
-		/* What came behind a CONNECT is read once more from the start. */
+		/* What followed a CONNECT is parsed from the start. */
 		if (c->tunnel != tunnelled && c->phase == PHASE_HEAD && next == WAIT &&
 			d->got > 0)
 			next = read_first(g, c, d);

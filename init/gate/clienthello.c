@@ -1,9 +1,9 @@
 /*
- * ClientHello, HelloRetryRequest, and what stands around them.
+ * ClientHello, HelloRetryRequest, and the records around them.
  *
- * A hello is looked into only when it is whole: until then just the records' headers are
- * walked, so that a client that sends one octet at a time costs little. Everything is refused
- * that two readers could read in two ways.
+ * A hello is parsed only when it is complete: until then only record headers are walked, so
+ * a client that sends one octet at a time costs little. Anything that two parsers could
+ * understand differently is refused.
  */
 #include "clienthello.h"
 
@@ -18,8 +18,8 @@ enum {
 	RECORD_APPLICATION_DATA = 23,
 
 	RECORD_HEADER = 5,
-	RECORD_PLAIN = 1 << 14,             /* the most octets in a plaintext record */
-	RECORD_CIPHER = RECORD_PLAIN + 256, /* in an encrypted one, RFC 8446 §5.2 */
+	RECORD_PLAIN = 1 << 14,             /* the largest plaintext record */
+	RECORD_CIPHER = RECORD_PLAIN + 256, /* the largest encrypted record, RFC 8446 §5.2 */
 
 	CLIENT_HELLO = 1, /* RFC 8446 §4 */
 	SERVER_HELLO = 2,
@@ -32,13 +32,13 @@ enum {
 };
 
 /*
- * Extensions that hide the true hello or its name. ESNI's drafts, ECH's, of which some numbers
- * were deployed, and ECH itself (RFC 9849).
+ * Extensions that hide the real hello or its name: the drafts of ESNI, those of ECH, some of
+ * whose numbers were deployed, and ECH itself (RFC 9849).
  */
 static const uint16_t hidden[] = {
 	0xffce, 0xff02, 0xfe08, 0xfe09, 0xfe0a, 0xfe0b, 0xfe0c, 0xfe0d};
 
-/* What is left to read. A read beyond its end empties it and marks it bad. */
+/* A cursor. A read past its end empties it and marks it bad. */
 struct octet_reader {
 	const uint8_t *at;
 	size_t left;
@@ -68,7 +68,7 @@ static size_t number(struct octet_reader *r, size_t octets)
 	return value;
 }
 
-/* A vector: its length in so many octets, then that many. */
+/* A vector: its length, in that many octets, followed by its contents. */
 static struct octet_reader vector(struct octet_reader *r, size_t octets)
 {
 	return take(r, number(r, octets));
@@ -79,13 +79,13 @@ static size_t number16(const uint8_t *at)
 	return (size_t)at[0] << 8 | at[1];
 }
 
-/* Is this the version field of a record or hello of TLS (1.0 to 1.2; 1.3 writes those)? */
+/* True for the version field of a TLS record or hello (1.0 to 1.2, which 1.3 uses as well). */
 static bool of_tls(const uint8_t *at)
 {
 	return at[0] == 3 && at[1] >= 1 && at[1] <= 3;
 }
 
-/* ---- The hello itself -------------------------------------------------------------------- */
+/* ---- The hello ----------------------------------------------------------------------- */
 
 static enum gate_reason server_name(struct octet_reader ext, struct hello *out)
 {
@@ -109,8 +109,8 @@ static enum gate_reason server_name(struct octet_reader ext, struct hello *out)
 }
 
 /*
- * All of them, whatever is wrong with one, so that a refusal tells the name and ech. The first
- * fault is the one that is told.
+ * Reads all extensions even after an error, so that the report has the name and ech. The
+ * first error is the one returned.
  */
 static enum gate_reason extensions(struct octet_reader all, struct hello *out)
 {
@@ -157,8 +157,7 @@ static enum gate_reason client_hello(struct octet_reader body, struct hello *out
 	return extensions(exts, out);
 }
 
-/* ---- Its records --------------------------------------------------------------------------
- */
+/* ---- Records ------------------------------------------------------------------------- */
 
 static enum hello_result refuse(struct hello *out, enum gate_reason reason)
 {
@@ -166,12 +165,12 @@ static enum hello_result refuse(struct hello *out, enum gate_reason reason)
 	return HELLO_REFUSED;
 }
 
-/* Reads the hello of total octets in records whose headers were checked. */
+/* Parses the hello of total octets from records whose headers have been checked. */
 static enum gate_reason message(const uint8_t *bytes, size_t total, struct hello *out)
 {
 	struct octet_reader body;
 
-	if (number16(bytes + 3) == total) { /* one record, as most send it: no copy */
+	if (number16(bytes + 3) == total) { /* a single record, the usual case: no copy */
 		body = (struct octet_reader){bytes + RECORD_HEADER, total, false};
 		take(&body, HANDSHAKE_HEADER);
 		return client_hello(body, out);
@@ -222,7 +221,7 @@ enum hello_result clienthello_read(const uint8_t *bytes, size_t len, struct hell
 		if (got >= sizeof(start))
 			total = HANDSHAKE_HEADER + ((size_t)start[1] << 16) +
 				number16(start + 2);
-		/* Behind a hello the client has nothing to say before it is answered. */
+		/* A client sends nothing after its hello until the server has replied. */
 		if (total > 0 && total <= LIMIT_GATE_HELLO && announced > total)
 			return refuse(out, GATE_MALFORMED);
 		if (total > LIMIT_GATE_HELLO || at + RECORD_HEADER + n > LIMIT_GATE_HELLO)
@@ -236,12 +235,11 @@ enum hello_result clienthello_read(const uint8_t *bytes, size_t len, struct hell
 	return reason == GATE_FINE ? HELLO_DONE : refuse(out, reason);
 }
 
-/* ---- The second hello ----------------------------------------------------------------------
- */
+/* ---- The second hello ---------------------------------------------------------------- */
 
 enum hello_retry clienthello_retry_read(const uint8_t *bytes, size_t len)
 {
-	/* SHA-256 of "HelloRetryRequest": the random of a ServerHello that is one. */
+	/* SHA-256 of "HelloRetryRequest", the random value that marks a ServerHello as one. */
 	static const uint8_t mark[RANDOM] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
 		0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a,
 		0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
@@ -250,8 +248,8 @@ enum hello_retry clienthello_retry_read(const uint8_t *bytes, size_t len)
 
 	if (len == 0)
 		return RETRY_MORE;
-	/* A client drops a change_cipher_spec and reads on (RFC 8446 §5); no server begins so.
-	 */
+	/* A client skips a change_cipher_spec and reads on (RFC 8446 §5); no server begins
+	 * with one. */
 	if (bytes[0] == RECORD_CHANGE_CIPHER_SPEC)
 		return RETRY_UNCLEAR;
 	if (bytes[0] != RECORD_HANDSHAKE)
@@ -261,7 +259,7 @@ enum hello_retry clienthello_retry_read(const uint8_t *bytes, size_t len)
 	n = number16(bytes + 3);
 	if (bytes[1] != 3 || n > RECORD_PLAIN || RECORD_HEADER + n < random + RANDOM)
 		return RETRY_UNCLEAR;
-	/* A HelloRequest is passed over as well. */
+	/* A client skips a HelloRequest as well. */
 	if (len > RECORD_HEADER && bytes[RECORD_HEADER] != SERVER_HELLO)
 		return RETRY_UNCLEAR;
 	if (len < random + RANDOM)

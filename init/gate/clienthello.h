@@ -1,7 +1,7 @@
 /*
- * The first flight of a TLS client (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2; server name: RFC 6066
- * §3; Encrypted Client Hello: RFC 9849), and the one thing of a server's that matters here:
- * whether it asks for a second hello. Pure: reads the bytes it is given, keeps nothing.
+ * Parser for a TLS client's first flight (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2; server name:
+ * RFC 6066 §3; Encrypted Client Hello: RFC 9849), and for the one thing in a server's that
+ * matters here: whether it requests a second hello. Pure.
  */
 #ifndef INIT_GATE_CLIENTHELLO_H
 #define INIT_GATE_CLIENTHELLO_H
@@ -22,51 +22,53 @@ enum clienthello_alert {
 };
 
 struct hello {
-	size_t length; /* octets, record headers included, up to the end of the hello's last
-			* record */
-	bool ech;      /* it carries encrypted_client_hello (GREASE too) or ESNI */
-	char name[NAME_TEXT]; /* HELLO_DONE: normalised. HELLO_REFUSED: what it named, as far as
-			       * it got, for the report; an octet that no name has is '?' */
+	size_t length;        /* octets up to the end of the hello's last record, record headers
+				 included */
+	bool ech;             /* has encrypted_client_hello (GREASE too) or ESNI */
+	char name[NAME_TEXT]; /* HELLO_DONE: normalised. HELLO_REFUSED: the name as far as it
+				 was parsed, for the report, with '?' for octets that no name
+				 has */
 	enum gate_reason reason; /* HELLO_REFUSED: why */
 };
 
 enum hello_result {
-	HELLO_MORE, /* not whole, and nothing wrong that can be told yet: read on */
+	HELLO_MORE, /* incomplete, and no error so far: read more */
 	HELLO_DONE,
 	HELLO_REFUSED,
 };
 
 /*
- * Reads a ClientHello from the len octets at bytes, which begin at a record. It may be spread
- * over any number of records (an empty one, or one of another type in between, is refused).
- * Done only when the hello is whole and names exactly one host: one server_name extension with
- * one entry, of type host_name, which is a name that a rule can hold as it stands there (ASCII
- * letters of either case, digits, hyphens, underscores, dots; no address). An
- * extension that stands there twice is refused, and so are lengths that do not add up, octets
- * behind the hello in its last record, and more than LIMIT_GATE_HELLO octets (GATE_TOO_LONG).
- * ech is only told: whether it may pass is the policy's to say.
+ * Parses a ClientHello from the len octets at bytes, which begin with a record. It may be
+ * spread over any number of records (but an empty record or one of another type in between
+ * is refused). Done only if the hello is complete and names exactly one host: one
+ * server_name extension with one entry of type host_name, which is a name that a rule can
+ * have as it stands (ASCII letters of either case, digits, hyphens, underscores, dots; no
+ * address). Duplicate extensions are refused, and so are inconsistent lengths, octets after
+ * the hello in its last record, and more than LIMIT_GATE_HELLO octets (GATE_TOO_LONG). ech
+ * is only reported: whether it may pass depends on the policy.
  */
 enum hello_result clienthello_read(const uint8_t *bytes, size_t len, struct hello *out);
 
 /*
- * Does the server's first flight, of which the first len octets are given, ask for a second
- * ClientHello (HelloRetryRequest, RFC 8446 §4.1.4)? Whoever asks must see that the second one
- * names the same host: a client may write another, and servers differ in which they obey.
+ * Whether the server's first flight, whose first len octets are given, requests a second
+ * ClientHello (HelloRetryRequest, RFC 8446 §4.1.4). If so, the caller must check that the
+ * second one names the same host: a client could change the name, and servers differ in
+ * which one they use.
  */
 enum hello_retry {
-	RETRY_MORE,    /* too little to tell */
-	RETRY_NO,      /* a ServerHello, an alert, or whatever else ends the matter */
+	RETRY_MORE,    /* not enough data */
+	RETRY_NO,      /* a ServerHello, an alert, or anything else that rules it out */
 	RETRY_ASKED,   /* the client will send a second hello */
-	RETRY_UNCLEAR, /* a ServerHello in splinters: can't be told, must not pass */
+	RETRY_UNCLEAR, /* a fragmented ServerHello: undecidable, must not pass */
 };
 enum hello_retry clienthello_retry_read(const uint8_t *bytes, size_t len);
 
 /*
- * After a HelloRetryRequest: the records of the client from the len octets at bytes on. Those
- * before the second hello (change_cipher_spec, early data that the server ignores) are
- * skipped; *at is where it begins when it is there (clienthello_read() takes it from there).
- * HELLO_MORE: not there yet, and *at is how many octets are whole records that may go on.
- * HELLO_DONE: it begins at *at. HELLO_REFUSED: what is there can't be before one.
+ * After a HelloRetryRequest: skips the client's records before the second hello
+ * (change_cipher_spec, early data that the server ignores) in the len octets at bytes.
+ * HELLO_MORE: it isn't there yet, and *at is the length of complete records, which may be
+ * forwarded. HELLO_DONE: it begins at *at, from where clienthello_read() can parse it.
+ * HELLO_REFUSED: what is there can't precede one.
  */
 enum hello_result clienthello_second_find(const uint8_t *bytes, size_t len, size_t *at);
 

@@ -1,7 +1,7 @@
 /*
- * Connecting to one of a name's addresses: the one that the client aimed at when it is among
- * them, else the two families in turn, the next before the last has failed (Happy Eyeballs,
- * RFC 8305 §5).
+ * Connecting to one of a name's addresses: the client's original destination if it is among
+ * them, otherwise both families in turn, starting the next attempt before the last one has
+ * failed (Happy Eyeballs, RFC 8305 §5).
  */
 #include "connection.h"
 
@@ -17,11 +17,12 @@
 #include "../lib/fake_ip.h"
 #include "../lib/worker.h"
 
-/* Ports that are tried when a connection to the same server holds one; then the kernel's. */
+/* Source ports tried if another connection to the same server occupies one; then the kernel
+ * chooses. */
 #define PORT_TRIES 8
 
-/* Ports are taken in turn, so that none comes back soon, from a place that nobody outside can
- * guess for a server (RFC 6056 §3.3.3). */
+/* Ports are used in turn, so that none is reused soon, starting at an offset for each server
+ * that nobody outside can guess (RFC 6056 §3.3.3). */
 static uint16_t next_port(struct gate *g, const struct address *to)
 {
 	uint32_t place = g->secret;
@@ -31,9 +32,11 @@ static uint16_t next_port(struct gate *g, const struct address *to)
 	return (uint16_t)(WORKER_FIRST_PORT + ((place >> 8) + g->ports++) % WORKER_PORTS);
 }
 
-/* we_begin: as soon as the connection stands something is sent, and that acknowledges it: one
- * packet less on the way. (Where the server begins it would wait for the packet.) from 0: a
- * port of the kernel's choice. Returns the socket, or -1 with errno. */
+/*
+ * we_begin: we send as soon as the connection is established, so the ACK can be delayed
+ * until then, which saves a packet. (If the server begins, it would wait for that ACK.) from
+ * 0: the kernel chooses the port. Returns the socket, or -1 with errno.
+ */
 static int connect_once(const struct address *a, uint16_t port, uint16_t from, bool we_begin)
 {
 	const struct address any = {.family = a->family};
@@ -49,7 +52,7 @@ static int connect_once(const struct address *a, uint16_t port, uint16_t from, b
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (we_begin)
 		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof(quick));
-	/* Others of ours may have the port, to other servers. */
+	/* Other connections of ours may use the port, to other servers. */
 	if (from)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if ((from == 0 || bind(fd, &ours.any, ours_len) == 0) &&
@@ -116,7 +119,8 @@ static enum action try_next(struct gate *g, struct connection *c)
 		if (fd < 0)
 			continue;
 		d->attempt[i] = fd;
-		/* As the server's side from the start: one call less when it succeeds. */
+		/* With the flags of the server side from the start, which saves a call on
+		 * success. */
 		if (table_watch(g, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 			    EVENT_DATA(EVENT_SERVER, i, c->generation, table_number(g, c))) <
 			0) {
@@ -135,7 +139,7 @@ static enum action try_next(struct gate *g, struct connection *c)
 	return any_pending(d) ? WAIT : failed(g, c);
 }
 
-/* Where the connection is to go: to an address of its name, or of the proxy. */
+/* Determines the destination: the addresses of the name, or of the proxy. */
 enum action connect_resolve(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;

@@ -1,6 +1,6 @@
 /*
- * What PID 1 denies while connections are under way. Each is judged again, as a new one would
- * be: its name by the policy, its server's address by the rules for networks.
+ * Denials at run time. The policy is applied to each connection again as if it were new: the
+ * name rules to its host, the network rules to its server's address.
  */
 #include "connection.h"
 
@@ -30,8 +30,8 @@ static bool denied_server(struct gate *g, const struct connection *c)
 const char *denied_name(struct gate *g, const struct connection *c)
 {
 	const struct inspect_buffer *d = table_buffer(g, c);
-	/* Until the connection stands, its name is at the desk; then it has a place of its own,
-	 * and at the desk is what the client said last. */
+	/* Before it is connected, its name is in the inspect buffer; afterwards in hosts[],
+	 * and the buffer has what the client sent last. */
 	bool stands =
 		c->phase != PHASE_NAME && c->phase != PHASE_CONNECT && c->phase != PHASE_PROXY;
 
@@ -40,8 +40,8 @@ const char *denied_name(struct gate *g, const struct connection *c)
 
 bool denied_judge(struct gate *g, const struct connection *c)
 {
-	/* Who has not said yet whom he wants is judged when he does; in the last phase nothing
-	 * of the server's is left. */
+	/* In PHASE_HEAD there is no name yet; in PHASE_LINGER nothing from the server is
+	 * left. */
 	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_LINGER)
 		return false;
 	return client_judge(g, denied_name(g, c), c->port, false) != GATE_FINE ||

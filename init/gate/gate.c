@@ -1,11 +1,11 @@
 /*
- * The gate's process: how it is born, what it holds, and its loop.
+ * The gate process: setup, state, and the loop.
  *
- * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, accept4, getsockname,
- * recvfrom, sendto, splice, write (to its own pipes), pipe2, fcntl (their size), socket
- * (AF_INET and AF_INET6), bind, connect, getsockopt, setsockopt, shutdown, close, madvise,
- * nanosleep or clock_nanosleep, as the C library has it, clock_gettime (where there is no
- * vDSO), exit_group. All memory is had before.
+ * System calls after the filter is installed: epoll_wait/epoll_pwait, epoll_ctl, accept4,
+ * getsockname, recvfrom, sendto, splice, write (to its own pipes), pipe2, fcntl (size of
+ * pipes), socket (AF_INET and AF_INET6), bind, connect, getsockopt, setsockopt, shutdown,
+ * close, madvise, nanosleep or clock_nanosleep, depending on the C library, clock_gettime
+ * (without a vDSO), exit_group. All memory is allocated before.
  */
 #include "connection.h"
 
@@ -24,11 +24,11 @@
 #include "../lib/clock.h"
 #include "../lib/worker.h"
 
-/* Events taken at one time. */
+/* Events handled per epoll_wait(). */
 #define EVENTS 128
-/* Descriptors that aren't connections' or pipes': sockets, epoll, attempts under way. */
+/* Descriptors other than connections and pipes: sockets, epoll, pending attempts. */
 #define SPARE_DESCRIPTORS 96
-/* A nap after a round with fewer octets than this. */
+/* Sleep after a round that moved fewer octets than this. */
 #define NAP_NS    (150 * 1000)
 #define NAP_BELOW (128 * 1024)
 
@@ -40,14 +40,14 @@ struct gate_counters *gate_counters_new(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-/* ---- Phases ------------------------------------------------------------------------------ */
+/* ---- Phases -------------------------------------------------------------------------- */
 
 #define TO(phase) (1u << (phase))
 
 /*
- * What each phase has: its handler, which phases may follow it, whether its time is limited,
- * and what a connection is refused for whose time is up. A refusal leads to PHASE_LINGER, and
- * in audit mode to PHASE_CONNECT or PHASE_NAME.
+ * For each phase: its handler, the phases that may follow, whether it has a deadline, and
+ * the reason for refusal when that passes. A refusal leads to PHASE_LINGER, or in audit mode
+ * to PHASE_CONNECT or PHASE_NAME.
  */
 static const struct {
 	enum action (*work)(struct gate *g, struct connection *c);
@@ -55,7 +55,7 @@ static const struct {
 	bool limited;
 	uint8_t late; /* enum gate_reason */
 } phases[] = {
-	/* To PHASE_CONNECT: in audit mode, by a client that waits for its server. */
+	/* To PHASE_CONNECT: in audit mode, if the client waits for its server to begin. */
 	[PHASE_HEAD] = {client_work, TO(PHASE_NAME) | TO(PHASE_CONNECT), true, GATE_TOO_SLOW},
 	[PHASE_NAME] = {connect_resolve, TO(PHASE_CONNECT), true, GATE_UNRESOLVED},
 	[PHASE_CONNECT] = {connect_work, TO(PHASE_PROXY) | TO(PHASE_STANDS), true,
@@ -74,7 +74,8 @@ static const struct {
 	[PHASE_LINGER] = {refuse_wait, 0, true, GATE_FINE},
 };
 
-/* A transition that the table doesn't have is a fault of ours: PID 1 starts another gate. */
+/* A transition that isn't in the table is a bug of ours; exit, and PID 1 starts another
+ * gate. */
 static void enter(struct gate *g, struct connection *c, enum phase from)
 {
 	if (!(phases[from].next & TO(c->phase)))
@@ -82,7 +83,7 @@ static void enter(struct gate *g, struct connection *c, enum phase from)
 	table_deadline(g, c, phases[c->phase].limited);
 }
 
-/* Ends the one that has gone longest without saying what it wants. */
+/* Closes the connection that has gone longest without sending a complete head. */
 static bool make_room(struct gate *g, bool with_buffer)
 {
 	struct connection *c = table_silent(g, with_buffer);
@@ -101,8 +102,8 @@ static bool acquire_buffer(struct gate *g, struct connection *c)
 }
 
 /*
- * In audit mode: to where the client aimed at, whatever it says. Behind the proxy an address
- * may stand for a name, and then it is that name which the proxy is asked for.
+ * In audit mode, connects to the client's original destination, whatever it sent. Behind a
+ * proxy that may be a fake IP; then the proxy is asked for the name that the client sent.
  */
 static bool let_pass(struct gate *g, struct connection *c)
 {
@@ -143,7 +144,8 @@ static enum action refuse(struct gate *g, struct connection *c)
 	return next;
 }
 
-/* Does what a handler has returned, and what the next ones do. False: it has ended. */
+/* Performs the action that a handler returned, and those of the handlers that follow.
+ * Returns false if the connection was closed. */
 static bool carry_out(struct gate *g, struct connection *c, enum phase from, enum action next)
 {
 	for (;;) {
@@ -172,7 +174,7 @@ static bool carry_out(struct gate *g, struct connection *c, enum phase from, enu
 	}
 }
 
-/* Whatever the phase is for: goes on with it. False: the connection has ended. */
+/* Calls the handler of the current phase. Returns false if the connection was closed. */
 static bool work(struct gate *g, struct connection *c)
 {
 	const enum phase from = c->phase;
@@ -180,7 +182,7 @@ static bool work(struct gate *g, struct connection *c)
 	return from != PHASE_FREE && carry_out(g, c, from, phases[from].work(g, c));
 }
 
-/* ---- The loop ---------------------------------------------------------------------------- */
+/* ---- The loop ------------------------------------------------------------------------ */
 
 static void note(struct side *s, uint32_t events)
 {
@@ -197,12 +199,13 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 	struct connection *c = table_of(g, (int32_t)(uint32_t)data);
 	unsigned attempt = data >> 48 & 0xff;
 
-	/* Its end may have been among the events before this one. */
+	/* An earlier event of this round may have closed it. */
 	if (c->phase == PHASE_FREE || c->generation != (uint16_t)(data >> 32))
 		return;
 	if (data >> 56 == EVENT_CLIENT) {
 		note(&c->client, events);
-		/* A client that is gone, and not just done with sending, waits for nothing. */
+		/* If the client is gone, and hasn't just finished sending, nobody waits for
+		 * the server. */
 		if ((c->phase == PHASE_NAME || c->phase == PHASE_CONNECT) &&
 			events & (EPOLLHUP | EPOLLERR)) {
 			table_end(g, c, true);
@@ -217,8 +220,8 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 	work(g, c);
 }
 
-/* What it has said already is read at once: the deferred ones have. (Where desks are short, who
- * says nothing must not cost another its own.) */
+/* With TCP_DEFER_ACCEPT there is data already, so it is read at once. (But not if inspect
+ * buffers are short: a silent client must not displace another.) */
 static void take(struct gate *g, uint32_t which)
 {
 	struct connection *c;
@@ -228,7 +231,7 @@ static void take(struct gate *g, uint32_t which)
 		return;
 	}
 	c = listen_take(g, which);
-	/* Out of descriptors: the oldest that says nothing gives way, or all wait. */
+	/* Out of descriptors: close the oldest silent connection, or stop accepting. */
 	if (!c && (errno == EMFILE || errno == ENFILE) && !make_room(g, false))
 		table_listen(g, false);
 	if (!c || (g->buffers_left > 0 && !work(g, c)))
@@ -238,20 +241,20 @@ static void take(struct gate *g, uint32_t which)
 		table_end(g, c, true);
 }
 
-/* PID 1 has denied something: every connection is judged again. */
+/* After a denial at run time, applies the policy to every connection again. */
 static void judge_again(struct gate *g)
 {
 	for (size_t i = 0; i < g->used && !g->config->audit; i++) {
 		struct connection *c = &g->connections[i];
 
 		if (denied_judge(g, c)) {
-			/* The host of a request that was refused is no flow's: that is told
-			 * already. */
+			/* After a refused request hosts[] has that request's name, which has
+			 * been reported. */
 			if (!c->refused)
 				report_refused(g, c, denied_name(g, c), GATE_REVOKED);
 			table_end(g, c, true);
 		} else if (c->phase == PHASE_CONNECT) {
-			/* The wall has heard of the rule by now, but not when these attempts
+			/* The wall has the new rule by now, but hadn't when these attempts
 			 * began. */
 			table_close_attempts(table_buffer(g, c));
 			table_buffer(g, c)->resolved = false;
@@ -283,16 +286,16 @@ static void ready(struct gate *g, const struct epoll_event *e)
 	}
 }
 
-/* What becomes of one that has taken too long. */
+/* What to do with a connection whose deadline has passed. */
 static enum action late(struct gate *g, struct connection *c)
 {
 	if (c->phase == PHASE_LINGER)
 		return END;
-	/* Nothing was said, so nothing was refused: browsers open connections in advance. In
-	 * audit mode the server may be the one to begin. */
+	/* Nothing was sent, so nothing was refused: browsers open connections in advance. In
+	 * audit mode, the server may be the one to begin. */
 	if (c->phase == PHASE_HEAD && c->inspect_buffer == NONE)
 		return let_pass(g, c) ? WAIT : RESET;
-	/* The server has had its time to answer what came before. */
+	/* The server has had its time to respond to earlier requests. */
 	if (c->refused) {
 		refuse_behind(g, c);
 		return WAIT;
@@ -300,7 +303,7 @@ static enum action late(struct gate *g, struct connection *c)
 	return gate_refused(c, phases[c->phase].late);
 }
 
-/* Returns when the next will have taken too long. */
+/* Handles expired deadlines. Returns the next one. */
 static int64_t expire(struct gate *g)
 {
 	while (g->oldest != NONE && g->connections[g->oldest].deadline <= g->now) {
@@ -331,7 +334,7 @@ static void work_again(struct gate *g)
 {
 	int32_t number = g->again_first;
 
-	/* Who queues up meanwhile has its turn in the next round. */
+	/* Those queued meanwhile are handled in the next round. */
 	g->again_first = g->again_last = NONE;
 	while (number != NONE) {
 		struct connection *c = &g->connections[number];
@@ -343,10 +346,11 @@ static void work_again(struct gate *g)
 }
 
 /*
- * Bytes that come in many small pieces (the records of a TLS download) would wake us for each,
- * and the client as often: then more of the machine goes into waking than into moving. So
- * after a round that moved some, but not many, they may gather for the time in which a fast
- * line brings a good deal. What is said to and fro in short messages never gets here.
+ * Data that arrives in many small pieces (TLS records of a download) would wake us for each,
+ * and the client as often, so more time would go into wake-ups than into moving data. So
+ * after a round that moved some data, but not much, sleep as long as a fast link takes for a
+ * substantial amount. Exchanges of short messages are copied, not spliced, and never get
+ * here.
  */
 static void coalesce(struct gate *g)
 {
@@ -376,10 +380,10 @@ static void serve(void *prepared)
 	}
 }
 
-/* ---- Birth ------------------------------------------------------------------------------- */
+/* ---- Setup --------------------------------------------------------------------------- */
 
-/* As many descriptors as the container lets us have. Returns how many connections they do for.
- */
+/* Raises RLIMIT_NOFILE as far as possible. Returns the number of connections it is enough
+ * for. */
 static size_t raise_limit(void)
 {
 	struct rlimit limit;
@@ -392,7 +396,7 @@ static size_t raise_limit(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 2 * others)
 		return 0;
 	most = (size_t)limit.rlim_cur - others;
-	/* A quarter for pipes, where there aren't enough for all. */
+	/* A quarter for pipes, if there isn't enough for all. */
 	if (most / 4 < 2 * LIMIT_GATE_PIPES)
 		most -= most / 4;
 	else
@@ -416,7 +420,7 @@ static int allocate(struct gate *g, int channel)
 		!g->pipes || !g->scratch)
 		return -1;
 	g->free = g->oldest = g->newest = g->again_first = g->again_last = g->pipes_free = NONE;
-	/* The first ones first, so that few pages are in use. */
+	/* Low indexes first, so that few pages are in use. */
 	for (int32_t i = LIMIT_GATE_BUFFERS; i-- > 0;) {
 		g->buffers_free[g->buffers_left++] = i;
 		g->waits_for[i] = NONE;
@@ -430,7 +434,7 @@ static void *prepare(void *context, int channel)
 {
 	struct gate *g = context;
 
-	/* nap() is short: without this, the kernel may double it. */
+	/* For coalesce(): the default timer slack could add a third to its sleep. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	return allocate(g, channel) < 0 ? NULL : g;
 }

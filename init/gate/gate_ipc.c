@@ -1,11 +1,11 @@
 /*
- * What the gate's reasons are called, in events, in the summary and in a refusal's text.
+ * Texts of the gate's reasons, for events, the closing report and refusals.
  */
 #include "gate_ipc.h"
 
 #include <stddef.h>
 
-/* Not pointers: each would be an address for the start code to set. */
+/* Arrays rather than pointers, which would need relocations. */
 static const char texts[][64] = {
 	[GATE_NOT_ALLOWED] = "not allowed",
 	[GATE_DENIED] = "denied by a rule",

@@ -1,8 +1,8 @@
 /*
- * What has to be looked at once a connection stands: the server's first flight, since a server
- * may ask for a second hello, in which a client could name another host; and the answer to a
- * switch of protocols, since only a server that agrees makes the rest unreadable. HTTP
- * requests go on being read by client.c.
+ * Inspection after the server is connected: the server's first flight, since a server may
+ * request a second ClientHello, in which a client could name another host; and the response
+ * to an upgrade, since only if the server agrees does the rest become opaque. requests.c
+ * goes on parsing HTTP requests.
  */
 #include "connection.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Of a server's first flight: more than clienthello_retry_read() ever asks for. */
+/* For a server's first flight: more than clienthello_retry_read() ever needs. */
 #define FLIGHT_PEEK 512
 
 static void release_empty_buffer(struct gate *g, struct connection *c)
@@ -22,8 +22,8 @@ static void release_empty_buffer(struct gate *g, struct connection *c)
 		table_release_buffer(g, c);
 }
 
-/* Looks at what the server says without taking it. Returns how many octets, 0 when there are
- * none yet or it has ended, -1 when the connection is broken. */
+/* Peeks at what the server has sent. Returns the number of octets, 0 if there are none yet
+ * or it has closed, -1 if the connection is broken. */
 static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 {
 	ssize_t n;
@@ -38,20 +38,20 @@ static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 	return n;
 }
 
-/* What was looked at was not enough: the next octets will be told. True: there will be none. */
+/* What was peeked at wasn't enough: wait for more. Returns true if there won't be any. */
 static bool all_there_will_be(struct connection *c)
 {
 	c->server.readable = c->server.hung_up;
 	return c->server.hung_up;
 }
 
-/* Takes n octets that were looked at off the socket. */
+/* Consumes n octets that were peeked at. */
 static bool take_server(struct gate *g, struct connection *c, size_t n)
 {
 	return recv(c->server.fd, g->scratch, n, MSG_DONTWAIT) == (ssize_t)n;
 }
 
-/* Nothing has to be looked at any more: all that was held back may go on. */
+/* Inspection is finished: everything held back may be forwarded. */
 static enum action relay(struct gate *g, struct connection *c)
 {
 	struct inspect_buffer *d = table_buffer(g, c);
@@ -62,7 +62,7 @@ static enum action relay(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-/* ---- TLS --------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------- */
 
 enum action handshake_first(struct gate *g, struct connection *c)
 {
@@ -91,7 +91,8 @@ enum action handshake_first(struct gate *g, struct connection *c)
 	return gate_refused(c, GATE_MALFORMED);
 }
 
-/* Reads the client's second hello. GATE_FINE with *done once it is there and approved. */
+/* Parses the client's second hello. Returns GATE_FINE, with *done set once it is complete
+ * and approved. */
 static enum gate_reason read_second(
 	struct gate *g, struct connection *c, struct inspect_buffer *d, bool *done)
 {
@@ -128,7 +129,7 @@ static enum gate_reason read_second(
 	return GATE_FINE;
 }
 
-/* Reads more of it where there is more: WAIT when there is not. */
+/* Reads more of the second hello. Returns WAIT if there is no more now. */
 static enum action read_on(struct gate *g, struct connection *c)
 {
 	bool done = false;
@@ -173,11 +174,10 @@ enum action handshake_second(struct gate *g, struct connection *c)
 	return next == WAIT ? down : next;
 }
 
-/* ---- HTTP -------------------------------------------------------------------------------- */
+/* ---- HTTP ---------------------------------------------------------------------------- */
 
-/* The status that a server answers with, looked at and not taken; *length is its head's. 0:
- * there is more to come; -1: what there is, or will be, is none; -2: the connection is broken.
- */
+/* Peeks at the server's response status; *length is the length of its head. Returns 0 if it
+ * is incomplete, -1 if it isn't a response, -2 if the connection is broken. */
 static int peek_status(struct gate *g, struct connection *c, size_t *length)
 {
 	ssize_t n = peek_server(g, c, LIMIT_GATE_HEAD);
@@ -193,7 +193,7 @@ static int peek_status(struct gate *g, struct connection *c, size_t *length)
 	return status ? status : -1;
 }
 
-/* The answer to a request for a websocket: only 101 makes it one (RFC 6455 §4.2.2). */
+/* The response to a websocket upgrade: only 101 accepts it (RFC 6455 §4.2.2). */
 enum action handshake_upgrade(struct gate *g, struct connection *c)
 {
 	enum relay_flushed flushed;
@@ -208,7 +208,8 @@ enum action handshake_upgrade(struct gate *g, struct connection *c)
 			return relay(g, c);
 		if (status == -2)
 			return RESET;
-		/* Something on the way (RFC 9110 §15.2), or the answer: no websocket. */
+		/* An interim response (RFC 9110 §15.2) is forwarded; a final one means no
+		 * websocket. */
 		if (status < 100 || status > 199) {
 			c->phase = PHASE_HTTP;
 			return WAIT;
@@ -220,9 +221,9 @@ enum action handshake_upgrade(struct gate *g, struct connection *c)
 	return flushed == FLUSH_BROKEN ? RESET : WAIT;
 }
 
-/* ---- Through a proxy --------------------------------------------------------------------- */
+/* ---- Through a proxy ----------------------------------------------------------------- */
 
-/* A new socket's buffer takes it whole. */
+/* The empty buffer of a new socket takes all of it. */
 static bool ask_proxy(struct gate *g, struct connection *c)
 {
 	const struct gate_proxy *proxy = &g->config->proxy;
@@ -248,7 +249,7 @@ enum action handshake_proxy(struct gate *g, struct connection *c)
 	status = peek_status(g, c, &length);
 	if (status == 0)
 		return WAIT;
-	/* RFC 9110 §9.3.6: any 2xx, and no body behind it. */
+	/* RFC 9110 §9.3.6: any 2xx, without a body. */
 	if (status > 0 && (status < 200 || status > 299))
 		http_status_text(g->scratch, d->said, sizeof(d->said));
 	if (status < 200 || status > 299)
@@ -259,7 +260,7 @@ enum action handshake_proxy(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-/* ---- The connection stands --------------------------------------------------------------- */
+/* ---- Connected ----------------------------------------------------------------------- */
 
 enum action handshake_stands(struct gate *g, struct connection *c)
 {
@@ -272,8 +273,11 @@ enum action handshake_stands(struct gate *g, struct connection *c)
 		refuse_tell(c, established, sizeof(established) - 1);
 	if (c->established || c->pass || c->raw)
 		return relay(g, c);
-	/* The field was hidden from the server. Of a later request the client waits in vain,
-	 * and then sends: our word could fall into the middle of another's answer. */
+	/*
+	 * The Expect field was hidden from the server, so we reply ourselves. For later
+	 * requests on the connection the client waits in vain and then sends: a 100 from us
+	 * could fall into the middle of another response.
+	 */
 	if (d->expect)
 		refuse_tell(c, go_on, sizeof(go_on) - 1);
 	c->phase = c->tls ? PHASE_HANDSHAKE : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;

@@ -1,5 +1,4 @@
-/* See host.h. What a host name is, lib/name.c decides for the resolver and the gate alike.
- */
+/* See host.h. name_of_host() defines host names for resolver and gate alike. */
 #include "host.h"
 
 enum gate_reason host_read(const uint8_t *bytes, size_t len, char name[NAME_TEXT])

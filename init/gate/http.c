@@ -1,9 +1,9 @@
 /*
- * Requests' heads.
+ * Request heads.
  *
- * Until a head is whole only its line ends are looked at, so that a client that sends one octet
- * at a time costs little. Then each line is read once, and the framing is refused if two
- * servers could read it in two ways.
+ * Until a head is complete only its line ends are checked, so that a client that sends one
+ * octet at a time costs little. Then each line is parsed once, and framing that two servers
+ * could understand differently is refused.
  */
 #include "http.h"
 
@@ -15,12 +15,12 @@
 
 #define HTTP_PORT 80
 
-/* What the fields say, until all of them are read. */
+/* What the fields say, collected until all of them are read. */
 struct fields {
 	struct http_text host, length, coding, upgrade;
 	unsigned hosts, lengths, codings, upgrades;
 	bool close, keep, upgrading, expecting;
-	enum gate_reason reason; /* of the first fault */
+	enum gate_reason reason; /* the first error */
 };
 
 static bool text_is(struct http_text t, const char *word)
@@ -37,7 +37,7 @@ static struct http_text text_cut(struct http_text *rest, size_t n, size_t skip)
 	return part;
 }
 
-/* The part before the first c, which is dropped with it; all of it where there is none. */
+/* Splits off the part before the first c, which is dropped; everything if there is none. */
 static struct http_text text_until(struct http_text *rest, uint8_t c)
 {
 	uint8_t *end = rest->len ? memchr(rest->at, c, rest->len) : NULL;
@@ -67,10 +67,10 @@ static bool is_token(struct http_text t)
 	return t.len > 0;
 }
 
-/* ---- Whom it is for ------------------------------------------------------------------------
- */
+/* ---- Target
+ * -------------------------------------------------------------------------------- */
 
-/* host or host:port; port is 0 where there is none. An empty port is none that we know. */
+/* host or host:port; port is 0 without one. An empty port is malformed. */
 static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint16_t *port)
 {
 	struct http_text rest = t, host = text_until(&rest, ':');
@@ -80,7 +80,7 @@ static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint
 	*port = 0;
 	if (reason != GATE_FINE || host.len == t.len) {
 		if (reason == GATE_BAD_NAME)
-			name_report(t.at, t.len, name); /* an IPv6 address whole */
+			name_report(t.at, t.len, name); /* an IPv6 address in full */
 		return reason;
 	}
 	if (rest.len == 0 || rest.len > 5 || rest.at[0] == '0')
@@ -96,7 +96,7 @@ static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint
 	return GATE_FINE;
 }
 
-/* Of http://authority/path?query, the authority. */
+/* The authority of http://authority/path?query. */
 static bool absolute(struct http_text target, struct http_text *out)
 {
 	static const char scheme[] = "http://";
@@ -147,14 +147,14 @@ static enum gate_reason request_read(struct http_text line, struct http_head *ou
 	if (!is_token(method) || line.len != 8 || memcmp(line.at, "HTTP/1.", 7) != 0 ||
 		(line.at[7] != '0' && line.at[7] != '1'))
 		return GATE_MALFORMED;
-	/* Methods have a case, and no server may be left to guess (RFC 9110 §9.1). */
+	/* Methods are case-sensitive, and no server may be left to guess (RFC 9110 §9.1). */
 	if (text_is(method, "CONNECT") && memcmp(method.at, "CONNECT", method.len) != 0)
 		return GATE_MALFORMED;
 	*old = line.at[7] == '0';
 	return target_read(method, target, out);
 }
 
-/* The Host field against the target. */
+/* Compares the Host field with the target. */
 static enum gate_reason host_agree(const struct fields *f, bool old, struct http_head *out)
 {
 	char name[NAME_TEXT];
@@ -163,7 +163,7 @@ static enum gate_reason host_agree(const struct fields *f, bool old, struct http
 
 	if (f->hosts > 1)
 		return GATE_NAMES_DIFFER;
-	/* Old clients' CONNECT names the host once, and no server reads that line but us. */
+	/* A CONNECT of old clients has no Host; only we parse that request. */
 	if (f->hosts == 0)
 		return old && out->form == HTTP_AUTHORITY ? GATE_FINE : GATE_NO_NAME;
 	if (out->form == HTTP_ORIGIN)
@@ -181,10 +181,10 @@ static enum gate_reason host_agree(const struct fields *f, bool old, struct http
 }
 
 /* ---- Fields
- * ---------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------- */
 
-/* The options of a Connection field. One that names what frames or routes the request would
- * have a server in front take it away from the one behind. */
+/* The options of a Connection field. One that names a field for framing or routing would
+ * make a proxy remove it before the server behind it reads the request. */
 static bool connection_read(struct http_text list, struct fields *f)
 {
 	while (list.len > 0) {
@@ -202,8 +202,8 @@ static bool connection_read(struct http_text list, struct fields *f)
 	return true;
 }
 
-/* Servers that hand fields to programs as variables (CGI, WSGI) make the hyphen an underscore:
- * then Content_Length is as good as the real one. */
+/* Servers that pass fields to programs as variables (CGI, WSGI) turn hyphens into
+ * underscores, so Content_Length would be as good as the real one. */
 static bool disguised(struct http_text name)
 {
 	return text_is(name, "content_length") || text_is(name, "transfer_encoding");
@@ -266,7 +266,8 @@ static bool body_find(const struct fields *f, bool old, struct http_head *out)
 	return true;
 }
 
-/* Overwrites the name of each such field in the lines from rest on with another as long. */
+/* Replaces the name of each such field, in the lines from rest on, by another one of the
+ * same length. */
 static void hide(struct http_text rest, const char *field, const char *other)
 {
 	while (rest.len > 0) {
@@ -278,7 +279,7 @@ static void hide(struct http_text rest, const char *field, const char *other)
 }
 
 /* ---- The head
- * -------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------ */
 
 static enum http_result refuse(struct http_head *out, enum gate_reason reason)
 {
@@ -286,7 +287,7 @@ static enum http_result refuse(struct http_head *out, enum gate_reason reason)
 	return HTTP_REFUSED;
 }
 
-/* What can be told of a head that is not whole: is this HTTP at all? */
+/* Whether an incomplete head can be HTTP at all. */
 static bool begins_well(const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len && i < HTTP_METHOD; i++) {
@@ -358,14 +359,14 @@ enum http_result http_head_read(
 	result = find_end(bytes, len, out);
 	if (result != HTTP_WHOLE)
 		return result;
-	lines = (struct http_text){bytes, out->length - 2}; /* less the empty line */
+	lines = (struct http_text){bytes, out->length - 2}; /* without the empty line */
 	request = text_until(&lines, '\n');
 	request.len--; /* the CR */
 	method = request;
 	method = text_until(&method, ' ');
 	f.reason = request_read(request, out, &old);
 	read_fields(lines, &f);
-	/* The name for the report, even where another fault comes first. */
+	/* The name for the report, even if there is another error first. */
 	if (out->name[0] == '\0' && f.hosts > 0)
 		authority(f.host, out->name, &out->port);
 	if (f.reason == GATE_FINE)

@@ -1,5 +1,5 @@
 /*
- * Bodies: where one ends, and so where the next request may begin (RFC 9112 §6, §7.1).
+ * The end of a body, after which the next request may begin (RFC 9112 §6, §7.1).
  */
 #include <string.h>
 
@@ -7,16 +7,16 @@
 
 #include "../lib/num.h"
 
-/* Where the chunked coding is at. */
+/* States of the chunked coding. */
 enum {
-	SIZE_FIRST, /* a chunk's size, which has a digit */
+	SIZE_FIRST, /* first digit of a chunk size */
 	SIZE,
-	EXTENSION, /* ";" and what follows it */
+	EXTENSION, /* ";" and the rest of the line */
 	SIZE_LF,
 	DATA,
 	DATA_CR,
 	DATA_LF,
-	TRAILER, /* at the beginning of a line behind the last chunk */
+	TRAILER, /* start of a line after the last chunk */
 	FIELD_NAME,
 	FIELD_VALUE,
 	FIELD_LF,
@@ -40,7 +40,7 @@ static bool size_digit(struct http_body *b, uint8_t c)
 	return b->left <= LIMIT_GATE_CHUNK;
 }
 
-/* One more octet of an extension or of the trailer. */
+/* Accepts another octet of an extension or trailer. */
 static bool spare(struct http_body *b, uint8_t c)
 {
 	return (c >= ' ' || c == '\t') && c != 0x7f && b->line++ < LIMIT_GATE_LINE;
@@ -52,7 +52,7 @@ static bool expect(struct http_body *b, uint8_t c, uint8_t wanted, uint8_t next)
 	return c == wanted;
 }
 
-/* Takes an octet that is no chunk's data. False: malformed. */
+/* Consumes an octet that isn't chunk data. Returns false if it is malformed. */
 static bool step(struct http_body *b, uint8_t c)
 {
 	switch (b->state) {

@@ -1,5 +1,5 @@
 /*
- * Tokens, lines, and the heads of responses.
+ * Tokens, lines, and response heads.
  */
 #include "http_line.h"
 
@@ -49,7 +49,7 @@ int http_status_read(const uint8_t *bytes, size_t len, size_t *length)
 		return 0;
 	if (r != HTTP_WHOLE || whole > LIMIT_GATE_HEAD || whole < n + 9)
 		return -1;
-	/* HTTP/1.x SP three digits, then SP and a phrase, or the line's end. */
+	/* HTTP/1.x SP three digits, then SP and a phrase, or the end of the line. */
 	if ((bytes[n] != '0' && bytes[n] != '1') || bytes[n + 1] != ' ' ||
 		(bytes[n + 5] != ' ' && bytes[n + 5] != '\r'))
 		return -1;

@@ -1,5 +1,5 @@
 /*
- * What a refused client of HTTP reads.
+ * The response to a refused HTTP request.
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ size_t http_refusal_write(enum gate_reason reason, const char *name, uint16_t po
 	name_report(name, strlen(name), clean);
 	if (port != 0 && port != HTTP_PORT && port != HTTPS_PORT)
 		snprintf(at, sizeof(at), ":%u", port);
-	/* A rule can't help a name that no rule can hold. */
+	/* No rule can contain such a name. */
 	if ((reason == GATE_NOT_ALLOWED || reason == GATE_ECH) && clean[0] != '\0' &&
 		!strchr(clean, '?'))
 		snprintf(rule, sizeof(rule), "; allow it with: --allow %s%s",

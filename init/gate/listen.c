@@ -1,6 +1,6 @@
 /*
- * The listening sockets, which PID 1 opens and the gate works with, and clients as they come:
- * where did each want to go?
+ * The listening sockets, which PID 1 opens and the gate uses; accepting clients and finding
+ * their original destination.
  */
 #include "connection.h"
 
@@ -15,12 +15,12 @@
 #include "../lib/sockaddr.h"
 #include "../lib/worker.h"
 
-/* <linux/netfilter_ipv4.h>, <linux/netfilter_ipv6/ip6_tables.h>: the address that a connection
- * was made to before NAT. */
+/* SO_ORIGINAL_DST of <linux/netfilter_ipv4.h> and <linux/netfilter_ipv6/ip6_tables.h>: the
+ * destination before NAT. */
 #define ORIGINAL_DST 80
 
-/* The payload's own servers may have the web's ports while connections to the outside have
- * them, too, on this machine now: both sides have to say that they share. */
+/* The payload's own servers may use ports 443 and 80 while diverted connections have these
+ * ports on this machine too: both sides must set SO_REUSEADDR. */
 static bool make_transparent(int fd, int level, int option)
 {
 	int on = 1;
@@ -61,7 +61,7 @@ void gate_unlisten(struct gate_sockets *s)
 	s->tcp4 = s->tcp6 = -1;
 }
 
-/* What the sockets of clients inherit from the one that takes them. */
+/* Options that accepted sockets inherit. */
 static void set_options(const struct gate *g, int fd)
 {
 	int on = 1;
@@ -70,8 +70,8 @@ static void set_options(const struct gate *g, int fd)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	/* A client of the web speaks first: it is taken when it does, or after a second. Behind
-	 * a proxy there are others. */
+	/* Web clients send first: accept when data has arrived, or after a second. Behind a
+	 * proxy there are other protocols. */
 	if (!g->config->proxy.port)
 		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
 }
@@ -90,9 +90,11 @@ int listen_init(struct gate *g)
 	return 0;
 }
 
-/* Where the client wanted to go: what its connection is to, when it was routed here; what it
- * was to before NAT, when it is to our own port. Without either it was made to that port: its
- * client takes us for a proxy, and has to say more. */
+/*
+ * The original destination: the local address of a connection that was routed here, the
+ * address before NAT of one to our own port. If it has neither, it was made to our port
+ * directly: the client uses us as a proxy and has to name its destination.
+ */
 static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
 {
 	union sockaddr_any a;
@@ -101,7 +103,7 @@ static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
 	const int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
 	bool known = getsockname(c->client.fd, &a.any, &len) == 0;
 
-	/* Both families have the port in the same place. */
+	/* Both families have the port at the same offset. */
 	if (known && a.v4.sin_port == htons(own_port)) {
 		len = sizeof(a);
 		known = getsockopt(c->client.fd, level, ORIGINAL_DST, &a, &len) == 0;
@@ -112,12 +114,12 @@ static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
 	c->orig_dst_port = to.port;
 	c->direct = c->orig_dst.family == 0;
 	c->port = c->orig_dst_port;
-	/* Until it says something: what it would have spoken. */
+	/* Until it sends something, assume the protocol of the port. */
 	c->tls = c->orig_dst_port == 443;
 }
 
-/* One at a time: while there are more, the socket stays ready. To ask for another in vain, as
- * would be done mostly, costs the kernel a socket and a file. */
+/* One at a time: the socket stays ready while there are more. An accept that fails, as a
+ * second one mostly would, costs the kernel a socket and a file. */
 struct connection *listen_take(struct gate *g, uint32_t which)
 {
 	const struct gate_sockets *s = &g->config->sockets;

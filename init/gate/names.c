@@ -1,7 +1,7 @@
 /*
- * Where names live: asked of our own resolver, in DNS over loopback, like any program of the
- * payload's. It answers nothing that PID 1 has not opened in the wall before; so the gate needs
- * no way of its own to make an address reachable, and the resolver none to tell the gate.
+ * Addresses of names: queried from our own resolver, in DNS over loopback, as any program of
+ * the payload does. The resolver answers only after PID 1 has opened the addresses in the
+ * wall, so neither gate nor resolver needs another way to arrange that.
  */
 #include "connection.h"
 
@@ -17,14 +17,14 @@
 #include "../lib/sockaddr.h"
 #include "../lib/dns_message.h"
 
-/* A datagram on loopback is lost only where the resolver is down: so ask again soon. */
+/* On loopback a datagram is lost only if the resolver is down, so retry soon. */
 #define RESEND_MS 500
-/* Entries that a name may be in. */
+/* Associativity of the cache. */
 #define WAYS 4
-/* Answers read in one go. */
+/* Replies read at a time. */
 #define BURST 64
 
-/* The two questions about a name. */
+/* The two queries for a name. */
 enum { ASK_A, ASK_AAAA, ASKS };
 static const uint16_t types[ASKS] = {DNS_A, DNS_AAAA};
 
@@ -34,10 +34,10 @@ struct entry {
 	bool asking[ASKS];
 	uint16_t id[ASKS];
 	uint8_t count[ASKS];
-	int64_t asked;   /* ms, when it was last sent */
-	int64_t enough;  /* ms, when the one answer that is there has to do; 0: none is */
-	int64_t until;   /* ms, as the answers so far have it */
-	int64_t expires; /* ms, of what is known; 0: nothing is */
+	int64_t asked;  /* ms, when queries were last sent */
+	int64_t enough; /* ms, when to go on with the one reply that has arrived; 0: none has */
+	int64_t until;  /* ms, expiry according to the replies so far */
+	int64_t expires; /* ms, expiry of what is known; 0: nothing is */
 	int64_t used;
 	struct address addresses[ASKS][LIMIT_ANSWER_ADDRESSES];
 };
@@ -45,7 +45,7 @@ struct entry {
 struct names {
 	int fd;
 	uint32_t seed;
-	size_t asking; /* entries with a question out */
+	size_t asking; /* entries with a query outstanding */
 	struct entry entries[LIMIT_GATE_NAMES];
 };
 
@@ -70,7 +70,7 @@ static int32_t number_of(const struct gate *g, const struct entry *e)
 	return (int32_t)(e - g->names->entries);
 }
 
-/* Does any desk wait for it? */
+/* True if an inspect buffer waits for it. */
 static bool awaited(const struct gate *g, const struct entry *e)
 {
 	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++)
@@ -79,7 +79,7 @@ static bool awaited(const struct gate *g, const struct entry *e)
 	return false;
 }
 
-/* The entry of a name, or one that it may have; NULL: all are being waited for. */
+/* The entry of a name, or one to reuse for it; NULL if all are being waited for. */
 static struct entry *find(struct gate *g, const char *name)
 {
 	struct names *n = g->names;
@@ -109,7 +109,7 @@ static void send_question(struct gate *g, struct entry *e, int which)
 	size_t len = dns_write_query(
 		e->id[which], e->name, types[which], true, packet, sizeof(packet));
 
-	/* One that is lost is sent again. */
+	/* A lost one is sent again. */
 	if (len == 0 || send(g->names->fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return;
 }
@@ -127,8 +127,8 @@ static void ask(struct gate *g, struct entry *e)
 	e->until = INT64_MAX;
 	e->expires = 0;
 	for (int i = 0; i < ASKS; i++) {
-		/* Which entry and which question; the rest is chance, so that an answer to an
-		 * earlier one is none to this. */
+		/* Entry and query type; the rest is random, so that a late reply to an
+		 * earlier query doesn't match. */
 		e->id[i] = (uint16_t)((e - g->names->entries) << 8 | (noise[i] & 0xfe) | i);
 		e->asking[i] = true;
 		send_question(g, e, i);
@@ -145,8 +145,8 @@ static bool orig_dst_known(const struct entry *e, const struct connection *c)
 }
 
 /*
- * Gives a desk what is known, as far as there is room: the address that the client aimed at,
- * where it is among them, then its own family and the other in turn (RFC 8305 §4).
+ * Fills an inspect buffer with as many candidates as fit: the client's original destination,
+ * if it is among them, then alternately its own family and the other (RFC 8305 §4).
  */
 static void give(struct gate *g, const struct entry *e, struct connection *c)
 {
@@ -167,7 +167,8 @@ static void give(struct gate *g, const struct entry *e, struct connection *c)
 	}
 }
 
-/* Those who wait, and need wait no longer: all of them, or those who aimed at what came. */
+/* Resumes the connections that wait: all of them, or those whose original destination is
+ * known. */
 static void wake(struct gate *g, struct entry *e, bool all)
 {
 	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++) {
@@ -245,11 +246,11 @@ static void answered(struct gate *g, const uint8_t *packet, size_t len)
 	until = (int64_t)a.ttl * 1000;
 	if (until > LIMIT_GATE_NAMES_MS)
 		until = LIMIT_GATE_NAMES_MS;
-	/* The shorter of the two; without an address, nothing is kept. */
+	/* The lesser of the two; without an address nothing is cached. */
 	if (e->count[which] && g->now + until < e->until)
 		e->until = g->now + until;
-	/* The other family is worth a moment: an attempt knows only what is there at its start
-	 * (RFC 8305 §3, Resolution Delay). */
+	/* Wait a moment for the other family: an attempt uses only what is known when it
+	 * starts (RFC 8305 §3, Resolution Delay). */
 	if (e->asking[!which]) {
 		e->enough = g->now + LIMIT_GATE_FAMILY_MS;
 		return;
@@ -267,7 +268,7 @@ void names_ready(struct gate *g)
 	for (int i = 0; i < BURST; i++) {
 		ssize_t n = recv(g->names->fd, packet, sizeof(packet), MSG_DONTWAIT);
 
-		/* ECONNREFUSED: the resolver is down, for now. */
+		/* ECONNREFUSED: the resolver is down at the moment. */
 		if (n < 0)
 			return;
 		answered(g, packet, (size_t)n);
@@ -295,7 +296,7 @@ int64_t names_tick(struct gate *g)
 		if (e->enough && e->enough < next)
 			next = e->enough;
 		if (g->now >= due && !wanted) {
-			/* Nobody waits any more: it is given up. */
+			/* Nobody waits any more: give up. */
 			e->asking[ASK_A] = e->asking[ASK_AAAA] = false;
 			n->asking--;
 			continue;

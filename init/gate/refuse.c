@@ -1,6 +1,5 @@
 /*
- * Refusals, told to the client in its own protocol, and the end of a connection whose client
- * has yet to read what it was told.
+ * Refusals in the client's own protocol, and lingering close.
  */
 #include "connection.h"
 
@@ -12,13 +11,13 @@
 
 void refuse_tell(struct connection *c, const void *bytes, size_t len)
 {
-	/* Its buffer is empty, or all that went before has been taken: it fits, or the client
-	 * reads nothing and doesn't want to know. */
+	/* Its send buffer is empty, so this fits; otherwise the client doesn't read, and
+	 * doesn't want to know. */
 	if (send(c->client.fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return;
 }
 
-/* A close with unread octets would be a reset, and a reset takes away what was told. */
+/* Closing with unread octets would send a RST, which discards what was sent. */
 void refuse_linger(struct gate *g, struct connection *c)
 {
 	shutdown(c->client.fd, SHUT_WR);
@@ -68,7 +67,7 @@ static void tell_tls(struct connection *c, enum gate_reason reason)
 
 static void tell_ssh(struct connection *c)
 {
-	/* In a tunnel it wanted another host than it aimed at. */
+	/* In a tunnel the host isn't at the original destination. */
 	const struct address none = {0};
 	uint8_t text[SSH_REFUSAL_SIZE];
 	size_t len = ssh_refusal_write(c->tunnel ? &none : &c->orig_dst, c->port, text);
@@ -76,7 +75,6 @@ static void tell_ssh(struct connection *c)
 	refuse_tell(c, text, len);
 }
 
-/* The refusal of a request that came after others, whose answers have gone before it. */
 void refuse_behind(struct gate *g, struct connection *c)
 {
 	tell_http(c, (enum gate_reason)c->refusal, g->hosts[table_number(g, c)], "");
@@ -89,12 +87,12 @@ enum action refuse_client(struct gate *g, struct connection *c)
 	const struct inspect_buffer *d = table_buffer(g, c);
 	const char *name = d ? d->name : "";
 
-	/* The name was fine, its servers are not: what a client knows of that is a reset. */
+	/* The name was allowed but its servers don't work: a TLS client expects a reset. */
 	if (c->raw || (c->tls && (reason == GATE_UNRESOLVED || reason == GATE_UNREACHABLE ||
 					 reason == GATE_PROXY)))
 		return RESET;
 	if (c->server.fd >= 0 && c->phase == PHASE_HTTP) {
-		/* Answers to earlier requests may still come: the refusal goes after them. */
+		/* Responses to earlier requests may still come: the refusal follows them. */
 		c->refused = true;
 		strncpy(g->hosts[table_number(g, c)], name, NAME_TEXT - 1);
 		table_deadline(g, c, true);

@@ -1,8 +1,8 @@
 /*
- * Bytes on their way, both ways, unread: what comes in small pieces is copied, what comes in
- * large ones is moved by splice(2) through a pipe. A pipe holds what the receiver doesn't take
- * yet, and is given back when it is empty: an idle connection has none. A half that ends is
- * ended on the other side, and the other half goes on.
+ * Forwarding in both directions without inspection: small reads are copied, large ones
+ * spliced through a pipe (splice(2)). A pipe holds what the receiver doesn't accept yet and
+ * is returned when it is empty: an idle connection has none. When one half is closed, it is
+ * shut down on the other side, and the other half continues.
  */
 #include "connection.h"
 
@@ -12,17 +12,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Asked of splice(2); a pipe may hold less. */
+/* Requested from splice(2); a pipe may hold less. */
 #define SPLICE_SIZE (1024 * 1024)
-/* From arrivals of this size on bytes are spliced: a TLS record of a download has as much.
- * Copying one takes two microseconds and more, and turns the caches over; splicing it less. */
+/* Reads of at least this size switch to splicing: the size of a TLS record in a download.
+ * Copying one takes two microseconds or more and evicts caches; splicing costs less. */
 #define LARGE_SIZE (16 * 1024)
-/* After so many arrivals in a row that are smaller than this, they are copied again: splicing
- * takes as many calls, and has to count references to pages. */
+/* After this many consecutive reads below this size switch back to copying: splicing takes
+ * as many calls, and also has to count page references. */
 #define SMALL_SIZE (8 * 1024)
 #define SMALL_ROW  4
 
-/* What became of one step. */
+/* Result of one step. */
 enum step { STEP_ON, STEP_WAIT, STEP_BROKEN };
 
 static enum step empty_pipe(struct gate *g, struct side *to, struct direction *w)
@@ -43,7 +43,7 @@ static enum step empty_pipe(struct gate *g, struct side *to, struct direction *w
 	return STEP_ON;
 }
 
-/* Nothing came: it is the end, or nothing is there now, or something is wrong. */
+/* A read returned nothing: end of file, EAGAIN, or an error. */
 static enum step nothing_came(struct side *from, ssize_t n)
 {
 	if (n == 0) {
@@ -74,7 +74,7 @@ static enum step fill_pipe(
 	return STEP_ON;
 }
 
-/* What the receiver doesn't take goes to the pipe. */
+/* Copies; what the receiver doesn't accept goes into the pipe. */
 static enum step copy(
 	struct gate *g, struct side *from, struct side *to, struct direction *w, size_t *moved)
 {
@@ -84,7 +84,7 @@ static enum step copy(
 		return nothing_came(from, n);
 	*moved += (size_t)n;
 	w->splicing = n >= LARGE_SIZE;
-	/* A short read took all there was, unless the end came with it. */
+	/* A short read means that there is no more, unless the end came with it. */
 	if (n < GATE_COPY && !from->hung_up)
 		from->readable = false;
 	sent = send(to->fd, g->scratch, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -100,7 +100,7 @@ static enum step copy(
 	return STEP_ON;
 }
 
-/* Without a pipe: what the receiver doesn't take stays where it is. */
+/* Copies without a pipe: what the receiver doesn't accept stays in the socket. */
 static enum step copy_exactly(struct gate *g, struct side *from, struct side *to, size_t *moved)
 {
 	ssize_t n = recv(from->fd, g->scratch, GATE_COPY, MSG_PEEK | MSG_DONTWAIT), sent;
@@ -112,7 +112,7 @@ static enum step copy_exactly(struct gate *g, struct side *from, struct side *to
 		to->writable = false;
 		return STEP_WAIT;
 	}
-	/* tcp(7): MSG_TRUNC throws the octets away. */
+	/* tcp(7): MSG_TRUNC discards the octets. */
 	if (sent <= 0 || recv(from->fd, NULL, (size_t)sent, MSG_TRUNC | MSG_DONTWAIT) != sent)
 		return STEP_BROKEN;
 	*moved += (size_t)sent;
@@ -125,8 +125,7 @@ static enum step step(
 	if (w->held)
 		return empty_pipe(g, to, w);
 	if (from->finished) {
-		/* Where this is the second half to end, close() is next, and says it as well.
-		 */
+		/* If this is the second half to end, close() follows and does the same. */
 		if (!to->shut && !from->shut && !to->open)
 			shutdown(to->fd, SHUT_WR);
 		to->shut = !to->open;
@@ -139,7 +138,7 @@ static enum step step(
 	return w->splicing ? fill_pipe(g, from, w, moved) : copy(g, from, to, w, moved);
 }
 
-/* Moves what can be moved one way. RESET: something is wrong with one of the two. */
+/* Moves as much as possible in one direction. RESET: one of the two sockets has failed. */
 static enum action move(struct gate *g, struct side *from, struct side *to, struct direction *w,
 	_Atomic uint64_t *count)
 {

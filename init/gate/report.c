@@ -1,7 +1,7 @@
 /*
- * What the gate tells PID 1. The first refusal of its kind is told at once; repeats within a
- * second are counted and told together, and so are those that come too fast, so that a flood
- * from the payload is neither a flood to PID 1 nor lost.
+ * Messages to PID 1. The first refusal of a kind is sent at once; repetitions within a
+ * second are counted and sent together, and so are those beyond the rate limit. So a flood
+ * from the payload doesn't become a flood for PID 1, and none is lost.
  */
 #include "connection.h"
 
@@ -13,16 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long repeats are only counted. */
+/* How long repetitions are counted before they are sent. */
 #define HOLD_MS 1000
 
 struct refusal_report {
 	int fd;
-	int64_t second;     /* this second's reports: their start ... */
-	unsigned told;      /* ... and how many */
-	uint32_t untold[2]; /* refusals told neither one by one nor by name: TLS, HTTP */
-	int64_t flush;      /* when what is held is told; INT64_MAX: nothing is */
-	struct gate_message held[LIMIT_GATE_HELD]; /* count: what is yet to be told */
+	int64_t second;     /* start of the current second */
+	unsigned told;      /* reports sent in it */
+	uint32_t untold[2]; /* refusals reported neither individually nor by name: TLS, HTTP */
+	int64_t flush;      /* when pending counts are sent; INT64_MAX: there are none */
+	struct gate_message held[LIMIT_GATE_HELD]; /* count: not reported yet */
 };
 
 int report_init(struct gate *g, int channel)
@@ -59,7 +59,7 @@ void report_serving(struct gate *g)
 	const struct gate_message m = {.type = GATE_READY};
 	const struct timespec moment = {.tv_nsec = 1000000};
 
-	/* It counts as no report. PID 1 waits for it, and reads what is in its way. */
+	/* Exempt from the rate limit. PID 1 waits for it and reads what precedes it. */
 	g->report->told = 0;
 	while (!put(g, &m))
 		nanosleep(&moment, NULL);
@@ -139,7 +139,7 @@ int64_t report_tick(struct gate *g)
 	return r->flush;
 }
 
-/* Else PID 1 is gone, or wants the accounts closed. */
+/* If nothing can be read, PID 1 is gone or has closed its half and wants the last counts. */
 void report_ready(struct gate *g)
 {
 	struct refusal_report *r = g->report;

@@ -1,14 +1,14 @@
 /*
- * The requests of an HTTP connection that stands: each is read before it goes on, for as long
- * as the connection lives, and bodies are followed to their end, so that none passes as
- * another.
+ * HTTP requests on an established connection: each is parsed before it is forwarded, as long
+ * as the connection lives, and bodies are followed to their end, so that part of one can't
+ * pass as a request.
  */
 #include "connection.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-/* The next request of an HTTP connection. AGAIN: it is approved; WAIT: it isn't whole. */
+/* Parses the next request. AGAIN: it is approved; WAIT: it is incomplete. */
 static enum action next_request(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	const char *host = g->hosts[table_number(g, c)];
@@ -17,8 +17,8 @@ static enum action next_request(struct gate *g, struct connection *c, struct ins
 	struct http_head h;
 	bool same;
 
-	/* A switch of protocols is for the first request: which answer is whose isn't known
-	 * here, and later ones go on in HTTP/1.1. */
+	/* Only the first request may switch protocols: later on we don't know which response
+	 * belongs to which request. The others continue in HTTP/1.1. */
 	switch (http_head_read(d->in + d->approved, d->got - d->approved, false, &h)) {
 	case HTTP_MORE:
 		if (d->approved > 0 || d->got < sizeof(d->in)) {
@@ -36,7 +36,7 @@ static enum action next_request(struct gate *g, struct connection *c, struct ins
 		reason = client_port(c, &h);
 		client_complete(g, h.name, c->port);
 		same = h.form != HTTP_AUTHORITY && port == c->port && strcmp(h.name, host) == 0;
-		/* Another may be allowed too, but not at the end of this connection. */
+		/* Another host may be allowed too, but not through this connection. */
 		if (reason == GATE_FINE && !same)
 			reason = client_judge(g, h.name, c->port, false);
 		if (reason == GATE_FINE && !same)
@@ -53,7 +53,7 @@ static enum action next_request(struct gate *g, struct connection *c, struct ins
 	return AGAIN;
 }
 
-/* Approves as much as may go on of what is there: WAIT or REFUSE. */
+/* Approves as much of the buffer as may be forwarded. Returns WAIT or REFUSE. */
 static enum action approve(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	while (d->approved < d->got && !c->refused) {
@@ -76,8 +76,8 @@ static enum action approve(struct gate *g, struct connection *c, struct inspect_
 	return WAIT;
 }
 
-/* Reads what the client says further: AGAIN when there was something, WAIT when there is
- * nothing more now. */
+/* Reads more from the client. Returns AGAIN if there was something, WAIT if there is nothing
+ * more now. */
 static enum action read_on(struct gate *g, struct connection *c)
 {
 	enum client_filled filled;
@@ -93,7 +93,7 @@ static enum action read_on(struct gate *g, struct connection *c)
 	return filled == FILL_SOME ? AGAIN : WAIT;
 }
 
-/* From the client to the server, as far as it may go. */
+/* Forwards approved data from client to server. */
 static enum action go_up(struct gate *g, struct connection *c)
 {
 	enum action next;

@@ -9,8 +9,8 @@
 enum {
 	MESSAGE_DISCONNECT = 1, /* RFC 4250 §4.1.2 */
 	HOST_NOT_ALLOWED = 1,   /* SSH_DISCONNECT_HOST_NOT_ALLOWED_TO_CONNECT, §4.2.2 */
-	BLOCK = 8,              /* of a packet before any keys (RFC 4253 §6) */
-	PADDING = 4,            /* at least */
+	BLOCK = 8,              /* block size before key exchange (RFC 4253 §6) */
+	PADDING = 4,            /* minimum */
 	TEXT = 256,
 };
 
@@ -26,8 +26,8 @@ static uint8_t *put32(uint8_t *p, size_t value)
 	return p;
 }
 
-/* A rule for the address works because the wall then lets it pass beside the gate; and opens
- * whatever else is at that address. */
+/* A rule for the address works because the wall then bypasses the gate; it opens whatever
+ * else is at that address. */
 static size_t advise(const struct address *orig_dst, uint16_t port, char text[TEXT])
 {
 	char address[ADDRESS_TEXT], rule[ADDRESS_TEXT + 64] = "";
@@ -52,8 +52,8 @@ size_t ssh_refusal_write(
 {
 	char text[TEXT];
 	size_t len = advise(orig_dst, port, text);
-	/* Message, reason, text, no language; what goes before it is its length and one octet.
-	 */
+	/* Message code, reason, text, empty language tag; before that the packet length and
+	 * the padding length. */
 	size_t payload = 1 + 4 + 4 + len + 4;
 	size_t padding = BLOCK - (4 + 1 + payload + PADDING) % BLOCK + PADDING;
 	uint8_t *p = out;
@@ -66,7 +66,7 @@ size_t ssh_refusal_write(
 	p = put32(p, len);
 	memcpy(p, text, len);
 	p = put32(p + len, 0);
-	/* Random where there is something to hide. */
+	/* Padding must be random only if the packet is encrypted. */
 	memset(p, 0, padding);
 	return (size_t)(p + padding - out);
 }

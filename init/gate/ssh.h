@@ -1,6 +1,6 @@
 /*
- * SSH on a port of the web's (RFC 4253): recognised, so that its client is told at once why it
- * can't pass. It names no host, so there is nothing to hold against the rules. Pure.
+ * SSH on port 443 or 80 (RFC 4253): recognised so that the client can be refused at once,
+ * with a reason. It doesn't name its host, so rules can't be applied. Pure.
  */
 #ifndef INIT_GATE_SSH_H
 #define INIT_GATE_SSH_H
@@ -11,13 +11,13 @@
 
 #include "../lib/address.h"
 
-/* Does a client that says this first speak SSH (§4.2)? */
+/* True if the client's first octets are SSH's (§4.2). */
 bool ssh_begins(const uint8_t *bytes, size_t len);
 
 /*
- * Writes a server's version and SSH_MSG_DISCONNECT (§11.1), whose text clients print: why it
- * was refused, and what helps. aim is where it wanted to go, family 0: not known. Returns the
- * length, at most SSH_REFUSAL_SIZE.
+ * Writes a server version and SSH_MSG_DISCONNECT (§11.1), whose text clients print: the
+ * reason, and what helps. orig_dst is the client's destination, family 0 if unknown. Returns
+ * the length, at most SSH_REFUSAL_SIZE.
  */
 #define SSH_REFUSAL_SIZE 512
 size_t ssh_refusal_write(

@@ -1,7 +1,6 @@
 /*
- * What the gate has so many of and no more: connections, the desks at which their bytes are
- * looked at, the pipes in which bytes wait. Who holds something without having said yet what it
- * wants gives way when another needs it.
+ * The gate's fixed pools: connections, inspect buffers, pipes. If a pool is exhausted, a
+ * connection that hasn't sent a complete head yet is closed for a new one.
  */
 #include "connection.h"
 
@@ -13,16 +12,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of a desk's buffer, what is kept in memory when it is free. */
+/* Part of a free inspect buffer that is kept in memory. */
 #define DESK_KEPT 4096
-/* Octets that a pipe may hold: what a fast connection has by its next turn. The kernel grants
- * one user 16,384 pages of them (pipe-user-pages-soft) and then gives out tiny ones; so only
- * the first pipes are large, and those are in use first. 32 times 256 pages and 480 times 16
- * are 15,872. */
+/*
+ * Size of a pipe: what a fast connection receives until its next turn. The kernel grants a
+ * user 16,384 pages for pipes (pipe-user-pages-soft) and then only tiny ones; so only the
+ * first pipes are large, and those are used first. 32 times 256 pages and 480 times 16 are
+ * 15,872.
+ */
 #define PIPE_SIZE   (1024 * 1024)
 #define PIPES_LARGE 32
 
-/* ---- Desks and pipes --------------------------------------------------------------------- */
+/* ---- Inspect buffers and pipes ------------------------------------------------------- */
 
 struct connection *table_of(struct gate *g, int32_t number)
 {
@@ -92,7 +93,7 @@ void table_release_buffer(struct gate *g, struct connection *c)
 		return;
 	table_close_attempts(d);
 	g->waits_for[c->inspect_buffer] = NONE;
-	/* What a flood has filled goes back to the kernel. */
+	/* What a flood has filled is returned to the kernel. */
 	if (d->got > DESK_KEPT) {
 		uintptr_t from = ((uintptr_t)d->in + DESK_KEPT + 4095) & ~(uintptr_t)4095;
 		uintptr_t to = ((uintptr_t)d->in + sizeof(d->in)) & ~(uintptr_t)4095;
@@ -104,7 +105,7 @@ void table_release_buffer(struct gate *g, struct connection *c)
 	c->inspect_buffer = NONE;
 }
 
-/* False: there is none, or only one that is too small to take what copying may leave over. */
+/* Returns false if there is none, or one too small for what a copy may leave over. */
 static bool make_pipe(struct pipe *p, bool large)
 {
 	if (pipe2(p->fd, O_NONBLOCK | O_CLOEXEC) < 0)
@@ -137,7 +138,8 @@ bool table_pipe_take(struct gate *g, struct direction *w)
 	return true;
 }
 
-/* One that isn't empty is made anew when it is needed: nobody may get another's bytes. */
+/* A pipe that isn't empty is closed and later created again: no connection may get another's
+ * data. */
 void table_pipe_give(struct gate *g, struct direction *w)
 {
 	struct pipe *p;
@@ -156,7 +158,7 @@ void table_pipe_give(struct gate *g, struct direction *w)
 	w->held = 0;
 }
 
-/* ---- Connections ------------------------------------------------------------------------- */
+/* ---- Connections --------------------------------------------------------------------- */
 
 static void unlink_deadline(struct gate *g, struct connection *c)
 {
@@ -173,7 +175,7 @@ static void unlink_deadline(struct gate *g, struct connection *c)
 	c->deadline = INT64_MAX;
 }
 
-/* One patience for all: so the list is in the order of the deadlines. */
+/* All deadlines have the same length, so appending keeps the list sorted. */
 void table_deadline(struct gate *g, struct connection *c, bool on)
 {
 	int32_t number = table_number(g, c);
@@ -277,7 +279,7 @@ struct connection *table_new(struct gate *g)
 	} else {
 		c = &g->connections[g->used++];
 	}
-	/* It may stand in the list of those to be worked on again: it stays there. */
+	/* It may still be queued to be handled again; it stays in that list. */
 	generation = c->generation;
 	queued = c->queued;
 	next = c->next;

@@ -329,7 +329,7 @@ static void payload(void)
 	print(f, "filter_payload", newer, (int)COUNT(newer));
 }
 
-/* ---- Workers and PID 1: nothing is permitted but what is named here. ------------------ */
+/* ---- Workers and PID 1: nothing is permitted but what is named here. ----------------- */
 
 /* No executable pages, now or later. */
 static void no_new_code(scmp_filter_ctx f)

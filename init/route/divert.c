@@ -27,7 +27,7 @@
 #include "../lib/fake_ip.h"
 #include "routes_private.h"
 
-/* ---- Rules ------------------------------------------------------------------------------- */
+/* ---- Rules --------------------------------------------------------------------------- */
 
 static int add_rules(struct routes *r, uint8_t family)
 {
@@ -62,7 +62,7 @@ static void delete_rules(struct routes *r, uint8_t family)
 	routes_delete_rules(r, family, is_diversion);
 }
 
-/* ---- Routes ------------------------------------------------------------------------------ */
+/* ---- Routes -------------------------------------------------------------------------- */
 
 static int throw_back(struct routes *r, const struct address *to, uint8_t prefix)
 {
@@ -96,7 +96,7 @@ static int add_routes(struct routes *r, const struct wall_config *c, uint8_t fam
 	return error;
 }
 
-/* ---- Both -------------------------------------------------------------------------------- */
+/* ---- Both ---------------------------------------------------------------------------- */
 
 static void divert(struct routes *r, const struct wall_config *c, uint8_t family)
 {

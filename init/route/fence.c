@@ -15,7 +15,7 @@
 #define LOOPBACK_IFINDEX 1
 #define DNS_PORT         53
 
-/* ---- The list ---------------------------------------------------------------------------- */
+/* ---- The list ------------------------------------------------------------------------ */
 
 /* Within a preference, rules for any destination come first: after a narrower one the kernel
  * takes such a rule for a duplicate and refuses it. */
@@ -69,8 +69,7 @@ void fence_free(struct fence *f)
 	memset(f, 0, sizeof(*f));
 }
 
-/* ---- Destinations
- * ------------------------------------------------------------------------- */
+/* ---- Destinations -------------------------------------------------------------------- */
 
 struct rtnl_rule fence_host(const struct address *a)
 {
@@ -236,8 +235,7 @@ static int add_ranges(struct fence *f, const struct wall_config *c)
 	return fence_add(f, &rest);
 }
 
-/* ---- Owners
- * ------------------------------------------------------------------------------- */
+/* ---- Owners -------------------------------------------------------------------------- */
 
 static int add_of_uids(struct fence *f, struct rtnl_rule rule, const uint8_t *actions, size_t n)
 {

@@ -65,8 +65,7 @@ static const char *family_text(uint8_t family)
 	return family == 4 ? "IPv4" : "IPv6";
 }
 
-/* ---- Existing routes
- * ---------------------------------------------------------------------- */
+/* ---- Existing routes ----------------------------------------------------------------- */
 
 static void add_gateway(struct routes *r, const struct address *a)
 {
@@ -131,7 +130,7 @@ size_t routes_gateways(const struct routes *r, struct address out[LIMIT_GATEWAYS
 	return r->gateways_count;
 }
 
-/* ---- Rules ------------------------------------------------------------------------------- */
+/* ---- Rules --------------------------------------------------------------------------- */
 
 int routes_add_rules(struct routes *r, const struct rtnl_rule *rules, size_t count)
 {
@@ -156,7 +155,7 @@ void routes_delete_rules(
 	free(all.item);
 }
 
-/* ---- Build ------------------------------------------------------------------------------- */
+/* ---- Build --------------------------------------------------------------------------- */
 
 #define RULE_TEXT (ADDRESS_TEXT + 48)
 
@@ -282,7 +281,7 @@ int routes_allow(struct routes *r, const struct address *a, struct failure *f)
 	return fence_add(&r->fence, &host) < 0 ? fail_errno(f, "add a routing rule", "") : 0;
 }
 
-/* ---- Read back --------------------------------------------------------------------------- */
+/* ---- Read back ----------------------------------------------------------------------- */
 
 /* The fence's next rule of that family, starting at *at; NULL at the end. */
 static const struct rtnl_rule *next_rule(const struct routes *r, uint8_t family, size_t *at)

@@ -68,7 +68,7 @@ static int tell(struct nl_sock *s, struct nl_msg *m, bool failed)
 	return nl_send_sync(s, m); /* which frees it */
 }
 
-/* ---- Lists ------------------------------------------------------------------------------- */
+/* ---- Lists --------------------------------------------------------------------------- */
 
 struct rtnl_list {
 	void *item;
@@ -129,7 +129,7 @@ static int dump(
 	return error < 0 ? error : l->error;
 }
 
-/* ---- Routes ------------------------------------------------------------------------------ */
+/* ---- Routes -------------------------------------------------------------------------- */
 
 static struct nl_msg *route_message(int type, int flags, const struct rtnl_route *r)
 {
@@ -237,7 +237,7 @@ int rtnl_list_routes(struct nl_sock *s, uint8_t family, struct rtnl_routes *out)
 	return error;
 }
 
-/* ---- Rules ------------------------------------------------------------------------------- */
+/* ---- Rules --------------------------------------------------------------------------- */
 
 static int put_rule(struct nl_msg *m, const struct rtnl_rule *r)
 {
