@@ -35,6 +35,10 @@ struct mount {
  * podman has none where the list is empty. */
 #define ARGV_DETACH_KEYS "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^"
 
+/* The variable by which a container is known to be this run's: its name may be the next one's
+ * by then. */
+#define ARGV_RUN "CODEX_INIT_RUN"
+
 /* The name by which a container of Docker's knows the machine that it runs on, where it is told
  * to. Podman's is host.containers.internal, which it adds by itself. */
 #define ARGV_HOST_NAME "host.docker.internal"

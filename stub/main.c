@@ -17,6 +17,7 @@
 #include "plan.h"
 #include "prepare.h"
 #include "report.h"
+#include "watch.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -61,6 +62,8 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 		return -1;
 	if (!dry_run)
 		report_prepare(p);
+	if (!dry_run && watch_start(e, p->request.name, &p->arena, t) < 0)
+		return refuse_no_sandbox(t);
 	argv_build(&p->request, &p->arena, &argv);
 	result = dry_run ? print(argv_line(&argv, &p->arena), t)
 			 : engine_become(e->program, &argv, t);

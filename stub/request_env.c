@@ -121,12 +121,14 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 			quote_is_variable(*variable, n))
 			string_list_add(&r->env, arena_format(p, "%.*s", (int)n, *variable));
 	}
-	/* main() sets them, where they aren't set by now. */
+	/* They are set before the start, where they aren't set by now. */
 	for (size_t i = 0; i < r->told_count; i++)
 		if (!getenv(r->told[i].name))
 			string_list_add(&r->env, r->told[i].name);
 	if (!getenv("CODEX_INIT_MOUNTS"))
 		string_list_add(&r->env, "CODEX_INIT_MOUNTS");
+	if (!getenv(ARGV_RUN))
+		string_list_add(&r->env, ARGV_RUN);
 	/* So that the same surroundings give the same command. */
 	if (r->env.count > start)
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);

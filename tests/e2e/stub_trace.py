@@ -46,6 +46,19 @@ class Call:
         return f"{self.name}({self.text}) = {self.result}{self.rest}"
 
 
+def whole(lines):
+    """strace's lines, with those put together that another process's came between."""
+    begun = {}
+    for line in lines:
+        pid = line.split(" ", 1)[0]
+        if line.endswith(" <unfinished ...>"):
+            begun[pid] = line.removesuffix(" <unfinished ...>")
+        elif pid in begun and (rest := re.match(r"\d+ +<\.\.\. \w+ resumed>(.*)", line)):
+            yield begun.pop(pid) + rest[1]
+        else:
+            yield line
+
+
 def traced(project, *arguments, env=None, **more):
     """Starts the launcher under strace. Returns the finished process, its own calls, and the
     programs that were executed, the launcher first."""
@@ -67,7 +80,7 @@ def traced(project, *arguments, env=None, **more):
         **more,
     )
     calls, programs, engines = [], [], set()
-    for line in trace.read_text(errors="surrogateescape").splitlines():
+    for line in whole(trace.read_text(errors="surrogateescape").splitlines()):
         match = LINE.match(line)
         if not match or match["pid"] in engines:
             continue

@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 from conftest import ROOT, program, until
@@ -175,6 +177,26 @@ def test_what_is_logged_is_bounded(podman, work):
         first.communicate()
     assert "k8s-file" in config or "json-file" in config, config
     assert "10" in config.lower(), config
+
+
+def test_a_client_that_is_killed_takes_its_container_with_it(podman, call, work):
+    words = podman.inside(work, podman.stub, "--engine", "podman", "--exec", "sh", "-c",
+                          "echo up; exec sleep 600")
+
+    def names():
+        return podman.podman("ps", "--format", "{{.Names}}").split()
+
+    call("--exec", "true").ok()  # whose watch lets the next one of that name be
+    with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as client:
+        assert client.stdout.readline() == b"up\n"
+        time.sleep(2)
+        assert len(names()) == 1
+        # What nsenter has started, which is Podman by now.
+        child = pathlib.Path(f"/proc/{client.pid}/task/{client.pid}/children").read_text()
+        os.kill(int(child), signal.SIGKILL)
+    until(lambda: not names(), 20, "its end")
+    call("--exec", "true").ok()
 
 
 def test_nothing_is_left(podman):

@@ -92,8 +92,9 @@ class Host:
         docker.chmod(0o755)
 
     def asked(self):
-        """The words of the last command that the engine was given."""
-        return self.project.log.read_text().split("\0\n")[-2].split("\0")
+        """The words of the last command that the engine was given, but by the launcher's watch."""
+        commands = self.project.log.read_text().split("\0\n")[:-1]
+        return [c for c in commands if "CODEX_INIT_RUN=" not in c][-1].split("\0")
 
     def secret(self, place):
         """What a trap in that place would best lead to."""

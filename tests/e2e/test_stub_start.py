@@ -181,7 +181,7 @@ def test_no_shell_is_started(project):
     started = [line.split('"')[1] for line in trace.read_text().splitlines() if 'execve("' in line]
     assert started[0] == str(STUB)
     assert set(started[1:]) == {str(project.bin / "docker")}
-    assert len(started) == 4  # two questions, then the engine in our place
+    assert len(started) == 5  # two questions, the engine in our place, and the watch's question
 
 
 ENGINE_THAT_WAITS = """#!/bin/sh

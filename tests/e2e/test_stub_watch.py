@@ -1,0 +1,124 @@
+"""A container goes when the engine's client has gone, however that happened; and none but its own."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import pytest
+from conftest import STUB, until
+
+FOREVER = "echo up; while :; do sleep 0.1; echo more; done"
+
+
+@pytest.fixture
+def running(runner):
+    """running(): the names of the lab's containers that run."""
+    return lambda: runner.docker("ps", "--format", "{{.Names}}").ok().out.split()
+
+
+@pytest.fixture
+def begin(stub_environment, workdir, runner):
+    """begin(arguments...): a launcher that has become the engine's client, its container up."""
+    made = []
+
+    def call(*arguments, **more):
+        made.append(subprocess.Popen(
+            [STUB, "--exec", "sh", "-c", FOREVER, *arguments], env=stub_environment, cwd=workdir,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **more))
+        assert made[-1].stdout.readline() == b"up\n"
+        return made[-1]
+
+    yield call
+    for one in made:
+        one.kill()
+        one.communicate()
+    runner.docker("container", "prune", "-f")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_client_that_is_killed_takes_its_container_with_it(begin, running, how):
+    client = begin()
+    assert len(running()) == 1
+    client.send_signal(how)
+    client.wait(10)
+    until(lambda: not running(), 20, "its end")
+
+
+def test_a_whole_group_that_is_killed(begin, running):
+    """As by timeout -k, or a shell that ends its jobs."""
+    client = begin(start_new_session=True)
+    os.killpg(client.pid, signal.SIGKILL)
+    client.wait(10)
+    until(lambda: not running(), 20, "its end")
+
+
+def test_a_reader_that_goes(stub_environment, workdir, running):
+    line = f'"{STUB}" --exec sh -c "$1" 2>/dev/null | head -n 2'
+    done = subprocess.run(["sh", "-c", line, "sh", FOREVER], env=stub_environment, cwd=workdir,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
+    assert done.stdout == b"up\nmore\n"
+    until(lambda: not running(), 20, "its end")
+
+
+def test_a_terminal_that_is_closed(terminal, stub_environment, workdir, running):
+    t = terminal([STUB, "--exec", "sh", "-c", FOREVER], env=stub_environment, cwd=workdir)
+    t.until_says(b"up")
+    assert len(running()) == 1
+    os.kill(t.process.pid, signal.SIGHUP)
+    until(lambda: not running(), 20, "its end")
+
+
+def test_it_ends_gently(begin, running, workdir, host_home):
+    """What is left in it is ended by codex-init, which tells of the session as ever."""
+    begin().kill()
+    until(lambda: not running(), 20, "its end")
+    report, = host_home.glob(".local/state/codex-sandbox/reports/*.txt")
+    until(lambda: "The session ended at" in report.read_text(), what="the report")
+
+
+def test_the_next_session_is_let_be(stub, begin, running):
+    """The same project's, in a container of the same name, right after the first has ended."""
+    for _ in range(3):
+        stub("--exec", "true").ok()
+    client = begin()
+    with pytest.raises(subprocess.TimeoutExpired):
+        client.wait(2)
+    assert len(running()) == 1
+
+
+def test_another_container_of_that_name_is_let_be(stub, tmp_path, running, runner):
+    """Where somebody else's has the name by then: here, started by a client that lets it go."""
+    program = tmp_path / "bin/docker"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$1" != run ] || {{ shift; CODEX_INIT_RUN=other; set -- run -d "$@"; }}\n'
+                       f'export CODEX_INIT_RUN\nexec {shutil.which("docker")} "$@"\n')
+    program.chmod(0o755)
+    path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    stub("--exec", "sleep", "60", env=path).ok()
+    name, = running()
+    with pytest.raises(AssertionError):
+        until(lambda: not running(), 3)
+    # The opposite: one that is this run's, let go in the same way.
+    runner.docker("rm", "-f", name).ok()
+    program.write_text(program.read_text().replace("CODEX_INIT_RUN=other; ", ""))
+    stub("--exec", "sleep", "60", env=path).ok()
+    until(lambda: not running(), 20, "its end")
+
+
+def test_nothing_of_the_launcher_is_left(stub):
+    """It waits outside of everybody's pipes and terminals, and not for longer than it has to."""
+    stub("--exec", "true").ok()  # whose output ends with it, or this would not return
+
+    def ours():
+        found = []
+        for place in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(place / "exe") == str(STUB):
+                    found.append((place / "cmdline").read_bytes())
+            except OSError:
+                pass
+        return found
+
+    until(lambda: not ours(), 10, lambda: f"the end of {ours()}")
