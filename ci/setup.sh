@@ -47,7 +47,7 @@ image,test        zstd                  zstd
 lint,fuzz         clang                 clang
 lint              clang-format          clang-format
 fuzz              libclang-rt-dev       /usr/share/doc/libclang-rt-dev
-bench             tini                  tini
+test,bench        tini                  tini
 bench             dumb-init             dumb-init
 bench             catatonit             catatonit
 bench             bind9-dnsutils        dig

@@ -125,7 +125,9 @@ int boot_run(struct options *o, struct monitor *m)
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;
 	m->worker_context = b;
-	failed = run_stages(b, &f);
+	b->exit_status = EXIT_SANDBOX;
+	failed =
+		monitor_open(m, o->egress == EGRESS_OFF, &f) < 0 ? "config" : run_stages(b, &f);
 	if (b->ran)
 		end_session(b, failed, &f);
 	else if (failed)

@@ -258,7 +258,8 @@ int stage_config(struct boot *b, struct failure *f)
 		return fail_errno(f, "go to the working directory", b->o->workdir);
 	if (closed)
 		snprintf(b->workdir, sizeof(b->workdir), "%s", b->o->workdir);
-	else if (!getcwd(b->workdir, sizeof(b->workdir)))
+	/* Without a wall nobody asks where it is: it may have been removed. */
+	else if ((fenced || b->o->user) && !getcwd(b->workdir, sizeof(b->workdir)))
 		return fail_errno(f, "find the working directory", "");
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
 	if (environment_copy(&b->env, environ) < 0)

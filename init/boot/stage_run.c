@@ -152,7 +152,7 @@ static struct program program(struct boot *b, char *const *argv)
 {
 	return (struct program){.argv = argv,
 		.envp = b->env.vars,
-		.workdir = b->workdir,
+		.workdir = b->workdir[0] ? b->workdir : NULL,
 		.drop = b->uid != 0,
 		.uid = b->uid,
 		.gid = b->gid};

@@ -33,6 +33,7 @@
 struct process {
 	pid_t pid, parent;
 	bool ours;
+	bool deaf; /* it ignores TERM */
 };
 
 /* Not on the stack, and not from the heap: pages that aren't used cost nothing. */
@@ -42,6 +43,7 @@ struct remaining {
 	struct monitor *m;
 	const pid_t *keep; /* workers */
 	size_t keep_count;
+	bool gently;   /* there is time for who acts on TERM, and nobody else is waited for */
 	size_t listed; /* in seen[], where we are a subreaper */
 };
 
@@ -53,18 +55,10 @@ static bool kept(const struct remaining *r, pid_t pid)
 	return pid == r->m->killer;
 }
 
-/* /proc may be another namespace's (unshare without --mount-proc): its numbers would be
- * somebody else's. */
-static bool proc_is_ours(pid_t self)
-{
-	char text[24] = "";
-
-	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && atoi(text) == self;
-}
-
 static bool read_process(int proc, const char *pid, struct process *p)
 {
-	char name[32], text[512], state;
+	char name[32], text[512];
+	struct stat_process found;
 	ssize_t n;
 	int fd;
 
@@ -77,16 +71,17 @@ static bool read_process(int proc, const char *pid, struct process *p)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	if (!proc_stat_read(text, &state, &p->parent))
+	if (!proc_stat_read(text, &found))
 		return false;
-	p->pid = atoi(pid);
-	p->ours = false;
+	*p = (struct process){
+		.pid = atoi(pid), .parent = found.parent, .deaf = found.ignores_term};
 	/* A zombie is gone already; its parent has yet to notice. */
-	return state != 'Z' && state != 'X';
+	return found.state != 'Z' && found.state != 'X';
 }
 
-/* Lists who lives but us and the workers into seen[], `enough` at most. */
-static size_t list(const struct remaining *r, size_t enough)
+/* Lists who lives but us and the workers into seen[], `enough` at most; who is deaf as well,
+ * unless only those who aren't matter. */
+static size_t list(const struct remaining *r, size_t enough, bool deaf)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *e;
@@ -97,14 +92,15 @@ static size_t list(const struct remaining *r, size_t enough)
 	while (n < enough && (e = readdir(d)) != NULL)
 		if (isdigit((unsigned char)e->d_name[0]) &&
 			read_process(dirfd(d), e->d_name, &seen[n]) &&
-			seen[n].pid != r->m->self && !kept(r, seen[n].pid))
+			seen[n].pid != r->m->self && !kept(r, seen[n].pid) &&
+			(deaf || !seen[n].deaf))
 			n++;
 	closedir(d);
 	return n;
 }
 
 /* Marks descendants: a child of ours, or of a marked one, until a pass finds no more. Each
- * pass marks one at least, which bounds it. Returns whether there are any. */
+ * pass marks one at least, which bounds it. Returns whether there are any that matter. */
 static bool mark_descendants(const struct remaining *r)
 {
 	bool any = false;
@@ -118,8 +114,8 @@ static bool mark_descendants(const struct remaining *r)
 			for (size_t j = 0; j < r->listed && !seen[i].ours; j++)
 				seen[i].ours = seen[j].ours && seen[j].pid == seen[i].parent;
 			more |= seen[i].ours;
+			any |= seen[i].ours && !(r->gently && seen[i].deaf);
 		}
-		any |= more;
 	}
 	return any;
 }
@@ -127,18 +123,19 @@ static bool mark_descendants(const struct remaining *r)
 /* Is anybody left to be ended? To be asked once what has ended is reaped. */
 static bool anybody(struct remaining *r)
 {
+	const bool alone = r->keep_count == 0 && !r->m->killer;
 	siginfo_t any;
 
-	if (r->m->self == 1 && r->keep_count == 0 && !r->m->killer)
-		return kill(-1, 0) == 0;
+	if (r->m->self == 1 && alone && kill(-1, 0) < 0)
+		return false;
 	if (r->m->self == 1) /* if we can't see, we must suppose so */
-		return !proc_is_ours(1) || list(r, 1) > 0;
+		return (alone && !r->gently) || !stat_shows(1) || list(r, 1, !r->gently) > 0;
 	r->listed = 0;
 	/* An orphan becomes our child: without children we have no descendants at all. */
 	if (waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
-		!proc_is_ours(r->m->self))
+		!stat_shows(r->m->self))
 		return false;
-	r->listed = list(r, LIMIT_PROCESSES);
+	r->listed = list(r, LIMIT_PROCESSES, true);
 	return mark_descendants(r);
 }
 
@@ -195,6 +192,7 @@ void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_cou
 		signal_them(&r, SIGTERM);
 		signal_them(&r, SIGCONT);
 	}
+	r.gently = m->plain;
 	while (!hurry && clock_ms() < end && anybody(&r))
 		hurry = look_around(m);
 	killer_end(m);

@@ -38,6 +38,19 @@ static int epoll_add(struct monitor *m, int fd)
 	return epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+/*
+ * 0 to 2 are taken, so that nothing of ours is ever written to by its number. In a container
+ * without /dev a place is held open that nobody can read or write, and that exec closes again.
+ */
+static int take_standard_descriptors(struct failure *f)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0 &&
+			open("/", O_PATH | O_CLOEXEC) < 0)
+			return fail_errno(f, "open a standard descriptor", "/dev/null");
+	return 0;
+}
+
 int monitor_begin(struct monitor *m, struct failure *f)
 {
 	const struct sigaction dfl = {.sa_handler = SIG_DFL};
@@ -46,28 +59,52 @@ int monitor_begin(struct monitor *m, struct failure *f)
 	memset(m, 0, sizeof(*m));
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
 		m->sources[i].fd = -1;
+	m->signals = m->epoll = m->terminal = -1;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &m->inherited, SET_BYTES);
 	/* Where it came ignored, children would vanish without a status. */
 	sigaction(SIGCHLD, &dfl, NULL);
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return fail_errno(f, "open a standard descriptor", "/dev/null");
-	spawn_close_descriptors(false);
+	if (take_standard_descriptors(f) < 0)
+		return -1;
 	m->self = getpid();
 	m->session_leader = getsid(0) == m->self;
-	terminal_find(m);
-	m->signals = listen_to(-1, ALL_SIGNALS);
-	m->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (m->signals < 0 || m->epoll < 0 || epoll_add(m, m->signals) < 0)
-		return fail_errno(f, "open a signal descriptor", "");
 	if (m->self != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return fail_errno(f, "become the reaper of orphans", "");
+	return 0;
+}
+
+/*
+ * Opens the two descriptors that we wait by. A plain init does once its payload runs, when the
+ * socket pair of spawn() is closed again: so it needs no more than three of its own at any
+ * time, whatever RLIMIT_NOFILE is. What has arrived before is pending. Returns 0, or -1 with
+ * errno.
+ */
+static int listen_once(struct monitor *m)
+{
+	if (m->epoll >= 0)
+		return 0;
+	if (m->signals < 0)
+		m->signals = listen_to(-1, ALL_SIGNALS);
+	if (m->signals < 0 || (m->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+		return -1;
+	return epoll_add(m, m->signals);
+}
+
+int monitor_open(struct monitor *m, bool plain, struct failure *f)
+{
+	m->plain = plain;
+	if (!plain)
+		spawn_close_descriptors(false);
+	terminal_find(m);
+	if (!plain && listen_once(m) < 0)
+		return fail_errno(f, "open a signal descriptor", "");
 	return 0;
 }
 
 int monitor_watch(
 	struct monitor *m, int fd, void (*ready)(void *context, int fd), void *context)
 {
+	if (listen_once(m) < 0)
+		return -1;
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
 		if (m->sources[i].fd < 0) {
 			if (epoll_add(m, fd) < 0)
@@ -206,6 +243,11 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 
 	if (spawn(m, p, exit_status, f) < 0)
 		return -1;
+	if (listen_once(m) < 0) {
+		fail_errno(f, "open a signal descriptor", "");
+		spawn_undo(m);
+		return -1;
+	}
 	/* Children that ended before we were executed have sent their signal to another. */
 	more = monitor_reap(m);
 	while (m->child)
@@ -220,6 +262,8 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 	int64_t left = milliseconds;
 	bool more;
 
+	if (listen_once(m) < 0)
+		return *done;
 	/* The others stay pending: they are the payload's. */
 	listen_to(m->signals, ONLY_SIGCHLD);
 	more = monitor_reap(m);

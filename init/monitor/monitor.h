@@ -19,8 +19,8 @@
 
 struct monitor {
 	sigset_t inherited;  /* the mask that codex-init was started with */
-	int signals;         /* signalfd */
-	int epoll;           /* of the signals and the sources */
+	int signals;         /* signalfd; -1: not needed so far */
+	int epoll;           /* of the signals and the sources; -1 as well */
 	int terminal;        /* the controlling terminal, or -1 */
 	bool session_leader; /* we lead our session (PID 1 under an engine): the payload gets a
 			      * session of its own and the terminal. Otherwise (started by a
@@ -34,6 +34,7 @@ struct monitor {
 	void (*worker_ended)(
 		void *context, pid_t pid, int status); /* a pid of ours; may be NULL */
 	void *worker_context;
+	bool plain; /* no wall: the payload gets what we were given; see monitor_open() */
 	/* private to init/proc */
 	pid_t self;           /* our pid: 1 in a container */
 	pid_t child;          /* the program being run, or 0 */
@@ -45,8 +46,18 @@ struct monitor {
 	int killer_talk;
 };
 
-/* Blocks all signals, opens the signalfd, makes 0-2 valid, becomes subreaper. */
+/* Blocks all signals, makes sure that nothing of ours gets a number from 0 to 2, becomes
+ * subreaper. */
 int monitor_begin(struct monitor *m, struct failure *f);
+
+/*
+ * Once the options are known, and before anything else is opened: finds the terminal, opens the
+ * descriptors to wait by. plain: an init that asks for no more than an engine's own does; the
+ * descriptors that we were started with are the payload's (socket activation), and at the end
+ * processes that ignore TERM aren't waited for. Otherwise those descriptors are closed: one on
+ * a directory of the host's is a way out.
+ */
+int monitor_open(struct monitor *m, bool plain, struct failure *f);
 
 /* A watched descriptor must be unwatched before it is closed: a child may still have it. */
 int monitor_watch(
@@ -56,7 +67,7 @@ void monitor_unwatch(struct monitor *m, int fd);
 /* A program to run: the init hook or the payload. */
 struct program {
 	char *const *argv;
-	char *const *envp;
+	char **envp;         /* the child may alter its own copy */
 	const char *workdir; /* NULL: stay where we are */
 	bool last; /* the payload: once it is spawned PID 1 needs little, and FILTER_MONITOR is
 		      installed */
@@ -67,10 +78,11 @@ struct program {
 
 /*
  * Runs a program to its end: spawns it in its own session with the terminal's foreground,
- * with the inherited mask, default dispositions and no descriptors but 0-2; forwards every
- * signal that arrives; reaps everything; serves the watched descriptors meanwhile. Returns 0
- * with *status as waitpid() gives it, or -1 with *f filled and *exit_status 126 or 127 (exec
- * failed) or 111 (could not spawn or drop).
+ * with the inherited mask, default dispositions and no descriptors but 0-2 (a plain init's
+ * payload: all those that we were started with); forwards every signal that arrives; reaps
+ * everything; serves the watched descriptors meanwhile. Returns 0 with *status as waitpid()
+ * gives it, or -1 with *f filled and *exit_status 126 or 127 (exec failed) or 111 (could not
+ * spawn or drop).
  */
 int monitor_run(struct monitor *m, const struct program *p, int *status, int *exit_status,
 	struct failure *f);
@@ -83,8 +95,8 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
  * The end, in two steps, so that the workers can tell in between what they have counted.
  *
  * First: everything that the program left behind gets TERM and LIMIT_GRACE_MS, less if we are
- * asked to end. What the killer (killer.h) finds then it kills. The workers (pids in keep)
- * go on.
+ * asked to end, or if we are a plain init and nobody is left but who ignores TERM. What the
+ * killer (killer.h) finds then it kills. The workers (pids in keep) go on.
  */
 void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_count);
 /* Then: KILL, the workers too, until nothing is left or LIMIT_KILL_MS have passed, which is

@@ -1,25 +1,63 @@
 /* See proc_stat.h. Not sscanf(): the C library's scanner is 10 KB of the binary. */
 #include "proc_stat.h"
 
+#include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-bool proc_stat_read(const char *text, char *state, pid_t *parent)
+/* Fields by their numbers in proc(5); the name is the second. */
+#define FIELD_PARENT  4
+#define FIELD_IGNORED 33
+
+/* A number, and the blank behind it unless it is the last. Returns what follows, or NULL. */
+static const char *read_number(const char *text, uint64_t *out)
+{
+	if (*text < '0' || *text > '9')
+		return NULL;
+	for (*out = 0; *text >= '0' && *text <= '9'; text++) {
+		*out = *out * 10 + (uint64_t)(*text - '0');
+		if (*out > UINT32_MAX)
+			return NULL;
+	}
+	return *text == ' ' ? text + 1 : text;
+}
+
+static bool ignores_term(const char *text, int field)
+{
+	uint64_t ignored;
+
+	for (; field < FIELD_IGNORED; field++) {
+		text = strchr(text, ' ');
+		if (!text)
+			return false;
+		text++;
+	}
+	return read_number(text, &ignored) && ignored >> (SIGTERM - 1) & 1;
+}
+
+bool proc_stat_read(const char *text, struct stat_process *out)
 {
 	/* Behind the name there are numbers only, so the last bracket ends it. */
-	const char *after = strrchr(text, ')');
-	uint32_t pid = 0;
+	const char *after = strrchr(text, ')'), *rest;
+	uint64_t parent;
 
-	if (!after || after[1] != ' ' || after[2] == '\0' || after[3] != ' ' ||
-		after[4] < '0' || after[4] > '9')
+	if (!after || after[1] != ' ' || after[2] == '\0' || after[3] != ' ')
 		return false;
-	*state = after[2];
-	for (after += 4; *after >= '0' && *after <= '9'; after++) {
-		pid = pid * 10 + (uint32_t)(*after - '0');
-		/* Beyond what a kernel hands out (PID_MAX_LIMIT). */
-		if (pid > 1u << 22)
-			return false;
-	}
-	*parent = (pid_t)pid;
+	rest = read_number(after + 4, &parent);
+	/* Beyond what a kernel hands out (PID_MAX_LIMIT). */
+	if (!rest || parent > 1u << 22)
+		return false;
+	*out = (struct stat_process){.state = after[2],
+		.parent = (pid_t)parent,
+		.ignores_term = ignores_term(after + 4, FIELD_PARENT)};
 	return true;
+}
+
+bool stat_shows(pid_t self)
+{
+	char text[24] = "";
+
+	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && atoi(text) == self;
 }

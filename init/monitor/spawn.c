@@ -16,6 +16,7 @@
 
 #include "../lib/privileges.h"
 #include "killer.h"
+#include "proc_stat.h"
 #include "terminal.h"
 
 /* <linux/close_range.h> is younger than some of the headers that we are built with. */
@@ -36,8 +37,24 @@ struct spawn_status {
 	struct failure f;
 };
 
-/* For kernels before 5.11. */
-static void close_by_listing(bool at_exec)
+static void close_now(int fd)
+{
+	close(fd);
+}
+
+static void close_at_exec(int fd)
+{
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Nothing of ours is without that flag, and nothing that we were started with has it. */
+static void close_inherited(int fd)
+{
+	if (fcntl(fd, F_GETFD) == 0)
+		close(fd);
+}
+
+static void each_descriptor(void (*act)(int fd))
 {
 	DIR *d = opendir("/proc/self/fd");
 	struct dirent *e;
@@ -47,20 +64,16 @@ static void close_by_listing(bool at_exec)
 	while ((e = readdir(d)) != NULL) {
 		int fd = atoi(e->d_name);
 
-		if (fd <= 2 || fd == dirfd(d))
-			continue;
-		if (at_exec)
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
-		else
-			close(fd);
+		if (fd > 2 && fd != dirfd(d))
+			act(fd);
 	}
 	closedir(d);
 }
 
 void spawn_close_descriptors(bool at_exec)
 {
-	if (syscall(SYS_close_range, 3U, ~0U, at_exec ? AT_EXEC : 0U) < 0)
-		close_by_listing(at_exec);
+	if (syscall(SYS_close_range, 3U, ~0U, at_exec ? AT_EXEC : 0U) < 0) /* before 5.11 */
+		each_descriptor(at_exec ? close_at_exec : close_now);
 }
 
 /* Ignored signals stay ignored over exec; the program begins with none. */
@@ -179,6 +192,37 @@ static int prepare(const struct program *p, struct failure *f)
 	return 0;
 }
 
+static void remove_variable(char **envp, const char *name)
+{
+	for (char **v = envp; *v; v++)
+		while (*v && strncmp(*v, name, strlen(name)) == 0)
+			for (char **next = v; *next; next++)
+				next[0] = next[1];
+}
+
+/*
+ * A service manager's variables that are for the process it started: that was us, and is the
+ * payload now (sd_listen_fds(3), sd_watchdog_enabled(3)). A third tells that process by the
+ * inode of its pidfd; without it the pid is what counts.
+ */
+static void hand_on_variables(const struct monitor *m, char **envp)
+{
+	static const char *const names[] = {"LISTEN_PID=", "WATCHDOG_PID="};
+	static char text[2][32];
+	char ours[32];
+
+	for (char **v = envp; v && *v; v++)
+		for (size_t i = 0; i < 2; i++) {
+			snprintf(ours, sizeof(ours), "%s%d", names[i], (int)m->self);
+			if (strcmp(*v, ours) != 0)
+				continue;
+			snprintf(text[i], sizeof(text[i]), "%s%d", names[i], (int)getpid());
+			*v = text[i];
+		}
+	if (text[0][0])
+		remove_variable(envp, "LISTEN_PIDFDID=");
+}
+
 static _Noreturn void child(
 	const struct monitor *m, const struct program *p, int talk, bool synchronise)
 {
@@ -186,7 +230,10 @@ static _Noreturn void child(
 
 	if (terminal_take(m, synchronise ? hand_over : NULL, &talk, &r.f) == 0 &&
 		prepare(p, &r.f) == 0) {
-		spawn_close_descriptors(true);
+		if (m->plain && p->last)
+			hand_on_variables(m, p->envp);
+		else
+			spawn_close_descriptors(true);
 		default_dispositions();
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &m->inherited, NULL, 8);
 		r.exit_status = execute(p, &r.f);
@@ -195,19 +242,31 @@ static _Noreturn void child(
 	_exit(r.exit_status);
 }
 
-/* PID 1 once the payload exists: it keeps no directory and no pipe open, and little else. */
-static int retire(const struct program *p, struct failure *f)
+/* It keeps no directory and no pipe open, as far as the container lets it: whoever waits for
+ * their end waits for the payload. */
+static void let_go(const struct monitor *m)
 {
-	int null;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (chdir("/") < 0)
+		say_detail("payload", "enter the directory: /: %s", strerror(errno));
+	if (null < 0) /* no /dev */
+		null = open("/", O_PATH | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		close(null);
+	}
+	if (m->plain)
+		each_descriptor(close_inherited);
+}
+
+/* PID 1 once the payload exists. */
+static int retire(const struct monitor *m, const struct program *p, struct failure *f)
+{
 	if (p->drop && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_errno(f, "set no_new_privs", "");
-	if (chdir("/") < 0)
-		return fail_errno(f, "enter the directory", "/");
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
-		return fail_errno(f, "give up standard input and output", "/dev/null");
-	close(null);
+	let_go(m);
 	return p->drop ? filters_install(FILTER_MONITOR, f) : 0;
 }
 
@@ -218,18 +277,19 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 	ssize_t n;
 
 	/* Without a meeting, what PID 1 has to do is done while the child works. */
-	if (p->last && !synchronise && retire(p, f) < 0)
+	if (p->last && !synchronise && retire(m, p, f) < 0)
 		return -1;
 	while ((n = recv(talk, &r, sizeof(r), 0)) == sizeof(r) && r.exit_status == 0) {
 		if (terminal_is_ours(m))
 			terminal_give_up(m);
-		if (p->last && retire(p, f) < 0)
+		if (p->last && retire(m, p, f) < 0)
 			return -1;
 		if (send(talk, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
 	if (n == 0) { /* the socket was closed by exec, or by a signal before it: no matter */
-		if (p->last && m->self == 1)
+		/* Where we can't see who is left it would always look like somebody. */
+		if (p->last && m->self == 1 && stat_shows(1))
 			killer_start(m, p->drop ? p->uid : geteuid());
 		return 0;
 	}
@@ -257,6 +317,15 @@ static void open_to_program(void)
 			fchmod(fd, (st.st_mode & 07777) | 0666);
 }
 
+void spawn_undo(struct monitor *m)
+{
+	kill(m->child, SIGKILL);
+	terminal_take_back(m);
+	while (waitpid(m->child, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	m->child = 0;
+}
+
 int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f)
 {
 	/* Where PID 1 has something to do that must come first: give up the terminal, or put
@@ -281,11 +350,7 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 	m->child = pid > 0 ? pid : 0;
 	if (pid > 0 && parent(m, p, talk[0], synchronise, exit_status, f) < 0) {
 		done = -1;
-		kill(pid, SIGKILL);
-		terminal_take_back(m);
-		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-			;
-		m->child = 0;
+		spawn_undo(m);
 	}
 	close(talk[0]);
 	return done;

@@ -17,6 +17,9 @@
  */
 int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f);
 
+/* Kills the program that was started, and reaps it. */
+void spawn_undo(struct monitor *m);
+
 /* Closes every descriptor from 3 on (or marks it to be closed by exec). */
 void spawn_close_descriptors(bool at_exec);
 

@@ -294,7 +294,7 @@ LIST_DESCRIPTORS = [
 ]
 
 
-def test_payload_gets_no_descriptor_but_the_standard_ones():
+def test_payload_gets_the_descriptors_that_init_was_given_and_no_others():
     r, w = os.pipe()
     high = fcntl.fcntl(w, fcntl.F_DUPFD, 777)
     try:
@@ -302,12 +302,13 @@ def test_payload_gets_no_descriptor_but_the_standard_ones():
     finally:
         for fd in (r, w, high):
             os.close(fd)
-    assert done.stdout.split() == ["0", "1", "2"]
+    assert done.stdout.split() == ["0", "1", "2", *map(str, sorted((r, w, high)))]
+    assert run(*LIST_DESCRIPTORS).stdout.split() == ["0", "1", "2"]
 
 
 def test_init_does_not_hold_a_leaked_pipe_open(start):
     r, w = os.pipe()
-    p = start("sleep", "1000", pass_fds=(w,))
+    p = start("bash", "-c", f"exec sleep 1000 {w}>&-", pass_fds=(w,))
     os.close(w)
     with os.fdopen(r, "rb") as reader:
         ready, _, _ = select.select([reader], [], [], DEADLINE)
@@ -541,6 +542,8 @@ if os.fork():
 os.setsid()
 if sys.argv[2] == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+elif sys.argv[2] == "undecided":
+    signal.signal(signal.SIGTERM, lambda *_: None)
 elif sys.argv[2].endswith("polite"):
     def bye(*_):
         open(sys.argv[1] + ".bye", "w").close()
@@ -557,7 +560,7 @@ time.sleep(1000)
 """
 
 
-@pytest.mark.parametrize("kind", ["plain", "polite", "stubborn", "stopped", "stopped-polite"])
+@pytest.mark.parametrize("kind", ["plain", "polite", "stubborn", "undecided", "stopped", "stopped-polite"])
 @pytest.mark.parametrize("prefix", [(), NAMESPACE], ids=["subreaper", "pid1"])
 def test_stragglers_are_ended(tmp_path, kind, prefix):
     note = tmp_path / "pid"
@@ -572,7 +575,7 @@ def test_stragglers_are_ended(tmp_path, kind, prefix):
 
 
 def test_the_grace_ends_when_everybody_is_gone(tmp_path):
-    """At best of three, far below the two seconds that a stubborn one is given."""
+    """At best of three, far below the two seconds that an undecided one is given."""
     took = []
     for i in range(3):
         begun = time.monotonic()
@@ -606,7 +609,7 @@ def test_other_processes_of_the_machine_are_left_alone(tmp_path):
 
 def test_a_second_term_cuts_the_grace_short(start, tmp_path):
     note = tmp_path / "pid"
-    p = start(sys.executable, "-c", STRAGGLER, str(note), "stubborn")
+    p = start(sys.executable, "-c", STRAGGLER, str(note), "undecided")
     until(note.exists, "the straggler")
     until(lambda: len(children(p.pid)) == 1 and str(children(p.pid)[0]) == note.read_text(),
           "the payload's end")

@@ -46,7 +46,7 @@ static int in_child(int (*function)(struct monitor *m))
 		struct failure f;
 
 		alarm(60); /* blocked by the monitor, but a hang before it ends */
-		if (monitor_begin(&m, &f) < 0)
+		if (monitor_begin(&m, &f) < 0 || monitor_open(&m, false, &f) < 0)
 			_exit(99);
 		_exit(function(&m));
 	}
@@ -145,6 +145,44 @@ static void after_the_last_one_little_is_left(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(child_last), 0);
+}
+
+/* Inherited, as an engine or a service manager would leave it: without the flag. */
+static int inherit(int fd)
+{
+	return dup2(STDERR_FILENO, fd);
+}
+
+#define SEE_40 "test -e /proc/$$/fd/40 && exit 15; exit 0"
+
+static int child_inherited(struct monitor *m)
+{
+	struct failure f;
+
+	CHECK(inherit(40) == 40);
+	m->epoll = m->signals = -1;
+	CHECK(monitor_open(m, false, &f) == 0 && fcntl(40, F_GETFD) < 0);
+	CHECK(inherit(40) == 40);
+	CHECK(run(m, SEE_40, ((struct program){.last = true}), &f) == 0);
+	return 0;
+}
+
+static int child_handed_on(struct monitor *m)
+{
+	struct program hook = PLAIN, payload = {.last = true};
+	struct failure f;
+
+	CHECK(inherit(40) == 40 && monitor_open(m, true, &f) == 0);
+	CHECK(run(m, SEE_40, hook, &f) == 0 && fcntl(40, F_GETFD) == 0);
+	CHECK(run(m, SEE_40, payload, &f) == 15 && fcntl(40, F_GETFD) < 0);
+	return 0;
+}
+
+static void only_a_plain_inits_payload_gets_what_was_inherited(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_inherited), 0);
+	assert_int_equal(in_child(child_handed_on), 0);
 }
 
 static int child_plain_last(struct monitor *m)
@@ -435,6 +473,7 @@ int main(void)
 		cmocka_unit_test(one_program_after_the_other),
 		cmocka_unit_test(a_dropped_program_has_nothing),
 		cmocka_unit_test(after_the_last_one_little_is_left),
+		cmocka_unit_test(only_a_plain_inits_payload_gets_what_was_inherited),
 		cmocka_unit_test(a_plain_init_changes_no_privilege),
 		cmocka_unit_test(a_failed_exec_is_told_and_leaves_nothing),
 		cmocka_unit_test(the_working_directory_is_entered_as_the_user),

@@ -92,7 +92,8 @@ static int in_child(int (*function)(struct supervisor *k, struct seen *s))
 		int result;
 
 		s.k = &k;
-		if (monitor_begin(&m, &f) < 0 || supervisor_start(&k, &f) < 0)
+		if (monitor_begin(&m, &f) < 0 || monitor_open(&m, false, &f) < 0 ||
+			supervisor_start(&k, &f) < 0)
 			_exit(99);
 		result = function(&k, &s);
 		kill(s.pid, SIGKILL);
