@@ -138,7 +138,7 @@ static bool is_beneath(const char *directory, const char *path)
 
 struct mounts_seen {
 	struct boot *b;
-	char login[PATH_MAX];
+	char login[PATH_MAX + sizeof("/auth.json")];
 	bool login_is_read_only;
 };
 

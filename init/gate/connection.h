@@ -28,6 +28,7 @@
 #include <stddef.h>
 
 #include "clienthello.h"
+#include "../lib/index_list.h"
 #include "gate.h"
 #include "http.h"
 
@@ -98,11 +99,11 @@ struct connection {
 	struct side client, server;
 	struct direction up, down; /* client to server, server to client */
 	int32_t inspect_buffer;    /* index, or NONE */
-	int32_t older, newer; /* list of connections with a deadline, by age; older also links
-				 free ones */
-	int32_t next;         /* list of connections to be handled again */
-	int64_t deadline;     /* ms; INT64_MAX: none, and not in the list */
-	uint32_t discarded;   /* PHASE_LINGER: octets read and dropped */
+	struct index_link link; /* list of connections with a deadline, by age; next also links
+				 * free ones */
+	int32_t next;           /* list of connections to be handled again */
+	int64_t deadline;       /* ms; INT64_MAX: none, and not in the list */
+	uint32_t discarded;     /* PHASE_LINGER: octets read and dropped */
 	struct http_body
 		body; /* PHASE_HTTP: body of the current request; if done, a head is next */
 };
@@ -148,8 +149,8 @@ struct gate {
 	char (*hosts)[NAME_TEXT]; /* host of each connection that is established */
 	size_t room, used;        /* allocated connections; those ever in use */
 	int32_t free;
-	int32_t oldest, newest; /* with a deadline */
-	uint32_t secret;        /* connect.c: secret for source ports; number of ports used */
+	struct index_list deadlines; /* the earliest first */
+	uint32_t secret; /* connect.c: secret for source ports; number of ports used */
 	uint32_t ports;
 	int64_t connect_due; /* connect.c: when the next attempt is due */
 	int32_t again_first, again_last;

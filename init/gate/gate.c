@@ -306,13 +306,15 @@ static enum action late(struct gate *g, struct connection *c)
 /* Handles expired deadlines. Returns the next one. */
 static int64_t expire(struct gate *g)
 {
-	while (g->oldest != NONE && g->connections[g->oldest].deadline <= g->now) {
-		struct connection *c = &g->connections[g->oldest];
+	while (g->deadlines.first != NONE &&
+		g->connections[g->deadlines.first].deadline <= g->now) {
+		struct connection *c = &g->connections[g->deadlines.first];
 		const enum phase from = c->phase;
 
 		carry_out(g, c, from, late(g, c));
 	}
-	return g->oldest == NONE ? INT64_MAX : g->connections[g->oldest].deadline;
+	return g->deadlines.first == NONE ? INT64_MAX
+					  : g->connections[g->deadlines.first].deadline;
 }
 
 static int timeout(struct gate *g)
@@ -419,8 +421,9 @@ static int allocate(struct gate *g, int channel)
 	if (g->epoll < 0 || g->room == 0 || !g->connections || !g->hosts || !g->buffers ||
 		!g->pipes || !g->scratch)
 		return -1;
-	g->free = g->oldest = g->newest = g->again_first = g->again_last = g->pipes_free = NONE;
-	/* Low indexes first, so that few pages are in use. */
+	g->deadlines = (struct index_list)INDEX_LIST_EMPTY;
+	g->free = g->again_first = g->again_last = g->pipes_free = NONE;
+	/* The first ones first, so that few pages are in use. */
 	for (int32_t i = LIMIT_GATE_BUFFERS; i-- > 0;) {
 		g->buffers_free[g->buffers_left++] = i;
 		g->waits_for[i] = NONE;

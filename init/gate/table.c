@@ -49,7 +49,7 @@ int table_watch(struct gate *g, int fd, uint32_t events, uint64_t data)
 
 struct connection *table_silent(struct gate *g, bool with_buffer)
 {
-	for (int32_t i = g->oldest; i != NONE; i = g->connections[i].newer) {
+	for (int32_t i = g->deadlines.first; i != NONE; i = g->connections[i].link.next) {
 		struct connection *c = &g->connections[i];
 
 		if (c->phase == PHASE_HEAD && !(with_buffer && c->inspect_buffer == NONE))
@@ -164,33 +164,20 @@ static void unlink_deadline(struct gate *g, struct connection *c)
 {
 	if (c->deadline == INT64_MAX)
 		return;
-	if (c->older != NONE)
-		g->connections[c->older].newer = c->newer;
-	else
-		g->oldest = c->newer;
-	if (c->newer != NONE)
-		g->connections[c->newer].older = c->older;
-	else
-		g->newest = c->older;
+	index_list_remove(
+		&g->deadlines, &g->connections[0].link, sizeof(*c), table_number(g, c));
 	c->deadline = INT64_MAX;
 }
 
 /* All deadlines have the same length, so appending keeps the list sorted. */
 void table_deadline(struct gate *g, struct connection *c, bool on)
 {
-	int32_t number = table_number(g, c);
-
 	unlink_deadline(g, c);
 	if (!on)
 		return;
 	c->deadline = g->now + LIMIT_GATE_PATIENCE_MS;
-	c->older = g->newest;
-	c->newer = NONE;
-	if (g->newest != NONE)
-		g->connections[g->newest].newer = number;
-	else
-		g->oldest = number;
-	g->newest = number;
+	index_list_append(
+		&g->deadlines, &g->connections[0].link, sizeof(*c), table_number(g, c));
 }
 
 void table_listen(struct gate *g, bool on)
@@ -233,7 +220,7 @@ void table_end(struct gate *g, struct connection *c, bool reset)
 	unlink_deadline(g, c);
 	c->phase = PHASE_FREE;
 	c->generation++;
-	c->older = g->free;
+	c->link.next = g->free;
 	g->free = table_number(g, c);
 	atomic_fetch_sub_explicit(&g->config->counters->flows, 1, memory_order_relaxed);
 	table_listen(g, true);
@@ -275,7 +262,7 @@ struct connection *table_new(struct gate *g)
 
 	if (g->free != NONE) {
 		c = &g->connections[g->free];
-		g->free = c->older;
+		g->free = c->link.next;
 	} else {
 		c = &g->connections[g->used++];
 	}
@@ -292,8 +279,6 @@ struct connection *table_new(struct gate *g)
 		.up.pipe = NONE,
 		.down.pipe = NONE,
 		.inspect_buffer = NONE,
-		.older = NONE,
-		.newer = NONE,
 		.deadline = INT64_MAX};
 	return c;
 }

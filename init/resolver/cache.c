@@ -17,7 +17,7 @@ int cache_init(struct cache *c, size_t fixed, bool dynamic, uint32_t seed)
 		buckets *= 2;
 	c->mask = buckets - 1;
 	c->seed = seed;
-	c->oldest = c->newest = NONE;
+	c->by_use = (struct index_list)INDEX_LIST_EMPTY;
 	/* Pages that no name has come to yet cost nothing: calloc() takes them from the kernel
 	 * and they are first touched by use. */
 	c->names = calloc(c->room + 1, sizeof(*c->names));
@@ -58,7 +58,7 @@ static void link_name(struct cache *c, int index, const char *name)
 	n->hash = name_hash(name, c->seed);
 	n->chain = c->buckets[n->hash & c->mask];
 	c->buckets[n->hash & c->mask] = index;
-	n->older = n->newer = n->queued = NONE;
+	n->queued = NONE;
 	n->record[FAMILY_4].waiters = n->record[FAMILY_6].waiters = NONE;
 }
 
@@ -76,29 +76,14 @@ int cache_add_fixed(struct cache *c, const char *name)
 	return index;
 }
 
-static void unlink_use(struct cache *c, struct cache_name *n)
+static void unlink_use(struct cache *c, int index)
 {
-	if (n->older != NONE)
-		c->names[n->older].newer = n->newer;
-	else
-		c->oldest = n->newer;
-	if (n->newer != NONE)
-		c->names[n->newer].older = n->older;
-	else
-		c->newest = n->older;
+	index_list_remove(&c->by_use, &c->names[0].use, sizeof(c->names[0]), index);
 }
 
 static void link_newest(struct cache *c, int index)
 {
-	struct cache_name *n = &c->names[index];
-
-	n->older = c->newest;
-	n->newer = NONE;
-	if (c->newest != NONE)
-		c->names[c->newest].newer = index;
-	else
-		c->oldest = index;
-	c->newest = index;
+	index_list_append(&c->by_use, &c->names[0].use, sizeof(c->names[0]), index);
 }
 
 static void unlink_name(struct cache *c, int index)
@@ -109,7 +94,7 @@ static void unlink_name(struct cache *c, int index)
 	while (*at != index)
 		at = &c->names[*at].chain;
 	*at = n->chain;
-	unlink_use(c, n);
+	unlink_use(c, index);
 }
 
 static bool busy(const struct cache_name *n)
@@ -127,8 +112,8 @@ int cache_add_dynamic(struct cache *c, const char *name)
 	if (c->count < c->room) {
 		index = (int)c->count++;
 	} else {
-		for (index = c->oldest; index != NONE && busy(&c->names[index]);)
-			index = c->names[index].newer;
+		for (index = c->by_use.first; index != NONE && busy(&c->names[index]);)
+			index = c->names[index].use.next;
 		if (index == NONE)
 			return -1;
 		unlink_name(c, index);
@@ -145,9 +130,9 @@ int cache_add_dynamic(struct cache *c, const char *name)
 
 void cache_touch(struct cache *c, int index)
 {
-	if (!c->names[index].dynamic || c->newest == index)
+	if (!c->names[index].dynamic || c->by_use.last == index)
 		return;
-	unlink_use(c, &c->names[index]);
+	unlink_use(c, index);
 	link_newest(c, index);
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../lib/index_list.h"
 #include "../lib/name.h"
 #include "ration.h"
 #include "resolver_ipc.h"
@@ -70,9 +71,9 @@ struct cache_record {
 struct cache_name {
 	const char *name;
 	uint32_t hash;
-	int32_t chain;        /* the next with this hash, or -1 */
-	int32_t older, newer; /* dynamic names, by last use */
-	int32_t queued;       /* channel.c: the next in its queue, or -1 */
+	int32_t chain;         /* the next with this hash, or -1 */
+	struct index_link use; /* dynamic names, by last use */
+	int32_t queued;        /* channel.c: the next in its queue, or -1 */
 	bool in_queue;
 	bool dynamic;  /* came up under a wildcard, or in audit mode */
 	bool open;     /* needs no pin: audit mode lets through what no rule allows */
@@ -98,8 +99,8 @@ struct cache {
 	size_t fixed;             /* names[0 .. fixed-1] stay for good */
 	int32_t *buckets;
 	size_t mask;
-	uint32_t seed; /* so that nobody can choose names of one bucket */
-	int32_t oldest, newest;
+	uint32_t seed;            /* so that nobody can choose names of one bucket */
+	struct index_list by_use; /* the least recently used first */
 };
 
 /* Allocates for `fixed` names and, where dynamic, LIMIT_DYNAMIC_NAMES more. Returns 0 or -1. */

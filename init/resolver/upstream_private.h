@@ -13,6 +13,7 @@
 
 #include <sys/socket.h>
 
+#include "../lib/index_list.h"
 #include "../lib/sockaddr.h"
 #include "upstream.h"
 
@@ -84,8 +85,8 @@ struct question {
 	int64_t since; /* asked of `current` */
 	int current;   /* the upstream whose answer is waited for */
 	int tag;
-	int previous, next; /* in its attempt's list; next: in the free list */
-	int tcp;            /* the connection that fetches it, or NONE */
+	struct index_link link; /* in its attempt's list; next: in the free list, too */
+	int tcp;                /* the connection that fetches it, or NONE */
 	uint16_t type;
 	uint8_t attempt, last, rounds;
 	uint8_t failed; /* bit i: upstream i could not answer in this round */
@@ -96,10 +97,6 @@ struct question {
 	uint32_t held_ttl;
 	enum resolver_reason reason;
 	struct sent sent[LIMIT_UPSTREAMS];
-};
-
-struct question_list {
-	int first, last;
 };
 
 /* A question that is done with: an answer that comes to it now is late, not forged. */
@@ -133,7 +130,7 @@ struct upstream {
 	int free;       /* the first of those that were used before, or NONE */
 	unsigned fresh; /* from here on never used: pages not touched yet */
 	size_t room;
-	struct question_list list[ATTEMPTS];
+	struct index_list list[ATTEMPTS];
 	int buckets[BUCKETS];
 	struct pool_socket sockets[LIMIT_UPSTREAMS][LIMIT_UPSTREAM_SOCKETS];
 	struct server servers[LIMIT_UPSTREAMS];

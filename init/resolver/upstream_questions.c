@@ -45,7 +45,7 @@ struct upstream *upstream_new(const struct upstream_config *c)
 		u->slot[i] = NONE;
 	u->room = LIMIT_QUESTIONS;
 	for (int i = 0; i < ATTEMPTS; i++)
-		u->list[i].first = u->list[i].last = NONE;
+		u->list[i] = (struct index_list)INDEX_LIST_EMPTY;
 	memset(u->buckets, 0xff, sizeof(u->buckets));
 	for (size_t i = 0; i < c->count; i++)
 		sockaddr_of(&c->endpoints[i], &u->servers[i].address);
@@ -64,33 +64,17 @@ size_t upstream_room(const struct upstream *u)
 
 static void unlist(struct upstream *u, struct question *q)
 {
-	struct question_list *l = &u->list[q->attempt];
-
-	if (q->previous != NONE)
-		u->questions[q->previous].next = q->next;
-	else
-		l->first = q->next;
-	if (q->next != NONE)
-		u->questions[q->next].previous = q->previous;
-	else
-		l->last = q->previous;
+	index_list_remove(&u->list[q->attempt], &u->questions[0].link, sizeof(*q),
+		(int32_t)(q - u->questions));
 }
 
 /* Each list holds one attempt's questions, which all wait equally long: it stays sorted. */
 static void enlist(struct upstream *u, struct question *q, int attempt, int64_t now)
 {
-	struct question_list *l = &u->list[attempt];
-	int index = (int)(q - u->questions);
-
 	q->attempt = (uint8_t)attempt;
 	q->deadline = now + schedule[attempt];
-	q->previous = l->last;
-	q->next = NONE;
-	if (l->last != NONE)
-		u->questions[l->last].next = index;
-	else
-		l->first = index;
-	l->last = index;
+	index_list_append(&u->list[attempt], &u->questions[0].link, sizeof(*q),
+		(int32_t)(q - u->questions));
 }
 
 void upstream_postpone(struct upstream *u, struct question *q, int64_t now)
@@ -138,7 +122,7 @@ void upstream_unsend(struct upstream *u, struct question *q, int which)
 void upstream_release(struct upstream *u, struct question *q)
 {
 	unlist(u, q);
-	q->next = u->free;
+	q->link.next = u->free;
 	u->free = (int)(q - u->questions);
 	u->room++;
 }
@@ -177,7 +161,7 @@ struct question *upstream_place(
 		return NULL;
 	if (u->free != NONE) {
 		q = &u->questions[u->free];
-		u->free = q->next;
+		u->free = q->link.next;
 	} else {
 		q = &u->questions[u->fresh++];
 	}

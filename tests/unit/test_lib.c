@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "init/lib/file.h"
+#include "init/lib/index_list.h"
 #include "init/lib/num.h"
 #include "init/lib/sockaddr.h"
 #include "init/lib/utf8.h"
@@ -137,6 +138,38 @@ static void test_files(void **state)
 	rmdir(dir);
 }
 
+/* The list, forwards and backwards, as a number: 213 for 2, 1, 3. */
+static void see(const struct index_list *l, const struct index_link *links, int forward)
+{
+	int there = 0, back = 0, scale = 1;
+
+	for (int32_t i = l->first; i != INDEX_LIST_END; i = links[i].next)
+		there = 10 * there + i;
+	for (int32_t i = l->last; i != INDEX_LIST_END; i = links[i].previous, scale *= 10)
+		back += scale * i;
+	assert_int_equal(there, forward);
+	assert_int_equal(back, forward);
+}
+
+static void test_lists_by_index(void **state)
+{
+	struct index_list l = INDEX_LIST_EMPTY;
+	struct index_link links[5];
+	static const struct {
+		int add, remove, then;
+	} steps[] = {{3, 0, 3}, {1, 0, 31}, {4, 0, 314}, {0, 1, 34}, {1, 0, 341}, {0, 3, 41},
+		{2, 0, 412}, {0, 2, 41}, {0, 4, 1}, {0, 1, 0}, {2, 0, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (steps[i].add)
+			index_list_append(&l, links, sizeof(links[0]), steps[i].add);
+		else
+			index_list_remove(&l, links, sizeof(links[0]), steps[i].remove);
+		see(&l, links, steps[i].then);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_addresses_to_and_fro),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_lists_by_index),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
