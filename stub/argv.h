@@ -16,6 +16,9 @@
 struct mount {
 	const char *source, *target;
 	bool writable;
+	bool optional; /* the user may not want it (git_decline()) */
+	bool remade;   /* prepare.c makes it anew */
+	bool watched;  /* in the workdir or not: somebody may swap it (workdir.h) */
 	/* What the source was when it was looked at; codex-init is told (workdir.h). */
 	bool stamped;
 	dev_t device;

@@ -45,6 +45,10 @@
 #define BOUND_GIT_FILES    32
 #define BOUND_GIT_DEPTH    10
 #define BOUND_GIT_IDENTITY 256
+/* The file .git of a worktree or submodule: "gitdir: " and a path. */
+#define BOUND_GIT_POINTER (4096 + 16)
+/* Worktrees of the repository that are kept from being pruned, each by a mount. */
+#define BOUND_WORKTREES 24
 /* Things that codex-init is told beside its options. */
 #define BOUND_TOLD 8
 /* The command that goes on with a session: longer than this nobody pastes it. */

@@ -15,7 +15,16 @@ int confirm_add(
 	if (p->questions_count == BOUND_QUESTIONS)
 		return refuse(t, "mount", path, "more than %d places that have to be agreed to",
 			BOUND_QUESTIONS);
-	p->questions[p->questions_count++] = (struct plan_question){path, what, writable};
+	p->questions[p->questions_count++] =
+		(struct plan_question){.path = path, .what = what, .writable = writable};
+	return 0;
+}
+
+int confirm_optional(struct plan *p, const char *path, const char *what, struct error *t)
+{
+	if (confirm_add(p, path, what, false, t) < 0)
+		return -1;
+	p->questions[p->questions_count - 1].optional = true;
 	return 0;
 }
 
@@ -59,7 +68,18 @@ static void describe(const struct plan_question *q)
 			q->path, q->what);
 }
 
-int confirm_questions(const struct plan *p, bool yes, struct error *t)
+static int refuse_unasked(const struct plan_question *q, const char *operation, struct error *t)
+{
+	if (q->writable)
+		refuse(t, operation, q->path,
+			"it is outside the workdir, and there is nobody to ask");
+	else
+		refuse(t, operation, q->path, "it would expose %s, and there is nobody to ask",
+			q->what);
+	return refuse_hint(t, "-y agrees to it beforehand");
+}
+
+int confirm_questions(struct plan *p, bool yes, struct error *t)
 {
 	bool interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 
@@ -74,16 +94,13 @@ int confirm_questions(const struct plan *p, bool yes, struct error *t)
 			describe(q);
 		if (yes)
 			continue;
-		if (!interactive && q->writable)
-			refuse(t, operation, q->path,
-				"it is outside the workdir, and there is nobody to ask");
-		else if (!interactive)
-			refuse(t, operation, q->path,
-				"it would expose %s, and there is nobody to ask", q->what);
-		if (!interactive)
-			return refuse_hint(t, "-y agrees to it beforehand");
-		if (dprintf(STDERR_FILENO, "Go on? [y/N] ") < 0 || !read_yes())
+		if (!interactive && !q->optional)
+			return refuse_unasked(q, operation, t);
+		if (interactive && dprintf(STDERR_FILENO, "Go on? [y/N] ") > 0 && read_yes())
+			continue;
+		if (!q->optional)
 			return refuse(t, operation, q->path, "you said no");
+		p->declined = true;
 	}
 	return 0;
 }

@@ -1,6 +1,8 @@
 #include "identity.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,14 +45,46 @@ static const char *plain(struct arena *arena, const char *value)
 	return arena_copy(arena, value);
 }
 
+/*
+ * includeIf "gitdir:PATTERN", by which people have one address for each place. A '*' of ours
+ * takes in a slash, too, where git's does so for "**" alone. Other conditions aren't met.
+ */
+static bool is_met(const struct identity *id, const char *from, const char *condition)
+{
+	struct arena *arena = &id->p->arena;
+	const char *git = id->p->repository.git, *pattern;
+	const bool folded = strncmp(condition, "gitdir/i:", 9) == 0;
+	const size_t size = strlen(condition);
+
+	if (!git || (!folded && strncmp(condition, "gitdir:", 7) != 0) ||
+		strcmp(condition + size - 5, ".path") != 0)
+		return false;
+	pattern = arena_format(arena, "%.*s", (int)size - 5, condition) + (folded ? 9 : 7);
+	if (strncmp(pattern, "~/", 2) == 0 && id->home)
+		pattern = arena_format(arena, "%s%s", id->home, pattern + 1);
+	else if (strncmp(pattern, "./", 2) == 0)
+		pattern = arena_format(
+			arena, "%.*s%s", (int)(strrchr(from, '/') - from), from, pattern + 1);
+	else if (pattern[0] != '/')
+		pattern = arena_format(arena, "**/%s", pattern);
+	if (pattern[0] && pattern[strlen(pattern) - 1] == '/')
+		pattern = arena_format(arena, "%s**", pattern);
+	return fnmatch(pattern, git, folded ? FNM_CASEFOLD : 0) == 0;
+}
+
 static void take(
 	struct identity *id, const char *from, const struct gitconfig_entry *e, unsigned depth)
 {
+	static const char condition[] = "includeif.";
+	const size_t n = strlen(condition);
+
 	if (strcmp(e->key, "user.name") == 0)
 		id->name = plain(&id->p->arena, e->value);
 	else if (strcmp(e->key, "user.email") == 0)
 		id->email = plain(&id->p->arena, e->value);
 	else if (strcmp(e->key, "include.path") == 0)
+		include(id, from, e->value, depth);
+	else if (strncmp(e->key, condition, n) == 0 && is_met(id, from, e->key + n))
 		include(id, from, e->value, depth);
 }
 

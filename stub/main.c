@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "confirm.h"
 #include "engine.h"
+#include "git.h"
 #include "workdir.h"
 #include "log.h"
 #include "plan.h"
@@ -83,8 +84,11 @@ static int launch(const struct cli *c, struct error *t)
 		if (plan_engine(&plan, engine.name,
 			    engine.passed_over && engine.program ? engine.program : engine.name,
 			    t) == 0 &&
-			confirm_questions(&plan, c->yes, t) == 0)
+			confirm_questions(&plan, c->yes, t) == 0) {
+			if (plan.declined)
+				git_decline(&plan);
 			result = run(&plan, &engine, c->dry_run, t);
+		}
 	}
 	plan_free(&plan);
 	return result;

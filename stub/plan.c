@@ -13,6 +13,7 @@
 #include "confirm.h"
 #include "files.h"
 #include "find.h"
+#include "git.h"
 #include "workdir.h"
 #include "hints.h"
 #include "identity.h"
@@ -258,10 +259,12 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
 		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0)
 		return -1;
+	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
+		return -1;
+	if (git_add(p, !c->no_protect, t) < 0)
+		return -1;
 	identity_take(p);
 	if (request_env_take(&p->request, &p->arena, c, t) < 0)
-		return -1;
-	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
 	report_plan(p);
 	mounts_sort(&p->mounts);

@@ -15,12 +15,14 @@
 #include "mounts.h"
 #include "log.h"
 #include "arena.h"
+#include "repository.h"
 
 /* What the user has to agree to: a writable directory outside the workdir, or something
  * read-only that holds secrets. what goes on from "mounted writable", or from "expose". */
 struct plan_question {
 	const char *path, *what;
 	bool writable;
+	bool optional; /* with a no it goes on without (git_decline()) */
 };
 
 /* Where /codex_home/auth.json comes from. */
@@ -43,6 +45,9 @@ struct plan {
 	bool home_is_ours;     /* it is WORK_DIR/.codex/.environment */
 	const char *home_path; /* then: its path beneath the workdir, without links */
 	const char *dot_codex; /* the same for .codex */
+	struct repository repository;
+	const char *worktree_pointer; /* a copy of its gitdir is made with this text, or NULL */
+	bool declined;                /* an optional question was answered with no */
 	enum login login;
 	const char *report;      /* where the closing report goes, or NULL (report.h) */
 	const char *report_home; /* the home directory, without links, and its owner */
@@ -66,5 +71,8 @@ int plan_engine(struct plan *p, const char *engine, const char *program, struct 
 #define PLAN_AUTH_DIR "/codex_auth"
 /* What auth.json in the home then points to. */
 #define PLAN_AUTH_LINK PLAN_AUTH_DIR "/auth.json"
+
+/* The copy of a worktree's file gitdir, in Codex's home. */
+#define PLAN_POINTER "gitdir"
 
 #endif

@@ -168,6 +168,19 @@ static int prepare_login(const struct plan *p, int home, struct error *t)
 	return 0;
 }
 
+static int prepare_pointer(const struct plan *p, int home, struct error *t)
+{
+	char text[PATH_MAX + 2];
+
+	if (!p->worktree_pointer)
+		return 0;
+	snprintf(text, sizeof(text), "%s\n", p->worktree_pointer);
+	if ((unlinkat(home, PLAN_POINTER, 0) < 0 && errno != ENOENT) ||
+		create_file(home, PLAN_POINTER, text, p->uid, p->gid) < 0)
+		return refuse_create(t, p->home, PLAN_POINTER);
+	return 0;
+}
+
 static int prepare_inside(const struct plan *p, int home, struct error *t)
 {
 	int sessions;
@@ -180,6 +193,8 @@ static int prepare_inside(const struct plan *p, int home, struct error *t)
 			return refuse_create(t, p->home, "sessions");
 		close(sessions);
 	}
+	if (prepare_pointer(p, home, t) < 0)
+		return -1;
 	return prepare_login(p, home, t);
 }
 

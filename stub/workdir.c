@@ -105,8 +105,10 @@ int workdir_settle(struct plan *p, bool all, struct error *t)
 		struct stat st;
 		int fd, result;
 
-		if (!beneath_contains(p->workdir, m->source) &&
+		if (!m->watched && !beneath_contains(p->workdir, m->source) &&
 			!beneath_contains("/codex_home", m->target))
+			continue;
+		if (m->remade && !all)
 			continue;
 		fd = workdir_open(p, m->source, O_PATH);
 		/* Parents of the home, and itself, are created later. */

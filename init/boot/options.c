@@ -235,6 +235,11 @@ static int set_printable(const char **out, const struct given *g, struct failure
 	return 0;
 }
 
+static int set_git_dir(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_directory(&o->git_dir, g, f);
+}
+
 static int set_git_name(struct options *o, const struct given *g, struct failure *f)
 {
 	return set_printable(&o->git_name, g, f);
@@ -309,6 +314,9 @@ static const struct option_row rows[] = {
 		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--again", NULL, "COMMAND", "CODEX_INIT_AGAIN", set_again,
 		"what is told at the end to go on with; codex-sandbox sets it"},
+	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_git_dir,
+		"the project's git directory outside it, to be watched; codex-sandbox sets "
+		"it"},
 	{"--git-name", NULL, "NAME", "CODEX_INIT_GIT_NAME", set_git_name,
 		"git's user.name where the project sets none; codex-sandbox sets it"},
 	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_git_email,

@@ -30,8 +30,9 @@ struct options {
 		*proxy_url;  /* where its text stands in argv, or the environment; NULL: none */
 	const char *user;    /* NULL: the owner of the working directory */
 	const char *workdir; /* NULL: the current directory */
-	const char *home_from;            /* NULL: /run/codex/in where it exists */
-	const char *events;               /* NULL: /run/codex/events.jsonl */
+	const char *home_from; /* NULL: /run/codex/in where it exists */
+	const char *events;    /* NULL: /run/codex/events.jsonl */
+	const char *git_dir; /* the project's git directory where that is elsewhere, or NULL */
 	const char *git_name, *git_email; /* the user's, for git; NULL: unknown */
 	const char *again;                /* a command that goes on with the session, or NULL */
 	const char *mounts;               /* NULL: not to be compared (home/mountcheck.h) */

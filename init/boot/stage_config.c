@@ -268,6 +268,7 @@ int stage_config(struct boot *b, struct failure *f)
 	environment_unset(&b->env, "CODEX_INIT_MOUNTS");
 	environment_unset(&b->env, "CODEX_INIT_AGAIN");
 	environment_unset(&b->env, "CODEX_INIT_RUN");
+	environment_unset(&b->env, "CODEX_INIT_GIT_DIR");
 	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");
 	environment_unset(&b->env, "CODEX_INIT_GIT_EMAIL");
 	if (stage_proxy_choose(b, f) < 0 || guard_login(b, f) < 0 ||

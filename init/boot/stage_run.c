@@ -23,7 +23,7 @@ static void look_at_project(struct boot *b)
 
 	if (b->o->egress == EGRESS_OFF || !b->mounted)
 		return;
-	if (host_exec_begin(&b->host_exec, b->workdir, b->uid, b->gid, &f) < 0)
+	if (host_exec_begin(&b->host_exec, b->workdir, b->o->git_dir, b->uid, b->gid, &f) < 0)
 		say_warning("home", "%s: %s: %s; changes to such files can't be told",
 			f.operation, f.subject, f.reason);
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ struct file_list {
 
 struct host_exec {
 	const char *workdir;
+	const char *git; /* its git directory, where that is elsewhere; else NULL */
 	uid_t uid;
 	gid_t gid;
 	time_t begun;
@@ -75,17 +77,62 @@ static bool same(const struct mark *a, const struct mark *b)
 	return memcmp(a, b, offsetof(struct mark, path)) == 0;
 }
 
-static int open_workdir(const char *workdir, struct failure *f)
+static int open_place(const char *path, struct failure *f)
 {
-	int fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? fail_errno(f, operation, workdir) : fd;
+	return fd < 0 ? fail_errno(f, operation, path) : fd;
 }
 
 /* The launcher mounts the project at /appPATH. */
 static const char *host_path(const char *workdir)
 {
 	return strncmp(workdir, "/app/", 5) == 0 ? workdir + 4 : workdir;
+}
+
+/* The workdir's path in the work tree that REPOSITORY/.git belongs to, with a slash behind it;
+ * "" where it is all of it. */
+static const char *below(const struct host_exec *o)
+{
+	const char *slash = o->git ? strrchr(o->git, '/') : NULL;
+	const size_t n = slash ? (size_t)(slash + 1 - o->git) : 0;
+	static char path[PATH_MAX];
+
+	if (n == 0 || strcmp(slash, "/.git") != 0 || strncmp(o->git, o->workdir, n) != 0)
+		return "";
+	snprintf(path, sizeof(path), "%s/", o->workdir + n);
+	return path;
+}
+
+/* All that is to be looked at. Returns 0 with *complete, or -1. */
+static int look(const struct host_exec *o, host_exec_visit *visit, void *context,
+	bool *complete, struct failure *f)
+{
+	char prefix[PATH_MAX];
+	struct host_exec_place project = {.root = open_place(o->workdir, f),
+		.host = host_path(o->workdir),
+		.prefix = "",
+		.below = below(o),
+		.elsewhere = -1};
+	struct host_exec_place git = {.host = project.host,
+		.prefix = prefix,
+		.git = true,
+		.below = "",
+		.elsewhere = -1};
+
+	if (project.root < 0)
+		return -1;
+	if (o->git) {
+		git.root = project.elsewhere = open_place(o->git, f);
+		if (git.root < 0)
+			return -1;
+		snprintf(prefix, sizeof(prefix), "%s/", host_path(o->git));
+		*complete = host_exec_walk(&git, visit, context);
+	} else {
+		*complete = true;
+	}
+	*complete &= host_exec_walk(&project, visit, context);
+	return 0;
 }
 
 /* A path that one look comes by twice, as where core.hooksPath names .githooks, is one file. */
@@ -119,12 +166,8 @@ static bool note(
 static int first_look(void *context, void *result, struct failure *f)
 {
 	struct file_list *l = result;
-	int root = open_workdir(context, f);
 
-	if (root < 0)
-		return -1;
-	l->complete = host_exec_walk(root, host_path(context), note, l);
-	return 0;
+	return look(context, note, l, &l->complete, f);
 }
 
 /* The child had no privilege and nobody could touch it; a list that is wrong would still be
@@ -140,8 +183,8 @@ static bool is_sound(const struct file_list *l)
 	return true;
 }
 
-int host_exec_begin(
-	struct host_exec **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f)
+int host_exec_begin(struct host_exec **out, const char *workdir, const char *git, uid_t uid,
+	gid_t gid, struct failure *f)
 {
 	struct host_exec *o = calloc(1, sizeof(*o));
 	int done;
@@ -153,8 +196,8 @@ int host_exec_begin(
 	o->uid = uid;
 	o->gid = gid;
 	o->workdir = workdir;
-	done = child_run_as(uid, gid, NULL, first_look, (void *)(uintptr_t)workdir, &o->before,
-		sizeof(o->before), f);
+	o->git = git;
+	done = child_run_as(uid, gid, NULL, first_look, o, &o->before, sizeof(o->before), f);
 	if (done == 0 && !is_sound(&o->before))
 		done = fail(f, operation, workdir, "the list is malformed");
 	if (done == 0)
@@ -209,11 +252,9 @@ static int second_look(void *context, void *result, struct failure *f)
 {
 	struct file_comparison c = {.o = context, .r = result};
 	const struct file_list *l = &c.o->before;
-	int root = open_workdir(c.o->workdir, f);
 
-	if (root < 0)
+	if (look(c.o, compare, &c, &c.r->complete, f) < 0)
 		return -1;
-	c.r->complete = host_exec_walk(root, host_path(c.o->workdir), compare, &c);
 	for (uint32_t i = 0; c.r->complete && i < l->count; i++)
 		if (!c.seen[i])
 			tell(c.r, IS_GONE, l->text + l->marks[i].path);

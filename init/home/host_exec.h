@@ -18,10 +18,11 @@ struct host_exec; /* what there was before hook and payload ran */
  * with the payload's rights: root in the container can't read a directory of mode 0700. A file
  * is known by its kind, mode, size, times and inode, of which a program without privilege can't
  * set the time of change; of contents, only a repository's config is read. Returns 0 with *out,
- * to be freed by the caller, or -1. workdir must live as long as *out.
+ * to be freed by the caller, or -1. git is the project's git directory where that lies
+ * elsewhere, or NULL: it is looked through as well. Both strings must live as long as *out.
  */
-int host_exec_begin(
-	struct host_exec **out, const char *workdir, uid_t uid, gid_t gid, struct failure *f);
+int host_exec_begin(struct host_exec **out, const char *workdir, const char *git, uid_t uid,
+	gid_t gid, struct failure *f);
 
 /* Looks again, likewise, and prints to `to` what is new, changed or gone; nothing where nothing
  * is. Where either look had to end early it says so. Returns 0, or -1 with nothing printed. */

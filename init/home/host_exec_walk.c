@@ -30,7 +30,7 @@ struct queue {
 
 struct project_walk {
 	int root;
-	const char *host;
+	const char *host, *below, *prefix;
 	host_exec_visit *visit;
 	void *context;
 	struct queue host_exec, ordinary;
@@ -66,6 +66,7 @@ static void put_off(struct project_walk *w, const char *path, enum host_exec_nam
 static void found(
 	struct project_walk *w, const char *path, const struct stat *st, enum host_exec_name is)
 {
+	char whole[LIMIT_OBEYED_PATH];
 	struct stat target = {0};
 	int fd;
 
@@ -79,7 +80,8 @@ static void found(
 		if (target.st_ino && S_ISDIR(target.st_mode) && is != OBEYED_NOT)
 			put_off(w, path, is, true);
 	}
-	if (!w->visit(w->context, path, st, &target)) {
+	if (snprintf(whole, sizeof(whole), "%s%s", w->prefix, path) >= (int)sizeof(whole) ||
+		!w->visit(w->context, whole, st, &target)) {
 		w->complete = false;
 		w->stop = true;
 	}
@@ -265,6 +267,10 @@ static void look_for_hooks(struct project_walk *w, const struct step *s, int dir
 		if (strncmp(line, w->host, host) == 0 && line[host] == '/') {
 			line += host + 1;
 			top = 0;
+		} else if (strncmp(line, w->below, strlen(w->below)) == 0) {
+			line += strlen(w->below);
+		} else {
+			continue;
 		}
 		n = (ssize_t)strcspn(line, "\"\r\n#;");
 		while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
@@ -323,10 +329,13 @@ static struct step *next_step(struct project_walk *w)
 	return s;
 }
 
-bool host_exec_walk(int root, const char *host, host_exec_visit *visit, void *context)
+bool host_exec_walk(const struct host_exec_place *place, host_exec_visit *visit, void *context)
 {
-	struct project_walk w = {.root = root,
-		.host = host,
+	static const struct step dot_git = {.path = ".git"};
+	struct project_walk w = {.root = place->root,
+		.host = place->host,
+		.below = place->below,
+		.prefix = place->prefix,
 		.visit = visit,
 		.context = context,
 		.complete = true};
@@ -335,7 +344,10 @@ bool host_exec_walk(int root, const char *host, host_exec_visit *visit, void *co
 	w.end = clock_ms() + LIMIT_OBEYED_MS;
 	w.host_exec.last = &w.host_exec.first;
 	w.ordinary.last = &w.ordinary.first;
-	put_off(&w, ".", OBEYED_NOT, false);
+	put_off(&w, ".", place->git ? OBEYED_GIT : OBEYED_NOT, false);
+	if (place->elsewhere >= 0)
+		look_for_hooks(&w, &dot_git, place->elsewhere);
+	w.below = "";
 	while ((s = next_step(&w))) {
 		if (!w.stop &&
 			(++w.directories > LIMIT_OBEYED_DIRECTORIES || clock_ms() > w.end)) {

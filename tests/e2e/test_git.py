@@ -5,36 +5,13 @@ import os
 import subprocess
 
 import pytest
+from git_host import IDENTITY, Git, own
 from stub_project import project  # noqa: F401
-
-
-class Git:
-    """The host's git, as a person has it, in a directory."""
-
-    def __init__(self, home, place):
-        self.home, self.place = home, place
-
-    def __call__(self, *arguments, at=None, ok=True, **more):
-        done = subprocess.run(
-            ["git", *map(str, arguments)], cwd=at or self.place, capture_output=True, text=True,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1"},
-            timeout=30, **more,
-        )  # fmt: skip
-        assert not ok or done.returncode == 0, done
-        return (done.stdout if ok else done.stdout + done.stderr).rstrip("\n")
-
-
-def own(*places, uid=1000):
-    for place in places:
-        subprocess.run(["chown", "-R", f"{uid}:{uid}", place], check=True)
 
 
 @pytest.fixture
 def git(host_home, workdir):
-    host_home.joinpath(".gitconfig").write_text(
-        "[user]\n\tname = Ada\n\temail = ada@example.com\n[safe]\n\tdirectory = *\n"
-        "[init]\n\tdefaultBranch = main\n"
-    )
+    host_home.joinpath(".gitconfig").write_text(IDENTITY)
     return Git(host_home, workdir)
 
 
@@ -150,6 +127,23 @@ def test_what_is_included(identity, project):  # noqa: F811
     assert identity() == ("b", "last@x")
 
 
+CONDITIONS = {"gitdir:~/src/": True, "gitdir:~/other/": False, "gitdir:/": True, "gitdir:project/": True,
+              "gitdir:./src/**": True, "gitdir:roject/": False, "gitdir/i:~/SRC/": True,
+              "gitdir:~/SRC/": False, "gitdir:~/src/project/.git": True, "onbranch:main": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_an_address_for_each_place(identity, project, condition):  # noqa: F811
+    project.write(project.home / ".gitconfig", f'[safe]\ndirectory = *\n[includeIf "{condition}"]\npath = work\n')
+    project.write(project.home / "work", NAME.format("work"))
+    assert identity()[0] == "None", "no repository, no place"
+    git = Git(project.home, project.work)
+    git("init", "-q", "-b", "other")
+    own(project.work)
+    assert (identity()[0] == "work") == CONDITIONS[condition]
+    assert (git("config", "user.name", ok=False) == "work") == CONDITIONS[condition]
+
+
 @pytest.mark.parametrize("text", ["[user\nname = x\n", "[user]\nname = \"x\n", "\0", "[user]\nname = \n",
                                   "[user]\nname = a\\nb\n", "[user]\nname = " + 300 * "x"])
 def test_what_is_no_identity(identity, project, text):  # noqa: F811
@@ -179,3 +173,165 @@ def test_a_repository_of_somebody_elses_is_not_dubious(stub, repository, git, wo
     own(nested, uid=1234)
     done = stub("--exec", "git", "-C", "vendor", "status")
     assert "dubious ownership" in done.err, "the workdir alone is to be trusted"
+
+
+# ---- Worktrees, submodules, sub-directories ------------------------------------------------
+
+
+def state(git, at):
+    """All that git on the host knows of a repository, but for what commits add."""
+    shown = [git("worktree", "list", "--porcelain", at=at), git("config", "--list", "--local", at=at),
+             git("stash", "list", at=at), git("fsck", "--no-dangling", at=at)]  # fmt: skip
+    return "\n".join(line for line in "\n".join(shown).splitlines() if not line.startswith("HEAD "))
+
+
+@pytest.fixture
+def worktree(repository, git, tmp_path):
+    """A linked worktree beside the repository: where the launcher is to start."""
+    place = tmp_path / "tree"
+    git("worktree", "add", "-q", place)
+    own(repository, place)
+    return place
+
+
+WORK = """
+    git status --porcelain -uno | grep . && exit 9
+    echo more >>main.c; git add main.c; git commit -q -m 'in the sandbox'
+    git stash list; git log --oneline | head -1; git branch side; git worktree list
+    git worktree prune; git gc -q; git status
+"""
+
+
+def test_git_works_in_a_worktree(stub, repository, worktree, git):
+    before = state(git, repository)
+    done = stub("--exec", "bash", "-ec", WORK, cwd=worktree).ok()
+    assert f"{worktree} is a worktree" in done.err and f"writable: {repository}/.git" in done.err
+    assert git("log", "-1", "--format=%s %an", at=worktree) == "in the sandbox Ada"
+    assert git("status", "--porcelain", "-uno", at=worktree) == ""
+    assert git("status", "--porcelain", "-uno", at=repository) == ""
+    assert "side" in git("branch", at=repository)
+    assert state(git, repository) == before
+    assert "machine obey" not in done.err, done
+    # What it needs for that, it needs each time anew.
+    stub("--exec", "bash", "-ec", "git status; git switch -q side", cwd=worktree).ok()
+    assert git("branch", "--show-current", at=worktree) == "side"
+
+
+def test_a_worktree_that_is_older_than_a_day(stub, repository, worktree, git):
+    """git writes into such a one's gitdir anew where it is: in the container, elsewhere."""
+    pointer = repository / ".git/worktrees/tree/gitdir"
+    os.utime(pointer, (1, 1))
+    before = pointer.read_text()
+    done = stub("--exec", "bash", "-ec", "git status; git commit -q --allow-empty -m x", cwd=worktree)
+    done.ok()
+    assert pointer.read_text() == before == f"{worktree}/.git\n"
+    git("worktree", "prune", at=repository)
+    assert str(worktree) in git("worktree", "list", at=repository)
+
+
+def test_a_worktree_with_relative_paths(stub, repository, worktree, git):
+    """As git has them since 2.48, where it is told so."""
+    (worktree / ".git").write_text("gitdir: ../project/.git/worktrees/tree\n")
+    (repository / ".git/worktrees/tree/gitdir").write_text("../../../../tree/.git\n")
+    stub("--exec", "bash", "-ec", COMMIT, cwd=worktree).ok()
+    assert git("log", "-1", "--format=%s", at=worktree) == "in the sandbox"
+
+
+def test_what_is_protected_in_a_worktree(stub, repository, worktree, git):
+    script = """
+        printf '#!/bin/sh\\n' >$(git rev-parse --git-common-dir)/hooks/post-checkout
+        echo ../../evil >$(git rev-parse --git-dir)/commondir
+        echo 'gitdir: /tmp' >.git; mv .git other; true
+        mkdir -p $(git rev-parse --git-common-dir)/branches; echo x >$(git rev-parse --git-common-dir)/branches/up
+        """
+    done = stub("--exec", "bash", "-c", script, cwd=worktree).ok()
+    assert not (repository / ".git/hooks/post-checkout").exists()
+    assert (repository / ".git/worktrees/tree/commondir").read_text() == "../..\n"
+    assert (worktree / ".git").read_text() == f"gitdir: {repository}/.git/worktrees/tree\n"
+    assert f"  new      {repository}/.git/branches/up\n" in done.err, done
+
+
+def test_hooks_of_a_worktree_that_lie_in_it_are_told(stub, repository, worktree, git):
+    git("config", "core.hooksPath", "tools/hooks", at=worktree)
+    own(repository)
+    script = "mkdir -p tools/hooks tools/other; echo '#!/bin/sh' | tee tools/other/x >tools/hooks/post-checkout"
+    done = stub("--exec", "bash", "-c", script, cwd=worktree).ok()
+    assert "  new      tools/hooks/post-checkout\n" in done.err and "other" not in done.err, done
+
+
+def test_the_other_worktrees_are_not_forgotten(stub, repository, worktree, git, tmp_path):
+    """Inside none of them is there, for which git would clear them away."""
+    git("worktree", "add", "-q", "-b", "locked", tmp_path / "more")
+    own(repository, tmp_path / "more")
+    before = state(git, repository)
+    script = "git worktree prune -v; git gc -q --prune=now; git worktree list"
+    done = stub("--exec", "bash", "-ec", script).ok()
+    assert "Removing" not in done.said and "prunable" not in done.out, done
+    assert state(git, repository) == before
+
+
+def test_a_worktree_that_is_gone_is_forgotten_as_on_the_host(stub, repository, worktree, git):
+    """The opposite: nothing is made up to keep it."""
+    subprocess.run(["rm", "-r", worktree], check=True)
+    stub("--exec", "git", "worktree", "prune").ok()
+    assert "tree" not in git("worktree", "list", at=repository).replace(str(repository), "")
+
+
+@pytest.fixture
+def submodule(repository, git, tmp_path):
+    """A submodule of the repository, checked out: where the launcher is to start."""
+    library = tmp_path / "library"
+    library.mkdir()
+    git("init", "-q", at=library)
+    (library / "main.c").write_text("int x;\n")
+    git("add", ".", at=library)
+    git("commit", "-q", "-m", "begin", at=library)
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", library, "lib")
+    git("commit", "-q", "-m", "library")
+    own(repository)
+    return repository / "lib"
+
+
+def test_git_works_in_a_submodule(stub, repository, submodule, git):
+    before = state(git, submodule)
+    done = stub("--exec", "bash", "-ec", WORK, cwd=submodule).ok()
+    assert f"{submodule} is a submodule" in done.err, done
+    assert git("log", "-1", "--format=%s %an", at=submodule) == "in the sandbox Ada"
+    assert git("status", "--porcelain", "-uno", at=submodule) == ""
+    assert git("status", "--porcelain", at=repository) == "M lib".rjust(6), "a newer one, and no more"
+    assert state(git, submodule) == before
+    # Of the project around it nothing is there.
+    done = stub("--exec", "bash", "-c", "cat ../main.c ../.git/HEAD ../.git/config", cwd=submodule)
+    assert done.status == 1 and done.out == ""
+
+
+def test_git_works_in_a_sub_directory(stub, repository, git):
+    sub = repository / "src"
+    sub.mkdir()
+    (sub / "a.c").write_text("int a;\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "more")
+    own(repository)
+    script = """
+        git status --porcelain -uno | grep . && exit 9
+        echo x >>a.c; git add -A; git commit -q -m 'in the sandbox'
+        echo y >>../main.c && exit 8
+        echo '#!/bin/sh' >../.git/hooks/post-checkout && exit 7
+        mkdir -p ../.git/branches; echo x >../.git/branches/up
+    """
+    done = stub("-y", "--exec", "bash", "-ec", script, cwd=sub).ok()
+    assert f"{repository} would be readable" in done.err, done
+    assert git("show", "--stat", "--format=%s").split("\n")[0] == "in the sandbox"
+    assert git("show", "--name-only", "--format=") == "src/a.c", "and nothing is deleted"
+    assert git("status", "--porcelain", "-uno") == ""
+    assert f"  new      {repository}/.git/branches/up\n" in done.err, done
+
+
+def test_without_a_yes_the_rest_stays_unseen(stub, repository, git):
+    """And nobody is there to ask: Codex works, without git."""
+    sub = repository / "src"
+    sub.mkdir()
+    own(repository)
+    done = stub("--exec", "bash", "-c", "ls -A ..; git status", cwd=sub)
+    assert done.status == 128 and done.out == "src\n", done
+    assert f"git won't work in the container: {repository}" in done.err and "--work_dir" in done.err

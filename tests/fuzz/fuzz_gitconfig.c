@@ -93,7 +93,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put("project/.git/config", data, size);
 	seen.project = openat(root, "project", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check(seen.project >= 0);
-	host_exec_walk(seen.project, "/home/user/project", visit, &seen);
+	host_exec_walk(&(struct host_exec_place){.root = seen.project,
+			       .host = "/home/user/project",
+			       .prefix = "",
+			       .below = "",
+			       .elsewhere = -1},
+		visit, &seen);
 	/* The config itself and a hook, whatever stands in it. */
 	check(seen.visits >= 2);
 	close(seen.project);
