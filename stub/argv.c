@@ -146,6 +146,17 @@ static void add_command(const struct request *r, struct arena *p, struct string_
 		string_list_add(argv, r->rest.word[i]);
 }
 
+static void add_file_env(const struct request *r, struct arena *p, struct string_list *argv)
+{
+	if (r->env_file)
+		string_list_add(argv, arena_format(p, "--env-file=%s", r->env_file));
+	for (size_t i = 0; !r->env_file && i < r->file_env.count; i++) {
+		const char *word = r->file_env.word[i];
+
+		add_two(argv, "-e", arena_format(p, "%.*s", (int)strcspn(word, "="), word));
+	}
+}
+
 void argv_build(const struct request *r, struct arena *p, struct string_list *argv)
 {
 	add_engine_options(r, p, argv);
@@ -154,6 +165,7 @@ void argv_build(const struct request *r, struct arena *p, struct string_list *ar
 	add_two(argv, "-w", r->directory);
 	add_two(argv, "-e", "LANG=C.UTF-8");
 	add_two(argv, "-e", arena_format(p, "SANDBOX_ENV_DIR=%s", r->env_dir));
+	add_file_env(r, p, argv);
 	for (size_t i = 0; i < r->env.count; i++)
 		add_two(argv, "-e", r->env.word[i]);
 	string_list_add(argv, r->image);

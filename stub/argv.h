@@ -68,7 +68,10 @@ struct request {
 	bool input, terminal; /* stdin is to be forwarded; stdin and stdout are a terminal */
 	struct mount *mounts;
 	size_t mounts_count;
-	struct string_list env;         /* NAME or NAME=VALUE, for the container */
+	struct string_list env;      /* NAME or NAME=VALUE, for the container */
+	struct string_list file_env; /* NAME=VALUE, of --env-file */
+	const char *env_file; /* where the engine finds these; NULL: said by name alone, since
+			       * --dry-run shows no values */
 	struct string_list allow, deny; /* rules for codex-init */
 	const char *user;               /* for codex-init's --user; NULL: it finds out itself */
 	const char *selinux; /* "disable", "relabel" or NULL: nothing is said about labels */

@@ -18,6 +18,8 @@
 #define BOUND_LINKS 40
 /* Questions to answer before one start. Whoever exposes more places knows what -y is for. */
 #define BOUND_QUESTIONS 32
+/* A file of variables: what an engine's command line would take many times over. */
+#define BOUND_ENV_FILE (64 * 1024)
 /* The list of mounts for codex-init (LIMIT_MOUNTS there), as one variable: Linux takes 128 KiB.
  */
 #define BOUND_MOUNTS      64

@@ -79,6 +79,9 @@ static const struct cli_option options[] = {
 		"(repeatable)"},
 	{"env", 'e', LIST, AT(env), "NAME[=VALUE]",
 		"sets a variable in the container, or passes ours on (repeatable)"},
+	{"env-file", 0, LIST, AT(env_file), "FILE",
+		"variables for the container, NAME=VALUE lines; none that decides\nabout the "
+		"sandbox (repeatable)"},
 	{"exec", 0, COMMAND, AT(exec), "CMD [ARG...]",
 		"runs CMD in the sandbox instead of codex"},
 	{"yes", 'y', FLAG, AT(yes), NULL, "agrees to writable directories outside the project"},
@@ -284,6 +287,7 @@ void cli_free(struct cli *c)
 	string_list_free(&c->allow);
 	string_list_free(&c->deny);
 	string_list_free(&c->env);
+	string_list_free(&c->env_file);
 	string_list_free(&c->add_host);
 	string_list_free(&c->own);
 }

@@ -17,7 +17,7 @@ struct cli {
 		*init_script, *image, *engine, *network, *selinux,
 		*pids_limit, /* a number or "max" */
 		*memory, *cpus, *shm_size;
-	struct string_list read_only, allow, deny, env, add_host;
+	struct string_list read_only, allow, deny, env, env_file, add_host;
 	const char *program;    /* as we were called */
 	struct string_list own; /* our options as given, to be given again: but for --dry-run,
 				 * and secrets among the variables */

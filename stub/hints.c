@@ -12,26 +12,32 @@
 #include "quote.h"
 #include "request_env.h"
 
-/* Is it passed on by -e, with a value or without? */
-static bool is_passed(const struct cli *c, const char *name)
+static bool has(const struct string_list *env, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (size_t i = 0; i < c->env.count; i++)
-		if (strncmp(c->env.word[i], name, n) == 0 &&
-			(c->env.word[i][n] == '=' || !c->env.word[i][n]))
+	for (size_t i = 0; i < env->count; i++)
+		if (strncmp(env->word[i], name, n) == 0 &&
+			(env->word[i][n] == '=' || !env->word[i][n]))
 			return true;
 	return false;
 }
 
+/* Is it passed on by -e, with a value or without, or in a file? */
+static bool is_passed(const struct plan *p, const struct cli *c, const char *name)
+{
+	return has(&c->env, name) || has(&p->request.file_env, name);
+}
+
 /* The first of these variables that is set here; NULL where one is passed on, or none is set.
  */
-static const char *left_behind(const struct cli *c, const char *const *names, size_t count)
+static const char *left_behind(
+	const struct plan *p, const struct cli *c, const char *const *names, size_t count)
 {
 	const char *found = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		if (is_passed(c, names[i]))
+		if (is_passed(p, c, names[i]))
 			return NULL;
 		if (!found && find_variable(names[i]))
 			found = names[i];
@@ -59,7 +65,7 @@ static enum codex_use use_of(const struct plan *p, const struct cli *c)
 static void tell_of_key(const struct plan *p, const struct cli *c)
 {
 	static const char *const keys[] = {"OPENAI_API_KEY", "CODEX_API_KEY"};
-	const char *key = left_behind(c, keys, sizeof(keys) / sizeof(keys[0]));
+	const char *key = left_behind(p, c, keys, sizeof(keys) / sizeof(keys[0]));
 	enum codex_use use = use_of(p, c);
 
 	if (p->login != LOGIN_OWN || !key || (use != CODEX_SESSION && use != CODEX_WORK))
@@ -100,7 +106,8 @@ static void tell_of_proxy(struct plan *p, const struct cli *c)
 	static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY",
 		"all_proxy", "HTTP_PROXY", "http_proxy"};
 	static const char *const ours[] = {"//127.", "//localhost", "//[::1]"};
-	const char *name = left_behind(c, proxies, sizeof(proxies) / sizeof(proxies[0])), *url;
+	const char *name = left_behind(p, c, proxies, sizeof(proxies) / sizeof(proxies[0])),
+		   *url;
 
 	if (!name || request_env_setting(&c->env, "CODEX_INIT_PROXY") || engine_has_proxies(p))
 		return;

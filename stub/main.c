@@ -18,6 +18,7 @@
 #include "plan.h"
 #include "prepare.h"
 #include "report.h"
+#include "variables.h"
 #include "watch.h"
 
 #ifndef VERSION
@@ -59,7 +60,8 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 	int result;
 
 	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-				workdir_settle(p, true, t) < 0 || tell_codex_init(p, t) < 0))
+				workdir_settle(p, true, t) < 0 ||
+				variables_hand_over(p, t) < 0 || tell_codex_init(p, t) < 0))
 		return -1;
 	if (!dry_run)
 		report_prepare(p);

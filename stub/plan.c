@@ -21,6 +21,7 @@
 #include "quote.h"
 #include "report.h"
 #include "request_env.h"
+#include "variables.h"
 
 /* Codex's user in the image, for a workdir that belongs to root. */
 #define IMAGE_USER 1000
@@ -257,7 +258,8 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 		return -1;
 	argv_tell(&p->request, "CODEX_INIT_AGAIN", hints_again(p, c));
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
-		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0)
+		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
+		variables_take(p, c, t) < 0)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
@@ -299,6 +301,7 @@ void plan_free(struct plan *p)
 		close(p->workdir_fd);
 	mounts_free(&p->mounts);
 	string_list_free(&p->request.env);
+	string_list_free(&p->request.file_env);
 	string_list_free(&p->request.allow);
 	string_list_free(&p->request.deny);
 	string_list_free(&p->request.rest);

@@ -68,6 +68,14 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 	return 0;
 }
 
+int workdir_judge(
+	const struct plan *p, const char *path, const struct stat *st, struct error *t)
+{
+	struct carried c = {.p = p};
+
+	return beneath_contains(p->workdir, path) ? judge(&c, path, st, t) : 0;
+}
+
 /* What goes into Codex's home under a name of our choice. */
 static int judge_carried(
 	const struct plan *p, const struct mount *m, const struct stat *st, struct error *t)

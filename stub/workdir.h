@@ -8,6 +8,7 @@
 #define STUB_WORKDIR_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "plan.h"
 
@@ -23,6 +24,12 @@ int workdir_open(const struct plan *p, const char *real, int flags);
  * unset, the home and its parent may be missing still. Returns 0, or -1 with *t filled.
  */
 int workdir_settle(struct plan *p, bool all, struct error *t);
+
+/* What was opened at path and is to be read for the container: where it lies in the workdir it
+ * must be the project's own, as files that are carried in must. Returns 0, or -1 with *t
+ * filled. */
+int workdir_judge(
+	const struct plan *p, const char *path, const struct stat *st, struct error *t);
 
 /* The stamps as codex-init reads them, with the kernel on which they hold; "" where numbers of
  * files mean nothing (WSL's view of Windows' drives); NULL with *t filled where they are too

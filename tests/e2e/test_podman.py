@@ -199,6 +199,14 @@ def test_a_client_that_is_killed_takes_its_container_with_it(podman, call, work)
     call("--exec", "true").ok()
 
 
+def test_variables_of_a_file(podman, call, work):
+    place = work / "variables.env"
+    place.write_text("PLAIN=a b\nCODEX_INIT_EGRESS=off\n")
+    os.chown(place, podman.owner, podman.owner)
+    done = call("--env-file", "variables.env", "--exec", "sh", "-c", "echo $PLAIN; id -u").ok()
+    assert done.lines() == ["a b", str(podman.owner)] and "CODEX_INIT_EGRESS is left out" in done.err
+
+
 def test_nothing_is_left(podman):
     assert podman.podman("ps", "-aq") == ""
     assert json.loads(podman.podman("volume", "ls", "--format", "json") or "[]") == []
