@@ -1,6 +1,6 @@
 /*
- * The control socket's server. Listener and clients are in an epoll of their own, so that they
- * take one source of the monitor's, however many they are. See control.h.
+ * The control socket's server. Listener and clients have an epoll set of their own, so they
+ * occupy one of the monitor's sources, however many there are. See control.h.
  */
 #include "control.h"
 
@@ -17,11 +17,11 @@
 #include "../policy/explain.h"
 #include "report.h"
 
-/* Connections that wait to be accepted; further ones wait in connect(2). */
+/* Connections waiting for accept; others wait in connect(2). */
 #define BACKLOG 16
-/* Accepted in one go, so that a flood of them can't keep PID 1 from its signals. */
+/* Accepted at a time, so that a flood can't keep PID 1 from its signals. */
 #define BURST 64
-/* The listener's mark in an epoll event; clients have the number of their place. */
+/* Identifies the listener in an epoll event; clients are identified by their index. */
 #define LISTENER LIMIT_CONTROL_CLIENTS
 
 _Static_assert(EXPLAIN_TEXT <= CONTROL_TEXT, "one buffer holds every answer");
@@ -43,11 +43,11 @@ struct control {
 static void drop(struct client *client)
 {
 	if (client->fd >= 0)
-		close(client->fd); /* which takes it out of the epoll, too */
+		close(client->fd); /* which removes it from the epoll set */
 	client->fd = -1;
 }
 
-/* The reply goes out at once or not at all: a client that doesn't read is none. */
+/* Sends the reply at once or not at all: a client that doesn't read is dropped. */
 static void send_reply(struct control *c, int fd, int status)
 {
 	struct control_reply head = {CONTROL_MAGIC, (uint32_t)status, 0};
@@ -63,7 +63,7 @@ static void send_reply(struct control *c, int fd, int status)
 	}
 }
 
-/* Takes the client's one request, if it is there; whatever it is, it is the last. */
+/* Handles the client's one request, if it has arrived; then the connection is closed. */
 static void serve_client(struct control *c, struct client *client)
 {
 	struct control_request request = {0};
@@ -84,7 +84,7 @@ static void serve_client(struct control *c, struct client *client)
 	drop(client);
 }
 
-/* A free place, or that of the one who has been here longest and said nothing. */
+/* A free slot, or that of the oldest client, which hasn't sent its request. */
 static struct client *make_room(struct control *c)
 {
 	struct client *oldest = &c->clients[0];
@@ -117,7 +117,7 @@ static int watch(struct control *c, int fd, uint32_t mark, uint32_t events)
 
 static void take_client(struct control *c, int fd)
 {
-	/* The kernel counts its own overhead as well; where it grants less, less fits. */
+	/* The kernel includes its own overhead; if it grants less, less fits. */
 	const int room = 2 * CONTROL_TEXT;
 	struct client *client;
 
@@ -167,15 +167,15 @@ static int bind_to(struct control *c, const char *path)
 		return -1;
 	}
 	strcpy(a.sun_path, path);
-	/* A container that is started again has the socket of its former life. */
+	/* When a container is restarted, the socket of its previous run remains. */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path);
 	c->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* The mode of the socket is that of the file from its first moment (unix(7)). */
+	/* The file is created with the mode of the socket (unix(7)). */
 	if (c->listener < 0 || fchmod(c->listener, 0600) < 0 ||
 		bind(c->listener, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return -1;
-	strcpy(c->path, path); /* it is ours, to be removed, from here on */
+	strcpy(c->path, path); /* from here on it is ours to remove */
 	if (lstat(path, &st) < 0)
 		return -1;
 	if (!S_ISSOCK(st.st_mode) || (st.st_mode & 0777) != 0600 || st.st_uid != 0) {
@@ -198,8 +198,8 @@ int control_open(struct control **out, const char *path, struct monitor *m,
 	c->listener = c->epoll = -1;
 	for (size_t i = 0; i < LIMIT_CONTROL_CLIENTS; i++)
 		c->clients[i].fd = -1;
-	/* Edge-triggered: where accept fails for want of memory, the next one who comes is
-	 * another try, and until then PID 1 sleeps. */
+	/* Edge-triggered: if accept fails for lack of memory, PID 1 sleeps until the next
+	 * client arrives and then tries again. */
 	if (bind_to(c, path) < 0 || (c->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
 		watch(c, c->listener, LISTENER, EPOLLIN | EPOLLET) < 0 ||
 		monitor_watch(m, c->epoll, ready, c) < 0) {

@@ -1,11 +1,11 @@
 /*
- * The event log and the closing summary.
+ * The event log and the closing report.
  *
- * A line is built in a buffer of fixed size and leaves by one write(2) to a descriptor opened
- * with O_APPEND, so lines never mix, and a reader that follows the file sees whole ones. The
- * payload decides how many events there are and what their names hold: so lines are rationed
- * per second, the summary's table has a fixed size, and nothing is allocated after
- * events_open().
+ * A line is built in a fixed buffer and written by one write(2) to a descriptor with
+ * O_APPEND, so lines never mix and a reader that follows the file sees whole ones. The
+ * payload determines how many events there are and what their names contain: so lines are
+ * limited per second, the table of the report has a fixed size, and nothing is allocated
+ * after events_open().
  */
 #include "events.h"
 
@@ -23,28 +23,28 @@
 #include "../policy/background.h"
 #include "../policy/policy.h"
 
-/* Of a name or reason, as much goes into a line; names are shorter. */
+/* Longest name or reason in a line; names are shorter. */
 #define STRING_BYTES 255
-/* Two strings of which each byte takes six characters, and the fixed parts. */
+/* Two strings with six characters for each byte, and the fixed parts. */
 #define LINE_BYTES (2 * 6 * STRING_BYTES + 512)
-/* Widest column of places in the summary; a longer one shifts its own line only. */
+/* Widest column in the report; a longer entry shifts only its own line. */
 #define PLACE_COLUMN 44
 
-/* One name, or one address and port, that was refused. */
+/* A refused name, or address and port. */
 struct place {
-	char name[NAME_TEXT]; /* "": an address */
+	char name[NAME_TEXT]; /* "" for an address */
 	struct address address;
-	uint16_t port; /* of a name: 0 for the web's, which a rule without ports means */
+	uint16_t port; /* for a name: 0 for 443 and 80, which a rule without ports means */
 	uint64_t count;
-	char reason[STRING_BYTES + 1]; /* "": no rule allows it, and one would */
-	bool advised;                  /* one would, whatever the reason */
+	char reason[STRING_BYTES + 1]; /* "": no rule allows it, and one could */
+	bool advised;                  /* a rule could allow it even though there is a reason */
 	char advice[16];
 };
 
-/* Places, each once, in the order in which they first came. */
+/* Distinct destinations in order of first appearance. */
 struct tally {
 	uint64_t total;
-	uint64_t others; /* of it, what found no room in places */
+	uint64_t others; /* those of total that didn't fit into places */
 	size_t count;
 	struct place places[LIMIT_SUMMARY];
 };
@@ -52,12 +52,12 @@ struct tally {
 struct events {
 	int fd;           /* -1: counts only */
 	bool audit;       /* nothing is refused, only recorded */
-	bool torn;        /* the last line was written in part: a full disk */
-	time_t second;    /* the one that `lines` counts, CLOCK_MONOTONIC */
-	unsigned lines;   /* written in it */
-	uint64_t skipped; /* lines left out and not yet told */
+	bool torn;        /* the last line is incomplete: the disk was full */
+	time_t second;    /* the second that `lines` refers to, CLOCK_MONOTONIC */
+	unsigned lines;   /* written in that second */
+	uint64_t skipped; /* lines omitted and not yet reported */
 	struct tally refused;
-	struct tally proxy; /* what failed there */
+	struct tally proxy; /* connections that failed at the proxy */
 };
 
 static const char *const kinds[] = {
@@ -83,8 +83,8 @@ int events_open(struct events **out, const char *path, struct failure *f)
 	if (!e)
 		return fail_errno(f, "open the event log", path ? path : "");
 	e->fd = -1;
-	/* O_NONBLOCK: where the path is a pipe that nobody reads, lines are lost, and PID 1 is
-	 * not held up. */
+	/* O_NONBLOCK: if the path is a pipe that nobody reads, lines are lost rather than
+	 * PID 1 blocked. */
 	if (path)
 		e->fd = open(path,
 			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
@@ -124,9 +124,9 @@ static void put(struct line *l, const char *format, ...)
 }
 
 /*
- * A JSON string (RFC 8259 §7). A DNS name is octets, not characters: each that is not printable
- * ASCII becomes \u00XX, whether or not it happens to be part of valid UTF-8, so that every name
- * has one spelling and the log is plain ASCII.
+ * Writes a JSON string (RFC 8259 §7). A DNS name is octets, not characters: each one that
+ * isn't printable ASCII becomes \u00XX, even if it is part of valid UTF-8, so every name has
+ * one spelling and the log is plain ASCII.
  */
 static void put_string(struct line *l, const char *key, const char *value)
 {
@@ -164,7 +164,7 @@ static void write_line(struct events *e, struct line *l)
 	ssize_t n;
 
 	put(l, "}\n");
-	/* After half a line the next one begins on its own. */
+	/* Terminate an incomplete line first. */
 	if (e->torn) {
 		memmove(l->text + 1, l->text, l->used);
 		l->text[0] = '\n';
@@ -176,7 +176,7 @@ static void write_line(struct events *e, struct line *l)
 	e->lines++;
 }
 
-/* Tells how many lines were left out, once there is room for one again. */
+/* Logs how many lines were omitted, once there may be lines again. */
 static void tell_skipped(struct events *e, struct line *l)
 {
 	if (e->skipped == 0)
@@ -266,7 +266,7 @@ static void count_place(struct tally *t, const struct event *event, uint64_t cou
 
 void events_add(struct events *e, const struct event *event)
 {
-	/* A program's exit status is told as it is; 0 is its best. */
+	/* EVENT_PAYLOAD's count is an exit status, for which 0 is valid. */
 	uint64_t count = event->count || event->kind == EVENT_PAYLOAD ? event->count : 1;
 
 	if (!e || (size_t)event->kind >= sizeof(kinds) / sizeof(kinds[0]))
@@ -284,7 +284,8 @@ uint64_t events_refused(const struct events *e)
 	return e ? e->refused.total : 0;
 }
 
-/* The place as a rule would name it. What the payload put in a name stays off the terminal. */
+/* Writes the destination as a rule would name it, without the payload's unprintable
+ * characters. */
 static void place_text(const struct place *p, char *out, size_t size)
 {
 	char text[ADDRESS_TEXT];
@@ -303,7 +304,7 @@ static void place_text(const struct place *p, char *out, size_t size)
 			*out = '?';
 }
 
-/* The rule that would permit an address and port, where one can. */
+/* The rule that would permit an address and port, if one can. */
 static void print_address_advice(const struct place *p, const char *text, FILE *to)
 {
 	enum address_class class = address_classify(&p->address);
@@ -319,15 +320,15 @@ static void print_address_advice(const struct place *p, const char *text, FILE *
 		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
 }
 
-/* What Codex itself wanted there, or NULL: somebody else did, or may have. */
+/* What Codex itself wanted there, or NULL if it may have been somebody else. */
 static const char *codexs_own(const struct place *p)
 {
 	return p->reason[0] || p->port ? NULL : background_request(p->name, p->count);
 }
 
 /*
- * What to do about a refusal: the rule that would permit it, but only where a rule can, and
- * only with a name that is safe to paste into a shell.
+ * Prints what to do about a refusal: the rule that would permit it, but only if there can be
+ * one, and only with a name that is safe to paste into a shell.
  */
 static void print_advice(const struct place *p, const char *text, FILE *to)
 {
@@ -365,7 +366,7 @@ static void print_places(const struct tally *t, size_t most, FILE *to)
 	}
 	if (width > PLACE_COLUMN)
 		width = PLACE_COLUMN;
-	/* Codex's own come last: nobody has to do anything about them. */
+	/* Codex's own requests last: nobody has to do anything about them. */
 	for (int own = 0; own < 2; own++)
 		for (size_t i = 0; i < count; i++) {
 			const struct place *p = &t->places[i];

@@ -1,8 +1,8 @@
 /*
- * What the sandbox decided: one JSON line per decision, and the summary at the end.
+ * The sandbox's decisions: one JSON line for each, and the closing report.
  *
- * Only PID 1 writes. A refusal is counted even when its line is left out because too many
- * came in one second.
+ * Only PID 1 writes. A refusal is counted even if its line is omitted because there were too
+ * many in that second.
  */
 #ifndef INIT_MONITOR_EVENTS_H
 #define INIT_MONITOR_EVENTS_H
@@ -16,51 +16,53 @@
 #include "../lib/say.h"
 
 enum event_kind {
-	EVENT_BOOT,            /* a stage is done; count is its time in microseconds */
-	EVENT_PIN,             /* an allowed name's address is open */
-	EVENT_REFUSED_NAME,    /* a DNS question for a name that no rule allows */
-	EVENT_REFUSED_ADDRESS, /* a connection to an address that is not open */
-	EVENT_REFUSED_TLS,     /* a name in a TLS hello, or a hello that names none */
-	EVENT_REFUSED_HTTP,    /* a host in an HTTP request, or a request that can't be read */
-	EVENT_DROPPED_ANSWER,  /* an allowed name's answer that may not be used */
-	EVENT_UNRESOLVED,      /* an allowed name that has no address now */
-	EVENT_UNREACHED,       /* an allowed name to which no connection could be made */
+	EVENT_BOOT,            /* a stage has finished; count is its duration in microseconds */
+	EVENT_PIN,             /* an address of an allowed name has been opened */
+	EVENT_REFUSED_NAME,    /* a DNS query for a name that no rule allows */
+	EVENT_REFUSED_ADDRESS, /* a connection to an address that isn't open */
+	EVENT_REFUSED_TLS,     /* a name in a ClientHello, or one without a name */
+	EVENT_REFUSED_HTTP,    /* a host in an HTTP request, or a malformed request */
+	EVENT_DROPPED_ANSWER,  /* a response for an allowed name that can't be used */
+	EVENT_UNRESOLVED,      /* an allowed name without a usable address */
+	EVENT_UNREACHED,       /* connecting to an allowed name failed */
 	EVENT_DENIED,          /* codex-egress denied something; name is the rule as given */
-	EVENT_WORKER,          /* a worker ended, was started again */
+	EVENT_WORKER,          /* a worker ended or was restarted */
 	EVENT_PAYLOAD,         /* the payload started or ended */
 };
 
 struct event {
 	enum event_kind kind;
 	const char *name;       /* or NULL, or "" */
-	struct address address; /* family 0: none; of a refusal with neither name nor address
-				 * nothing is known but its count */
+	struct address address; /* family 0: none; a refusal with neither name nor address is
+				   only counted */
 	uint16_t port;          /* 0: none */
-	const char *reason;     /* why; NULL in a refusal: no rule speaks of it, and the summary
-				 * advises the one that would permit it */
-	const char *advice;     /* with a reason: a rule would permit it all the same; what that
-				 * has behind the name or the address and port ("": nothing);
-				 * NULL: none would */
-	bool proxy;             /* EVENT_UNREACHED: by the proxy's doing, which the closing
-				 * summary tells as well */
-	uint64_t count;         /* how many this line stands for; 0 counts as 1, but for
-				 * EVENT_PAYLOAD, whose count is the exit status */
+	const char
+		*reason; /* NULL in a refusal: no rule matches, and the report suggests one */
+	const char *
+		advice; /* with a reason: what to append to the name, or address and port, for a
+			   rule that would still permit it ("": nothing); NULL: no rule would */
+	bool proxy; /* EVENT_UNREACHED: the proxy's fault, and listed in the closing report as
+		       well */
+	uint64_t count; /* number of occurrences; 0 counts as 1, except for EVENT_PAYLOAD, for
+			   which it is the exit status */
 };
 
 struct events; /* opaque; one per process */
 
-/* Opens path for appending (created 0644); path NULL keeps counts only. */
+/* Opens path for appending (created with mode 0644); path NULL: only counts. Returns 0, or
+ * -1 with *f filled. */
 int events_open(struct events **out, const char *path, struct failure *f);
-/* What is called a refusal is let through: the summary says so. */
+/* Audit mode: refusals are let through, and the report says so. */
 void events_audit(struct events *e);
-/* Writes or counts one event. Never fails the caller: a full disk only loses lines. */
+/* Logs or counts an event. Never fails: a full disk only loses lines. */
 void events_add(struct events *e, const struct event *event);
-/* The closing summary: each refused name or address once, how often, and the --allow that
- * would permit it; then what failed at the proxy. Prints nothing when nothing did. */
+/* The closing report: each refused name or address once, how often, and the --allow option
+ * that would permit it; then failures at the proxy. Prints nothing if there are none. */
 void events_summary(const struct events *e, FILE *to);
-/* The same list without its headline, at most `most` places of it; for a summary so far. */
+/* The same list without its headline, limited to `most` entries; for a status during the
+ * session. */
 void events_places(const struct events *e, size_t most, FILE *to);
-/* Refusals so far, summed; for status.json. */
+/* Total refusals so far; for status.json. */
 uint64_t events_refused(const struct events *e);
 void events_close(struct events *e);
 

@@ -1,4 +1,4 @@
-/* PID 1's checks on what the gate tells; see gate_messages.h. */
+/* See gate_messages.h. */
 #include "gate_messages.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ static const enum event_kind kinds[] = {
 	[GATE_UNREACHED] = EVENT_UNREACHED,
 };
 
-/* A proxy's words: they go to the events, and to the terminal. */
+/* The proxy's reply: it goes to the log and to the terminal. */
 static bool said_sound(const struct gate_message *m)
 {
 	size_t len = strnlen(m->said, sizeof(m->said));
@@ -48,8 +48,8 @@ int gate_messages_take(
 	e.address.family = m->family;
 	memcpy(e.address.bytes, m->address, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);
 	e.name = m->name;
-	/* No rule is advised for an address: on that of a front end it would open every site
-	 * there, and it is the payload's choice which address that is. */
+	/* No rule is suggested for an address: on a shared front end it would open every
+	 * site there, and the payload chooses the address. */
 	if (m->reason == GATE_NOT_ALLOWED)
 		e.reason = NULL;
 	else if (m->reason == GATE_ECH && m->name[0])

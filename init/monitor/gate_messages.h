@@ -1,6 +1,6 @@
 /*
- * PID 1's half of the talk with the gate: each message is checked, field by field, against its
- * range, and becomes an event. The gate can open nothing by what it says.
+ * PID 1's side of the gate's protocol: the range of each field of a message is checked, and
+ * the message becomes an event. No message can open anything.
  */
 #ifndef INIT_MONITOR_GATE_MESSAGES_H
 #define INIT_MONITOR_GATE_MESSAGES_H
@@ -10,8 +10,8 @@
 #include "../gate/gate_ipc.h"
 #include "events.h"
 
-/* Takes one datagram of size octets; sets *ready when the gate says that it serves. Returns 0,
- * or -1 when it breaks the protocol: the worker that sent it must not go on. */
+/* Handles one message of size octets; sets *ready when the gate says that it serves. Returns
+ * 0, or -1 if it violates the protocol: the worker must then be killed. */
 int gate_messages_take(
 	struct events *events, const struct gate_message *m, size_t size, bool *ready);
 

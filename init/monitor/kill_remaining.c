@@ -1,15 +1,15 @@
 /*
- * The end: what the program left behind is asked to go, then killed.
+ * Ends the processes that the program left behind: SIGTERM, then SIGKILL.
  *
- * As PID 1 that is everything else in the namespace, and kill(2) with -1 signals all of it at
- * once: a fork that is under way either has its child signalled as well or fails. Only that
- * ends chains of processes that fork a successor and exit before anybody could signal them by
- * number. The workers get these signals too. Like us they have every signal blocked, so TERM
- * and CONT pass them by. KILL doesn't: it comes when they have told what they have counted, and
- * by then the killer (killer.h) has killed what is the payload's.
+ * As PID 1 these are all others in the namespace, and kill(2) with -1 signals all at once:
+ * for a concurrent fork either the child is signalled as well or the fork fails. Nothing
+ * else ends chains of processes that fork a successor and exit before they can be signalled
+ * by number. The workers get these signals too. Like us they block all signals, so TERM and
+ * CONT have no effect on them. KILL has: it is sent after they have reported their counts,
+ * and by then the killer (killer.h) has killed the payload's processes.
  *
- * As a subreaper (started by a shell, or by another init) it is our descendants, and other
- * processes must not be touched. They are looked up in /proc.
+ * As a subreaper (started by a shell, or by another init) these are our descendants, found
+ * in /proc; other processes must not be touched.
  */
 #include "monitor.h"
 
@@ -36,7 +36,7 @@ struct process {
 	bool deaf; /* it ignores TERM */
 };
 
-/* Not on the stack, and not from the heap: pages that aren't used cost nothing. */
+/* Not on the stack, and not on the heap: unused pages cost nothing. */
 static struct process seen[LIMIT_PROCESSES];
 
 struct remaining {
@@ -44,7 +44,7 @@ struct remaining {
 	const pid_t *keep; /* workers */
 	size_t keep_count;
 	bool gently;   /* there is time for who acts on TERM, and nobody else is waited for */
-	size_t listed; /* in seen[], where we are a subreaper */
+	size_t listed; /* entries in seen[] if we are a subreaper */
 };
 
 static bool kept(const struct remaining *r, pid_t pid)
@@ -75,7 +75,7 @@ static bool read_process(int proc, const char *pid, struct process *p)
 		return false;
 	*p = (struct process){
 		.pid = atoi(pid), .parent = found.parent, .deaf = found.ignores_term};
-	/* A zombie is gone already; its parent has yet to notice. */
+	/* A zombie has already ended. */
 	return found.state != 'Z' && found.state != 'X';
 }
 
@@ -120,7 +120,7 @@ static bool mark_descendants(const struct remaining *r)
 	return any;
 }
 
-/* Is anybody left to be ended? To be asked once what has ended is reaped. */
+/* True if there are processes left to end. Call after reaping. */
 static bool anybody(struct remaining *r)
 {
 	const bool alone = r->keep_count == 0 && !r->m->killer;
@@ -128,10 +128,10 @@ static bool anybody(struct remaining *r)
 
 	if (r->m->self == 1 && alone && kill(-1, 0) < 0)
 		return false;
-	if (r->m->self == 1) /* if we can't see, we must suppose so */
+	if (r->m->self == 1) /* if /proc can't tell, assume that there are */
 		return (alone && !r->gently) || !stat_shows(1) || list(r, 1, !r->gently) > 0;
 	r->listed = 0;
-	/* An orphan becomes our child: without children we have no descendants at all. */
+	/* Orphans become our children: without children there are no descendants. */
 	if (waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
 		!stat_shows(r->m->self))
 		return false;
@@ -140,8 +140,8 @@ static bool anybody(struct remaining *r)
 }
 
 /*
- * A session other than ours was begun by a descendant and has descendants only, so its process
- * groups are signalled as a whole, newcomers included.
+ * A session other than ours was created by a descendant and consists of descendants, so its
+ * process groups can be signalled as a whole, including new members.
  */
 static void signal_descendant(pid_t pid, int signal)
 {
@@ -153,7 +153,7 @@ static void signal_descendant(pid_t pid, int signal)
 		kill(pid, signal);
 }
 
-/* Signals whom anybody() has found. */
+/* Signals the processes that anybody() found. */
 static void signal_them(const struct remaining *r, int signal)
 {
 	if (r->m->self == 1)
@@ -164,9 +164,9 @@ static void signal_them(const struct remaining *r, int signal)
 }
 
 /*
- * Reaps, and waits a moment if there is nothing more to reap, less if a child ends. No more
- * than monitor_reap() takes at once: a storm makes zombies faster than we can take them. True:
- * somebody asks us to end.
+ * Reaps, and waits a moment if there is nothing more to reap, or until a child ends. Like
+ * monitor_reap() it is limited: a fork storm makes zombies faster than we can reap them.
+ * Returns true if we are asked to end.
  */
 static bool look_around(struct monitor *m)
 {
@@ -196,7 +196,7 @@ void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_cou
 	while (!hurry && clock_ms() < end && anybody(&r))
 		hurry = look_around(m);
 	killer_end(m);
-	/* The last look passes over those that have ended since. */
+	/* The last check doesn't see those that have ended since. */
 	monitor_reap(m);
 }
 

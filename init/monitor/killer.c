@@ -1,4 +1,4 @@
-/* poll(2) on a pidfd, kill(2) with -1. See killer.h. */
+/* See killer.h. */
 #include "killer.h"
 
 #include <errno.h>
@@ -16,17 +16,17 @@
 #include "../lib/privileges.h"
 #include "../lib/worker.h"
 
-/* <sys/syscall.h> may be older than Linux 5.3; the number is the same everywhere. */
+/* <sys/syscall.h> may predate Linux 5.3; the number is the same on all architectures. */
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
-/* Nanoseconds; what the kernel takes at least. */
+/* Nanoseconds; the kernel's minimum. */
 #define SHORTEST_TURN 100000
 
 /*
- * sched(7), SCHED_OTHER: from Linux 6.12 on, who asks for short turns gets them sooner. Before
- * that the runtime is ignored.
+ * sched(7), SCHED_OTHER: since Linux 6.12 a short runtime means lower latency. Older kernels
+ * ignore it.
  */
 static void be_prompt(void)
 {
@@ -41,7 +41,7 @@ static void be_prompt(void)
 	syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
-/* Waits for either, as long as is said. True: talk has closed. */
+/* Waits for either descriptor or the timeout. Returns true if talk was closed. */
 static bool told(int talk, int other, int milliseconds)
 {
 	struct pollfd p[] = {{.fd = talk, .events = POLLIN}, {.fd = other, .events = POLLIN}};
@@ -50,10 +50,11 @@ static bool told(int talk, int other, int milliseconds)
 }
 
 /*
- * All signals are blocked here, as they are in PID 1 and its workers: TERM and CONT pass them
- * by. KILL would not. So it is sent with the payload's effective uid, at which capabilities(7)
- * takes away every capability: then kill(2) reaches that uid and root alone. The payload is
- * neither our real nor our saved uid, so it can't signal us even then.
+ * All signals are blocked here, as in PID 1 and its workers, so TERM and CONT have no
+ * effect. KILL would. So it is sent with the payload's effective uid, for which
+ * capabilities(7) clears every effective capability: then kill(2) reaches only processes of
+ * that uid and root's. The payload is neither our real nor our saved uid, so it still can't
+ * signal us.
  */
 static _Noreturn void live(int talk, int payload, uid_t uid)
 {
@@ -62,14 +63,13 @@ static _Noreturn void live(int talk, int payload, uid_t uid)
 	prctl(PR_SET_NAME, "codex-killer");
 	prctl(PR_SET_DUMPABLE, 0);
 	be_prompt();
-	/* A plain init (--egress=off) has what the engine gave it, which need not be the five.
-	 */
+	/* A plain init (--egress=off) has whatever capabilities the engine gave it. */
 	if (uid != geteuid() && privileges_keep_to_kill(&f) < 0)
 		_exit(1);
 	if (worker_leave((int[]){talk, payload}, 2) < 0 || told(talk, payload, -1))
 		_exit(1);
 	kill(-1, SIGTERM);
-	/* A stopped process acts on TERM when it goes on. */
+	/* A stopped process acts on TERM when it is continued. */
 	kill(-1, SIGCONT);
 	told(talk, -1, LIMIT_GRACE_MS);
 	if (syscall(SYS_setresuid, -1, uid, -1) < 0)

@@ -1,11 +1,10 @@
 /*
  * A process that ends what the payload leaves behind, on time.
  *
- * Processes that fork without end leave PID 1 a small share of the processor, which it spends
- * on reaping them. With a hundred such chains it was seen to learn of the payload's end seconds
- * late, and each of its next steps took seconds more. A process that has slept gets the
- * processor at once; so this one sleeps until the payload has ended, and makes a handful of
- * system calls.
+ * Processes that fork endlessly leave PID 1 a small share of the CPU, which it spends
+ * reaping them. With a hundred such chains it noticed the payload's end seconds late, and
+ * each following step took seconds more. A process that has slept is scheduled at once; so
+ * this one sleeps until the payload has ended, and makes a handful of system calls.
  */
 #ifndef INIT_MONITOR_KILLER_H
 #define INIT_MONITOR_KILLER_H
@@ -13,15 +12,16 @@
 #include "monitor.h"
 
 /*
- * Starts it for the payload, m->child. We must be PID 1. When the payload has ended it sends
- * TERM to everything in the namespace, and after LIMIT_GRACE_MS, or when it is told to, KILL to
- * what runs as uid (the payload's) or as root; PID 1 and the workers live. Without it (a kernel
- * before 5.3, no process to be had) PID 1 does all that itself, if later.
+ * Starts the killer for the payload, m->child. We must be PID 1. When the payload has ended
+ * it sends TERM to everything in the namespace, and after LIMIT_GRACE_MS, or on
+ * killer_end(), KILL to processes of uid (the payload's) and of root, except PID 1 and the
+ * workers. Without it (a kernel before 5.3, fork failed) PID 1 does all that itself, if
+ * later.
  */
 void killer_start(struct monitor *m, uid_t uid);
-/* Tells it to be done, and waits until it is: it signals nobody after that. */
+/* Ends the killer and waits for it; it signals nobody after that. */
 void killer_end(struct monitor *m);
-/* It was reaped: there is none any more. */
+/* Call when it has been reaped. */
 void killer_ended(struct monitor *m);
 
 #endif

@@ -18,9 +18,9 @@
 #include "terminal.h"
 
 /*
- * Signal sets as the kernel has them: 64 bits. The C libraries' functions leave out the signals
- * that they use themselves, and musl and glibc differ in which; but a program of the other
- * library may well be sent them (34 is glibc's SIGRTMIN and one of musl's own).
+ * Signal sets in the kernel's format: 64 bits. The C libraries' functions omit the signals
+ * that they use internally, and musl and glibc differ in which; but a program that uses the
+ * other library may be sent those (34 is glibc's SIGRTMIN and internal to musl).
  */
 #define ALL_SIGNALS  (~UINT64_C(0))
 #define ONLY_SIGCHLD (UINT64_C(1) << (SIGCHLD - 1))
@@ -61,7 +61,7 @@ int monitor_begin(struct monitor *m, struct failure *f)
 		m->sources[i].fd = -1;
 	m->signals = m->epoll = m->terminal = -1;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &m->inherited, SET_BYTES);
-	/* Where it came ignored, children would vanish without a status. */
+	/* If it were ignored, children would vanish without a status. */
 	sigaction(SIGCHLD, &dfl, NULL);
 	if (take_standard_descriptors(f) < 0)
 		return -1;
@@ -127,7 +127,7 @@ void monitor_unwatch(struct monitor *m, int fd)
 		}
 }
 
-/* Takes the ended children's statuses, and the program's stops. True: there may be more. */
+/* Reaps ended children and handles stops of the program. Returns true if there may be more. */
 bool monitor_reap(struct monitor *m)
 {
 	for (int i = 0; i < LIMIT_REAP; i++) {
@@ -161,20 +161,22 @@ static bool has_ended(pid_t pid)
 }
 
 /*
- * One signal to the program. With sigqueue(3)'s value where it has one (rt_sigqueueinfo(2)
- * lets us speak for its sender); a full queue loses the value, not the signal.
+ * Forwards one signal to the program, with sigqueue(3)'s value if it has one
+ * (rt_sigqueueinfo(2) lets us pass on the sender); a full queue loses the value, not the
+ * signal.
  */
 static void forward(struct monitor *m, const struct signalfd_siginfo *s)
 {
 	int signal = (int)s->ssi_signo;
 	siginfo_t info;
 
-	/* Our own: a message on a standard error that nobody reads. */
+	/* Our own: we wrote to a standard error that nobody reads. */
 	if (signal == SIGPIPE && s->ssi_pid == (uint32_t)m->self)
 		return;
 	if (signal == SIGCONT && terminal_continue(m))
 		return;
-	/* Too late for the hook: it waits, being blocked here, for the payload or the end. */
+	/* Too late for the init script: as it is blocked here, it stays pending for the
+	 * payload or the end. */
 	if (has_ended(m->child)) {
 		kill(m->self, signal);
 		return;
@@ -193,7 +195,7 @@ static void forward(struct monitor *m, const struct signalfd_siginfo *s)
 		m->unreachable = true;
 }
 
-/* Reads what signals there are; reaps when one of them tells of a child. */
+/* Reads pending signals; reaps if there is a SIGCHLD. */
 static bool take_signals(struct monitor *m)
 {
 	struct signalfd_siginfo s[LIMIT_SIGNALS];
@@ -209,8 +211,8 @@ static bool take_signals(struct monitor *m)
 	return children && monitor_reap(m);
 }
 
-/* One round: waits (milliseconds, -1 for ever) and serves what is ready. True: children are
- * left over to be reaped, so the next round must not wait. */
+/* One round: waits (milliseconds, -1 without limit) and handles what is ready. Returns true
+ * if there are more children to reap, so that the next round must not wait. */
 static bool serve(struct monitor *m, int milliseconds)
 {
 	struct epoll_event ready[1 + MONITOR_SOURCES];
@@ -220,7 +222,7 @@ static bool serve(struct monitor *m, int milliseconds)
 	for (int i = 0; i < count; i++) {
 		if (ready[i].data.fd == m->signals)
 			more = take_signals(m);
-		/* A source may have gone away while another was served. */
+		/* A source may have been removed while another was handled. */
 		for (size_t j = 0; j < MONITOR_SOURCES; j++)
 			if (m->sources[j].fd == ready[i].data.fd)
 				m->sources[j].ready(m->sources[j].context, m->sources[j].fd);
@@ -248,7 +250,7 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 		spawn_undo(m);
 		return -1;
 	}
-	/* Children that ended before we were executed have sent their signal to another. */
+	/* Children that ended before we were executed sent their SIGCHLD to another program. */
 	more = monitor_reap(m);
 	while (m->child)
 		more = round_of(m, more, -1);
@@ -264,7 +266,7 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds)
 
 	if (listen_once(m) < 0)
 		return *done;
-	/* The others stay pending: they are the payload's. */
+	/* Other signals stay pending for the payload. */
 	listen_to(m->signals, ONLY_SIGCHLD);
 	more = monitor_reap(m);
 	while (!*done && left > 0) {

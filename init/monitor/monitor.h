@@ -1,9 +1,9 @@
 /*
- * PID 1's work once it is set up: start a program, pass signals on, reap, end what is left.
- * Works as a plain init too, and as a subreaper where it is not PID 1.
+ * PID 1 after setup: starts a program, forwards signals, reaps, ends what is left. Works as
+ * a plain init too, and as a subreaper if it isn't PID 1.
  *
- * monitor_begin() must be the first thing main() does: it blocks every signal, so that none is
- * lost, and remembers what to give the payload: the mask that came in.
+ * monitor_begin() must be the first thing that main() does: it blocks every signal, so that
+ * none is lost, and saves the inherited mask for the payload.
  */
 #ifndef INIT_MONITOR_MONITOR_H
 #define INIT_MONITOR_MONITOR_H
@@ -18,30 +18,30 @@
 #define MONITOR_SOURCES 8
 
 struct monitor {
-	sigset_t inherited;  /* the mask that codex-init was started with */
+	sigset_t inherited;  /* signal mask that codex-init was started with */
 	int signals;         /* signalfd; -1: not needed so far */
 	int epoll;           /* of the signals and the sources; -1 as well */
 	int terminal;        /* the controlling terminal, or -1 */
-	bool session_leader; /* we lead our session (PID 1 under an engine): the payload gets a
-			      * session of its own and the terminal. Otherwise (started by a
-			      * shell) it gets a process group and the foreground, and its stops
-			      * are ours. */
+	bool session_leader; /* we lead our session (PID 1 under an engine): the payload gets
+				its own session and the terminal. Otherwise (started by a shell)
+				it gets a process group and the foreground, and when it stops,
+				so do we. */
 	struct {
 		int fd;                               /* -1: free */
 		void (*ready)(void *context, int fd); /* called when fd is readable or closed */
 		void *context;
 	} sources[MONITOR_SOURCES];
-	void (*worker_ended)(
-		void *context, pid_t pid, int status); /* a pid of ours; may be NULL */
+	void (*worker_ended)(void *context, pid_t pid,
+		int status); /* for pids other than the program's; may be NULL */
 	void *worker_context;
 	bool plain; /* no wall: the payload gets what we were given; see monitor_open() */
-	/* private to init/proc */
+	/* private to init/monitor */
 	pid_t self;           /* our pid: 1 in a container */
-	pid_t child;          /* the program being run, or 0 */
-	int child_status;     /* as waitpid() gave it, once child is 0 again */
-	struct termios modes; /* the terminal's, as they were at the start */
+	pid_t child;          /* the running program, or 0 */
+	int child_status;     /* from waitpid(), once child is 0 again */
+	struct termios modes; /* the terminal's modes at the start */
 	bool modes_known;
-	bool unreachable; /* a signal could not be passed on: no CAP_KILL */
+	bool unreachable; /* a signal could not be forwarded: no CAP_KILL */
 	pid_t killer;     /* 0: none; see killer.h */
 	int killer_talk;
 };
@@ -59,18 +59,18 @@ int monitor_begin(struct monitor *m, struct failure *f);
  */
 int monitor_open(struct monitor *m, bool plain, struct failure *f);
 
-/* A watched descriptor must be unwatched before it is closed: a child may still have it. */
+/* A descriptor must be unwatched before it is closed, since a child may still have it open. */
 int monitor_watch(
 	struct monitor *m, int fd, void (*ready)(void *context, int fd), void *context);
 void monitor_unwatch(struct monitor *m, int fd);
 
-/* A program to run: the init hook or the payload. */
+/* A program to run: the init script or the payload. */
 struct program {
 	char *const *argv;
 	char **envp;         /* the child may alter its own copy */
-	const char *workdir; /* NULL: stay where we are */
-	bool last; /* the payload: once it is spawned PID 1 needs little, and FILTER_MONITOR is
-		      installed */
+	const char *workdir; /* NULL: unchanged */
+	bool last; /* the payload: after it is spawned PID 1 needs little, and installs
+		      FILTER_MONITOR */
 	bool drop; /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
 	uid_t uid;
 	gid_t gid;
@@ -88,7 +88,7 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 	struct failure *f);
 
 /* Waits at most milliseconds for the condition, serving sources and reaping; signals stay
- * pending for the payload. Returns true when *done became true. */
+ * pending for the payload. Returns *done. */
 bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
 
 /*
@@ -99,11 +99,11 @@ bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
  * killer (killer.h) finds then it kills. The workers (pids in keep) go on.
  */
 void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_count);
-/* Then: KILL, the workers too, until nothing is left or LIMIT_KILL_MS have passed, which is
- * told. */
+/* Second: SIGKILL, to the workers too, until nothing is left or LIMIT_KILL_MS have passed,
+ * which is reported. */
 void monitor_kill_remaining(struct monitor *m);
 
-/* Reaps children, LIMIT_REAP at most. Returns true if there may be more. For init/proc. */
+/* Reaps at most LIMIT_REAP children. Returns true if there may be more. For init/monitor. */
 bool monitor_reap(struct monitor *m);
 
 /* The exit code for a wait status: the program's own, or 128+N. */

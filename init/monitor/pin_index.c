@@ -1,5 +1,4 @@
-/* Names and addresses that belong together; see pin_index.h. A ring, with hash chains by name.
- */
+/* See pin_index.h. A ring buffer, with hash chains by name. */
 #include "pin_index.h"
 
 #include <errno.h>
@@ -11,19 +10,19 @@
 #define BUCKETS 4096
 
 struct pin_entry {
-	char *name; /* owned; NULL: the place is free, and all behind it */
+	char *name; /* owned; NULL: this entry and all after it are free */
 	struct address address;
-	uint32_t next; /* in the bucket; counted from 1, 0: none */
+	uint32_t next; /* in the bucket; index plus 1, 0: none */
 };
 
 struct pin_index {
 	uint32_t buckets[BUCKETS]; /* as next */
 	struct pin_entry pin_entry[LIMIT_PIN_INDEX];
 	uint64_t noted;
-	const struct pin_entry
-		*order[LIMIT_PIN_INDEX]; /* of pin_index_cut(), like ports: a bit for each */
+	const struct pin_entry *order[LIMIT_PIN_INDEX]; /* scratch for pin_index_cut(), as is
+							   ports, a bit for each port */
 	uint8_t ports[8192];
-	struct endpoint *cut; /* owned; what is shut */
+	struct endpoint *cut; /* owned; what is closed */
 	size_t cut_count, cut_room;
 };
 
@@ -94,7 +93,7 @@ static int by_address(const void *a, const void *b)
 	return address_compare(&(*x)->address, &(*y)->address);
 }
 
-/* Was the port's bit clear? It is set then. */
+/* True if the port's bit was clear; sets it. */
 static bool first_time(struct pin_index *b, uint16_t port)
 {
 	uint8_t bit = (uint8_t)(1 << port % 8), was = b->ports[port / 8];
@@ -104,9 +103,9 @@ static bool first_time(struct pin_index *b, uint16_t port)
 }
 
 /*
- * One address after the other, each with all its names: what one of them has still is open, the
- * rest of what they had is shut. The payload has a say in how many there are, so no pair is
- * looked at more than twice.
+ * Goes through the addresses, each with all its names: ports that one of them still has stay
+ * open, the others that they had are closed. The payload influences how many there are, so
+ * no entry is processed more than twice.
  */
 static int cut_names(struct pin_index *b, const struct policy *p)
 {
@@ -132,7 +131,7 @@ static int cut_names(struct pin_index *b, const struct policy *p)
 		for (size_t i = first; i < next; i++) {
 			struct verdict was = policy_check_pin(&start, b->order[i]->name);
 
-			/* Nor what a network's rule decides about. */
+			/* Except for what a network rule decides. */
 			for (unsigned j = 0; j < was.ports.count; j++)
 				if (first_time(b, was.ports.port[j]) &&
 					!policy_check_address(p, a, was.ports.port[j]).rule &&

@@ -1,16 +1,16 @@
-/* PID 1's checks on what the resolver asks for. No message of it is trusted; see pins.h. */
+/* PID 1's checks on the resolver's requests. No message is trusted; see pins.h. */
 #include "pins.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Of all requests, each of the largest kind. Pages that no pin has come to yet cost nothing. */
+/* All requests of the largest size. Pages that are never used cost nothing. */
 #define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
 
 struct pin_request {
 	struct resolver_message message;
-	uint32_t accepted;   /* bit i: addresses[i] may be open */
-	size_t first, count; /* of its pins */
+	uint32_t accepted;   /* bit i: addresses[i] may be opened */
+	size_t first, count; /* its pins */
 };
 
 struct pins_batch {
@@ -20,7 +20,7 @@ struct pins_batch {
 	struct pin pins[BATCH_PINS];
 };
 
-/* The text of a reason for events; the index is enum resolver_reason. */
+/* Texts of enum resolver_reason, for events. */
 static const char *const reasons[] = {
 	[REASON_NONE] = NULL,
 	[REASON_NXDOMAIN] = "the name does not exist",
@@ -59,7 +59,7 @@ static int address_of(const struct resolver_address *in, struct address *out)
 	return 0;
 }
 
-/* A private address needs a way through the routes, too. */
+/* A private address also has to be opened in the second fence. */
 static bool routed(struct pins *p, const struct address *a)
 {
 	struct failure f;
@@ -70,16 +70,16 @@ static bool routed(struct pins *p, const struct address *a)
 	return false;
 }
 
-/* The pins of the addresses of one answer that the policy lets through. Returns -1 when the
- * request breaks the protocol. */
+/* Makes pins of the addresses of one request that the policy accepts. Returns -1 if the
+ * request violates the protocol. */
 static int check_addresses(struct pins *p, struct pin_request *r, struct pin *pins)
 {
 	const struct resolver_message *m = &r->message;
 	struct verdict v = policy_check_pin(p->policy, m->name);
 	bool proxy = policy_is_proxy(p->policy, m->name);
 
-	/* The resolver knows the policy: it would not ask, but for what was denied meanwhile.
-	 */
+	/* The resolver has the same policy, so it asks only for allowed names, except for
+	 * those denied meanwhile. */
 	if (!v.allowed)
 		return policy_denials(p->policy) ? 0 : -1;
 	for (uint32_t i = 0; i < m->count; i++) {
@@ -131,7 +131,7 @@ static int add_request(struct pins *p, const struct resolver_message *m)
 	return 0;
 }
 
-/* Nothing of it was opened: the client must not be told an address that is shut. */
+/* Nothing was opened: the client must not be given an address that is closed. */
 static void shut(struct pins *p, struct pin_request *r, const char *why)
 {
 	struct event e = {.kind = EVENT_UNRESOLVED, .name = r->message.name, .reason = why};
@@ -162,7 +162,7 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 	if (!b || b->requests_count == 0)
 		return;
 	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
-	/* A pin alone wouldn't open what was shut for another name. */
+	/* A pin alone wouldn't reopen what was closed for another name. */
 	if (p->reopened && pin_index_cut(p->pin_index, p->policy, p->wall, &f) < 0)
 		say_failure_detail("resolver", &f);
 	p->reopened = false;
@@ -205,7 +205,7 @@ const char *pins_why(
 	struct address a;
 	size_t at;
 
-	/* The advice is one to be typed into a shell: not whatever may stand in a message. */
+	/* The advice is to be typed into a shell, so the name must be valid. */
 	if (m->reason != REASON_NOT_PUBLIC || m->count != 1 ||
 		address_of(&m->addresses[0], &a) < 0 ||
 		!name_normalise(m->name, strlen(m->name), name, &at, &unused))
@@ -228,7 +228,7 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 		if (v.rule && v.rule->effect == RULE_DENY)
 			e.reason = v.rule->reason ? v.rule->reason : "denied by a rule";
 		else if (m->reason == REASON_LONG || m->reason == REASON_TARGET)
-			e.advice = ""; /* a rule of its own permits it */
+			e.advice = ""; /* a rule for the name itself permits it */
 		e.port = (uint16_t)m->port;
 		e.count = m->count;
 	}

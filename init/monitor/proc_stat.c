@@ -1,4 +1,4 @@
-/* See proc_stat.h. Not sscanf(): the C library's scanner is 10 KB of the binary. */
+/* See proc_stat.h. Not sscanf(), which would add 10 KB to the binary. */
 #include "proc_stat.h"
 
 #include <signal.h>
@@ -39,14 +39,14 @@ static bool ignores_term(const char *text, int field)
 
 bool proc_stat_read(const char *text, struct stat_process *out)
 {
-	/* Behind the name there are numbers only, so the last bracket ends it. */
+	/* After the name there are only numbers, so the last parenthesis ends it. */
 	const char *after = strrchr(text, ')'), *rest;
 	uint64_t parent;
 
 	if (!after || after[1] != ' ' || after[2] == '\0' || after[3] != ' ')
 		return false;
 	rest = read_number(after + 4, &parent);
-	/* Beyond what a kernel hands out (PID_MAX_LIMIT). */
+	/* Above PID_MAX_LIMIT. */
 	if (!rest || parent > 1u << 22)
 		return false;
 	*out = (struct stat_process){.state = after[2],

@@ -1,4 +1,4 @@
-/* The state of the sandbox, for people. See report.h. */
+/* See report.h. */
 #include "report.h"
 
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pins in the order of their addresses, as many as are listed; the others are counted. */
+/* Pins sorted by address, up to the limit; others are only counted. */
 struct pins_seen {
 	struct pin pin[LIMIT_REPORT_PINS];
 	size_t count, total;
@@ -61,7 +61,7 @@ static void put_pins(const struct report *r, FILE *to)
 /* DNS over TLS (RFC 7858). */
 #define DOT_PORT 853
 
-/* What is needed to say why an address was refused. */
+/* What is needed to explain why an address was refused. */
 struct refusals {
 	struct events *events;
 	const struct wall_config *config;
@@ -85,7 +85,7 @@ static bool is_among(const struct address *a, const struct address *list, size_t
 	return false;
 }
 
-/* Why no rule is advised, or one would be bad advice; NULL: a rule for the address would do. */
+/* Why no rule is suggested, or would be bad advice; NULL: a rule for the address would do. */
 static const char *why_refused(const struct refusals *all, const struct wall_refusal *r)
 {
 	struct verdict v = policy_check_address(all->config->policy, &r->address, r->port);
@@ -111,7 +111,7 @@ static void see_refusal(void *context, const struct wall_refusal *r)
 		.reason = why_refused(all, r),
 		.count = r->packets};
 
-	/* It is refused like a private address, whatever its own is. */
+	/* A gateway is refused like a private address, whatever its class. */
 	if (!e.reason &&
 		is_among(&r->address, all->config->gateways, all->config->gateways_count))
 		e.advice = "+private";
@@ -128,8 +128,8 @@ int report_refusals(
 	return wall_refusals(w, see_refusal, &all, f);
 }
 
-/* Names are counted as they come; addresses by the wall, which is read now. They go to a count
- * of their own: the closing summary reads them once more. */
+/* Refused names are counted as they come; refused addresses by the wall, and read now into a
+ * temporary count, because the closing report reads them again. */
 static void put_refusals(const struct report *r, FILE *to)
 {
 	struct events *addresses = NULL;

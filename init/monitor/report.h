@@ -1,5 +1,5 @@
 /*
- * What `codex-egress status` shows: the state of the sandbox, for people.
+ * The output of `codex-egress status`: the state of the sandbox.
  */
 #ifndef INIT_MONITOR_REPORT_H
 #define INIT_MONITOR_REPORT_H
@@ -15,29 +15,29 @@
 
 struct report_worker {
 	const char *name;
-	pid_t pid; /* 0: it is down */
+	pid_t pid; /* 0: not running */
 	unsigned restarts;
 };
 
-/* What there is to tell; all of it is somebody else's and only read. */
+/* The data of a report; nothing is owned. */
 struct report {
 	const struct status *status;
 	const struct policy *policy;
 	const struct events *events;
 	struct wall *wall;
 	const struct wall_config *config;
-	const struct gate_counters *gate; /* NULL: there is no gate */
+	const struct gate_counters *gate; /* NULL: no gate */
 	long long uptime;                 /* seconds */
 	struct report_worker workers[REPORT_WORKERS];
 	size_t workers_count;
 };
 
-/* Writes the report; its sets are read from the kernel now. What can't be read is told in the
+/* Writes the report, reading sets from the kernel. What can't be read is mentioned in the
  * text. */
 void report_status(const struct report *r, FILE *to);
 
-/* Counts as events what the wall has refused by address, with the reasons that the policy and
- * the wall's own config know. Returns 0, or -1 with *f filled. */
+/* Counts as events what the wall has refused by address, with reasons from the policy and
+ * the wall's config. Returns 0, or -1 with *f filled. */
 int report_refusals(
 	struct events *e, struct wall *w, const struct wall_config *c, struct failure *f);
 

@@ -19,19 +19,19 @@
 #include "proc_stat.h"
 #include "terminal.h"
 
-/* <linux/close_range.h> is younger than some of the headers that we are built with. */
+/* <linux/close_range.h> is newer than some of the headers we build with. */
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
 #define AT_EXEC (1U << 2) /* CLOSE_RANGE_CLOEXEC */
 
-/* Where the environment has no PATH: what Debian's login gives root. */
+/* PATH if the environment has none: Debian's default for root. */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* The last signal's number is 64 on every machine we build for. */
+/* The highest signal number on every architecture we build for. */
 #define LAST_SIGNAL 64
 
-/* What the child tells: exit_status 0 is "ready", else it is the end. One datagram. */
+/* The child's report, one message: exit_status 0 means ready, any other the end. */
 struct spawn_status {
 	int exit_status;
 	struct failure f;
@@ -76,11 +76,11 @@ void spawn_close_descriptors(bool at_exec)
 		each_descriptor(at_exec ? close_at_exec : close_now);
 }
 
-/* Ignored signals stay ignored over exec; the program begins with none. */
+/* Ignored signals stay ignored across exec; the program must start with the defaults. */
 static void default_dispositions(void)
 {
-	/* The kernel's struct: handler, flags, restorer, mask. All zero is SIG_DFL. Direct,
-	 * since C libraries refuse the two or three signals that they use themselves. */
+	/* The kernel's struct: handler, flags, restorer, mask. All zero is SIG_DFL. By
+	 * system call, since C libraries refuse the signals that they use internally. */
 	static const unsigned long dfl[8];
 
 	for (int s = 1; s <= LAST_SIGNAL; s++)
@@ -118,8 +118,8 @@ static int cannot_run(const char *name, const char *file, int why, struct failur
 	return SPAWN_CANNOT_RUN;
 }
 
-/* Executes argv[0], looked up as execvp(3) does but in the program's own PATH, and without a
- * shell for files that lack a #! line. Returns the exit status when that failed. */
+/* Executes argv[0], searched as by execvp(3) but in the program's own PATH, and without a
+ * shell for files that lack a #! line. Returns the exit status if that failed. */
 static int execute(const struct program *p, struct failure *f)
 {
 	const char *name = p->argv[0], *path = path_of(p->envp), *end;
@@ -148,7 +148,8 @@ static int execute(const struct program *p, struct failure *f)
 			e = errno;
 			if (e != ENOENT && e != ENOTDIR && e != EACCES)
 				return cannot_run(name, file, e, f);
-			/* There, but not to be run: told if nothing better follows. */
+			/* Exists, but can't be run: reported unless a later directory has
+			 * it. */
 			if (!why && e != ENOTDIR && access(file, F_OK) == 0) {
 				why = e;
 				memcpy(met, file, sizeof(met));
@@ -164,7 +165,8 @@ static int execute(const struct program *p, struct failure *f)
 	return SPAWN_NOT_FOUND;
 }
 
-/* Tells the parent that the group or session exists, waits until it has done its part. */
+/* Tells the parent that the group or session exists, and waits until the parent has done its
+ * part. */
 static int hand_over(void *context)
 {
 	const struct spawn_status ready = {0};
@@ -180,7 +182,8 @@ static int prepare(const struct program *p, struct failure *f)
 {
 	if (p->drop && privileges_drop(p->uid, p->gid, f) < 0)
 		return -1;
-	/* As the program's user: root without DAC_OVERRIDE may not enter what that one may. */
+	/* As the program's user: root without DAC_OVERRIDE may be unable to enter its
+	 * directories. */
 	if (p->workdir && chdir(p->workdir) < 0) {
 		fail_errno(f, "enter the working directory", p->workdir);
 		return p->drop ? fail_hint(f, "it has to be open to user %u",
@@ -276,7 +279,7 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 	struct spawn_status r;
 	ssize_t n;
 
-	/* Without a meeting, what PID 1 has to do is done while the child works. */
+	/* Without synchronisation, do this while the child is starting. */
 	if (p->last && !synchronise && retire(m, p, f) < 0)
 		return -1;
 	while ((n = recv(talk, &r, sizeof(r), 0)) == sizeof(r) && r.exit_status == 0) {
@@ -287,7 +290,7 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 		if (send(talk, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
-	if (n == 0) { /* the socket was closed by exec, or by a signal before it: no matter */
+	if (n == 0) { /* closed by exec, or by a signal before it, which is no error here */
 		/* Where we can't see who is left it would always look like somebody. */
 		if (p->last && m->self == 1 && stat_shows(1))
 			killer_start(m, p->drop ? p->uid : geteuid());
@@ -302,10 +305,10 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 }
 
 /*
- * /dev/stdout and /dev/stderr are opened by name in many a script, which asks the pipe's or
- * terminal's own mode. The engine made those for root; without CHOWN they stay root's, so they
- * are opened to everybody, which in the container is the program. Files are left alone: they
- * may be the host's.
+ * Many scripts open /dev/stdout and /dev/stderr by name, for which the mode of the pipe or
+ * terminal is checked. The engine created those for root, and without CHOWN they stay
+ * root's, so they are opened to everybody, which in the container means the program. Files
+ * are left alone: they may be the host's.
  */
 static void open_to_program(void)
 {
@@ -328,14 +331,14 @@ void spawn_undo(struct monitor *m)
 
 int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f)
 {
-	/* Where PID 1 has something to do that must come first: give up the terminal, or put
-	 * a filter on itself, which the child would inherit if it didn't exist yet. */
+	/* Whether PID 1 has something to do first: give up the terminal, or install its own
+	 * filter, which the child would inherit if it didn't exist yet. */
 	const bool synchronise = terminal_is_ours(m) || (p->last && p->drop);
 	int talk[2], done;
 	pid_t pid;
 
 	*exit_status = SPAWN_FAILED;
-	/* Not where we aren't PID 1: the terminal would be one of the machine's. */
+	/* Only as PID 1: otherwise the terminal would be one of the machine's. */
 	if (p->drop && m->self == 1)
 		open_to_program();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) < 0)

@@ -1,13 +1,12 @@
 /*
- * Starting a program: from fork to exec, with everything that can fail in between told to
- * the parent.
+ * Starting a program: from fork to exec; failures in the child are reported to the parent.
  */
 #ifndef INIT_MONITOR_SPAWN_H
 #define INIT_MONITOR_SPAWN_H
 
 #include "monitor.h"
 
-#define SPAWN_FAILED     111 /* as the contract: the sandbox could not be established */
+#define SPAWN_FAILED     111 /* the sandbox could not be set up */
 #define SPAWN_CANNOT_RUN 126
 #define SPAWN_NOT_FOUND  127
 
@@ -20,7 +19,7 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 /* Kills the program that was started, and reaps it. */
 void spawn_undo(struct monitor *m);
 
-/* Closes every descriptor from 3 on (or marks it to be closed by exec). */
+/* Closes every descriptor from 3 on (or sets close-on-exec). */
 void spawn_close_descriptors(bool at_exec);
 
 #endif

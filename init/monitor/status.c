@@ -1,4 +1,4 @@
-/* status.json and allowed_domains.txt. See status.h. */
+/* See status.h. */
 #include "status.h"
 
 #include <inttypes.h>

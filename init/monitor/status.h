@@ -1,6 +1,7 @@
 /*
- * The files that tell what was set up: /run/codex/status.json for programs and
- * /etc/codex/allowed_domains.txt for people. Root's, world-readable, replaced atomically.
+ * The files that describe the sandbox: /run/codex/status.json for programs and
+ * /etc/codex/allowed_domains.txt for people. Owned by root, world-readable, replaced
+ * atomically.
  */
 #ifndef INIT_MONITOR_STATUS_H
 #define INIT_MONITOR_STATUS_H
@@ -22,7 +23,7 @@ struct status {
 	} stages[STATUS_STAGES];
 	size_t stages_count;
 	size_t names;    /* exact names of the policy */
-	uint32_t pinned; /* of them, those with an address at the end of the boot */
+	uint32_t pinned; /* those with an address at the end of the boot */
 	uint64_t refused;
 	uid_t uid;
 	gid_t gid;
@@ -32,7 +33,8 @@ struct status {
 /* Writes dir/status.json. Returns 0, or -1 with *f filled. */
 int status_write(const char *dir, const struct status *s, struct failure *f);
 
-/* Writes dir/allowed_domains.txt: the effective rules as policy_print() shows them. */
+/* Writes dir/allowed_domains.txt: the effective rules as printed by policy_print(). Returns
+ * 0, or -1 with *f filled. */
 int status_write_rules(const char *dir, const struct policy *p, struct failure *f);
 
 #endif

@@ -1,4 +1,4 @@
-/* Keeps a worker running and hands its messages on. See supervisor.h. */
+/* See supervisor.h. */
 #include "supervisor.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@
 
 #include "../lib/clock.h"
 
-/* Datagrams taken by one system call, and in one go, so that a flood of them can't keep PID 1
- * from its signals. */
+/* Messages received by one system call, and per event, so that a flood can't keep PID 1 from
+ * its signals. */
 #define TOGETHER 4
 #define BURST    64
 
@@ -29,9 +29,11 @@ static void close_channel(struct supervisor *k)
 	k->channel = -1;
 }
 
-/* A worker has a bounded number of requests out: a full socket means that it does not read, and
- * then it has no claim to an answer. EPIPE: supervisor_settle() has closed our half, or it is
- * gone, which the next read tells. */
+/*
+ * A worker has a bounded number of requests outstanding: a full socket means that it doesn't
+ * read, and then it gets no reply. EPIPE: supervisor_finish() has shut down our half, or the
+ * worker is gone, which the next read shows.
+ */
 void supervisor_reply(struct supervisor *k, const void *message, size_t size)
 {
 	if (k->channel >= 0 &&
@@ -40,7 +42,7 @@ void supervisor_reply(struct supervisor *k, const void *message, size_t size)
 		close_channel(k);
 }
 
-/* Takes one datagram; size 0 is the channel's end, as recv(2) tells it. */
+/* Handles one message; size 0 is the end of the channel. */
 static void take(struct supervisor *k, const void *message, size_t size)
 {
 	if (size > 0 && k->worker->take(k->context, message, size) == 0)
@@ -53,12 +55,12 @@ static void take(struct supervisor *k, const void *message, size_t size)
 	close_channel(k);
 }
 
-/* Takes what datagrams there are, TOGETHER at most. False: there are no more of them, or the
- * channel is closed now. */
+/* Receives at most TOGETHER messages. Returns false if there are no more or the channel was
+ * closed. */
 static bool take_some(struct supervisor *k)
 {
-	/* Aligned for whatever struct a message is. Static, since the compiler fills with zeros
-	 * what is on the stack: 64 KB each time. */
+	/* Aligned for any message struct. Static, since the compiler would zero 64 KB of
+	 * stack on every call. */
 	static _Alignas(max_align_t) char text[TOGETHER][SUPERVISOR_MESSAGE];
 	struct mmsghdr messages[TOGETHER];
 	struct iovec parts[TOGETHER];
@@ -145,9 +147,9 @@ void supervisor_ended(struct supervisor *k, pid_t pid, int status)
 
 	if (!k->pid || pid != k->pid)
 		return;
-	/* It has been reaped: the number may be another's by now. */
+	/* It has been reaped: the pid may be reused. */
 	k->pid = 0;
-	/* What it said before it ended still counts. */
+	/* Messages sent before it ended still count. */
 	if (k->channel >= 0)
 		channel_ready(k, k->channel);
 	close_channel(k);
@@ -184,7 +186,7 @@ void supervisor_finish(struct supervisor *k)
 {
 	if (k->channel >= 0)
 		shutdown(k->channel, SHUT_WR);
-	/* Its end isn't news any more, and it isn't started again. */
+	/* Its end is expected, and it isn't restarted. */
 	k->pid = 0;
 }
 

@@ -10,8 +10,8 @@
 #include "../lib/limits.h"
 
 /*
- * Our controlling terminal by its own name, wherever 0-2 lead. A tiny container may lack
- * /dev/tty; and a session leader that has no terminal yet may find one there that is free.
+ * Our controlling terminal by its own name, wherever 0-2 lead. A minimal container may lack
+ * /dev/tty; and a session leader without a terminal may find a free one on 0-2.
  */
 void terminal_find(struct monitor *m)
 {
@@ -22,7 +22,7 @@ void terminal_find(struct monitor *m)
 	m->modes_known = m->terminal >= 0 && tcgetattr(m->terminal, &m->modes) == 0;
 }
 
-/* tcgetpgrp fails on a terminal that isn't ours. */
+/* tcgetpgrp fails on a terminal that isn't our controlling terminal. */
 bool terminal_is_ours(const struct monitor *m)
 {
 	return m->session_leader && m->terminal >= 0 && tcgetpgrp(m->terminal) >= 0;
@@ -30,8 +30,8 @@ bool terminal_is_ours(const struct monitor *m)
 
 /*
  * Giving up the terminal makes the kernel send SIGHUP and SIGCONT to its foreground group.
- * terminal_take() saw to it that this is the child's group, and every signal is blocked there:
- * so these two wait there, and are taken out here. Signals that came from elsewhere stay.
+ * terminal_take() made that the child's group, where every signal is blocked: so these two
+ * are pending there, and are removed here. Signals from elsewhere stay.
  */
 static void discard_farewell(pid_t parent)
 {
@@ -56,7 +56,8 @@ static void discard_farewell(pid_t parent)
 
 /*
  * The foreground is set to the child's group while the child is still in our session and has
- * no such group; setsid() makes it. So from here on, Ctrl-C waits in the child and not in us.
+ * no such group yet; setsid() creates it. So from here on Ctrl-C is pending in the child and
+ * not in us.
  */
 static int take_as_session(const struct monitor *m, int (*hand_over)(void *context),
 	void *context, struct failure *f)
@@ -73,7 +74,7 @@ static int take_as_session(const struct monitor *m, int (*hand_over)(void *conte
 		discard_farewell(m->self);
 	if (m->terminal < 0 || ioctl(m->terminal, TIOCSCTTY, 0) == 0)
 		return 0;
-	/* It was hung up meanwhile: the program is told as it would have been. */
+	/* It was hung up meanwhile: the program gets the signal that it would have got. */
 	if (errno == EIO)
 		kill(getpid(), SIGHUP);
 	/* EPERM: it is another session's terminal, and was never meant for us. */
@@ -86,7 +87,8 @@ static int take_as_group(const struct monitor *m, struct failure *f)
 
 	if (setpgid(0, 0) < 0)
 		return fail_errno(f, "begin a process group", "");
-	/* Started in the background, we stay there. SIGTTOU is blocked: it isn't in the way. */
+	/* If started in the background, we stay there. SIGTTOU is blocked, so this doesn't
+	 * stop us. */
 	if (foreground && tcsetpgrp(m->terminal, getpid()) < 0 && errno != EIO)
 		return fail_errno(f, "take the terminal's foreground", "");
 	return 0;
@@ -113,20 +115,20 @@ void terminal_child_stopped(const struct monitor *m, int signal)
 {
 	if (m->session_leader || m->terminal < 0)
 		return;
-	/* PID 1 can't be stopped: nobody would wake the program after a Ctrl-Z. */
+	/* PID 1 can't be stopped: nobody could continue the program after a Ctrl-Z. */
 	if (m->self == 1) {
 		if (signal == SIGTSTP)
 			kill(-m->child, SIGCONT);
 		return;
 	}
-	/* A shell's `fg` of a job that runs tells nobody: the foreground is ours since. */
+	/* A shell's `fg` of a running job sends no signal, but the foreground is ours since. */
 	if ((signal == SIGTTIN || signal == SIGTTOU) && tcgetpgrp(m->terminal) == getpgrp()) {
 		terminal_continue(m);
 		return;
 	}
 	terminal_take_back(m);
-	/* As the terminal would have done: our whole group, which a script may be in too. The
-	 * one that we get ourselves is dropped by the SIGCONT that ends the stop. */
+	/* As the terminal would have done: to our whole group, which may include a script.
+	 * The one that we get ourselves is discarded by the SIGCONT that ends the stop. */
 	if (signal != SIGSTOP)
 		kill(0, signal);
 	kill(m->self, SIGSTOP);
@@ -145,7 +147,7 @@ void terminal_take_back(const struct monitor *m)
 {
 	if (m->session_leader || m->terminal < 0)
 		return;
-	/* Ours to take back only if the program had it: `fg` of another job may be running. */
+	/* Only if the program had it: the shell may have another job in the foreground. */
 	if (tcgetpgrp(m->terminal) == m->child)
 		tcsetpgrp(m->terminal, getpgrp());
 }

@@ -1,8 +1,8 @@
 /*
- * A terminal as the next program expects it, and words of ours on it that don't wait for ever.
+ * Resetting a terminal, and writing to it without blocking forever.
  *
- * The payload writes what it likes to the person's terminal. What it leaves behind could
- * swallow the closing report, or show it so that nobody can read it.
+ * The payload writes what it likes to the user's terminal. What it leaves behind could
+ * swallow the closing report or make it unreadable.
  */
 #include "terminal.h"
 
@@ -16,16 +16,16 @@
 #include "../lib/limits.h"
 
 /*
- * In this order; each sequence is one that terminals without the feature pass over. ECMA-48,
- * the VT510's manual (DEC...), xterm's "Control Sequences", console_codes(4), kitty's
- * protocols.
+ * In this order; terminals without a feature ignore its sequence. Sources: ECMA-48, the
+ * VT510 manual (DEC...), xterm's "Control Sequences", console_codes(4), kitty's protocols.
  *
- * Not RIS (ESC c), which would take the screen's text away with all this.
+ * Not RIS (ESC c), which would also erase the text on the screen.
  */
 static const char undo[] =
-	/* An unfinished sequence or string (OSC, DCS, APC, PM, SOS): CAN, and ST for who
-	 * doesn't take that within a string. Then VT52 and Tektronix modes, in which the rest
-	 * would mean something else, and output that goes to a printer or to the status line.
+	/*
+	 * An unfinished sequence or string (OSC, DCS, APC, PM, SOS): CAN, and ST for
+	 * terminals that ignore CAN within a string. Then VT52 and Tektronix modes, in which
+	 * the rest would mean something else, and output to a printer or the status line.
 	 */
 	"\030\033\\"
 	"\033<"
@@ -34,16 +34,17 @@ static const char undo[] =
 	"\033[0$}"
 	"\033[?2026l" /* synchronized output: nothing is drawn until it ends */
 
-	/* The alternate screens. The saving keeps the cursor where none was on. */
+	/* The alternate screens. Saving the cursor first keeps its position if none was
+	 * active. */
 	"\0337\033[?1049l"
 	"\033[?1047l\033[?47l"
 
-	/* DECSTR, where it is known: most of what follows, origin mode and G0 to G3 included.
+	/* DECSTR, if supported: most of what follows, including origin mode and G0 to G3.
 	 * Then margins, left and right first; and origin mode, which moves the cursor. */
 	"\033[!p"
 	"\0337\033[?69l\033[r\033[?6l\0338"
 
-	/* What is sent for mouse, focus, paste and keys. */
+	/* Mouse, focus, paste and key reporting. */
 	"\033[?9l\033[?1000l\033[?1001l\033[?1002l\033[?1003l"
 	"\033[?1005l\033[?1006l\033[?1015l\033[?1016l"
 	"\033[?1004l\033[?2004l\033[?2048l\033[?2031l"
@@ -51,14 +52,16 @@ static const char undo[] =
 	"\033[>0m\033[>1m\033[>2m\033[>4;0m\033[>4f" /* xterm's modify...Keys */
 	"\033[?1l\033>\033[?66l"                     /* application cursor keys and keypad */
 
-	/* KAM, CRM, IRM and LNM off, local echo off (SRM); reverse video and reverse wrapping
-	 * off, wrapping and repeating keys on. */
+	/* KAM, CRM, IRM and LNM off, local echo off (SRM); reverse video and reverse
+	 * wraparound off, wraparound and autorepeat on. */
 	"\033[2l\033[3l\033[4l\033[20l\033[12h"
 	"\033[?5l\033[?45l\033[?7h\033[?8h"
 
-	/* UTF-8, ASCII in G0 and G1, G0 shifted in; the console's fonts. Pictures that lie
-	 * above the text; an open link; the palette, and the colours of text, ground, cursor
-	 * and selection, which may be alike; attributes; the cursor. */
+	/*
+	 * UTF-8, ASCII in G0 and G1, G0 shifted in; the console's fonts. Images above the
+	 * text; an open hyperlink; the palette, and the colours of text, background, cursor
+	 * and selection, which may be identical; attributes; the cursor.
+	 */
 	"\033%G\033(B\033)B\017\033[10m"
 	"\033_Ga=d\033\\"
 	"\033]8;;\033\\"
@@ -72,8 +75,7 @@ void terminal_restore(const struct monitor *m)
 		return;
 	if (m->modes_known)
 		tcsetattr(m->terminal, TCSANOW, &m->modes);
-	/* Somebody's Ctrl-S, or the same by tcflow(3): only what is off by the one is put on
-	 * again by the other. */
+	/* Ctrl-S, or the same by tcflow(3): each can be undone only by its own counterpart. */
 	tcflow(m->terminal, TCOOFF);
 	tcflow(m->terminal, TCOON);
 	terminal_write(m->terminal, undo, sizeof(undo) - 1, LIMIT_TERMINAL_MS);
@@ -84,7 +86,8 @@ static void wake(int signal)
 	(void)signal;
 }
 
-/* A write that waits is ended by a signal, again and again: one could come just before it. */
+/* A blocked write is interrupted by a signal, repeatedly: one could arrive just before the
+ * write. */
 static void nudge(int milliseconds)
 {
 	const struct timeval each = {.tv_usec = milliseconds * 1000};
@@ -112,7 +115,7 @@ bool terminal_write(int fd, const char *text, size_t size, int milliseconds)
 			size -= (size_t)n;
 			end = clock_ms() + milliseconds;
 		} else if (errno == EAGAIN) {
-			/* The program shares it and may have set this. */
+			/* The program shares the open file and may have set O_NONBLOCK. */
 			struct pollfd p = {.fd = fd, .events = POLLOUT};
 
 			poll(&p, 1, LIMIT_LOOK_MS);

@@ -1,6 +1,6 @@
 /*
- * Whether a name of the payload's may be asked for. The policy decides; what is added here is a
- * bound on how much a name under a wildcard can carry to the servers of that wildcard's owner.
+ * Whether a name may be queried. The policy decides; this adds a bound on how much data a
+ * name under a wildcard can carry to the servers of that wildcard's owner.
  */
 #include "resolver_private.h"
 
@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * The allowed name in one that isn't: libc asks for a name with each search domain behind it,
- * and clients for one with a service before it (RFC 2782). NULL: there is none.
+ * The allowed name within one that isn't: C libraries append each search domain to a name,
+ * and clients prepend a service (RFC 2782). NULL if there is none.
  */
 static const char *allowed_within(const struct worker *w, const char *name, char out[NAME_TEXT])
 {
@@ -35,8 +35,8 @@ static const char *allowed_within(const struct worker *w, const char *name, char
 	return NULL;
 }
 
-/* Of a refused name that goes with an allowed one nothing is told: there is nothing to decide
- * about it. A rule that denies it is somebody's decision. */
+/* A refused name that derives from an allowed one isn't reported: the user has nothing to
+ * decide. Unless a rule denies it. */
 static void tell_refused(struct worker *w, const char *name)
 {
 	char inside[NAME_TEXT];
@@ -52,9 +52,9 @@ static int refuse(struct worker *w, const char *name, enum resolver_reason reaso
 }
 
 /*
- * May a name come up under this wildcard that isn't in the table yet? Only if it may be asked
- * for: names that are refused take no place of those that are known. A proxy is asked for each
- * of them, which is a question of its own.
+ * Whether a name under this wildcard that isn't in the table may be added. Only if it may be
+ * queried, so that refused names don't evict known ones. With a proxy adding one counts as a
+ * query, since the proxy then looks it up.
  */
 static bool may_come_up(struct worker *w, const struct rule *rule, const char *name)
 {
@@ -106,7 +106,7 @@ static void explain(const struct worker *w, char text[ADMIT_TEXT], const char *n
 static int known(struct worker *w, const char *name, int index)
 {
 	cache_touch(&w->cache, index);
-	if (w->cache.names[index].open) /* in audit mode: what strict would refuse */
+	if (w->cache.names[index].open) /* audit mode: strict would refuse it */
 		tell_refused(w, name);
 	return index;
 }

@@ -1,5 +1,4 @@
-/* The table of names; see cache.h. Hash chains for finding, a list by last use for giving way.
- */
+/* See cache.h. Hash chains for lookup, a list by last use for eviction. */
 #include "cache.h"
 
 #include <stdlib.h>
@@ -18,8 +17,8 @@ int cache_init(struct cache *c, size_t fixed, bool dynamic, uint32_t seed)
 	c->mask = buckets - 1;
 	c->seed = seed;
 	c->by_use = (struct index_list)INDEX_LIST_EMPTY;
-	/* Pages that no name has come to yet cost nothing: calloc() takes them from the kernel
-	 * and they are first touched by use. */
+	/* Pages that are never used cost nothing: calloc() gets them from the kernel
+	 * untouched. */
 	c->names = calloc(c->room + 1, sizeof(*c->names));
 	c->texts = dynamic ? calloc(LIMIT_DYNAMIC_NAMES, sizeof(*c->texts)) : NULL;
 	c->buckets = malloc(buckets * sizeof(*c->buckets));

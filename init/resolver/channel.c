@@ -1,7 +1,7 @@
 /*
- * The resolver's side of the talk with PID 1. Pin requests and the reports of the boot are
- * kept in a queue of names and never lost; events about refusals are counted together when they
- * come too fast, so that a flood from the payload never fills the socket against the pins.
+ * The resolver's side of the protocol with PID 1. Pin requests and reports about the boot
+ * are kept in a queue of names and never lost; events about refusals are counted if they
+ * come too fast, so that a flood from the payload never fills the socket ahead of the pins.
  */
 #include "resolver_private.h"
 
@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #define NONE (-1)
-/* How long repeats of a refused name are only counted. */
+/* How long repetitions of a refused name are counted before they are reported. */
 #define HOLD_MS 1000
 
-/* PID 1 is gone, or the protocol is broken: nothing that this process does has a sense now. */
+/* PID 1 is gone, or violated the protocol: nothing useful is left to do. */
 static _Noreturn void end(int status)
 {
 	_exit(status);
@@ -40,7 +40,7 @@ int channel_init(struct worker *w, int fd)
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* Sends what is written; false when the socket is full, and then it is kept. */
+/* Sends what is buffered. Returns false, and keeps it, if the socket is full. */
 static bool send_out(struct worker *w)
 {
 	struct channel *c = &w->channel;
@@ -57,8 +57,8 @@ static bool send_out(struct worker *w)
 	return false;
 }
 
-/* A place for one message more, all zero but its type; NULL when there is none. It leaves with
- * channel_flush() at the latest. */
+/* Returns space for another message, zeroed except for its type; NULL if there is none. It
+ * is sent by channel_flush() at the latest. */
 static struct resolver_message *put(struct worker *w, uint32_t type)
 {
 	struct channel *c = &w->channel;
@@ -85,7 +85,7 @@ static void set_address(struct resolver_address *a, enum cache_family family,
 	memcpy(a->bytes, bytes, cache_size(family));
 }
 
-/* ---- The queue of names ------------------------------------------------------------------ */
+/* ---- The queue of names -------------------------------------------------------------- */
 
 void channel_queue(struct worker *w, int index)
 {
@@ -103,13 +103,13 @@ void channel_queue(struct worker *w, int index)
 	c->last = index;
 }
 
-/* Has the name something to be pinned? */
+/* True if an address of the name must be pinned. */
 static bool has_pin(const struct cache_name *n)
 {
 	return n->record[FAMILY_4].work == WORK_PIN || n->record[FAMILY_6].work == WORK_PIN;
 }
 
-/* What is to be pinned of a name, as one request; IPv6 waits where both don't fit. */
+/* Requests the pins of a name in one message; IPv6 waits if both families don't fit. */
 static bool send_pin(struct worker *w, int index)
 {
 	struct channel *c = &w->channel;
@@ -133,8 +133,8 @@ static bool send_pin(struct worker *w, int index)
 		n->pins_out[f] = r->count;
 		r->work = WORK_PINNING;
 	}
-	/* The name's place and a running number: an acknowledgement finds its name, and one of
-	 * a request that is no longer out is known as such. 0 means none. */
+	/* Index of the name and a counter: so a reply finds its name, and one to a request
+	 * that isn't outstanding is detected. 0 means none. */
 	c->sequence = (c->sequence + 1) & 0x7fff;
 	n->sequence = m->sequence = (uint32_t)index | (c->sequence + 1) << 16;
 	set_name(m, n->name);
@@ -168,7 +168,7 @@ static bool send_report(struct worker *w, struct cache_name *n)
 	return true;
 }
 
-/* Writes what the names in the queue have; false when there is no room. */
+/* Writes messages for the queued names. Returns false if there is no space. */
 static bool empty_queue(struct worker *w)
 {
 	struct channel *c = &w->channel;
@@ -179,7 +179,7 @@ static bool empty_queue(struct worker *w)
 
 		if (n->report && !send_report(w, n))
 			return false;
-		/* A request that is out already: its acknowledgement queues the name again. */
+		/* If a request is outstanding, its reply queues the name again. */
 		if (!n->sequence) {
 			if (c->pins_out == LIMIT_PINS_OUT)
 				return true;
@@ -233,9 +233,9 @@ static void take(struct worker *w, const struct resolver_pinned *m)
 	w->channel.pinned(w, (int)index, m->accepted);
 }
 
-/* ---- Reports that may be counted together ------------------------------------------------ */
+/* ---- Rate-limited reports ------------------------------------------------------------ */
 
-/* At most so many a second, and none while the pins wait for room. */
+/* Limited per second, and none while pin requests wait for space. */
 static bool may_tell(struct worker *w)
 {
 	struct channel *c = &w->channel;
@@ -286,7 +286,7 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 	tell_held(w, h);
 	strcpy(h->name, name);
 	h->reason = reason;
-	/* The first is told at once, for whoever watches the events. */
+	/* The first is reported at once, for whoever watches the events. */
 	h->count = tell_refused(w, name, reason, 1) ? 0 : 1;
 }
 
@@ -362,7 +362,7 @@ int64_t channel_tick(struct worker *w)
 	return c->flush;
 }
 
-/* PID 1 has closed its half: what was only counted is told, and it is over. */
+/* PID 1 has shut down its half: send the remaining counts and exit. */
 static void close_accounts(struct worker *w)
 {
 	struct channel *c = &w->channel;
@@ -375,7 +375,7 @@ static void close_accounts(struct worker *w)
 	send_out(w);
 }
 
-/* One datagram, which is most often all that there is; of another epoll tells again. */
+/* Reads one datagram, which is usually all; epoll reports further ones again. */
 void channel_ready(struct worker *w, uint32_t events)
 {
 	struct resolver_pinned m[LIMIT_PINS_OUT];

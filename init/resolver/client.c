@@ -1,4 +1,4 @@
-/* The payload's questions: read, decided, answered at once or when the record is settled. */
+/* The payload's queries: parsed, decided, answered at once or when the record is settled. */
 #include "client.h"
 
 #include <stdlib.h>
@@ -42,9 +42,9 @@ int client_init(struct worker *w)
 }
 
 /*
- * Is the name there in the other family, or barred in this one? Then this family is empty, not
- * an error: C libraries take NXDOMAIN for either as "no such name", and musl waits half a
- * minute on SERVFAIL for AAAA however good the A is.
+ * True if the name has addresses in the other family, or is blocked in this one. Then this
+ * family is empty rather than an error: C libraries take NXDOMAIN for either as "no such
+ * name", and musl waits half a minute on SERVFAIL for AAAA however good the A is.
  */
 static bool empty_instead(const struct cache_name *n, enum cache_family family)
 {
@@ -60,7 +60,7 @@ static bool empty_instead(const struct cache_name *n, enum cache_family family)
 
 _Static_assert(POLICY_WHY <= ADMIT_TEXT, "what the policy says of an address has room");
 
-/* Is it we who refuse it? Then text says why. */
+/* True if the refusal is our decision; text is then the reason. */
 static bool explain_failure(const struct worker *w, struct cache_name *n,
 	enum cache_family family, char text[ADMIT_TEXT])
 {
@@ -141,8 +141,8 @@ void client_wake(struct worker *w, int index, enum cache_family family)
 		reply_record(w, &x->origin, &x->asked, n, family);
 }
 
-/* Names of addresses come from our own table. Nobody hears of those that aren't in it: they are
- * no rule's matter, and tools ask for them by the dozen. */
+/* Names of addresses come from our own table. Failures aren't reported: no rule is about
+ * them, and tools query them by the dozen. */
 static void answer_reverse(struct worker *w, const struct dns_query *q, const struct origin *o)
 {
 	struct dns_reply r = {.type = DNS_PTR,
@@ -186,8 +186,11 @@ static void question(
 		client_reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
 		return;
 	}
-	/* The other types of an allowed name are empty, and no upstream hears of the question:
-	 * HTTPS and SVCB would hide the name that the wall goes by, TXT and NULL carry data. */
+	/*
+	 * Other types of an allowed name are empty, and no upstream sees the query: HTTPS
+	 * and SVCB would enable ECH, which hides the name from the gate, and TXT and NULL
+	 * carry data.
+	 */
 	if (!lookup) {
 		client_reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
 		return;

@@ -1,10 +1,10 @@
 /*
- * What client*.c and service.c share; nobody else includes it. Each calls those above it:
+ * Shared by client*.c and service.c; private to them. Each calls those above it:
  *
  *	client_tcp.c	connections
- *	client_reply.c	answers, and who waits for one
- *	service.c	questions for services
- *	client.c	all other questions
+ *	client_reply.c	replies, and lists of waiting clients
+ *	service.c	queries for services
+ *	client.c	all other queries
  */
 #ifndef INIT_RESOLVER_CLIENT_H
 #define INIT_RESOLVER_CLIENT_H
@@ -17,20 +17,20 @@
 #include "../lib/sockaddr.h"
 
 #define NONE (-1)
-/* The longest question that is read; honest ones have 300 octets at most. */
+/* The longest query that is read; honest ones have at most 300 octets. */
 #define QUERY_ROOM LIMIT_DNS_UDP
 
-/* Where an answer goes. */
+/* Where a reply goes. */
 struct origin {
-	int fd;              /* the UDP socket, or -1: */
-	int tcp;             /* the TCP connection ... */
-	uint32_t generation; /* ... if it is that one still */
+	int fd;              /* the UDP socket, or -1 for TCP: */
+	int tcp;             /* the TCP connection, */
+	uint32_t generation; /* if it is still the same one */
 	socklen_t len;
 	union sockaddr_any address;
 };
 
 struct waiter {
-	int next; /* of the same record, or in the free list */
+	int next; /* in the same list, or in the free list */
 	struct origin origin;
 	struct dns_asked asked;
 };
@@ -38,23 +38,23 @@ struct waiter {
 struct client_connection {
 	int fd; /* -1: free */
 	uint32_t generation;
-	bool waiting; /* for an answer to what it asked */
+	bool waiting; /* for the reply to its query */
 	int64_t since;
 	size_t got, out_len, out_sent;
 };
 
-/* What a connection reads and writes: apart, so that pages are touched by use alone. */
+/* Buffers of a connection, separate so that unused pages aren't touched. */
 struct connection_data {
 	uint8_t in[2 + QUERY_ROOM];
 	uint8_t out[2 + LIMIT_DNS_UDP];
 };
 
-/* Datagrams that one system call sends, or takes from one socket before the upstreams have
+/* Datagrams sent by one system call, or received from one socket before the upstreams get
  * their turn. */
 #define DATAGRAMS 32
 
-/* Questions just taken, and answers by UDP that wait to be sent, all by one socket. The
- * headers that the kernel is given point to the rest, once and for all. */
+/* Queries just received, or UDP replies waiting to be sent by one socket. The message
+ * headers point to the other arrays, set up once. */
 struct datagrams {
 	int fd;
 	unsigned count;
@@ -74,32 +74,34 @@ struct clients {
 	unsigned open;
 };
 
-/* client_reply.c. Answers a question now, and lets the one who asked wait in a list; false:
- * there is no place for that, which was answered. The list's next, which is free from then on;
- * NULL: its end. */
+/*
+ * client_reply.c. client_reply() answers a query. client_wait() adds the client to a list of
+ * waiters; false: there is no room, and it has been answered. client_next() removes the next
+ * waiter, which is valid until another is added; NULL at the end.
+ */
 void client_reply(struct worker *w, const struct origin *o, const struct dns_asked *asked,
 	const struct dns_reply *r);
 bool client_wait(
 	struct worker *w, int *list, const struct dns_query *q, const struct origin *o);
 struct waiter *client_next(struct worker *w, int *list);
-/* The same with a code alone, and why we refuse it, or NULL. */
+/* The same with only a code, and the reason for a refusal, or NULL. */
 void client_reply_code(struct worker *w, const struct origin *o, const struct dns_asked *asked,
 	enum dns_rcode rcode, const char *why);
 
-/* service.c: answers a question for a service (SRV) of an allowed name, or for its text (TXT),
- * now or later; false: it is no such question. */
+/* service.c: answers a query for a service (SRV) of an allowed name, or for its text (TXT),
+ * now or later. Returns false if it isn't such a query. */
 bool service_question(struct worker *w, const struct dns_query *q, const struct origin *o);
 
 /* client_tcp.c */
 void client_tcp_accept(struct worker *w, int listener);
-/* A question has been read. */
+/* Called when a query has been read. */
 typedef void client_taken(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o);
 void client_tcp_ready(struct worker *w, int slot, uint32_t events, client_taken *taken);
-/* The answer for a connection; it is dropped when the one who asked is gone. */
+/* Sends a reply by TCP; drops it if the client is gone. */
 void client_tcp_reply(
 	struct worker *w, const struct origin *o, const uint8_t *packet, size_t len);
-/* The question got no answer and won't (it was none): the connection ends. */
+/* The query gets no reply, because it is invalid: closes the connection. */
 void client_tcp_drop(struct worker *w, const struct origin *o);
 int64_t client_tcp_tick(struct worker *w);
 

@@ -1,20 +1,20 @@
-/* Answers to the payload's questions: on their way by UDP, many with one system call, or by
- * TCP; and the lists of those who wait for one. */
+/* Replies to the payload's queries: batched by UDP, or by TCP; and the lists of waiting
+ * clients. */
 #include "client.h"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A client that doesn't read loses its own answers, as UDP has it; so does one whose address
- * can't be sent to, and then the next one's turn has come. */
+/* A client that doesn't read loses its own replies, as always with UDP; so does one with an
+ * unreachable address, which is skipped. */
 void client_flush(struct worker *w)
 {
 	struct datagrams *o = &w->clients->outbox;
 	unsigned sent = 0;
 
 	while (sent < o->count) {
-		/* musl's function of that name calls sendmsg(2) for each: it minds control
+		/* musl's sendmmsg() calls sendmsg(2) for each message to fix up control
 		 * data, of which there is none here. */
 		long n = syscall(SYS_sendmmsg, o->fd, o->header + sent, o->count - sent,
 			MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -33,7 +33,7 @@ void client_reply(struct worker *w, const struct origin *o, const struct dns_ask
 
 	if (out->count == DATAGRAMS || (out->count > 0 && o->fd >= 0 && out->fd != o->fd))
 		client_flush(w);
-	/* The next letter's place; a TCP client's answer only borrows it. */
+	/* The next packet in the batch; a TCP reply only borrows it. */
 	packet = out->packet[out->count];
 	len = dns_write_reply(asked, r, packet, o->fd >= 0 ? asked->room : LIMIT_DNS_UDP);
 	if (o->fd < 0) {

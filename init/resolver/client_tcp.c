@@ -1,6 +1,7 @@
 /*
- * The payload's questions by TCP (RFC 7766): one at a time on each connection; the next is read
- * when the answer is out. When all places are taken the one that was idle longest gives way.
+ * The payload's queries by TCP (RFC 7766): one at a time on each connection; the next is
+ * read when the reply has been sent. If all slots are taken, the longest idle connection is
+ * closed.
  */
 #include "client.h"
 
@@ -10,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connections taken at one time. */
+/* Connections accepted at a time. */
 #define BURST 16
 
 static struct connection_data *data_of(struct worker *w, const struct client_connection *c)
@@ -31,11 +32,11 @@ static void shut(struct worker *w, struct client_connection *c)
 {
 	close(c->fd);
 	c->fd = -1;
-	c->generation++; /* what it waits for finds nobody */
+	c->generation++; /* replies for its waiters find nobody */
 	w->clients->open--;
 }
 
-/* A free place; the one idle longest makes room. One that waits for us is idle too. */
+/* A free slot, or that of the longest idle connection, even if it waits for us. */
 static struct client_connection *place(struct worker *w)
 {
 	struct client_connection *best = NULL;
@@ -122,7 +123,7 @@ void client_tcp_drop(struct worker *w, const struct origin *o)
 		shut(w, c);
 }
 
-/* What the question being read takes, as far as its length is known. */
+/* The length of the query being read, as far as it is known. */
 static size_t wanted(const struct client_connection *c, const uint8_t *in)
 {
 	return c->got < 2 ? 2 : 2 + (size_t)(in[0] << 8 | in[1]);
@@ -144,7 +145,7 @@ static void pull(struct worker *w, struct client_connection *c, client_taken *ta
 	}
 	c->got += (size_t)n;
 	c->since = w->now;
-	/* No question has no octets, or so many: it would never be read to its end. */
+	/* An empty or oversized query would never be complete. */
 	if (wanted(c, in) > 2 + QUERY_ROOM || (c->got >= 2 && wanted(c, in) == 2)) {
 		shut(w, c);
 		return;
@@ -152,7 +153,7 @@ static void pull(struct worker *w, struct client_connection *c, client_taken *ta
 	if (c->got < wanted(c, in))
 		return;
 	c->waiting = true;
-	/* No reading until it is answered; only its end is of interest. */
+	/* Don't read until it is answered; only its end matters. */
 	watch(w, c, EPOLL_CTL_MOD, 0);
 	n = (ssize_t)c->got - 2;
 	c->got = 0;

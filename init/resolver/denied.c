@@ -1,6 +1,6 @@
 /*
- * What PID 1 denies while the resolver runs. It needs not be told: before each question it
- * looks whether there are more such rules than its cache goes by.
+ * Denials at run time. PID 1 needn't notify the resolver: before each query it checks
+ * whether the policy has more of them than the cache reflects.
  */
 #include "resolver_private.h"
 
@@ -15,12 +15,12 @@ void denied_invalidate(struct worker *w)
 		if (!n->allowed)
 			continue;
 		n->allowed = policy_check_pin(w->config->policy, n->name).allowed;
-		/* As after a start with that rule: /etc/hosts is answered as it stands, and in
-		 * audit mode all is, and reported. */
+		/* As after a start with that rule: /etc/hosts is answered as it stands, and
+		 * in audit mode everything is, and reported. */
 		n->denied = !n->allowed && !n->hosts && !audit;
 		n->open = !n->allowed && !n->hosts && audit;
-		/* Of others an address may be in a network that is denied. They are asked for
-		 * again, or pinned again where they can't be: both leaves those out. */
+		/* The others may have an address in a denied network. They are queried
+		 * again, or pinned again if they can't be: both drops such addresses. */
 		for (enum cache_family f = FAMILY_4; f < FAMILIES && n->allowed; f++)
 			if (n->record[f].result == CACHE_ADDRESSES &&
 				!policy_by_proxy(w->config->policy, n->name))

@@ -1,6 +1,6 @@
 /*
- * The life of a record: asked, answered, checked, pinned, given to clients, renewed, given past
- * its time while the upstreams fail. lookup_boot.c does all of that for every exact name at
+ * The life cycle of a record: queried, answered, checked, pinned, served, refreshed, and
+ * served stale while the upstreams fail. lookup_boot.c does that for all exact names at
  * once.
  */
 #include "resolver_private.h"
@@ -9,13 +9,13 @@
 
 #include "../lib/fake_ip.h"
 
-/* A record in use is renewed when this part of its life is left, within these bounds. */
+/* A record in use is refreshed when 1/REFRESH_PART of its TTL is left, within these bounds. */
 #define REFRESH_PART  10
 #define REFRESH_LEAST 1000
 #define REFRESH_MOST  30000
 /*
- * An AAAA that upstreams couldn't tell us about beside an A that is there; one about which they
- * are silent; and how long a client waits for that, who has the A.
+ * TTL of a failed AAAA if there is an A; TTL if the upstreams don't respond at all; and how
+ * long a client that has the A waits for the AAAA.
  */
 #define LAME_TTL   30
 #define SILENT_TTL 300
@@ -28,7 +28,7 @@ static uint32_t clamp(uint32_t ttl, uint32_t floor, uint32_t ceiling)
 	return ttl < floor ? floor : ttl > ceiling ? ceiling : ttl;
 }
 
-/* ---- Settling ---------------------------------------------------------------------------- */
+/* ---- Settling ------------------------------------------------------------------------ */
 
 static int64_t refresh_at(const struct cache_record *r)
 {
@@ -45,7 +45,7 @@ static void note_refresh(struct worker *w, const struct cache_record *r)
 {
 	int64_t at = refresh_at(r);
 
-	/* Not more often than once a second, whatever the upstreams say. */
+	/* At most once a second, whatever the upstreams say. */
 	if (at < w->now + REFRESH_LEAST)
 		at = w->now + REFRESH_LEAST;
 	if (at < w->lookup.refresh)
@@ -72,7 +72,7 @@ void lookup_name_settled(struct worker *w, int index)
 	}
 }
 
-/* The record is what it is now, for so many seconds: tell all who wait. */
+/* Sets the record's result for so many seconds and notifies those who wait. */
 static void settle(struct worker *w, int index, enum cache_family family,
 	enum cache_result result, enum resolver_reason reason, uint32_t seconds)
 {
@@ -86,7 +86,7 @@ static void settle(struct worker *w, int index, enum cache_family family,
 	if (result == CACHE_ADDRESSES && n->hosts)
 		note_refresh(w, r);
 	if (other->work == WORK_PIN)
-		channel_queue(w, index); /* it waited for us */
+		channel_queue(w, index); /* it waited for this family */
 	if (n->booting && !other->work && other->result != CACHE_UNKNOWN)
 		lookup_name_settled(w, index);
 	w->lookup.settled(w, index, family);
@@ -94,7 +94,8 @@ static void settle(struct worker *w, int index, enum cache_family family,
 		lookup_wait_for_aaaa(w, n);
 }
 
-/* The upstreams failed us, or may not be asked now. What we have goes on as long as it may. */
+/* The upstreams failed, or may not be queried now. An existing answer is used as long as
+ * permitted. */
 static void failed(
 	struct worker *w, int index, enum cache_family family, enum resolver_reason reason)
 {
@@ -103,14 +104,14 @@ static void failed(
 	uint32_t seconds = CACHE_FAILURE_TTL;
 
 	if (r->result == CACHE_ADDRESSES && w->now < r->expires) {
-		/* Only a renewal failed. It is tried again when somebody asks again. */
+		/* Only a refresh failed. It is retried when the record is requested again. */
 		r->work = WORK_NONE;
 		r->used = false;
 		w->lookup.settled(w, index, family);
 		return;
 	}
 	if (cache_stale_usable(r, w->now)) {
-		/* Its pin may have run out: it is pinned again first. */
+		/* Its pin may have expired, so it is pinned again first. */
 		r->stale = true;
 		r->ttl = CACHE_STALE_TTL;
 		if (n->open) {
@@ -133,8 +134,8 @@ static void failed(
 	settle(w, index, family, CACHE_FAILED, reason, seconds);
 }
 
-/* Takes the usable addresses of an answer over. Reports the first that isn't; where none is it
- * stands in their place, and isn't counted. */
+/* Copies the usable addresses of an answer. Reports the first unusable one; if none is
+ * usable it is stored for the error message, but not counted. */
 static void take_addresses(struct worker *w, int index, enum cache_family family,
 	const uint8_t (*from)[16], size_t count)
 {
@@ -232,7 +233,7 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 
 		if (r->work != WORK_PINNING)
 			continue;
-		/* Only what is open is told: a client must not run into the wall. */
+		/* Serve only what is open: a client must not run into the wall. */
 		for (unsigned i = 0; i < r->count; i++, accepted >>= 1)
 			if (accepted & 1)
 				memmove(a + kept++ * size, a + i * size, size);
@@ -259,13 +260,14 @@ void lookup_fake_ip(struct worker *w, int index)
 	n->record[FAMILY_4].count = 1;
 }
 
-/* ---- Asking ------------------------------------------------------------------------------ */
+/* ---- Asking -------------------------------------------------------------------------- */
 
 /*
- * resolv.conf's search list, for names that only it makes whole: those of one label, and those
- * of +private rules. As in resolv.conf(5): with fewer dots than ndots a name is tried behind
- * each domain first, then as it stands; else as it stands first. Sets *suffix for the try that
- * r->tries counts, and counts on past what would be no name; false: there is no further try.
+ * resolv.conf's search list, for names that may need it: single labels, and names of
+ * +private rules. As in resolv.conf(5): with fewer dots than ndots, a name is tried with
+ * each domain first and then as it stands; otherwise as it stands first. Sets *suffix for
+ * attempt r->tries, skipping names that would be too long. Returns false if there is no
+ * further attempt.
  */
 static bool next_try(const struct worker *w, const struct cache_name *n, struct cache_record *r,
 	const char **suffix)
@@ -288,7 +290,7 @@ static bool next_try(const struct worker *w, const struct cache_name *n, struct 
 	return false;
 }
 
-/* Asks for the next try; REASON_NXDOMAIN: there was none left. */
+/* Sends the query of the next attempt. REASON_NXDOMAIN: there was none left. */
 static enum resolver_reason ask(
 	struct worker *w, int index, enum cache_family family, bool stale)
 {
@@ -324,7 +326,7 @@ void lookup_resolve(struct worker *w, int index, enum cache_family family)
 
 	if (r->work || cache_fresh(r, w->now))
 		return;
-	if (n->hosts) { /* its time never really runs out */
+	if (n->hosts) { /* never really expires */
 		r->work = WORK_PIN;
 		channel_queue(w, index);
 		return;
@@ -366,7 +368,7 @@ int lookup_known(const struct worker *w, const char **name)
 	return -1;
 }
 
-/* ---- What is due ------------------------------------------------------------------------- */
+/* ---- What is due --------------------------------------------------------------------- */
 
 static void renew(struct worker *w)
 {

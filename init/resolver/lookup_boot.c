@@ -1,32 +1,32 @@
 /*
- * The boot: every exact name of the policy asked for at once, as many as there are places for
- * questions, and RESOLVER_BOOTED when each is pinned or reported; and the names of /etc/hosts.
+ * The boot: queries every exact name of the policy at once, as far as there is room, and
+ * sends RESOLVER_BOOTED when each is pinned or reported; also the names of /etc/hosts.
  */
 #include "resolver_private.h"
 
 #include <string.h>
 
-/* The boot's end; RESOLVER_BOOT_MS less what the last reports take on their way. */
+/* The boot's deadline; RESOLVER_BOOT_MS less the time for the last reports. */
 #define BOOT_MS (RESOLVER_BOOT_MS - 200)
 /*
- * The boot's end when no server has answered anything, unless all depends on it: by then each
- * of them has been asked (upstream_order.c), and the last one more than a second ago. Answers
- * that come later are taken as they come.
+ * The boot's deadline if no server has answered anything, unless --require-names: by then
+ * each of them has been queried (upstream_order.c), the last one more than a second ago.
+ * Later answers are still used.
  */
 static int64_t silence_ms(size_t servers)
 {
 	return servers < LIMIT_UPSTREAMS ? 2500 : 4000;
 }
 
-/* How long a name's first answer waits for its second, to make one pin request of both. */
+/* How long a name's first answer waits for the second, to request both pins together. */
 #define HOLD_MS 150
 /*
- * How long the boot waits for a name's second family. Some servers never answer AAAA: one such
- * zone must not keep the payload from starting.
+ * How long the boot waits for a name's second family. Some servers never answer AAAA: one
+ * such zone must not delay the payload.
  */
 #define PATIENCE_MS 1200
 
-/* Asks for as many more names as there are places for; each needs two. */
+/* Queries as many more names as there is room for; each needs two. */
 static void boot_more(struct worker *w)
 {
 	struct lookup *l = &w->lookup;
@@ -49,7 +49,8 @@ static void boot_more(struct worker *w)
 	}
 }
 
-/* Time is up: what has no answer is reported. Questions that are out go on and are pinned. */
+/* The deadline has passed: reports what has no answer. Outstanding queries continue and are
+ * pinned. */
 static void boot_give_up(struct worker *w)
 {
 	for (size_t i = 0; i < w->cache.fixed; i++) {
@@ -102,9 +103,9 @@ int64_t lookup_boot_tick(struct worker *w)
 	return INT64_MAX;
 }
 
-/* ---- The start --------------------------------------------------------------------------- */
+/* ---- The start ----------------------------------------------------------------------- */
 
-/* /etc/hosts: answered as it stands; what the policy has no quarrel with is pinned. */
+/* /etc/hosts is answered as it stands; addresses that the policy accepts are pinned. */
 static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
 {
 	const struct policy *p = w->config->policy;
@@ -128,7 +129,7 @@ static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
 	if (v.allowed && !usable)
 		channel_dropped(w, n->name, REASON_NOT_PUBLIC, &e->address);
 	if (usable && r->work != WORK_PIN)
-		r->count = 0; /* only what can be reached, once there is any of it */
+		r->count = 0; /* once there is a usable address, only those count */
 	memcpy(cache_addresses(n, family) + r->count++ * cache_size(family), e->address.bytes,
 		cache_size(family));
 	r->ttl = CACHE_HOSTS_TTL;
@@ -158,7 +159,7 @@ static int add_names(struct worker *w)
 	return 0;
 }
 
-/* A family that /etc/hosts says nothing of is empty, for good. */
+/* A family that /etc/hosts doesn't have is permanently empty. */
 static void complete_hosts_name(struct cache_name *n)
 {
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
@@ -169,7 +170,7 @@ static void complete_hosts_name(struct cache_name *n)
 	}
 }
 
-/* What is left to be done about the name at the boot. */
+/* Prepares a name for the boot. */
 static void begin(struct worker *w, int index, bool boot)
 {
 	struct cache_name *n = &w->cache.names[index];
@@ -181,7 +182,7 @@ static void begin(struct worker *w, int index, bool boot)
 		w->lookup.pinned++;
 		return;
 	}
-	/* A hosts name with nothing to pin is settled: it is answered as it stands. */
+	/* A hosts name with nothing to pin is settled. */
 	if (!boot || !n->allowed || (n->hosts && !n->record[0].work && !n->record[1].work))
 		return;
 	n->booting = true;

@@ -1,4 +1,4 @@
-/* Questions in any minute; see ration.h. Pure, but for ration_new(). */
+/* See ration.h. Pure, except for ration_new(). */
 #include "ration.h"
 
 #include <sys/mman.h>
@@ -11,7 +11,7 @@ struct ration *ration_new(size_t count)
 	return r == MAP_FAILED ? NULL : r;
 }
 
-/* The oldest of the slots that end with this one. */
+/* The oldest slot of the window that ends with this one. */
 static int64_t oldest(int64_t slot)
 {
 	return slot < RATION_SLOTS ? 0 : slot - RATION_SLOTS + 1;
@@ -32,7 +32,7 @@ bool ration_take(struct ration *r, int64_t now, unsigned most)
 
 	if (!ration_left(r, now, most))
 		return false;
-	/* Slots in which nothing was asked have the places of old ones. */
+	/* Clear the slots without queries: they are reused from the previous round. */
 	for (int64_t i = slot; i > r->slot && i >= oldest(slot); i--)
 		r->used[i % RATION_SLOTS] = 0;
 	r->slot = slot;

@@ -1,10 +1,10 @@
 /*
- * The resolver's process: how it is born, what it gives up, and its loop.
+ * The resolver process: setup, and its loop.
  *
- * System calls after the filter is in: epoll_wait/epoll_pwait, epoll_ctl, recvfrom, recvmmsg,
- * sendto, sendmmsg, socket (AF_INET and AF_INET6, STREAM and DGRAM), bind (to ports of our own,
- * upstream_send.c), connect, accept4, close, getrandom, clock_gettime (where there is no vDSO),
- * exit_group. All memory is had before.
+ * System calls after the filter is installed: epoll_wait/epoll_pwait, epoll_ctl, recvfrom,
+ * recvmmsg, sendto, sendmmsg, socket (AF_INET and AF_INET6, STREAM and DGRAM), bind (to
+ * ports of our own, upstream_send.c), connect, accept4, close, getrandom, clock_gettime
+ * (without a vDSO), exit_group. All memory is allocated before.
  */
 #include "resolver_private.h"
 
@@ -20,10 +20,10 @@
 #include "../lib/clock.h"
 #include "../lib/worker.h"
 
-/* Events taken at one time. */
+/* Events handled per epoll_wait(). */
 #define EVENTS 64
 
-/* ---- Listening --------------------------------------------------------------------------- */
+/* ---- Listening ----------------------------------------------------------------------- */
 
 void resolver_unlisten(struct resolver_sockets *s)
 {
@@ -36,8 +36,8 @@ void resolver_unlisten(struct resolver_sockets *s)
 	}
 }
 
-/* FORCE works where the container has no user namespace of its own; the other is bounded by
- * net.core.rmem_max, and no harm if it is. */
+/* FORCE works unless the container has its own user namespace; the other is capped by
+ * net.core.rmem_max, which is acceptable. */
 static void widen(int fd)
 {
 	const int size = LIMIT_CLIENT_QUEUE;
@@ -46,7 +46,7 @@ static void widen(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
-/* Returns 1 when all are bound, 0 when the port is taken for one of them, -1 on failure. */
+/* Returns 1 if all are bound, 0 if the port is taken for one of them, -1 on failure. */
 static int bind_all(struct resolver_sockets *s)
 {
 	s->udp4 = worker_bind(AF_INET, SOCK_DGRAM, 0);
@@ -90,9 +90,9 @@ size_t resolver_rations(const struct policy *p)
 	return p->count + p->names_count;
 }
 
-/* ---- Who asked an upstream --------------------------------------------------------------- */
+/* ---- Callers of an upstream ---------------------------------------------------------- */
 
-/* What services asked has tags from SERVICE_TAG on; the others are places in the cache. */
+/* Tags from SERVICE_TAG on are services; others are indexes in the cache. */
 static bool may_ask(void *context, int tag)
 {
 	return tag >= SERVICE_TAG ? service_may_ask(context, tag - SERVICE_TAG)
@@ -144,7 +144,7 @@ static int open_upstreams(struct worker *w)
 	return w->upstream ? 0 : -1;
 }
 
-/* ---- The worker -------------------------------------------------------------------------- */
+/* ---- The worker ---------------------------------------------------------------------- */
 
 static int allocate(struct worker *w, int channel)
 {
@@ -187,11 +187,11 @@ static int64_t tick(struct worker *w)
 	upstream_tick(w->upstream, w->now);
 	next = lookup_boot_tick(w);
 	next = sooner(next, lookup_tick(w));
-	/* Again: what was asked just now has its times, too. */
+	/* Again, for the timers of queries just sent. */
 	next = sooner(next, upstream_tick(w->upstream, w->now));
 	next = sooner(next, client_tick(w));
 	next = sooner(next, channel_tick(w));
-	/* Last, so that what the others put there goes out now. */
+	/* Last, so that what the others have queued is sent now. */
 	upstream_flush(w->upstream);
 	channel_flush(w);
 	client_flush(w);
@@ -243,7 +243,7 @@ pid_t resolver_start(
 		.shared_size = sizeof(*c->policy->denials),
 		.prepare = prepare,
 		.serve = serve};
-	/* Whatever else it needs it allocates itself, in a memory of its own. */
+	/* It allocates everything else itself, in its own memory. */
 	struct worker w = {.config = c, .boot = boot};
 
 	return worker_start(&self, &w, channel, f);

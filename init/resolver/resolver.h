@@ -1,8 +1,8 @@
 /*
- * The resolver: a worker process with its own uid, no capability, a seccomp filter and no
- * file access. At boot it asks for every exact name of the policy at once; then it answers
- * the payload's DNS, and asks upstream only what the policy allows. The only process that
- * parses DNS; PID 1 gets fixed-size messages (resolver_ipc.h).
+ * The resolver: a worker process with its own uid, no capabilities, a seccomp filter and no
+ * file access. At boot it queries every exact name of the policy at once; then it answers
+ * the payload's DNS, and queries upstreams only for what the policy allows. It is the only
+ * process that parses DNS from outside; PID 1 receives fixed-size messages (resolver_ipc.h).
  */
 #ifndef INIT_RESOLVER_RESOLVER_H
 #define INIT_RESOLVER_RESOLVER_H
@@ -15,7 +15,7 @@
 #include "ration.h"
 #include "resolver_ipc.h"
 
-/* The listening sockets: 127.0.0.1 and ::1 (fd -1 without IPv6), one port for all four. */
+/* The listening sockets: 127.0.0.1 and ::1 (fd -1 without IPv6), all on the same port. */
 struct resolver_sockets {
 	int udp4, tcp4, udp6, tcp6;
 	uint16_t port;
@@ -24,27 +24,28 @@ struct resolver_sockets {
 struct resolver_config {
 	const struct policy *policy;
 	struct resolvconf conf; /* upstreams (--upstream replaces them), search, ndots */
-	const struct hosts_entry *hosts; /* engine's /etc/hosts; answered as they stand */
+	const struct hosts_entry *hosts; /* the engine's /etc/hosts; answered as it stands */
 	size_t hosts_count;
 	struct resolver_sockets sockets;
 	struct ration *rations; /* resolver_rations() of them */
-	bool patient;           /* the boot waits to the end for servers that answer nothing */
+	bool patient;           /* the boot waits its full time for servers that don't answer */
 	bool audit; /* answer for every name, report those that strict would refuse */
 };
 
-/* Binds the four sockets, close-on-exec. Called before the wall, which redirects to them. */
+/* Binds the four sockets, close-on-exec. Called before the wall is built, which redirects to
+ * them. Returns 0, or -1 with *f filled. */
 int resolver_listen(struct resolver_sockets *out, struct failure *f);
-/* Closes them, so that questions are refused at once: for when no resolver will ever come. */
+/* Closes them, so that queries are refused at once, if no resolver will be started any more. */
 void resolver_unlisten(struct resolver_sockets *s);
 
-/* How many rations there are: one for each rule of the policy, one for each of its names. */
+/* The number of rations: one for each rule of the policy, one for each of its names. */
 size_t resolver_rations(const struct policy *p);
 
 /*
- * Forks the worker. *channel is PID 1's end of the SOCK_SEQPACKET pair (non-blocking,
- * close-on-exec). boot: ask for all exact names and send RESOLVER_BOOTED when each is
- * answered or given up, within RESOLVER_BOOT_MS. Returns the pid, or -1. The worker ends when
- * the channel closes.
+ * Forks the worker. *channel is PID 1's end of a SOCK_SEQPACKET pair (non-blocking,
+ * close-on-exec). boot: query all exact names and send RESOLVER_BOOTED when each is answered
+ * or given up, within RESOLVER_BOOT_MS. Returns the pid, or -1 with *f filled. The worker
+ * exits when the channel is closed.
  */
 #define RESOLVER_BOOT_MS 5000
 pid_t resolver_start(

@@ -1,14 +1,14 @@
 /*
- * The resolver's process from inside: one structure that its files pass around, and who calls
- * whom. Only the files of this room include it.
+ * The internals of the resolver process: one structure that its files pass around, and who
+ * calls whom. Private to this folder.
  *
  *	client.c -> admit.c	is the name allowed, and where in the cache is it?
  *	client.c -> lookup.c	this record is needed
- *	lookup.c -> upstream.c	a question
+ *	lookup.c -> upstream.c	a query
  *	lookup.c -> channel.c	a pin request
  *
- * What comes back goes by callbacks, which resolver.c sets: an answer (upstream_config), an
- * acknowledgement (channel.pinned), and that a record is settled (lookup.settled).
+ * Results are returned by callbacks, which resolver.c sets: an answer (upstream_config), a
+ * reply to a pin request (channel.pinned), and that a record is settled (lookup.settled).
  */
 #ifndef INIT_RESOLVER_RESOLVER_PRIVATE_H
 #define INIT_RESOLVER_RESOLVER_PRIVATE_H
@@ -18,7 +18,7 @@
 #include "resolver.h"
 #include "upstream.h"
 
-/* A refused name whose repeats are counted before they are told. */
+/* A refused name whose repetitions are being counted. */
 struct refused_held {
 	char name[NAME_TEXT];
 	uint32_t reason;
@@ -27,122 +27,123 @@ struct refused_held {
 
 struct worker;
 
-/* channel.c: the talk with PID 1. */
+/* channel.c: communication with PID 1. */
 struct channel {
 	int fd;
-	/* PID 1 has opened these of the name's addresses: bit i is the i-th that was sent. */
+	/* PID 1 has opened these addresses of the name: bit i is the i-th that was sent. */
 	void (*pinned)(struct worker *w, int index, uint32_t accepted);
-	bool blocked;       /* waits for EPOLLOUT */
-	unsigned out_count; /* messages written, to be sent in one datagram */
+	bool blocked;       /* waiting for EPOLLOUT */
+	unsigned out_count; /* messages buffered, to be sent in one datagram */
 	struct resolver_message out[RESOLVER_TOGETHER];
 	int first, last;   /* names with something to send */
-	unsigned pins_out; /* requests not acknowledged */
+	unsigned pins_out; /* unacknowledged requests */
 	uint32_t sequence;
-	bool booted_due; /* RESOLVER_BOOTED follows when the queue is empty */
+	bool booted_due; /* send RESOLVER_BOOTED when the queue is empty */
 	uint32_t booted_count;
-	int64_t second;       /* this second's reports: their start ... */
-	unsigned told;        /* ... and how many */
-	uint32_t untold;      /* refused, told neither one by one nor by name */
-	uint32_t unsolicited; /* datagrams of upstreams that were no answers, not told yet */
-	bool guessed;         /* ... and so many that a port was changed */
-	int64_t flush;        /* when what is held is told; INT64_MAX: nothing is */
+	int64_t second;       /* start of the current second */
+	unsigned told;        /* reports sent in it */
+	uint32_t untold;      /* refusals reported neither individually nor by name */
+	uint32_t unsolicited; /* unmatched datagrams from upstreams, not reported yet */
+	bool guessed;         /* there were so many that a port was changed */
+	int64_t flush;        /* when pending counts are sent; INT64_MAX: there are none */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 
-/* lookup.c: boot and renewal. */
+/* lookup.c: boot and refresh. */
 struct lookup {
-	/* The record is what it will be for a while: whoever waits for it can be answered. */
+	/* The record is settled for a while: clients that wait for it can be answered. */
 	void (*settled)(struct worker *w, int index, enum cache_family family);
 	bool booting;
-	size_t next;      /* the first name not asked for yet */
+	size_t next;      /* the first name not queried yet */
 	size_t left;      /* names not settled */
 	uint32_t pinned;  /* names settled with an address */
-	int64_t hold;     /* until then both families of a name go in one pin request */
-	int64_t patience; /* from then on a name with one family is settled */
-	int64_t deadline; /* the boot's end as things stand ... */
-	int64_t latest;   /* ... and at the latest */
+	int64_t hold;     /* until then both families of a name go into one pin request */
+	int64_t patience; /* from then on a name with one family counts as settled */
+	int64_t deadline; /* the boot's deadline as things stand */
+	int64_t latest;   /* and at the latest */
 	int64_t refresh;  /* no record is due for renewal before; INT64_MAX: none */
-	int64_t lame; /* nobody has waited too long for an AAAA before; INT64_MAX: none does */
+	int64_t lame;     /* no record needs a refresh before this; INT64_MAX: none */
 };
 
-struct clients;  /* client.c */
+struct clients;  /* no client has waited long enough for an AAAA before this; INT64_MAX: none
+		    does */
 struct services; /* service.c */
 
 struct worker {
 	const struct resolver_config *config;
-	bool boot; /* the names of the policy are to be asked for */
+	bool boot; /* the names of the policy are to be queried */
 	int epoll;
-	int64_t now; /* CLOCK_MONOTONIC, milliseconds, as of the last wake-up */
+	int64_t now; /* CLOCK_MONOTONIC in milliseconds at the last wake-up */
 	struct cache cache;
 	struct upstream *upstream;
 	struct channel channel;
 	struct lookup lookup;
-	size_t denials; /* those of the policy that the cache goes by */
+	size_t denials; /* the policy's denials that the cache reflects */
 	struct clients *clients;
 	struct services *services;
 };
 
-/* What an epoll event is about: one of these plus a number. */
+/* The source of an epoll event: a kind plus a number. */
 #define WORKER_KIND(data)   ((data) >> 32)
 #define WORKER_NUMBER(data) ((unsigned)(data))
 enum worker_kind { KIND_CHANNEL, KIND_UPSTREAM, KIND_UDP, KIND_LISTEN, KIND_TCP };
 #define WORKER_DATA(kind, number) ((uint64_t)(kind) << 32 | (unsigned)(number))
 
-/* ---- channel.c. PID 1 that is gone, or says what it must not: the process ends. ---------- */
+/* ---- channel.c. If PID 1 is gone or violates the protocol, the process exits. -------- */
 int channel_init(struct worker *w, int fd);
 void channel_ready(struct worker *w, uint32_t events);
-/* The name has addresses to be pinned (WORK_PIN), or a report due. */
+/* Queues a name that has addresses to pin (WORK_PIN) or a report pending. */
 void channel_queue(struct worker *w, int index);
 void channel_flush(struct worker *w);
 void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
 void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
 	const struct address *address);
-/* A service's target that no rule allows. */
+/* Reports a service's target that no rule allows. */
 void channel_target(struct worker *w, const struct dns_service *v);
-/* A datagram of an upstream's that answered no question of ours; or, for guessed, so many of
- * them that a port was changed. */
+/* A datagram from an upstream that matched no query; guessed: so many that a port was
+ * changed. */
 void channel_unsolicited(struct worker *w, bool guessed);
 void channel_booted(struct worker *w, uint32_t count);
-int64_t channel_tick(struct worker *w); /* returns when to be called again */
+int64_t channel_tick(struct worker *w); /* returns when to call again */
 
-/* ---- admit.c ----------------------------------------------------------------------------- */
+/* ---- admit.c ------------------------------------------------------------------------- */
 #define ADMIT_TEXT 640
-/* The name may be asked about, but isn't in the table, and no question needs that. */
+/* The name may be queried, but isn't in the table, and this type of query doesn't need that. */
 #define ADMIT_ABSENT (-2)
 /*
- * The index of a name that may be asked for. Or -1, and text holds what the client is told:
- * refusals are reported. plain: as in struct dns_query. lookup: its addresses are asked
- * for; else a name that isn't in the table is ADMIT_ABSENT.
+ * The index of a name that may be queried; or -1 with the reply's explanation in text, and
+ * the refusal reported. plain: as in struct dns_query. lookup: it is a query for addresses;
+ * otherwise a name that isn't in the table is ADMIT_ABSENT.
  */
 int admit_name(
 	struct worker *w, const char *name, bool plain, bool lookup, char text[ADMIT_TEXT]);
-/* What the client is told when it may not. */
+/* The explanation if the rate limit is exceeded. */
 void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
-/* ---- denied.c: makes the cache go by what was denied since. ------------------------------ */
+/* ---- denied.c: updates the cache for runtime denials. -------------------------------- */
 void denied_invalidate(struct worker *w);
 
-/* ---- lookup.c ---------------------------------------------------------------------------- */
+/* ---- lookup.c ------------------------------------------------------------------------ */
 int lookup_init(struct worker *w, bool boot);
-/* Sees to it that the record gets settled, unless it is fresh or on its way; then settled()
- * is called, perhaps from here. */
+/* Makes sure that the record gets settled, unless it is fresh or in progress; then settled()
+ * is called, possibly from here. */
 void lookup_resolve(struct worker *w, int index, enum cache_family family);
 /*
- * Some servers never answer AAAA. Is the name's asked for so long, its A being there, that
- * whoever wants it does better without? Else lookup_wait_for_aaaa() sees to it that those who
- * wait are told in time.
+ * Some servers never answer AAAA. True if the name has an A and its AAAA has been
+ * outstanding for so long that clients are better off without. lookup_wait_for_aaaa()
+ * arranges for waiting clients to be answered in time.
  */
 bool lookup_is_lame(const struct worker *w, const struct cache_name *n);
 void lookup_wait_for_aaaa(struct worker *w, const struct cache_name *n);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
-/* Behind a proxy: gives a name the address that stands for it. */
+/* Behind a proxy: gives a name its fake IP. */
 void lookup_fake_ip(struct worker *w, int index);
 void lookup_pinned(struct worker *w, int index, uint32_t accepted);
 int64_t lookup_tick(struct worker *w);
-/* What an upstream is asked and says, as in upstream.h. may_ask: may one more question about
- * the name leave now? Counts it. */
+/* Callbacks of upstream.h. may_ask: whether one more query about the name may be sent now;
+ * counts it. */
 bool lookup_may_ask(struct worker *w, int index);
 int lookup_known(const struct worker *w, const char **name);
 void lookup_answered(struct worker *w, int index, uint16_t type, enum dns_outcome outcome,
@@ -152,33 +153,32 @@ void lookup_answered(struct worker *w, int index, uint16_t type, enum dns_outcom
 enum resolver_reason lookup_ask(
 	struct worker *w, int index, enum cache_family family, bool stale);
 bool lookup_has_address(const struct cache_name *n);
-/* One name less that the boot waits for. */
+/* One name less for the boot to wait for. */
 void lookup_name_settled(struct worker *w, int index);
 int64_t lookup_boot_tick(struct worker *w);
 
-/* ---- service.c: what it asked upstream has tags from here on. ------------------------------
- */
+/* ---- service.c: tags of its upstream queries start here. ----------------------------- */
 #define SERVICE_TAG (1 << 20)
 int service_init(struct worker *w);
 bool service_may_ask(struct worker *w, int index);
 void service_answered(struct worker *w, int index, enum dns_outcome outcome,
 	const struct dns_answer *answer, enum resolver_reason reason);
-/* The allowed name that it is about. */
+/* The allowed name that it belongs to. */
 const char *service_name(const struct worker *w, int index);
 
-/* ---- reverse.c --------------------------------------------------------------------------- */
-/* Is it a name under which addresses have their names? */
+/* ---- reverse.c ----------------------------------------------------------------------- */
+/* True for names in the zones of reverse lookup. */
 bool reverse_zone(const char *name);
 /* The name that was answered with this address ("4.3.2.1.in-addr.arpa"), or NULL. */
 const char *reverse_find(const struct worker *w, const char *name);
 
-/* ---- client.c ---------------------------------------------------------------------------- */
+/* ---- client.c ------------------------------------------------------------------------ */
 int client_init(struct worker *w);
 void client_ready(struct worker *w, uint64_t data, uint32_t events);
-/* Answers all who wait for the record. */
+/* Answers all clients that wait for the record. */
 void client_wake(struct worker *w, int index, enum cache_family family);
 int64_t client_tick(struct worker *w);
-/* Sends the answers that wait; to be called before the process does. */
+/* Sends batched replies; call before sleeping. */
 void client_flush(struct worker *w);
 
 #endif

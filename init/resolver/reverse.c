@@ -1,6 +1,6 @@
 /*
- * The names of addresses (PTR), from our own table alone: what the payload asks about an
- * address must not leave, since any name can be written as a row of addresses.
+ * Names of addresses (PTR), from our own table only: such queries must not leave, since data
+ * can be encoded as a sequence of addresses.
  */
 #include "resolver_private.h"
 
@@ -11,7 +11,7 @@
 
 #define V4_ZONE ".in-addr.arpa"
 #define V6_ZONE ".ip6.arpa"
-/* 32 digits with a dot between each two (RFC 3596 §2.5). */
+/* 32 digits separated by dots (RFC 3596 §2.5). */
 #define V6_TEXT 63
 
 static bool ends_with(const char *name, const char *zone, size_t *before)
@@ -24,7 +24,7 @@ static bool ends_with(const char *name, const char *zone, size_t *before)
 	return true;
 }
 
-/* "4.3.2.1" is 1.2.3.4: the usual reading of the text, and then its octets turned round. */
+/* "4.3.2.1" is 1.2.3.4: parsed as an address, then reversed. */
 static bool read_v4(const char *name, size_t len, struct address *out)
 {
 	struct address turned;

@@ -1,10 +1,11 @@
 /*
- * Services (SRV, RFC 2782) of allowed names, and the text (TXT) that goes with one: what
- * mongodb+srv:// is made of, and what apt asks for first.
+ * Services (SRV, RFC 2782) of allowed names and the accompanying text (TXT): used by
+ * mongodb+srv://, and queried first by apt.
  *
- * Of a service's name all but the service is the rule's own, and services are of a closed list,
- * so that the question carries no more than one for an address does; it is counted like those.
- * What is answered are targets that the rules allow, on that port.
+ * In a service's name everything but the service is the rule's own name, and services are
+ * from a closed list, so the query carries no more information than one for an address; it
+ * counts towards the same limit. Replies contain only targets and ports that the rules
+ * allow.
  */
 #include "client.h"
 
@@ -13,8 +14,8 @@
 #include <string.h>
 
 /*
- * What programs look up that can't do without, by TCP. HTTP's are looked up by apt alone, which
- * goes on with the name itself where there is none: that isn't told as a refusal.
+ * Services over TCP that programs can't do without. HTTP's are queried only by apt, which
+ * falls back to the name itself: those aren't reported as refusals.
  */
 static const struct {
 	const char *label;
@@ -36,12 +37,12 @@ static const struct {
 };
 #define KNOWN    (sizeof(known) / sizeof(known[0]))
 #define PROTOCOL "._tcp."
-/* Kept no longer than a negative answer is: who looks services up does so once, at its start.
- */
+/* Cached no longer than a negative answer: services are looked up once, at the client's
+ * start. */
 #define TTL_CEILING CACHE_NEGATIVE_CEILING
 
 struct service {
-	char name[NAME_TEXT]; /* as asked for */
+	char name[NAME_TEXT]; /* as queried */
 	const char *owner;    /* the allowed name, within it */
 	uint16_t type;
 	bool asking, optional;
@@ -55,7 +56,7 @@ struct service {
 };
 
 struct services {
-	int count; /* beyond it none was used: pages not touched yet */
+	int count; /* entries in use; pages above are untouched */
 	struct service service[LIMIT_SERVICES];
 };
 
@@ -65,7 +66,7 @@ int service_init(struct worker *w)
 	return w->services ? 0 : -1;
 }
 
-/* "_mongodb._tcp.cluster.test" is a service of cluster.test; NULL: it is none of the list. */
+/* "_mongodb._tcp.cluster.test" is a service of cluster.test. NULL if it isn't in the list. */
 static const char *owner_of(const char *name, bool *optional)
 {
 	for (size_t i = 0; i < KNOWN; i++) {
@@ -80,7 +81,7 @@ static const char *owner_of(const char *name, bool *optional)
 	return NULL;
 }
 
-/* Has the name a service? Only then text of it is anybody's business. */
+/* True if the name has a service; its text may be queried only then. */
 static bool has_service(const struct worker *w, const char *name)
 {
 	for (int i = 0; i < w->services->count; i++) {
@@ -93,7 +94,7 @@ static bool has_service(const struct worker *w, const char *name)
 	return false;
 }
 
-/* ---- Answering --------------------------------------------------------------------------- */
+/* ---- Answering ----------------------------------------------------------------------- */
 
 static bool target_allowed(const struct worker *w, const struct dns_service *v)
 {
@@ -165,7 +166,7 @@ static void settle(struct worker *w, struct service *s, enum cache_result result
 		reply_service(w, &x->origin, &x->asked, s);
 }
 
-/* ---- Asking ------------------------------------------------------------------------------ */
+/* ---- Asking -------------------------------------------------------------------------- */
 
 bool service_may_ask(struct worker *w, int index)
 {
@@ -204,7 +205,7 @@ void service_answered(struct worker *w, int index, enum dns_outcome outcome,
 	settle(w, s, CACHE_ADDRESSES, REASON_NONE, ttl);
 }
 
-/* The place of what is asked for; or of another, long not asked for, that gives way. */
+/* The entry for this query, or an old one to replace. */
 static struct service *place_for(struct worker *w, const char *name, uint16_t type)
 {
 	struct service *free = NULL;
@@ -221,7 +222,7 @@ static struct service *place_for(struct worker *w, const char *name, uint16_t ty
 						   : free;
 }
 
-/* Whose ration its questions are of: the name's own, or its wildcard's. */
+/* The ration for its queries: the name's own, or its wildcard's. */
 static void set_ration(struct worker *w, struct service *s, const struct verdict *v)
 {
 	const struct policy *p = w->config->policy;

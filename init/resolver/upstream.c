@@ -1,13 +1,15 @@
-/* Questions to the upstreams: what is asked, what an answer is, and when time is up. See
- * upstream.h; the questions that are out are upstream_questions.c, how they leave is
- * upstream_send.c, to whom upstream_order.c, and TCP upstream_tcp.c. */
+/*
+ * Queries to the upstreams: sending, evaluating responses, timeouts. See upstream.h;
+ * upstream_questions.c keeps the outstanding queries, upstream_send.c sends them,
+ * upstream_order.c chooses the server, upstream_tcp.c does TCP.
+ */
 #include "upstream_private.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* With a stale answer at hand: 1.2 s (RFC 8767 §5 suggests 1.8 s at most). */
+/* If a stale answer is available: 1.2 s (RFC 8767 §5 suggests at most 1.8 s). */
 #define ATTEMPTS_STALE 2
 
 enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
@@ -31,7 +33,7 @@ enum resolver_reason upstream_ask(struct upstream *u, const char *name, const ch
 	return q->reason;
 }
 
-/* Where it answers questions with EDNS, or only those without. */
+/* Records whether the server answers queries with EDNS, or only those without. */
 static void learn_edns(struct server *v, const struct sent *s)
 {
 	if (s->edns)
@@ -40,7 +42,7 @@ static void learn_edns(struct server *v, const struct sent *s)
 		v->plain = true;
 }
 
-/* That there is none is believed when none can say otherwise who comes before. */
+/* A negative answer counts only if no earlier server can still contradict it. */
 static void take_answer(struct upstream *u, struct question *q, int which,
 	enum dns_outcome outcome, const struct dns_answer *answer)
 {
@@ -54,7 +56,7 @@ static void take_answer(struct upstream *u, struct question *q, int which,
 	q->held_ttl = answer->ttl;
 }
 
-/* An answer has come; the question may be finished by it. */
+/* Handles a response, which may finish the query. */
 static void take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
 	size_t len, bool tcp, int64_t now)
 {
@@ -115,8 +117,8 @@ static void take(struct upstream *u, struct question *q, int which, const uint8_
 		outcome == OUTCOME_MALFORMED ? REASON_MALFORMED : REASON_SERVER, now);
 }
 
-/* A datagram that answers no question that is out. Late answers are told apart: every failover,
- * and every question to two upstreams at once, makes some. */
+/* A datagram that matches no outstanding query. Late responses are recognised: each
+ * failover, and each query to two servers at once, causes some. */
 static void unsolicited(
 	struct upstream *u, int which, int slot, const uint8_t *packet, size_t len, int64_t now)
 {
@@ -128,8 +130,8 @@ static void unsolicited(
 	upstream_wrong(u, which, slot, len, now);
 }
 
-/* The connection stays open until its answer is read: q is the question still. A foreign answer
- * ends the try as well, since nothing else will come this way. */
+/* The connection stays open until its response is parsed, so q is still valid. A response
+ * that doesn't match ends the attempt as well, since nothing else will come. */
 static void tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
 {
 	struct tcp_fetch *t = &u->tcp[slot];
@@ -162,14 +164,14 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 	n = recvmmsg(u->sockets[which][slot].fd, a->header, TOGETHER, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno == ECONNREFUSED)
 		upstream_nobody_there(u, which, slot, now);
-	/* What came to the socket that was here before is nobody's answer any more. */
+	/* If the socket was replaced, datagrams received by the old one don't count. */
 	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
 		const uint8_t *packet = a->packet[i];
 		size_t len = a->header[i].msg_len;
 		struct question *q;
 
-		/* A connected socket takes no datagrams of others, but for a moment before it
-		 * was. */
+		/* A connected socket accepts no datagrams of others, except for a moment
+		 * before it is connected. */
 		if (!sockaddr_same(&a->from[i], &u->servers[which].address)) {
 			upstream_wrong(u, which, slot, len, now);
 			continue;
@@ -178,7 +180,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 				     : upstream_find(u, which, slot,
 					       (uint16_t)(packet[0] << 8 | packet[1]));
 		if (len > LIMIT_DNS_UDP) {
-			/* More than was asked for, and than there is room for: by TCP. */
+			/* Larger than offered, and than the buffer: retry by TCP. */
 			dns_truncate(a->packet[i]);
 			len = LIMIT_DNS_UDP;
 		}
@@ -193,7 +195,7 @@ int64_t upstream_tick(struct upstream *u, int64_t now)
 {
 	int64_t next = INT64_MAX;
 
-	/* From the last attempt down, so that what moves on isn't looked at again. */
+	/* From the last attempt down, so that a query that moves on isn't visited again. */
 	for (int i = ATTEMPTS - 1; i >= 0; i--) {
 		while (u->list[i].first != NONE) {
 			struct question *q = &u->questions[u->list[i].first];

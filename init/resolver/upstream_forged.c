@@ -1,8 +1,9 @@
 /*
- * Forged answers (RFC 5452). A forger that can send with an upstream's address, and sees which
- * ports are ours in /proc/net, has to guess a question's id and letters. So a datagram that
- * answers nothing is taken for a guess: after a few of them what was asked by that socket is
- * asked anew, with new ids, by a new one; and by TCP when that one is guessed at as well.
+ * Forged responses (RFC 5452). A forger that can send with an upstream's address, and sees
+ * our ports in /proc/net, has to guess the id and letter case of a query. So a datagram that
+ * matches nothing is taken for a guess: after a few of them, queries outstanding on that
+ * socket are sent again, with new ids, from a new one; and by TCP if that is attacked as
+ * well.
  */
 #include "upstream_private.h"
 
@@ -10,10 +11,11 @@
 #include <unistd.h>
 
 /*
- * Answers in a row with right id, port, sender and question but other letters that it takes to
- * believe that the upstream itself doesn't repeat letters. After each the question goes by
- * another port with another id, so that is how often a forger must have been lucky. One that
- * has repeated them was perhaps replaced by another; where it speaks TCP a single answer tells.
+ * Consecutive responses with matching id, port, sender and question but another letter case
+ * after which we conclude that the server doesn't keep it. After each the query is sent
+ * again from another port with another id, so this is how often a forger must have been
+ * lucky. A server that kept it before may have been replaced; by TCP a single response is
+ * conclusive.
  */
 #define RESPELT_UNKNOWN 2
 #define RESPELT_KEPT    4
@@ -57,7 +59,7 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 	u->config.malformed(u->config.context, UPSTREAM_GUESSED);
 	upstream_flush(u);
 	upstream_close(s);
-	u->slot[which] = slot; /* its successor is the first to be used */
+	u->slot[which] = slot; /* its replacement is used first */
 	for (unsigned i = 0; i < u->fresh; i++) {
 		struct question *q = &u->questions[i];
 
@@ -67,7 +69,7 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 		q->sent[which].moves++;
 		q->sent[which].moving = true;
 	}
-	/* Only now: what is asked anew may end other questions, and begin some. */
+	/* Only now: sending again may finish other queries and start new ones. */
 	for (unsigned i = 0; i < u->fresh; i++) {
 		struct question *q = &u->questions[i];
 
@@ -81,7 +83,7 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 void upstream_wrong(struct upstream *u, int which, int slot, size_t len, int64_t now)
 {
 	u->config.malformed(u->config.context, UPSTREAM_UNSOLICITED);
-	/* Less than a header is rubbish, and no guess. */
+	/* Shorter than a header: garbage rather than a guess. */
 	if (len >= DNS_HEADER && ++u->sockets[which][slot].wrong >= LIMIT_UPSTREAM_WRONG)
 		upstream_change_port(u, which, slot, now);
 }

@@ -1,21 +1,21 @@
 /*
- * Whom a question goes to. The order of resolv.conf counts: the first upstream may be the only
- * one that knows a name, and the only one that should hear of it. So nobody else is asked for
- * what it hasn't answered yet, however slow it is, but
+ * Server selection. The order in resolv.conf matters: the first upstream may be the only one
+ * that knows a name, and the only one that should see it. So while it hasn't answered,
+ * however slow it is, no other one is queried, except
  *
- *	when it says that it can't tell;
- *	when nothing was ever heard of it, for PATIENCE_MS;
- *	when it answers nothing, not even a name that it has answered before and is asked for
- *	again to see that (the probe).
+ *	when it responds with an error;
+ *	when it has never answered, after PATIENCE_MS;
+ *	when it answers nothing, not even a name that it has answered before, which is queried
+ *again to find out (the probe).
  *
- * Such a silent one is asked beside the others every RETRY_MS, and is the first again with its
- * first answer.
+ * Such a silent server is queried in addition to the others every RETRY_MS, and is the first
+ * again after its first answer.
  */
 #include "upstream_private.h"
 
 #define PATIENCE_MS 1200
 #define RETRY_MS    5000
-/* Tries of a probe: 1.2 s. */
+/* Attempts of a probe: 1.2 s. */
 #define ATTEMPTS_PROBE 2
 
 void upstream_heard(struct upstream *u, int which, int64_t now)
@@ -40,7 +40,8 @@ static void give_up(struct server *v, int64_t now)
 	v->silent = true;
 }
 
-/* The first from `from` on that may be asked, rather one that isn't silent; or NONE. */
+/* The first server from `from` on that may be queried, preferably one that isn't silent; or
+ * NONE. */
 static int choose(const struct upstream *u, const struct question *q, int from)
 {
 	int silent = NONE;
@@ -90,13 +91,13 @@ static void ask_next(struct upstream *u, struct question *q, int which, int64_t 
 		upstream_finish(u, q, OUTCOME_SERVER, NULL, q->reason);
 }
 
-/* Only questions for A tell: there are servers that never answer others. */
+/* Only A queries count: some servers never answer other types. */
 static bool says_nothing(const struct upstream *u, const struct question *q)
 {
 	return q->type == DNS_A && u->servers[q->current].heard <= q->since;
 }
 
-/* Asks an upstream again for what it knows; false: there is nothing that may be asked. */
+/* Queries a server for a name that it knows. Returns false if nothing can be queried. */
 static bool probe(struct upstream *u, int which, int64_t now)
 {
 	const char *name;
@@ -119,7 +120,8 @@ static bool probe(struct upstream *u, int which, int64_t now)
 	return u->servers[which].probed;
 }
 
-/* It is silent about this question. Is it altogether? `last`: the question has no more time. */
+/* The server hasn't answered this query; check whether it answers anything. `last`: the
+ * query is about to time out. */
 static void doubt(struct upstream *u, const struct question *q, bool last, int64_t now)
 {
 	struct server *v = &u->servers[q->current];
@@ -177,7 +179,7 @@ void upstream_failed(
 		return;
 	}
 	next = choose(u, q, which + 1);
-	/* All failed: once is perhaps a moment's overload, twice is an answer. */
+	/* All failed: the first time may be overload; the second time is final. */
 	if (next == NONE && q->rounds++ == 0) {
 		q->failed = 0;
 		next = choose(u, q, 0);

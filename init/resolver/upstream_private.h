@@ -1,12 +1,12 @@
 /*
- * What the files upstream*.c share; nobody else includes it. Each calls those above it:
+ * Shared by upstream*.c; private to them. Each calls those above it:
  *
- *	upstream_questions.c	the questions that are out: places, times, ends
- *	upstream_send.c		ids, ports, letters; datagrams leave
- *	upstream_order.c	to whom a question goes, and whom an answer is believed of
- *	upstream_tcp.c		an answer that is fetched by TCP
- *	upstream_forged.c	who guesses at answers
- *	upstream.c		what is asked, what has come, what is due
+ *	upstream_questions.c	outstanding queries: slots, timers, completion
+ *	upstream_send.c		ids, ports, letter case; sending
+ *	upstream_order.c	which server to query, and whose answer counts
+ *	upstream_tcp.c		fetching a response by TCP
+ *	upstream_forged.c	guessed responses
+ *	upstream.c		new queries, responses, timeouts
  */
 #ifndef INIT_RESOLVER_UPSTREAM_PRIVATE_H
 #define INIT_RESOLVER_UPSTREAM_PRIVATE_H
@@ -20,17 +20,17 @@
 #define NONE     (-1)
 #define ATTEMPTS 4
 #define BUCKETS  1024
-/* Questions that leave, and answers that are taken, by one system call and by one socket. */
+/* Queries sent, and responses received, by one system call on one socket. */
 #define TOGETHER    16
 #define QUERY_BYTES (DNS_HEADER + DNS_QUESTION + 11)
 
-/* Control data of a message of several segments: their length (udp(7), UDP_SEGMENT). */
+/* Control data of a message with several segments: their size (udp(7), UDP_SEGMENT). */
 union segment {
 	struct cmsghdr header;
 	uint8_t octets[CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Questions that wait to be sent, all by one socket. */
+/* Queries waiting to be sent by one socket. */
 struct tx_batch {
 	int fd;
 	unsigned count;
@@ -40,58 +40,59 @@ struct tx_batch {
 	uint8_t packet[TOGETHER][QUERY_BYTES];
 };
 
-/* Answers just taken from a socket. */
+/* Responses just received from a socket. */
 struct rx_batch {
 	struct mmsghdr header[TOGETHER];
 	struct iovec part[TOGETHER];
 	union sockaddr_any from[TOGETHER];
-	uint8_t packet[TOGETHER][LIMIT_DNS_UDP + 1]; /* longer is more than we offered to take
-						      */
+	uint8_t packet[TOGETHER]
+		      [LIMIT_DNS_UDP + 1]; /* a longer response exceeds what we offered */
 };
 
-/* One question as sent to one upstream. */
+/* One query as sent to one upstream. */
 struct sent {
 	uint16_t id;
-	uint8_t slot;  /* of the pool */
-	bool live;     /* in its bucket */
-	bool plain;    /* without EDNS, the last time */
-	bool edns;     /* never without */
+	uint8_t slot;  /* in the pool */
+	bool live;     /* outstanding, in its bucket */
+	bool plain;    /* sent without EDNS the last time */
+	bool edns;     /* always sent with EDNS */
 	uint8_t tries; /* by UDP */
-	bool moving;   /* about to be asked anew */
-	uint8_t moves; /* how often it was, because somebody guessed at its answer */
-	uint64_t bits; /* the spelling (dns_mix_case()); 0: all small */
-	int chain;     /* the next in the bucket, question * LIMIT_UPSTREAMS + upstream */
+	bool moving;   /* about to be sent again */
+	uint8_t moves; /* how often it was sent again because somebody guessed */
+	uint64_t bits; /* letter case (dns_mix_case()); 0: all lower */
+	int chain;     /* next in the bucket: question * LIMIT_UPSTREAMS + upstream */
 };
 
-/* What an upstream does to a question's letters. */
+/* What an upstream does to the letter case of a query. */
 enum spelling { SPELLING_UNKNOWN, SPELLING_KEPT, SPELLING_LOST };
 
 struct server {
 	enum spelling spelling;
-	unsigned respelt; /* answers in a row, each by another socket, in other letters */
-	bool edns;        /* answered a question with EDNS */
-	bool plain;       /* can't be asked with EDNS: says so, or doesn't answer */
-	bool silent;      /* later ones are asked instead */
-	bool probed;      /* a probe is out */
-	int64_t heard;    /* when it last answered; 0: never */
-	int64_t retry;    /* when a silent one is asked again */
+	unsigned respelt; /* consecutive responses, each to another socket, with wrong letter
+			     case */
+	bool edns;        /* has answered a query with EDNS */
+	bool plain;       /* must be queried without EDNS: says so, or doesn't answer */
+	bool silent;      /* later servers are used instead */
+	bool probed;      /* a probe is outstanding */
+	int64_t heard;    /* time of its last answer; 0: never */
+	int64_t retry;    /* when to query a silent one again */
 	union sockaddr_any address;
 };
 
 struct question {
 	const char *name;
-	const char *suffix; /* a search domain behind it, or NULL */
+	const char *suffix; /* a search domain to append, or NULL */
 	int64_t deadline;
-	int64_t since; /* asked of `current` */
-	int current;   /* the upstream whose answer is waited for */
+	int64_t since; /* when `current` was first queried */
+	int current;   /* the server whose answer is awaited */
 	int tag;
 	struct index_link link; /* in its attempt's list; next: in the free list, too */
 	int tcp;                /* the connection that fetches it, or NONE */
 	uint16_t type;
 	uint8_t attempt, last, rounds;
-	uint8_t failed; /* bit i: upstream i could not answer in this round */
-	bool probe;     /* nobody waits for it: is the upstream there? */
-	bool held; /* a later upstream says that there is none, and an earlier may know better
+	uint8_t failed; /* bit i: upstream i failed in this round */
+	bool probe;     /* no caller: tests whether the server answers */
+	bool held; /* a later server gave a negative answer, which an earlier one may contradict
 		    */
 	uint8_t held_by, held_outcome;
 	uint32_t held_ttl;
@@ -99,7 +100,7 @@ struct question {
 	struct sent sent[LIMIT_UPSTREAMS];
 };
 
-/* A question that is done with: an answer that comes to it now is late, not forged. */
+/* A completed query: a response to it is late, not forged. */
 struct late {
 	uint16_t id;
 	uint8_t which, slot;
@@ -108,8 +109,8 @@ struct late {
 struct pool_socket {
 	int fd;
 	unsigned uses, out;
-	unsigned wrong;  /* datagrams that answered no question */
-	unsigned opened; /* how often */
+	unsigned wrong;  /* datagrams that matched no query */
+	unsigned opened; /* number of times opened */
 };
 
 struct tcp_fetch {
@@ -118,7 +119,7 @@ struct tcp_fetch {
 	size_t sent, query_len, got;
 };
 
-/* What it sends and receives: apart, so that pages are touched by use alone. */
+/* Buffers of a fetch, separate so that unused pages aren't touched. */
 struct tcp_data {
 	uint8_t query[2 + QUERY_BYTES];
 	uint8_t answer[2 + LIMIT_DNS_TCP];
@@ -127,19 +128,19 @@ struct tcp_data {
 struct upstream {
 	struct upstream_config config;
 	struct question questions[LIMIT_QUESTIONS];
-	int free;       /* the first of those that were used before, or NONE */
-	unsigned fresh; /* from here on never used: pages not touched yet */
+	int free;       /* first of the free list, or NONE */
+	unsigned fresh; /* from here on never used: pages untouched */
 	size_t room;
 	struct index_list list[ATTEMPTS];
 	int buckets[BUCKETS];
 	struct pool_socket sockets[LIMIT_UPSTREAMS][LIMIT_UPSTREAM_SOCKETS];
 	struct server servers[LIMIT_UPSTREAMS];
-	struct late late[LIMIT_QUESTIONS]; /* the last ones, round and round */
+	struct late late[LIMIT_QUESTIONS]; /* the latest ones, a ring */
 	unsigned late_next;
 	struct tx_batch tx_batch;
-	bool apart; /* segments can't be sent: an old kernel, a device, or a small MTU */
+	bool apart; /* segmentation doesn't work: an old kernel, a device, or a small MTU */
 	struct rx_batch rx_batch;
-	int slot[LIMIT_UPSTREAMS]; /* where this wake-up's questions go, or NONE */
+	int slot[LIMIT_UPSTREAMS]; /* socket for this wake-up's queries, or NONE */
 	uint8_t random[256];
 	size_t random_left;
 	struct tcp_fetch tcp[LIMIT_UPSTREAM_TCP];
@@ -147,78 +148,79 @@ struct upstream {
 };
 
 /* upstream_questions.c */
-/* A place for a question, all else of it zero; NULL: there is none. */
+/* A slot for a query, otherwise zeroed; NULL if there is none. */
 struct question *upstream_place(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now);
-/* Gives it back. */
+/* Frees the slot. */
 void upstream_release(struct upstream *u, struct question *q);
-/* The question is no longer out by its socket. */
+/* The query is no longer outstanding at this server. */
 void upstream_unsend(struct upstream *u, struct question *q, int which);
-/* The question's end: its place is free, and who asked is told (a probe: nobody). */
+/* Completes a query: frees its slot and calls the caller back (not for a probe). */
 void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome outcome,
 	const struct dns_answer *answer, enum resolver_reason reason);
-/* Takes what a later upstream said for the answer. */
+/* Uses the negative answer of a later server. */
 void upstream_finish_held(struct upstream *u, struct question *q);
-/* Its time of this attempt is up: the next one's begins. */
+/* The current attempt has timed out: starts the next one. */
 void upstream_next_attempt(struct upstream *u, struct question *q, int64_t now);
-/* It takes two more round trips at least: none of the short times is to end it. */
+/* Fetching by TCP takes at least two more round trips: avoids the short timeouts. */
 void upstream_postpone(struct upstream *u, struct question *q, int64_t now);
-/* Closes the connection that fetches its answer, if there is one. */
+/* Closes the connection that fetches its response, if any. */
 void upstream_tcp_close(struct upstream *u, struct question *q);
 
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
-/* False: its name's questions are used up. */
+/* Returns false if the rate limit of its name is exceeded. */
 bool upstream_may_leave(struct upstream *u, struct question *q);
-/* A new id and spelling. */
+/* Chooses a new id and letter case. */
 void upstream_renew(struct upstream *u, struct sent *s, int which);
 void upstream_close(struct pool_socket *s);
-/* The question that was sent with this id by this socket; NULL: none is out. */
+/* The query sent with this id by this socket; NULL if none is outstanding. */
 struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id);
-/* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
+/* Sends, or sends again with the same id from the same port, so that a late response still
+ * counts. */
 void upstream_send(struct upstream *u, struct question *q, int which);
-/* The whole name that the question asks for; text is where it is put together if need be. */
+/* The full name that is queried, in text if it has to be composed. */
 const char *upstream_name(const struct question *q, char text[NAME_TEXT]);
-/* A non-blocking socket connected to an upstream and added to the epoll; or -1. */
+/* A non-blocking socket connected to an upstream and added to the epoll set; or -1. */
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events);
 
 /* upstream_order.c */
 /* An upstream has answered. */
 void upstream_heard(struct upstream *u, int which, int64_t now);
-/* Sends a new question; false: nothing may leave. */
+/* Sends a new query. Returns false if nothing may be sent. */
 bool upstream_begin(struct upstream *u, struct question *q, int64_t now);
-/* Sends it again, or to the next upstream. This may be its end, as in the next two. */
+/* Sends it again, or to the next server. This may complete it, as may the next two. */
 void upstream_go_on(struct upstream *u, struct question *q, int64_t now);
-/* One upstream can't tell: the next, or all of them once more. */
+/* One server failed: tries the next, or all of them once more. */
 void upstream_failed(
 	struct upstream *u, struct question *q, int which, enum resolver_reason r, int64_t now);
-/* The upstream's machine says that nobody listens (ICMP): no need to wait for the time. */
+/* ICMP says that nobody listens there: no need to wait for the timeout. */
 void upstream_nobody_there(struct upstream *u, int which, int slot, int64_t now);
-/* Its time is up. */
+/* The query has timed out. */
 void upstream_ran_out(struct upstream *u, const struct question *q, int64_t now);
-/* Is an upstream before this one asked, too, and can it still answer? */
+/* True if a server before this one was queried too, and can still answer. */
 bool upstream_earlier_may_answer(const struct question *q, int which);
 
 /* upstream_forged.c */
-/* Is the answer's question spelt as ours was, or does the upstream lose letters anyway? */
+/* True if the response has our letter case, or the server doesn't keep it anyway. */
 bool upstream_right_spelling(struct upstream *u, const struct sent *s, int which,
 	const char *name, const uint8_t *packet, size_t len, bool tcp);
-/* A datagram of this length that answers nothing that was asked by this socket. */
+/* A datagram of this length matched no query of this socket. */
 void upstream_wrong(struct upstream *u, int which, int slot, size_t len, int64_t now);
-/* Asks anew, by another socket, what was asked by this one. */
+/* Sends the queries of this socket again from another one. */
 void upstream_change_port(struct upstream *u, int which, int slot, int64_t now);
-/* Has a forger guessed at this question so often that UDP won't do? */
+/* True if a forger has guessed at this query so often that UDP won't do. */
 static inline bool upstream_needs_tcp(const struct sent *s)
 {
 	return s->moves > 1;
 }
 
-/* upstream_tcp.c: fetches the question's answer from this upstream. False: no place, or it is
- * being fetched already. */
+/* upstream_tcp.c: fetches the query's response from this server. Returns false if there is
+ * no room, or it is being fetched already. */
 bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now);
-/* True: the connection's answer is whole, in tcp_data[slot].answer behind its length. */
+/* Returns true if the response is complete, in tcp_data[slot].answer after its length. */
 bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
-/* It brings nothing: its question is asked elsewhere, or ends. */
+/* The fetch failed: its query goes to another server, or ends. */
 void upstream_tcp_give_up(
 	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now);
 

@@ -1,6 +1,6 @@
 /*
- * The questions that are out: their places, their times, and their end. Sends nothing and reads
- * nothing; the other files of upstream*.c do. See upstream_private.h.
+ * Outstanding queries: slots, timers, completion. Sends and receives nothing; the other
+ * files of upstream*.c do. See upstream_private.h.
  */
 #include "upstream_private.h"
 
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * Milliseconds from one sending to the next; after the last the question is given up: 4.6 s,
- * just under what a C library waits for us (5 s), and under RESOLVER_BOOT_MS.
+ * Milliseconds from one transmission to the next; after the last, the query has failed: 4.6
+ * s, just below what a C library waits for us (5 s), and below RESOLVER_BOOT_MS.
  */
 static const int schedule[ATTEMPTS] = {400, 800, 1600, 1800};
 
@@ -68,7 +68,8 @@ static void unlist(struct upstream *u, struct question *q)
 		(int32_t)(q - u->questions));
 }
 
-/* Each list holds one attempt's questions, which all wait equally long: it stays sorted. */
+/* Each list holds the queries of one attempt, which all have the same timeout: so it stays
+ * sorted. */
 static void enlist(struct upstream *u, struct question *q, int attempt, int64_t now)
 {
 	q->attempt = (uint8_t)attempt;

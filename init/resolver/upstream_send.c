@@ -1,6 +1,5 @@
 /*
- * Questions on their way out: which socket, id and letters one gets, and sending those that are
- * due together. See upstream.h.
+ * Sending queries: choice of socket, id and letter case, and batching. See upstream.h.
  */
 #include "upstream_private.h"
 
@@ -21,14 +20,15 @@ uint16_t upstream_random(struct upstream *u)
 	uint16_t value;
 
 	if (u->random_left < sizeof(value)) {
-		/* Cannot fail or be short: 256 octets, after the pool is ready (random(7)). */
+		/* Can't fail or be short: 256 octets, once the pool is initialised
+		 * (random(7)). */
 		while (getrandom(u->random, sizeof(u->random), 0) != sizeof(u->random))
 			;
 		u->random_left = sizeof(u->random);
 	}
 	u->random_left -= sizeof(value);
 	memcpy(&value, u->random + u->random_left, sizeof(value));
-	/* What was used is wiped: nothing that reads our memory later learns earlier ids. */
+	/* Wipe what was used, so that later access to our memory doesn't reveal earlier ids. */
 	memset(u->random + u->random_left, 0, sizeof(value));
 	return value;
 }
@@ -37,15 +37,19 @@ const char *upstream_name(const struct question *q, char text[NAME_TEXT])
 {
 	if (!q->suffix)
 		return q->name;
-	snprintf(text, NAME_TEXT, "%s.%s", q->name, q->suffix); /* fits: upstream_ask() */
+	snprintf(text, NAME_TEXT, "%s.%s", q->name,
+		q->suffix); /* fits: checked in upstream_ask() */
 	return text;
 }
 
-/* Ports that are tried when one is taken; then the kernel's choice. */
+/* Ports tried if one is taken; then the kernel chooses. */
 #define PORT_TRIES 8
 
-/* The payload's questions are on their way to the same servers until the wall redirects them: a
- * port of its range could be one of theirs, and our question come back to ourselves. */
+/*
+ * Until the wall redirects them, the payload's queries are addressed to the same servers:
+ * with a port in its range, one of them could match our query, which would then come back to
+ * us.
+ */
 static void bind_above(struct upstream *u, int fd, bool v4)
 {
 	for (int i = 0; i < PORT_TRIES; i++) {
@@ -89,10 +93,10 @@ static void swap(struct iovec *a, struct iovec *b)
 }
 
 /*
- * The headers for what waits from `first` on; returns how many. Questions of one length are one
- * message of several segments: they arrive as the datagrams that they are, but go through the
- * routing and netfilter, which is most of the time that a question takes, once. Those for a
- * name's A and AAAA are such, and many of a burst's.
+ * Writes the headers for the queries from `first` on. Returns their number. Queries of equal
+ * length form one message of several segments: they arrive as separate datagrams, but pass
+ * routing and netfilter, which takes most of the time, only once. A name's A and AAAA are
+ * such, and many of a burst.
  */
 static unsigned write_headers(struct upstream *u, unsigned first)
 {
@@ -122,10 +126,11 @@ void upstream_flush(struct upstream *u)
 	struct tx_batch *d = &u->tx_batch;
 	unsigned sent = 0;
 
-	/* What can't be sent now is as good as lost on the way: it is sent again in time. More
-	 * tries, since the first may have taken an error that the socket held for us, and the
-	 * next have learnt that segments can't be sent. By its number: musl's function of that
-	 * name calls sendmsg(2) for each. */
+	/*
+	 * What can't be sent now counts as lost and is sent again in time. Several attempts,
+	 * since the first may return an error pending on the socket, and show that segments
+	 * can't be sent. By number, because musl's sendmmsg() calls sendmsg(2) for each.
+	 */
 	for (int tries = 0; sent < d->count && tries < 3; tries++) {
 		long n = syscall(SYS_sendmmsg, d->fd, d->header, write_headers(u, sent),
 			MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -148,8 +153,8 @@ void upstream_close(struct pool_socket *s)
 }
 
 /*
- * A socket of the pool, chosen at random for the questions that leave together; opened where it
- * isn't, replaced where it is worn.
+ * A random socket of the pool for the queries that are sent together; opened if it isn't,
+ * replaced if it is used up.
  */
 static int choose_socket(struct upstream *u, int which)
 {
@@ -188,8 +193,7 @@ struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t
 	return NULL;
 }
 
-/* An id that no question out by this socket has: of two answers with one id one would be lost.
- */
+/* An id that no outstanding query of this socket has. */
 static uint16_t free_id(struct upstream *u, int which, int slot)
 {
 	uint16_t id;
@@ -223,7 +227,6 @@ void upstream_renew(struct upstream *u, struct sent *s, int which)
 	s->bits = u->servers[which].spelling == SPELLING_LOST ? 0 : random_spelling(u);
 }
 
-/* Sends, or sends again: the same id from the same port, so that a late answer still counts. */
 void upstream_send(struct upstream *u, struct question *q, int which)
 {
 	struct tx_batch *d = &u->tx_batch;
@@ -235,7 +238,7 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 
 	if (upstream_needs_tcp(s) || !upstream_may_leave(u, q))
 		return;
-	if (d->count == TOGETHER) /* first, since it chooses another socket */
+	if (d->count == TOGETHER) /* first, since it resets the choice of socket */
 		upstream_flush(u);
 	if (!s->live) {
 		int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
@@ -248,8 +251,8 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 		u->sockets[which][s->slot].out++;
 		u->sockets[which][s->slot].uses++;
 	}
-	/* Some servers answer EDNS with silence: the second try is without where it was never
-	 * answered, and the last ones are anyway. */
+	/* Some servers don't answer EDNS at all: the second attempt is without unless the
+	 * server has answered EDNS before, and the last ones are without in any case. */
 	s->plain = v->plain || s->tries >= (v->edns ? 2 : 1);
 	s->edns = !s->plain && (s->edns || s->tries == 0);
 	s->tries += s->tries < UINT8_MAX;

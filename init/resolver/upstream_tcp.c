@@ -1,6 +1,6 @@
 /*
- * The truncated answer, fetched by TCP (RFC 7766): one connection for one question, since it is
- * rare. Two octets of length, then the message, both ways.
+ * Fetching truncated responses by TCP (RFC 7766): one connection per query, since it is
+ * rare. Two octets of length, then the message, in both directions.
  */
 #include "upstream_private.h"
 
@@ -20,7 +20,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 			continue;
 		if (!upstream_may_leave(u, q))
 			return false;
-		/* While it is out by UDP as well it has one id and spelling. */
+		/* While it is also outstanding by UDP it keeps its id and letter case. */
 		if (!q->sent[which].live)
 			upstream_renew(u, &q->sent[which], which);
 		len = dns_write_query(q->sent[which].id, upstream_name(q, text), q->type,
@@ -73,7 +73,7 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot, int64_
 		upstream_tcp_give_up(u, t, REASON_SERVER, now);
 }
 
-/* What the answer takes, as far as its length is known. */
+/* The length of the response, as far as it is known. */
 static size_t wanted(const struct tcp_fetch *t, const uint8_t *answer)
 {
 	return t->got < 2 ? 2 : 2 + (size_t)(answer[0] << 8 | answer[1]);
