@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "../monitor/gate_messages.h"
 #include "../route/divert.h"
@@ -126,11 +128,53 @@ static int take_resolver(void *context, const void *message, size_t size)
 	return 0;
 }
 
+static void ask_resolver(void *context, const struct resolver_in_use *m)
+{
+	struct boot *b = context;
+
+	supervisor_reply(&b->supervisors[WORKER_RESOLVER], m, sizeof(*m));
+}
+
+/* A session in which nothing is looked up soon has no pins, and PID 1 sleeps. */
+static void watch_pins(struct boot *b, bool watch)
+{
+	struct itimerspec t = {.it_value.tv_sec = watch ? PINS_LOOK : 0};
+
+	if (!watch || !b->pins_watched)
+		timerfd_settime(b->pins_timer, 0, &t, NULL);
+	b->pins_watched = watch;
+}
+
+static void look_at_pins(void *context, int timer)
+{
+	struct boot *b = context;
+	struct failure f;
+	uint64_t ticks;
+	int left;
+
+	if (read(timer, &ticks, sizeof(ticks)) < 0)
+		return;
+	left = pins_in_use(&b->pins, ask_resolver, b, &f);
+	if (left < 0)
+		say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
+	b->pins_watched = false;
+	watch_pins(b, left != 0);
+}
+
+static int open_pins_timer(struct boot *b, struct failure *f)
+{
+	b->pins_timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (b->pins_timer < 0 || monitor_watch(b->m, b->pins_timer, look_at_pins, b) < 0)
+		return fail_errno(f, "create a timer", "");
+	return 0;
+}
+
 static void answer_resolver(void *context, const struct resolver_pinned *answers, size_t count)
 {
 	struct boot *b = context;
 
 	supervisor_reply(&b->supervisors[WORKER_RESOLVER], answers, count * sizeof(*answers));
+	watch_pins(b, true);
 }
 
 /* What came together goes into the wall together. */
@@ -175,7 +219,7 @@ int stage_resolver(struct boot *b, struct failure *f)
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;
-	if (supervisor_start(k, f) < 0)
+	if (open_pins_timer(b, f) < 0 || supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
 		return not_there(k, "start the resolver",

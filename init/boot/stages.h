@@ -49,6 +49,8 @@ struct boot {
 	struct resolver_config names;
 	struct local_dns local_dns; /* DNS servers that are not asked */
 	struct pins pins;
+	int pins_timer;     /* for the look at which of them are in use */
+	bool pins_watched;  /* it runs */
 	bool names_settled; /* the boot's names are done with, or the resolver ended before */
 	bool gate_ready;
 	struct gate_config gate; /* counters NULL: there is none */

@@ -151,6 +151,19 @@ int pin_index_cut(
 	return wall_revoke(w, p, b->cut, b->cut_count, f);
 }
 
+void pin_index_walk(const struct pin_index *b, size_t *cursor,
+	bool (*each)(void *context, const char *name, const struct address *a), void *context)
+{
+	size_t count = b->noted < LIMIT_PIN_INDEX ? b->noted : LIMIT_PIN_INDEX;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pin_entry *pin_entry = &b->pin_entry[(*cursor)++ % count];
+
+		if (!each(context, pin_entry->name, &pin_entry->address))
+			return;
+	}
+}
+
 uint64_t pin_index_forgotten(const struct pin_index *b)
 {
 	return b->noted > LIMIT_PIN_INDEX ? b->noted - LIMIT_PIN_INDEX : 0;

@@ -28,6 +28,12 @@ bool pin_index_note(struct pin_index *b, const char *name, const struct address 
  */
 int pin_index_cut(
 	struct pin_index *b, const struct policy *p, struct wall *w, struct failure *f);
+/*
+ * Calls each() for every name and address, starting where the last walk with this cursor (0 at
+ * first) stopped, until it returns false or all were visited.
+ */
+void pin_index_walk(const struct pin_index *b, size_t *cursor,
+	bool (*each)(void *context, const char *name, const struct address *a), void *context);
 /* The number of entries replaced. */
 uint64_t pin_index_forgotten(const struct pin_index *b);
 void pin_index_free(struct pin_index *b);

@@ -41,7 +41,8 @@ struct pins {
 	struct pins_batch *batch;    /* owned; allocated with the first request */
 	struct pin_index *pin_index; /* owned; from pin_index_new(), if something can be denied
 					at run time */
-	bool reopened; /* the pending batch has an address at which something is closed */
+	bool reopened;      /* the pending batch has an address at which something is closed */
+	size_t next_in_use; /* cursor of pin_index_walk() for pins in use */
 };
 
 /*
@@ -62,6 +63,19 @@ typedef void pins_answer(void *context, const struct resolver_pinned *answers, s
  */
 void pins_flush(struct pins *p, pins_answer *answer, void *context);
 void pins_free(struct pins *p);
+
+/*
+ * Pins in use (pins_in_use.c). A program may look up a name once and connect much later, as
+ * connection pools do. Passes to ask(), for the resolver to look up, at most PINS_ASKED names
+ * that have a pin which expires within PINS_SOON seconds and was used (wall_used()). The
+ * addresses in the answer are pinned again; others expire. To be called every PINS_LOOK seconds
+ * as long as there are pins. Returns the number of pins that expire, or -1 with *f filled.
+ */
+#define PINS_LOOK  15
+#define PINS_SOON  60 /* time for the look, a slow answer and a second try */
+#define PINS_ASKED 32 /* per minute about as many questions as a wildcard rule has */
+typedef void pins_ask(void *context, const struct resolver_in_use *m);
+int pins_in_use(struct pins *p, pins_ask *ask, void *context, struct failure *f);
 
 /*
  * Call when the policy has got denials: closes in the wall what they take away, which ends

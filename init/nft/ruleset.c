@@ -15,7 +15,7 @@
  *		an upstream, or port 53: refuse
  *		@denied, @revoked . port: refuse
  *		ports 443 and 80, gate: goto pinned4;  any other socket: goto direct4
- *		established and approved: accept
+ *		established and approved: TCP: update @used; accept
  *		has a socket: goto pinned4
  *		refuse
  *	}
@@ -64,6 +64,24 @@ enum {
 	ND_NEIGHBOUR_SOLICIT = 135,
 	ND_NEIGHBOUR_ADVERT = 136,
 };
+
+/* An approved connection needs no pin. Where it goes is recorded, so that the pin is renewed.
+ * The gate's connections don't get here: the gate looks names up itself. */
+static void established(struct ruleset *r, const char *chain, uint8_t family)
+{
+	for (int accept = 0; accept <= 1; accept++) {
+		struct statement s = chains_rule(r, chain, family);
+
+		if (!accept)
+			match_protocol(&s, IPPROTO_TCP);
+		match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
+		match_ct_approved(&s);
+		if (accept)
+			then_verdict(&s, NF_ACCEPT, NULL);
+		else
+			then_update(&s, chains_set(SET_USED, &s), WALL_USED_SECONDS);
+	}
+}
 
 /* Packets that leave the container, for one address family. */
 static void egress(
@@ -114,10 +132,7 @@ static void egress(
 	 * its conntrack entry must not let another socket on the same port bypass the gate. */
 	if (c->gate_port)
 		gate_rules_egress(r, c, chain, family);
-	s = chains_rule(r, chain, family);
-	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
-	match_ct_approved(&s);
-	then_verdict(&s, NF_ACCEPT, NULL);
+	established(r, chain, family);
 
 	/* The gate as well: CONNECT leads to ports other than 443 and 80. */
 	s = chains_rule(r, chain, family);

@@ -37,6 +37,7 @@ enum set_kind {
 	SET_PINS,           /* addr . port with timeout */
 	SET_PRIVATE,        /* the same: pins of +private rules */
 	SET_PROXIES,        /* the same: pins of the proxy */
+	SET_USED,           /* addr . port with timeout: destinations of approved connections */
 	SET_REFUSED,        /* addr . protocol . port: refused packets, counted */
 	SET_KINDS,
 };

@@ -52,6 +52,8 @@ static const struct definition {
 		.size = PINS_MAX},
 	[SET_PROXIES] = {"proxies4", "proxies6", .port = true, .flags = NFT_SET_TIMEOUT,
 		.size = PINS_MAX},
+	[SET_USED] = {"used4", "used6", .port = true, .flags = NFT_SET_EVAL | NFT_SET_TIMEOUT,
+		.size = WALL_USED_MAX},
 	[SET_REFUSED] = {"refused4", "refused6", .protocol = true, .port = true,
 		.flags = NFT_SET_EVAL, .size = REFUSED_MAX},
 };

@@ -57,6 +57,8 @@ void then_approve(struct statement *s);
 /* add @set { daddr . l4proto . th dport counter }; without with_port the port is 0. If the
  * set is full, evaluation of this rule stops, so the verdict must be in the next one. */
 void then_count(struct statement *s, const char *set, bool with_port);
+/* update @set { daddr . th dport timeout SECONDS }; a set that is full ends the rule here. */
+void then_update(struct statement *s, const char *set, uint32_t seconds);
 void then_redirect(struct statement *s, uint16_t port);
 /* tproxy to :PORT on the loopback address; if nothing listens there, evaluation of the rule
  * stops. */

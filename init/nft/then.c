@@ -41,6 +41,20 @@ void then_count(struct statement *s, const char *set, bool with_port)
 	nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPR, counter);
 }
 
+void then_update(struct statement *s, const char *set, uint32_t seconds)
+{
+	struct nftnl_expr *e;
+
+	expression_to(s);
+	expression_to_port(s, expression_address_words(s));
+	e = expression_add(s, "dynset");
+	expression_u32(s, e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+	expression_u32(s, e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	expression_text(s, e, NFTNL_EXPR_DYNSET_SET_NAME, set);
+	if (!*s->failed)
+		nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, seconds * UINT64_C(1000));
+}
+
 void then_redirect(struct statement *s, uint16_t port)
 {
 	uint16_t wire = htons(port);

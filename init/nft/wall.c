@@ -244,6 +244,7 @@ struct set_dump {
 	union {
 		void (*pin)(void *context, const struct pin *p);
 		void (*refusal)(void *context, const struct wall_refusal *r);
+		void (*used)(void *context, const struct endpoint *e);
 	} each;
 	void *context;
 };
@@ -328,6 +329,28 @@ int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), 
 			return nft_fail(f, "read what is open", "nf_tables", NULL);
 	}
 	return 0;
+}
+
+static int read_used(struct nftnl_set_elem *e, void *context)
+{
+	const struct set_dump *d = context;
+	struct endpoint to = {0};
+	const uint8_t *port = read_key(e, d, 4, &to.address);
+
+	if (!port)
+		return 0;
+	to.port = (uint16_t)(port[0] << 8 | port[1]);
+	d->each.used(d->context, &to);
+	return 0;
+}
+
+int wall_used(struct wall *w, void (*each)(void *context, const struct endpoint *e),
+	void *context, struct failure *f)
+{
+	struct set_dump d = {
+		.kind = SET_USED, .read = read_used, .each.used = each, .context = context};
+
+	return dump_set(w, &d) < 0 ? nft_fail(f, "read what is in use", "nf_tables", NULL) : 0;
 }
 
 static int read_counter(struct nftnl_expr *e, void *context)

@@ -63,6 +63,18 @@ int wall_pins(struct wall *w, void (*each)(void *context, const struct pin *p), 
 	struct failure *f);
 
 /*
+ * How long a destination counts as in use after its last packet: pools keep idle connections
+ * and addresses for half an hour and more. And how many are recorded; a build has a dozen.
+ * Beyond that a pin just lives as long as the record's TTL says.
+ */
+#define WALL_USED_SECONDS 3600
+#define WALL_USED_MAX     4096
+/* Reads the destinations of approved TCP connections within that time, without the gate's.
+ * Calls each() for every one, in no order, at most 2 * WALL_USED_MAX times. */
+int wall_used(struct wall *w, void (*each)(void *context, const struct endpoint *e),
+	void *context, struct failure *f);
+
+/*
  * Closes the networks that the policy denies by now, and TCP to these addresses and ports,
  * whatever else opens them, for established connections too; reopens those of an earlier
  * call. One transaction. Established connections of the gate are left to the gate.

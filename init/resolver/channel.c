@@ -378,22 +378,29 @@ static void close_accounts(struct worker *w)
 /* Reads one datagram, which is usually all; epoll reports further ones again. */
 void channel_ready(struct worker *w, uint32_t events)
 {
-	struct resolver_pinned m[LIMIT_PINS_OUT];
+	union {
+		struct resolver_pinned pinned[LIMIT_PINS_OUT];
+		struct resolver_in_use in_use;
+	} m;
 	ssize_t n;
 
 	if (events & EPOLLOUT && w->channel.blocked) {
 		want(w, EPOLLIN);
 		w->channel.blocked = false;
 	}
-	n = recv(w->channel.fd, m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+	n = recv(w->channel.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == 0)
 		close_accounts(w);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		end(0);
-	if (n < 0 || (size_t)n > sizeof(m) || (size_t)n % sizeof(*m))
+	if (n == sizeof(m.in_use)) {
+		lookup_in_use(w, &m.in_use);
+		return;
+	}
+	if (n < 0 || (size_t)n > sizeof(m.pinned) || (size_t)n % sizeof(m.pinned[0]))
 		end(1);
-	for (size_t i = 0; i < (size_t)n / sizeof(*m); i++)
-		take(w, &m[i]);
+	for (size_t i = 0; i < (size_t)n / sizeof(m.pinned[0]); i++)
+		take(w, &m.pinned[i]);
 }

@@ -70,4 +70,14 @@ struct resolver_pinned {
 	uint32_t accepted; /* bit i: addresses[i] is open */
 };
 
+/*
+ * PID 1's word that a pin is in use and runs out soon: the name is to be looked up again,
+ * unless that is known already, within its ration. One in a datagram, which by its odd size is
+ * none of the others.
+ */
+struct resolver_in_use {
+	uint8_t family; /* 4 or 6: which addresses */
+	char name[256]; /* as in struct resolver_message */
+};
+
 #endif

@@ -136,6 +136,8 @@ void lookup_resolve(struct worker *w, int index, enum cache_family family);
  */
 bool lookup_is_lame(const struct worker *w, const struct cache_name *n);
 void lookup_wait_for_aaaa(struct worker *w, const struct cache_name *n);
+/* PID 1 says that a pin is in use. */
+void lookup_in_use(struct worker *w, const struct resolver_in_use *m);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
 /* Behind a proxy: gives a name its fake IP. */

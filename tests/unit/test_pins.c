@@ -581,6 +581,159 @@ static void the_answer_comes_before_the_event(void **state)
 	assert_true(events_size(x) > before);
 }
 
+/* ---- Pins in use ------------------------------------------------------------------------- */
+
+struct asked {
+	int pins; /* there are */
+	unsigned count;
+	struct resolver_in_use first, last;
+};
+
+static void keep_asked(void *context, const struct resolver_in_use *m)
+{
+	struct asked *a = context;
+
+	if (a->count++ == 0)
+		a->first = *m;
+	a->last = *m;
+}
+
+static struct asked look(struct fixture *x)
+{
+	struct asked a = {0};
+	struct failure f;
+
+	a.pins = pins_in_use(&x->pins, keep_asked, &a, &f);
+	assert_true(a.pins >= 0);
+	return a;
+}
+
+/* Leaves a pin so much of its life. */
+static void leave(const char *set, const char *pin, unsigned seconds)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		"nft 'delete element inet codex_init %s { %s }; add element inet codex_init %s "
+		"{ %s timeout %us }'",
+		set, pin, set, pin, seconds);
+	assert_int_equal(system(command), 0);
+}
+
+static void use(const char *set, const char *pin)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		"nft 'add element inet codex_init %s { %s timeout 1h }'", set, pin);
+	assert_int_equal(system(command), 0);
+}
+
+static void a_pin_in_use_is_asked_for_before_it_runs_out(void **state)
+{
+	struct resolver_message m = PIN("a.wild.example", "9.9.9.9", "2600::1");
+	uint32_t accepted;
+	struct asked a;
+
+	assert_int_equal(give(*state, &m, &accepted), 0);
+	use("used4", "9.9.9.9 . 8443");
+	assert_int_equal(look(*state).count, 0);
+	leave("pins4", "9.9.9.9 . 8443", PINS_SOON + 10);
+	assert_int_equal(look(*state).count, 0);
+	leave("pins4", "9.9.9.9 . 8443", PINS_SOON);
+	leave("pins6", "2600::1 . 8443", PINS_SOON);
+	a = look(*state);
+	assert_int_equal(a.count, 1);
+	assert_string_equal(a.first.name, "a.wild.example");
+	assert_int_equal(a.first.family, 4);
+	use("used6", "2600::1 . 8443");
+	a = look(*state);
+	assert_int_equal(a.count, 2);
+	assert_int_equal(a.first.family + a.last.family, 10);
+	/* It is the resolver's answer that renews it, not this. */
+	assert_int_equal(listed("pins4", "9.9.9.9 . 8443 timeout 1m"), 1);
+}
+
+static void a_private_pin_in_use_is_asked_for(void **state)
+{
+	struct resolver_message m = PIN("inside.example", "10.9.9.9");
+	uint32_t accepted;
+	struct asked a;
+
+	assert_int_equal(give(*state, &m, &accepted), 0);
+	assert_int_equal(accepted, 1);
+	leave("private4", "10.9.9.9 . 5432", 30);
+	a = look(*state);
+	assert_int_equal(a.count, 0);
+	assert_int_equal(a.pins, 1);
+	use("used4", "10.9.9.9 . 5432");
+	a = look(*state);
+	assert_int_equal(a.count, 1);
+	assert_string_equal(a.first.name, "inside.example");
+}
+
+/* Nobody's, another port's, one that has run out, another name's of that address that has not
+ * the port: of them the resolver hears nothing. */
+static void what_is_not_in_use_is_not_asked_for(void **state)
+{
+	struct resolver_message a = PIN("a.wild.example", "9.9.9.9"),
+				b = PIN("good.example", "9.9.9.9"),
+				c = PIN("c.wild.example", "9.9.9.10");
+	struct fixture *x = *state;
+	struct rule_error e;
+	uint32_t accepted;
+
+	assert_int_equal(give(x, &a, &accepted), 0);
+	assert_int_equal(give(x, &b, &accepted), 0);
+	assert_int_equal(give(x, &c, &accepted), 0);
+	leave("pins4", "9.9.9.9 . 8443", 30);
+	assert_int_equal(look(x).count, 0);
+	use("used4", "9.9.9.9 . 443");
+	use("used4", "9.9.9.10 . 8443");
+	assert_int_equal(look(x).count, 0);
+	assert_int_equal(look(x).pins, 4);
+	leave("pins4", "9.9.9.10 . 8443", 1);
+	sleep(2);
+	assert_int_equal(look(x).pins, 3);
+	assert_int_equal(look(x).count, 0);
+	use("used4", "9.9.9.9 . 8443");
+	assert_string_equal(look(x).first.name, "a.wild.example");
+	assert_int_equal(look(x).count, 1);
+	/* Nor what was denied since. */
+	x->policy.denials = &x->denials;
+	assert_int_equal(policy_deny(&x->policy, "a.wild.example", NULL, NULL, &e), 0);
+	assert_int_equal(look(x).count, 0);
+}
+
+/* So many of them at one look; then it is the others' turn. */
+static void pins_in_use_take_turns(void **state)
+{
+	char name[64], address[16], element[32], first[256];
+	struct fixture *x = *state;
+	uint32_t accepted;
+	struct asked a;
+
+	for (unsigned i = 0; i < PINS_ASKED + 3; i++) {
+		struct resolver_message m;
+
+		snprintf(name, sizeof(name), "n%u.wild.example", i);
+		snprintf(address, sizeof(address), "9.9.8.%u", i);
+		m = PIN(name, address);
+		assert_int_equal(give(x, &m, &accepted), 0);
+		snprintf(element, sizeof(element), "%s . 8443", address);
+		leave("pins4", element, PINS_SOON);
+		use("used4", element);
+	}
+	a = look(x);
+	assert_int_equal(a.count, PINS_ASKED);
+	memcpy(first, a.first.name, sizeof(first));
+	a = look(x);
+	assert_int_equal(a.count, PINS_ASKED);
+	assert_string_not_equal(a.first.name, first);
+	snprintf(name, sizeof(name), "n%u.wild.example", PINS_ASKED);
+	assert_string_equal(a.first.name, name);
+}
+
 static void every_reason_has_its_words(void **state)
 {
 	(void)state;
@@ -615,6 +768,10 @@ int main(void)
 		TEST(what_a_network_opens_stays_open),
 		TEST(what_is_forgotten_is_told),
 		TEST(the_answer_comes_before_the_event),
+		TEST(a_pin_in_use_is_asked_for_before_it_runs_out),
+		TEST(a_private_pin_in_use_is_asked_for),
+		TEST(what_is_not_in_use_is_not_asked_for),
+		TEST(pins_in_use_take_turns),
 		cmocka_unit_test(every_reason_has_its_words),
 	};
 

@@ -433,6 +433,79 @@ static void test_known_names_outlive_the_ration(void **state)
 	play_end(p);
 }
 
+static void say_in_use(struct play *p, const char *name, uint8_t family)
+{
+	struct resolver_in_use m = {.family = family};
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	assert_int_equal(send(p->channel, &m, sizeof(m), 0), sizeof(m));
+	drain(p, 200);
+}
+
+/* PID 1 knows that a pin is in use: when the record has run out the name is asked for again,
+ * and what the answer has is pinned. What is known is left alone, and so is the other family.
+ */
+static void test_a_name_in_use_is_looked_up_again(void **state)
+{
+	struct play *p = SERVING(true, "rotate.test", "still.test");
+	unsigned pins = 0;
+
+	(void)state;
+	drain(p, 200);
+	say_in_use(p, "rotate.test", 4);
+	assert_int_equal(seen("rotate.test", DNS_A), 1);
+	drain(p, CACHE_TTL_FLOOR * 1000);
+	assert_int_equal(seen("rotate.test", DNS_A), 1);
+	say_in_use(p, "rotate.test", 4);
+	say_in_use(p, "rotate.test", 4);
+	say_in_use(p, "still.test", 4);
+	assert_int_equal(seen("rotate.test", DNS_A), 2);
+	assert_int_equal(seen("rotate.test", DNS_AAAA), 1);
+	assert_int_equal(seen("still.test", 0), 2);
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->got[i].type == RESOLVER_PIN &&
+			strcmp(p->got[i].name, "rotate.test") == 0)
+			pins += p->got[i].addresses[0].family == 4;
+	assert_int_equal(pins, 2);
+	play_end(p);
+}
+
+/* A new process of the resolver's knows no names under wildcards; but the rules. */
+static void test_what_no_rule_allows_is_not_in_use(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+
+	(void)state;
+	say_in_use(p, "a.wild.test", 6);
+	assert_int_equal(seen("a.wild.test", DNS_AAAA), 1);
+	assert_non_null(play_find(p, RESOLVER_PIN, "a.wild.test"));
+	say_in_use(p, "wild.test", 4);
+	say_in_use(p, "a.evil.test", 4);
+	assert_int_equal(shared->count, 1);
+	play_end(p);
+}
+
+/* What is asked for because of it is of the ration: without one, what was known is pinned. */
+static void test_a_name_in_use_has_no_ration_of_its_own(void **state)
+{
+	struct play *p = SERVING(false, "*.wild.test");
+	unsigned pins = 0;
+
+	(void)state;
+	assert_int_equal(ask_for(p, "rotate.wild.test", DNS_A, true).count, 1);
+	use_up(p, "good", DNS_A);
+	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
+	p->count = 0;
+	say_in_use(p, "rotate.wild.test", 4);
+	say_in_use(p, "new.wild.test", 4);
+	assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
+	assert_null(play_find(p, RESOLVER_PIN, "new.wild.test"));
+	for (unsigned i = 0; i < p->count; i++)
+		pins += p->got[i].type == RESOLVER_PIN;
+	assert_int_equal(pins, 1);
+	play_end(p);
+}
+
 /* Questions that never leave take no known name's place, however many names they are about. */
 static void test_other_types_take_no_place(void **state)
 {
@@ -750,6 +823,9 @@ int main(void)
 		cmocka_unit_test(test_questions_are_rationed_whatever_is_answered),
 		cmocka_unit_test(test_a_new_worker_has_no_new_ration),
 		cmocka_unit_test(test_known_names_outlive_the_ration),
+		cmocka_unit_test(test_a_name_in_use_is_looked_up_again),
+		cmocka_unit_test(test_what_no_rule_allows_is_not_in_use),
+		cmocka_unit_test(test_a_name_in_use_has_no_ration_of_its_own),
 		cmocka_unit_test(test_other_types_take_no_place),
 		cmocka_unit_test(test_audit_lets_through_and_reports),
 		cmocka_unit_test(test_letter_case_and_options_stay_here),

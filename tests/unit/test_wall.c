@@ -133,6 +133,64 @@ static void a_pin_is_renewed_with_the_life_it_had(void **state)
 	wall->renews = renews;
 }
 
+static unsigned used_count;
+
+static void count_used(void *context, const struct endpoint *e)
+{
+	const struct endpoint *wanted = context;
+
+	used_count +=
+		address_compare(&wanted->address, &e->address) == 0 && wanted->port == e->port;
+}
+
+static bool used(const char *address, uint16_t port)
+{
+	struct endpoint e = {addr(address), port};
+
+	used_count = 0;
+	assert_ok(wall_used(wall, count_used, &e, f));
+	assert_in_range(used_count, 0, 1);
+	return used_count;
+}
+
+/* Where an approved connection goes, and nothing else: not what is refused, nor open and never
+ * gone to, nor where nobody answers. */
+static void what_is_in_use_is_noted(void **state)
+{
+	(void)state;
+	build();
+	pin("20.1.2.3", 8443, false, 60);
+	pin("20.1.2.4", 8443, false, 60);
+	pin("20.1.2.5", 5000, false, 60);
+	pin("2600::7", 8443, false, 60);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 8443), 0);
+	assert_int_equal(tcp(PAYLOAD, "2600::7", 8443), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.5", 5000), ECONNREFUSED);
+	assert_true(reached("20.1.2.5"));
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.9", 8443), ECONNREFUSED);
+	assert_true(used("20.1.2.3", 8443));
+	assert_true(used("2600::7", 8443));
+	assert_false(used("20.1.2.3", 443));
+	assert_false(used("20.1.2.4", 8443));
+	assert_false(used("20.1.2.5", 5000));
+	assert_false(used("20.1.2.9", 8443));
+}
+
+/* A pin that ran out or the set that is full is no reason to end what is under way. */
+static void what_cannot_be_noted_goes_on(void **state)
+{
+	(void)state;
+	build();
+	pin("20.1.2.3", 8443, false, 60);
+	run("{ echo -n 'add element inet codex_init used4 {'; for i in $(seq 0 %d); do "
+	    "echo -n \"9.1.$((i / 256)).$((i %% 256)) . 1, \"; done; "
+	    "echo '9.2.0.0 . 1 }'; } | nft -f -",
+		WALL_USED_MAX - 2);
+	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 8443), 0);
+	assert_false(used("20.1.2.3", 8443));
+	assert_true(used("9.1.0.7", 1));
+}
+
 /* Two names with one address come in one transaction. */
 static void the_same_pin_twice_in_one_transaction(void **state)
 {
@@ -908,6 +966,8 @@ int main(void)
 		W(a_pin_opens_its_address_and_port_alone),
 		W(a_pin_runs_out_and_is_renewed),
 		W(a_pin_is_renewed_with_the_life_it_had),
+		W(what_is_in_use_is_noted),
+		W(what_cannot_be_noted_goes_on),
 		W(the_same_pin_twice_in_one_transaction),
 		W(pins_are_listed),
 		W(many_pins_in_one_transaction),
