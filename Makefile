@@ -190,7 +190,7 @@ $(BUILD)/fuzz/init.a $(BUILD)/fuzz/stub.a: fuzz-archive
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/init.a $(BUILD)/fuzz/stub.a
 	$(call SHOW,CLANG)
-	$(Q)clang $(FUZZ) -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.a,$^) -Wl,--as-needed -lnftnl -lmnl \
+	$(Q)clang $(FUZZ) -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.a,$^) $(BUILD)/fuzz/init.a -Wl,--as-needed -lnftnl -lmnl \
 		-lnl-3 -lseccomp
 
 .PHONY: fuzz
