@@ -1,9 +1,9 @@
 /*
- * The boot, as a table: read it from the top.
+ * The boot, as a table of stages.
  *
- * Everything a stage needs is in struct boot; everything that may go wrong comes back as a
- * struct failure and is told in one place, boot_run(), or once something of the user's has run,
- * at the end of the session.
+ * Everything that a stage needs is in struct boot; everything that can fail is returned as a
+ * struct failure and printed in one place: boot_run(), or, once something of the user's has
+ * run, at the end of the session.
  */
 #include "stages.h"
 
@@ -82,7 +82,7 @@ static void worker_ended(void *context, pid_t pid, int status)
 		supervisor_ended(&b->supervisors[i], pid, status);
 }
 
-/* Is there any process left that the wall is for? */
+/* True if there is no process left that the wall is for. */
 static bool nobody_left(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -92,8 +92,8 @@ static bool nobody_left(void)
 }
 
 /*
- * The network namespace may outlive us, as a pod's does: what was built in it would be in the
- * way of whoever comes next. Where a stage failed, nothing unprivileged has run.
+ * The network namespace may outlive us, as a pod's does, and what was built in it would
+ * obstruct its next user. If a stage failed, nothing unprivileged has run.
  */
 static void take_down(struct boot *b)
 {
@@ -134,7 +134,7 @@ int boot_run(struct options *o, struct monitor *m)
 		say_failure(failed, &f);
 	status = b->exit_status;
 	take_down(b);
-	/* Workers end when their channel closes, which it does when we do. */
+	/* Workers exit when their channel is closed, which happens when we exit. */
 	control_close(b->control);
 	events_close(b->events);
 	host_exec_free(b->host_exec);

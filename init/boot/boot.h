@@ -1,6 +1,6 @@
 /*
- * The boot: stages in a fixed order, each all or nothing. From the stage `wall` on nothing
- * leaves but what the policy allows; a stage that fails ends the container before anything
+ * The boot: stages in a fixed order, each all or nothing. From the stage `wall` on, nothing
+ * gets out but what the policy allows; if a stage fails, the container ends before anything
  * unprivileged has run.
  */
 #ifndef INIT_BOOT_BOOT_H
@@ -10,11 +10,11 @@
 #include "../monitor/monitor.h"
 #include "options.h"
 
-/* Boots, runs the command to its end, and returns the exit status. */
+/* Boots, runs the command, and returns the exit status. */
 int boot_run(struct options *o, struct monitor *m);
 
-/* --check: compiles the policy, prints it or explains what it says of one target, changes
- * nothing. Returns the exit status: of --explain 0 allowed, 1 refused. */
+/* --check: compiles the policy and prints it, or explains its decision about one target;
+ * changes nothing. Returns the exit status; with --explain 0 if allowed, 1 if refused. */
 int boot_check(struct options *o);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The end of a session: what is left of it is ended, the terminal is made readable, and what
- * happened is told. Nothing of the payload's runs any more when the first word is written, so
- * nothing of its comes later. The words are collected first: a write must not wait for ever.
+ * The end of a session: ends remaining processes, makes the terminal readable, and prints
+ * the report. No process of the payload is left when the first word is written, so none of
+ * its output follows. The text is collected first, because a write must not block forever.
  */
 #include "stages.h"
 
@@ -18,7 +18,7 @@
 #include "../monitor/terminal.h"
 
 struct closing {
-	FILE *to; /* stderr itself, where there is no memory for a stream */
+	FILE *to; /* stderr if there is no memory for a stream */
 	char *text;
 	size_t size, shown;
 };
@@ -32,8 +32,8 @@ static void closing_begin(struct closing *c)
 	say_to(c->to);
 }
 
-/* A line of its own, a blank for a single shift to spend itself on, and no rest of a screen
- * below: for a terminal. */
+/* On a terminal: starts a new line, with a blank that uses up a pending single shift, and
+ * clears the rest of the screen. */
 static void closing_first_line(void)
 {
 	static const char clean[] = "\r\n \r\033[J";
@@ -42,7 +42,7 @@ static void closing_first_line(void)
 		terminal_write(STDERR_FILENO, clean, sizeof(clean) - 1, LIMIT_TELL_MS);
 }
 
-/* Writes what has been collected since the last time. */
+/* Writes what has been collected since the last call. */
 static void closing_show(struct closing *c)
 {
 	if (c->to == stderr || fflush(c->to) != 0 || c->size == c->shown)
@@ -53,7 +53,8 @@ static void closing_show(struct closing *c)
 	c->shown = c->size;
 }
 
-/* Also where nothing was told: an empty file is of a session that was killed. */
+/* Written even if there is nothing to report: an empty file belongs to a session that was
+ * killed. */
 static void closing_keep(struct closing *c, const struct boot *b)
 {
 	const time_t now = time(NULL);
@@ -119,8 +120,10 @@ static void tell_refusals(struct boot *b, FILE *to)
 		say_failure_detail("payload", &f);
 }
 
-/* Codex's own farewell names a command that isn't on the machine, or would go on without a
- * sandbox. Nothing is told where the session didn't begin: 100 to 127 are no status of Codex's.
+/*
+ * Codex's own message at exit names a command that doesn't exist on the host, or would
+ * continue without a sandbox. Not printed if the session didn't begin: Codex doesn't exit
+ * with 100 to 127.
  */
 static void tell_again(const struct boot *b, FILE *to)
 {
@@ -129,8 +132,8 @@ static void tell_again(const struct boot *b, FILE *to)
 		fprintf(to, "codex-init: go on with this session: %s\n", b->o->again);
 }
 
-/* The workers tell what they have counted when the payload's processes are gone, and before
- * they are killed with what is left. */
+/* The workers report their counts after the payload's processes are gone, and before they
+ * are killed with what is left. */
 static void end_processes(struct boot *b)
 {
 	pid_t workers[WORKERS];
@@ -157,7 +160,7 @@ void end_session(struct boot *b, const char *stage, const struct failure *f)
 	keep_login(b);
 	tell_refusals(b, c.to);
 	closing_show(&c);
-	/* That may take a while on a slow disk. */
+	/* Scanning the project may take a while on a slow disk. */
 	tell_obeyed(b, c.to);
 	tell_again(b, c.to);
 	closing_show(&c);

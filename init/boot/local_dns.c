@@ -1,4 +1,4 @@
-/* DNS servers inside the container; see local_dns.h. */
+/* See local_dns.h. */
 #include "local_dns.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #define SOCKETS     "/proc/net/udp"
 #define EMBEDDED    0x7f00000bU /* 127.0.0.11 */
-#define UNCONNECTED 7           /* TCP_CLOSE, which the kernel calls it for UDP too */
+#define UNCONNECTED 7           /* TCP_CLOSE, which the kernel uses for UDP as well */
 
 bool local_dns_embedded(FILE *udp, uid_t payload)
 {
@@ -45,8 +45,9 @@ static bool is_embedded(const struct endpoint *e)
 }
 
 /*
- * Would a datagram to it come back to this container? The kernel says so: it takes an address
- * of ours as the source of what is sent to that address, and 127.0.0.1 for 0.0.0.0 as both.
+ * True if a datagram sent to it would come back to this container. The kernel tells: for a
+ * destination that is one of our addresses it chooses that same address as the source, and
+ * for 0.0.0.0 it uses 127.0.0.1 as both.
  */
 bool local_dns_has(const struct endpoint *e)
 {

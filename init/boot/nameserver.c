@@ -1,4 +1,4 @@
-/* What resolv.conf says to programs; see nameserver.h. */
+/* See nameserver.h. */
 #include "nameserver.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The address of a line that names a server; NULL: it is another line. */
+/* The address in a nameserver line; NULL for other lines. */
 static const char *server_of(const char *line, size_t len, size_t *length)
 {
 	static const char keyword[] = "nameserver";
@@ -41,7 +41,7 @@ static const char *server_of(const char *line, size_t len, size_t *length)
 	return line;
 }
 
-/* A library passes over what is no address. */
+/* C libraries skip what isn't an address. */
 static bool out_of_reach(const char *server, size_t len, bool ipv6)
 {
 	const char *scope = memchr(server, '%', len);
@@ -68,7 +68,7 @@ bool nameserver_is_out_of_reach(const char *text, size_t len, bool ipv6)
 	return false;
 }
 
-/* Docker, Podman, containerd and CRI-O: 64 hexadecimal digits. */
+/* Container ids of Docker, Podman, containerd and CRI-O: 64 hexadecimal digits. */
 #define ID_DIGITS 64
 
 static bool has_id(const char *path)
@@ -91,14 +91,14 @@ bool nameserver_is_engines(FILE *mountinfo, const char *path)
 	while (getline(&line, &room, mountinfo) > 0) {
 		char *rest = line, *root = NULL, *place = NULL;
 
-		/* Number, parent, device, root, mount point (proc(5)). */
+		/* Mount id, parent, device, root, mount point (proc(5)). */
 		for (int i = 0; i < 5; i++) {
 			char *word = strsep(&rest, " ");
 
 			root = i == 3 ? word : root;
 			place = i == 4 ? word : place;
 		}
-		/* The last mount there is the one that is seen. */
+		/* The last mount at a path is the visible one. */
 		if (root && place && strcmp(place, path) == 0)
 			is = has_id(root);
 	}
@@ -116,7 +116,7 @@ static bool is_engines(const char *path)
 	return is;
 }
 
-/* In its place: the engine has mounted that very file. */
+/* In place, because the engine has bind-mounted this file. */
 static int write_all(int fd, const char *text, size_t len)
 {
 	while (len > 0) {
@@ -155,7 +155,7 @@ int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(f, TRIED, path);
-	/* It only gets longer: nothing has to be cut off. */
+	/* The text only grows, so nothing has to be truncated. */
 	n = write_all(fd, text, len);
 	if (close(fd) < 0 || n < 0)
 		return fail_errno(f, TRIED, path);

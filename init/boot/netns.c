@@ -1,4 +1,4 @@
-/* /proc/net (proc(5)), SIOCETHTOOL. See netns.h. */
+/* Uses /proc/net (proc(5)) and SIOCETHTOOL. See netns.h. */
 #include "netns.h"
 
 #include <errno.h>
@@ -13,7 +13,8 @@
 #include "../lib/limits.h"
 
 #define TRIED "build the wall"
-/* The engine's resolver on a user-defined network; it listens in the container's namespace. */
+/* The engine's resolver on a user-defined network, which listens in the container's
+ * namespace. */
 #define EMBEDDED "0B00007F"
 
 static int shared(struct failure *f, const char *on, const char *why)
@@ -25,7 +26,7 @@ static int shared(struct failure *f, const char *on, const char *why)
 		"or service:NAME");
 }
 
-/* Where there is more than is looked at, it isn't a new namespace. */
+/* A table longer than we read isn't a new namespace's. */
 static bool is_long(FILE *table, const char *name, char on[NETNS_TEXT])
 {
 	snprintf(on, NETNS_TEXT, "the table of %s sockets", name);
@@ -38,7 +39,7 @@ bool netns_inet_taken(FILE *table, const char *name, char on[NETNS_TEXT])
 	unsigned long uid, inode;
 
 	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), table); i++) {
-		/* Inode 0: a connection whose process is gone. */
+		/* Inode 0: a connection without a process. */
 		if (sscanf(line, " %*u: %39s %*s %*x %*x:%*x %*x:%*x %*x %lu %*u %lu", local,
 			    &uid, &inode) != 3 ||
 			inode == 0 || strncmp(local, EMBEDDED ":", sizeof(EMBEDDED)) == 0)
@@ -49,7 +50,7 @@ bool netns_inet_taken(FILE *table, const char *name, char on[NETNS_TEXT])
 	return is_long(table, name, on);
 }
 
-/* Services that no container has, and every machine that runs containers has one of. */
+/* Services that containers don't have; every machine that runs containers has one of them. */
 static const char *const services[] = {"/systemd/", "/dbus/system_bus_socket", "docker.sock",
 	"containerd.sock", "crio.sock", "podman.sock", "/libnetwork/"};
 
@@ -82,7 +83,7 @@ static int look_at_sockets(struct failure *f)
 
 		snprintf(path, sizeof(path), "/proc/net/%s", names[i]);
 		table = fopen(path, "re");
-		/* A kernel without that family. */
+		/* A kernel without that protocol. */
 		if (!table && errno == ENOENT)
 			continue;
 		if (!table)
@@ -98,7 +99,7 @@ static int look_at_sockets(struct failure *f)
 	return 0;
 }
 
-/* A bridge joins other containers to this namespace: it is an engine's. */
+/* A bridge connects other containers to this namespace, so it is an engine's. */
 static int look_at_devices(struct failure *f)
 {
 	struct if_nameindex *all = if_nameindex();

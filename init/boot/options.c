@@ -1,6 +1,6 @@
 /*
- * The table of options is the parser, the environment's reader and the help text at once: a
- * new option is one row and one small function.
+ * One table of options serves the command line, the environment and the help text: a new
+ * option is a row and a small function.
  */
 #include "options.h"
 
@@ -15,7 +15,7 @@
 
 #define PRESETS_DIR "/etc/codex/presets.d/"
 
-/* How one value came in: what a message calls it, and where its rules are said to be from. */
+/* A value, and where it came from. */
 struct given {
 	const char *name; /* "--allow", "OPENAI_ALLOWED_DOMAINS" */
 	const char *value;
@@ -26,7 +26,7 @@ typedef int option_setter(struct options *o, const struct given *g, struct failu
 
 struct option_row {
 	const char *longname, *shortname;
-	const char *argument;    /* what the help calls it; NULL: takes none */
+	const char *argument;    /* its name in the help; NULL: takes none */
 	const char *environment; /* or NULL */
 	option_setter *set;
 	const char *help;
@@ -53,7 +53,7 @@ long options_preset(void *context, const char *preset, char *text, size_t size)
 		return -1;
 	n = file_read(fd, text, size);
 	close(fd);
-	/* Half a preset isn't one: what is missing might be what is to be denied. */
+	/* A truncated preset isn't accepted: the missing part might be what is to be denied. */
 	return n;
 }
 
@@ -177,7 +177,7 @@ static int set_proxy(struct options *o, const struct given *g, struct failure *f
 		o->proxy.port = 0;
 		return 0;
 	}
-	/* Its value may hold a password: it is never repeated. */
+	/* The value may contain a password: never print it. */
 	if (!proxy_url_read(g->value, &o->proxy, &why))
 		return fail(f, "read the options", g->name, "%s", why);
 	o->proxy_url = g->value;
@@ -268,7 +268,7 @@ static int set_mounts(struct options *o, const struct given *g, struct failure *
 	return 0;
 }
 
-/* The options that only set a flag: the member's place is in the row's name. */
+/* Options that only set a flag: the row's setter names the member. */
 #define FLAG(member)                                                                           \
 	static int set_##member(struct options *o, const struct given *g, struct failure *f)   \
 	{                                                                                      \
@@ -354,7 +354,7 @@ static int read_environment(struct options *o, struct failure *f)
 		if (!g.name)
 			continue;
 		g.value = getenv(g.name);
-		/* Engines hand on `-e NAME=`: empty is as good as unset. */
+		/* Engines pass on `-e NAME=`: empty counts as unset. */
 		if (g.value && g.value[0] && rows[i].set(o, &g, f) < 0)
 			return -1;
 	}
@@ -391,7 +391,7 @@ static int read_arguments(struct options *o, int argc, char **argv, struct failu
 					row->argument);
 			g.value = argv[i];
 		}
-		/* The command line's upstreams replace the environment's, not join them. */
+		/* Upstreams on the command line replace those of the environment. */
 		if (row->set == set_upstream && !upstreams_given) {
 			o->upstreams_count = 0;
 			upstreams_given = true;

@@ -1,6 +1,6 @@
 /*
- * codex-init's command line and environment, as design: one table of options, each with the
- * variable that may stand for it. The command line wins; repeatable ones add up.
+ * codex-init's command line and environment: one table of options, each with the variable
+ * that can replace it. The command line takes precedence; repeatable options accumulate.
  */
 #ifndef INIT_BOOT_OPTIONS_H
 #define INIT_BOOT_OPTIONS_H
@@ -17,43 +17,42 @@
 enum wall_kind { WALL_AUTO, WALL_NFT, WALL_CELL };
 
 struct options {
-	struct policy policy; /* owned; not yet compiled */
+	struct policy policy; /* owned; not compiled yet */
 	enum egress egress;
 	enum wall_kind wall;
 	bool default_rules;
-	struct endpoint upstreams[LIMIT_UPSTREAMS]; /* --upstream; none: resolv.conf's */
+	struct endpoint upstreams[LIMIT_UPSTREAMS]; /* --upstream; none: those of resolv.conf */
 	size_t upstreams_count;
 	struct gate_proxy proxy;      /* port 0: none */
-	bool proxy_off;               /* not the one in the environment either */
-	struct exceptions exceptions; /* from the proxy */
-	const char
-		*proxy_url;  /* where its text stands in argv, or the environment; NULL: none */
-	const char *user;    /* NULL: the owner of the working directory */
-	const char *workdir; /* NULL: the current directory */
-	const char *home_from; /* NULL: /run/codex/in where it exists */
+	bool proxy_off;               /* ignore the one in the environment as well */
+	struct exceptions exceptions; /* names reached without the proxy */
+	const char *proxy_url; /* pointer to its text in argv or the environment, or NULL */
+	const char *user;      /* NULL: the owner of the working directory */
+	const char *workdir;   /* NULL: the current directory */
+	const char *home_from; /* NULL: /run/codex/in if it exists */
 	const char *events;    /* NULL: /run/codex/events.jsonl */
 	const char *git_dir; /* the project's git directory where that is elsewhere, or NULL */
-	const char *git_name, *git_email; /* the user's, for git; NULL: unknown */
-	const char *again;                /* a command that goes on with the session, or NULL */
-	const char *mounts;               /* NULL: not to be compared (home/mountcheck.h) */
+	const char *git_name, *git_email; /* for git; NULL: unknown */
+	const char *again;                /* the command that resumes the session, or NULL */
+	const char *mounts;               /* NULL: no comparison (home/mountcheck.h) */
 	bool check;
 	bool explain; /* with check: about target */
 	struct target target;
 	bool require_names;
 	bool quiet, verbose;
 	bool help, version;
-	char **command; /* what follows the options; command[0] NULL: nothing given */
+	char **command; /* what follows the options; command[0] NULL: none */
 };
 
-/* Reads the environment, then argv. Returns 0, or -1 with *f filled (exit status 100). The
- * pointers in *out point into argv and the environment; free with options_free(). */
+/* Reads the environment, then argv. Returns 0, or -1 with *f filled (exit status 100).
+ * Pointers in *out refer to argv and the environment; free with options_free(). */
 int options_read(struct options *out, int argc, char **argv, struct failure *f);
 void options_free(struct options *o);
 
 /* Reads a preset's file, for policy_add() and policy_deny(). */
 policy_preset_reader options_preset;
 
-/* Prints the help text, made from the same table, to stdout. */
+/* Prints the help text, generated from the table, to stdout. */
 void options_help(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The stage `config`: everything that can be known beforehand is read and validated here, and
- * nothing is changed that anybody could notice but the event log.
+ * The stage `config`: reads and validates everything that can be known in advance, and
+ * changes nothing visible except the event log.
  */
 #include "stages.h"
 
@@ -28,16 +28,16 @@
 	"host's would be spent; --auth_dir gives a login that renews itself"
 
 /*
- * Where Codex asks for a renewal, if this is set. Nobody answers on port 0, nor can anybody in
- * the container begin to.
+ * The URL from which Codex renews its login, if set. Nothing answers on port 0, and nothing
+ * in the container can listen there.
  */
 #define RENEWAL_VARIABLE "CODEX_REFRESH_TOKEN_URL_OVERRIDE"
 #define RENEWAL_NOWHERE  "http://127.0.0.1:0/"
 
-/* PROC_PID_INIT_INO: the number the kernel gives the machine's own pid namespace. */
+/* PROC_PID_INIT_INO: the inode of the machine's initial pid namespace. */
 #define MACHINE_PID_NAMESPACE "pid:[4026531836]"
 
-/* Reads a small file whole; a missing one is empty. Returns its length, or -1. */
+/* Reads a small file; a missing one counts as empty. Returns its length, or -1. */
 static ssize_t read_file(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -50,7 +50,8 @@ static ssize_t read_file(const char *path, char *text, size_t size)
 	return n;
 }
 
-/* The wall belongs to a container's network. On the machine itself it would cut off all. */
+/* The wall belongs in a container's network. On the machine itself it would cut off
+ * everything. */
 static int refuse_machine(struct failure *f)
 {
 	char link[64];
@@ -90,7 +91,7 @@ static int need_capabilities(struct failure *f)
 	return fail_hint(f, "start the container as root with%s", flags);
 }
 
-/* Who the payload is: --user, else the workdir's owner, else (root's workdir) codex. */
+/* The payload's user: --user, else the workdir's owner, else (root's workdir) codex. */
 static int choose_user(struct boot *b, struct failure *f)
 {
 	struct failure unknown = {0};
@@ -107,7 +108,7 @@ static int choose_user(struct boot *b, struct failure *f)
 		if (b->uid == 0) {
 			if (users_find("/etc", "codex", &b->uid, &b->gid, &unknown) < 0)
 				b->uid = b->gid = UID_CODEX;
-			/* The image's own /workspace is codex's: only a mount gets here. */
+			/* The image's own /workspace belongs to codex, so this is a mount. */
 			say_warning("config",
 				"%s belongs to root, and the command does not run as root but "
 				"as "
@@ -123,7 +124,7 @@ static int choose_user(struct boot *b, struct failure *f)
 	if (b->uid == UID_PROBE || b->uid == UID_RESOLVER || b->uid == UID_GATE)
 		return fail(f, "choose the user", "",
 			"uid %lu is one of codex-init's own workers", (unsigned long)b->uid);
-	/* Group 0 would open what root's group may read. */
+	/* Group 0 would give access to what root's group may read. */
 	if (b->gid == 0)
 		b->gid = b->uid;
 	return 0;
@@ -152,15 +153,15 @@ static void see_mount(void *context, const char *place, bool readonly)
 }
 
 /*
- * What the list of mounts tells: whether auth.json is mounted read-only, and whether the
- * working directory is in something that is mounted at all, and thus the host's.
+ * Finds out from the list of mounts whether auth.json is mounted read-only, and whether the
+ * working directory is in a mount, and thus the host's.
  */
 static int read_mounts(struct boot *b, bool *login_is_read_only)
 {
 	struct mounts_seen seen = {.b = b};
 	char home[PATH_MAX];
 
-	/* The list has resolved paths. A home that isn't there has nothing mounted in it. */
+	/* The list has resolved paths. If the home doesn't exist, nothing is mounted in it. */
 	if (realpath(b->home, home))
 		snprintf(seen.login, sizeof(seen.login), "%s/auth.json", home);
 	if (mounts_each(see_mount, &seen) < 0)
@@ -170,15 +171,16 @@ static int read_mounts(struct boot *b, bool *login_is_read_only)
 }
 
 /*
- * A login that can't be stored must not be renewed: the host's would be spent by it. So the
- * renewal's host is denied, and where denying is not enforced Codex is sent nowhere instead.
+ * A login that can't be stored must not be renewed, since that would invalidate the host's.
+ * So the host for renewals is denied, or if denials aren't enforced, Codex is given a URL
+ * that leads nowhere.
  */
 static int guard_login(struct boot *b, struct failure *f)
 {
 	const bool fenced = b->o->egress != EGRESS_OFF;
 	bool readonly = false;
 
-	/* A plain init in somebody else's image looks no further. */
+	/* A plain init in another image doesn't check any further. */
 	if (!fenced && access(b->home, F_OK) < 0)
 		return 0;
 	if (read_mounts(b, &readonly) < 0 && fenced)
@@ -218,7 +220,7 @@ static int read_dns_files(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* Taken as they stand, since texts have them; but not in silence. */
+/* Documentation networks are accepted, since examples use them; but with a warning. */
 static void tell_examples(const struct policy *p)
 {
 	char text[LIMIT_RULE_TEXT];
@@ -246,7 +248,7 @@ int stage_compile_policy(struct options *o, struct failure *f)
 	return 0;
 }
 
-/* Validates everything and opens the event log; changes nothing that anybody could notice. */
+/* Validates everything and opens the event log; changes nothing else that is visible. */
 int stage_config(struct boot *b, struct failure *f)
 {
 	const char *home = getenv("CODEX_HOME"), *events = b->o->events;
@@ -292,7 +294,7 @@ int stage_config(struct boot *b, struct failure *f)
 	}
 	if (events_open(&b->events, events, f) == 0)
 		return 0;
-	/* A file that was asked for is owed; the default one is a courtesy. */
+	/* A file that the user asked for is mandatory; the default one is optional. */
 	if (b->o->events)
 		return -1;
 	say_warning("config", "%s: %s: %s; events are only counted", f->operation, f->subject,

@@ -1,11 +1,11 @@
-/* What PID 1 answers on its control socket: the glue between control/ and the boot. */
+/* Answers requests on the control socket. */
 #include "stages.h"
 
 #include "../lib/clock.h"
 #include "../monitor/report.h"
 #include "../policy/explain.h"
 
-/* The one place that knows how workers are kept. */
+/* The one place that knows how workers are stored. */
 static size_t list_workers(const struct boot *b, struct report_worker out[REPORT_WORKERS])
 {
 	size_t count = 0;

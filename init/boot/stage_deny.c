@@ -1,8 +1,8 @@
 /*
- * `codex-egress deny`: what PID 1 denies while the payload runs. The rule goes into memory that
- * the workers share, and from then on nobody allows what it denies; then what is under way
- * ends, in the wall and in the gate, before codex-egress hears of it. The resolver looks by
- * itself.
+ * `codex-egress deny`: denials while the payload runs. The rule is added in memory shared
+ * with the workers, and from then on nobody allows what it denies; then established
+ * connections are ended, in the wall and in the gate, before codex-egress gets its reply.
+ * The resolver notices by itself.
  */
 #include "stages.h"
 
@@ -20,7 +20,7 @@ int stage_deny_open(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* A gate that is down, or is started again, holds no connection. */
+/* A gate that is down or restarting has no connections. */
 static int end_at_the_gate(struct boot *b, struct failure *f)
 {
 	struct supervisor *k = &b->supervisors[WORKER_GATE];
@@ -28,7 +28,7 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 
 	if (k->channel < 0)
 		return 0;
-	/* What a gate that has just begun has said by now is no answer. */
+	/* A GATE_READY that a gate sent when it started isn't the reply. */
 	supervisor_wait(k, &never, 1);
 	b->gate_ready = false;
 	supervisor_reply(k, "", 1);
@@ -55,8 +55,8 @@ int stage_deny(struct boot *b, const char *rule, FILE *to)
 	}
 	if (policy_denials(p) > before)
 		events_add(b->events, &event);
-	/* The wall first: what the gate begins from then on it begins by the rule. Both,
-	 * whatever becomes of one. */
+	/* The wall first: connections that the gate makes afterwards follow the rule. Both
+	 * are done even if one fails. */
 	walled = pins_deny(&b->pins, &f) == 0;
 	gated = end_at_the_gate(b, &f) == 0;
 	fprintf(to, "%s: %s\n", rule,

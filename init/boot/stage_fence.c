@@ -1,4 +1,4 @@
-/* The stages that build the fence (`wall`, `routes`) and the one that doubts it (`verify`). */
+/* The stages that build the fence (`wall`, `routes`) and the one that checks it (`verify`). */
 #include "stages.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "../route/divert.h"
 #include "nameserver.h"
 
-/* What anybody in the container could be the DNS server of is not asked. */
+/* Servers that any program in the container could impersonate aren't queried. */
 static void leave_out_inside(struct boot *b)
 {
 	struct local_dns *in = &b->local_dns;
@@ -27,8 +27,8 @@ static void leave_out_inside(struct boot *b)
 		say_hint("give one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
 }
 
-/* The wall refuses the payload's questions from the workers' ports (nft/sources.c), which
- * Linux gives to nobody unless it is told to. */
+/* The wall refuses the payload's DNS queries from the workers' ports (nft/sources.c), which
+ * Linux doesn't assign unless configured to. */
 static void look_at_ports(void)
 {
 	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -50,14 +50,14 @@ static void look_at_ports(void)
 }
 
 /*
- * A kernel may have no tproxy: NAT leads to the gate as well, slower. Or no fib either: then
- * the payload has no IPv6 (wall.h).
+ * The kernel may lack tproxy: NAT leads to the gate as well, slower. Or fib too: then the
+ * payload has no IPv6 (policy/wall_config.h).
  */
 static int build_wall(struct boot *b, bool gated, struct failure *f)
 {
 	struct wall_config *c = &b->fence;
 
-	/* In audit mode every destination is the wall's to record. */
+	/* In audit mode the wall must see and record every destination. */
 	c->diverts = gated && !c->audit && b->gate.sockets.transparent;
 	c->no_fib = false;
 	if (c->diverts && wall_build(b->wall, c, f) == 0)
@@ -100,7 +100,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	return build_wall(b, gated, f);
 }
 
-/* The proxy's address, where it was given as one; a name's is pinned when it is known. */
+/* Opens the proxy's address if it was given as one; a name is pinned when it is resolved. */
 static int open_proxy(struct boot *b, struct failure *f)
 {
 	const struct gate_proxy *proxy = &b->o->proxy;
@@ -115,7 +115,7 @@ static int open_proxy(struct boot *b, struct failure *f)
 	return wall_pin(b->wall, &p, 1, f);
 }
 
-/* The wall leads questions to our resolver that programs can send; see boot/nameserver.h. */
+/* The wall redirects only queries that programs can send; see boot/nameserver.h. */
 static void lead_programs(struct boot *b)
 {
 	struct failure soft = {0};
@@ -138,7 +138,7 @@ int stage_routes(struct boot *b, struct failure *f)
 	return open_proxy(b, f);
 }
 
-/* Nothing has been believed so far: read it all back, and try what must fail. */
+/* Reads everything back, and tries what must fail. */
 int stage_verify(struct boot *b, struct failure *f)
 {
 	struct failure soft = {0};
@@ -150,7 +150,7 @@ int stage_verify(struct boot *b, struct failure *f)
 		return -1;
 	if (privileges_keep_needed(f) < 0)
 		return -1;
-	/* A container with a read-only root is as safe without these files. */
+	/* With a read-only root these files are missing, but the container is just as safe. */
 	b->status.uid = b->uid;
 	b->status.gid = b->gid;
 	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||

@@ -1,8 +1,8 @@
 /*
- * The proxy: the one given to codex-init, or else the one that the engine has put into the
- * container's environment (for Docker, "proxies" in ~/.docker/config.json). The command
- * couldn't use that by itself, since the wall lets nobody but the gate to a proxy; so the gate
- * uses it for the command, which doesn't get to see the variables.
+ * Chooses the proxy: the one given to codex-init, or else the one that the engine put into
+ * the container's environment (for Docker, "proxies" in ~/.docker/config.json). The command
+ * couldn't use that itself, since the wall lets only the gate reach a proxy; so the gate
+ * uses it for the command, and the variables are removed from the command's environment.
  */
 #include "stages.h"
 
@@ -12,14 +12,14 @@
 
 #include "local_dns.h"
 
-/* The first that is set counts: everything goes by CONNECT, as https does. */
+/* The first one set is used: everything goes by CONNECT, as https does. */
 static const char *const variables[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
 	"HTTP_PROXY", "http_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy"};
 #define COUNT  (sizeof(variables) / sizeof(variables[0]))
-#define URLS   6 /* of them, those whose value can be used */
-#define EXCEPT 8 /* from here on, lists of exceptions */
+#define URLS   6 /* the number of those whose value is a usable URL */
+#define EXCEPT 8 /* index of the lists of exceptions */
 
-/* A URL, or host:port alone, as most programs take it. */
+/* A URL, or just host:port, which most programs accept. */
 static bool read_url(const char *value, struct gate_proxy *out, const char **why)
 {
 	char url[1024];
@@ -41,7 +41,7 @@ static int take_injected(struct boot *b, const char **from, struct failure *f)
 		*from = variables[i];
 		if (read_url(value, &b->o->proxy, &why))
 			return 0;
-		/* To do without it, unasked, would show to others what it was to hide. */
+		/* Silently doing without it would expose traffic that it was meant to hide. */
 		fail(f, "use the proxy in the environment", variables[i], "%s", why);
 		return fail_hint(f, "give one that can be used: --proxy http://HOST:PORT, or "
 				    "CODEX_INIT_PROXY; CODEX_INIT_PROXY=off does without");
@@ -49,7 +49,7 @@ static int take_injected(struct boot *b, const char **from, struct failure *f)
 	return 0;
 }
 
-/* What a list of the environment holds that is no name is passed over, as by every program. */
+/* Invalid entries in a list of the environment are skipped, as every program does. */
 static void take_exceptions(struct boot *b)
 {
 	struct exceptions *e = &b->o->exceptions;
@@ -63,7 +63,7 @@ static void take_exceptions(struct boot *b)
 	}
 }
 
-/* A program that listens there would be the proxy, and be given its password. */
+/* A program listening there would be the proxy and receive its password. */
 static int refuse_inside(const struct gate_proxy *p, struct failure *f)
 {
 	const struct endpoint e = {p->address, p->port};
@@ -87,7 +87,7 @@ static void tell(const struct gate_proxy *p, const char *from)
 		from, p->address.family ? address_text(&p->address, text) : p->name, p->port);
 }
 
-/* argv and the environment may be written (C11 5.1.2.2.1); the options only read them. */
+/* argv and the environment may be modified (C11 5.1.2.2.1); the options only read them. */
 static void hide_login(const char *url)
 {
 	char *from = (char *)(uintptr_t)url, *at = url ? strrchr(from, '@') : NULL, *scheme;
@@ -113,7 +113,7 @@ static void tell_unused(const struct boot *b)
 		}
 }
 
-/* They could be of no use to it: the wall lets nobody but the gate to a proxy. */
+/* They would be useless there: the wall lets only the gate reach a proxy. */
 static void keep_from_command(struct boot *b)
 {
 	for (size_t i = 0; i < COUNT; i++) {
@@ -127,7 +127,7 @@ int stage_proxy_choose(struct boot *b, struct failure *f)
 	struct options *o = b->o;
 	const char *from = NULL;
 
-	/* Everybody may read /proc/1/cmdline, which shows our argv as it is now. */
+	/* /proc/1/cmdline is world-readable and shows the current contents of argv. */
 	hide_login(o->proxy_url);
 	hide_login(getenv("CODEX_INIT_PROXY"));
 	environment_unset(&b->env, "CODEX_INIT_PROXY");

@@ -1,4 +1,4 @@
-/* The stages that run the user's things: `home`, `hook`, `payload`. */
+/* The stages that run the user's programs: `home`, `hook`, `payload`. */
 #include "stages.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #define DROP_OFF     RUN_DIR "/in"
 #define GIT_SETTINGS RUN_DIR "/gitconfig"
 
-/* A project that can't be looked through is no reason not to work in it. */
+/* Failing to scan the project is no reason not to run. */
 static void look_at_project(struct boot *b)
 {
 	struct failure f = {0};
@@ -36,8 +36,8 @@ static char *const *command(const struct boot *b)
 	return b->o->command[0] ? b->o->command : codex;
 }
 
-/* An organisation's file may insist on Codex's own sandbox, in which every command would fail,
- * and Codex end with status 0 all the same. */
+/* An organisation's file may require Codex's own sandbox, in which every command would fail,
+ * although Codex would exit with status 0. */
 static int check_layers(const struct boot *b, const struct layers *l, struct failure *f)
 {
 	static const char why[] =
@@ -59,7 +59,7 @@ static int check_layers(const struct boot *b, const struct layers *l, struct fai
 			    "see \"Managed by an organisation\" in docs/launcher.md");
 }
 
-/* The first choice that Codex offers leads to a page that no browser can open. */
+/* The first choice in Codex's login menu leads to a page that no browser can open. */
 static void look_at_login(const struct boot *b, const struct home_result *home)
 {
 	enum codex_use use = codex_use(command(b));
@@ -76,7 +76,7 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 			: "with --device-auth Codex shows a code to enter in any browser");
 }
 
-/* Neither is a report that can't be kept. */
+/* Failing to keep the report is no reason either. */
 static void open_report_file(struct boot *b)
 {
 	struct failure f = {0};
@@ -86,7 +86,7 @@ static void open_report_file(struct boot *b)
 		say_failure_warning("home", &f);
 }
 
-/* Commits without a name are no reason to end either. */
+/* Nor are commits without an author's name. */
 static int settle_git(struct boot *b, struct failure *f)
 {
 	const struct gitsettings s = {.name = b->o->git_name,

@@ -1,4 +1,4 @@
-/* The stages that start the workers (`resolver`, `gate`), and PID 1's ear for them. */
+/* The stages that start the workers (`resolver`, `gate`), and handling of their messages. */
 #include "stages.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "../monitor/gate_messages.h"
 #include "../route/divert.h"
 
-/* For a fork and a few allocations; a machine that swaps may take seconds. */
+/* For a fork and a few allocations; on a swapping machine this may take seconds. */
 #define GATE_BOOT_MS 5000
 
 static void tell(struct boot *b, const char *worker, const char *reason)
@@ -29,7 +29,7 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS])
 	return running;
 }
 
-/* Why it isn't there for the boot. One that has ended could say nothing more than that. */
+/* Explains why a worker isn't ready for the boot. If it has exited, nothing else is known. */
 static int not_there(
 	const struct supervisor *k, const char *operation, const char *late, struct failure *f)
 {
@@ -40,7 +40,7 @@ static int not_there(
 			    "(--ulimit nofile=1024)");
 }
 
-/* ---- The resolver ------------------------------------------------------------------------ */
+/* ---- The resolver -------------------------------------------------------------------- */
 
 static void note_unresolved(struct boot *b, const struct resolver_message *m)
 {
@@ -67,7 +67,8 @@ static void tell_unresolved(const struct boot *b)
 			b->unresolved - TOLD_NAMES);
 }
 
-/* Where no server has answered at all that is one line about the servers, not one a name. */
+/* If no server has answered at all, that is one line about the servers, not one for each
+ * name. */
 static bool all_silent(const struct boot *b)
 {
 	return b->status.pinned == 0 && b->unanswered == b->unresolved;
@@ -110,7 +111,7 @@ static pid_t start_resolver(void *context, bool first, int *channel, struct fail
 _Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= SUPERVISOR_MESSAGE,
 	"a keeper takes the resolver's longest datagram");
 
-/* One datagram: one message or several. */
+/* One or more messages in a datagram. */
 static int take_resolver(void *context, const void *message, size_t size)
 {
 	struct boot *b = context;
@@ -177,7 +178,7 @@ static void answer_resolver(void *context, const struct resolver_pinned *answers
 	watch_pins(b, true);
 }
 
-/* What came together goes into the wall together. */
+/* Adds the pins of the messages received together to the wall together. */
 static void taken_resolver(void *context)
 {
 	struct boot *b = context;
@@ -239,7 +240,7 @@ int stage_resolver(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* ---- The gate ---------------------------------------------------------------------------- */
+/* ---- The gate ------------------------------------------------------------------------ */
 
 static pid_t start_gate(void *context, bool first, int *channel, struct failure *f)
 {
@@ -261,7 +262,7 @@ static void tell_gate(void *context, const char *reason, bool dead)
 	struct boot *b = context;
 
 	(void)dead;
-	/* Nobody will answer there: a refusal at once, and not a hang. */
+	/* Nobody will accept connections there: refuse at once rather than let them hang. */
 	if (b->supervisors[WORKER_GATE].down) {
 		divert_end(b->routes);
 		gate_unlisten(&b->gate.sockets);

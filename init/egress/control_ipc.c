@@ -1,4 +1,4 @@
-/* Requests, made and checked. See control_ipc.h. */
+/* See control_ipc.h. */
 #include "control_ipc.h"
 
 #include <string.h>
@@ -19,7 +19,8 @@ void control_ipc_make(struct control_request *out, enum control_type type,
 		strncpy(out->text, rule, LIMIT_RULE_TEXT);
 }
 
-/* Is it a name as the policy holds names: terminated, normalised, nothing behind it? */
+/* True if the text is a name as the policy stores it: terminated, normalised, followed by
+ * zeros. */
 static bool take_name(const struct control_request *r, struct target *t)
 {
 	size_t len = strnlen(r->text, sizeof(r->text)), position;
@@ -47,7 +48,7 @@ bool control_ipc_check(const struct control_request *r, size_t size, struct targ
 			return false;
 		}
 	}
-	/* What was taken, written again, is the request to the byte; so nothing was left. */
+	/* The parsed request, written again, must be identical: so nothing was ignored. */
 	control_ipc_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
 	return memcmp(&again, r, sizeof(again)) == 0;
 }

@@ -1,8 +1,9 @@
 /*
- * What codex-egress and PID 1 say to each other over /run/codex/control, a SOCK_SEQPACKET
- * socket. One request, one datagram of exactly sizeof(struct control_request); the answer is
- * one struct control_reply, then its text in datagrams of at most CONTROL_DATAGRAM bytes, then
- * the end. Fixed-width integers in host order: one machine, one binary.
+ * The protocol between codex-egress and PID 1 over /run/codex/control, a SOCK_SEQPACKET
+ * socket. A request is one message of exactly sizeof(struct control_request); the answer is
+ * one struct control_reply, then its text in messages of at most CONTROL_DATAGRAM bytes,
+ * then the end of the connection. Fixed-width integers in host order: same machine, same
+ * binary.
  */
 #ifndef INIT_EGRESS_CONTROL_IPC_H
 #define INIT_EGRESS_CONTROL_IPC_H
@@ -14,11 +15,11 @@
 #include "../policy/target.h"
 
 #define CONTROL_PATH "/run/codex/control"
-/* "CXC2": of another version's struct nothing is believed. */
+/* "CXC2": another version's structs aren't accepted. */
 #define CONTROL_MAGIC 0x43584332u
-/* With the kernel's own header this fills one page-sized buffer. */
+/* With the kernel's header this fills one page. */
 #define CONTROL_DATAGRAM 3584
-/* The longest text of an answer: LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
+/* Longest text of an answer; LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
 #define CONTROL_TEXT (64 * 1024)
 
 enum control_type {
@@ -30,29 +31,29 @@ enum control_type {
 struct control_request {
 	uint32_t magic; /* CONTROL_MAGIC */
 	uint32_t type;
-	uint16_t port;       /* EXPLAIN: 0 for none */
-	uint8_t family;      /* EXPLAIN: 4 or 6; 0: the name says what is asked about */
-	uint8_t reserved;    /* 0 */
-	uint8_t address[16]; /* zero behind an IPv4 address */
-	char text[LIMIT_RULE_TEXT + 8]; /* EXPLAIN: a normalised name; DENY: the rule, at least
-					 * one byte of it; the rest zero */
+	uint16_t port;                  /* EXPLAIN: 0 if none */
+	uint8_t family;                 /* EXPLAIN: 4 or 6; 0 if the target is a name */
+	uint8_t reserved;               /* 0 */
+	uint8_t address[16];            /* zero after an IPv4 address */
+	char text[LIMIT_RULE_TEXT + 8]; /* EXPLAIN: a normalised name; DENY: the rule, not
+					   empty; padded with zeros */
 };
 
 struct control_reply {
 	uint32_t magic;
-	uint32_t status; /* what codex-egress ends with */
-	uint32_t bytes;  /* of text that follows */
+	uint32_t status; /* exit status for codex-egress */
+	uint32_t bytes;  /* length of the text that follows */
 };
 
-/* Fills *out, for EXPLAIN about *t, for DENY with the rule, which has 1 to LIMIT_RULE_TEXT
- * bytes; else they are NULL. */
+/* Fills *out: for EXPLAIN with *t, for DENY with the rule, of 1 to LIMIT_RULE_TEXT bytes;
+ * otherwise they are NULL. */
 void control_ipc_make(struct control_request *out, enum control_type type,
 	const struct target *t, const char *rule);
 
 /*
- * Checks every field of a datagram of size bytes. Returns true, with *t filled where the type
- * is CONTROL_EXPLAIN; false for everything that control_ipc_make() does not make. The
- * rule of CONTROL_DENY is as root wrote it, and only known to end.
+ * Checks every field of a message of size bytes. Returns true, with *t filled for
+ * CONTROL_EXPLAIN; false for anything that control_ipc_make() doesn't produce. The rule of
+ * CONTROL_DENY is unchecked, except that it is terminated.
  */
 bool control_ipc_check(const struct control_request *r, size_t size, struct target *t);
 

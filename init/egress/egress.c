@@ -1,4 +1,4 @@
-/* codex-egress: one row for each thing that it can ask. See egress.h. */
+/* codex-egress: a row for each command. See egress.h. */
 #include "egress.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static void help(FILE *to)
 		    "asked.\n");
 }
 
-/* What came from outside may hold anything, and goes to a terminal. */
+/* Outside data may contain anything, and is printed on a terminal. */
 static void clean(char *text, size_t len)
 {
 	for (; len > 0; len--, text++)
@@ -59,7 +59,7 @@ static void clean(char *text, size_t len)
 			*text = '?';
 }
 
-/* Prints one line and returns the status. What is quoted may hold anything. */
+/* Prints an error and returns status. `on` may contain anything. */
 static int wrong(int status, const char *on, const char *why)
 {
 	char quoted[128];
@@ -87,7 +87,7 @@ static const char *why_not(int error)
 	}
 }
 
-/* Connects; the answer is believed only when root gives it. Returns the socket, or -1. */
+/* Connects, and accepts only a server with uid 0. Returns the socket, or -1. */
 static int reach(const char *path)
 {
 	const struct timeval patience = {.tv_sec = LIMIT_CONTROL_SECONDS};
@@ -113,8 +113,7 @@ static int reach(const char *path)
 	return -1;
 }
 
-/* Prints the answer, one to what is wrong on stderr; its status, or -1 where it isn't a whole
- * one. */
+/* Prints the answer, errors to stderr. Returns its status, or -1 if it is incomplete. */
 static int take_answer(int fd)
 {
 	char text[CONTROL_DATAGRAM];

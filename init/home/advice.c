@@ -1,4 +1,4 @@
-/* A table of settings, matched against the keys that toml.c finds. See advice.h. */
+/* See advice.h. */
 #include "advice.h"
 
 #include <stdbool.h>
@@ -20,9 +20,10 @@ static const char *const reasons[REASONS] = {
 };
 
 /*
- * key: a part that is '*' stands for any one part; what lies below the key counts too. only:
- * the value that counts. harmless: the value that doesn't. Neither: any. Without pointers: in a
- * program that relocates itself each costs as much as the text.
+ * key: '*' matches any one part; keys below it count too. only: the only value that counts.
+ * harmless: a value that doesn't count. Without either, any value counts. Arrays rather than
+ * pointers, since in a position-independent program each pointer needs a relocation as large
+ * as the text.
  */
 static const struct row {
 	char key[34], only[10], harmless[20];
@@ -58,7 +59,7 @@ static const struct row {
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 _Static_assert(ROWS <= 32, "a bit for each row");
 
-/* What a row is called in the line: the table, or where a single setting matters, that one. */
+/* A row's name in the message: the table, or for single settings the setting. */
 static const char *label(const struct row *row, int *length)
 {
 	const char *last = strrchr(row->key, '.');
@@ -93,7 +94,7 @@ static bool is(const char *value, size_t size, const char *text)
 	return value && strlen(text) == size && memcmp(value, text, size) == 0;
 }
 
-/* Codex's home, what is mounted, and what goes with the container are places in it. */
+/* Codex's home, mounts, and temporary directories exist in the container. */
 static bool is_inside(const char *value, size_t size)
 {
 	static const char inside[][12] = {"/codex_home", "/app/", "/tmp/"};
@@ -113,7 +114,7 @@ static bool counts(const struct row *row, const char *value, size_t size)
 		return is(value, size, row->only);
 	if (row->harmless[0] && is(value, size, row->harmless))
 		return false;
-	/* A table's name alone sets nothing, but that of hooks. */
+	/* A table header alone sets nothing, except for hooks. */
 	if (!value)
 		return row->why == PROGRAM && strcmp(row->key, "hooks") == 0;
 	return row->why != PLACE || !is_inside(value, size);
@@ -132,7 +133,7 @@ uint32_t advice_find(const char *text, size_t size, bool held)
 {
 	uint32_t found = 0;
 
-	/* What is behind a mistake is Codex's to complain about. */
+	/* Anything after a syntax error is left for Codex to complain about. */
 	toml_scan(text, size, visit, &found);
 	for (size_t i = 0; held && i < ROWS; i++)
 		if (rows[i].why == SANDBOX)
@@ -147,7 +148,7 @@ static void append(char *out, size_t size, const char *first, const char *second
 	snprintf(out + n, size - n, "%s%.*s", first, length, second);
 }
 
-/* The labels of one reason; each once, as rows of one label stand together. */
+/* Appends the labels for one reason, each once: rows with the same label are adjacent. */
 static void tell(uint32_t found, unsigned why, char *out, size_t size)
 {
 	const char *before = out[0] ? "; " : "config.toml was made for the host: ", *told = "";
@@ -201,7 +202,7 @@ static void mend(void *context, const char *path, const char *value, size_t size
 		return;
 	at = (size_t)(value - m->text);
 	end = at + old;
-	/* Between one quote on each side: what follows them keeps its place. */
+	/* Between single quotes of either kind, so that what follows keeps its position. */
 	if (end >= m->size || (m->text[end] != '"' && m->text[end] != '\'') ||
 		(end + 1 < m->size && m->text[end + 1] == m->text[end]))
 		return;

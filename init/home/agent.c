@@ -1,4 +1,4 @@
-/* One key of TOML. See agent.h. */
+/* See agent.h. */
 #include "agent.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "../lib/replace.h"
 #include "layers.h"
 
-/* Where it is put, as the first key is joined to a user's own instructions and the second gives
- * way to them. Each with the line break before it. */
+/* The keys that hold it, each preceded by a line break: the first one is added to the user's
+ * own instructions, the second is a default for them. */
 static const struct place {
 	const char *file, *key;
 } places[] = {
@@ -37,7 +37,7 @@ static void tell_places(const struct policy *p, FILE *to)
 
 		if (!is_of_use(p, &r))
 			continue;
-		/* How an address or a hello is judged is no matter of the agent's. */
+		/* +private and +ech don't concern the agent. */
 		r.private = r.ech = false;
 		rule_text(&r, text, sizeof(text));
 		if (used + strlen(text) > LIMIT_AGENT_LIST) {
@@ -74,7 +74,8 @@ void agent_tell(const struct policy *p, bool audit, FILE *to)
 		to);
 }
 
-/* Returns how much of the file is the image's, or -1 with *f filled; 0 where none of it is. */
+/* Returns the length of the image's own part of the file, 0 if the file isn't the image's,
+ * or -1 with *f filled. */
 static ssize_t read_own(const char *dir, const struct place *place, char text[LIMIT_AGENT_FILE],
 	struct failure *f)
 {
@@ -114,7 +115,7 @@ int agent_write(const char *dir, const struct policy *p, bool audit, struct fail
 	if (replace_begin(&r, dir, place->file, f) < 0)
 		return -1;
 	fwrite(text, 1, (size_t)size, r.file);
-	/* Three quotes end it, and no rule holds even one. */
+	/* Three quotes end it, and no rule can contain one. */
 	fprintf(r.file, "%s'''\n", place->key);
 	agent_tell(p, audit, r.file);
 	fputs("'''\n", r.file);

@@ -1,11 +1,12 @@
 /*
- * What the agent is told of the sandbox: that it works in one, which places are allowed, that
- * refusals are the policy, and how the user can allow more. The words are ours, the places the
- * policy's; nothing else gets in.
+ * The agent's instructions about the sandbox: that it runs in one, which hosts are allowed,
+ * that refusals are policy, and how the user can allow more. The text is ours, the hosts are
+ * from the policy; it contains nothing else.
  *
- * It stands in the image's requirements.toml as additional_developer_instructions, the one text
- * that reaches the model besides a user's own developer_instructions. Where an organisation's
- * file is in that place, it is the default of the latter, in the image's config.toml.
+ * It goes into the image's requirements.toml as additional_developer_instructions, the one
+ * text that reaches the model besides the user's own developer_instructions. If an
+ * organisation's file is there instead, it becomes the default of the latter, in the image's
+ * config.toml.
  */
 #ifndef INIT_HOME_AGENT_H
 #define INIT_HOME_AGENT_H
@@ -16,12 +17,12 @@
 #include "../lib/say.h"
 #include "../policy/policy.h"
 
-/* The text itself, for a policy that is compiled. audit: nothing is refused. */
+/* Writes the text, for a compiled policy. audit: nothing is refused. */
 void agent_tell(const struct policy *p, bool audit, FILE *to);
 
 /*
- * Puts it at the end of the first of dir's two files that is the image's own, in the place of
- * an earlier one. Where neither is, nothing is done. Returns 0, or -1 with *f filled.
+ * Appends it to the first of dir's two files that is the image's own, replacing an earlier
+ * one. If neither is, does nothing. Returns 0, or -1 with *f filled.
  */
 int agent_write(const char *dir, const struct policy *p, bool audit, struct failure *f);
 

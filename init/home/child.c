@@ -1,4 +1,4 @@
-/* fork(2), shared memory for the report, waitpid(2). See child.h. */
+/* fork(2), with shared memory for the result. See child.h. */
 #include "child.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "../lib/privileges.h"
 
 struct child_status {
-	bool finished; /* false: the child ended before it could tell how it went */
+	bool finished; /* false: the child ended before it could report */
 	int done;
 	struct failure f;
 	_Alignas(16) unsigned char result[];
@@ -39,7 +39,7 @@ static int wait_for(pid_t pid, const struct child_status *report, struct failure
 
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR) {
-			/* ECHILD: reaped for us, because SIGCHLD is ignored. */
+			/* ECHILD: already reaped, because SIGCHLD is ignored. */
 			status = 0;
 			break;
 		}

@@ -1,6 +1,6 @@
 /*
- * A piece of work done in a forked child, so that it can give up root's ids without PID 1
- * losing them. What it found comes back through memory that both share.
+ * Work done in a forked child, which can drop root's ids without PID 1 losing them. The
+ * result is returned in shared memory.
  */
 #ifndef INIT_HOME_CHILD_H
 #define INIT_HOME_CHILD_H
@@ -14,15 +14,15 @@
 typedef int child_work(void *context, void *result, struct failure *f);
 
 /*
- * Forks, runs work(context, ...) in the child and waits for it. result, of size bytes, is what
- * the child left there (it starts as a copy of *result); NULL with size 0 where there is none.
- * Returns what work returned; a child that dies first is a failure. The child's memory, open
- * files and ids are its own.
+ * Forks, runs work(context, ...) in the child and waits for it. result, of size bytes, is
+ * copied to the child and back; NULL and 0 if there is none. Returns what work returned; -1
+ * with *f filled if the child dies first. Memory, open files and ids of the child are its
+ * own.
  */
 int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f);
 
-/* As child_run(), as uid:gid with no privilege left (privileges_drop()). Where before is not
- * NULL it runs first, still with the caller's ids. */
+/* As child_run(), but as uid:gid without any privilege (privileges_drop()). before, if not
+ * NULL, runs first with the caller's ids. */
 int child_run_as(uid_t uid, gid_t gid, child_work *before, child_work *work, void *context,
 	void *result, size_t size, struct failure *f);
 

@@ -1,7 +1,7 @@
 /*
- * What the init hook hands to the payload: a file of the user's, in a place that the user can
- * write to and nobody else can touch. Root does not read it by itself: what the hook put in its
- * place (a link to a file of root's, a FIFO) is the user's to open.
+ * What the init script passes to the payload: a file of the user's, in a place that only the
+ * user can write to. Root doesn't open it: whatever the script put in its place (a link to a
+ * file of root's, a FIFO) is opened with the user's rights.
  */
 #include "envfile.h"
 
@@ -88,7 +88,7 @@ int envfile_parse(
 
 static int user_creates(void *context, void *result, struct failure *f)
 {
-	/* The first that the user may write to; all three are the container's own. */
+	/* The first that the user may write to; all three are in the container. */
 	static const char *const places[] = {"/tmp", "/dev/shm", "/var/tmp"};
 	char *path = result, name[SAFE_TEMPORARY];
 
@@ -148,7 +148,7 @@ static int read_text(int fd, const char *path, struct file_text *out, struct fai
 	return 0;
 }
 
-/* A hook that removed the file hands over nothing. */
+/* A script that removed the file passes nothing. */
 static int user_reads(void *context, void *result, struct failure *f)
 {
 	const char *path = context;

@@ -1,14 +1,14 @@
-/* The text of the file that SANDBOX_ENV_FILE names. Pure. */
+/* Parser for the file named by SANDBOX_ENV_FILE. Pure. */
 #ifndef INIT_HOME_ENVFILE_H
 #define INIT_HOME_ENVFILE_H
 
 #include <stddef.h>
 
 /*
- * Reads NAME=value lines; empty ones and those beginning with '#' are passed over, everything
- * behind the first '=' is the value as it stands. Returns 0 with a NULL-terminated, malloc'ed
- * array of malloc'ed strings in *vars, or -1 with the *line at fault (from 1; 0: no memory) and
- * a static *reason.
+ * Parses NAME=value lines. Empty lines and those that begin with '#' are skipped; everything
+ * after the first '=' is the value, unchanged. Returns 0 with a NULL-terminated, malloc'ed
+ * array of malloc'ed strings in *vars, or -1 with the offending *line (from 1; 0: out of
+ * memory) and a static *reason.
  */
 int envfile_parse(
 	const char *text, size_t length, char ***vars, unsigned *line, const char **reason);

@@ -1,4 +1,4 @@
-/* A plain array of "NAME=value" strings, built before the payload runs. See environment.h. */
+/* See environment.h. */
 #include "environment.h"
 
 #include <stdio.h>
@@ -54,7 +54,7 @@ int environment_copy(struct environment *e, char *const *base)
 {
 	memset(e, 0, sizeof(*e));
 	for (; *base; base++)
-		/* What has no '=' is no variable: execve() lets it through, we don't. */
+		/* Entries without '=' aren't variables; execve() accepts them, we don't. */
 		if (strchr(*base, '=') && environment_take(e, *base) < 0)
 			return -1;
 	return 0;
@@ -100,7 +100,7 @@ int environment_sandbox(struct environment *e, const char *home)
 	if (!joined)
 		return -1;
 	snprintf(joined, size, "%s/bin:%s", home, rest);
-	/* The image's own PATH may begin with it already. */
+	/* The image's PATH may begin with it already. */
 	if (strncmp(joined, rest, len) == 0)
 		snprintf(joined, size, "%s", rest);
 	done = environment_set(e, "PATH", joined);
@@ -110,8 +110,8 @@ int environment_sandbox(struct environment *e, const char *home)
 		environment_set(e, "USER", "codex") < 0 ||
 		environment_set(e, "LOGNAME", "codex") < 0)
 		return -1;
-	/* The launcher says where the home lies in the mounted workdir; alone, it is the home.
-	 */
+	/* The launcher sets it to the home's path in the mounted workdir; without a launcher
+	 * it is the home. */
 	if (!environment_get(e, "SANDBOX_ENV_DIR"))
 		return environment_set(e, "SANDBOX_ENV_DIR", home);
 	return 0;

@@ -1,10 +1,10 @@
 /*
- * home_prepare(): the drop-off's files into the home, all of them or none.
+ * home_prepare(): copies the drop-off's files into the home, all or none.
  *
- * Everything is written under temporary names first, where a full disk or a quota shows, and
- * then renamed; a failure on the way takes back what was made. Nobody else is at work in the
- * home yet, but what an earlier Codex left there may be a trap: so no link is followed, and
- * all is done with the user's own rights.
+ * All files are first written under temporary names, which reveals a full disk or a quota,
+ * and then renamed; on failure everything is removed again. Nothing else uses the home yet,
+ * but an earlier Codex may have left a trap there: so no link is followed, and everything is
+ * done with the user's rights.
  */
 #include "home.h"
 
@@ -46,13 +46,13 @@ static mode_t mode_of(const struct source *item)
 {
 	if (is_hook(item))
 		return 0755;
-	/* config.toml may hold keys. */
+	/* config.toml may contain keys. */
 	return item->depth == 0 ? 0600 : item->program ? 0755 : 0644;
 }
 
 /*
- * Is there a place for it? Returns 1 when it has to be copied, 0 when there is something that
- * must stay, -1 when what is there is in the way.
+ * Whether an item is to be copied: 1 if so, 0 if something exists that must stay, -1 if
+ * something is in the way.
  */
 static int wanted(const struct work *w, const struct source *item, int dir, const char *last,
 	struct failure *f)
@@ -85,7 +85,7 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* Returns 0, or -1 with errno; EFBIG when the source grew past the limit. */
+/* Returns 0, or -1 with errno; EFBIG if the source grew beyond the limit. */
 static int copy_bytes(int from, int to)
 {
 	static char buffer[64 * 1024];
@@ -113,7 +113,8 @@ static bool is_config(const struct source *item)
 	return strcmp(item->path, "config.toml") == 0;
 }
 
-/* The beginning of a config.toml, where a setting stands at which Codex would stop. */
+/* Copies the first part of a config.toml, changing a setting with which Codex wouldn't
+ * start. */
 static int copy_mended(int from, int to)
 {
 	static char text[LIMIT_TOML_BYTES];
@@ -144,7 +145,7 @@ static int write_temporary(struct source *item, int dir)
 	return close(fd);
 }
 
-/* First pass: directories, and the files under temporary names. */
+/* First pass: creates directories, and writes files under temporary names. */
 static int write_one(const struct work *w, struct source *item, struct failure *f)
 {
 	const char *last;
@@ -168,7 +169,7 @@ static int write_one(const struct work *w, struct source *item, struct failure *
 	return done;
 }
 
-/* Second pass: the names. Only init.sh replaces. */
+/* Second pass: renames. Only init.sh replaces an existing file. */
 static int place_one(const struct work *w, struct source *item, struct failure *f)
 {
 	const char *last;
@@ -189,8 +190,8 @@ static int place_one(const struct work *w, struct source *item, struct failure *
 	return done;
 }
 
-/* Takes back what was made, the last first, so that directories are empty when their turn
- * comes. An init.sh that was replaced is whole and stays. */
+/* Removes what was created, in reverse order, so that directories are empty when they are
+ * removed. An init.sh that has been replaced is complete and stays. */
 static void undo(const struct work *w)
 {
 	for (size_t i = w->sources->count; i-- > 0;) {
@@ -219,7 +220,7 @@ static int copy_all(const struct work *w, struct home_result *out, struct failur
 		if ((s->list[i].state == SOURCE_FILE || s->list[i].state == SOURCE_DIRECTORY) &&
 			write_one(w, &s->list[i], f) < 0)
 			return -1;
-	/* The hook comes last: it alone can't be taken back. */
+	/* The init script comes last, because it can't be undone. */
 	for (int hook = 0; hook < 2; hook++)
 		for (size_t i = 0; i < s->count; i++) {
 			struct source *item = &s->list[i];
@@ -258,7 +259,7 @@ static int open_home(struct work *w, struct failure *f)
 		(unsigned int)r->uid);
 }
 
-/* A hook may be a link to a script of the project: it runs with the user's rights anyway. */
+/* init.sh may be a link to a script in the project: it runs with the user's rights anyway. */
 static void look_for_hook(const struct work *w, struct home_result *out)
 {
 	struct stat st;
@@ -271,13 +272,13 @@ static void look_for_hook(const struct work *w, struct home_result *out)
 			"%.150s/init.sh is not executable, so it is not run", w->r->home);
 }
 
-/* By a link too: that is how a login lives in a directory of its own. */
+/* Follows a link: a login may be stored in a directory of its own. */
 static void look_for_login(const struct work *w, struct home_result *out)
 {
 	struct stat st;
 	ssize_t n = readlinkat(w->home, "auth.json", out->login_link, sizeof(out->login_link));
 
-	/* A longer one is none of ours. */
+	/* A longer target isn't one of ours. */
 	out->login_link[n > 0 && n < (ssize_t)sizeof(out->login_link) ? n : 0] = '\0';
 	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
 }
@@ -289,7 +290,7 @@ static void see_provider(void *context, const char *path, const char *value, siz
 		*(bool *)context = true;
 }
 
-/* The one that is in force, which may be an older one than the drop-off's. */
+/* The config in use, which may be older than the drop-off's. */
 static void look_at_config(const struct work *w, struct home_result *out)
 {
 	static char text[LIMIT_TOML_BYTES];
@@ -298,7 +299,7 @@ static void look_at_config(const struct work *w, struct home_result *out)
 
 	if (fd < 0)
 		return;
-	/* A regular file is read in one go; anything else isn't worth a second try. */
+	/* A regular file is read completely; anything else is ignored. */
 	n = file_read(fd, text, sizeof(text));
 	close(fd);
 	if (n <= 0)
@@ -315,7 +316,7 @@ static int as_root(void *context, void *result, struct failure *f)
 	(void)result;
 	if (!w->r->from)
 		return 0;
-	/* A descriptor for each file is kept over the change of user. */
+	/* A descriptor for each file is kept across the change of user. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);

@@ -1,9 +1,9 @@
 /*
- * Two looks at the project, and what differs.
+ * Two scans of the project, and the differences between them.
  *
- * Each is a child's work, as the payload's user. The first hands its list to PID 1 before
- * anything of the user's runs; the second has that list by fork(2) and hands back only what
- * differs, in a report of fixed size.
+ * Each runs in a child, as the payload's user. The first passes its list to PID 1 before
+ * anything of the user's runs; the second inherits that list by fork(2) and returns only the
+ * differences, in a struct of fixed size.
  */
 #include "host_exec.h"
 
@@ -25,15 +25,15 @@
 
 static const char operation[] = "look for files that the host obeys";
 
-/* What one file is known by; without a gap, so that two can be compared as bytes. */
+/* The identity of a file; without padding, so that two can be compared as bytes. */
 struct mark {
-	struct timespec modified, changed, end_changed; /* end: of a link */
+	struct timespec modified, changed, end_changed; /* end: of a link's target */
 	uint64_t inode, size;
 	uint32_t mode;
-	uint32_t path; /* in struct list's text; not compared */
+	uint32_t path; /* offset in the text of struct file_list; not compared */
 };
 
-/* One look's result, without pointers: it crosses from child to parent. */
+/* The result of a scan, without pointers: it crosses from child to parent. */
 struct file_list {
 	uint32_t count, used;
 	bool complete;
@@ -43,7 +43,7 @@ struct file_list {
 
 struct host_exec {
 	const char *workdir;
-	const char *git; /* its git directory, where that is elsewhere; else NULL */
+	const char *git; /* its git directory if that is elsewhere, or NULL */
 	uid_t uid;
 	gid_t gid;
 	time_t begun;
@@ -52,9 +52,9 @@ struct host_exec {
 
 enum difference { IS_NEW, HAS_CHANGED, IS_GONE };
 
-/* What differs. */
+/* The differences. */
 struct change_report {
-	uint32_t count; /* told and not */
+	uint32_t count; /* including those not listed */
 	bool complete;
 	struct {
 		uint8_t how;
@@ -90,8 +90,8 @@ static const char *host_path(const char *workdir)
 	return strncmp(workdir, "/app/", 5) == 0 ? workdir + 4 : workdir;
 }
 
-/* The workdir's path in the work tree that REPOSITORY/.git belongs to, with a slash behind it;
- * "" where it is all of it. */
+/* The workdir's path in the work tree of REPOSITORY/.git, with a trailing slash; "" if it is
+ * the top. */
 static const char *below(const struct host_exec *o)
 {
 	const char *slash = o->git ? strrchr(o->git, '/') : NULL;
@@ -104,7 +104,7 @@ static const char *below(const struct host_exec *o)
 	return path;
 }
 
-/* All that is to be looked at. Returns 0 with *complete, or -1. */
+/* Scans the project and its git directory. Returns 0 with *complete, or -1. */
 static int look(const struct host_exec *o, host_exec_visit *visit, void *context,
 	bool *complete, struct failure *f)
 {
@@ -135,7 +135,7 @@ static int look(const struct host_exec *o, host_exec_visit *visit, void *context
 	return 0;
 }
 
-/* A path that one look comes by twice, as where core.hooksPath names .githooks, is one file. */
+/* A scan may find a path twice, for instance if core.hooksPath names .githooks. */
 static const struct mark *find(const struct file_list *l, const char *path)
 {
 	for (uint32_t i = 0; i < l->count; i++)
@@ -144,7 +144,7 @@ static const struct mark *find(const struct file_list *l, const char *path)
 	return NULL;
 }
 
-/* ---- The first look ---------------------------------------------------------------------- */
+/* ---- The first scan ------------------------------------------------------------------ */
 
 static bool note(
 	void *context, const char *path, const struct stat *st, const struct stat *target)
@@ -170,8 +170,8 @@ static int first_look(void *context, void *result, struct failure *f)
 	return look(context, note, l, &l->complete, f);
 }
 
-/* The child had no privilege and nobody could touch it; a list that is wrong would still be
- * our own memory's undoing. */
+/* The child was unprivileged and isolated, but an inconsistent list would have us read out of
+ * bounds. */
 static bool is_sound(const struct file_list *l)
 {
 	if (l->count > LIMIT_OBEYED_FILES || l->used > sizeof(l->text) ||
@@ -207,7 +207,7 @@ int host_exec_begin(struct host_exec **out, const char *workdir, const char *git
 	return done;
 }
 
-/* ---- The second look --------------------------------------------------------------------- */
+/* ---- The second scan ----------------------------------------------------------------- */
 
 struct file_comparison {
 	const struct host_exec *o;
@@ -242,7 +242,7 @@ static bool compare(
 		*seen = true;
 		return true;
 	}
-	/* Where the first look ended early, a file that it hasn't seen may be an old one. */
+	/* If the first scan was incomplete, a file that it didn't see may be old. */
 	if (l->complete || now.changed.tv_sec >= c->o->begun)
 		tell(c->r, IS_NEW, path);
 	return c->r->count < LIMIT_OBEYED_FILES;

@@ -1,7 +1,8 @@
 /*
- * Files of the project that programs on the user's own machine run or obey without being asked:
- * git's hooks and settings, an editor's tasks, .envrc, the host's own Codex settings. The
- * payload may write anywhere in the project, so what of these has changed is told at the end.
+ * Files of the project that programs on the user's machine execute or take instructions from
+ * without being asked: git's hooks and settings, editor tasks, .envrc, the host's own Codex
+ * settings. The payload can write anywhere in the project, so changes to these are reported
+ * at the end.
  */
 #ifndef INIT_HOME_HOST_EXEC_H
 #define INIT_HOME_HOST_EXEC_H
@@ -11,27 +12,30 @@
 
 #include "../lib/say.h"
 
-struct host_exec; /* what there was before hook and payload ran */
+struct host_exec; /* their state before init script and payload ran */
 
 /*
- * Looks through workdir (see host_exec_walk.h for what counts and where it ends) in a child
- * with the payload's rights: root in the container can't read a directory of mode 0700. A file
- * is known by its kind, mode, size, times and inode, of which a program without privilege can't
- * set the time of change; of contents, only a repository's config is read. Returns 0 with *out,
- * to be freed by the caller, or -1. git is the project's git directory where that lies
- * elsewhere, or NULL: it is looked through as well. Both strings must live as long as *out.
+ * Scans workdir (host_exec_walk.h has the rules and limits) in a child with the payload's
+ * rights, because root in the container can't read a directory of mode 0700. A file is
+ * identified by type, mode, size, times and inode; an unprivileged program can't set the time
+ * of change. No contents are read except a repository's config. git is the project's git
+ * directory if that is outside workdir, or NULL; it is scanned as well. Returns 0 with *out, to
+ * be freed by the caller, or -1 with *f filled. Both strings must outlive *out.
  */
 int host_exec_begin(struct host_exec **out, const char *workdir, const char *git, uid_t uid,
 	gid_t gid, struct failure *f);
 
-/* Looks again, likewise, and prints to `to` what is new, changed or gone; nothing where nothing
- * is. Where either look had to end early it says so. Returns 0, or -1 with nothing printed. */
+/*
+ * Scans again and prints to `to` what is new, changed or removed, or nothing if there are no
+ * changes. Says so if a scan was incomplete. Returns 0, or -1 with *f filled and nothing
+ * printed.
+ */
 int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f);
 
 void host_exec_free(struct host_exec *o);
 
-/* A path as it may be printed: what isn't printable ASCII, and the backslash, as \ooo, the way
- * git does it. Cut where out is full. Pure. */
+/* Writes a path for printing: a backslash, and what isn't printable ASCII, becomes \ooo, as
+ * in git. Truncated if out is full. Pure. */
 void host_exec_quote(const char *path, char *out, size_t size);
 
 #endif

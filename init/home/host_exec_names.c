@@ -1,4 +1,4 @@
-/* The list. See host_exec_names.h. */
+/* See host_exec_names.h. */
 #include "host_exec_names.h"
 
 #include <stdbool.h>
@@ -6,29 +6,29 @@
 #include <string.h>
 #include <strings.h>
 
-/* Without pointers: in a program that relocates itself each costs as much as the name. A '*',
- * one at most, stands for any characters or none. */
+/* Arrays rather than pointers, since in a position-independent program each pointer needs a
+ * relocation as large as the name. '*', at most one, matches any characters. */
 struct named {
 	char name[24];
 	unsigned char is; /* enum host_exec_name */
 };
 
 /*
- * The rule. A name is on the list where a tool takes from that file, without being asked, which
- * programs to run, or with what settings, when a person
+ * The rule. A name is on the list if a tool takes from that file, without being asked, which
+ * programs to run or with what settings, when a user
  *
- *	opens the project: in an editor, for an agent, or where it is hosted (its CI)
+ *	opens the project: in an editor, for an agent, or where it is hosted (CI)
  *	enters it: with a shell, an interpreter or a debugger
- *	updates it: by version control, or by what fetches its dependencies.
+ *	updates it: with version control, or a tool that fetches its dependencies.
  *
- * Whether the tool asks once, and then no more, or by a click, makes no difference. Not on the
- * list is what names no program (.gitignore, .editorconfig); what runs because a person says
- *so, since it is the work itself (sources, tests, build files, and what linters and test
- *runners read); what such files fetch (node_modules, .venv); and prose, which an agent weighs
+ * It makes no difference whether the tool asks once or needs a click. Not on the list: files
+ * that name no program (.gitignore, .editorconfig); what runs because the user asks for it,
+ * since that is the work itself (sources, tests, build files, and what linters and test
+ * runners read); what such files fetch (node_modules, .venv); and text for agents
  * (AGENTS.md).
  */
 static const struct named in_project[] = {
-	/* version control, and what git's hooks read in their turn */
+	/* version control, and what git's hooks read in turn */
 	{".git", OBEYED_GIT},
 	{".gitattributes", OBEYED_FILE},
 	{".gitmodules", OBEYED_FILE},
@@ -84,7 +84,7 @@ static const struct named in_project[] = {
 	{"rust-analyzer.toml", OBEYED_FILE},
 	{".rust-analyzer.toml", OBEYED_FILE},
 	{".bsp", OBEYED_TREE},
-	/* agents on the host, and Codex there: hooks and servers to start */
+	/* agents on the host, including Codex: hooks and servers to start */
 	{".codex", OBEYED_TREE},
 	{".agents", OBEYED_TREE},
 	{".claude", OBEYED_TREE},
@@ -108,7 +108,7 @@ static const struct named in_project[] = {
 	{".trae", OBEYED_TREE},
 	{".factory", OBEYED_TREE},
 	{".openhands", OBEYED_TREE},
-	/* where the project is hosted: on the next push, or when it is opened there */
+	/* hosting: on the next push, or when the project is opened there */
 	{".github", OBEYED_TREE},
 	{".gitlab-ci.yml", OBEYED_FILE},
 	{".gitlab", OBEYED_TREE},
@@ -135,7 +135,7 @@ static const struct named in_project[] = {
 	{".stackblitzrc", OBEYED_FILE},
 	{".replit", OBEYED_FILE},
 	{".idx", OBEYED_TREE},
-	/* shells, on entering the directory, and what chooses a version of a program there */
+	/* shells on entering the directory, and tools that choose program versions there */
 	{".envrc", OBEYED_FILE},
 	{".env", OBEYED_FILE},
 	{".autoenv*", OBEYED_FILE},
@@ -150,7 +150,7 @@ static const struct named in_project[] = {
 	{".rbenv-vars", OBEYED_FILE},
 	{"rust-toolchain", OBEYED_FILE},
 	{"rust-toolchain.toml", OBEYED_FILE},
-	/* interpreters and debuggers that are started there */
+	/* interpreters and debuggers started there */
 	{".gdbinit", OBEYED_FILE},
 	{".lldbinit", OBEYED_FILE},
 	{".pdbrc*", OBEYED_FILE},
@@ -167,7 +167,7 @@ static const struct named in_project[] = {
 	{".erlang", OBEYED_FILE},
 	{"jupyter*_config.py", OBEYED_FILE},
 	{"jupyter*_config.json", OBEYED_FILE},
-	/* what fetches dependencies: from where, and what it runs meanwhile */
+	/* package managers: sources, and programs run while fetching */
 	{".npmrc", OBEYED_FILE},
 	{".yarnrc", OBEYED_FILE},
 	{".yarnrc.yml", OBEYED_FILE},
@@ -195,7 +195,7 @@ static const struct named in_project[] = {
 	{".buckconfig", OBEYED_FILE},
 };
 
-/* gitrepository-layout(5). The rest of it holds data, which git does not run. */
+/* gitrepository-layout(5). The rest is data, which git doesn't execute. */
 static const struct named in_git[] = {
 	{"config", OBEYED_FILE},
 	{"config.worktree", OBEYED_FILE},
@@ -203,10 +203,10 @@ static const struct named in_git[] = {
 	{"commondir", OBEYED_FILE},
 	{"hooks", OBEYED_TREE},
 	{"info", OBEYED_SOME},
-	/* remotes of old, which `git fetch NAME` still knows */
+	/* old-style remotes, which `git fetch NAME` still accepts */
 	{"remotes", OBEYED_TREE},
 	{"branches", OBEYED_TREE},
-	/* what `--continue` goes on with: a todo list may hold commands */
+	/* the state that `--continue` resumes: a todo list may contain commands */
 	{"rebase-merge", OBEYED_SOME},
 	{"rebase-apply", OBEYED_SOME},
 	{"sequencer", OBEYED_SOME},
@@ -214,7 +214,7 @@ static const struct named in_git[] = {
 	{"worktrees", OBEYED_LOOK_INTO},
 };
 
-/* What counts in a directory of which some names do. */
+/* Entries of directories in which only some names count. */
 static const struct {
 	char directory[16];
 	struct named named;
@@ -233,7 +233,7 @@ static const struct {
 	{".hg", {"sharedpath", OBEYED_FILE}},
 	{".jj", {"workspace-config.toml", OBEYED_FILE}},
 	{".jj", {"workspace-config-id", OBEYED_FILE}},
-	{".jj", {"repo", OBEYED_SOME}}, /* a file where it is elsewhere */
+	{".jj", {"repo", OBEYED_SOME}}, /* a file if the repository is elsewhere */
 	{"repo", {"config.toml", OBEYED_FILE}},
 	{"repo", {"config-id", OBEYED_FILE}},
 	{"repo", {"store", OBEYED_SOME}},
@@ -259,7 +259,7 @@ static bool is_named(const char *pattern, const char *name)
 {
 	size_t before = strcspn(pattern, "*"), after, size;
 
-	/* The walk asks this about every name there is. */
+	/* A quick test, since the scan checks every name in the project. */
 	if (((pattern[0] ^ name[0]) & ~('a' ^ 'A')) && before > 0)
 		return false;
 	if (!pattern[before])

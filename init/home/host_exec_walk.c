@@ -1,4 +1,4 @@
-/* openat2(2), getdents64(2) by readdir(3), two queues. See host_exec_walk.h. */
+/* Uses openat2(2) and two queues. See host_exec_walk.h. */
 #include "host_exec_walk.h"
 
 #include <dirent.h>
@@ -16,11 +16,11 @@
 #include "../lib/clock.h"
 #include "../lib/limits.h"
 
-/* A directory to be looked into. */
+/* A directory to scan. */
 struct step {
 	struct step *next;
 	enum host_exec_name is;
-	bool link; /* it is reached by a link, which may be followed within the root */
+	bool link; /* reached by a link, which may be followed within the root */
 	char path[];
 };
 
@@ -39,7 +39,7 @@ struct project_walk {
 	bool complete, stop;
 };
 
-/* A link is followed only where its name is obeyed, and never out of the root. */
+/* A link is followed only if its name is on the list, and never out of the root. */
 static int open_beneath(const struct project_walk *w, const char *path, int flags, bool link)
 {
 	return file_open(
@@ -62,7 +62,7 @@ static void put_off(struct project_walk *w, const char *path, enum host_exec_nam
 	q->last = &s->next;
 }
 
-/* One file, or a link. A link to a directory leads on. */
+/* Reports a file or link. A link to a directory is scanned as well. */
 static void found(
 	struct project_walk *w, const char *path, const struct stat *st, enum host_exec_name is)
 {
@@ -76,7 +76,7 @@ static void found(
 			fstat(fd, &target);
 			close(fd);
 		}
-		/* Not from within a tree: links in a circle would never end. */
+		/* Not within a tree: circular links would never end. */
 		if (target.st_ino && S_ISDIR(target.st_mode) && is != OBEYED_NOT)
 			put_off(w, path, is, true);
 	}
@@ -94,14 +94,13 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* What lies in such a directory and no tool obeys: git runs no *.sample, and editors leave the
- * others behind. */
+/* Files that no tool uses: git doesn't run *.sample, and editors leave the others behind. */
 static bool is_noise(const char *name)
 {
 	return ends_with(name, ".sample") || ends_with(name, "~") || ends_with(name, ".swp");
 }
 
-/* The sandbox's own home, in the project: the host obeys nothing in it. */
+/* The sandbox's own home in the project, from which the host executes nothing. */
 static bool is_ours(const char *path)
 {
 	return strcasecmp(path, ".codex/.environment") == 0;
@@ -126,9 +125,9 @@ static enum host_exec_name meaning(const struct step *s, const char *name, bool 
 }
 
 /*
- * A directory that could not be opened, or what is in it not be looked at: no gap where it has
- * gone, was replaced by something else or is elsewhere, nor where it is somebody else's and the
- * payload can't write to it either.
+ * Whether a directory that couldn't be opened, or examined, makes the scan incomplete: not
+ * if it has vanished, was replaced by something else or is outside the root, nor if it
+ * belongs to somebody else and the payload can't write to it either.
  */
 static bool is_no_gap(const struct project_walk *w, const char *path)
 {
@@ -158,7 +157,7 @@ static void take(
 	}
 	if (is_ours(path) || (s->is == OBEYED_TREE && is_noise(path)))
 		return;
-	/* A directory that may only be listed says EACCES. */
+	/* A directory that can be listed but not entered: EACCES. */
 	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		w->complete &= is_no_gap(w, s->path);
 		return;
@@ -177,8 +176,11 @@ static bool holds(int dir, const char *name)
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Would git take this directory for a repository, whatever it is called? setup.c there:
- * is_git_directory(). A link may lead to something on the host that isn't here. */
+/*
+ * True if git would take this directory for a repository, whatever its name: as
+ * is_git_directory() in its setup.c. A link may lead to something on the host that isn't
+ * here.
+ */
 static bool is_git(const struct step *s, int dir)
 {
 	if (s->is == OBEYED_GIT)
@@ -187,7 +189,7 @@ static bool is_git(const struct step *s, int dir)
 	       (holds(dir, "commondir") || (holds(dir, "objects") && holds(dir, "refs")));
 }
 
-/* Takes ".", ".." and needless slashes out. Returns false where the path leads out. */
+/* Removes ".", ".." and redundant slashes. Returns false if the path leads out. */
 static bool tidy(char *path)
 {
 	char *out = path;
@@ -213,8 +215,11 @@ static bool tidy(char *path)
 	return true;
 }
 
-/* Hooks are there, at path beneath the root: but not where that is the project itself, or what
- * the git directory is in, or that itself, which would be a flood of files. */
+/*
+ * Queues a hooks directory at path beneath the root; unless that is the project itself, a
+ * parent of the git directory, or the git directory itself, which would add a flood of
+ * files.
+ */
 static void put_off_hooks(
 	struct project_walk *w, const struct step *git, const char *path, unsigned *left)
 {
@@ -236,12 +241,12 @@ static void put_off_hooks(
 }
 
 /*
- * core.hooksPath, where hooks are in a directory of the project's: relative to the top of the
- * work tree, in which a ".git" lies, or to the git directory without one; or absolute, as the
- * host has it. Only a plain line counts; a setting that is meant to be overlooked is a change
- * of config, which is told by itself. git takes the last one, but in which section a line
- * stands isn't looked at here: so the first few are looked into, each of which may be the whole
- * of a large directory, and of more it is told that not everything was.
+ * core.hooksPath, if it is within the project: relative to the top of the work tree, which
+ * contains ".git", or to the git directory if it is bare; or an absolute path on the host.
+ * Only a plain line is recognised; a setting that is disguised is itself a change of config,
+ * which is reported. git uses the last one, but sections aren't parsed here: so the first
+ * few are scanned, each of which may be a large directory, and if there are more the scan is
+ * reported as incomplete.
  */
 static void look_for_hooks(struct project_walk *w, const struct step *s, int dir)
 {
@@ -315,7 +320,7 @@ static void look_into(struct project_walk *w, const struct step *s)
 	closedir(dir);
 }
 
-/* What is obeyed comes first: no flood of other directories can hide it. */
+/* Names on the list come first, so that a flood of other directories can't hide them. */
 static struct step *next_step(struct project_walk *w)
 {
 	struct queue *q = w->host_exec.first ? &w->host_exec : &w->ordinary;

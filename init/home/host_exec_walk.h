@@ -1,6 +1,6 @@
 /*
- * The walk over the project: which of its files programs on the host obey. Private to
- * host_exec.c and its tests.
+ * Scans the project for files that programs on the host execute or take instructions from.
+ * Private to host_exec.c and its tests.
  */
 #ifndef INIT_HOME_HOST_EXEC_WALK_H
 #define INIT_HOME_HOST_EXEC_WALK_H
@@ -10,30 +10,31 @@
 
 #include "host_exec_names.h"
 
-/* Called for each file that is obeyed, with its path beneath the root, behind the prefix. link:
- * it is a symbolic link, and *target is what it leads to inside the root (st_ino 0: nothing
- * there). Returns false to end the walk. */
+/*
+ * Called for each such file, with its path beneath the root after the place's prefix. If it is
+ * a symbolic link, *target is what it leads to inside the root (st_ino 0: nothing there).
+ * Returns false to stop.
+ */
 typedef bool host_exec_visit(
 	void *context, const char *path, const struct stat *st, const struct stat *target);
 
 struct host_exec_place {
 	int root;
-	const char *host; /* root's path on the host, without a slash at its end: core.hooksPath
-			   * may name a directory of the project by it */
-	const char *prefix; /* before each path that is visited, with its slash; or "" */
+	/* root's path on the host, without a trailing slash: core.hooksPath may refer to it */
+	const char *host;
+	const char *prefix; /* put before each path, with its slash; or "" */
 	bool git;           /* root is a git directory */
-	int elsewhere;      /* that of the project where it isn't beneath root, or -1; ... */
-	const char *below;  /* ... and root's path in that work tree: "", or "sub/directory/" */
+	int elsewhere;      /* the project's git directory if that isn't beneath root, or -1 */
+	const char *below;  /* root's path in its work tree: "", or "sub/directory/" */
 };
 
 /*
- * Walks what is beneath the directory place->root, breadth first, what is obeyed before the
- * rest, with the caller's rights. No link is followed but one of an obeyed name, and none out
- * of root (openat2(2), RESOLVE_BENEATH). Any directory with HEAD, objects and refs (or
- * commondir) in it is a git directory too, whatever its name: git takes it for one.
- * WORK_DIR/.codex/.environment, the sandbox's own, is left out. Returns true when everything
- * was seen, false when a limit (LIMIT_OBEYED_*), memory or visit ended it, or something could
- * not be read.
+ * Scans the directory place->root, breadth first, names on the list before others, with the
+ * caller's rights. Links are followed only if their name is on the list, and never out of root
+ * (openat2(2), RESOLVE_BENEATH). Any directory with HEAD, objects and refs (or commondir) in it
+ * is a git directory, whatever its name: git takes it for one. WORK_DIR/.codex/.environment,
+ * the sandbox's own, is skipped. Returns true if everything was seen, false if a limit
+ * (LIMIT_OBEYED_*), memory or visit ended the scan, or something couldn't be read.
  */
 bool host_exec_walk(const struct host_exec_place *place, host_exec_visit *visit, void *context);
 

@@ -1,4 +1,4 @@
-/* Key by key, as toml.c finds them. See layers.h. */
+/* See layers.h. */
 #include "layers.h"
 
 #include <fcntl.h>
@@ -12,13 +12,13 @@
 
 #define FULL_ACCESS "danger-full-access"
 
-/* The first words of the image's own files. */
+/* The image's own files begin with this. */
 static const char ours[] = "# codex-sandbox: ";
 
 struct seen {
 	bool profiles, profile; /* there is a list of permission profiles; ours is in it */
-	bool modes, mode;       /* the same of sandbox modes */
-	bool managed;           /* managed_config.toml names another mode */
+	bool modes, mode;       /* the same for sandbox modes */
+	bool managed;           /* managed_config.toml sets another mode */
 };
 
 static bool is(const char *path, const char *key)
@@ -28,7 +28,7 @@ static bool is(const char *path, const char *key)
 
 static bool is_value(const char *value, size_t size, const char *text)
 {
-	/* A bare word comes with the blanks behind it. */
+	/* A bare word includes trailing blanks. */
 	while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
 		size--;
 	return size == strlen(text) && memcmp(value, text, size) == 0;
@@ -63,7 +63,7 @@ bool layers_permit(const char *text, size_t size)
 {
 	struct seen seen = {0};
 
-	/* What is behind a mistake is Codex's to complain about. */
+	/* Anything after a syntax error is left for Codex to complain about. */
 	toml_scan(text, size, see_requirement, &seen);
 	return (!seen.profiles || seen.profile) && (!seen.modes || seen.mode);
 }
@@ -73,7 +73,7 @@ bool layers_are_ours(const char *text, size_t size)
 	return size >= sizeof(ours) - 1 && memcmp(text, ours, sizeof(ours) - 1) == 0;
 }
 
-/* Returns how many octets there are, at most LIMIT_TOML_BYTES; 0 where it can't be read. */
+/* Returns the number of octets, at most LIMIT_TOML_BYTES; 0 if it can't be read. */
 static size_t read_layer(const char *dir, const char *name, char *text)
 {
 	char path[192];
@@ -84,7 +84,7 @@ static size_t read_layer(const char *dir, const char *name, char *text)
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	/* A regular file is read in one go; anything else isn't worth a second try. */
+	/* A regular file is read completely; anything else is ignored. */
 	n = file_read(fd, text, LIMIT_TOML_BYTES);
 	close(fd);
 	return n > 0 ? (size_t)n : 0;
@@ -101,7 +101,7 @@ void layers_look(const char *dir, struct layers *out)
 
 	*out = (struct layers){.ours = layers_are_ours(text, size)};
 	size = read_layer(dir, managed, text);
-	/* This one wins over the other, and where it is the image's, it is alone. */
+	/* This one takes precedence over the other, and the image's comes alone. */
 	out->ours |= layers_are_ours(text, size);
 	toml_scan(text, size, see_managed, &seen);
 	if (seen.managed)

@@ -1,8 +1,8 @@
 /*
- * What is in /etc/codex for Codex itself: requirements.toml, to which it is held, and
- * managed_config.toml, which older versions have for that. The image's own let Codex leave its
- * own sandbox off, which can't work inside this one. An organisation's may stand in their
- * place.
+ * The files for Codex itself in /etc/codex: requirements.toml, which Codex enforces, and
+ * managed_config.toml, which older versions use for that. The image's own permit Codex to
+ * run without its own sandbox, which can't work inside this one. An organisation's may be
+ * there instead.
  */
 #ifndef INIT_HOME_LAYERS_H
 #define INIT_HOME_LAYERS_H
@@ -11,23 +11,23 @@
 #include <stddef.h>
 
 struct layers {
-	bool ours;       /* the image's own is in force, whatever a user's config.toml says */
-	char closed[24]; /* the file that insists on Codex's own sandbox, or "" */
+	bool ours;       /* the image's own is in force, whatever the user's config.toml says */
+	char closed[24]; /* the file that requires Codex's own sandbox, or "" */
 };
 
-/* Is the text the image's own? */
+/* True if the text is the image's own. */
 bool layers_are_ours(const char *text, size_t size);
 
 /*
- * May Codex do without its own sandbox under this requirements.toml? Where permission profiles
- * are listed, ":danger-full-access" has to be among them; where sandbox modes are, the list or
- * one of [[remote_sandbox_config]] has to have "danger-full-access". Whether one of those is
- * for this host is left to Codex, which says so itself. Pure.
+ * True if this requirements.toml permits Codex to run without its own sandbox. If it lists
+ * permission profiles, ":danger-full-access" must be among them; if it lists sandbox modes,
+ * that list or one of [[remote_sandbox_config]] must have "danger-full-access". Whether one
+ * of those applies to this host is left to Codex, which reports it. Pure.
  */
 bool layers_permit(const char *text, size_t size);
 
-/* Reads dir's files, with the rights that Codex will have. What isn't there, or is no file, is
- * as if it were empty. */
+/* Reads dir's files, with the rights that Codex will have. What is missing or isn't a
+ * regular file counts as empty. */
 void layers_look(const char *dir, struct layers *out);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * home_keep_login(): a login that lives in a directory of its own stays there.
+ * home_keep_login(): keeps a login that is stored in a directory of its own.
  *
- * HOME/auth.json is then a link into that directory. Codex follows it when it renews a login,
- * but its first login, where the link leads to nothing yet, puts a file in the link's place,
- * and its logout removes the link alone. So the end of a session does with the link's target
- * what Codex has done with the link. It is the user's own business, done with the user's
- * rights: what the payload could put in the way it could have put in the directory itself.
+ * HOME/auth.json is then a link into that directory. Codex follows it when it renews a
+ * login, but its first login, when the target doesn't exist, replaces the link by a file,
+ * and its logout removes only the link. So at the end of a session the same is done to the
+ * link's target. This uses the user's rights: anything that the payload could put in the
+ * way, it could have put into the directory itself.
  */
 #include "home.h"
 
@@ -27,7 +27,7 @@ struct keep {
 	const char *home, *link;
 };
 
-/* A regular file of at most LIMIT_LOGIN_BYTES, which one read(2) takes; -1 with errno. */
+/* Reads a regular file of at most LIMIT_LOGIN_BYTES. Returns its length, or -1 with errno. */
 static ssize_t read_login(int home, char *text)
 {
 	int fd = safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
@@ -41,7 +41,7 @@ static ssize_t read_login(int home, char *text)
 	return -1;
 }
 
-/* The whole file or none, in the place of an older one. path: from the home on. */
+/* Replaces the file as a whole. path is relative to the home. */
 static int write_login(int home, const char *path, const char *text, size_t size)
 {
 	char temporary[LIMIT_HOME_PATH];
@@ -70,13 +70,12 @@ static int as_user(void *context, void *result, struct failure *f)
 	if (home < 0)
 		return fail_errno(f, operation, k->home);
 	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		/* Logged out: then there too. */
+		/* Logged out: remove the target too. */
 		if (errno != ENOENT || (unlinkat(home, k->link, 0) < 0 && errno != ENOENT))
 			return fail_errno(f, operation, k->link);
 		return 0;
 	}
-	/* An empty one is what a full disk leaves, or an engine: the old login is worth more.
-	 */
+	/* An empty file is left by a full disk, or by an engine: keep the old login. */
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return 0;
 	n = read_login(home, text);

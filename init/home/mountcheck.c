@@ -1,4 +1,4 @@
-/* The launcher's list of mounts: reading it, and comparing. See mountcheck.h. */
+/* See mountcheck.h. */
 #include "mountcheck.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "../lib/num.h"
 #include "child.h"
 
-/* Digits up to a colon. Returns what follows it, or NULL. */
+/* Reads digits up to a colon. Returns what follows it, or NULL. */
 static const char *read_number(const char *s, uint64_t most, uint64_t *out)
 {
 	const char *begin = s;
@@ -61,7 +61,7 @@ const char *mountcheck_entries(const char *list)
 	return blank ? blank + 1 : list;
 }
 
-/* Was it made on this kernel? One that doesn't say is. */
+/* True if the list was made on this kernel, or doesn't say. */
 static bool is_of_here(const char *list)
 {
 	const char *entries = mountcheck_entries(list), *release = list + strlen(kernel);
@@ -88,7 +88,7 @@ const char *mountcheck_next(const char *text, struct mountcheck_entry *e)
 	e->major = (uint32_t)major;
 	e->minor = (uint32_t)minor;
 	if (*text == ' ' && *++text == '\0')
-		return NULL; /* a blank with nothing behind it: the list was cut off */
+		return NULL; /* a trailing blank: the list was truncated */
 	return text;
 }
 
@@ -105,11 +105,11 @@ bool mountcheck_valid(const char *list)
 	return true;
 }
 
-/* One comparison of the whole list. */
+/* A comparison in progress. */
 struct mount_comparison {
 	const char *list;
-	bool last;     /* whoever looks now is the last one to */
-	uint64_t seen; /* by bit: the entries that are done */
+	bool last;     /* nobody else will check what we can't reach */
+	uint64_t seen; /* entries that are done, as bits */
 };
 
 _Static_assert(LIMIT_MOUNTS <= 64, "a bit for each");

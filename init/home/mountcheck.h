@@ -1,19 +1,20 @@
 /*
- * Are the mounts what the launcher looked at?
+ * Checks that the mounts are what the launcher looked at.
  *
- * The launcher checks files in the project and hands the engine their paths; the engine looks
- * the paths up again, as root. Whoever may write to the project (a second Codex in it, say) can
- * put a symbolic link in between. So the launcher says which files it saw, by device and inode,
- * which a bind mount keeps, and PID 1 compares before anything unprivileged runs.
+ * The launcher checks files in the project and passes their paths to the engine; the engine
+ * resolves the paths again, as root. Whoever can write to the project (another Codex in it,
+ * say) could replace one by a symbolic link in between. So the launcher passes the device
+ * and inode of the files that it saw, which a bind mount preserves, and PID 1 compares them
+ * before anything unprivileged runs.
  *
- * The list is text of printable characters, in CODEX_INIT_MOUNTS:
+ * The list is printable text, in CODEX_INIT_MOUNTS:
  *
  *	[kernel=RELEASE ]MAJOR:MINOR:INODE:PATH [MAJOR:MINOR:INODE:PATH]...
  *
- * RELEASE is that of the kernel (uname(2)) on which the launcher looked. On another one, an
- * engine's in a virtual machine (Docker Desktop), shared files have numbers of its own, and
- * nothing is compared. Numbers are decimal; PATH is the place in the container, absolute, with
- *control characters, blanks and '%' as %XX.
+ * RELEASE is that of the launcher's kernel (uname(2)). On another one, such as an engine's
+ * in a virtual machine (Docker Desktop), shared files have other numbers, and nothing is
+ * compared. Numbers are decimal; PATH is absolute, in the container, with control
+ * characters, blanks and '%' as %XX.
  */
 #ifndef INIT_HOME_MOUNTCHECK_H
 #define INIT_HOME_MOUNTCHECK_H
@@ -31,21 +32,21 @@ struct mountcheck_entry {
 	char path[LIMIT_MOUNT_PATH];
 };
 
-/* Where the entries begin: behind kernel=RELEASE, where that is there. Pure. */
+/* The start of the entries, after kernel=RELEASE if present. Pure. */
 const char *mountcheck_entries(const char *list);
 
-/* Reads the entry at the beginning of text. Returns what follows it ("" after the last one), or
- * NULL where that is no entry. Pure. */
+/* Parses the entry at the beginning of text. Returns what follows it ("" after the last
+ * one), or NULL if it is malformed. Pure. */
 const char *mountcheck_next(const char *text, struct mountcheck_entry *e);
 
-/* Is this a list: LIMIT_MOUNTS entries at most, and nothing else? Pure. */
+/* True if this is a valid list of at most LIMIT_MOUNTS entries. Pure. */
 bool mountcheck_valid(const char *list);
 
 /*
- * Compares each place in a valid list with what is mounted there. No symbolic link at the place
- * itself is followed. What root without DAC_OVERRIDE can't reach is looked at as uid:gid, where
- * as_user is set. On another kernel than the list's it does nothing. Returns 0, or -1 with *f
- * filled: another file, nothing, or out of reach.
+ * Compares each entry of a valid list with what is mounted there. The last component of a
+ * path isn't followed if it is a symbolic link. What root without DAC_OVERRIDE can't reach
+ * is checked as uid:gid if as_user is set. Does nothing on another kernel than the list's.
+ * Returns 0, or -1 with *f filled: another file, none, or out of reach.
  */
 int mountcheck_run(const char *list, bool as_user, uid_t uid, gid_t gid, struct failure *f);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blanks and backslashes are written as \ooo, in octal. */
+/* Blanks and backslashes are escaped as \ooo, octal. */
 static void decode(char *text)
 {
 	char *to = text;
@@ -23,7 +23,7 @@ static void decode(char *text)
 	*to = '\0';
 }
 
-/* "device place type options ...", one blank between each two; ro or rw comes first. */
+/* "device place type options ...", separated by single blanks; the first option is ro or rw. */
 bool mounts_read(char *line, char **place, bool *readonly)
 {
 	char *end, *type, *options;

@@ -1,14 +1,15 @@
 /*
- * home_own(): a home that is the user's.
+ * home_own(): makes the home the user's.
  *
- * Root in the container can't give a directory away: it has no CHOWN. But a directory belongs
- * to whoever makes it. So root opens a staging directory next to the home, a child that has
- * become the user makes the home in it, and root moves it to its place. Moving a directory
- * takes write access to the directory itself (its ".." changes), and root has no DAC_OVERRIDE:
- * so it is everybody's for that moment, in a container where nobody else runs yet.
+ * Root in the container can't give a directory away, since it has no CHOWN. But a directory
+ * belongs to whoever creates it. So root creates a world-writable staging directory next to
+ * the home, a child that has become the user creates the home in it, and root moves it to
+ * its place. Moving a directory needs write access to the directory itself (its ".."
+ * changes), and root has no DAC_OVERRIDE: so it is world-writable for that moment, in a
+ * container where nothing else runs yet.
  *
- * rename(2) onto an empty directory replaces it; one that isn't empty, or where something is
- * mounted, is refused by the kernel. That is the whole check, and it can't race.
+ * rename(2) onto an empty directory replaces it; if it isn't empty, or is a mount point, the
+ * kernel refuses. That is the whole check, and it is free of races.
  */
 #include "home.h"
 
@@ -46,7 +47,7 @@ static int user_makes(void *context, void *result, struct failure *f)
 	return 0;
 }
 
-/* Also the check that the home can be written to. */
+/* Also checks that the home is writable. */
 static int user_closes(void *context, void *result, struct failure *f)
 {
 	const struct own *o = context;
@@ -109,7 +110,7 @@ static int move_in(struct own *o, struct failure *f)
 	return child_run_as(o->uid, o->gid, NULL, user_closes, o, NULL, 0, f);
 }
 
-/* A directory that everybody may write to, under a name that nobody can have put there. */
+/* Creates a world-writable directory, under a name that nobody can have prepared. */
 static int make_staging(struct own *o, struct failure *f)
 {
 	int fd = safe_create(o->parent_fd, o->staging, 0600);

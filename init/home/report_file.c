@@ -20,7 +20,7 @@ int report_file_open(const char *directory, struct failure *f)
 	f->reason[0] = '\0';
 	if (at < 0)
 		return errno == ENOENT ? -1 : fail_errno(f, operation, directory);
-	/* The engine has made it, as a way to the file: open to all. */
+	/* The engine created it, as the parent of the mount: open to all. */
 	if (fchmod(at, 0700) < 0 || fstat(at, &st) < 0)
 		fail_errno(f, operation, directory);
 	else if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
@@ -53,7 +53,8 @@ static int write_text(void *context, void *result, struct failure *f)
 	int fd;
 
 	(void)result;
-	/* The way to it is shut to us; its own mode is what counts (proc(5), /proc/PID/fd). */
+	/* The directory is closed to us, but the file's own mode is what counts (proc(5),
+	 * /proc/PID/fd). */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
 	fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)

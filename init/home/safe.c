@@ -1,4 +1,4 @@
-/* openat2(2), and renames that never overwrite. See safe.h. */
+/* Uses openat2(2) and renames that don't overwrite. See safe.h. */
 #include "safe.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #define RENAME_NOREPLACE 1
 #endif
 
-/* Tries for a free name: with 64 random bits a second one is already a wonder. */
+/* Attempts to find a free name; with 64 random bits the first succeeds. */
 #define LIMIT_TRIES 8
 
 int safe_open(int root, const char *path, int flags, mode_t mode)
@@ -65,8 +65,8 @@ int safe_place_new(int dir, const char *from, const char *to)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	/* File systems that share a host's directory may lack the flag; link(2) never
-	 * overwrites either. */
+	/* File systems that share a host's directory may lack the flag; link(2) doesn't
+	 * overwrite either. */
 	if (linkat(dir, from, dir, to, 0) < 0)
 		return -1;
 	return unlinkat(dir, from, 0);

@@ -1,6 +1,6 @@
 /*
- * Files beneath a directory that somebody else may have filled: opened without following a
- * symbolic link and without leaving the directory (openat2(2)), replaced only as a whole.
+ * Access to files in a directory whose contents aren't trusted: opened without following
+ * symbolic links and without leaving the directory (openat2(2)), replaced atomically.
  */
 #ifndef INIT_HOME_SAFE_H
 #define INIT_HOME_SAFE_H
@@ -10,14 +10,18 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* openat2() with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS, close-on-exec.
- * Returns the descriptor, or -1 with errno (ELOOP: a symbolic link is in the way). */
+/*
+ * openat2() with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS,
+ * close-on-exec. Returns the descriptor, or -1 with errno (ELOOP: a symbolic link is in the
+ * way).
+ */
 int safe_open(int root, const char *path, int flags, mode_t mode);
 
-/* The directory that holds path, opened beneath root, and the last component of path. */
+/* Opens the directory of path beneath root. Returns as safe_open(); *last is the last
+ * component. */
 int safe_open_parent(int root, const char *path, const char **last);
 
-/* A new file in directory dir under a name nobody else has, put in name. */
+/* Creates a file in directory dir under a random name, which is stored in name. */
 #define SAFE_TEMPORARY 32
 int safe_create(int dir, char name[SAFE_TEMPORARY], mode_t mode);
 

@@ -1,4 +1,4 @@
-/* openat2(2), getdents64(2) by readdir(3). See sources.h. */
+/* See sources.h. */
 #include "sources.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@ static int fail_on(
 	return fail(f, operation, on, "%s", why);
 }
 
-/* The directories that are copied with all that is in them. */
+/* The directories that are copied recursively. */
 static bool is_in_tree(const char *path)
 {
 	static const char *const trees[] = {"prompts", "skills", "rules"};
@@ -60,7 +60,7 @@ static struct source *add(
 	return item;
 }
 
-/* Left out, or in the way? Only the names themselves were asked for. */
+/* At the top level an unsuitable item is an error; below it is skipped. */
 static int odd(struct sources *s, struct source *item, const char *why, struct failure *f)
 {
 	if (item->depth == 0)
@@ -75,7 +75,7 @@ static bool is_left_to_codex(const char *path)
 	return strcmp(path, "skills/.system") == 0;
 }
 
-/* Lists the directory fd, which it closes, as further items. */
+/* Adds the entries of directory fd, which it closes, to the list. */
 static int list(
 	struct sources *s, const struct source *item, int fd, bool users, struct failure *f)
 {
@@ -128,7 +128,7 @@ static int take(struct sources *s, struct source *item, int fd, struct failure *
 		return list(s, item, fd,
 			item->users || st.st_uid != geteuid() || (st.st_mode & 022), f);
 	}
-	/* The name "prompts" itself stands for a directory, "config.toml" for a file. */
+	/* "prompts" must be a directory, "config.toml" a file. */
 	if (!S_ISREG(st.st_mode) || (tree && item->depth == 0)) {
 		close(fd);
 		return odd(s, item, "it is not of the right kind", f);
@@ -143,7 +143,7 @@ static int take(struct sources *s, struct source *item, int fd, struct failure *
 	return 0;
 }
 
-/* Opens one item. What it holds, when it is a directory, is added behind the last one. */
+/* Opens an item. The entries of a directory are appended to the list. */
 static int visit(struct sources *s, struct source *item, bool last, struct failure *f)
 {
 	int fd;

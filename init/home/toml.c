@@ -1,4 +1,4 @@
-/* A reader that goes over the text once. See toml.h. */
+/* A single-pass parser. See toml.h. */
 #include "toml.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ struct toml_reader {
 	const char *at, *end;
 	toml_visit *visit;
 	void *context;
-	/* The key being read: its table's part, then its own. */
+	/* The path of the current key: its table, then the key. */
 	char path[LIMIT_TOML_PATH];
 	size_t used;
 };
@@ -60,8 +60,7 @@ static void skip_space(struct toml_reader *r)
 	} while (r->at != before);
 }
 
-/* ---- Keys ----------------------------------------------------------------------------------
- */
+/* ---- Keys ---------------------------------------------------------------------------- */
 
 static void add(struct toml_reader *r, char c)
 {
@@ -119,7 +118,7 @@ static void cut(struct toml_reader *r, size_t used)
 	r->path[used] = '\0';
 }
 
-/* `key = value`; what it adds to the path is taken back. */
+/* `key = value`; restores the path afterwards. */
 static bool pair(struct toml_reader *r, unsigned depth)
 {
 	const size_t table = r->used;
@@ -129,7 +128,7 @@ static bool pair(struct toml_reader *r, unsigned depth)
 		return false;
 	skip_blanks(r);
 	rest = r->at;
-	/* An inline table's keys are told as well, before the table itself. */
+	/* The keys of an inline table are reported too, but not the table itself. */
 	if (!value(r, depth, &from, &to))
 		return false;
 	if (*rest != '{')
@@ -138,10 +137,9 @@ static bool pair(struct toml_reader *r, unsigned depth)
 	return true;
 }
 
-/* ---- Values --------------------------------------------------------------------------------
- */
+/* ---- Values -------------------------------------------------------------------------- */
 
-/* Behind the opening quotes; times: how many of them close it. */
+/* After the opening quotes; times: how many of them close it. */
 static bool string(
 	struct toml_reader *r, char quote, size_t times, const char **from, const char **to)
 {
@@ -160,7 +158,7 @@ static bool string(
 			continue;
 		*to = r->at;
 		r->at += times;
-		/* Up to two quotes may stand before the closing three. */
+		/* Up to two quotes may precede the closing three. */
 		while (times == 3 && take(r, quote))
 			;
 		return true;
@@ -195,7 +193,7 @@ static bool array(struct toml_reader *r, unsigned depth)
 	}
 }
 
-/* TOML 1.0 keeps these on one line; who doesn't is read all the same. */
+/* TOML 1.0 requires these to be on one line; others are accepted. */
 static bool inline_table(struct toml_reader *r, unsigned depth)
 {
 	for (;;) {
@@ -210,7 +208,7 @@ static bool inline_table(struct toml_reader *r, unsigned depth)
 	}
 }
 
-/* A number, a date, true, false: up to what may follow a value. */
+/* A number, a date, true, false: up to a character that can follow a value. */
 static bool word(struct toml_reader *r)
 {
 	const char *from = r->at;
@@ -239,10 +237,9 @@ static bool value(struct toml_reader *r, unsigned depth, const char **from, cons
 	return good;
 }
 
-/* ---- Lines ---------------------------------------------------------------------------------
- */
+/* ---- Lines --------------------------------------------------------------------------- */
 
-/* [table] or [[table]]: the path from here on. */
+/* [table] or [[table]]: sets the path. */
 static bool header(struct toml_reader *r)
 {
 	bool twice = take(r, '[');

@@ -1,4 +1,4 @@
-/* One pass over the text, line by line. See userdb.h. */
+/* See userdb.h. */
 #include "userdb.h"
 
 #include <stdlib.h>
@@ -83,7 +83,7 @@ static char *append(char *to, const char *text, size_t length)
 char *userdb_put(const char *text, size_t length, const char *name, uint32_t id,
 	const char *line, size_t *new_length)
 {
-	/* Room for the last line's missing newline and the new line with its own. */
+	/* Room for a missing final newline, and for the new line with its own. */
 	char *out = malloc(length + strlen(line) + 2), *to = out;
 	struct userdb_line each;
 	size_t position = 0;

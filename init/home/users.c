@@ -1,6 +1,6 @@
 /*
- * The user database's files: the user that the payload runs as is called codex, whatever uid
- * the working directory gave it, so that whoami, git, ssh and the shell's prompt work.
+ * The user database: whatever uid the working directory's owner has, the payload's user is
+ * called codex, so that whoami, git, ssh and the shell's prompt work.
  *
  * Both files are replaced by rename(2), by root, before anything unprivileged runs.
  */
@@ -28,7 +28,7 @@ struct userdb_text {
 	mode_t mode;
 };
 
-/* The whole file; none at all is an empty text. Returns 0, or -1 with errno. */
+/* Reads the file; a missing one counts as empty. Returns 0, or -1 with errno. */
 static int read_file(int dir, const char *file, struct userdb_text *out)
 {
 	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -83,7 +83,7 @@ static int replace_file(
 	return 0;
 }
 
-/* Puts the line into the file unless the file says so already. Returns 0, or -1 with errno. */
+/* Adds the line to the file unless it is there. Returns 0, or -1 with errno. */
 static int put_line(int dir, const char *file, uint32_t id, const char *line)
 {
 	struct userdb_text old;
@@ -103,8 +103,8 @@ static int put_line(int dir, const char *file, uint32_t id, const char *line)
 }
 
 /*
- * The shell that codex has now, or whoever has the uid, or else root's: what this image calls a
- * shell is the image's to say. None at all means the system's default (passwd(5)).
+ * The shell of codex, else of the user with that uid, else root's: so the image determines
+ * it. None means the system's default (passwd(5)).
  */
 static void find_shell(const struct userdb_text *passwd, uid_t uid, char *out, size_t size)
 {
@@ -150,7 +150,7 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 	snprintf(group, sizeof(group), USER_NAME ":x:%u:", (unsigned int)gid);
 	if (dir >= 0 && passwd_line(dir, uid, gid, home, user, sizeof(user)) == 0 &&
 		put_line(dir, "passwd", (uint32_t)uid, user) == 0)
-		/* Group 0 is root's, whoever else is in it. */
+		/* Group 0 stays root's. */
 		done = gid == 0 ? 0 : put_line(dir, "group", (uint32_t)gid, group);
 	why = errno;
 	if (dir >= 0)
@@ -161,7 +161,7 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 	case EROFS:
 	case EACCES:
 	case EPERM:
-	case EBUSY: /* the engine mounted the file itself */
+	case EBUSY: /* the engine has mounted the file itself */
 	case ENOENT:
 	case EINVAL:
 		snprintf(warning, warning_size,
@@ -175,7 +175,7 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 	}
 }
 
-/* What our workers may do, their uids may: nobody else gets them. */
+/* Our workers' uids have permissions of their own, so nobody else may have them. */
 static int take_ids(uint32_t id, uint32_t group, uid_t *uid, gid_t *gid, const char *text,
 	struct failure *f)
 {
@@ -209,7 +209,7 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 	struct userdb_line line;
 	uint32_t id, group;
 
-	/* No user database is no failure for a number. */
+	/* A number needs no user database. */
 	if (dir >= 0 && read_file(dir, "passwd", &passwd) < 0)
 		passwd.length = 0;
 	if (dir >= 0)

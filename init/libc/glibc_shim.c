@@ -1,13 +1,12 @@
 /*
- * Debian's static libmnl, libnftnl and libnl were compiled against glibc with fortification,
- * so they call a dozen symbols that musl does not have: the `__*_chk` variants of stdio and
- * memcpy, and glibc's C23 names of strtol() and sscanf(). This file defines just those, each by
- * the function it stands for. Nothing of our own code calls them.
+ * Debian's static libmnl, libnftnl and libnl were compiled against glibc with fortification, so
+ * they call a dozen symbols that musl doesn't have: the `__*_chk` variants of stdio and memcpy,
+ * and glibc's C23 names of strtol() and sscanf(). This file defines just those on top of musl.
+ * Our own code doesn't call them.
  *
- * The checking variants keep their promise where they are told the size of the buffer: too
- * small ends the process, as glibc's do. Linked only where the C library is musl and the
- * libraries are not (the Makefile tells); on a distribution whose libraries are musl's own,
- * this file has no place.
+ * The checking variants do check where they are given the size of the buffer: if it is too
+ * small, the process aborts, as with glibc. Linked only if the C library is musl and the
+ * libraries were built for glibc; see the Makefile.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +27,7 @@ unsigned long __isoc23_strtoul(const char *s, char **end, int base);
 int __isoc23_sscanf(const char *s, const char *format, ...);
 int __isoc23_fscanf(FILE *f, const char *format, ...);
 
-/* The formats come from the libraries, already checked when they were compiled. */
+/* The formats come from the libraries and were checked when those were compiled. */
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 
 int __vfprintf_chk(FILE *f, int flag, const char *format, va_list ap)
@@ -125,8 +124,8 @@ unsigned long __isoc23_strtoul(const char *s, char **end, int base)
 }
 
 /*
- * Only libnl scans: DECnet addresses, and the traffic control's clock in /proc. Neither is
- * ours, and a scanner of formats is 10 KB, so these two never match.
+ * Only libnl uses scanf, for DECnet addresses and for the traffic control's clock in /proc. We
+ * need neither, and an implementation takes 10 KB, so these two never match.
  */
 int __isoc23_sscanf(const char *s, const char *format, ...)
 {

@@ -1,19 +1,19 @@
 /*
- * What the two netlink libraries would bring along and codex-init never uses. They are linked
- * by whole files: libnl's sockets and messages need those of its caches, its debugging output
- * and its parser of addresses, and these the C library's resolver and its scanner of fractions;
- * libnftnl knows three dozen expressions. Together 90 KB, a sixth of the binary: more than the
- * 512 KB that it may have. And code that reads the environment before main(), or parses what
- * somebody else sends: PID 1 is better without it.
+ * Replacements for parts of the two netlink libraries that codex-init never uses. Static
+ * libraries are linked by whole object files: libnl's sockets and messages pull in its caches,
+ * its debugging output and its address parser, and those the C library's resolver and its
+ * parser of fractions; libnftnl has three dozen expressions. Together that is 90 KB, a sixth of
+ * the binary, which has a limit of 512 KB. It is also code that reads the environment before
+ * main() or parses foreign input, which PID 1 is better without.
  *
- *	libnl	asks the C library for names only in functions for command lines, which we
- *		don't call; ci/sysroot.sh gave those calls the names below. It prints
- *		messages when it debugs, and keeps caches of the kernel's tables; we have
- *		neither.
- *	libnftnl looks expressions up in a table of all that there are; ours has those that
- *		init/nft makes. Another one in a dump can't be read, and is a difference.
+ *	libnl	resolves names only in functions for command lines, which we don't call;
+ *		ci/sysroot.sh renamed those calls to the names below. It prints messages
+ *		when debugging, and caches the kernel's tables; we use neither.
+ *	libnftnl looks expressions up in a table of all of them; ours has those that init/nft
+ *		generates. Any other expression in a dump can't be parsed, which counts as a
+ *		difference.
  *
- * A library that renames one of these no longer links: nothing here can fail unnoticed.
+ * If a library renames one of these, linking fails, so nothing here can break unnoticed.
  */
 #include <netdb.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ struct protoent *lean_getprotobynumber(int number)
 	return NULL;
 }
 
-/* Nothing was read: *end stays at the beginning, as strtod(3) has it. */
+/* Nothing parsed: *end is the beginning, as in strtod(3). */
 double lean_strtod(const char *text, char **end)
 {
 	if (end)
@@ -92,7 +92,7 @@ double lean_strtod(const char *text, char **end)
 
 /* ---- Printing, by libnl ------------------------------------------------------------------ */
 
-/* The level of debugging messages, which it would take from the environment. */
+/* The debug level, which libnl would take from the environment. */
 int nl_debug = 0;
 
 void nl_dump_line(struct nl_dump_params *p, const char *format, ...)
@@ -122,7 +122,7 @@ char *__type2str(int type, char *out, size_t size, const struct trans_tbl *table
 	return number(type, out, size);
 }
 
-/* No word is known: no type, no flag. */
+/* No name is known: no type, no flag. */
 int __str2type(const char *text, const struct trans_tbl *table, size_t count)
 {
 	(void)text, (void)table, (void)count;
@@ -159,7 +159,7 @@ struct nl_msgtype *nl_msgtype_lookup(struct nl_cache_ops *ops, int type)
 	return NULL;
 }
 
-/* Of what parses a message by its type alone, which nobody asks for. */
+/* Used when a message is parsed by its type alone, which we never do. */
 int nl_cache_parse(struct nl_cache_ops *ops, struct sockaddr_nl *who, struct nlmsghdr *message,
 	struct nl_parser_param *parameters)
 {
@@ -178,8 +178,8 @@ extern const struct expr_ops expr_ops_bitwise, expr_ops_cmp, expr_ops_counter, e
 	expr_ops_dynset, expr_ops_fib, expr_ops_immediate, expr_ops_lookup, expr_ops_meta,
 	expr_ops_payload, expr_ops_redir, expr_ops_reject, expr_ops_tproxy;
 
-/* The library has this one beside the function that is replaced here. It has a name, no
- * attributes and no functions: the rest of its structure is zero, whatever that holds. */
+/* libnftnl defines this in the same file as the function replaced here. It has a name, no
+ * attributes and no functions; the rest of its structure may be zero. */
 static const struct {
 	struct expr_ops ops;
 	const void *nothing[16];
