@@ -86,12 +86,12 @@ enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, st
 	if (n == 0)
 		return AUTH_ABSENT;
 	if (n > BOUND_AUTH_BYTES) {
-		refuse(t, operation, path, "larger than %d KiB: that is no auth.json",
+		refuse(t, operation, path, "larger than %d KiB: too large for an auth.json",
 			BOUND_AUTH_BYTES / 1024);
 		return AUTH_BAD;
 	}
 	if (!json_is_object(text, (size_t)n, &position)) {
-		refuse(t, operation, path, "not a JSON object (it goes wrong at byte %zu)",
+		refuse(t, operation, path, "not a JSON object (error at byte %zu)",
 			position + 1);
 		refuse_hint(t, "log in again with `codex login`, or name another file with "
 			       "--auth_file");

@@ -207,7 +207,7 @@ struct tree_walk {
 	struct error *t;
 };
 
-static const char operation[] = "look at what is in the workdir";
+static const char operation[] = "examine the workdir";
 
 static int walk_directory(struct tree_walk *w, const char *relative, unsigned depth);
 
@@ -221,7 +221,8 @@ static int walk_entry(struct tree_walk *w, int directory, const char *relative,
 		return refuse(w->t, operation, relative, "a path in it is too long");
 	if (++w->entries > BOUND_LINK_ENTRIES)
 		return refuse(w->t, operation, relative,
-			"more than %d entries: that is no configuration", BOUND_LINK_ENTRIES);
+			"more than %d entries: too many for a configuration",
+			BOUND_LINK_ENTRIES);
 	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : refuse_errno(w->t, operation, path);
 	if (w->visit(w->context, path, &st, w->t) < 0)
@@ -286,7 +287,7 @@ static int refuse_link(void *context, const char *path, const struct stat *st, s
 	where = beneath_look(tree->fd, tree->root, path, real);
 	if (where == BENEATH_CLOSED)
 		return refuse(
-			t, operation, path, "a symbolic link, and we may not look where to");
+			t, operation, path, "a symbolic link whose target can't be examined");
 	if (where != BENEATH_OUTSIDE)
 		return 0;
 	refuse(t, "use the workdir", tree->root, "%s is a symbolic link that leads out of it",

@@ -84,7 +84,7 @@ static const struct cli_option options[] = {
 		"sandbox (repeatable)"},
 	{"exec", 0, COMMAND, AT(exec), "CMD [ARG...]",
 		"runs CMD in the sandbox instead of codex"},
-	{"yes", 'y', FLAG, AT(yes), NULL, "agrees to writable directories outside the project"},
+	{"yes", 'y', FLAG, AT(yes), NULL, "answers yes to every question"},
 	{"dry-run", 0, FLAG, AT(dry_run), NULL,
 		"prints the engine's command, quoted for a shell, and creates\nnothing"},
 	{"help", 'h', FLAG, AT(help), NULL, "this text"},
@@ -162,8 +162,8 @@ static int take_option(struct cli *c, char **argv, struct error *t)
 
 	if (!o) {
 		refuse(t, operation, argv[0], "there is no such option");
-		return refuse_hint(t, "--help lists them; what is meant for codex itself comes "
-				      "after --");
+		return refuse_hint(
+			t, "--help lists them; arguments for codex itself follow --");
 	}
 	if (o->kind == FLAG || o->kind == COMMAND) {
 		if (value)
@@ -198,8 +198,8 @@ static int check_environment(const struct cli *c, struct error *t)
 	for (size_t i = 0; i < c->env.count; i++)
 		if (!quote_is_variable(c->env.word[i], strcspn(c->env.word[i], "=")))
 			return refuse(t, "read the command line", c->env.word[i],
-				"-e wants NAME or NAME=VALUE, NAME made of letters, digits and "
-				"_");
+				"-e takes NAME or NAME=VALUE; NAME consists of letters, digits "
+				"and _");
 	return 0;
 }
 
@@ -212,7 +212,7 @@ static int check_pids_limit(const char *limit, struct error *t)
 			limit[0] != '0'))
 		return 0;
 	return refuse(t, "read the command line", limit,
-		"--pids-limit is a number of processes, or max");
+		"--pids-limit takes a number of processes, or max");
 }
 
 static int check_value(
@@ -245,12 +245,12 @@ static int check_combinations(const struct cli *c, struct error *t)
 		return refuse(t, operation, "--exec", "the command to run is missing");
 	if (c->auth_dir && c->auth_file)
 		return refuse(t, operation, "--auth_dir and --auth_file",
-			"both say where the credentials are: give one of them");
+			"both name the credentials: use one of them");
 	if (c->engine && strcmp(c->engine, "docker") != 0 && strcmp(c->engine, "podman") != 0)
-		return refuse(t, operation, c->engine, "--engine is docker or podman");
+		return refuse(t, operation, c->engine, "--engine takes docker or podman");
 	if (c->selinux && strcmp(c->selinux, "disable") != 0 &&
 		strcmp(c->selinux, "relabel") != 0)
-		return refuse(t, operation, c->selinux, "--selinux is disable or relabel");
+		return refuse(t, operation, c->selinux, "--selinux takes disable or relabel");
 	if (check_values(c, t) < 0)
 		return -1;
 	return check_environment(c, t);

@@ -145,12 +145,11 @@ static int refuse_here(
 		taken > 1 ? string_list[1] : "");
 	refuse(t, "start Codex", what,
 		is == NO_QUESTION
-			? "in the sandbox Codex can't be made to ask before its commands"
+			? "in the sandbox Codex can't ask before it runs commands"
 			: "Codex's own sandbox is off in the container, and with it its "
 			  "profiles");
-	return refuse_hint(t,
-		"leave it out: what may be reached and read is said with --allow "
-		"and --read-only, and with -s read-only the project stays as it is");
+	return refuse_hint(t, "leave it out: --allow and --read-only choose what may be "
+			      "reached and read, and -s read-only keeps the project unchanged");
 }
 
 int codex_args_take(

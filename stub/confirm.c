@@ -13,7 +13,7 @@ int confirm_add(
 	struct plan *p, const char *path, const char *what, bool writable, struct error *t)
 {
 	if (p->questions_count == BOUND_QUESTIONS)
-		return refuse(t, "mount", path, "more than %d places that have to be agreed to",
+		return refuse(t, "mount", path, "more than %d directories to agree to",
 			BOUND_QUESTIONS);
 	p->questions[p->questions_count++] =
 		(struct plan_question){.path = path, .what = what, .writable = writable};
@@ -72,11 +72,11 @@ static int refuse_unasked(const struct plan_question *q, const char *operation, 
 {
 	if (q->writable)
 		refuse(t, operation, q->path,
-			"it is outside the workdir, and there is nobody to ask");
+			"it is outside the workdir, and there is no terminal to ask at");
 	else
-		refuse(t, operation, q->path, "it would expose %s, and there is nobody to ask",
-			q->what);
-	return refuse_hint(t, "-y agrees to it beforehand");
+		refuse(t, operation, q->path,
+			"it would expose %s, and there is no terminal to ask at", q->what);
+	return refuse_hint(t, "to agree in advance: -y");
 }
 
 int confirm_questions(struct plan *p, bool yes, struct error *t)
@@ -96,10 +96,10 @@ int confirm_questions(struct plan *p, bool yes, struct error *t)
 			continue;
 		if (!interactive && !q->optional)
 			return refuse_unasked(q, operation, t);
-		if (interactive && dprintf(STDERR_FILENO, "Go on? [y/N] ") > 0 && read_yes())
+		if (interactive && dprintf(STDERR_FILENO, "Continue? [y/N] ") > 0 && read_yes())
 			continue;
 		if (!q->optional)
-			return refuse(t, operation, q->path, "you said no");
+			return refuse(t, operation, q->path, "you answered no");
 		p->declined = true;
 	}
 	return 0;

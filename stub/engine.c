@@ -55,14 +55,14 @@ static int refuse_second(
 {
 	if (strcmp(state, "running") == 0) {
 		refuse(t, "start the sandbox", name,
-			"it is running already: another Codex is at work in this workdir");
+			"it is already running: another Codex is working in this workdir");
 		return refuse_hint(t,
 			"join it with: %s attach %s; end it with: %s stop %s; or start a "
 			"second "
 			"one with a home of its own: --codex-home DIR",
 			engine, name, engine, name);
 	}
-	refuse(t, "start the sandbox", name, "a container of this name is there already (%s)",
+	refuse(t, "start the sandbox", name, "a container of this name already exists (%s)",
 		state);
 	return refuse_hint(t, "if it is left over from an earlier run: %s rm %s", engine, name);
 }
@@ -70,10 +70,10 @@ static int refuse_second(
 static int refuse_no_engine(const struct engine *e, struct error *t)
 {
 	refuse(t, find_engine, e->name,
-		e->passed_over ? "every one in PATH is passed over" : "it isn't in PATH");
+		e->passed_over ? "every one in PATH was skipped" : "it isn't in PATH");
 	if (e->passed_over)
-		refuse_hint(t,
-			"put into PATH the directory of one that only root or you can change");
+		refuse_hint(
+			t, "add to PATH the directory of one that only root or you can change");
 	else
 		refuse_hint(t, "install it (on Debian: apt-get install %s)",
 			strcmp(e->name, "docker") == 0 ? "docker.io" : e->name);

@@ -25,19 +25,19 @@ static const struct {
 	{".s3cfg", "credentials of cloud storage"},
 	{".boto", "credentials of cloud storage"},
 	{".terraform.d", "Terraform credentials"},
-	{".vault-token", "a token of Vault's"},
+	{".vault-token", "a Vault token"},
 	{".config/containers/auth.json", "registry credentials"},
 	{".config/gh", "GitHub credentials"},
 	{".config/hub", "GitHub credentials"},
 	{".config/glab-cli", "GitLab credentials"},
-	{".git-credentials", "passwords of git"},
-	{".config/git/credentials", "passwords of git"},
+	{".git-credentials", "git passwords"},
+	{".config/git/credentials", "git passwords"},
 	{".npmrc", "credentials of npm registries"},
 	{".yarnrc.yml", "credentials of npm registries"},
 	{".pypirc", "credentials of Python registries"},
 	{".config/pip", "credentials of Python registries"},
 	{".m2/settings.xml", "credentials of Maven repositories"},
-	{".m2/settings-security.xml", "the key of Maven's passwords"},
+	{".m2/settings-security.xml", "Maven's master password"},
 	{".gradle/gradle.properties", "credentials of Maven repositories"},
 	{".cargo/credentials", "credentials of Rust registries"},
 	{".cargo/credentials.toml", "credentials of Rust registries"},
@@ -46,8 +46,8 @@ static const struct {
 	{".composer/auth.json", "Composer credentials"},
 	{".config/composer/auth.json", "Composer credentials"},
 	{".netrc", "passwords"},
-	{".pgpass", "passwords of databases"},
-	{".my.cnf", "passwords of databases"},
+	{".pgpass", "database passwords"},
+	{".my.cnf", "database passwords"},
 	{".password-store", "passwords"},
 	{".local/share/keyrings", "passwords"},
 	{".config/op", "passwords"},
@@ -57,8 +57,8 @@ static const struct {
 	{".config/microsoft-edge", "a browser's passwords and cookies"},
 	{".config/BraveSoftware", "a browser's passwords and cookies"},
 	{".thunderbird", "mail, and passwords"},
-	{".bash_history", "commands as they were typed, passwords too"},
-	{".zsh_history", "commands as they were typed, passwords too"},
+	{".bash_history", "shell history, which may contain passwords"},
+	{".zsh_history", "shell history, which may contain passwords"},
 	{".codex/auth.json", "Codex's login on this machine"},
 	{".config/codex/auth.json", "Codex's login on this machine"},
 	{".claude/.credentials.json", "an agent's login on this machine"},
@@ -74,9 +74,8 @@ static const char *const sockets[] = {
 	"%/podman/podman.sock",
 };
 
-static const char engine_socket[] = "a container engine's socket, through which whoever may "
-				    "open it is root on this machine "
-				    "(read-only doesn't change that)";
+static const char engine_socket[] = "a container engine's socket: whoever can open it is root "
+				    "on this machine (read-only doesn't change that)";
 
 /* Do the two overlap: is one inside the other? other may be anywhere, or missing. */
 static bool overlap(const char *path, const char *other)
@@ -142,6 +141,6 @@ const char *exposure_of(struct plan *p, const char *real, mode_t mode)
 	if (what)
 		return what;
 	if (beneath_contains(real, p->workdir))
-		return "everything beside the workdir, which lies in it";
+		return "everything next to the workdir, which lies in it";
 	return NULL;
 }

@@ -44,13 +44,13 @@ static void warn_of_expiry(
 	if (!facts->expires || facts->expires_at > now + 3600)
 		return;
 	if (facts->expires_at <= now)
-		log_warning("the login in %s has run out", path);
+		log_warning("the login in %s has expired", path);
 	else
-		log_warning("the login in %s runs out in %d minutes", path,
+		log_warning("the login in %s expires in %d minutes", path,
 			(int)((facts->expires_at - now) / 60) + 1);
 	if (beneath_contains(p->home, path))
 		log_hint("Codex can't renew it, since the file is mounted read-only: log in "
-			 "anew (codex-sandbox login --device-auth), or use --auth_dir");
+			 "again (codex-sandbox login --device-auth), or use --auth_dir");
 	else
 		log_hint("Codex can't renew it, since the file is mounted read-only: renew it "
 			 "on the host (any codex command does), or use --auth_dir");
@@ -140,8 +140,8 @@ static void warn_of_other_login(
 		find_auth(s, named, p->home, &path, &facts, &ignored) < 0 || !path ||
 		beneath_contains(p->home, path))
 		return;
-	log_warning("sessions use the login in %s, which is found first, and not the one that "
-		    "this leaves in %s",
+	log_warning("sessions use the login in %s, which is found first, not the one that this "
+		    "stores in %s",
 		path, p->home);
 	log_hint("--auth_dir DIR, here and for the sessions, gives the sandbox a login of its "
 		 "own");
@@ -220,7 +220,7 @@ static void tell_of_older_copy(struct plan *p, const char *config)
 	if (stat(config, &ours) < 0 || lstat(copy, &its) < 0 || !S_ISREG(its.st_mode) ||
 		ours.st_mtime <= its.st_mtime)
 		return;
-	log_warning("%s is newer than the copy that Codex goes by, %s", config, copy);
+	log_warning("%s is newer than the copy that Codex uses, %s", config, copy);
 	log_hint("to have it copied again: rm %s", quote_shell(&p->arena, copy));
 }
 

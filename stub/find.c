@@ -37,7 +37,7 @@ static int refuse_stray(const char *what, const char *path, const char *real, st
 {
 	refuse(t, what, path, "a symbolic link in the workdir leads out of it, to %s", real);
 	return refuse_hint(
-		t, "name that place itself if it is what you mean, or remove the link");
+		t, "name the target itself if that is what you mean, or remove the link");
 }
 
 const char *find_named(
@@ -190,7 +190,7 @@ static int take_named_auth(struct search *s, const char *named, const char **fou
 /* One that was only come across: the next may do. */
 static void pass_over(const char *path, const struct error *t)
 {
-	log_warning("the credentials in %s are passed over: %s", path, t->reason);
+	log_warning("the credentials in %s are skipped: %s", path, t->reason);
 	if (t->hint[0])
 		log_hint("%s", t->hint);
 }

@@ -124,7 +124,7 @@ static int add_own_worktree(struct plan *p, int git, bool protect, struct error 
 	if (fd >= 0)
 		close(fd);
 	if (!p->worktree_pointer)
-		return refuse(t, "use the worktree", r->git, "it was replaced just now");
+		return refuse(t, "use the worktree", r->git, "it was replaced in the meantime");
 	if (mounts_add(&p->mounts, arena_format(&p->arena, "%s/" PLAN_POINTER, p->home),
 		    arena_format(&p->arena, "%s/%s/gitdir", r->place, own), true, t) < 0)
 		return -1;

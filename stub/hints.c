@@ -70,10 +70,10 @@ static void tell_of_key(const struct plan *p, const struct cli *c)
 
 	if (p->login != LOGIN_OWN || !key || (use != CODEX_SESSION && use != CODEX_WORK))
 		return;
-	log_warning("%s is set here, and isn't passed on to the container", key);
+	log_warning("%s is set here but isn't passed to the container", key);
 	if (use == CODEX_SESSION)
-		log_hint("Codex takes none from there at a terminal; this stores it for the "
-			 "project: printenv %s | codex-sandbox login --with-api-key",
+		log_hint("interactive Codex takes no key from the environment; this stores it "
+			 "for the project: printenv %s | codex-sandbox login --with-api-key",
 			key);
 	else
 		log_hint("codex-sandbox -e %s exec ...", key);
@@ -112,15 +112,15 @@ static void tell_of_proxy(struct plan *p, const struct cli *c)
 	if (!name || request_env_setting(&c->env, "CODEX_INIT_PROXY") || engine_has_proxies(p))
 		return;
 	url = getenv(name);
-	log_warning("%s is set here, and isn't passed on to the container", name);
+	log_warning("%s is set here but isn't passed to the container", name);
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strstr(url, ours[i])) {
-			log_hint("it is on this machine's own loopback, where no container "
-				 "gets; CODEX_INIT_PROXY=http://ADDRESS:PORT names another, "
+			log_hint("it is on this machine's loopback, which no container can "
+				 "reach; CODEX_INIT_PROXY=http://ADDRESS:PORT names another, "
 				 "and CODEX_INIT_PROXY=off says that none is needed");
 			return;
 		}
-	log_hint("if there is no way out but by that proxy: codex-sandbox -e %s ...; "
+	log_hint("if that proxy is the only way out: codex-sandbox -e %s ...; "
 		 "CODEX_INIT_PROXY=off says that none is needed",
 		name);
 }

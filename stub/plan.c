@@ -53,8 +53,7 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	if (!p->workdir)
 		return -1;
 	if (strcmp(p->workdir, "/") == 0) {
-		refuse(t, use_workdir, "/",
-			"that would hand the whole machine to the container");
+		refuse(t, use_workdir, "/", "that would give the container the whole machine");
 		return refuse_hint(t, "start in a project, or name one with --work_dir");
 	}
 	if (!quote_mountable(p->workdir, &why))
@@ -72,8 +71,8 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	p->workdir_uid = st.st_uid;
 	p->workdir_gid = st.st_gid;
 	if (home && realpath(home, real) && beneath_contains(p->workdir, real))
-		log_warning("the workdir %s your home directory: everything in it, keys and "
-			    "passwords too, is within Codex's reach",
+		log_warning("the workdir %s your home directory: Codex can reach everything in "
+			    "it, including keys and passwords",
 			strcmp(real, p->workdir) == 0 ? "is" : "contains");
 	p->request.directory = arena_format(&p->arena, "/app%s", p->workdir);
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
@@ -136,14 +135,14 @@ static int look_at_own(
 			relative);
 		return refuse_hint(t, "remove the link; the directory is then created");
 	case BENEATH_CLOSED:
-		return refuse(t, use_workdir, p->workdir, "%s can't be looked at: %s", relative,
+		return refuse(t, use_workdir, p->workdir, "%s can't be examined: %s", relative,
 			strerror(EACCES));
 	}
 	if (stat(real, &st) < 0)
 		return refuse_errno(t, use_workdir, real);
 	if (!S_ISDIR(st.st_mode) || strcmp(real, p->workdir) == 0)
-		return refuse(
-			t, use_workdir, p->workdir, "%s is no directory of its own", relative);
+		return refuse(t, use_workdir, p->workdir, "%s is not a directory of its own",
+			relative);
 	*clean = arena_copy(&p->arena, real + strlen(p->workdir) + 1);
 	*there = true;
 	return 0;

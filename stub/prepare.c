@@ -142,8 +142,7 @@ static int link_auth(const struct plan *p, int home, struct error *t)
 		return 0;
 	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (!S_ISREG(st.st_mode) || st.st_size > 0) {
-			refuse(t, "use --auth_dir", p->home,
-				"it holds an auth.json of its own already");
+			refuse(t, "use --auth_dir", p->home, "it already holds an auth.json");
 			return refuse_hint(t, "move that file to the directory of --auth_dir");
 		}
 		if (unlinkat(home, "auth.json", 0) < 0)

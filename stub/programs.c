@@ -117,8 +117,7 @@ const char *programs_find(struct plan *p, const char *name, bool *passed_over)
 				access(program, X_OK) == 0) {
 				if (is_ours(&program_search, p, program))
 					return program;
-				log_warning(
-					"%s is passed over: %s", program, program_search.why);
+				log_warning("%s is skipped: %s", program, program_search.why);
 				*passed_over = true;
 			}
 		}
@@ -227,7 +226,7 @@ int programs_check_settings(struct plan *p, const char *engine, struct error *t)
 		if (!path || beneath_trace(path, judge_step, &program_search) == 0 ||
 			!program_search.why[0])
 			continue;
-		refuse(t, "go by the container engine's settings", path,
+		refuse(t, "use the container engine's settings", path,
 			"%s: %s would obey what it puts there", program_search.why, engine);
 		return refuse_hint(t,
 			"work in another directory, or set %s to a place outside this one",

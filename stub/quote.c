@@ -29,18 +29,18 @@ bool quote_mountable(const char *path, const char **why)
 	for (size_t n; *s; s += n) {
 		n = quote_utf8(s);
 		if (n == 0) {
-			*why = "its name isn't UTF-8, which a container engine can't be told";
+			*why = "its name isn't UTF-8, which a container engine doesn't accept";
 			return false;
 		}
 		if (*s == '\n' || *s == '\r') {
-			*why = "its name holds a line break, which a container engine can't "
-			       "be told";
+			*why = "its name contains a line break, which a container engine "
+			       "doesn't accept";
 			return false;
 		}
 		last = *s;
 	}
 	if (last == ' ' || last == '\t' || last == '\v' || last == '\f') {
-		*why = "its name ends with a blank, which a container engine refuses";
+		*why = "its name ends with a blank, which a container engine doesn't accept";
 		return false;
 	}
 	return true;

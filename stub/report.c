@@ -25,7 +25,7 @@ static const char *const steps[] = {".local", ".local/state", ".local/state/code
 
 static void not_kept(const char *why)
 {
-	log_warning("the closing report isn't kept on this machine: %s", why);
+	log_warning("the closing report isn't saved on this machine: %s", why);
 }
 
 /* Could the sandbox change what lies there? */
@@ -87,9 +87,9 @@ static const char *plan_file(struct plan *p)
 	p->report_gid = st.st_gid;
 	path = arena_format(&p->arena, "%s/%s/%s.txt", strcmp(real, "/") == 0 ? "" : real,
 		REPORTS, p->request.name);
-	why = is_within_reach(p, path) ? "its place in your home directory is within the "
-					 "sandbox's reach"
-				       : look_at_the_way(p, fd);
+	why = is_within_reach(p, path)
+		      ? "its place in your home directory can be reached from the sandbox"
+		      : look_at_the_way(p, fd);
 	close(fd);
 	if (why)
 		return why;
@@ -240,7 +240,7 @@ void report_prepare(struct plan *p)
 		not_kept(arena_format(&p->arena, "%s: %s", p->report, strerror(errno)));
 		take_mount_out(p);
 	} else if (isatty(STDERR_FILENO)) {
-		log_warning("the closing report is kept in %s", p->report);
+		log_warning("the closing report will be saved in %s", p->report);
 	}
 	if (reports >= 0)
 		close(reports);

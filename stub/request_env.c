@@ -99,7 +99,7 @@ static void warn_of_variable(const char *word)
 			    "list of processes; -e %.*s alone passes on the variable",
 			(int)n, word, (int)n, word);
 	if (!word[n] && !getenv(word))
-		log_warning("-e %s: there is no such variable here to pass on", word);
+		log_warning("-e %s: there is no such variable to pass", word);
 }
 
 /* By name only: the values stay off the command line, which every user can read. */
@@ -180,7 +180,7 @@ static int take_network(struct request *r, const char *network, struct error *t)
 	if (!network || (strcmp(network, "host") != 0 && !strpbrk(network, ":=")))
 		return 0;
 	return refuse(t, "use --network", network,
-		"the sandbox needs a network of its own, behind which nothing else lives");
+		"the sandbox needs a network namespace of its own");
 }
 
 static int take_image(struct request *r, const char *image, struct error *t)
@@ -190,7 +190,7 @@ static int take_image(struct request *r, const char *image, struct error *t)
 	r->image = image ? image : variable ? variable : DEFAULT_IMAGE;
 	if (r->image[0] != '-' && !r->image[strcspn(r->image, " \t\r\n")])
 		return 0;
-	return refuse(t, "use the image", r->image, "that is no image's name");
+	return refuse(t, "use the image", r->image, "that is not an image name");
 }
 
 void request_env_terminal(struct request *r)

@@ -46,8 +46,8 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 		return 0; /* codex-init copies files, and nothing else */
 	if (st->st_nlink > 1) {
 		refuse(t, operation, path,
-			"it has a second name (a hard link), so it may be another file of this "
-			"machine's");
+			"it has another name (a hard link), so it may be any other file of "
+			"this machine");
 		return refuse_hint(t, "put a copy in its place");
 	}
 	if (st->st_uid != p->workdir_uid && st->st_uid != p->uid && st->st_uid != geteuid()) {
@@ -58,7 +58,7 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 	}
 	if (c->copied && st->st_size > BOUND_CARRIED_BYTES)
 		return refuse(t, operation, path,
-			"larger than %d MiB: that is no configuration",
+			"larger than %d MiB: too large for a configuration",
 			BOUND_CARRIED_BYTES >> 20);
 	if (c->copied && !(st->st_mode & bit)) {
 		refuse(t, operation, path, "uid %lu, which Codex runs as, may not read it",
@@ -99,7 +99,7 @@ static int settle(const struct plan *p, struct mount *m, const struct stat *st, 
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) && !S_ISSOCK(st->st_mode))
 		return refuse(t, operation, m->source, "neither a file nor a directory");
 	if (m->stamped && (m->device != st->st_dev || m->inode != st->st_ino))
-		return refuse(t, operation, m->source, "it was replaced just now");
+		return refuse(t, operation, m->source, "it was replaced in the meantime");
 	m->stamped = true;
 	m->device = st->st_dev;
 	m->inode = st->st_ino;
@@ -125,7 +125,7 @@ int workdir_settle(struct plan *p, bool all, struct error *t)
 			continue;
 		if (fd < 0 && errno == ELOOP)
 			return refuse(t, "mount", m->source,
-				"a symbolic link has been put in its way");
+				"a symbolic link has appeared in its path");
 		if (fd < 0)
 			return refuse_errno(t, "mount", m->source);
 		result = fstat(fd, &st) < 0 ? refuse_errno(t, "mount", m->source)
@@ -158,7 +158,7 @@ const char *workdir_list(struct plan *p, struct error *t)
 	}
 	if (n <= BOUND_MOUNTS && strlen(list) <= BOUND_MOUNTS_TEXT)
 		return list;
-	refuse(t, "mount", p->workdir, "these are too many mounts in the workdir");
+	refuse(t, "mount", p->workdir, "there are too many mounts in the workdir");
 	return NULL;
 }
 

@@ -68,7 +68,7 @@ static void closing_keep(struct closing *c, const struct boot *b)
 		    "The session ended at %04d-%02d-%02d %02d:%02d:%02d UTC with status "
 		    "%d.\n%s",
 		    t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
-		    b->exit_status, c->shown ? c->text : "Nothing was told.\n") < 0)
+		    b->exit_status, c->shown ? c->text : "There was nothing to report.\n") < 0)
 		return;
 	if (report_file_write(b->report_file, text, strlen(text), &f) < 0)
 		say_failure_warning("payload", &f);
@@ -129,7 +129,7 @@ static void tell_again(const struct boot *b, FILE *to)
 {
 	if (b->o->again && *b->o->again && !b->o->quiet &&
 		(b->exit_status < EXIT_OPTIONS || b->exit_status > 127))
-		fprintf(to, "codex-init: go on with this session: %s\n", b->o->again);
+		fprintf(to, "codex-init: to continue this session: %s\n", b->o->again);
 }
 
 /* The workers report their counts after the payload's processes are gone, and before they

@@ -12,7 +12,7 @@
 #include "../lib/address.h"
 #include "../lib/limits.h"
 
-#define TRIED      "let programs ask our resolver"
+#define TRIED      "let programs use the resolver"
 #define FIRST_LINE "nameserver 127.0.0.1\n"
 
 static bool is_blank(char c)
@@ -150,8 +150,8 @@ int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 		return 0;
 	if (!is_engines(path))
 		return fail(f, TRIED, path,
-			"it names an IPv6 server that they can't ask, and isn't the engine's "
-			"to be changed");
+			"it names an IPv6 server that they can't reach, and it isn't the "
+			"engine's own file, which could be changed");
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(f, TRIED, path);

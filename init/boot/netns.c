@@ -87,14 +87,16 @@ static int look_at_sockets(struct failure *f)
 		if (!table && errno == ENOENT)
 			continue;
 		if (!table)
-			return fail_errno(f, "see who else is in this network namespace", path);
+			return fail_errno(
+				f, "find out who else uses this network namespace", path);
 		taken = local ? netns_unix_taken(table, on)
 			      : netns_inet_taken(table, names[i], on);
 		fclose(table);
 		if (taken)
 			return shared(f, on,
 				local ? "this is the machine's own network namespace"
-				      : "another process has it in this network namespace");
+				      : "it belongs to another process in this network "
+					"namespace");
 	}
 	return 0;
 }
@@ -106,7 +108,7 @@ static int look_at_devices(struct failure *f)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
 
 	if (!all || fd < 0)
-		result = fail_errno(f, "see which devices this network namespace has", "");
+		result = fail_errno(f, "list the devices of this network namespace", "");
 	for (size_t i = 0; result == 0 && all[i].if_index; i++) {
 		struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
 		struct ifreq r = {.ifr_data = (void *)&info};
@@ -114,7 +116,7 @@ static int look_at_devices(struct failure *f)
 		strncpy(r.ifr_name, all[i].if_name, IFNAMSIZ - 1);
 		if (ioctl(fd, SIOCETHTOOL, &r) == 0 && strcmp(info.driver, "bridge") == 0)
 			result = shared(f, all[i].if_name,
-				"a bridge is here, so this is an engine's network namespace");
+				"it has a bridge, so it is an engine's network namespace");
 	}
 	if (fd >= 0)
 		close(fd);

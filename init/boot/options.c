@@ -66,9 +66,9 @@ static int rule_failure(struct failure *f, const struct given *g, const struct r
 	else
 		snprintf(on, sizeof(on), "%s \"%.150s\"", g->name, e->rule);
 	fail(f, "read the rule", on, "at character %zu: %s", e->position + 1, e->reason);
-	return fail_hint(f,
-		"a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
-		"with +private or +ech behind it; try it with: codex-init --check");
+	return fail_hint(
+		f, "a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
+		   "followed by +private or +ech if needed; to test it: codex-init --check");
 }
 
 static int add_rules(
@@ -100,7 +100,7 @@ static int set_deny(struct options *o, const struct given *g, struct failure *f)
 static int set_default_rules(struct options *o, const struct given *g, struct failure *f)
 {
 	if (g->environment && strcmp(g->value, "0") != 0 && strcmp(g->value, "1") != 0)
-		return bad_value(f, g, "it is 0 or 1");
+		return bad_value(f, g, "it must be 0 or 1");
 	o->default_rules = g->environment && g->value[0] == '1';
 	return 0;
 }
@@ -108,7 +108,7 @@ static int set_default_rules(struct options *o, const struct given *g, struct fa
 static int set_choice(int *out, const char *const *words, size_t count, const struct given *g,
 	struct failure *f)
 {
-	char why[128] = "it is one of";
+	char why[128] = "it must be one of";
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(g->value, words[i]) == 0) {
@@ -150,12 +150,12 @@ static int set_upstream(struct options *o, const struct given *g, struct failure
 	const char *reason;
 
 	if (o->upstreams_count == LIMIT_UPSTREAMS)
-		return bad_value(f, g, "three upstreams are the most, as in resolv.conf");
+		return bad_value(f, g, "there can be three upstreams, as in resolv.conf");
 	if (!target_parse(g->value, &t, &reason))
 		return bad_value(f, g, reason);
 	if (!t.address.family)
 		return bad_value(
-			f, g, "an upstream is an address, with :PORT behind it if not 53");
+			f, g, "an upstream is an address, followed by :PORT if that isn't 53");
 	o->upstreams[o->upstreams_count++] = (struct endpoint){t.address, t.port ? t.port : 53};
 	return 0;
 }
@@ -191,13 +191,14 @@ static int set_no_proxy(struct options *o, const struct given *g, struct failure
 	if (exceptions_add(&o->exceptions, g->value, &bad) == 0)
 		return 0;
 	return bad_value(f, g,
-		"it is a list of names, each for itself and all below it, with commas between");
+		"it must be a list of names, separated by commas; each includes all names "
+		"below it");
 }
 
 static int set_user(struct options *o, const struct given *g, struct failure *f)
 {
 	if (!g->value[0])
-		return bad_value(f, g, "it is a name, a UID or UID:GID");
+		return bad_value(f, g, "it must be a name, a UID or UID:GID");
 	o->user = g->value;
 	return 0;
 }
@@ -205,7 +206,7 @@ static int set_user(struct options *o, const struct given *g, struct failure *f)
 static int set_directory(const char **out, const struct given *g, struct failure *f)
 {
 	if (g->value[0] != '/')
-		return bad_value(f, g, "it is an absolute path");
+		return bad_value(f, g, "it must be an absolute path");
 	*out = g->value;
 	return 0;
 }
@@ -292,7 +293,7 @@ static const struct option_row rows[] = {
 	{"--no-default-rules", NULL, NULL, "CODEX_INIT_DEFAULT_RULES", set_default_rules,
 		"only the rules given, not OpenAI's and ChatGPT's names"},
 	{"--egress", NULL, "MODE", "CODEX_INIT_EGRESS", set_egress,
-		"strict (default), pin, audit: let through and record, off: a plain init"},
+		"strict (default), pin, audit: allow and record, off: a plain init"},
 	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall,
 		"auto (default), nft or cell: what enforces"},
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
@@ -307,13 +308,13 @@ static const struct option_row rows[] = {
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
 		"where hook and command start; default: the current directory"},
 	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
-		"drop-off with config.toml, skills/, init.sh; default: /run/codex/in"},
+		"directory with config.toml, skills/, init.sh to copy; default: /run/codex/in"},
 	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
-		"JSON lines, one per decision; default: /run/codex/events.jsonl"},
+		"JSON lines, one for each decision; default: /run/codex/events.jsonl"},
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
 		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--again", NULL, "COMMAND", "CODEX_INIT_AGAIN", set_again,
-		"what is told at the end to go on with; codex-sandbox sets it"},
+		"command to continue with, printed on exit; codex-sandbox sets it"},
 	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_git_dir,
 		"the project's git directory outside it, to be watched; codex-sandbox sets "
 		"it"},
@@ -322,13 +323,13 @@ static const struct option_row rows[] = {
 	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_git_email,
 		"git's user.email, likewise"},
 	{"--require-names", NULL, NULL, NULL, set_require_names,
-		"end when no allowed name resolves at start"},
+		"end if no allowed name resolves at the start"},
 	{"--check", NULL, NULL, NULL, set_check,
-		"print the compiled policy and change nothing"},
+		"print the effective policy and change nothing"},
 	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain,
-		"with --check: tell whether it may be reached, and by which rule"},
+		"with --check: say whether it may be reached, and by which rule"},
 	{"--quiet", "-q", NULL, NULL, set_quiet, "print failures only"},
-	{"--verbose", "-v", NULL, NULL, set_verbose, "tell each stage and its time"},
+	{"--verbose", "-v", NULL, NULL, set_verbose, "print each stage and its time"},
 	{"--help", "-h", NULL, NULL, set_help, "print this text"},
 	{"--version", NULL, NULL, NULL, set_version, "print the version"},
 };
@@ -378,9 +379,8 @@ static int read_arguments(struct options *o, int argc, char **argv, struct failu
 		}
 		if (!row) {
 			fail(f, "read the options", argv[i], "there is no such option");
-			return fail_hint(f,
-				"codex-init --help lists them; a command that begins "
-				"with a dash goes behind --");
+			return fail_hint(f, "codex-init --help lists them; put -- before a "
+					    "command that begins with a dash");
 		}
 		g.name = row->longname;
 		if (!row->argument && equals)

@@ -58,7 +58,8 @@ static int refuse_machine(struct failure *f)
 	ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
 
 	if (n < 0)
-		return fail_errno(f, "see which namespace this is", "/proc/self/ns/pid");
+		return fail_errno(
+			f, "find out which pid namespace this is", "/proc/self/ns/pid");
 	link[n] = '\0';
 	if (strcmp(link, MACHINE_PID_NAMESPACE) != 0)
 		return 0;
@@ -102,7 +103,8 @@ static int choose_user(struct boot *b, struct failure *f)
 			return -1;
 	} else {
 		if (stat(b->workdir, &st) < 0)
-			return fail_errno(f, "see who owns the working directory", b->workdir);
+			return fail_errno(
+				f, "find the owner of the working directory", b->workdir);
 		b->uid = st.st_uid;
 		b->gid = st.st_gid;
 		if (b->uid == 0) {
@@ -184,7 +186,7 @@ static int guard_login(struct boot *b, struct failure *f)
 	if (!fenced && access(b->home, F_OK) < 0)
 		return 0;
 	if (read_mounts(b, &readonly) < 0 && fenced)
-		return fail_errno(f, "see what is mounted", "/proc/self/mounts");
+		return fail_errno(f, "read the table of mounts", "/proc/self/mounts");
 	if (!readonly)
 		return 0;
 	if (fenced && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)
@@ -233,7 +235,7 @@ static void tell_examples(const struct policy *p)
 			continue;
 		rule_text(r, text, sizeof(text));
 		say_warning("config",
-			"allow %s: this opens nothing: these addresses are for %s", text,
+			"allow %s: this allows nothing: these addresses are for %s", text,
 			address_network_name(&r->network, r->prefix));
 	}
 }

@@ -49,6 +49,6 @@ void stage_control_open(struct boot *b)
 
 	b->began = clock_ms();
 	if (control_open(&b->control, CONTROL_PATH, b->m, answer, b, &f) < 0)
-		say_warning("verify", "%s: %s: %s; codex-egress can't ask", f.operation,
+		say_warning("verify", "%s: %s: %s; codex-egress won't work", f.operation,
 			f.subject, f.reason);
 }

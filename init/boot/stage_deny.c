@@ -15,7 +15,7 @@ int stage_deny_open(struct boot *b, struct failure *f)
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED)
-		return fail_errno(f, "have memory for rules denied later", "");
+		return fail_errno(f, "allocate memory for rules denied later", "");
 	b->o->policy.denials = pages;
 	return 0;
 }
@@ -36,7 +36,7 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 		return 0;
 	if (k->pid > 0)
 		kill(k->pid, SIGKILL);
-	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
+	return fail(f, "end what is denied", "", "the gate did not answer and was killed");
 }
 
 int stage_deny(struct boot *b, const char *rule, FILE *to)
@@ -63,6 +63,6 @@ int stage_deny(struct boot *b, const char *rule, FILE *to)
 		policy_denials(p) == before ? "denied already" : "denied");
 	if (gated && walled)
 		return 0;
-	fprintf(to, "but not everywhere: %s: %s\n", f.operation, f.reason);
+	fprintf(to, "but not completely: %s: %s\n", f.operation, f.reason);
 	return 1;
 }

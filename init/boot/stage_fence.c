@@ -19,12 +19,11 @@ static void leave_out_inside(struct boot *b)
 	local_dns_leave_out(&b->names.conf, b->uid, in);
 	for (size_t i = 0; i < in->count; i++)
 		say_warning("wall",
-			"ask the DNS server %s: it is not asked, since it is an address inside "
-			"the "
+			"use the DNS server %s: it is skipped: its address is inside the "
 			"container, where any program could answer in its place",
 			address_text(&in->left_out[i].address, text));
 	if (in->count > 0)
-		say_hint("give one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
+		say_hint("name one outside: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
 }
 
 /* The wall refuses the payload's DNS queries from the workers' ports (nft/sources.c), which
@@ -37,8 +36,8 @@ static void look_at_ports(void)
 
 	if (f && fscanf(f, "%u %u", &low, &high) == 2 && high >= WORKER_FIRST_PORT) {
 		say_warning("wall",
-			"share out the ports: %s: programs get ports up to %u, but those from "
-			"%u up are codex-init's: DNS questions from there are refused",
+			"assign ports: %s: programs get ports up to %u, but those from %u up "
+			"are codex-init's: DNS questions from there are refused",
 			range, high, WORKER_FIRST_PORT);
 		say_hint("start the container with --sysctl "
 			 "net.ipv4.ip_local_port_range='%u %u'",
@@ -80,7 +79,7 @@ int stage_wall(struct boot *b, struct failure *f)
 		(gated && gate_listen(&b->gate.sockets, f) < 0))
 		return -1;
 	if (gated && !(b->gate.counters = gate_counters_new()))
-		return fail_errno(f, "have memory for the gate's counters", "");
+		return fail_errno(f, "allocate memory for the gate's counters", "");
 	if (stage_deny_open(b, f) < 0)
 		return -1;
 	b->fence.policy = &b->o->policy;
@@ -123,9 +122,8 @@ static void lead_programs(struct boot *b)
 	if (nameserver_lead("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
 		return;
 	say_failure_warning("routes", &soft);
-	say_hint("it names an IPv6 server that programs here can't ask; let it name 127.0.0.1, "
-		 "as "
-		 "--dns 127.0.0.1 does, and give codex-init its own by "
+	say_hint("it names an IPv6 server that programs here can't reach; let it name "
+		 "127.0.0.1, as --dns 127.0.0.1 does, and give codex-init its own by "
 		 "CODEX_INIT_UPSTREAM=ADDR");
 }
 

@@ -43,8 +43,8 @@ static int take_injected(struct boot *b, const char **from, struct failure *f)
 			return 0;
 		/* Silently doing without it would expose traffic that it was meant to hide. */
 		fail(f, "use the proxy in the environment", variables[i], "%s", why);
-		return fail_hint(f, "give one that can be used: --proxy http://HOST:PORT, or "
-				    "CODEX_INIT_PROXY; CODEX_INIT_PROXY=off does without");
+		return fail_hint(f, "name one that can be used: --proxy http://HOST:PORT, or "
+				    "CODEX_INIT_PROXY; CODEX_INIT_PROXY=off uses none");
 	}
 	return 0;
 }
@@ -59,7 +59,7 @@ static void take_exceptions(struct boot *b)
 		const char *list = environment_get(&b->env, variables[i]);
 
 		if (list && exceptions_add(e, list, &bad) < 0)
-			say_detail("config", "%s: \"%.40s\" is passed over", variables[i], bad);
+			say_detail("config", "%s: \"%.40s\" is ignored", variables[i], bad);
 	}
 }
 
@@ -72,9 +72,9 @@ static int refuse_inside(const struct gate_proxy *p, struct failure *f)
 	if (!p->address.family || !local_dns_has(&e))
 		return 0;
 	fail(f, "use the proxy", address_text(&p->address, text),
-		"it is inside the container, where any program could be it");
-	return fail_hint(
-		f, "on the host it has another address, which the container can reach");
+		"it is inside the container, where any program could pose as it");
+	return fail_hint(f, "if it runs on the host, use an address of the host that the "
+			    "container can reach");
 }
 
 static void tell(const struct gate_proxy *p, const char *from)
@@ -82,8 +82,8 @@ static void tell(const struct gate_proxy *p, const char *from)
 	char text[ADDRESS_TEXT];
 
 	say_warning("config",
-		"%s: everything goes through the proxy %s port %u, but names of +private rules "
-		"and those in NO_PROXY",
+		"%s: everything goes through the proxy %s port %u, except names of +private "
+		"rules and those in NO_PROXY",
 		from, p->address.family ? address_text(&p->address, text) : p->name, p->port);
 }
 

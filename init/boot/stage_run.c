@@ -24,7 +24,7 @@ static void look_at_project(struct boot *b)
 	if (b->o->egress == EGRESS_OFF || !b->mounted)
 		return;
 	if (host_exec_begin(&b->host_exec, b->workdir, b->o->git_dir, b->uid, b->gid, &f) < 0)
-		say_warning("home", "%s: %s: %s; changes to such files can't be told",
+		say_warning("home", "%s: %s: %s; changes to such files can't be reported",
 			f.operation, f.subject, f.reason);
 }
 
@@ -40,9 +40,8 @@ static char *const *command(const struct boot *b)
  * although Codex would exit with status 0. */
 static int check_layers(const struct boot *b, const struct layers *l, struct failure *f)
 {
-	static const char why[] =
-		"it insists on Codex's own sandbox, which can't work within this "
-		"one: every command of Codex's would fail";
+	static const char why[] = "it requires Codex's own sandbox, which can't work inside "
+				  "this one: every command that Codex runs would fail";
 	enum codex_use use = codex_use(command(b));
 	char on[sizeof(f->subject)];
 
@@ -69,7 +68,7 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 	if (use != CODEX_LOGIN && !session)
 		return;
 	say_warning("home",
-		"%sa browser can't come back to Codex in the container, at 127.0.0.1:1455",
+		"%sa browser can't return to Codex in the container, at 127.0.0.1:1455",
 		session ? "there is no login, and from OpenAI's page " : "from OpenAI's page ");
 	say_hint("%s",
 		session ? "choose \"Sign in with Device Code\" in Codex's menu"
@@ -199,7 +198,7 @@ int stage_hook(struct boot *b, struct failure *f)
 			WIFEXITED(status) ? "it ended with status %d" : "signal %d ended it",
 			WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 		return fail_hint(
-			f, "the command was not started; mend the script, or remove it");
+			f, "the command was not started; fix the script, or remove it");
 	}
 	return take_hook_environment(b, file, f);
 }

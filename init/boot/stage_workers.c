@@ -59,7 +59,7 @@ static void tell_unresolved(const struct boot *b)
 
 	for (unsigned i = 0; i < b->unresolved && i < TOLD_NAMES; i++)
 		say_warning("resolver",
-			"resolve: %s: %s; it is tried again when it is asked for",
+			"resolve: %s: %s; it will be tried again when a program asks for it",
 			b->unresolved_first[i].name,
 			pins_why(&b->o->policy, &b->unresolved_first[i], why));
 	if (b->unresolved > TOLD_NAMES)
@@ -87,18 +87,18 @@ static int no_name_resolved(struct boot *b, struct failure *f)
 	}
 	if (!servers[0])
 		snprintf(servers, sizeof(servers),
-			b->local_dns.count ? "there is no DNS server outside of the container"
+			b->local_dns.count ? "there is no DNS server outside the container"
 					   : "no server in /etc/resolv.conf");
 	fail(f, "resolve the allowed names", servers, "%snone of the %zu names has an address",
 		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "",
 		b->o->policy.names_count);
 	if (b->unresolved > 0 && b->not_public == b->unresolved)
 		return fail_hint(f,
-			"they give addresses that are not public ones; a fake-IP resolver "
-			"(Clash, Surge) does for every name: --allow NAME+private for each "
-			"that is needed, or --upstream ADDR to ask others");
-	return fail_hint(f, "check that these servers answer from the container's network; "
-			    "--upstream ADDR asks others");
+			"their answers are not public addresses, as those of a fake-IP "
+			"resolver (Clash, Surge): use --allow NAME+private for each name "
+			"that is needed, or another server with --upstream ADDR");
+	return fail_hint(f, "check that these servers answer from the container's network, or "
+			    "use another one with --upstream ADDR");
 }
 
 static pid_t start_resolver(void *context, bool first, int *channel, struct failure *f)
@@ -209,14 +209,14 @@ int stage_resolver(struct boot *b, struct failure *f)
 	b->names.patient = b->o->require_names;
 	b->names.rations = ration_new(resolver_rations(&b->o->policy));
 	if (!b->names.rations)
-		return fail_errno(f, "have memory for the rations of questions", "");
+		return fail_errno(f, "allocate memory for counting questions", "");
 	b->pins = (struct pins){.policy = &b->o->policy,
 		.wall = b->wall,
 		.routes = b->routes,
 		.events = b->events,
 		.pin_index = pin_index_new()};
 	if (!b->pins.pin_index)
-		return fail_errno(f, "have memory for what is opened", "");
+		return fail_errno(f, "allocate memory for open addresses", "");
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;
@@ -224,7 +224,7 @@ int stage_resolver(struct boot *b, struct failure *f)
 		return -1;
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
 		return not_there(k, "start the resolver",
-			"it did not come to an end with the allowed names in time", f);
+			"it did not resolve the allowed names in time", f);
 	b->status.names = b->o->policy.names_count;
 	b->status.pinned = b->pins.boot_pinned;
 	if (!all_silent(b))
@@ -287,7 +287,6 @@ int stage_gate(struct boot *b, struct failure *f)
 	if (supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->gate_ready, GATE_BOOT_MS))
-		return not_there(
-			k, "start the gate", "it did not say in time that it serves", f);
+		return not_there(k, "start the gate", "it was not ready in time", f);
 	return 0;
 }

@@ -19,9 +19,9 @@ static const struct egress_command {
 	enum control_type type;
 	const char *help;
 } questions[] = {
-	{"status", NULL, CONTROL_STATUS, "what is open, what was refused, how the boot went"},
+	{"status", NULL, CONTROL_STATUS, "what is open, what was refused, how the start went"},
 	{"explain", "HOST[:PORT]", CONTROL_EXPLAIN,
-		"may it be reached, by which rule, and what would permit it"},
+		"may it be reached, by which rule, and what would allow it"},
 	{"deny", "RULE", CONTROL_DENY,
 		"refuse it from now on, as --deny does, and end its connections"},
 };
@@ -38,7 +38,8 @@ static void help(FILE *to)
 {
 	fprintf(to, "Usage: codex-egress COMMAND\n"
 		    "\n"
-		    "Asks codex-init, PID 1 of this container. For root alone.\n\n");
+		    "Asks codex-init, PID 1 of this container. For root only.\n"
+		    "\n");
 	for (size_t i = 0; i < QUESTIONS; i++) {
 		char left[32];
 
@@ -78,8 +79,8 @@ static const char *why_not(int error)
 		return "only root may ask: docker exec -u root CONTAINER codex-egress ...";
 	case ENOENT:
 	case ECONNREFUSED:
-		return "nobody answers there: is codex-init PID 1 of this container, behind a "
-		       "wall, and its boot done?";
+		return "nothing answers there: is codex-init PID 1 of this container, has it a "
+		       "wall, and has it finished starting?";
 	case EAGAIN:
 		return "codex-init is too busy to answer";
 	default:

@@ -19,9 +19,9 @@ static const char texts[][64] = {
 	[GATE_PROTOCOL] = "a protocol that can't be checked",
 	[GATE_SSH] = "ssh names no host: use port 22, or allow this address",
 	[GATE_UNRESOLVED] = "has no address now",
-	[GATE_UNREACHABLE] = "no address took the connection",
+	[GATE_UNREACHABLE] = "no address accepted the connection",
 	[GATE_PROXY] = "the proxy refused or could not be reached",
-	[GATE_REVOKED] = "denied while it was under way",
+	[GATE_REVOKED] = "denied while connected",
 };
 
 const char *gate_ipc_reason_text(uint32_t reason)

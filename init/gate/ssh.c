@@ -36,8 +36,8 @@ static size_t advise(const struct address *orig_dst, uint16_t port, char text[TE
 	if (orig_dst->family && (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE))
 		snprintf(rule, sizeof(rule),
 			orig_dst->family == 6
-				? ", or open all that is at this address with --allow [%s]:%u%s"
-				: ", or open all that is at this address with --allow %s:%u%s",
+				? ", or allow everything at this address with --allow [%s]:%u%s"
+				: ", or allow everything at this address with --allow %s:%u%s",
 			address_text(orig_dst, address), port,
 			class == ADDRESS_PRIVATE ? "+private" : "");
 	return (size_t)snprintf(text, TEXT,

@@ -34,7 +34,7 @@ static void terminate(struct failure *f)
 
 static int wait_for(pid_t pid, const struct child_status *report, struct failure *f)
 {
-	static const char operation[] = "wait for a child of PID 1's";
+	static const char operation[] = "wait for a child process";
 	int status = 0;
 
 	while (waitpid(pid, &status, 0) < 0)

@@ -68,7 +68,7 @@ int envfile_parse(
 			continue;
 		*reason = check_line(p, size);
 		if (!*reason && count == LIMIT_ENV_FILE_LINES)
-			*reason = "it is one variable too many";
+			*reason = "there are too many variables";
 		if (*reason)
 			break;
 		out[count] = strndup(p, size);
@@ -137,7 +137,7 @@ static int read_text(int fd, const char *path, struct file_text *out, struct fai
 	if (fstat(fd, &st) < 0)
 		return fail_errno(f, operation, path);
 	if (!S_ISREG(st.st_mode))
-		return fail(f, operation, path, "it is no file any more");
+		return fail(f, operation, path, "it is not a file any more");
 	n = file_read(fd, out->bytes, sizeof(out->bytes));
 	if (n < 0)
 		return fail_errno(f, operation, path);

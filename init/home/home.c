@@ -66,7 +66,7 @@ static int wanted(const struct work *w, const struct source *item, int dir, cons
 	if (S_ISLNK(st.st_mode))
 		return fail_at(w, item->path, "a symbolic link is in the way", f);
 	if (!S_ISREG(st.st_mode))
-		return fail_at(w, item->path, "something that is no file is in the way", f);
+		return fail_at(w, item->path, "something that isn't a file is in the way", f);
 	return is_hook(item);
 }
 
@@ -253,7 +253,7 @@ static int open_home(struct work *w, struct failure *f)
 		return fail_errno(f, operation, r->home);
 	if (st.st_uid == r->uid)
 		return 0;
-	fail(f, operation, r->home, "it belongs to uid %u, not to the user's %u",
+	fail(f, operation, r->home, "it belongs to uid %u, not to the user, uid %u",
 		(unsigned int)st.st_uid, (unsigned int)r->uid);
 	return fail_hint(f, "give the directory that is mounted there to uid %u (chown)",
 		(unsigned int)r->uid);
@@ -342,7 +342,7 @@ static int as_user(void *context, void *result, struct failure *f)
 		}
 		if (w->sources->odd)
 			snprintf(out->warning, sizeof(out->warning),
-				"%u files of prompts, skills or rules were not copied (no "
+				"%u files of prompts, skills or rules were not copied (not "
 				"regular files, or too many): %.110s%s",
 				w->sources->odd, w->sources->odd_path,
 				w->sources->odd > 1 ? " and more" : "");

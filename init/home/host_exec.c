@@ -300,8 +300,8 @@ static void print(const struct change_report *r, const struct file_list *before,
 		fprintf(to, "  hint: read them before you use git, an editor or a shell in "
 			    "there\n");
 	if (!r->complete || !before->complete)
-		fprintf(to, "codex-init: the project could not be looked through as a whole "
-			    "for files that programs on your machine obey\n");
+		fprintf(to, "codex-init: the project could not be searched completely for "
+			    "files that programs on your machine obey\n");
 }
 
 int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f)

@@ -127,12 +127,12 @@ static int compare_one(struct mount_comparison *c, unsigned n, const struct moun
 	}
 	if (major(st.st_dev) != e->major || minor(st.st_dev) != e->minor ||
 		st.st_ino != e->inode) {
-		fail(f, operation, e->path, "this is another file");
+		fail(f, operation, e->path, "this is a different file");
 		return fail_hint(f,
 			"something in the project was replaced while the container was "
-			"starting: start again. If it happens each time, the engine shows this "
-			"machine's files under numbers of its own: CODEX_INIT_MOUNTS= in front "
-			"of codex-sandbox leaves this check out");
+			"starting: start again. If it happens each time, the engine numbers "
+			"this machine's files differently: CODEX_INIT_MOUNTS= in front of "
+			"codex-sandbox skips this check");
 	}
 	c->seen |= UINT64_C(1) << n;
 	return 0;

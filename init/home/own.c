@@ -87,7 +87,7 @@ static int split(struct own *o, struct failure *f)
 static int fail_rename(const struct own *o, int why, struct failure *f)
 {
 	if (why == EBUSY || why == ENOTEMPTY || why == EEXIST) {
-		fail(f, operation, o->home, "%s, and it is not uid %u's",
+		fail(f, operation, o->home, "%s, and it doesn't belong to uid %u",
 			why == EBUSY ? "something is mounted there" : "it is not empty",
 			(unsigned int)o->uid);
 		return fail_hint(f, "give the directory on the host to uid %u (chown -R %u)",
@@ -117,8 +117,8 @@ static int make_staging(struct own *o, struct failure *f)
 
 	if (fd < 0) {
 		fail_errno(f, operation, o->home);
-		return fail_hint(
-			f, "mount a directory of uid %u's there", (unsigned int)o->uid);
+		return fail_hint(f, "mount a directory there that belongs to uid %u",
+			(unsigned int)o->uid);
 	}
 	close(fd);
 	if (unlinkat(o->parent_fd, o->staging, 0) < 0 ||
@@ -160,7 +160,7 @@ int home_own(const char *home, uid_t uid, gid_t gid, struct failure *f)
 	if (lstat(home, &st) < 0)
 		return errno == ENOENT ? stage(&o, f) : fail_errno(f, operation, home);
 	if (!S_ISDIR(st.st_mode))
-		return fail(f, operation, home, "something that is no directory is there");
+		return fail(f, operation, home, "something that isn't a directory is there");
 	if (st.st_uid != uid)
 		return stage(&o, f);
 	return child_run_as(uid, gid, NULL, user_tries, &o, NULL, 0, f);

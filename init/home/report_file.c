@@ -24,14 +24,14 @@ int report_file_open(const char *directory, struct failure *f)
 	if (fchmod(at, 0700) < 0 || fstat(at, &st) < 0)
 		fail_errno(f, operation, directory);
 	else if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		fail(f, operation, directory, "others may enter it");
+		fail(f, operation, directory, "other users can enter it");
 	else
 		fd = openat(at, REPORT_FILE_NAME, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && !f->reason[0] && errno != ENOENT)
 		fail_errno(f, operation, REPORT_FILE_NAME);
 	close(at);
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
-		fail(f, operation, REPORT_FILE_NAME, "it is no file");
+		fail(f, operation, REPORT_FILE_NAME, "it is not a file");
 		close(fd);
 		fd = -1;
 	}
@@ -72,7 +72,7 @@ int report_file_write(int fd, const char *text, size_t size, struct failure *f)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return fail_errno(f, operation, "look at it");
+		return fail_errno(f, operation, "examine it");
 	if (st.st_nlink == 0)
 		return fail(f, operation, "write to it", "it was removed on the host");
 	if (st.st_uid == geteuid())

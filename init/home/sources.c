@@ -131,7 +131,7 @@ static int take(struct sources *s, struct source *item, int fd, struct failure *
 	/* "prompts" must be a directory, "config.toml" a file. */
 	if (!S_ISREG(st.st_mode) || (tree && item->depth == 0)) {
 		close(fd);
-		return odd(s, item, "it is not of the right kind", f);
+		return odd(s, item, "it has the wrong type", f);
 	}
 	if (st.st_size > LIMIT_HOME_BYTES) {
 		close(fd);
@@ -165,7 +165,7 @@ static int visit(struct sources *s, struct source *item, bool last, struct failu
 	case ELOOP:
 		return odd(s, item, "it is a symbolic link", f);
 	case ENXIO: /* a socket, or a device without a driver */
-		return odd(s, item, "it is not of the right kind", f);
+		return odd(s, item, "it has the wrong type", f);
 	case EMFILE:
 		fail_on(s, item->path, "too many files for the limit of open files", f);
 		return fail_hint(f, "raise it: --ulimit nofile=4096");

@@ -195,7 +195,7 @@ static int find_by_name(const struct userdb_text *passwd, const char *text, uid_
 	if (!userdb_by_name(passwd->bytes, passwd->length, text, &line) || !line.has_id ||
 		line.fields < 4 || !userdb_id(line.field[3], line.field_length[3], &group)) {
 		fail(f, "find the user", text, "there is no such user in /etc/passwd");
-		return fail_hint(f, "a number is taken as it is: --user UID[:GID]");
+		return fail_hint(f, "a number needs no entry: --user UID[:GID]");
 	}
 	return take_ids(line.id, group, uid, gid, text, f);
 }

@@ -147,9 +147,9 @@ static int check_dropped(uid_t uid, gid_t gid, struct failure *f)
 	struct sets sets;
 
 	if (getresuid(&r, &e, &s) < 0 || r != uid || e != uid || s != uid)
-		return fail(f, operation, "user ids", "one of them is another's");
+		return fail(f, operation, "user ids", "one of them is different");
 	if (getresgid(&gr, &ge, &gs) < 0 || gr != gid || ge != gid || gs != gid)
-		return fail(f, operation, "group ids", "one of them is another's");
+		return fail(f, operation, "group ids", "one of them is different");
 	if (!only_group(gid))
 		return fail(f, operation, "supplementary groups", "some are left");
 	/* Ambient capabilities are always permitted ones as well, so this covers them. */
@@ -180,9 +180,9 @@ static int try_to_regain(gid_t gid, struct failure *f)
 	if (gid != 0 && (setresgid(0, 0, 0) == 0 || setgroups(1, &root) == 0))
 		return fail(f, operation, "group ids", "group 0 was allowed");
 	if (sets_put(&one) == 0)
-		return fail(f, operation, "capabilities", "one could be taken back");
+		return fail(f, operation, "capabilities", "one could be regained");
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETUID, 0, 0) == 0)
-		return fail(f, operation, "ambient set", "one could be taken back");
+		return fail(f, operation, "ambient set", "one could be regained");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0)
 		return fail(f, operation, "no_new_privs", "it could be cleared");
 	return 0;
@@ -193,7 +193,7 @@ int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
 	const struct sets empty = {0};
 
 	if (uid == 0)
-		return fail(f, "drop privileges", "user 0", "that is root, who keeps them");
+		return fail(f, "drop privileges", "user 0", "root keeps its privileges");
 	if (drop_bounding(0, f) < 0 || lock_securebits(f) < 0 || change_ids(uid, gid, f) < 0)
 		return -1;
 	/* Kernels before 4.3 have no ambient set. */
@@ -232,7 +232,7 @@ static int keep(uint64_t set, struct failure *f)
 	more = wanted;
 	more.permitted |= bit(CAP_SYS_ADMIN);
 	if (sets_put(&more) == 0)
-		return fail(f, "reduce the capability sets", "", "one could be taken back");
+		return fail(f, "reduce the capability sets", "", "one could be regained");
 	return 0;
 }
 

@@ -84,7 +84,7 @@ static bool read_host(const char *text, size_t len, struct gate_proxy *out, cons
 	size_t position;
 
 	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		*why = "between the brackets stands no IPv6 address";
+		*why = "the brackets contain no IPv6 address";
 		return address_parse(text + 1, len - 2, &out->address) &&
 		       out->address.family == 6;
 	}

@@ -310,14 +310,14 @@ static void print_address_advice(const struct place *p, const char *text, FILE *
 	enum address_class class = address_classify(&p->address);
 
 	if (!p->port)
-		fprintf(to, "only TCP is let out\n");
+		fprintf(to, "only TCP can be allowed\n");
 	else if (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE)
 		fprintf(to, "allow with: --allow %s%s\n", text,
 			p->advice[0]               ? p->advice
 			: class == ADDRESS_PRIVATE ? "+private"
 						   : "");
 	else
-		fprintf(to, "no rule opens these: %s\n", address_range_name(&p->address));
+		fprintf(to, "no rule can allow these: %s\n", address_range_name(&p->address));
 }
 
 /* What Codex itself wanted there, or NULL if it may have been somebody else. */
@@ -345,7 +345,7 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 	else if (!p->name[0])
 		print_address_advice(p, text, to);
 	else if (!name_normalise(p->name, strlen(p->name), name, &position, &why))
-		fprintf(to, "not a name that a rule can hold\n");
+		fprintf(to, "not a valid host name\n");
 	else
 		fprintf(to, "allow with: --allow %s%s\n", rule_for_name(name, p->port, rule),
 			p->advice);

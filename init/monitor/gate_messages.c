@@ -58,7 +58,7 @@ int gate_messages_take(
 	if (m->said[0]) {
 		snprintf(said, sizeof(said), "the proxy answered %s%s", m->said,
 			strncmp(m->said, "407", 3) == 0
-				? ": it wants a user and a password in its URL"
+				? ": it needs a user and a password in its URL"
 				: "");
 		e.reason = said;
 	}

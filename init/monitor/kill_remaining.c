@@ -207,8 +207,8 @@ void monitor_kill_remaining(struct monitor *m)
 
 	while (anybody(&r)) {
 		if (clock_ms() >= end) {
-			say_warning("payload", "end its processes: some can't be signalled, or "
-					       "the kernel doesn't let go of them");
+			say_warning("payload",
+				"end its processes: some can't be signalled, or don't end");
 			break;
 		}
 		signal_them(&r, SIGKILL);

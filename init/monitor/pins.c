@@ -30,9 +30,9 @@ static const char *const reasons[] = {
 	[REASON_NOT_PUBLIC] = "its address is not public and the rule lacks +private",
 	[REASON_MALFORMED] = "the answer was malformed or not about the question",
 	[REASON_LONG] = "too long a name under this wildcard",
-	[REASON_LIMIT] = "questions for its rule are too many in a minute",
-	[REASON_TARGET] = "a service of an allowed name is there, and no rule allows its port",
-	[REASON_GUESSED] = "forged: somebody guesses at ids; asked again by another port",
+	[REASON_LIMIT] = "too many questions in a minute for its rule",
+	[REASON_TARGET] = "no rule allows the port of this service of an allowed name",
+	[REASON_GUESSED] = "forged: ids are being guessed; asked again from another port",
 };
 
 const char *pins_reason(uint32_t reason)
@@ -185,7 +185,8 @@ int pins_deny(struct pins *p, struct failure *f)
 		return -1;
 	if (pin_index_forgotten(p->pin_index) == 0)
 		return 0;
-	return fail(f, "end what is denied", "", "too many addresses were opened to know all");
+	return fail(f, "end what is denied", "",
+		"too many addresses were opened to remember all of them");
 }
 
 void pins_free(struct pins *p)

@@ -34,7 +34,7 @@ static void put_pins(const struct report *r, FILE *to)
 {
 	static const char *const kinds[] = {[PIN_PUBLIC] = "",
 		[PIN_PRIVATE] = "  private",
-		[PIN_PROXY] = "  the proxy, for the gate alone"};
+		[PIN_PROXY] = "  the proxy, for the gate only"};
 	struct pins_seen seen = {0};
 	struct failure f = {0};
 	char text[ADDRESS_TEXT];
@@ -52,7 +52,7 @@ static void put_pins(const struct report *r, FILE *to)
 		if (p->seconds)
 			fprintf(to, "%6" PRIu32 " s%s\n", p->seconds, kinds[p->kind]);
 		else
-			fprintf(to, "to the end%s\n", kinds[p->kind]);
+			fprintf(to, "until the end%s\n", kinds[p->kind]);
 	}
 	if (seen.total > seen.count)
 		fprintf(to, "  and %zu more\n", seen.total - seen.count);
@@ -91,14 +91,14 @@ static const char *why_refused(const struct refusals *all, const struct wall_ref
 	struct verdict v = policy_check_address(all->config->policy, &r->address, r->port);
 
 	if (r->protocol != IPPROTO_TCP)
-		return r->protocol == IPPROTO_UDP ? "UDP is not let out"
-						  : "only TCP is let out";
+		return r->protocol == IPPROTO_UDP ? "UDP can't be allowed"
+						  : "only TCP can be allowed";
 	if (v.rule && v.rule->effect == RULE_DENY)
 		return v.rule->reason ? v.rule->reason : "denied by a rule";
 	if (is_among(&r->address, all->proxies, all->proxies_count))
-		return "the proxy is for the gate alone";
+		return "the proxy is for the gate only";
 	if (r->port == DOT_PORT)
-		return "DNS over TLS would go past the rules for names";
+		return "DNS over TLS would bypass the rules for names";
 	return NULL;
 }
 

@@ -48,7 +48,7 @@ static void take(struct supervisor *k, const void *message, size_t size)
 	if (size > 0 && k->worker->take(k->context, message, size) == 0)
 		return;
 	if (size > 0) {
-		k->worker->tell(k->context, "it broke the protocol and was ended", false);
+		k->worker->tell(k->context, "it broke the protocol and was killed", false);
 		if (k->pid > 0)
 			kill(k->pid, SIGKILL);
 	}
@@ -100,7 +100,7 @@ static int start(struct supervisor *k, bool first, struct failure *f)
 	k->starts++;
 	k->started = clock_ms();
 	if (monitor_watch(k->monitor, k->channel, channel_ready, k) < 0)
-		return fail(f, "watch a worker", k->worker->name, "no place left");
+		return fail(f, "watch a worker", k->worker->name, "no room left");
 	return 0;
 }
 
@@ -137,7 +137,7 @@ int supervisor_start(struct supervisor *k, struct failure *f)
 	if (k->timer < 0)
 		return fail_errno(f, "create a timer", "");
 	if (monitor_watch(k->monitor, k->timer, timer_ready, k) < 0)
-		return fail(f, "watch the timer", "", "no place left");
+		return fail(f, "watch the timer", "", "no room left");
 	return start(k, true, f);
 }
 

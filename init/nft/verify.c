@@ -115,7 +115,7 @@ static int read_chain(const struct nlmsghdr *answer, void *context)
 						    r->expected->chains[i], NFTNL_CHAIN_NAME)))
 				break;
 		if (i == r->expected->chains_count)
-			wrong(r, name, "this chain was not made by us");
+			wrong(r, name, "this chain is not ours");
 		else
 			compare_chain(r, r->expected->chains[i], c);
 	}
@@ -194,12 +194,12 @@ static int read_rule(const struct nlmsghdr *answer, void *context)
 
 	/* Our rules are far smaller, and a larger one might not fit below. */
 	if (answer->nlmsg_len > RULE_ROOM / 2)
-		return wrong(r, "a rule", "it is larger than any that was made");
+		return wrong(r, "a rule", "it is larger than any that was built");
 	rule = nftnl_rule_alloc();
 	if (!rule)
 		return MNL_CB_ERROR;
 	if (nftnl_rule_nlmsg_parse(answer, rule) < 0) {
-		wrong(r, "a rule", "it holds something that was not made by us");
+		wrong(r, "a rule", "it contains something that is not ours");
 	} else if (same_text(nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), TABLE_NAME)) {
 		chain = nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN);
 		if (r->rules >= r->expected->rules_count) {
@@ -237,7 +237,7 @@ static int read_set(const struct nlmsghdr *answer, void *context)
 						    r->expected->sets[i].set, NFTNL_SET_NAME)))
 				break;
 		if (i == SETS) {
-			wrong(r, name, "this set was not made by us");
+			wrong(r, name, "this set is not ours");
 		} else {
 			ours = r->expected->sets[i].set;
 			r->sets[i] = true;
@@ -247,7 +247,7 @@ static int read_set(const struct nlmsghdr *answer, void *context)
 					wrong(r, name, "the set has another type or size");
 			if (nftnl_set_is_set(s, NFTNL_SET_TIMEOUT) &&
 				nftnl_set_get_u64(s, NFTNL_SET_TIMEOUT) != 0)
-				wrong(r, name, "the set's elements run out by themselves");
+				wrong(r, name, "the set's elements expire");
 		}
 	}
 	nftnl_set_free(s);

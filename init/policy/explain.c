@@ -77,15 +77,15 @@ static void put_route(const struct verdict *v, enum egress egress, FILE *to)
 		web_count += rule_ports_have(&v->ports, web[i]);
 	if (web_count)
 		fprintf(to,
-			"  way        %s: through the gate, where the name inside TLS or "
-			"HTTP is checked too\n",
+			"  path       %s: through the gate, which also checks the name inside "
+			"TLS or HTTP\n",
 			web_count == 2                    ? "443 and 80"
 			: rule_ports_have(&v->ports, 443) ? "443"
 							  : "80");
 	if (v->ports.count > web_count)
 		fprintf(to,
-			"  way        %s: pins, straight through the wall to the addresses "
-			"that DNS gives for it\n",
+			"  path       %s: directly through the wall, to the addresses that DNS "
+			"gives for it\n",
 			web_count ? "other ports" : "all ports");
 }
 
@@ -115,11 +115,11 @@ static bool explain_name(
 	else if (any.allowed)
 		fprintf(to, "  rule       none for this port\n");
 	else
-		fprintf(to, "  rule       none speaks of it\n");
+		fprintf(to, "  rule       no rule matches\n");
 	if (any.allowed)
 		put_ports(&any.ports, to);
 	if (!fits)
-		fprintf(to, "  why        it is longer than a wildcard lets through\n");
+		fprintf(to, "  why        it is longer than a wildcard allows\n");
 	if (!v.allowed || !fits) {
 		/* As rule_for_name(), but for the port in question alone. */
 		fprintf(to, "  remedy     --allow %s%s\n", target_text(t, text),
@@ -173,9 +173,9 @@ static struct verdict any_port(const struct policy *p, const struct address *a)
 static void put_loopback(const struct target *t, bool open, FILE *to)
 {
 	put_head(t, open, to);
-	fprintf(to,
-		open ? "  rule       none is needed: loopback stays inside the container\n"
-		     : "  rule       none opens it: the engine's resolver is for ours alone\n");
+	fprintf(to, open ? "  rule       not needed: loopback stays inside the container\n"
+			 : "  rule       none can allow it: only codex-init's resolver may ask "
+			   "the engine's\n");
 }
 
 static bool explain_address(
@@ -205,10 +205,10 @@ static bool explain_address(
 		put_ports(&v.ports, to);
 		return true;
 	}
-	fprintf(to, "  rule       none speaks of it: it is %s\n",
+	fprintf(to, "  rule       no rule matches: it is %s\n",
 		class == ADDRESS_PUBLIC ? "a public address" : address_range_name(&t->address));
 	if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE) {
-		fprintf(to, "  remedy     none: no rule opens these\n");
+		fprintf(to, "  remedy     none: no rule can allow these\n");
 		return false;
 	}
 	if (t->port)
@@ -221,10 +221,10 @@ static bool explain_address(
 	if (class != ADDRESS_PUBLIC)
 		return false;
 	if (gated(egress) && (!t->port || t->port == web[0] || t->port == web[1]))
-		fprintf(to,
-			"  note       on 443 and 80 the gate goes by the name that a client "
-			"sends: allow that,\n             if it has one; a rule for the "
-			"address lets all names there pass\n");
+		fprintf(to, "  note       on 443 and 80 the gate checks the name that a client "
+			    "sends: allow that,\n"
+			    "             if it has one; a rule for the address allows every "
+			    "name there\n");
 	if (!gated(egress) || (t->port != web[0] && t->port != web[1]))
 		fprintf(to,
 			"  note       while an allowed name has this address, a pin opens it "
@@ -240,6 +240,6 @@ bool explain(const struct policy *p, const struct target *t, enum egress egress,
 	if (egress == EGRESS_OFF)
 		fprintf(to, "  mode       off: there is no wall, and nothing is refused\n");
 	else if (egress == EGRESS_AUDIT && !allowed)
-		fprintf(to, "  mode       audit: it is let through and recorded\n");
+		fprintf(to, "  mode       audit: it is allowed and recorded\n");
 	return allowed;
 }

@@ -112,7 +112,7 @@ static int read_suffixes(
 			out->ech = true;
 		else
 			return refuse(e, from,
-				"unknown suffix %.*s: +private and +ech are known",
+				"unknown suffix %.*s: it can be +private or +ech",
 				n > 24 ? 24 : (int)n, text + from);
 		if (out->effect == RULE_DENY)
 			return refuse(e, from, "a deny rule has no suffix");
@@ -204,7 +204,7 @@ static int refuse_habits(const char *text, size_t len, struct rule_error *e)
 
 	for (size_t p = 0; p < len; p++)
 		if (text[p] == ' ' || text[p] == '\t' || text[p] == '\n')
-			return refuse(e, p, "one rule at a time: a rule holds no blank");
+			return refuse(e, p, "one rule at a time: a rule contains no blank");
 	if (scheme) {
 		size_t host = (size_t)(scheme - text) + 3, n = 0;
 
@@ -240,9 +240,9 @@ static int read_host(
 		*end = (size_t)(close - text) + 1;
 		if (*end < len && text[*end] != ':')
 			return refuse(e, *end,
-				text[*end] == '/'
-					? "the bits go inside the brackets: [2001:db8::/32]"
-					: "only a port follows the bracket");
+				text[*end] == '/' ? "the prefix length goes inside the "
+						    "brackets: [2001:db8::/32]"
+						  : "only a port follows the bracket");
 		return read_network(text, 1, *end - 1, 6, out, e);
 	}
 	slash = memchr(text, '/', len);
@@ -275,11 +275,11 @@ static int check_reach(const struct rule *r, struct rule_error *e)
 	case ADDRESS_PRIVATE:
 		return r->private
 			       ? 0
-			       : refuse(e, 0, "this is %s: it needs +private behind it", name);
+			       : refuse(e, 0, "this is %s: it needs +private after it", name);
 	case ADDRESS_LOOPBACK:
 		return refuse(e, 0, "loopback needs no rule: it is always open");
 	default:
-		return refuse(e, 0, "no rule can open these: %s", name);
+		return refuse(e, 0, "no rule can allow these: %s", name);
 	}
 }
 

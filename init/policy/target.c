@@ -13,7 +13,7 @@ bool target_parse(const char *text, struct target *out, const char **reason)
 	bool bracket = text[0] == '[';
 
 	memset(out, 0, sizeof(*out));
-	*reason = "there is nothing";
+	*reason = "it is empty";
 	if (len == 0)
 		return false;
 	*reason = "it is too long for a name or an address";
@@ -39,7 +39,7 @@ bool target_parse(const char *text, struct target *out, const char **reason)
 	*reason = "ports go from 1 to 65535";
 	if (host < len && !num_port(text + host + 1, len - host - 1, &out->port))
 		return false;
-	*reason = "between brackets stands an IPv6 address";
+	*reason = "only an IPv6 address belongs in brackets";
 	if (bracket)
 		return address_parse(text + 1, host - 2, &out->address) &&
 		       out->address.family == 6;

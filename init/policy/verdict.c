@@ -309,7 +309,7 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 	if (class == ADDRESS_PRIVATE && !v->private)
 		*reason = "its address is private and the rule lacks +private";
 	else if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
-		*reason = "its address is not one of the public Internet";
+		*reason = "its address is not a public one";
 	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count,
 		    end = p->count + policy_denials(p);
 		i < end && !*reason; i++) {
@@ -330,14 +330,14 @@ void policy_explain_address(const struct verdict *v, const char *name, const str
 
 	address_text(a, text);
 	if (class == ADDRESS_PRIVATE && !v->private)
-		snprintf(out, POLICY_WHY, "its address %s is %s: --allow %s+private opens it",
+		snprintf(out, POLICY_WHY, "its address %s is %s: --allow %s+private allows it",
 			text, range, name);
 	else if (class == ADDRESS_PRIVATE || class == ADDRESS_PUBLIC)
 		snprintf(out, POLICY_WHY, "its address %s is in a network that a rule denies",
 			text);
 	else
-		snprintf(
-			out, POLICY_WHY, "its address %s is %s: no rule opens it", text, range);
+		snprintf(out, POLICY_WHY, "its address %s is %s: no rule can allow it", text,
+			range);
 }
 
 static const char *origin_text(const struct rule *r)

@@ -89,8 +89,7 @@ static void explain(const struct worker *w, char text[ADMIT_TEXT], const char *n
 	char rule[RULE_FOR_NAME], inside[NAME_TEXT];
 
 	if (!plain)
-		snprintf(text, ADMIT_TEXT, "%s is not a name that a rule can hold",
-			name[0] ? name : ".");
+		snprintf(text, ADMIT_TEXT, "%s is not a valid host name", name[0] ? name : ".");
 	else if (v->rule && v->rule->effect == RULE_DENY && v->rule->reason)
 		snprintf(text, ADMIT_TEXT, "%s is denied: %s", name, v->rule->reason);
 	else if (v->rule && v->rule->effect == RULE_DENY)
@@ -146,8 +145,7 @@ static int admit_allowed(struct worker *w, const char *name, const struct verdic
 
 	if (wildcard && !policy_wildcard_fits(v->rule, name)) {
 		snprintf(text, ADMIT_TEXT,
-			"%s is longer than a wildcard lets through; add --allow %s", name,
-			name);
+			"%s is longer than a wildcard allows; add --allow %s", name, name);
 		return refuse(w, name, REASON_LONG);
 	}
 	if (wildcard && lookup && !may_come_up(w, v->rule, name)) {

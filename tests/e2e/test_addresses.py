@@ -56,8 +56,8 @@ def test_nat64_is_judged_by_the_address_inside(six, boxes, dns, sinks, wire):
     seen = {f.address for f in wire.seen() if f.address.startswith("64:ff9b:")}
     assert seen == opened
     why = {e["name"]: e["reason"] for e in box.events("dropped-answer")}
-    assert "--allow private.test+private opens it" in why["private.test"]
-    assert "link-local" in why["metadata.test"] and "no rule opens it" in why["metadata.test"]
+    assert "--allow private.test+private allows it" in why["private.test"]
+    assert "link-local" in why["metadata.test"] and "no rule can allow it" in why["metadata.test"]
     assert "a rule denies" in why["denied.test"]
 
 
@@ -77,7 +77,7 @@ def test_a_fake_ip_resolver(run, dns, sinks):
     refused = run("curl", "-sS", "https://fake.test", allow="fake.test", init=["--no-default-rules"])
     assert refused.status != 0
     assert "its address 198.18.0.5 is a fake-IP resolver's" in refused.err
-    assert "--allow fake.test+private opens it" in refused.err
+    assert "--allow fake.test+private allows it" in refused.err
     assert "fake-IP resolver (Clash, Surge)" in refused.err
     assert sinks.seen() == []
     opened = run("curl", "-sS", "https://fake.test", allow="fake.test+private").ok()
@@ -128,4 +128,4 @@ def test_a_rule_that_cannot_work_is_refused_when_it_is_read(run, rule):
 
 def test_a_rule_from_a_text_is_told_to_open_nothing(run):
     done = run("true", init=["--allow", "[2001:db8::/32]:443"]).ok()
-    assert "allow [2001:db8::/32]:443: this opens nothing" in done.err
+    assert "allow [2001:db8::/32]:443: this allows nothing" in done.err

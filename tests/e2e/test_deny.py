@@ -172,8 +172,8 @@ def test_a_denied_name_ends_its_flows_and_no_others(box, sinks):
     assert not refused_by_dns(box, "good.test")
     # It is told: as an event, as refusals, and to who asks.
     assert box.event(event="denied", name="bad.test")
-    box.event(event="refused-tls", name="bad.test", reason="denied while it was under way")
-    box.event(event="refused-http", name="bad.test", reason="denied while it was under way")
+    box.event(event="refused-tls", name="bad.test", reason="denied while connected")
+    box.event(event="refused-http", name="bad.test", reason="denied while connected")
     assert re.search(r"^denied     1 of 64 rules at run time\n  bad\.test$", status(box), re.M)
     told = box.exec("codex-egress", "explain", "bad.test").ok(1).out
     assert "deny bad.test (codex-egress deny)" in told
@@ -400,7 +400,7 @@ def test_a_gate_that_does_not_answer_is_ended(box):
     stuck = box.worker(65312)
     box.exec("kill", "-STOP", str(stuck)).ok()
     done = deny(box, "bad.test", 1)
-    assert "the gate did not answer and was ended" in done.out
+    assert "the gate did not answer and was killed" in done.out
     flows.end(*kinds("bad.test", "bad"))
     until(lambda: box.worker(65312) not in (None, stuck), 10, "another gate")
     assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED

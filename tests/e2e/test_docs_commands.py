@@ -205,6 +205,8 @@ def is_session(command):
 @pytest.mark.parametrize("document, line, text", BLOCKS)
 def test_the_documents_commands_work(reader, docker, document, line, text):
     (reader.cwd / "Dockerfile").write_text(dockerfile(document, line))
+    containers = lambda: set(docker("ps", "-aq").out.split())  # noqa: E731
+    before = containers()
     try:
         for command in commands(text):
             if reason(command):
@@ -216,6 +218,7 @@ def test_the_documents_commands_work(reader, docker, document, line, text):
             else:
                 assert done.returncode == 0, told
     finally:
+        docker("rm", "-f", *(containers() - before))  # of `docker run` without --rm
         docker("network", "rm", "my_net")
 
 

@@ -122,10 +122,10 @@ ASKED = [
     ("bad.wild.test", 1, "deny bad.wild.test"),
     ("wild.test", 1, "remedy     --allow wild.test"),
     ("pypi.org", 0, "preset @pypi"),
-    ("example.com", 1, "none speaks of it"),
+    ("example.com", 1, "no rule matches"),
     ("45.1.2.3:5432", 0, "45.0.0.0/8:5432"),
     ("45.1.2.3:443", 1, "remedy     --allow 45.1.2.3:443"),
-    ("169.254.169.254", 1, "no rule opens these"),
+    ("169.254.169.254", 1, "no rule can allow these"),
 ]
 
 
@@ -204,7 +204,7 @@ def test_it_comes_back_after_a_restart(start):
 
 def test_nobody_to_ask(run):
     done = run("codex-egress", "status", init=["--egress=off"], flags=()).ok(111)
-    assert "nobody answers there" in done.err, done
+    assert "nothing answers there" in done.err, done
 
 
 @pytest.mark.parametrize(

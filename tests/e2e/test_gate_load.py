@@ -204,7 +204,7 @@ def test_ten_seconds_and_no_more(boxes, dns, sinks):
         assert answer.seconds < 14, answer
         assert not answer.served and answer.statuses in ([], [400]), answer
     assert web.end == "reset" and web.bytes == b"" and web.seconds < 14, web
-    assert plain.statuses == [502] and "no address took" in plain.text, plain
+    assert plain.statuses == [502] and "no address accepted" in plain.text, plain
     assert sinks.addresses() == {DEAD}
     box.event(event="refused-tls", reason="too slow", port=443)
     box.event(event="refused-http", reason="too slow", port=80)

@@ -144,7 +144,7 @@ def test_the_payload_does_not_reach_the_proxy(shell, proxy, sinks):
     )
     assert done.lines()[:4] == ["no address", "no name", "no proxy", "no evil"], done
     assert "is not allowed" in done.lines()[4], done
-    assert f"{PROXY}:{PORT} " in done.err and "the proxy is for the gate alone" in done.err, done
+    assert f"{PROXY}:{PORT} " in done.err and "the proxy is for the gate only" in done.err, done
     assert f"--allow {PROXY}" not in done.err
     assert proxy.asked == [] and sinks.seen() == [], proxy.asked
 

@@ -15,7 +15,7 @@ from test_codex import EXEC, KEY, model, posts  # noqa: F401
 
 LAUNCHER = (pathlib.Path(__file__).resolve().parents[2] / "docs/launcher.md").read_text()
 SHOW = ("codex", "debug", "prompt-input", "hi")
-FORBIDS = "it insists on Codex's own sandbox"
+FORBIDS = "it requires Codex's own sandbox"
 
 
 def is_full(done):

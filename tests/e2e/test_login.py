@@ -124,7 +124,7 @@ def test_an_expired_login_is_never_spent(turn, host_codex, model, host_home, mod
     auth = place_login(host_home / ".codex", lifetime=-3600)
     before = auth.read_bytes()
     done = turn(env={"CODEX_INIT_EGRESS": mode})
-    assert f"the login in {auth} has run out" in done.err, done
+    assert f"the login in {auth} has expired" in done.err, done
     assert renewals(model) == []
     assert auth.read_bytes() == before
     still_works(host_codex, model, auth)
@@ -140,9 +140,9 @@ def test_a_refusal_of_the_renewal_says_why(turn, model, host_home, sinks):
 
 def test_the_warning_of_a_login_that_ends_soon(turn, model, host_home):
     place_login(host_home / ".codex", lifetime=600)
-    assert "runs out in" in turn().ok().err
+    assert "expires in" in turn().ok().err
     place_login(host_home / ".codex", lifetime=2 * 3600)
-    assert "runs out" not in turn().ok().err
+    assert "expires" not in turn().ok().err
 
 
 def test_a_login_in_a_directory_of_its_own_renews_itself(
@@ -207,7 +207,7 @@ def device_login(terminal, stub_environment, workdir, model, *options):
     assert t.process.poll() is None
     model.approve(shown)
     assert t.wait(30) == 0, t.output
-    assert b"can't come back" not in t.output
+    assert b"can't return" not in t.output
     return t.output.decode(errors="replace")
 
 
@@ -227,7 +227,7 @@ def test_without_credentials_codexs_own_login_works(
 
 
 SCREEN = b"\x1b[?1049h"  # Codex takes the terminal over
-WAY = "a browser can't come back to Codex in the container"
+WAY = "a browser can't return to Codex in the container"
 
 
 def test_the_way_that_leads_nowhere_is_told_beforehand(

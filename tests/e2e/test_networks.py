@@ -146,7 +146,7 @@ def test_a_resolv_conf_of_somebodys_stays_as_it_is(run, resolv_conf, tmp_path, m
     options = (name, place.removesuffix("ro") + mode)
     done = run("getent", "hosts", "allowed.test", allow="allowed.test", env=UPSTREAM, options=options)
     assert done.status == 2, done
-    assert "let programs ask our resolver: /etc/resolv.conf: " in done.err
+    assert "let programs use the resolver: /etc/resolv.conf: " in done.err
     assert "--dns 127.0.0.1" in done.err
     assert (tmp_path / "resolv.conf").read_text() == "nameserver fd00::53\n"
     # And that works as typed.

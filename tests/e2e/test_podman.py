@@ -128,7 +128,7 @@ def test_what_is_swapped_ends_the_boot(podman, call, work):
     arguments = ("--read-only", "./vendor", "--exec", "cat", f"/app{work}/vendor/id")
     assert call(*arguments).ok().out == "own"
     done = call(*arguments, env=path)
-    assert done.status == 111 and "another file" in done.err and "secret" not in done.out, done
+    assert done.status == 111 and "a different file" in done.err and "secret" not in done.out, done
     place.unlink()
     pathlib.Path(f"{place}.away").rename(place)
     done = call(*arguments, env={**path, "CODEX_INIT_MOUNTS": ""})

@@ -43,7 +43,7 @@ def test_what_is_told_is_kept(stub, host_home, workdir):
 def test_where_nothing_is_told(stub, host_home):
     stub("--exec", "true").ok()
     (kept,) = reports(host_home)
-    assert kept.read_text().splitlines()[1:] == ["Nothing was told."]
+    assert kept.read_text().splitlines()[1:] == ["There was nothing to report."]
 
 
 def test_of_a_failing_init_script(stub, host_home, workdir):
@@ -59,7 +59,7 @@ def test_a_terminal_is_told_where(terminal, stub_environment, workdir, host_home
     t = terminal([STUB, "--exec", "true"], cwd=workdir, env=stub_environment)
     assert t.wait() == 0
     (kept,) = reports(host_home)
-    assert f"codex-sandbox: the closing report is kept in {kept}".encode() in t.output
+    assert f"codex-sandbox: the closing report will be saved in {kept}".encode() in t.output
 
 
 def test_a_script_is_not(stub):
@@ -183,7 +183,7 @@ def test_dry_run_names_it_and_makes_nothing(project):  # noqa: F811
 def without(project, why, *arguments, **more):  # noqa: F811
     """No such mount, and the reason said, in a dry run and in a real one."""
     assert project.dry(*arguments, **more).report is None
-    assert f"the closing report isn't kept on this machine: {why}" in project.warnings
+    assert f"the closing report isn't saved on this machine: {why}" in project.warnings
     assert why in started(project, *arguments, **more)
 
 
@@ -201,7 +201,7 @@ def test_a_workdir_that_holds_it(project, what):  # noqa: F811
     work = project.home if what == "the home" else project.root
     os.chown(project.root, UID, UID)
     assert project.dry("--work_dir", work).report is None
-    assert "within the sandbox's reach" in project.warnings
+    assert "can be reached from the sandbox" in project.warnings
 
 
 def test_a_home_of_codexs_that_holds_it(project):  # noqa: F811
@@ -211,7 +211,7 @@ def test_a_home_of_codexs_that_holds_it(project):  # noqa: F811
     for path in (state, state.parent):
         os.chown(path, UID, UID)
     assert project.dry("-y", "--codex-home", state).report is None
-    assert "within the sandbox's reach" in project.warnings
+    assert "can be reached from the sandbox" in project.warnings
 
 
 @pytest.mark.parametrize("part", [".local", ".local/state", ".local/state/codex-sandbox", REPORTS])
@@ -269,7 +269,7 @@ def test_a_file_that_cannot_be_made(project):  # noqa: F811
     (place / "y").write_text("")
     os.utime(kept, (0, 0))
     said = started(project)
-    assert "the closing report isn't kept on this machine" in said
+    assert "the closing report isn't saved on this machine" in said
     assert REPORT not in " ".join(project.asked()[-1])
 
 

@@ -176,7 +176,7 @@ def test_a_wildcard_is_bounded_and_says_so(start, dns):
     events = box.exec("cat", "/run/codex/events.jsonl").ok().out
     told = [e for e in map(json.loads, events.splitlines()) if e["event"] == "refused-name"]
     reasons = {e.get("reason") for e in told}
-    assert any("too many in a minute" in r for r in reasons), told
+    assert any("too many questions in a minute" in r for r in reasons), told
 
 
 # An alphabet of names under each wildcard, asked for again and again; then one that is known, and
@@ -511,19 +511,19 @@ def test_a_server_inside_the_container_is_not_asked(run, network, sinks, dns, op
     rest = {"allow": "allowed.test", "options": options, "network": joined}
     done = run("python3", "-c", IMPOSTOR, init=init, **rest)
     server = (options + init)[-1]
-    assert f"ask the DNS server {server}: " in done.err and "--upstream ADDR" in done.err, done
+    assert f"use the DNS server {server}: " in done.err and "--upstream ADDR" in done.err, done
     assert sinks.seen() == [] and dns.asked() == []
     done = run("echo", "started", init=["--require-names", *init], **rest).ok(111)
     assert done.out == "" and "DNS server" in done.err
     # What the hint says works.
     rest["env"] = {"CODEX_INIT_UPSTREAM": DNS_ADDRESS}
-    assert "ask the DNS server" not in run("true", init=["--require-names"], **rest).ok().err
+    assert "use the DNS server" not in run("true", init=["--require-names"], **rest).ok().err
 
 
 def test_a_server_inside_the_container_is_no_end_where_there_is_another(run, sinks):
     options = ["--dns", "127.0.0.53", "--dns", DNS_ADDRESS]
     done = run("curl", "-sS", "https://allowed.test/", allow="allowed.test", options=options).ok()
-    assert "ask the DNS server 127.0.0.53" in done.err
+    assert "use the DNS server 127.0.0.53" in done.err
     assert sinks.addresses() == {address_of("allowed.test")}
 
 

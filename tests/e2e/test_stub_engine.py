@@ -51,14 +51,14 @@ def passed_over(project, where, *arguments, because="", **more):
     done = project.start("-y", *arguments, "--exec", "true", env=env, **more)
     said = done.stderr.decode()
     assert done.returncode == 0, said
-    assert f"{where}/docker is passed over: " in said and because in said, said
+    assert f"{where}/docker is skipped: " in said and because in said, said
     assert project.asked()[-1][1:3] == ["run", "--rm"], "the good engine did not run"
     # And where it is the only one, nothing runs and nothing is made.
     before = snapshot(project.root)
     done = project.start("-y", *arguments, "--exec", "true", env=path(where), **more)
     said = done.stderr.decode()
     assert done.returncode == 111 and snapshot(project.root) == before, said
-    assert "every one in PATH is passed over" in said and "hint: " in said
+    assert "every one in PATH was skipped" in said and "hint: " in said
     return said
 
 
@@ -91,7 +91,7 @@ def test_one_that_is_not_the_workdirs_runs(project, recorder):
 def test_the_command_names_the_one_that_runs(planted):
     """What --dry-run prints may be typed: by its name alone it would be the planted one."""
     c = planted.dry(env=path(planted.plant.parent, planted.bin))
-    assert c.words[0] == f"{planted.bin}/docker" and "passed over" in planted.warnings
+    assert c.words[0] == f"{planted.bin}/docker" and "skipped" in planted.warnings
     assert planted.dry(env=path(planted.bin, planted.plant.parent)).words[0] == "docker"
     assert planted.warnings == ""
 
@@ -149,7 +149,7 @@ def test_the_workdir_mounted_elsewhere_is_the_workdir(planted):
         ["/usr/bin/unshare", "-m", "/bin/sh", "-c",
          f'/bin/mount --bind {planted.work} {other} && exec {planted.stub} --exec true'],
         env=env, cwd=planted.work, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
-    assert done.returncode == 0 and b"passed over" in done.stderr, done
+    assert done.returncode == 0 and b"skipped" in done.stderr, done
 
 
 def test_podman_is_held_to_the_same(planted):
@@ -157,7 +157,7 @@ def test_podman_is_held_to_the_same(planted):
     script(planted.plant.parent / "podman", PLANTED % planted.mark, owner=UID)
     env = path(planted.plant.parent, planted.bin)
     done = planted.start("--engine", "podman", "--exec", "true", env=env)
-    assert done.returncode == 0 and b"podman is passed over" in done.stderr
+    assert done.returncode == 0 and b"podman is skipped" in done.stderr
     assert planted.asked()[-1][0] == f"{planted.bin}/podman"
 
 
@@ -165,7 +165,7 @@ def test_podman_takes_the_place_of_a_docker_that_may_not_run(planted):
     (planted.bin / "docker").unlink()
     planted.engine("podman")
     done = planted.start("--exec", "true", env=path(planted.plant.parent, planted.bin))
-    assert done.returncode == 0 and b"docker is passed over" in done.stderr
+    assert done.returncode == 0 and b"docker is skipped" in done.stderr
     assert planted.asked()[-1][0] == f"{planted.bin}/podman"
     # Not where docker was asked for.
     done = planted.start("--engine", "docker", "--exec", "true",
@@ -245,7 +245,7 @@ def test_without_root(open_project, owner, mode, good):
         place.chmod(mode)
     status, said, ran = as_user(p, UID, where)
     assert (status, ran) == (0, f"{where if good else p.bin}/docker"), said
-    assert (said == "") == good and good == ("passed over" not in said)
+    assert (said == "") == good and good == ("skipped" not in said)
 
 
 def test_without_root_in_ones_own_workdir(open_project):
@@ -336,7 +336,7 @@ def test_settings_that_the_sandbox_can_write(project, engine, variable, prefix):
         assert f"set {variable} to" in message or variable == "HOME"
     done = project.start("--engine", engine, "--exec", "true", env={variable: f"{prefix}{outside}"})
     # A home that isn't there keeps no report, which is told.
-    told = [line for line in done.stderr.splitlines() if b"closing report isn't kept" not in line]
+    told = [line for line in done.stderr.splitlines() if b"closing report isn't saved" not in line]
     assert (done.returncode, told) == (0, []), done
 
 

@@ -111,7 +111,7 @@ def secretive(project):  # noqa: F811
 def agreed_or_not(project, path, what, **more):
     """Refused with nobody to ask; with -y it is mounted, and told of all the same."""
     message = project.refused("--read-only", path, **more)
-    assert "nobody to ask" in message and what in message and "-y agrees" in message
+    assert "no terminal to ask at" in message and what in message and "to agree in advance: -y" in message
     c = project.dry("-y", "--read-only", path, **more)
     assert what in project.warnings and str(path) in project.warnings
     return c
@@ -142,24 +142,24 @@ SECRETS = {
     "DigitalOcean credentials": ".config/doctl",
     "credentials of cloud storage": ".config/rclone .s3cfg .boto",
     "Terraform credentials": ".terraform.d",
-    "a token of Vault's": ".vault-token",
+    "a Vault token": ".vault-token",
     "GitHub credentials": ".config/gh .config/hub",
     "GitLab credentials": ".config/glab-cli",
-    "passwords of git": ".git-credentials .config/git/credentials",
+    "git passwords": ".git-credentials .config/git/credentials",
     "credentials of npm registries": ".npmrc .yarnrc.yml",
     "credentials of Python registries": ".pypirc .config/pip",
     "credentials of Maven repositories": ".m2/settings.xml .gradle/gradle.properties",
-    "the key of Maven's passwords": ".m2/settings-security.xml",
+    "Maven's master password": ".m2/settings-security.xml",
     "credentials of Rust registries": ".cargo/credentials .cargo/credentials.toml",
     "RubyGems credentials": ".gem/credentials",
     "NuGet credentials": ".nuget/NuGet/NuGet.Config",
     "Composer credentials": ".composer/auth.json .config/composer/auth.json",
     "passwords": ".netrc .password-store .local/share/keyrings .config/op",
-    "passwords of databases": ".pgpass .my.cnf",
+    "database passwords": ".pgpass .my.cnf",
     "a browser's passwords and cookies": ".mozilla .config/google-chrome "
         ".config/chromium .config/microsoft-edge .config/BraveSoftware",
     "mail, and passwords": ".thunderbird",
-    "commands as they were typed, passwords too": ".bash_history .zsh_history",
+    "shell history, which may contain passwords": ".bash_history .zsh_history",
     "Codex's login on this machine": ".codex/auth.json .config/codex/auth.json",
     "an agent's login on this machine": ".claude/.credentials.json .gemini/oauth_creds.json",
 }
@@ -222,7 +222,7 @@ def test_the_whole_machine_read_only(project):
 
 
 def test_a_parent_of_the_workdir_read_only(project):
-    agreed_or_not(project, project.work.parent, "beside the workdir")
+    agreed_or_not(project, project.work.parent, "next to the workdir")
     sibling = project.work.parent / "sibling"
     sibling.mkdir()
     project.dry("--read-only", sibling)

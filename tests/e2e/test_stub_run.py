@@ -394,8 +394,8 @@ def test_how_to_go_on_is_told_last(terminal, stub_environment, workdir, tmp_path
     assert t.wait() == 0
     line = f"{STUB} --allow a.example:22 -e 'PLAIN=a b' --work_dir {workdir} resume --last"
     said = t.output.decode().replace("\r\n", "\n")
-    assert said.endswith(f"codex-init: go on with this session: {line}\n"), said
+    assert said.endswith(f"codex-init: to continue this session: {line}\n"), said
     assert "again is: ." in said and "secret" not in said
     # One that never began is none to go on with.
     t = terminal([STUB, *options, "-e", "STATUS=112"], cwd=tmp_path, env=stub_environment)
-    assert t.wait() == 112 and b"go on with" not in t.output
+    assert t.wait() == 112 and b"to continue this session" not in t.output

@@ -117,7 +117,7 @@ def test_an_engine_in_a_relative_path_is_not_run(project):
     (project.bin / "docker").rename(project.work / "docker")
     for path in (".", ":", "bin:."):
         message = project.refused(env={"PATH": path}, status=111)
-        assert "it isn't in PATH" in message and "passed over" not in message
+        assert "it isn't in PATH" in message and "skipped" not in message
 
 
 def test_an_engine_that_does_not_run(project):
@@ -233,4 +233,4 @@ def test_what_is_replaced_after_it_was_looked_at_is_refused(project, swap):
     swapped = swap != "true"
     assert (project.work / "kept").exists() == swapped
     assert ("run" in project.log.read_text().split()) == (not swapped), done
-    assert (b"replaced just now" in done.stderr) == swapped
+    assert (b"replaced in the meantime" in done.stderr) == swapped

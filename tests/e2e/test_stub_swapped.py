@@ -100,7 +100,7 @@ def test_another_file_ends_the_boot(swapped, workdir, tmp_path, case):
     done = swapped(path, other, *arguments, *LOOK)
     assert done.status == 111, done
     assert SECRET not in done.said
-    assert "compare the mounts" in done.err and "this is another file" in done.err, done
+    assert "compare the mounts" in done.err and "this is a different file" in done.err, done
     assert "start again" in done.err
 
 
@@ -157,7 +157,7 @@ def test_an_engine_on_another_kernel_is_not_held_to_our_numbers(stub):
         return stub("--exec", "true", env={"CODEX_INIT_MOUNTS": f"kernel={kernel} 1:2:3:/codex_home"})
 
     started("6.6.12-linuxkit").ok()
-    assert "this is another file" in started(os.uname().release).ok(111).err
+    assert "this is a different file" in started(os.uname().release).ok(111).err
 
 
 def test_many_at_once_in_one_workdir(stub, workdir, runner, stub_environment):

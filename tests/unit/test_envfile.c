@@ -169,11 +169,11 @@ static void odd_files_do_not_hang_the_boot(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkfifo(path, 0666), 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.reason, "no file any more");
+	assert_in(why.reason, "not a file any more");
 	remove(path);
 	assert_int_equal(mkdir(path, 0755), 0);
 	assert_int_equal(read_now(), -1);
-	assert_in(why.reason, "no file any more");
+	assert_in(why.reason, "not a file any more");
 }
 
 static void too_large_a_file_is_a_failure(void **state)

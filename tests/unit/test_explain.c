@@ -120,7 +120,7 @@ static void what_is_no_place(void **state)
 {
 	static const struct {
 		const char *text, *reason;
-	} bad[] = {{"", "nothing"}, {":", "port"}, {":443", "missing"}, {"a.example:", "port"},
+	} bad[] = {{"", "empty"}, {":", "port"}, {":443", "missing"}, {"a.example:", "port"},
 		{"a.example:0", "port"}, {"a.example:65536", "port"},
 		{"a.example:99999999999999999999", "port"}, {"a.example:+1", "port"},
 		/* 2^64 and 2^32 more than 443. */
@@ -163,31 +163,30 @@ static const struct {
 		{"deny name.example:80 (CODEX_INIT_DENY)", "no --allow helps",
 			"!remedy     --allow"}},
 	{"name.example:22", false, {"none for this port", "--allow name.example:22\n"}},
-	{"sub.name.example", false, {"none speaks of it", "--allow sub.name.example\n"}},
+	{"sub.name.example", false, {"no rule matches", "--allow sub.name.example\n"}},
 	{"a.b.wild.example", true,
 		{"*.wild.example:443,8443+private+ech (OPENAI_ALLOWED_DOMAINS)",
 			"private ones (+private)", "Encrypted Client Hello passes",
-			"other ports: pins"}},
-	{"a.wild.example:8443", true, {"all ports: pins", "!gate"}},
-	{"wild.example", false, {"none speaks of it"}},
+			"other ports: directly"}},
+	{"a.wild.example:8443", true, {"all ports: directly", "!gate"}},
+	{"wild.example", false, {"no rule matches"}},
 	{"bad.wild.example", false, {"deny bad.wild.example (--deny)"}},
 	{"bad.wild.example:8443", false, {"deny bad.wild.example (--deny)"}},
 	{LONG_LABEL ".wild.example", false,
-		{"longer than a wildcard lets through", "remedy     --allow 0123"}},
+		{"longer than a wildcard allows", "remedy     --allow 0123"}},
 	{"0123456789012345678901234567890123456789.wild.example", true, {"!longer"}},
 	/* As the resolver has it: a name with a rule of its own is no longer under a wildcard.
 	 */
 	{LONG_LABEL ".mixed.example:443", true, {"*.mixed.example (--allow)", "!longer"}},
 	{LONG_LABEL ".mixed.example:22", true, {"!longer"}},
-	{"ssh.example", true, {"tcp 22", "all ports: pins"}},
+	{"ssh.example", true, {"tcp 22", "all ports: directly"}},
 	{"in-preset.example", true, {"(--allow, preset @some)"}},
 	{"web.example", false, {"deny web.example:80,443", "no --allow helps"}},
 	{"web.example:8443", false, {"--allow web.example:8443"}},
 	{"own.example", false, {"(codex-init's own)", "the reason why"}},
 	{"20.1.2.3", true, {"20.0.0.0/8:5432,6432 (--allow)", "tcp 5432, 6432"}},
 	{"20.1.2.3:5432", true, {"20.1.2.3:5432: allowed", "ports      tcp 5432\n"}},
-	{"20.1.2.3:80", false,
-		{"--allow 20.1.2.3:80\n", "the gate goes by the name", "!a pin"}},
+	{"20.1.2.3:80", false, {"--allow 20.1.2.3:80\n", "the gate checks the name", "!a pin"}},
 	{"20.1.2.3:22", false, {"--allow 20.1.2.3:22\n", "a pin opens it", "!gate"}},
 	{"20.8.2.3", true, {"ports      tcp 6432\n", "rule       20.0.0.0/8"}},
 	{"20.8.2.3:5432", false, {"deny 20.8.0.0/16:5432", "no --allow helps"}},
@@ -197,9 +196,9 @@ static const struct {
 	{"[2600::1]:80", false, {"[2600::1]:80: refused", "--allow [2600::1]:80\n"}},
 	{"10.1.2.3:80", true, {"10.1.0.0/16:80+private"}},
 	{"10.2.2.3:80", false, {"RFC 1918", "--allow 10.2.2.3:80+private\n", "!pin opens"}},
-	{"169.254.169.254:80", false, {"no rule opens these", "!--allow"}},
-	{"64:ff9b::1", false, {"no rule opens these"}},
-	{"64:ff9b::a9fe:a9fe", false, {"no rule opens these", "link-local", "!--allow"}},
+	{"169.254.169.254:80", false, {"no rule can allow these", "!--allow"}},
+	{"64:ff9b::1", false, {"no rule can allow these"}},
+	{"64:ff9b::a9fe:a9fe", false, {"no rule can allow these", "link-local", "!--allow"}},
 	{"64:ff9b::1401:203", true, {"20.0.0.0/8:5432,6432 (--allow)"}},
 	{"[64:ff9b::a02:203]:80", false, {"RFC 1918", "+private"}},
 	{"198.18.0.5:443", false, {"fake-IP", "--allow 198.18.0.5:443+private\n"}},
@@ -207,7 +206,7 @@ static const struct {
 	{"0.250.250.254:80", false, {"OrbStack", "--allow 0.250.250.254:80+private\n"}},
 	{"127.0.0.1:5432", true, {"stays inside"}},
 	{"::1", true, {"stays inside"}},
-	{"127.0.0.11", false, {"the engine's resolver"}},
+	{"127.0.0.11", false, {"the engine's"}},
 	{"8.8.8.8:53", false, {"answered by the resolver inside"}},
 };
 
@@ -273,7 +272,7 @@ static void the_mode_is_told(void **state)
 
 	(void)state;
 	assert_false(allowed);
-	assert_non_null(strstr(text, "audit: it is let through and recorded"));
+	assert_non_null(strstr(text, "audit: it is allowed and recorded"));
 	free(text);
 	text = about("no.example", EGRESS_OFF, &allowed);
 	assert_non_null(strstr(text, "there is no wall"));

@@ -201,10 +201,9 @@ static void what_failed_at_the_proxy_is_summed_up(void **state)
 	(void)state;
 	m.type = GATE_UNREACHED;
 	strcpy(m.said, "407 Proxy Authentication Required");
-	says(&m,
-		"codex-init: 1 connection to 1 place failed at the proxy:\n"
-		"  a.example     1x   the proxy answered 407 Proxy Authentication Required: it "
-		"wants a user and a password in its URL\n");
+	says(&m, "codex-init: 1 connection to 1 place failed at the proxy:\n"
+		 "  a.example     1x   the proxy answered 407 Proxy Authentication Required: "
+		 "it needs a user and a password in its URL\n");
 	m = refusal(GATE_PROXY, "b.example");
 	m.type = GATE_UNREACHED;
 	m.port = 22;

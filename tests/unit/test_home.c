@@ -395,17 +395,17 @@ static void odd_sources_are_failures(void **state)
 
 		snprintf(path, sizeof(path), "%s", at(t, "in/%s", names[i]));
 		assert_int_equal(mkfifo(path, 0666), 0);
-		must_fail(t, "not of the right kind");
+		must_fail(t, "the wrong type");
 		assert_int_equal(unlink(path), 0);
 		assert_int_equal(mknod(path, S_IFCHR | 0666, makedev(1, 5)), 0); /* zero */
-		must_fail(t, "not of the right kind");
+		must_fail(t, "the wrong type");
 		assert_int_equal(unlink(path), 0);
 	}
 	put(at(t, "in/prompts"), "a file", 0644, 0);
-	must_fail(t, "not of the right kind");
+	must_fail(t, "the wrong type");
 	assert_int_equal(unlink(at(t, "in/prompts")), 0);
 	make_dir(at(t, "in/config.toml"), 0755, 0);
-	must_fail(t, "not of the right kind");
+	must_fail(t, "the wrong type");
 }
 
 static void odd_prompts_are_left_out(void **state)

@@ -129,10 +129,10 @@ static void a_link_or_a_file_is_a_failure(void **state)
 
 	assert_int_equal(symlink(at(t, "home"), at(t, "link")), 0);
 	assert_int_equal(own(at(t, "link")), -1);
-	assert_in(why.reason, "no directory");
+	assert_in(why.reason, "isn't a directory");
 	put(at(t, "file"), "x", 0644, USER);
 	assert_int_equal(own(at(t, "file")), -1);
-	assert_in(why.reason, "no directory");
+	assert_in(why.reason, "isn't a directory");
 }
 
 static void a_dangling_link_is_not_followed(void **state)

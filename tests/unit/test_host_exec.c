@@ -682,10 +682,10 @@ static void ever_more_places_for_hooks_are_told(void **state)
 	put(at(t, "home/.git/config"), config, 0644, USER);
 	text = report(t, edits_a_hook);
 	assert_in(text, "  changed  src/hooks/pre-commit\n");
-	assert_null(strstr(text, "could not be looked through as a whole"));
+	assert_null(strstr(text, "could not be searched completely"));
 	strcat(config, "hooksPath = src\n");
 	put(at(t, "home/.git/config"), config, 0644, USER);
-	assert_in(report(t, edits_a_hook), "could not be looked through as a whole");
+	assert_in(report(t, edits_a_hook), "could not be searched completely");
 }
 
 static void edits_hooks_of_two(const struct tree *t)
@@ -813,7 +813,7 @@ static void a_flood_is_bounded_and_told(void **state)
 	/* What lies at the top comes first, whatever is planted further down. */
 	assert_in(text, "  changed  .envrc\n");
 	assert_in(text, " more\n");
-	assert_in(text, "could not be looked through as a whole");
+	assert_in(text, "could not be searched completely");
 }
 
 static void nothing(const struct tree *t)
@@ -830,10 +830,10 @@ static void what_cannot_be_read_is_told(void **state)
 	assert_string_equal(report(t, nothing), "");
 	/* One that it may write to, and one of its own that it has hidden. */
 	assert_int_equal(chmod(at(t, "home/database"), 0733), 0);
-	assert_in(report(t, nothing), "could not be looked through as a whole");
+	assert_in(report(t, nothing), "could not be searched completely");
 	assert_int_equal(chmod(at(t, "home/database"), 0700), 0);
 	assert_int_equal(chmod(at(t, "home/src"), 0), 0);
-	assert_in(report(t, nothing), "could not be looked through as a whole");
+	assert_in(report(t, nothing), "could not be searched completely");
 }
 
 static void names_alone_are_not_enough(void **state)
@@ -846,7 +846,7 @@ static void names_alone_are_not_enough(void **state)
 	assert_string_equal(report(t, nothing), "");
 	put(at(t, "home/src/.envrc"), "evil\n", 0644, USER);
 	assert_int_equal(chmod(at(t, "home/src"), 0444), 0);
-	assert_in(report(t, nothing), "could not be looked through as a whole");
+	assert_in(report(t, nothing), "could not be searched completely");
 }
 
 static void removes_project(const struct tree *t)

@@ -116,7 +116,7 @@ static void another_file_is_not(void **state)
 	char list[4 * PATH_MAX];
 
 	assert_int_equal(check(entry(home, in), true), -1);
-	assert_in(why.reason, "another file");
+	assert_in(why.reason, "a different file");
 	assert_in(why.subject, home);
 	assert_in(why.hint, "CODEX_INIT_MOUNTS=");
 	/* The second one counts as well. */
@@ -135,7 +135,7 @@ static void on_another_kernel_nothing_is_compared(void **state)
 	assert_int_equal(uname(&us), 0);
 	snprintf(list, sizeof(list), "kernel=%s %s", us.release, entry(home, in));
 	assert_int_equal(check(list, true), -1);
-	assert_in(why.reason, "another file");
+	assert_in(why.reason, "a different file");
 	snprintf(list, sizeof(list), "kernel=%sx %s", us.release, entry(home, in));
 	assert_int_equal(check(list, true), 0);
 	snprintf(list, sizeof(list), "kernel=%.3s %s", us.release, entry(home, in));

@@ -140,7 +140,7 @@ static void rules_that_are_refused(void **state)
 		{"a.b:,1", 4, "port is missing"},
 		{"a.b:1,,2", 6, "port is missing"},
 		{"a.b:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", 43, "16 ports"},
-		{"a.b+privat", 3, "+private and +ech are known"},
+		{"a.b+privat", 3, "it can be +private or +ech"},
 		{"a.b+", 3, "unknown suffix +:"},
 		{"a.b+ech+x", 7, "unknown suffix +x:"},
 		{"a.b+PRIVATE", 3, "unknown suffix"},

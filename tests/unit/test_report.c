@@ -166,7 +166,7 @@ static void what_is_open_and_what_was_refused(void **state)
 	/* By address, whatever order the kernel has. */
 	assert_true(strstr(text, "  20.0.0.0  ") < strstr(text, "  20.0.0.7  "));
 	assert_true(strstr(text, "  20.0.0.7  ") < strstr(text, "  20.0.1.44  "));
-	assert_non_null(strstr(text, "  443  to the end  private\n"));
+	assert_non_null(strstr(text, "  443  until the end  private\n"));
 	assert_int_equal(count(text, "private"), 1);
 	free(text);
 	/* Read again, it is the same: nothing was counted by looking. */
@@ -245,12 +245,12 @@ static void what_is_refused_by_address_has_its_reason(void **state)
 		   one. */
 		{"20.8.8.8", 5432, "allow with: --allow 20.8.8.8:5432+private\n"},
 		{"20.9.1.2", 5432, "x   denied by a rule\n"},
-		{"20.7.7.7", 853, "x   DNS over TLS would go past the rules for names\n"},
+		{"20.7.7.7", 853, "x   DNS over TLS would bypass the rules for names\n"},
 		/* A rule for it would be a way around the gate, and so around every other rule.
 		 */
-		{"10.6.6.6", 3128, "x   the proxy is for the gate alone\n"},
-		{"169.254.169.254", 80, "x   no rule opens these: "},
-		{"100.100.100.200", 80, "x   no rule opens these: "},
+		{"10.6.6.6", 3128, "x   the proxy is for the gate only\n"},
+		{"169.254.169.254", 80, "x   no rule can allow these: "},
+		{"100.100.100.200", 80, "x   no rule can allow these: "},
 	};
 	struct wall_config plain = config;
 	struct pin proxy = {{4, {10, 6, 6, 6}}, 3128, PIN_PROXY, 0};

@@ -44,9 +44,8 @@ static void it_says_what_helps(void **state)
 	(void)state;
 	assert_string_equal(told("140.82.112.35", 443),
 		"codex-sandbox: ssh names no host that could be checked on port 443: use port "
-		"22 "
-		"with --allow NAME:22, or open all that is at this address with "
-		"--allow 140.82.112.35:443");
+		"22 with --allow NAME:22, or allow everything at this address with --allow "
+		"140.82.112.35:443");
 	assert_non_null(strstr(told("2a00:1450::1", 80), "--allow [2a00:1450::1]:80"));
 	assert_non_null(strstr(told("10.0.0.5", 443), "--allow 10.0.0.5:443+private"));
 	assert_non_null(strstr(told("fd11:1111:2222:3333:4444:5555:6666:7777", 65535),

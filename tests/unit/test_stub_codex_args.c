@@ -134,7 +134,7 @@ static void what_cannot_be_had_is_refused(void **state)
 	assert_null(LEFT(&read_only, "-a", "untrusted", "exec"));
 	assert_string_equal(error.subject, "-a untrusted");
 	assert_int_equal(error.status, STATUS_REFUSED);
-	assert_non_null(strstr(error.reason, "ask before its commands"));
+	assert_non_null(strstr(error.reason, "can't ask before it runs commands"));
 	assert_non_null(strstr(error.hint, "leave it out"));
 	assert_null(LEFT(&read_only, "--ask-for-approval=untrusted"));
 	assert_null(LEFT(&read_only, "exec", "-c", "approval_policy=\"untrusted\""));

@@ -197,7 +197,7 @@ static void every_attribute_of_a_set_counts(void **state)
 		{"pins4", "type ipv6_addr . inet_service; size 65536; flags timeout;", "type"},
 		{"pins4",
 			"type ipv4_addr . inet_service; size 65536; flags timeout; timeout 1h;",
-			"run out"},
+			"expire"},
 		{"denied6", "type ipv6_addr; flags interval;", "rule"},
 		{"denied6", "type ipv6_addr;", "type"},
 	};
