@@ -43,12 +43,15 @@ def test_the_unit_tests_that_requirements_name_exist():
     assert not missing
 
 
-@pytest.mark.parametrize("program, text", [("codex-sandbox", LAUNCHER), ("codex-init", INIT)])
-def test_its_document_names_every_option(program, text):
+DESCRIBED = {"codex-sandbox": LAUNCHER, "codex-init": INIT}
+
+
+@pytest.mark.parametrize("program", DESCRIBED)
+def test_its_document_names_every_option(program):
     options = options_of(program)
     assert len(options) > 15
     spelt = lambda o: {o, o.replace("-", "_"), "--" + o[2:].replace("_", "-")}  # noqa: E731
-    missing = [o for o in options if not any(f"`{s}" in text for s in spelt(o))]
+    missing = [o for o in options if not any(f"`{s}" in DESCRIBED[program] for s in spelt(o))]
     assert missing == []
 
 
@@ -81,3 +84,55 @@ def test_links_between_documents_lead_somewhere(document):
 def test_the_codex_that_is_shipped_is_named():
     shipped, = re.findall(r"^CODEX_DEFAULT := (\S+)$", (TOP / "image/image.mk").read_text(), re.M)
     assert f"Codex is {shipped};" in LAUNCHER
+
+
+SOURCES = {p.relative_to(TOP) for p in [*TOP.rglob("init/**/*.[ch]"), *TOP.rglob("stub/*.[ch]"),
+                                        *TOP.rglob("tests/**/*.*"), *TOP.rglob("image/**/*"),
+                                        *TOP.rglob("ci/*")]}  # fmt: skip
+CODE = "".join((TOP / p).read_text() for p in SOURCES if p.suffix in (".c", ".h"))
+
+
+def quoted(document):
+    """What stands between backticks outside of blocks."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_the_files_that_documents_name_exist(document):
+    """A path from the top, or below init/; a file's name alone where it is one of ours."""
+    ours = {str(p) for p in SOURCES} | {p.name for p in SOURCES} | {p.name for p in TOP.iterdir()}
+    for name in quoted(document):
+        if re.fullmatch(r"(init|stub|tests|ci|image|docs)/[\w./*-]*", name):
+            assert list(TOP.glob(name.rstrip("/"))), name
+        elif re.fullmatch(r"[\w/-]+\.(c|h|sh|py|mk)", name) and name != "init.sh" and name.islower():
+            folders = [f"{p}/{name}" for p in ("init", "stub", "tests", "image", "docs")]
+            assert name in ours or any((TOP / f).exists() for f in folders), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_the_names_of_code_that_documents_use_exist(document):
+    for name in quoted(document):
+        if re.fullmatch(r"(struct |enum )?[a-z]\w+_\w+\(\)|(LIMIT|BOUND|EXIT|STATUS)_\w+|struct \w+", name):
+            word = name.removesuffix("()").split()[-1]
+            assert re.search(rf"\b{word}\b", CODE), name
+
+
+def test_the_stages_of_the_boot_are_those_of_the_table():
+    table = re.findall(r'^\t\{"(\w+)", stage_', (TOP / "init/boot/boot.c").read_text(), re.M)
+    assert len(table) > 8
+    architecture = (TOP / "docs/architecture.md").read_text()
+    assert f"`{' '.join(table)}`" in architecture
+    numbered = re.findall(r"^\d\. \*\*(\w+)\*\*", architecture, re.M)
+    assert [name for name in numbered if name in table] == table
+
+
+@pytest.mark.parametrize("preset", sorted(p.name for p in TOP.glob("image/presets/*")))
+def test_a_preset_can_be_read_and_is_in_the_documents(preset):
+    lines = (TOP / "image/presets" / preset).read_text().splitlines()
+    rules = [line for line in lines if line.strip() and not line.startswith("#")]
+    allow = [word for rule in rules for word in ("--allow", rule)]
+    done = subprocess.run([TOP / "build/codex-init", "--no-default-rules", *allow, "--check"],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert rules and done.returncode == 0, done.stderr
+    assert f"`{preset}`" in INIT and f"@{preset}" in README
