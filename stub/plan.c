@@ -257,8 +257,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 		return -1;
 	argv_tell(&p->request, "CODEX_INIT_AGAIN", hints_again(p, c));
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
-		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
-		variables_take(p, c, t) < 0)
+		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 || variables_take(p, c, t) < 0)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;

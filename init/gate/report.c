@@ -13,15 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long repetitions are counted before they are sent. */
-#define HOLD_MS 1000
+#include "../lib/rate.h"
 
 struct refusal_report {
 	int fd;
-	int64_t second;     /* start of the current second */
-	unsigned told;      /* reports sent in it */
+	struct rate rate;
 	uint32_t untold[2]; /* refusals reported neither individually nor by name: TLS, HTTP */
-	int64_t flush;      /* when pending counts are sent; INT64_MAX: there are none */
 	struct gate_message held[LIMIT_GATE_HELD]; /* count: not reported yet */
 };
 
@@ -31,7 +28,7 @@ int report_init(struct gate *g, int channel)
 	if (!g->report)
 		return -1;
 	g->report->fd = channel;
-	g->report->flush = INT64_MAX;
+	g->report->rate = (struct rate)RATE_INIT;
 	return table_watch(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
 }
 
@@ -39,18 +36,14 @@ static bool put(struct gate *g, const struct gate_message *m)
 {
 	struct refusal_report *r = g->report;
 
-	if (g->now - r->second >= 1000) {
-		r->second = g->now;
-		r->told = 0;
-	}
-	if (r->told >= LIMIT_GATE_PER_SECOND)
+	if (!rate_left(&r->rate, g->now, LIMIT_GATE_PER_SECOND))
 		return false;
 	if (send(r->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*m)) {
 		if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
 			_exit(errno == EPIPE || errno == ECONNRESET ? 0 : 1);
 		return false;
 	}
-	r->told++;
+	rate_use(&r->rate);
 	return true;
 }
 
@@ -60,7 +53,7 @@ void report_serving(struct gate *g)
 	const struct timespec moment = {.tv_nsec = 1000000};
 
 	/* Exempt from the rate limit. PID 1 waits for it and reads what precedes it. */
-	g->report->told = 0;
+	g->report->rate.used = 0;
 	while (!put(g, &m))
 		nanosleep(&moment, NULL);
 }
@@ -107,8 +100,7 @@ void report_refused(
 	for (size_t i = 0; i < sizeof(m.address); i++)
 		slot = slot * 31 + m.address[i];
 	h = &r->held[slot % LIMIT_GATE_HELD];
-	if (r->flush == INT64_MAX)
-		r->flush = g->now + HOLD_MS;
+	rate_pend(&r->rate, g->now);
 	if (h->type && same(h, &m)) {
 		h->count++;
 		return;
@@ -123,8 +115,8 @@ int64_t report_tick(struct gate *g)
 {
 	struct refusal_report *r = g->report;
 
-	if (r->flush > g->now)
-		return r->flush;
+	if (r->rate.due > g->now)
+		return r->rate.due;
 	for (int i = 0; i < LIMIT_GATE_HELD; i++)
 		tell_held(g, &r->held[i]);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -135,8 +127,7 @@ int64_t report_tick(struct gate *g)
 		if (m.count && put(g, &m))
 			r->untold[i] = 0;
 	}
-	r->flush = r->untold[0] || r->untold[1] ? g->now + HOLD_MS : INT64_MAX;
-	return r->flush;
+	return rate_done(&r->rate, g->now, r->untold[0] || r->untold[1]);
 }
 
 /* If nothing can be read, PID 1 is gone or has closed its half and wants the last counts. */
@@ -147,9 +138,7 @@ void report_ready(struct gate *g)
 
 	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)
 		return;
-	r->second = g->now;
-	r->told = 0;
-	r->flush = g->now;
+	rate_close(&r->rate, g->now);
 	report_tick(g);
 	_exit(0);
 }

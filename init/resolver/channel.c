@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 #define NONE (-1)
-/* How long repetitions of a refused name are counted before they are reported. */
-#define HOLD_MS 1000
 
 /* PID 1 is gone, or violated the protocol: nothing useful is left to do. */
 static _Noreturn void end(int status)
@@ -36,7 +34,7 @@ int channel_init(struct worker *w, int fd)
 
 	c->fd = fd;
 	c->first = c->last = NONE;
-	c->flush = INT64_MAX;
+	c->rate = (struct rate)RATE_INIT;
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
@@ -240,11 +238,7 @@ static bool may_tell(struct worker *w)
 {
 	struct channel *c = &w->channel;
 
-	if (w->now - c->second >= 1000) {
-		c->second = w->now;
-		c->told = 0;
-	}
-	return !c->blocked && c->told < LIMIT_REFUSED_PER_SECOND;
+	return rate_left(&c->rate, w->now, LIMIT_REFUSED_PER_SECOND) && !c->blocked;
 }
 
 static bool tell_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
@@ -256,7 +250,7 @@ static bool tell_refused(struct worker *w, const char *name, uint32_t reason, ui
 	m->reason = reason;
 	m->count = count;
 	set_name(m, name);
-	w->channel.told++;
+	rate_use(&w->channel.rate);
 	return true;
 }
 
@@ -277,8 +271,7 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 	for (const char *p = name; *p; p++)
 		slot = slot * 31 + (uint8_t)*p;
 	h = &c->held[slot % LIMIT_REFUSED_HELD];
-	if (c->flush == INT64_MAX)
-		c->flush = w->now + HOLD_MS;
+	rate_pend(&c->rate, w->now);
 	if (h->name[0] && strcmp(h->name, name) == 0) {
 		h->count++;
 		return;
@@ -302,7 +295,7 @@ void channel_target(struct worker *w, const struct dns_service *v)
 	m->count = 1;
 	m->port = v->port;
 	set_name(m, v->target);
-	w->channel.told++;
+	rate_use(&w->channel.rate);
 }
 
 void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
@@ -319,7 +312,7 @@ void channel_dropped(struct worker *w, const char *name, enum resolver_reason re
 		set_address(&m->addresses[0], address->family == 4 ? FAMILY_4 : FAMILY_6,
 			address->bytes, 0);
 	}
-	w->channel.told++;
+	rate_use(&w->channel.rate);
 }
 
 void channel_unsolicited(struct worker *w, bool guessed)
@@ -328,8 +321,7 @@ void channel_unsolicited(struct worker *w, bool guessed)
 
 	c->unsolicited += !guessed;
 	c->guessed |= guessed;
-	if (c->flush == INT64_MAX)
-		c->flush = w->now + HOLD_MS;
+	rate_pend(&c->rate, w->now);
 }
 
 static void tell_unsolicited(struct worker *w)
@@ -344,22 +336,21 @@ static void tell_unsolicited(struct worker *w)
 	m->reason = c->guessed ? REASON_GUESSED : REASON_NONE;
 	c->unsolicited = 0;
 	c->guessed = false;
-	c->told++;
+	rate_use(&c->rate);
 }
 
 int64_t channel_tick(struct worker *w)
 {
 	struct channel *c = &w->channel;
 
-	if (c->flush > w->now)
-		return c->flush;
+	if (c->rate.due > w->now)
+		return c->rate.due;
 	for (int i = 0; i < LIMIT_REFUSED_HELD; i++)
 		tell_held(w, &c->held[i]);
 	if (c->untold && tell_refused(w, "", REASON_NONE, c->untold))
 		c->untold = 0;
 	tell_unsolicited(w);
-	c->flush = c->untold || c->unsolicited ? w->now + HOLD_MS : INT64_MAX;
-	return c->flush;
+	return rate_done(&c->rate, w->now, c->untold || c->unsolicited);
 }
 
 /* PID 1 has shut down its half: send the remaining counts and exit. */
@@ -368,9 +359,7 @@ static void close_accounts(struct worker *w)
 	struct channel *c = &w->channel;
 
 	c->blocked = false;
-	c->second = w->now;
-	c->told = 0;
-	c->flush = w->now;
+	rate_close(&c->rate, w->now);
 	channel_tick(w);
 	send_out(w);
 }

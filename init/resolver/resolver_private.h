@@ -14,6 +14,7 @@
 #define INIT_RESOLVER_RESOLVER_PRIVATE_H
 
 #include "../lib/dns_message.h"
+#include "../lib/rate.h"
 #include "cache.h"
 #include "resolver.h"
 #include "upstream.h"
@@ -40,12 +41,10 @@ struct channel {
 	uint32_t sequence;
 	bool booted_due; /* send RESOLVER_BOOTED when the queue is empty */
 	uint32_t booted_count;
-	int64_t second;       /* start of the current second */
-	unsigned told;        /* reports sent in it */
+	struct rate rate;
 	uint32_t untold;      /* refusals reported neither individually nor by name */
 	uint32_t unsolicited; /* unmatched datagrams from upstreams, not reported yet */
 	bool guessed;         /* there were so many that a port was changed */
-	int64_t flush;        /* when pending counts are sent; INT64_MAX: there are none */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 

@@ -16,6 +16,7 @@
 #include "init/lib/file.h"
 #include "init/lib/index_list.h"
 #include "init/lib/num.h"
+#include "init/lib/rate.h"
 #include "init/lib/sockaddr.h"
 #include "init/lib/utf8.h"
 
@@ -170,6 +171,38 @@ static void test_lists_by_index(void **state)
 	}
 }
 
+static void test_so_many_a_second(void **state)
+{
+	struct rate r = RATE_INIT;
+
+	(void)state;
+	for (int64_t second = 5000; second < 8000; second += 1000) {
+		for (int i = 0; i < 3; i++) {
+			assert_true(rate_left(&r, second + 10 * i, 3));
+			rate_use(&r);
+		}
+		assert_false(rate_left(&r, second + 999, 3));
+	}
+}
+
+static void test_what_is_pending_is_due_in_a_second(void **state)
+{
+	struct rate r = RATE_INIT;
+
+	(void)state;
+	assert_true(r.due == INT64_MAX);
+	rate_pend(&r, 5000);
+	rate_pend(&r, 5900);
+	assert_true(r.due == 6000);
+	assert_true(rate_done(&r, 6000, true) == 7000);
+	assert_true(rate_done(&r, 7000, false) == INT64_MAX);
+	/* At the end everything is due, and there is room for it. */
+	while (rate_left(&r, 7100, 4))
+		rate_use(&r);
+	rate_close(&r, 7200);
+	assert_true(r.due == 7200 && rate_left(&r, 7200, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +212,8 @@ int main(void)
 		cmocka_unit_test(test_addresses_to_and_fro),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_lists_by_index),
+		cmocka_unit_test(test_so_many_a_second),
+		cmocka_unit_test(test_what_is_pending_is_due_in_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
