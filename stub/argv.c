@@ -4,7 +4,7 @@
 
 #include "quote.h"
 
-/* What codex-init needs to build the wall, drop to another user and signal it; nothing else. */
+/* What codex-init needs to install the firewall, change user and signal the payload. */
 static const char *const capabilities[] = {
 	"--cap-drop=ALL",
 	"--cap-add=NET_ADMIN",
@@ -26,8 +26,8 @@ static void add_two(struct string_list *argv, const char *option, const char *va
 	string_list_add(argv, value);
 }
 
-/* A host name by which an organisation's settings for Codex can tell a sandbox from other
- * hosts, the same each time: the hash at the end of the container's name. */
+/* A stable host name (the hash at the end of the container's name), by which an
+ * organisation's settings for Codex can distinguish a sandbox from other hosts. */
 static const char *host_name(const struct request *r, struct arena *p)
 {
 	return arena_format(p, "codex-sandbox-%s", strrchr(r->name, '_') + 1);
@@ -78,8 +78,8 @@ static void add_engine_options(
 	string_list_add(argv, "run");
 	string_list_add(argv, "--rm");
 	string_list_add(argv, "--init=false");
-	/* Without this, a missing image would be looked for in public registries, where
-	 * anybody may have put one of its name. */
+	/* Otherwise a missing image would be pulled from public registries, where anybody
+	 * may have published one of this name. */
 	string_list_add(argv, "--pull=never");
 	add_two(argv, "--name", r->name);
 	add_two(argv, "--hostname", host_name(r, p));
@@ -96,11 +96,10 @@ static void add_engine_options(
 	if (r->selinux && strcmp(r->selinux, "disable") == 0)
 		add_two(argv, "--security-opt", "label=disable");
 	if (is_podman(r))
-		string_list_add(
-			argv, "--http-proxy=false"); /* it would pass on HTTP_PROXY & co. */
+		string_list_add(argv,
+			"--http-proxy=false"); /* it would pass on HTTP_PROXY and the like */
 	if (r->keep_id) {
-		/* Files of the user's are the user's inside, too; PID 1 still starts as root.
-		 */
+		/* The user's files are the user's inside, too. PID 1 still starts as root. */
 		string_list_add(argv, "--userns=keep-id");
 		string_list_add(argv, "--user=0:0");
 	}
@@ -138,7 +137,8 @@ static void add_command(const struct request *r, struct arena *p, struct string_
 	if (!r->exec)
 		string_list_add(argv, "codex");
 	if (!r->exec && r->trust)
-		/* As an inline table: codex takes no quoted key in a dotted path here. */
+		/* An inline table, because codex accepts no quoted key in a dotted path
+		 * here. */
 		add_two(argv, "-c",
 			arena_format(p, "projects={%s={trust_level=\"trusted\"}}",
 				quote_toml(p, r->directory)));

@@ -1,6 +1,6 @@
 /*
- * From a request that is complete to the words of the engine's command. Pure: looks at nothing
- * but the request, so that the whole command can be tested word by word.
+ * From a complete request to the arguments of the engine's command. Pure: depends on nothing
+ * but the request, so that the whole command line can be tested.
  */
 #ifndef STUB_ARGV_H
 #define STUB_ARGV_H
@@ -16,81 +16,84 @@
 struct mount {
 	const char *source, *target;
 	bool writable;
-	bool optional; /* the user may not want it (git_decline()) */
-	bool remade;   /* prepare.c makes it anew */
-	bool watched;  /* in the workdir or not: somebody may swap it (workdir.h) */
-	/* What the source was when it was looked at; codex-init is told (workdir.h). */
+	bool optional; /* the user may decline it (git_decline()) */
+	bool remade;   /* prepare.c creates it */
+	bool watched;  /* in the workdir or not: it may be replaced meanwhile (workdir.h) */
+	/* Device and inode of the source when it was checked, passed on to codex-init
+	 * (workdir.h). */
 	bool stamped;
 	dev_t device;
 	ino_t inode;
 };
 
-/* Processes and threads in the container at one time, where nothing else is said. Without a
- * limit, a payload that forks without end takes the machine with it. */
+/* Processes and threads in the container at one time, unless something else is requested.
+ * Without a limit, a fork bomb takes the machine down with it. */
 #define ARGV_PIDS_LIMIT "4096"
 
-/* What a session writes to its terminal is the engine's log as well, for `docker logs`. By
- * itself that file grows without end. */
+/* What a session writes to its terminal also goes to the engine's log, for `docker logs`. By
+ * default that file grows without limit. */
 #define ARGV_LOG_BYTES "10m"
 
-/* Docker holds back the first of its keys for detaching (Ctrl-P, which is Codex's) until it has
- * seen the next one. It can't be told to have none, so these are some that nobody types;
- * podman has none where the list is empty. */
+/*
+ * Docker holds back the first of its detach keys (Ctrl-P, which Codex uses) until it has
+ * seen the next key. It doesn't accept an empty list, so this is a sequence that nobody
+ * types. podman accepts an empty list.
+ */
 #define ARGV_DETACH_KEYS "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^"
 
-/* The variable by which a container is known to be this run's: its name may be the next one's
- * by then. */
+/* The variable that identifies a container as this run's, since a later container may have
+ * the same name. */
 #define ARGV_RUN "CODEX_INIT_RUN"
 
-/* The name by which a container of Docker's knows the machine that it runs on, where it is told
- * to. Podman's is host.containers.internal, which it adds by itself. */
+/* The name by which a Docker container can reach its host, if Docker is asked to add it.
+ * Podman's is host.containers.internal, which it adds by itself. */
 #define ARGV_HOST_NAME "host.docker.internal"
 
-/* What codex-init is told by a variable: set in our own environment, unless the user has set it
- * there, and handed on by its name alone. */
+/* A variable for codex-init: set in our own environment, unless the user has set it, and
+ * passed on by name only. */
 struct told {
 	const char *name, *value;
 };
 
 struct request {
 	const char *engine;  /* "docker" or "podman" */
-	const char *program; /* the first word of the command: engine, or a path to it */
-	bool keep_id;        /* podman without root: the user's own ids inside as well */
+	const char *program; /* argv[0]: engine, or a path to it */
+	bool keep_id;        /* rootless podman: the user's own ids inside as well */
 	const char *image;
-	const char *name;       /* the container's: a hash stands behind its last '_' */
-	const char *directory;  /* the workdir's place in the container */
+	const char *name;       /* the container's; a hash follows its last '_' */
+	const char *directory;  /* the workdir's path in the container */
 	const char *env_dir;    /* SANDBOX_ENV_DIR */
 	const char *network;    /* NULL: the engine's default */
-	bool host_name;         /* a rule allows ARGV_HOST_NAME: the engine is to add it */
+	bool host_name;         /* a rule allows ARGV_HOST_NAME, so the engine has to add it */
 	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
-	const char *memory, *cpus, *shm_size; /* as the engines spell them; NULL: its default */
+	const char *memory, *cpus, *shm_size; /* in the engines' syntax; NULL: their default */
 	struct string_list add_host;          /* NAME:ADDRESS, for the container's hosts file */
-	bool input, terminal; /* stdin is to be forwarded; stdin and stdout are a terminal */
+	bool input, terminal; /* forward stdin; stdin and stdout are a terminal */
 	struct mount *mounts;
 	size_t mounts_count;
 	struct string_list env;      /* NAME or NAME=VALUE, for the container */
-	struct string_list file_env; /* NAME=VALUE, of --env-file */
-	const char *env_file; /* where the engine finds these; NULL: said by name alone, since
-			       * --dry-run shows no values */
+	struct string_list file_env; /* NAME=VALUE, from --env-file */
+	const char *env_file; /* the file that the engine reads them from; NULL: print only the
+				 names, since --dry-run shows no values */
 	struct string_list allow, deny; /* rules for codex-init */
-	const char *user;               /* for codex-init's --user; NULL: it finds out itself */
-	const char *selinux; /* "disable", "relabel" or NULL: nothing is said about labels */
+	const char *user;               /* for codex-init's --user; NULL: it chooses */
+	const char *selinux;            /* "disable", "relabel" or NULL: leave labels alone */
 	bool audit;
 	bool trust; /* have codex trust `directory` */
-	bool exec;  /* rest is the command; else it is codex's arguments */
+	bool exec;  /* rest is the command; otherwise codex's arguments */
 	struct string_list rest;
 	struct told told[BOUND_TOLD];
 	size_t told_count;
 };
 
-/* Has codex-init told value by the variable `name`; NULL: there is nothing to tell. */
+/* Passes value to codex-init in the variable `name`. Does nothing if value is NULL. */
 void argv_tell(struct request *r, const char *name, const char *value);
 
-/* Appends the words to *argv. They belong to the pool, the
- * request or the real command line. */
+/* Appends the arguments to *argv. They belong to the arena, the request or the real command
+ * line. */
 void argv_build(const struct request *r, struct arena *p, struct string_list *argv);
 
-/* The words on one line, quoted for a POSIX shell. */
+/* The arguments on one line, quoted for a POSIX shell. */
 const char *argv_line(const struct string_list *argv, struct arena *p);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child's half. */
+/* In the child. */
 static void become_question(const char *program, const char *const *argv, int out, int err)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -20,7 +20,7 @@ static void become_question(const char *program, const char *const *argv, int ou
 	_exit(127);
 }
 
-/* Reads all of a pipe, keeps what fits, and cuts it at the first line. */
+/* Reads a pipe to its end, keeps what fits, and truncates it after the first line. */
 static void keep_line(int fd, char *kept, size_t size)
 {
 	char rest[512];

@@ -1,6 +1,6 @@
 /*
- * Questions to the engine, by its own client. Each is a program that takes longer to start than
- * to answer, so those that don't wait for one another run side by side.
+ * Queries to the engine through its own client. A client takes longer to start than to
+ * answer, so independent queries run in parallel.
  */
 #ifndef STUB_ASK_H
 #define STUB_ASK_H
@@ -14,18 +14,18 @@
 struct ask {
 	pid_t child; /* below 0: it couldn't be started */
 	int fd;
-	char line[BOUND_COMPLAINT]; /* the first line of the answer, once it has ended */
+	char line[BOUND_COMPLAINT]; /* the first line of the answer, after ask_end() */
 };
 
-/* Starts the program with these arguments and nothing on its stdin. The answer is what it says
- * on stdout or, with complaint set, on stderr. */
+/* Starts the program with these arguments and an empty stdin. The answer is its stdout or,
+ * if complaint is set, its stderr. */
 void ask_begin(struct ask *a, const char *program, const char *const *argv, bool complaint);
 
-/* Waits for its end and fills a->line. Returns its exit status, or -1 where it couldn't be run
- * or was killed. Each ask_begin() needs one. */
+/* Waits for it to exit and fills a->line. Returns its exit status, or -1 if it couldn't be
+ * run or was killed. Required after each ask_begin(). */
 int ask_end(struct ask *a);
 
-/* Both at once. */
+/* Both in one call. */
 int ask(struct ask *a, const char *program, const char *const *argv, bool complaint);
 
 #endif

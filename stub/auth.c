@@ -68,7 +68,7 @@ bool auth_expiry(const char *text, size_t size, int64_t *expires_at)
 
 enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct error *t)
 {
-	/* One byte more than allowed, to see that there is more. */
+	/* One byte more than allowed, to detect that there is more. */
 	static char text[BOUND_AUTH_BYTES + 1];
 	static const char operation[] = "use the credentials";
 	struct stat st;

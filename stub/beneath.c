@@ -31,7 +31,7 @@ int beneath_open_resolved(const char *path, int flags)
 	return file_open(AT_FDCWD, path, flags, 0, RESOLVE_NO_SYMLINKS);
 }
 
-/* Takes the last component off an absolute path. */
+/* Removes the last component of an absolute path. */
 static void go_up(char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -40,14 +40,14 @@ static void go_up(char *path)
 		*slash = '\0';
 }
 
-/* Puts what a link says in front of the rest of the way. */
+/* Puts a link's target in front of the rest of the path. */
 static int follow(const char *link, char rest[PATH_MAX], bool more, const char *left)
 {
 	char target[PATH_MAX], joined[PATH_MAX];
 	ssize_t n = readlink(link, target, sizeof(target) - 1);
 
 	if (n < 0) {
-		if (errno == EINVAL) /* swapped just now for something that is no link */
+		if (errno == EINVAL) /* replaced in between by something that isn't a link */
 			errno = ELOOP;
 		return -1;
 	}
@@ -61,18 +61,18 @@ static int follow(const char *link, char rest[PATH_MAX], bool more, const char *
 	return 0;
 }
 
-/* A way that is being walked: `real` is done, `rest` is to come. */
+/* A path being resolved: `real` is done, `rest` is to come. */
 struct path_walk {
 	const char *root;
 	char *real;
 	char rest[PATH_MAX];
 	unsigned links;
 	bool by_link_in_root;
-	beneath_step *step; /* NULL: nobody looks on */
+	beneath_step *step; /* or NULL */
 	void *context;
 };
 
-/* Takes one component, of size bytes at the beginning of `rest`. */
+/* Resolves one component, of size bytes at the beginning of `rest`. */
 static int take_component(struct path_walk *w, size_t size)
 {
 	char name[NAME_MAX + 1], left[PATH_MAX];
@@ -174,14 +174,14 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", root, relative) >= sizeof(path))
 		return BENEATH_OUTSIDE;
-	/* An absolute link into the workdir is none that leads out: so ask where it ends. */
+	/* The kernel rejects absolute links, though one may lead back into the workdir. */
 	if (realpath(path, real))
 		return beneath_contains(root, real) ? BENEATH_INSIDE : BENEATH_OUTSIDE;
 	if (errno != ENOENT && errno != ENOTDIR)
 		return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
-	/* Something on the way is missing; the kernel says on which side it would be. */
+	/* A component is missing. The kernel says whether it would be inside. */
 	found = file_open(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
-	if (found >= 0) { /* it has appeared just now */
+	if (found >= 0) { /* it appeared in between */
 		close(found);
 		return BENEATH_OUTSIDE;
 	}
@@ -196,7 +196,7 @@ enum beneath beneath_look(int fd, const char *root, const char *relative, char r
 								    : BENEATH_ABSENT;
 }
 
-/* A walk over one tree. */
+/* A traversal of one tree. */
 struct tree_walk {
 	int fd;
 	const char *skip;
@@ -269,7 +269,7 @@ int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
 	return walk_directory(&w, relative, 0);
 }
 
-/* What refuse_link() needs to know. */
+/* Context of refuse_link(). */
 struct tree {
 	int fd;
 	const char *root;

@@ -1,6 +1,6 @@
 /*
- * Paths beneath the workdir. Everything in there may have been written by an earlier Codex, so
- * no link in it may make us mount, read or create something elsewhere.
+ * Paths beneath the workdir. An earlier Codex may have written anything there, so no link in
+ * it may make us mount, read or create something elsewhere.
  */
 #ifndef STUB_BENEATH_H
 #define STUB_BENEATH_H
@@ -12,62 +12,68 @@
 
 #include "log.h"
 
-/* Is path the directory root itself or inside it? Both absolute and resolved; compared by whole
- * components. Pure. */
+/* True if path is the directory root itself or inside it. Both are absolute and resolved,
+ * and compared by whole components. Pure. */
 bool beneath_contains(const char *root, const char *path);
 
 enum beneath {
 	BENEATH_ABSENT,
-	BENEATH_INSIDE,  /* real is its absolute path without any symbolic link */
+	BENEATH_INSIDE,  /* real is its absolute path, without symbolic links */
 	BENEATH_NOWHERE, /* a link, or a path through one, to something inside that is missing
 			  */
 	BENEATH_OUTSIDE, /* a link leads out of root, or in a circle */
-	BENEATH_CLOSED,  /* we may not look there */
+	BENEATH_CLOSED,  /* we have no permission to look there */
 };
 
-/* Where does root/relative lead? root is absolute and resolved; fd is open on it. */
+/* Resolves root/relative. root is absolute and resolved; fd is open on it. */
 enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX]);
 
 /*
- * realpath(3), in a hostile place: looks at one component after the other, and *strayed says
- * that a symbolic link which lies in root led out of it for good. root is absolute and
- * resolved; a relative path counts from the current directory. Returns 0, or -1 with errno set.
- * What is true now need not be true for whoever looks the path up again.
+ * realpath(3) for untrusted directories: resolves one component after the other, and sets
+ * *strayed if a symbolic link in root led out of it and nothing led back. root is absolute
+ * and resolved; a relative path counts from the current directory. Returns 0, or -1 with
+ * errno set. The result may be out of date when the path is used.
  */
 int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], bool *strayed);
 
-/* What beneath_trace() calls for each step; real is its resolved path. Returns 0, or -1, which
- * ends the way. */
+/* Called by beneath_trace() for each step; real is its resolved path. Returns 0, or -1 to
+ * stop. */
 typedef int beneath_step(void *context, const char *real, const struct stat *st);
 
-/* Goes the way of an absolute path as beneath_resolve() does, and shows each step of it: "/",
- * every directory, every symbolic link and, where it is there, the end. Returns 0, or -1 where
- * something is missing or step said so. */
+/*
+ * Resolves an absolute path as beneath_resolve() does, and calls step for "/", every
+ * directory, every symbolic link and, if it exists, the end. Returns 0, or -1 if something
+ * is missing or step returned -1.
+ */
 int beneath_trace(const char *path, beneath_step *step, void *context);
 
-/* What beneath_walk() calls for each entry; path is relative to fd. Returns 0, or -1 with *t
- * filled, which ends the walk. */
+/* Called by beneath_walk() for each entry; path is relative to fd. Returns 0, or -1 with *t
+ * filled to stop. */
 typedef int beneath_visit(
 	void *context, const char *path, const struct stat *st, struct error *t);
 
-/* Visits all that is in relative/, at any depth (with deep unset: only its own entries), but
- * its entry named `skip`, if any. Follows no symbolic link, and refuses what is too much or too
- * deep (bounds.h). A directory that doesn't exist is fine. */
+/*
+ * Visits everything in relative/ at any depth (without deep: only its own entries), except
+ * its entry named `skip`, if not NULL. Doesn't follow symbolic links, and fails if there is
+ * too much or it is too deep (bounds.h). It isn't an error if the directory doesn't exist.
+ */
 int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
 	beneath_visit *visit, void *context, struct error *t);
 
-/* Refuses when root/relative/ holds, at any depth, a symbolic link that leads out of root (with
- * deep unset: only its own entries). Its entry named `skip`, if any, isn't looked at. A
- * directory that doesn't exist is fine. */
+/*
+ * Fails if root/relative/ contains, at any depth, a symbolic link that leads out of root
+ * (without deep: only its own entries). Its entry named `skip`, if not NULL, is ignored. It
+ * isn't an error if the directory doesn't exist.
+ */
 int beneath_refuse_links(int fd, const char *root, const char *relative, const char *skip,
 	bool deep, struct error *t);
 
-/* openat2(2) beneath fd without following any symbolic link. Returns a descriptor, or -1 with
- * errno set (ELOOP where there is a link). */
+/* openat2(2) beneath fd without following symbolic links. Returns a descriptor, or -1 with
+ * errno set (ELOOP if there is a link). */
 int beneath_open(int fd, const char *relative, int flags, mode_t mode);
 
-/* The same for an absolute path that is resolved already: it had no link on its way, so one
- * that is there now has been put there (ELOOP). */
+/* The same for an absolute path that was resolved earlier: it had no links, so if there is
+ * one now, somebody has put it there (ELOOP). */
 int beneath_open_resolved(const char *path, int flags);
 
 #endif

@@ -11,14 +11,14 @@
 #include "values.h"
 
 enum kind {
-	FLAG,    /* a bool becomes true */
-	VALUE,   /* a string is set */
-	LIST,    /* a string is added to words */
-	COMMAND, /* a bool becomes true, and all the rest is a command */
+	FLAG,    /* sets a bool */
+	VALUE,   /* sets a string */
+	LIST,    /* adds a string to a list */
+	COMMAND, /* sets a bool, and everything after it is a command */
 };
 
 struct cli_option {
-	const char *name; /* with '_'; matched with '-' in its place as well */
+	const char *name; /* with '_'; matched with '-' as well */
 	char letter;      /* 0: none */
 	enum kind kind;
 	size_t offset; /* into struct cli */
@@ -131,7 +131,7 @@ static void set(struct cli *c, const struct cli_option *o, const char *value)
 		*(bool *)(void *)member = true;
 }
 
-/* Reads the option at argv[0]. *attached becomes the value that is part of the same word. */
+/* Parses the option at argv[0]. *attached becomes a value that is part of the same argument. */
 static const struct cli_option *recognise(const char *word, const char **attached)
 {
 	const struct cli_option *o;
@@ -141,7 +141,7 @@ static const struct cli_option *recognise(const char *word, const char **attache
 	if (word[1] != '-') {
 		o = find_letter(word[1]);
 		if (o && word[2] && o->kind == FLAG)
-			return NULL; /* letters aren't bundled: there are too few of them */
+			return NULL; /* letters can't be combined: there are too few of them */
 		if (o && word[2])
 			*attached = word + 2;
 		return o;
@@ -152,7 +152,7 @@ static const struct cli_option *recognise(const char *word, const char **attache
 	return find_long(word + 2, size);
 }
 
-/* Takes one option and its value. Returns the number of words taken, or -1. */
+/* Parses one option and its value. Returns the number of arguments used, or -1. */
 static int take_option(struct cli *c, char **argv, struct error *t)
 {
 	static const char operation[] = "read the command line";
@@ -183,7 +183,7 @@ static int take_option(struct cli *c, char **argv, struct error *t)
 	return taken;
 }
 
-/* What may be shown on a terminal and typed again. */
+/* Whether an option may be shown on a terminal and repeated in a later command. */
 static bool may_be_given_again(const struct cli *c, const struct cli_option *o)
 {
 	const char *variable = c->env.count ? c->env.word[c->env.count - 1] : "";
@@ -223,7 +223,7 @@ static int check_value(
 	return wrong ? refuse(t, "read the command line", value, "%s: %s", option, wrong) : 0;
 }
 
-/* What the engine is to be told. */
+/* Checks the values that are passed on to the engine. */
 static int check_values(const struct cli *c, struct error *t)
 {
 	if (check_pids_limit(c->pids_limit, t) < 0 ||

@@ -1,6 +1,6 @@
 /*
- * The command line, as design: one table of options (cli.c). Long names may be written with '_'
- * or '-', their values after a blank or '='.
+ * The command line, from one table of options (cli.c). Long names may be written with '_' or
+ * '-', their values after a blank or '='.
  */
 #ifndef STUB_CLI_H
 #define STUB_CLI_H
@@ -10,27 +10,28 @@
 #include "log.h"
 #include "arena.h"
 
-/* What was asked for. The strings point into argv. NULL: not given. Where an option that takes
- * one value is given twice, the last one counts. */
+/* The parsed options. Strings point into argv; NULL: not given. If an option with a single
+ * value is given twice, the last one counts. */
 struct cli {
 	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
 		*init_script, *image, *engine, *network, *selinux,
 		*pids_limit, /* a number or "max" */
 		*memory, *cpus, *shm_size;
 	struct string_list read_only, allow, deny, env, env_file, add_host;
-	const char *program;    /* as we were called */
-	struct string_list own; /* our options as given, to be given again: but for --dry-run,
-				 * and secrets among the variables */
+	const char *program;    /* argv[0] */
+	struct string_list own; /* our options as given, to be repeated in a later command;
+				   without --dry-run and secret variables */
 	bool trust, audit, no_protect, yes, dry_run, help, version;
 	bool exec;   /* rest is a command, not codex's arguments */
-	char **rest; /* ends with NULL; may be empty */
+	char **rest; /* terminated by NULL; may be empty */
 };
 
-/* Returns 0, or -1 with *t filled. Free with cli_free() in both cases. */
+/* Returns 0, or -1 with *t filled. Call cli_free() in both cases. */
 int cli_parse(struct cli *c, int argc, char **argv, struct error *t);
 void cli_free(struct cli *c);
 
-/* The help text, made from the same table, to stdout. Returns 0, or -1 with *t filled. */
+/* Prints the help text, made from the same table, to stdout. Returns 0, or -1 with *t
+ * filled. */
 int cli_help(struct error *t);
 
 #endif

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a setting means here. */
+/* What a setting means in the sandbox. */
 enum meaning {
-	CODEXS,    /* nothing to do: Codex reads it */
-	CONTAINER, /* what the container is anyway */
+	CODEXS,    /* leave it to Codex */
+	CONTAINER, /* what the container does anyway */
 	READ_ONLY,
-	NO_PROFILE, /* it can't be had: why is told */
+	NO_PROFILE, /* can't be provided: refused */
 	NO_QUESTION,
 };
 
@@ -54,8 +54,11 @@ static enum meaning meaning_of(enum setting setting, const char *value, size_t s
 	return CODEXS;
 }
 
-/* The value of an option with this letter and name at words[0], or NULL: it is another one. As
- * clap reads it: "-s V", "-sV", "-s=V", "--sandbox V", "--sandbox=V". *taken: words read. */
+/*
+ * The value of an option with this letter and name at the first argument, or NULL if that is
+ * another one. Accepts what clap does: "-s V", "-sV", "-s=V", "--sandbox V", "--sandbox=V".
+ * *taken is the number of arguments used.
+ */
 static const char *option_value(
 	char *const *string_list, const char *letter, const char *name, unsigned *taken)
 {
@@ -69,7 +72,8 @@ static const char *option_value(
 		return word + 2 + (word[2] == '=');
 	if ((n > 0 && strcmp(word, name) == 0) || (*letter && strcmp(word, letter) == 0)) {
 		*taken = 2;
-		return string_list[1]; /* NULL where the value is missing: Codex says so */
+		return string_list[1]; /* NULL if the value is missing, of which Codex complains
+					*/
 	}
 	return NULL;
 }
@@ -83,7 +87,7 @@ static size_t trim(const char **text, size_t size)
 	return size;
 }
 
-/* -c KEY=VALUE, where the value may be written as a TOML string. */
+/* -c KEY=VALUE, where the value may be a TOML string. */
 static enum meaning meaning_of_pair(const char *pair)
 {
 	const char *equals = strchr(pair, '='), *key = pair, *value;
@@ -105,7 +109,7 @@ static enum meaning meaning_of_pair(const char *pair)
 	return CODEXS;
 }
 
-/* What the option at words[0] means here, and how many words it is. */
+/* What the option at the first argument means here. *taken is the number of arguments used. */
 static enum meaning meaning_at(char *const *string_list, unsigned *taken)
 {
 	const char *value = option_value(string_list, "-c", "--config", taken);
@@ -118,11 +122,11 @@ static enum meaning meaning_at(char *const *string_list, unsigned *taken)
 			return meaning_of(options[i].setting, value, strlen(value));
 	}
 	*taken = 1;
-	/* An old shorthand for the two. */
+	/* An old abbreviation of both. */
 	return strcmp(string_list[0], "--full-auto") == 0 ? CONTAINER : CODEXS;
 }
 
-/* A command of Codex's that starts no session; its options are its own. */
+/* A command of Codex that starts no session; its options are its own. */
 static bool starts_no_session(const char *word)
 {
 	static const char *const commands[] = {"login", "logout", "agents", "mcp", "mcp-server",
@@ -155,7 +159,7 @@ static int refuse_here(
 int codex_args_take(
 	char *const *arguments, struct string_list *out, bool *read_only, struct error *t)
 {
-	bool options_only = true; /* no word so far that is neither an option nor its value */
+	bool options_only = true; /* only options and their values so far */
 	unsigned taken = 1;
 
 	*read_only = false;

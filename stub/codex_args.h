@@ -1,7 +1,7 @@
 /*
- * Codex's own arguments, as far as they are about its own sandbox and its questions. In the
- * container that sandbox can't work, and is off (image/layers): what such an argument asks for
- * is the launcher's to give, or to refuse before anything starts.
+ * Codex's own arguments about its sandbox and its approval questions. That sandbox can't
+ * work in the container and is off (image/layers); so the launcher provides what such an
+ * argument asks for, or refuses it before anything starts.
  */
 #ifndef STUB_CODEX_ARGS_H
 #define STUB_CODEX_ARGS_H
@@ -12,16 +12,17 @@
 #include "arena.h"
 
 /*
- * Copies Codex's arguments (NULL at the end) to *out, which may stay empty, but for those that
- *are the container's matter:
+ * Copies Codex's arguments (NULL-terminated) to *out, without those that concern the
+ * container. *out may remain empty.
  *
  *	-s, --sandbox, -c sandbox_mode=, -c default_permissions=, --full-auto
- *		workspace-write is what the container is; read-only sets *read_only
+ *		workspace-write is what the container provides; read-only sets *read_only
  *	-a, --ask-for-approval, -c approval_policy=
- *		on-request and on-failure ask about what leaves the sandbox, and nothing can
+ *		on-request and on-failure ask before something leaves the sandbox, which
+ *		nothing can
  *
- * What Codex can't be held to is refused: -1 with *t filled. Else returns 0. Words of the
- * arguments stay the caller's.
+ * What can't be enforced is refused: -1 with *t filled. Otherwise returns 0. The strings
+ * aren't copied.
  */
 int codex_args_take(
 	char *const *arguments, struct string_list *out, bool *read_only, struct error *t);

@@ -33,7 +33,7 @@ int confirm_outside(struct plan *p, const char *path, const char *what, struct e
 	return beneath_contains(p->workdir, path) ? 0 : confirm_add(p, path, what, true, t);
 }
 
-/* Byte by byte: what follows the line is the container's to read. */
+/* Byte by byte: what follows the line is input for the container. */
 static bool read_yes(void)
 {
 	char answer[BOUND_ANSWER], c;
@@ -87,7 +87,7 @@ int confirm_questions(struct plan *p, bool yes, struct error *t)
 		const struct plan_question *q = &p->questions[i];
 		const char *operation = q->writable ? "mount writable" : "mount read-only";
 
-		/* Secrets are told of in any case. */
+		/* Secrets are reported even with --yes. */
 		if (yes && q->writable)
 			continue;
 		if (yes || interactive)

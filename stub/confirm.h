@@ -1,5 +1,5 @@
-/* The question that comes before a writable directory outside the workdir is handed over, or
- * something that holds secrets is shown. */
+/* Questions before a writable directory outside the workdir is mounted, or something that
+ * contains secrets. */
 #ifndef STUB_CONFIRM_H
 #define STUB_CONFIRM_H
 
@@ -8,18 +8,20 @@
 #include "log.h"
 #include "plan.h"
 
-/* Has the user asked. Returns 0, or -1 with *t filled: too many questions. */
+/* Adds a question. Returns 0, or -1 with *t filled if there are too many. */
 int confirm_add(
 	struct plan *p, const char *path, const char *what, bool writable, struct error *t);
-/* The same about a writable path, where it is outside the workdir. */
+/* The same about a writable path, if it is outside the workdir. */
 int confirm_outside(struct plan *p, const char *path, const char *what, struct error *t);
 
-/* Has the user asked about something read-only that is of use, and no more. */
+/* Adds a question about a read-only mount that is useful but not required. */
 int confirm_optional(struct plan *p, const char *path, const char *what, struct error *t);
 
-/* Asks for each, unless yes was said beforehand. Returns 0, or -1 with *t filled: the answer
- * was no, or there is nobody to ask (stdin or stderr is no terminal). For an optional one
- * p->declined is set instead. */
+/*
+ * Asks all questions, unless yes is set. Returns 0, or -1 with *t filled if the answer was
+ * no or nobody can be asked (stdin or stderr is no terminal). For an optional one,
+ * p->declined is set instead.
+ */
 int confirm_questions(struct plan *p, bool yes, struct error *t);
 
 #endif

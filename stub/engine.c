@@ -24,7 +24,7 @@ void engine_find(struct engine *e, struct plan *p, const char *wanted)
 		e->name = "podman";
 }
 
-/* The image isn't there, or the engine doesn't answer: which of them? */
+/* Distinguishes a missing image from an engine that doesn't respond. */
 static int refuse_engine(struct arena *p, const char *program, const char *engine,
 	const char *image, struct error *t)
 {
@@ -49,7 +49,7 @@ static int refuse_engine(struct arena *p, const char *program, const char *engin
 	return refuse_no_sandbox(t);
 }
 
-/* Something of this name exists. Whose it is we can't know, so it is left alone. */
+/* A container of this name exists. It may be somebody else's, so it is left alone. */
 static int refuse_second(
 	const char *engine, const char *name, const char *state, struct error *t)
 {

@@ -8,7 +8,7 @@
 #include "beneath.h"
 #include "find.h"
 
-/* In the home directory of whoever asks. */
+/* In the caller's home directory. */
 static const struct {
 	const char *path, *what;
 } secrets[] = {
@@ -65,7 +65,7 @@ static const struct {
 	{".gemini/oauth_creds.json", "an agent's login on this machine"},
 };
 
-/* A container engine's sockets; "%" stands for XDG_RUNTIME_DIR. */
+/* Sockets of container engines; "%" stands for XDG_RUNTIME_DIR. */
 static const char *const sockets[] = {
 	"/run/docker.sock",
 	"/run/podman/podman.sock",
@@ -77,7 +77,7 @@ static const char *const sockets[] = {
 static const char engine_socket[] = "a container engine's socket: whoever can open it is root "
 				    "on this machine (read-only doesn't change that)";
 
-/* Do the two overlap: is one inside the other? other may be anywhere, or missing. */
+/* True if one is inside the other. other may be anywhere, or missing. */
 static bool overlap(const char *path, const char *other)
 {
 	char real[PATH_MAX];

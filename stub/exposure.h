@@ -1,4 +1,4 @@
-/* Places that are better not shown to a container, read-only or not, and why. */
+/* Places that shouldn't be mounted into a container, not even read-only, and why. */
 #ifndef STUB_EXPOSURE_H
 #define STUB_EXPOSURE_H
 
@@ -6,8 +6,8 @@
 
 #include "plan.h"
 
-/* What mounting this resolved path read-only would expose, in words that go on from "it would
- * expose "; NULL: nothing that has to be asked about. */
+/* What mounting this resolved path read-only would expose, as a phrase that follows "it
+ * would expose "; NULL if there is no need to ask. */
 const char *exposure_of(struct plan *p, const char *real, mode_t mode);
 
 #endif

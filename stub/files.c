@@ -13,7 +13,7 @@
 #include "find.h"
 #include "quote.h"
 
-/* What is about to be mounted over must be ours to mount over: no link, no odd file. */
+/* Something is about to be mounted on this, so it must be a plain file or directory. */
 static int check_mount_point(
 	const struct plan *p, const char *name, mode_t kind, struct error *t)
 {
@@ -56,7 +56,7 @@ static void warn_of_expiry(
 			 "on the host (any codex command does), or use --auth_dir");
 }
 
-/* Not every file that we can read can be read by Codex's user inside. */
+/* A file that we can read may not be readable for Codex's user inside. */
 static void warn_of_unreadable(const struct plan *p, const char *path, const char *what)
 {
 	struct stat st;
@@ -73,7 +73,7 @@ static void warn_of_unreadable(const struct plan *p, const char *path, const cha
 		 "file's owner");
 }
 
-/* After a directory that was named could not be used. */
+/* For a directory that was given and couldn't be used. */
 static int hint_to_create(struct plan *p, const char *path, struct error *t)
 {
 	struct stat st;
@@ -115,8 +115,11 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct error *t)
 	return mounts_add(&p->mounts, path, PLAN_AUTH_DIR, true, t);
 }
 
-/* `codex login` and `codex logout` change the login that Codex keeps in its home: a read-only
- * one mounted on it would be in their way, after the user has been through a browser. */
+/*
+ * `codex login` and `codex logout` change the login that Codex keeps in its home. A
+ * read-only one mounted on it would make them fail, after the user has been through a
+ * browser.
+ */
 static bool changes_login(const struct cli *c)
 {
 	const char *command = c->exec ? NULL : c->rest[0];
@@ -128,11 +131,11 @@ static bool changes_login(const struct cli *c)
 	return strcmp(command, "logout") == 0;
 }
 
-/* Somebody who logs in wants that login to be used. */
+/* After logging in, that login would not be the one that is used. */
 static void warn_of_other_login(
 	struct plan *p, const struct cli *c, struct search *s, const char *named)
 {
-	struct error ignored; /* one that can't be used is told when it is to be used */
+	struct error ignored; /* reported when it is about to be used */
 	struct auth_facts facts;
 	const char *path;
 
@@ -188,7 +191,7 @@ static int plan_sessions(struct plan *p, const struct cli *c, struct error *t)
 	return mounts_add(&p->mounts, path, "/codex_home/sessions", true, t);
 }
 
-/* Prompts, and what Codex has in their place since its 0.117. */
+/* Prompts, and skills, which replace them since Codex 0.117. */
 static int plan_instructions(struct plan *p, struct search *s, struct error *t)
 {
 	static const struct {
@@ -211,7 +214,7 @@ static int plan_instructions(struct plan *p, struct search *s, struct error *t)
 	return 0;
 }
 
-/* A copy that is there is never overwritten: what has been changed since is not in force. */
+/* An existing copy is never overwritten, so later changes have no effect. */
 static void tell_of_older_copy(struct plan *p, const char *config)
 {
 	const char *copy = arena_format(&p->arena, "%s/config.toml", p->home);
@@ -224,7 +227,7 @@ static void tell_of_older_copy(struct plan *p, const char *config)
 	log_hint("to have it copied again: rm %s", quote_shell(&p->arena, copy));
 }
 
-/* All this and init.sh: codex-init copies them from here into the home. */
+/* These and init.sh: codex-init copies them into the home. */
 static int plan_drop_off(struct plan *p, const struct cli *c, struct search *s, struct error *t)
 {
 	const char *config, *script;
@@ -243,7 +246,7 @@ static int plan_drop_off(struct plan *p, const struct cli *c, struct search *s, 
 	return script ? mounts_add(&p->mounts, script, "/run/codex/in/init.sh", false, t) : -1;
 }
 
-/* Absolute, and no component of it is empty, "." or ".." (one slash at the end is fine). */
+/* Absolute, without empty, "." or ".." components (one slash at the end is fine). */
 static bool is_plain(const char *path)
 {
 	if (*path != '/')
@@ -258,8 +261,8 @@ static bool is_plain(const char *path)
 	return true;
 }
 
-/* The place of --read-only P is /appP: scripts in the container name it as it was named here,
- * even where a link stands on the way. */
+/* --read-only P is mounted at /appP, by the name given even if that contains a link, because
+ * scripts in the container use that name. */
 static const char *read_only_place(struct plan *p, const char *wanted, const char *real)
 {
 	const char *path = is_plain(wanted) ? wanted : real;

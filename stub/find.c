@@ -43,7 +43,7 @@ static int refuse_stray(const char *what, const char *path, const char *real, st
 const char *find_named(
 	struct plan *p, const char *what, const char *path, mode_t kind, struct error *t)
 {
-	/* Before the workdir itself is known nothing lies in it. */
+	/* Before the workdir is known, nothing is in it. */
 	const char *root = p->workdir ? p->workdir : "/";
 	char real[PATH_MAX];
 	struct stat st;
@@ -100,8 +100,8 @@ void find_free(struct search *s)
 	string_list_free(&s->directories);
 }
 
-/* Is there directory/name? 1: yes, *found is its resolved path; 0: no; -1: it must not be used.
- */
+/* Looks for directory/name. Returns 1 with its resolved path in *found, 0 if there is none,
+ * -1 if it must not be used. */
 static int candidate(struct search *s, const char *directory, const char *name,
 	const char **found, struct error *t)
 {
@@ -154,7 +154,7 @@ int find_config(struct search *s, const char **found, struct error *t)
 enum auth_state find_look(
 	const struct plan *p, const char *real, struct auth_facts *facts, struct error *t)
 {
-	/* O_NONBLOCK: opening a FIFO must not wait for somebody to write. */
+	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 	int fd = workdir_open(p, real, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	enum auth_state state;
 
@@ -187,7 +187,7 @@ static int take_named_auth(struct search *s, const char *named, const char **fou
 	return -1;
 }
 
-/* One that was only come across: the next may do. */
+/* It wasn't asked for by name, so the next one may do. */
 static void pass_over(const char *path, const struct error *t)
 {
 	log_warning("the credentials in %s are skipped: %s", path, t->reason);
@@ -211,7 +211,7 @@ int find_auth(struct search *s, const char *named, const char *home, const char 
 			return -1;
 		if (!there)
 			continue;
-		/* Codex writes there, and must not choose what we mount. */
+		/* Codex can write there, and must not choose what we mount. */
 		if (directory == home &&
 			strcmp(*found, arena_format(s->arena, "%s/auth.json", home)) != 0)
 			return refuse(t, "use Codex's home", home,

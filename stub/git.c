@@ -13,7 +13,7 @@
 
 #define TOLD_GIT_DIR "CODEX_INIT_GIT_DIR"
 
-/* Something in the git directory, at its place there. */
+/* Mounts something in the git directory at its own path. */
 static int mount_part(struct plan *p, const char *name, bool writable, struct error *t)
 {
 	const struct repository *r = &p->repository;
@@ -35,9 +35,9 @@ static int protect_part(struct plan *p, int git, const char *name, mode_t kind, 
 	return 0;
 }
 
-/* ---- Other worktrees --------------------------------------------------------------------- */
+/* ---- Other worktrees ----------------------------------------------------------------- */
 
-/* Does the .git there, on the host, lead to this directory in worktrees/? */
+/* True if the .git there, on the host, leads to this directory in worktrees/. */
 static bool leads_back(struct plan *p, const char *dot_git, const char *directory)
 {
 	const char *top = arena_format(
@@ -53,9 +53,9 @@ static bool leads_back(struct plan *p, const char *dot_git, const char *director
 }
 
 /*
- * git takes a worktree for gone, and forgets it by `git worktree prune` or `git gc`, when the
- * file .git that its gitdir names isn't there, as none is in the container. So that one file is
- * mounted where it is looked for.
+ * git considers a worktree gone, and `git worktree prune` or `git gc` deletes it, if the
+ * .git file that its gitdir names is missing, as in the container. So that one file is
+ * mounted where git looks for it.
  */
 static int keep_worktree(struct plan *p, int worktrees, const char *name, struct error *t)
 {
@@ -108,11 +108,11 @@ static int keep_worktrees(struct plan *p, int git, struct error *t)
 	return result;
 }
 
-/* ---- The workdir's own ------------------------------------------------------------------- */
+/* ---- The workdir's own --------------------------------------------------------------- */
 
 /*
- * A day after its last change git writes into gitdir anew where the worktree is: in here, a
- * place that the host doesn't have. So it gets a copy to write to (prepare.c makes it).
+ * A day after its last change, git rewrites gitdir with the worktree's path: the one in
+ * here, which doesn't exist on the host. So git gets a writable copy (prepare.c creates it).
  */
 static int add_own_worktree(struct plan *p, int git, bool protect, struct error *t)
 {
@@ -147,7 +147,7 @@ static int add_parts(struct plan *p, int git, bool protect, struct error *t)
 	return protect_part(p, git, "config", S_IFREG, t);
 }
 
-/* ---- All of it --------------------------------------------------------------------------- */
+/* ---- Everything ---------------------------------------------------------------------- */
 
 static void tell_closed(const struct repository *r)
 {
@@ -156,7 +156,7 @@ static void tell_closed(const struct repository *r)
 		log_hint("if it is a worktree that was moved, mend it: git worktree repair");
 }
 
-/* The directories around the workdir: without them git would take all that is in them for
+/* The directories around the workdir: without them, git would consider everything in them
  * deleted, and commit that. */
 static int add_rest(struct plan *p, struct error *t)
 {
@@ -181,7 +181,7 @@ static int add_all(struct plan *p, bool protect, struct error *t)
 
 	if (around && add_rest(p, t) < 0)
 		return -1;
-	/* As a mount of its own .git can't be renamed, and another one put in its place. */
+	/* As a mount of its own, .git can't be renamed and replaced by another. */
 	if ((elsewhere || (protect && !p->read_only)) &&
 		mounts_add(&p->mounts, r->common, r->place, !p->read_only, t) < 0)
 		return -1;

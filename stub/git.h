@@ -1,6 +1,7 @@
 /*
- * What of a git repository is mounted, and how: its git directory where it isn't in the
- * workdir, so that git works inside, and over it, read-only, what the host's git obeys.
+ * Which parts of a git repository are mounted, and how: its git directory if that is outside
+ * the workdir, so that git works inside, and on top of it, read-only, the files that git on
+ * the host takes instructions from.
  */
 #ifndef STUB_GIT_H
 #define STUB_GIT_H
@@ -8,14 +9,14 @@
 #include "plan.h"
 
 /*
- * Finds the repository (repository.h) and adds its mounts; without protect, only those that git
- * needs. One that can't be had is told in a line, and is no error; for the rest of a repository
- * around the workdir the user is asked. Returns 0, or -1 with *t filled.
+ * Finds the repository (repository.h) and adds its mounts; without protect, only those that
+ * git needs. If it can't be mounted, a warning says so, which isn't an error. Adds a
+ * question about the rest of a repository around the workdir. Returns 0, or -1 with *t
+ * filled.
  */
 int git_add(struct plan *p, bool protect, struct error *t);
 
-/* The user doesn't want the rest of the repository to be seen: git won't work, which is told.
- */
+/* The user doesn't want the rest of the repository to be mounted: warns that git won't work. */
 void git_decline(struct plan *p);
 
 #endif

@@ -23,14 +23,14 @@ static bool has(const struct string_list *env, const char *name)
 	return false;
 }
 
-/* Is it passed on by -e, with a value or without, or in a file? */
+/* True if it is passed on by -e, with or without a value, or in a file. */
 static bool is_passed(const struct plan *p, const struct cli *c, const char *name)
 {
 	return has(&c->env, name) || has(&p->request.file_env, name);
 }
 
-/* The first of these variables that is set here; NULL where one is passed on, or none is set.
- */
+/* The first of these variables that is set here; NULL if one of them is passed on, or none
+ * is set. */
 static const char *left_behind(
 	const struct plan *p, const struct cli *c, const char *const *names, size_t count)
 {
@@ -45,7 +45,7 @@ static const char *left_behind(
 	return found;
 }
 
-/* What Codex is started for, as codex-init has it. */
+/* What Codex is started for, in codex-init's terms. */
 static enum codex_use use_of(const struct plan *p, const struct cli *c)
 {
 	struct string_list argv = {0};
@@ -61,7 +61,7 @@ static enum codex_use use_of(const struct plan *p, const struct cli *c)
 	return use;
 }
 
-/* Codex without a login, and a key that would be one. */
+/* Codex has no login, but there is a key here that would serve as one. */
 static void tell_of_key(const struct plan *p, const struct cli *c)
 {
 	static const char *const keys[] = {"OPENAI_API_KEY", "CODEX_API_KEY"};
@@ -79,8 +79,8 @@ static void tell_of_key(const struct plan *p, const struct cli *c)
 		log_hint("codex-sandbox -e %s exec ...", key);
 }
 
-/* Does the engine's client pass on proxies of its own accord? Its settings say so under a key
- * that stands for nothing else there. */
+/* True if the engine's client passes on proxies by itself. Its settings have a key for that
+ * which is used for nothing else. */
 static bool engine_has_proxies(struct plan *p)
 {
 	const char *directory = find_variable("DOCKER_CONFIG"), *home = find_variable("HOME");
@@ -141,7 +141,7 @@ const char *hints_again(struct plan *p, const struct cli *c)
 		line = arena_format(
 			&p->arena, "%s %s", line, quote_shell(&p->arena, c->own.word[i]));
 	for (const char *s = line; *s; s++)
-		if (*s < ' ' || *s > '~') /* it is for a terminal */
+		if (*s < ' ' || *s > '~') /* it is printed on a terminal */
 			return NULL;
 	return strlen(line) > BOUND_AGAIN ? NULL
 					  : arena_format(&p->arena, "%s resume --last", line);

@@ -1,16 +1,16 @@
-/* What is told to help, and changes nothing: a key or a proxy that is here and not in the
- * container, and how to go on with a session. (About logging in, codex-init tells.) */
+/* Messages that help and change nothing: a key or a proxy that is set here but not in the
+ * container, and how to resume a session. (codex-init has those about logging in.) */
 #ifndef STUB_HINTS_H
 #define STUB_HINTS_H
 
 #include "cli.h"
 #include "plan.h"
 
-/* Tells on stderr what the plan, which is complete, calls for; mostly nothing. */
+/* Prints hints about the complete plan to stderr; usually none. */
 void hints_tell(struct plan *p, const struct cli *c);
 
-/* The command that goes on with the session that is about to start, for a shell; NULL: it is no
- * session at a terminal, or the command would be longer than a person pastes. */
+/* The command that resumes the session about to start, for a shell; NULL if it is no session
+ * at a terminal, or the command would be too long to paste. */
 const char *hints_again(struct plan *p, const struct cli *c);
 
 #endif

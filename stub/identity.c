@@ -14,13 +14,13 @@
 struct identity {
 	struct plan *p;
 	const char *home;         /* NULL: there is none */
-	const char *name, *email; /* NULL: nobody said */
+	const char *name, *email; /* NULL: not set */
 	unsigned files;           /* read so far */
 };
 
 static void read_file(struct identity *id, const char *path, unsigned depth);
 
-/* "~/" and paths beside the file itself; of another user's home git would ask the system. */
+/* Supports "~/" and paths relative to the file. "~user/" would need the user database. */
 static void include(struct identity *id, const char *from, const char *path, unsigned depth)
 {
 	struct arena *arena = &id->p->arena;
@@ -34,7 +34,7 @@ static void include(struct identity *id, const char *from, const char *path, uns
 		read_file(id, path, depth + 1);
 }
 
-/* What is to be part of an environment and of a commit. */
+/* The value will be in an environment and in commits. */
 static const char *plain(struct arena *arena, const char *value)
 {
 	if (!*value || strlen(value) > BOUND_GIT_IDENTITY)
@@ -46,8 +46,8 @@ static const char *plain(struct arena *arena, const char *value)
 }
 
 /*
- * includeIf "gitdir:PATTERN", by which people have one address for each place. A '*' of ours
- * takes in a slash, too, where git's does so for "**" alone. Other conditions aren't met.
+ * includeIf "gitdir:PATTERN", which people use for one address per place. '*' also matches a
+ * slash, as only "**" does in git. Other conditions are false.
  */
 static bool is_met(const struct identity *id, const char *from, const char *condition)
 {
@@ -88,7 +88,7 @@ static void take(
 		include(id, from, e->value, depth);
 }
 
-/* It may be anything: a FIFO waits for nobody, a device isn't read. */
+/* It may be anything: don't wait for a FIFO, don't read a device. */
 static ssize_t read_text(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

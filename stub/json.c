@@ -13,7 +13,7 @@ struct span {
 struct json_reader {
 	const char *text;
 	size_t size, at;
-	const char *const *path; /* the value that is looked for, or NULL */
+	const char *const *path; /* the value that is wanted, or NULL */
 	bool found;
 	struct span value;
 };
@@ -77,7 +77,7 @@ static bool read_multibyte(struct json_reader *r)
 	return n > 0;
 }
 
-/* *inside is what stands between the quotes. */
+/* *inside is the text between the quotes. */
 static bool read_string(struct json_reader *r, struct span *inside)
 {
 	if (!take(r, '"'))
@@ -86,7 +86,7 @@ static bool read_string(struct json_reader *r, struct span *inside)
 	for (;;) {
 		int c = peek(r);
 
-		if (c < ' ') /* the end of the text as well */
+		if (c < ' ') /* also the terminator */
 			return false;
 		if (c == '"')
 			break;
@@ -129,7 +129,7 @@ static bool read_number(struct json_reader *r)
 
 static bool read_value(struct json_reader *r, unsigned depth, const char *const *path);
 
-/* path: the names still to be matched from here on, or NULL when this isn't the way. */
+/* path: the names still to be matched from here on, or NULL if the value isn't beneath here. */
 static bool read_member(struct json_reader *r, unsigned depth, const char *const *path)
 {
 	struct span name;
@@ -141,7 +141,7 @@ static bool read_member(struct json_reader *r, unsigned depth, const char *const
 	if (path && *path && strlen(*path) == name.size &&
 		memcmp(r->text + name.start, *path, name.size) == 0) {
 		below = path + 1;
-		r->found = false; /* a later member of this name takes an earlier one's place */
+		r->found = false; /* a later member of this name replaces an earlier one */
 	}
 	skip_blanks(r);
 	return take(r, ':') && read_value(r, depth, below);

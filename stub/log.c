@@ -1,6 +1,6 @@
 /*
- * Messages, each written by one write(2). A path may hold anything but NUL, so what would play
- * tricks on the terminal is printed as '?'.
+ * Messages, each written with one write(2). A path may contain anything but NUL, so what
+ * could manipulate the terminal is printed as '?'.
  */
 #include "log.h"
 
@@ -47,7 +47,8 @@ int refuse_no_sandbox(struct error *t)
 	return -1;
 }
 
-/* Control characters of one byte and of two (U+0080 to U+009f), and what isn't UTF-8. */
+/* Replaces control characters of one byte and of two (U+0080 to U+009F), and what isn't
+ * UTF-8. */
 static void make_harmless(unsigned char *s)
 {
 	for (size_t n; *s; s += n) {
@@ -70,7 +71,7 @@ static void put_line(const char *prefix, const char *text)
 		n = (int)sizeof(line) - 2;
 	make_harmless((unsigned char *)line);
 	line[n++] = '\n';
-	/* Nowhere to report a failed report. */
+	/* There is nowhere to report this. */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
 }

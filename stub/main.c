@@ -1,7 +1,7 @@
 /*
- * codex-sandbox: works out the engine's command line for one sandboxed Codex, creates what must
- * exist beforehand, and becomes the engine. Everything that can be refused is refused before
- * anything is created.
+ * codex-sandbox: builds the engine's command line for one sandboxed Codex, creates what must
+ * exist beforehand, and executes the engine. Nothing is created before all checks have
+ * passed.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,8 +30,8 @@ static int print(const char *line, struct error *t)
 	return puts(line) >= 0 && fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
 }
 
-/* codex-init is told things by way of our environment: the engine's command hands the variable
- * on by its name. Whoever has set it has the last word. */
+/* Sets a variable for codex-init in our environment; the engine's command passes it on by
+ * name. A value that the user has set takes precedence. */
 static int tell(const char *variable, const char *value, struct error *t)
 {
 	if (!value || setenv(variable, value, 0) == 0)
@@ -40,7 +40,7 @@ static int tell(const char *variable, const char *value, struct error *t)
 	return refuse_no_sandbox(t);
 }
 
-/* What we looked at, and what else there is to tell. */
+/* Passes on the device and inode of the mounts, and the request's variables. */
 static int tell_codex_init(struct plan *p, struct error *t)
 {
 	const char *list = workdir_list(p, t);
@@ -82,7 +82,7 @@ static int launch(const struct cli *c, struct error *t)
 
 	if (plan_make(&plan, c, t) == 0) {
 		engine_find(&engine, &plan, c->engine);
-		/* Where the first in PATH isn't the one, the command says which is. */
+		/* If the first in PATH is not the one, the command shows which is. */
 		if (plan_engine(&plan, engine.name,
 			    engine.passed_over && engine.program ? engine.program : engine.name,
 			    t) == 0 &&
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 	struct cli c;
 	int result;
 
-	/* What we open must not become somebody's stdin, stdout or stderr. */
+	/* Files that we open must not become stdin, stdout or stderr of the engine. */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
 			return STATUS_NO_SANDBOX;

@@ -59,7 +59,7 @@ static size_t depth(const char *path)
 
 void mounts_sort(struct mounts *m)
 {
-	/* By insertion: it keeps the order of equals, and there are a dozen. */
+	/* Insertion sort: it is stable, and there are a dozen. */
 	for (size_t i = 1; i < m->count; i++) {
 		struct mount moving = m->mount[i];
 		size_t j = i;

@@ -1,6 +1,6 @@
 /*
- * The list of mounts, as it grows: each place in the container is given away once, and parents
- * are mounted before what lies in them.
+ * The list of mounts: each path in the container is used once, and parents are mounted
+ * before what is inside them.
  */
 #ifndef STUB_MOUNTS_H
 #define STUB_MOUNTS_H
@@ -13,11 +13,11 @@ struct mounts {
 	size_t count, room;
 };
 
-/* Adds a mount; the strings belong to somebody else. Refuses paths that an engine can't be told
- * and a place that is taken, unless the very same mount is there already. */
+/* Adds a mount; the strings aren't copied. Fails for paths that can't be passed to an engine
+ * and for a target that is taken, unless the very same mount is already there. */
 int mounts_add(struct mounts *m, const char *source, const char *target, bool writable,
 	struct error *t);
-/* Sorts parents before children; what is equally deep stays in the order it was added. */
+/* Sorts parents before children; mounts of the same depth keep their order. */
 void mounts_sort(struct mounts *m);
 void mounts_free(struct mounts *m);
 

@@ -23,7 +23,7 @@
 #include "request_env.h"
 #include "variables.h"
 
-/* Codex's user in the image, for a workdir that belongs to root. */
+/* Codex's user in the image, used if the workdir belongs to root. */
 #define IMAGE_USER 1000
 
 static const char use_workdir[] = "use the workdir";
@@ -58,7 +58,7 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	}
 	if (!quote_mountable(p->workdir, &why))
 		return refuse(t, use_workdir, p->workdir, "%s", why);
-	/* Inside, and with the deepest path that we need there, it has to fit as well. */
+	/* It must also fit inside, together with the longest path that we need there. */
 	if (strlen(p->workdir) + sizeof("/app/.codex/.environment/auth.json") > PATH_MAX)
 		return refuse(t, use_workdir, p->workdir,
 			"its path is too long: the container needs %zu bytes more",
@@ -78,7 +78,7 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }
 
-/* Codex must own its home, so we have to know the user that codex-init will choose. */
+/* Codex must own its home, so this has to make the same choice as codex-init. */
 static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 {
 	const char *user = request_env_setting(&c->env, "CODEX_INIT_USER");
@@ -91,7 +91,8 @@ static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 	if (p->uid == 0)
 		p->uid = p->gid = IMAGE_USER;
 	else if (p->gid == 0)
-		p->gid = p->uid; /* as codex-init does: group 0 would open what is root's */
+		p->gid = p->uid; /* as codex-init does: group 0 would give access to root's
+				    files */
 	if (user && strcmp(user, "codex") == 0)
 		p->uid = p->gid = IMAGE_USER;
 	else if (user && !request_env_ids(user, &p->uid, &p->gid)) {
@@ -106,7 +107,7 @@ static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 			"%s belongs to root: Codex runs as uid %d there and can change only "
 			"what every user may",
 			p->workdir, IMAGE_USER);
-	/* As a plain init, codex-init stays root unless it is told who to become. */
+	/* As a plain init, codex-init remains root unless it is given a user. */
 	if (!user && !c->audit && egress && strcmp(egress, "off") == 0)
 		p->request.user = arena_format(
 			&p->arena, "%lu:%lu", (unsigned long)p->uid, (unsigned long)p->gid);
@@ -148,7 +149,7 @@ static int look_at_own(
 	return 0;
 }
 
-/* Did an earlier run end between creating the home and giving it away? */
+/* True if an earlier run ended between creating the home and changing its owner. */
 static bool is_unfinished(const struct plan *p)
 {
 	int fd = p->home_is_ours ? workdir_open(p, p->home, O_RDONLY | O_DIRECTORY) : -1;
@@ -172,7 +173,7 @@ static int check_home_owner(struct plan *p, bool there, struct error *t)
 		owner = st.st_uid;
 	}
 	if (geteuid() == 0 && owner == 0 && (!there || is_unfinished(p)))
-		return 0; /* it is created, and given away */
+		return 0; /* it will be created with the right owner */
 	if (owner == p->uid)
 		return 0;
 	if (!there) {
@@ -233,7 +234,7 @@ static int plan_home(struct plan *p, const struct cli *c, struct error *t)
 	}
 	if (check_home_owner(p, there, t) < 0)
 		return -1;
-	/* Two Codex in one workdir get along when each has a home of its own. */
+	/* Two Codex can share a workdir if each has its own home. */
 	p->request.name =
 		quote_container_name(&p->arena, p->workdir, p->home_is_ours ? NULL : p->home);
 	return mounts_add(&p->mounts, p->home, "/codex_home", true, t);
@@ -283,11 +284,11 @@ int plan_engine(struct plan *p, const char *engine, const char *program, struct 
 
 	r->engine = engine;
 	r->program = program;
-	/* Without root, podman would make the user's own files root's inside. */
+	/* In rootless podman, the user's own files would otherwise belong to root inside. */
 	r->keep_id = podman && geteuid() != 0;
 	if (podman || !r->selinux || strcmp(r->selinux, "relabel") != 0)
 		return 0;
-	/* docker can change labels by -v alone, which takes no path with a colon. */
+	/* docker can change labels only with -v, which accepts no path with a colon. */
 	refuse(t, "use --selinux", r->selinux, "%s can't do that with --mount", engine);
 	return refuse_hint(t, "--selinux=disable, or label the project yourself: chcon -Rt "
 			      "container_file_t");

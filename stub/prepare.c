@@ -20,14 +20,14 @@ static int refuse_create(struct error *t, const char *directory, const char *nam
 	return refuse_no_sandbox(t);
 }
 
-/* Gives what fd is open on to a user; only root can, and only root has to. */
+/* fchown(2) if we are root; otherwise the file already belongs to the right user. */
 static int give(int fd, uid_t uid, gid_t gid)
 {
 	return geteuid() == 0 ? fchown(fd, uid, gid) : 0;
 }
 
-/* Did we make it, now or in a run that was cut short: ours, and nothing in it yet? What
- * somebody has put in its place isn't given away. */
+/* True if we have created it, now or in a run that was interrupted: it is ours and empty.
+ * Anything else must not get another owner. */
 static bool is_fresh(int directory, bool created, uid_t uid)
 {
 	struct stat st;
@@ -39,7 +39,7 @@ static bool is_fresh(int directory, bool created, uid_t uid)
 
 int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
-	/* With a longer path, mkdirat() would follow a link on the way. */
+	/* With a longer path, mkdirat() would follow links. */
 	bool single = !strchr(name, '/');
 	bool created = single && mkdirat(fd, name, mode) == 0;
 	int directory;
@@ -56,7 +56,7 @@ int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gi
 	return directory;
 }
 
-/* Opens what a run that was cut short may have left: our file, with nothing in it yet. */
+/* Opens what an interrupted run may have left: our file, still empty. */
 static int open_empty(int directory, const char *name)
 {
 	int fd = beneath_open(directory, name, O_WRONLY | O_NONBLOCK, 0);
@@ -70,7 +70,7 @@ static int open_empty(int directory, const char *name)
 	return -1;
 }
 
-/* Creates a file where there is none, or an empty one. Returns 0, or -1 with errno set. */
+/* Creates a file if there is none, or only an empty one. Returns 0, or -1 with errno set. */
 static int create_file(int directory, const char *name, const char *text, uid_t uid, gid_t gid)
 {
 	int fd = beneath_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600), error;
@@ -86,14 +86,15 @@ static int create_file(int directory, const char *name, const char *text, uid_t 
 	good = write(fd, text, size) == (ssize_t)size && give(fd, uid, gid) == 0;
 	error = errno;
 	if (!good)
-		unlinkat(directory, name, 0); /* half a file would count as there, next time */
+		unlinkat(directory, name,
+			0); /* next time, half a file would be taken for a complete one */
 	close(fd);
 	errno = error;
 	return good ? 0 : -1;
 }
 
-/* An empty auth.json is what an engine needs to mount one on, and what stays behind. Codex
- * takes it for a broken login. */
+/* Engines create an empty auth.json as a mount point and leave it behind. Codex takes it for
+ * a broken login. */
 static int remove_empty_auth(int home)
 {
 	struct stat st;
@@ -105,7 +106,7 @@ static int remove_empty_auth(int home)
 	return unlinkat(home, "auth.json", 0);
 }
 
-/* Is auth.json the link that a run with --auth_dir has left? */
+/* True if auth.json is the link left by a run with --auth_dir. */
 static bool is_our_link(int home)
 {
 	char link[sizeof(PLAN_AUTH_LINK)];
@@ -115,8 +116,7 @@ static bool is_our_link(int home)
 	       memcmp(link, PLAN_AUTH_LINK, (size_t)n) == 0;
 }
 
-/* Likewise a link, and nothing that has been put in its place: that might be a file of root's.
- */
+/* Likewise a link, but not something that has replaced it: that might be a file of root's. */
 static int give_link(int directory, const char *name, uid_t uid, gid_t gid)
 {
 	int fd, result = -1;
@@ -197,7 +197,7 @@ static int prepare_inside(const struct plan *p, int home, struct error *t)
 	return prepare_login(p, home, t);
 }
 
-/* .codex is part of the project and its owner's; the home in it is Codex's. */
+/* .codex is part of the project and belongs to its owner; the home in it is Codex's. */
 static int open_own_home(struct plan *p, struct error *t)
 {
 	const char *name = strrchr(p->home_path, '/');
@@ -208,7 +208,7 @@ static int open_own_home(struct plan *p, struct error *t)
 	if (parent < 0)
 		return refuse_create(t, p->workdir, p->dot_codex);
 	close(parent);
-	/* The home may be elsewhere in the workdir, by a link: then it exists. */
+	/* The home may be elsewhere in the workdir, through a link; then it exists. */
 	parent = name ? beneath_open(p->workdir_fd,
 				arena_format(&p->arena, "%.*s", (int)(name - p->home_path),
 					p->home_path),

@@ -1,7 +1,7 @@
 /*
- * What must exist before the engine runs: WORK_DIR/.codex/.environment, and in the home the
- * places on which something is mounted (an engine would create them as root's). The only part
- * of codex-sandbox that changes anything; it follows no symbolic link.
+ * Creates what must exist before the engine runs: WORK_DIR/.codex/.environment, and the
+ * mount points in the home (an engine would create them as root). The only part of
+ * codex-sandbox that changes anything; it follows no symbolic links.
  */
 #ifndef STUB_PREPARE_H
 #define STUB_PREPARE_H
@@ -9,8 +9,8 @@
 #include "plan.h"
 
 /*
- * Opens a directory beneath fd; one name alone is created with this mode and owner when it is
- * missing. mode counts whatever the umask. Returns a descriptor, or -1 with errno set.
+ * Opens a directory beneath fd. If it is missing and name is a single component, creates it
+ * with this mode, whatever the umask, and owner. Returns a descriptor, or -1 with errno set.
  */
 int prepare_directory(int fd, const char *name, mode_t mode, uid_t uid, gid_t gid);
 

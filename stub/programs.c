@@ -1,4 +1,4 @@
-/* lstat(2) along the way, and environ(7). See programs.h. */
+/* Uses lstat(2) on each component, and environ(7). See programs.h. */
 #include "programs.h"
 
 #include <errno.h>
@@ -15,12 +15,13 @@
 static const char default_path[] =
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/* What is being found out about one way. */
+/* The check of one path. */
 struct program_search {
 	const struct plan *plan;
-	bool users_too;         /* other users count, not the sandbox alone */
-	char sticky[PATH_MAX];  /* the directory of the last step, where all may make names */
-	char why[2 * PATH_MAX]; /* "": nothing speaks against it */
+	bool users_too;         /* reject other users, not only the sandbox */
+	char sticky[PATH_MAX];  /* the directory of the last step, if everybody may create files
+				   in it */
+	char why[2 * PATH_MAX]; /* "": no objection */
 };
 
 __attribute__((format(printf, 2, 3))) static int object(
@@ -35,8 +36,8 @@ __attribute__((format(printf, 2, 3))) static int object(
 	return -1;
 }
 
-/* The place this is that the sandbox may write to, or could in another session, or NULL. By
- * device and inode: another mount of the same directory is the same place. */
+/* The directory writable by the sandbox, or by another session's, that this is, or NULL.
+ * Compared by device and inode: a bind mount of the same directory counts. */
 static const char *sandbox_place(const struct plan *p, const struct stat *st)
 {
 	for (size_t i = 0; i < p->mounts.count; i++) {
@@ -50,8 +51,8 @@ static const char *sandbox_place(const struct plan *p, const struct stat *st)
 	return NULL;
 }
 
-/* A user's own group, which has the user's number and is nobody else's, is no other. Root's is:
- * root has no need of it. */
+/* A user's private group, which has the user's number, doesn't count as others. Root's does,
+ * since root has no need of it. */
 static bool others_may_write(const struct stat *st)
 {
 	uid_t us = geteuid();
@@ -72,8 +73,8 @@ static int judge_step(void *context, const char *real, const struct stat *st)
 		return 0;
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return object(w, "%s belongs to uid %lu", real, (unsigned long)st->st_uid);
-	/* In /tmp nobody can replace a directory of ours, but anybody can put a link or a file
-	 * where there was none. */
+	/* In /tmp nobody can replace a directory of ours, but anybody can add a link or a
+	 * file. */
 	if (w->sticky[0] && !S_ISDIR(st->st_mode))
 		return object(w, "every user may put files into %s", w->sticky);
 	w->sticky[0] = '\0';
@@ -86,7 +87,7 @@ static int judge_step(void *context, const char *real, const struct stat *st)
 	return 0;
 }
 
-/* May what is at this absolute path be run, or searched? */
+/* True if what is at this absolute path may be run, or searched. */
 static bool is_ours(struct program_search *w, const struct plan *p, const char *path)
 {
 	*w = (struct program_search){.plan = p, .users_too = true};
@@ -126,7 +127,7 @@ const char *programs_find(struct plan *p, const char *name, bool *passed_over)
 	return NULL;
 }
 
-/* The entries of a list that may be searched, with ':' between them. */
+/* The entries of a list that may be searched, separated by ':'. */
 static const char *clean_list(
 	struct plan *p, const char *list, const char *separators, bool names)
 {
@@ -147,8 +148,8 @@ static const char *clean_list(
 
 int programs_clean_environment(struct plan *p, struct error *t)
 {
-	/* execvp(3), ld.so(8): there, a library without a path is looked for in the system's
-	 * own places and in those of LD_LIBRARY_PATH. */
+	/* execvp(3), ld.so(8): a library without a path is searched for in the system's own
+	 * directories and in those of LD_LIBRARY_PATH. */
 	static const struct {
 		const char *name, *separators;
 		bool names;
@@ -171,7 +172,7 @@ int programs_clean_environment(struct plan *p, struct error *t)
 	return 0;
 }
 
-/* The place that a variable names, or NULL. */
+/* The path that a variable contains, or NULL. */
 static const char *setting(struct plan *p, const char *variable, const char *rest)
 {
 	const char *value = find_variable(variable);
@@ -191,8 +192,8 @@ static const char *setting(struct plan *p, const char *variable, const char *res
 
 int programs_check_settings(struct plan *p, const char *engine, struct error *t)
 {
-	/* docker(1), containers.conf(5), containers-storage.conf(5). `unless` takes its place.
-	 */
+	/* docker(1), containers.conf(5), containers-storage.conf(5). `unless` takes
+	 * precedence. */
 	static const struct {
 		const char *engine, *variable, *rest, *unless;
 	} settings[] = {
@@ -222,7 +223,7 @@ int programs_check_settings(struct plan *p, const char *engine, struct error *t)
 			(unless && find_variable(unless)))
 			continue;
 		path = setting(p, settings[i].variable, settings[i].rest);
-		/* What isn't there yet is the sandbox's to make. */
+		/* What doesn't exist, the sandbox could create. */
 		if (!path || beneath_trace(path, judge_step, &program_search) == 0 ||
 			!program_search.why[0])
 			continue;

@@ -7,7 +7,7 @@
 #include "../init/lib/utf8.h"
 #include "bounds.h"
 
-/* Not isalnum(): what counts here must not depend on a locale. */
+/* Not isalnum(), which depends on the locale. */
 static bool is_letter_or_digit(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -17,7 +17,7 @@ size_t quote_utf8(const unsigned char *s)
 {
 	uint32_t unused;
 
-	/* The terminating NUL ends a sequence that is cut short: it is no part of any. */
+	/* The terminating NUL ends a truncated sequence, since it is never part of one. */
 	return utf8_read(s, strnlen((const char *)s, 4) + (s[0] == '\0'), &unused);
 }
 
@@ -46,7 +46,7 @@ bool quote_mountable(const char *path, const char **why)
 	return true;
 }
 
-/* Copies text, with `with` in place of each `special`, between `before` and `after`. */
+/* Copies text between two fences, with each `special` replaced by `with`. */
 static const char *replaced(
 	struct arena *p, const char *text, char special, const char *with, const char *fence)
 {
@@ -82,13 +82,13 @@ const char *quote_shell(struct arena *p, const char *word)
 		s++;
 	if (*word && !*s)
 		return arena_copy(p, word);
-	/* Inside single quotes nothing is special but their end: leave, quote it, come back. */
+	/* Nothing is special inside single quotes except their end: close, quote it, reopen. */
 	return replaced(p, word, '\'', "'\\''", "'");
 }
 
 const char *quote_toml(struct arena *p, const char *text)
 {
-	/* The longest spelling of one byte is \u007f. */
+	/* A byte takes at most six characters: \u007f. */
 	char *out = arena_bytes(p, 6 * strlen(text) + 3), *o = out;
 
 	*o++ = '"';
@@ -135,7 +135,8 @@ const char *quote_container_name(struct arena *p, const char *path, const char *
 	uint32_t hash = fnv1a(FNV1A_START, path);
 	size_t n = 0;
 
-	/* A line break is in no path that an engine can be told, so it parts the two. */
+	/* A line break can't occur in a path here (quote_mountable()), so it separates the
+	 * two. */
 	if (home)
 		hash = fnv1a(fnv1a(hash, "\n"), home);
 	/* The end of a path says more about the project than its beginning. */

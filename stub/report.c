@@ -28,7 +28,7 @@ static void not_kept(const char *why)
 	log_warning("the closing report isn't saved on this machine: %s", why);
 }
 
-/* Could the sandbox change what lies there? */
+/* True if the sandbox could change what is there. */
 static bool is_within_reach(const struct plan *p, const char *path)
 {
 	for (size_t i = 0; i < p->mounts.count; i++)
@@ -38,8 +38,8 @@ static bool is_within_reach(const struct plan *p, const char *path)
 	return false;
 }
 
-/* What there is of the way must be plain directories of the home's owner's, and the last of
- * them one that we may write to. Returns why not, or NULL. */
+/* Those of the directories that exist must be plain directories of the home's owner, and the
+ * last of them writable for us. Returns the reason if not, or NULL. */
 static const char *look_at_the_way(struct plan *p, int home)
 {
 	int fd = dup(home), next;
@@ -107,7 +107,7 @@ void report_plan(struct plan *p)
 		not_kept(why);
 }
 
-/* ---- Creating it ------------------------------------------------------------------------- */
+/* ---- Creating it --------------------------------------------------------------------- */
 
 static int open_reports(const struct plan *p)
 {
@@ -122,7 +122,7 @@ static int open_reports(const struct plan *p)
 		close(parent);
 		parent = fd;
 	}
-	/* It may have been made by hand. */
+	/* It may have been created by hand. */
 	if (fd >= 0 && fchmod(fd, 0700) < 0) {
 		close(fd);
 		fd = -1;
@@ -132,7 +132,7 @@ static int open_reports(const struct plan *p)
 	return fd;
 }
 
-/* The report of the session before gets the time of its end into its name. */
+/* Adds the time at which the previous session ended to the name of its report. */
 static int move_aside(int reports, const char *name)
 {
 	char aside[NAME_MAX + 1], when[32];
@@ -206,8 +206,8 @@ static int create(const struct plan *p, int reports, const char *name)
 		close(fd);
 		return -1;
 	}
-	/* A payload that fills the disk is no way to keep it empty. Not every file system can.
-	 */
+	/* Otherwise a payload that fills the disk could prevent the report. Not all file
+	 * systems support this. */
 	fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, BOUND_REPORT_BYTES);
 	close(fd);
 	remove_oldest(reports);

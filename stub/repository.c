@@ -18,7 +18,7 @@ static int open_directory(const char *path)
 	return beneath_open_resolved(path, O_RDONLY | O_DIRECTORY);
 }
 
-/* A small regular file, without its end of lines; NULL where it isn't one. */
+/* The contents of a small regular file, without its final newline; NULL if it isn't one. */
 static char *read_small(struct plan *p, int directory, const char *name, size_t size)
 {
 	int fd = beneath_open(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
@@ -46,7 +46,7 @@ const char *repository_line(struct plan *p, int directory, const char *name)
 	return text && *text && !strchr(text, '\n') ? text : NULL;
 }
 
-/* Takes ".", ".." and needless slashes out of an absolute path. */
+/* Removes ".", ".." and redundant slashes from an absolute path. */
 static char *tidy(struct arena *arena, const char *path)
 {
 	char *out = arena_bytes(arena, strlen(path) + 2), *end = out;
@@ -95,7 +95,8 @@ static bool there(int directory, const char *name)
 	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Would git take it for a repository, and is it the workdir's owner's? Returns why not. */
+/* Whether git would take it for a repository, and it belongs to the workdir's owner. Returns
+ * the reason if not, or NULL. */
 static const char *look_at(struct plan *p, const char *path, bool common)
 {
 	int fd = open_directory(path);
@@ -114,7 +115,7 @@ static const char *look_at(struct plan *p, const char *path, bool common)
 	return why;
 }
 
-/* ---- The two kinds that point back ------------------------------------------------------- */
+/* ---- The two kinds that point back --------------------------------------------------- */
 
 static const char does_not_point_back[] =
 	"its file .git leads to a git directory that doesn't point back";
@@ -134,14 +135,14 @@ static void take_worktree(struct plan *p, struct repository *r, int git, const c
 	n = strlen(r->common);
 	if (strcmp(r->git, arena_format(&p->arena, "%s/worktrees%s", r->common, name)) != 0)
 		return close_it(r, does_not_point_back);
-	/* The place of the worktree's own directory is known: cut "/worktrees/NAME" off. */
+	/* The place of the worktree's own directory is known: remove "/worktrees/NAME". */
 	r->place = arena_format(
 		&p->arena, "%.*s", (int)(strlen(r->place) - (strlen(r->git) - n)), r->place);
 	r->why = look_at(p, r->common, true);
 	r->kind = r->why ? REPOSITORY_CLOSED : REPOSITORY_WORKTREE;
 }
 
-/* core.worktree of the config in an open git directory; NULL: none. */
+/* core.worktree in the config of an open git directory; NULL: none. */
 static const char *worktree_setting(struct plan *p, int git)
 {
 	const char *text = read_small(p, git, "config", BOUND_GIT_BYTES), *found = NULL;
@@ -159,7 +160,8 @@ static const char *worktree_setting(struct plan *p, int git)
 
 static void find_at(struct plan *p, struct repository *r, const char *top, unsigned depth);
 
-/* The superproject is a directory around it, in whose modules/ its git directory lies. */
+/* The superproject is a directory around the workdir, with the git directory beneath its
+ * modules/. */
 static bool is_module(struct plan *p, const struct repository *r, unsigned depth)
 {
 	const char *above = r->top, *slash;
@@ -190,7 +192,7 @@ static void take_submodule(struct plan *p, struct repository *r, int git, unsign
 	r->kind = r->why ? REPOSITORY_CLOSED : REPOSITORY_SUBMODULE;
 }
 
-/* ---- Finding it -------------------------------------------------------------------------- */
+/* ---- Finding it ---------------------------------------------------------------------- */
 
 static void follow(struct plan *p, struct repository *r, int top, unsigned depth)
 {
@@ -203,7 +205,7 @@ static void follow(struct plan *p, struct repository *r, int top, unsigned depth
 	r->place = repository_place(p, r->top, line + strlen(word), &r->git);
 	if (!r->git)
 		return close_it(r, "its file .git leads to nothing, or by way of a link");
-	/* What lies in the workdir is there already, and is told of like the rest of it. */
+	/* What is in the workdir is there already, and protected like the rest of it. */
 	if (beneath_contains(p->workdir, r->git)) {
 		if (line[strlen(word)] == '/')
 			return close_it(r, "its file .git has an absolute path into the "
@@ -223,7 +225,7 @@ static void follow(struct plan *p, struct repository *r, int top, unsigned depth
 	close(git);
 }
 
-/* A directory .git around the workdir: git passes by one that is no repository. */
+/* A directory .git around the workdir. git ignores one that isn't a repository. */
 static void look_around(struct plan *p, struct repository *r)
 {
 	int fd = open_directory(r->git);
@@ -237,7 +239,7 @@ static void look_around(struct plan *p, struct repository *r)
 		r->kind = REPOSITORY_CLOSED;
 }
 
-/* git doesn't look beyond a file system either. */
+/* git doesn't cross file systems either. */
 static bool is_elsewhere(const struct plan *p, const char *top)
 {
 	struct stat here, above;

@@ -61,7 +61,7 @@ bool request_env_ids(const char *text, uid_t *uid, gid_t *gid)
 	return true;
 }
 
-/* Is there anything to forward? /dev/null is what callers give who have no input. */
+/* True if there is input to forward. Callers without any pass /dev/null. */
 static bool has_input(void)
 {
 	struct stat st;
@@ -102,7 +102,7 @@ static void warn_of_variable(const char *word)
 		log_warning("-e %s: there is no such variable to pass", word);
 }
 
-/* By name only: the values stay off the command line, which every user can read. */
+/* By name only: every user can read the values on a command line. */
 static void take_environment(struct request *r, struct arena *p, const struct cli *c)
 {
 	static const char *const passed[] = {"TERM", "COLORTERM", "OPENAI_ALLOWED_DOMAINS",
@@ -121,7 +121,7 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 			quote_is_variable(*variable, n))
 			string_list_add(&r->env, arena_format(p, "%.*s", (int)n, *variable));
 	}
-	/* They are set before the start, where they aren't set by now. */
+	/* They will be set before the start. */
 	for (size_t i = 0; i < r->told_count; i++)
 		if (!getenv(r->told[i].name))
 			string_list_add(&r->env, r->told[i].name);
@@ -129,7 +129,7 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 		string_list_add(&r->env, "CODEX_INIT_MOUNTS");
 	if (!getenv(ARGV_RUN))
 		string_list_add(&r->env, ARGV_RUN);
-	/* So that the same surroundings give the same command. */
+	/* So that the same environment gives the same command. */
 	if (r->env.count > start)
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
 	for (size_t i = 0; i < c->env.count; i++) {
@@ -144,15 +144,15 @@ static void copy_words(struct string_list *to, const struct string_list *from)
 		string_list_add(to, from->word[i]);
 }
 
-/* The image has the presets, and none has a name of this machine's. */
+/* Presets are part of the image; none of them has a name of this machine. */
 static long no_preset(void *context, const char *preset, char *text, size_t size)
 {
 	(void)context, (void)preset, (void)text, (void)size;
 	return 0;
 }
 
-/* Do the rules allow this name? Those that can't be read are codex-init's to refuse, with the
- * place of the mistake. */
+/* True if the rules allow this name. Invalid rules are left to codex-init, which reports the
+ * position of the error. */
 static bool rules_allow(const struct request *r, const char *name)
 {
 	const char *list = request_env_setting(&r->env, "OPENAI_ALLOWED_DOMAINS");
@@ -171,9 +171,11 @@ static bool rules_allow(const struct request *r, const char *name)
 	return allowed;
 }
 
-/* In the host's network, codex-init's wall would be the whole machine's; in another
- * container's, that one's. Both have spellings with ':' or '=' (docker's name=host), which
- * networks' names have not. */
+/*
+ * In the host's network, codex-init's firewall would apply to the whole machine; in another
+ * container's, to that one. Both have syntaxes with ':' or '=' (docker's name=host), which
+ * names of networks can't contain.
+ */
 static int take_network(struct request *r, const char *network, struct error *t)
 {
 	r->network = network;

@@ -7,7 +7,7 @@
 
 static const char digits[] = "0123456789";
 
-/* A number without a sign or zeros before it. Returns its digits, or 0: it is none. */
+/* A number without sign or leading zeros. Returns its length, or 0 if it isn't one. */
 static size_t number(const char *text)
 {
 	size_t n = strspn(text, digits);

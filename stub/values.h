@@ -1,6 +1,6 @@
 /*
- * The values of options that go on to the engine. They are looked at here, so that a mistake is
- * told in our words, before anything is created. Pure.
+ * Values of options that are passed on to the engine. They are checked here so that a
+ * mistake is reported in our own words, before anything is created. Pure.
  */
 #ifndef STUB_VALUES_H
 #define STUB_VALUES_H
@@ -9,11 +9,11 @@
 
 #include "arena.h"
 
-/* Each returns NULL, or why the text is none. */
+/* Each returns NULL, or the reason why the text is invalid. */
 
-/* An amount of memory: a number above 0, and b, k, m or g behind it. */
+/* An amount of memory: a number above 0, optionally followed by b, k, m or g. */
 const char *values_bytes(const char *text);
-/* A number of processors: digits, and up to two behind a point; not 0. */
+/* A number of processors with up to two decimals; not 0. */
 const char *values_processors(const char *text);
 /* NAME:ADDRESS, a line for the container's hosts file. ADDRESS is IPv4, IPv6 (in brackets or
  * not) or host-gateway. */

@@ -91,7 +91,7 @@ static int take(struct plan *p, const char *path, unsigned line, const struct va
 static int read_lines(
 	struct plan *p, const char *path, const char *text, size_t size, struct error *t)
 {
-	static const char mark[] = "\xef\xbb\xbf"; /* editors of Windows put it first */
+	static const char mark[] = "\xef\xbb\xbf"; /* editors on Windows put it first */
 	size_t at = size >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
 
 	if (memchr(text, '\0', size))

@@ -13,7 +13,8 @@
 #include "argv.h"
 #include "ask.h"
 
-/* Nothing of the client's is held: who waits for the end of its output isn't to wait for us. */
+/* Closes what was inherited from the client: whoever waits for the end of its output must
+ * not wait for us. */
 static void let_go(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -32,8 +33,8 @@ static void wait_for(int pidfd)
 		;
 }
 
-/* codex-init gets its time to end what is left and to report; one that was created and never
- * started can only be removed. */
+/* codex-init gets time to end what is left and to report. A container that was created and
+ * never started can only be removed. */
 static void end_container(const struct engine *e, const char *id)
 {
 	const char *const stop[] = {e->name, "stop", id, NULL};
@@ -44,7 +45,7 @@ static void end_container(const struct engine *e, const char *id)
 	ask(&a, e->program, remove, false);
 }
 
-/* Mostly the container has ended, and is no more: then there is nothing to do. */
+/* Usually the container has ended and is gone; then there is nothing to do. */
 static void watch(const struct engine *e, const char *name, const char *format, int pidfd)
 {
 	const char *const find[] = {
@@ -70,8 +71,7 @@ int watch_start(const struct engine *e, const char *name, struct arena *p, struc
 	if (getentropy(&number, sizeof(number)) < 0)
 		return refuse_errno(t, "get a number for this run", "getentropy");
 	run = arena_format(p, "%016llx", (unsigned long long)number);
-	/* Its id, and a word behind it where it is ours. podman knows .Id in this very
-	 * spelling. */
+	/* Its id, followed by a word if it is ours. podman accepts .Id in this spelling. */
 	format = arena_format(p,
 		"{{.Id}}{{range .Config.Env}}{{if eq . \"" ARGV_RUN
 		"=%s\"}} ours{{end}}{{end}}",

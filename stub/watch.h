@@ -1,8 +1,8 @@
 /*
- * A container outlives the engine's client: where that is killed, or dies of a closed pipe
- * (`codex-sandbox ... | head`), it would run on with nobody to see what it does. So a process
- * of ours stays, outside of the client's session, waits for its end, and ends the container
- * where it is still there.
+ * A container outlives the engine's client: if that is killed, or gets SIGPIPE
+ * (`codex-sandbox ... | head`), the container would continue unseen. So a process of ours
+ * remains outside of the client's session, waits for the client to exit, and ends the
+ * container if it still exists.
  */
 #ifndef STUB_WATCH_H
 #define STUB_WATCH_H
@@ -11,9 +11,11 @@
 #include "log.h"
 #include "arena.h"
 
-/* Sets ARGV_RUN in our environment, and starts a process that waits for the end of this one,
- * which is to become the engine's client. Returns 0, or -1 with *t filled. Where the kernel has
- * no pidfd_open(2) (before 5.3) there is no such process, and nothing is said. */
+/*
+ * Sets ARGV_RUN in our environment, and starts a process that waits for the end of this one,
+ * which is to become the engine's client. Returns 0, or -1 with *t filled. If the kernel has
+ * no pidfd_open(2) (before 5.3), does nothing and returns 0.
+ */
 int watch_start(const struct engine *e, const char *name, struct arena *p, struct error *t);
 
 #endif

@@ -14,7 +14,7 @@
 #include "bounds.h"
 #include "quote.h"
 
-/* A resolved path inside the workdir, as one beneath it. */
+/* A resolved path inside the workdir, relative to it. */
 static const char *relative(const struct plan *p, const char *real)
 {
 	const char *rest = real + strlen(p->workdir);
@@ -29,7 +29,7 @@ int workdir_open(const struct plan *p, const char *real, int flags)
 	return beneath_open_resolved(real, flags);
 }
 
-/* Who a file belongs to, and who may read it, decides where it may go. */
+/* Owner and mode of a file decide where it may be used. */
 struct carried {
 	const struct plan *p;
 	bool copied;
@@ -43,7 +43,7 @@ static int judge(void *context, const char *path, const struct stat *st, struct 
 	mode_t bit = st->st_uid == p->uid ? S_IRUSR : st->st_gid == p->gid ? S_IRGRP : S_IROTH;
 
 	if (!S_ISREG(st->st_mode))
-		return 0; /* codex-init copies files, and nothing else */
+		return 0; /* codex-init copies only files */
 	if (st->st_nlink > 1) {
 		refuse(t, operation, path,
 			"it has another name (a hard link), so it may be any other file of "
@@ -76,7 +76,7 @@ int workdir_judge(
 	return beneath_contains(p->workdir, path) ? judge(&c, path, st, t) : 0;
 }
 
-/* What goes into Codex's home under a name of our choice. */
+/* What is copied into Codex's home under a name that we choose. */
 static int judge_carried(
 	const struct plan *p, const struct mount *m, const struct stat *st, struct error *t)
 {
@@ -119,7 +119,7 @@ int workdir_settle(struct plan *p, bool all, struct error *t)
 		if (m->remade && !all)
 			continue;
 		fd = workdir_open(p, m->source, O_PATH);
-		/* Parents of the home, and itself, are created later. */
+		/* The home and its parents are created later. */
 		if (fd < 0 && errno == ENOENT && !all && p->home_is_ours &&
 			beneath_contains(m->source, p->home))
 			continue;
