@@ -158,6 +158,7 @@ void end_session(struct boot *b, const char *stage, const struct failure *f)
 	end_processes(b);
 	terminal_restore(b->m);
 	keep_login(b);
+	tell_kills(b);
 	tell_refusals(b, c.to);
 	closing_show(&c);
 	/* Scanning the project may take a while on a slow disk. */

@@ -256,6 +256,8 @@ int stage_config(struct boot *b, struct failure *f)
 	const char *home = getenv("CODEX_HOME"), *events = b->o->events;
 	bool fenced = b->o->egress != EGRESS_OFF, closed;
 
+	/* A plain init's start is measured in microseconds, and this takes a hundred. */
+	b->oom_known = fenced && oom_read(&b->oom);
 	b->exit_status = EXIT_OPTIONS;
 	closed = b->o->workdir && chdir(b->o->workdir) < 0;
 	if (closed && errno != EACCES)

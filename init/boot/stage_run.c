@@ -214,6 +214,7 @@ int stage_payload(struct boot *b, struct failure *f)
 	b->ran = true;
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)
 		return -1;
+	b->ended = status;
 	b->exit_status = monitor_exit_code(status);
 	e.count = (uint64_t)b->exit_status;
 	events_add(b->events, &e);

@@ -11,6 +11,7 @@
 #include "../home/host_exec.h"
 #include "../monitor/control.h"
 #include "../monitor/events.h"
+#include "../monitor/oom.h"
 #include "../monitor/pins.h"
 #include "../monitor/status.h"
 #include "../monitor/supervisor.h"
@@ -64,6 +65,9 @@ struct boot {
 	unsigned not_public;     /* those whose addresses no rule permits; */
 	struct resolver_message unresolved_first[TOLD_NAMES]; /* and the first of them */
 	int exit_status; /* the exit status if the current stage fails */
+	int ended;       /* the command's status from waitpid(2) */
+	bool oom_known;  /* whether the following is known: */
+	struct oom oom;  /* what the kernel had killed for lack of memory at the start */
 };
 
 /* Returns 0, or -1 with *f filled and b->exit_status the container's exit status. */
@@ -83,6 +87,9 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
  * none.
  */
 void end_session(struct boot *b, const char *stage, const struct failure *f);
+
+/* tell_kills.c: warns about what the kernel killed, the command and others. */
+void tell_kills(const struct boot *b);
 
 /* stage_proxy.c: chooses the gate's proxy, if any, and hides it from the command: its
  * credentials, and the engine's variables in the environment. */

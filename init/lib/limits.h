@@ -241,6 +241,13 @@
 /* How long a worker gets at the end to report the refusals it has only counted: a few
  * messages. */
 #define LIMIT_SETTLE_MS 500
+/* Descriptors that we look whether we were started with: service managers and shells count from
+ * 3 up. Higher ones are handed on too, but a plain init then keeps them open as well. */
+#define LIMIT_INHERITED 64
+/* /proc/self/cgroup: an engine's path has a hundred characters, one of Kubernetes' twice as many,
+ * and v1 has a dozen of them; memory.events has six lines. */
+#define LIMIT_CGROUP_PATH 1024
+#define LIMIT_CGROUP_TEXT 512
 /* Interval of scans for processes that aren't our children, whose end isn't signalled. */
 #define LIMIT_LOOK_MS 20
 /* Processes seen in one scan: the kernel's default pid_max. */

@@ -92,6 +92,7 @@ static int listen_once(struct monitor *m)
 int monitor_open(struct monitor *m, bool plain, struct failure *f)
 {
 	m->plain = plain;
+	m->handed = plain && spawn_inherited_any();
 	if (!plain)
 		spawn_close_descriptors(false);
 	terminal_find(m);

@@ -34,7 +34,8 @@ struct monitor {
 	void (*worker_ended)(void *context, pid_t pid,
 		int status); /* for pids other than the program's; may be NULL */
 	void *worker_context;
-	bool plain; /* no wall: the payload gets what we were given; see monitor_open() */
+	bool plain;  /* no wall: the payload gets what we were given; see monitor_open() */
+	bool handed; /* whether that is more than the standard descriptors */
 	/* private to init/monitor */
 	pid_t self;           /* our pid: 1 in a container */
 	pid_t child;          /* the running program, or 0 */

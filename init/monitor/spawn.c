@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "../lib/privileges.h"
+#include "../lib/limits.h"
 #include "killer.h"
 #include "proc_stat.h"
 #include "terminal.h"
@@ -68,6 +70,20 @@ static void each_descriptor(void (*act)(int fd))
 			act(fd);
 	}
 	closedir(d);
+}
+
+bool spawn_inherited_any(void)
+{
+	struct pollfd p[LIMIT_INHERITED];
+
+	for (int i = 0; i < LIMIT_INHERITED; i++)
+		p[i] = (struct pollfd){.fd = 3 + i};
+	if (poll(p, LIMIT_INHERITED, 0) < 0)
+		return true;
+	for (int i = 0; i < LIMIT_INHERITED; i++)
+		if (!(p[i].revents & POLLNVAL))
+			return true;
+	return false;
 }
 
 void spawn_close_descriptors(bool at_exec)
@@ -260,7 +276,7 @@ static void let_go(const struct monitor *m)
 		dup2(null, STDOUT_FILENO);
 		close(null);
 	}
-	if (m->plain)
+	if (m->handed)
 		each_descriptor(close_inherited);
 }
 

@@ -1,0 +1,75 @@
+/*
+ * What the kernel killed: the shell says "Segmentation fault" or "Killed", and nobody does
+ * where PID 1 starts the command itself. A lack of memory is the one that people look for
+ * longest.
+ */
+#include "stages.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Signals that the kernel sends to a program for what it did. */
+static const struct {
+	int signal;
+	const char *name, *meaning, *hint;
+} faults[] = {
+	{SIGSEGV, "SIGSEGV", "an access to memory that it does not have", NULL},
+	{SIGBUS, "SIGBUS",
+		"memory that could not be had, as of a mapped file that is cut short",
+		"where /dev/shm is full, give it more: --shm-size 1g"},
+	{SIGILL, "SIGILL", "an instruction that this processor does not have", NULL},
+	{SIGFPE, "SIGFPE", "a division by zero, or the like", NULL},
+	{SIGSYS, "SIGSYS", "a system call that a seccomp filter forbids", NULL},
+	{SIGXCPU, "SIGXCPU", "the limit of its processor time was reached (RLIMIT_CPU)",
+		"docker run --ulimit cpu=SECONDS sets it"},
+	{SIGXFSZ, "SIGXFSZ", "the limit of a file's size was reached (RLIMIT_FSIZE)",
+		"docker run --ulimit fsize=BYTES sets it"},
+};
+
+static void tell_fault(int number)
+{
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		if (faults[i].signal != number)
+			continue;
+		say_warning("payload", "the command ended by signal %d (%s): %s", number,
+			faults[i].name, faults[i].meaning);
+		if (faults[i].hint)
+			say_hint("%s", faults[i].hint);
+	}
+}
+
+static void tell_oom(const struct boot *b, const struct oom *now)
+{
+	const uint64_t count = now->kills - b->oom.kills;
+	const bool itself = WIFSIGNALED(b->ended) && WTERMSIG(b->ended) == SIGKILL;
+	char limit[64] = "the machine had no more";
+
+	if (now->limit)
+		snprintf(limit, sizeof(limit), "the container may have %llu MB",
+			(unsigned long long)(now->limit >> 20));
+	say_warning("payload", "out of memory: the kernel killed %llu process%s%s: %s",
+		(unsigned long long)count, count == 1 ? "" : "es",
+		itself ? ", perhaps the command itself" : "", limit);
+	if (now->limit)
+		say_hint("give it more, twice as much for example: --memory %llum",
+			(unsigned long long)(now->limit >> 19));
+}
+
+/* A plain init asks only where something went wrong, and as PID 1: then the cgroup is no older
+ * than we are. */
+static bool to_be_asked(const struct boot *b)
+{
+	return b->oom_known || (b->m->plain && getpid() == 1 && b->exit_status != 0);
+}
+
+void tell_kills(const struct boot *b)
+{
+	struct oom now;
+
+	if (WIFSIGNALED(b->ended))
+		tell_fault(WTERMSIG(b->ended));
+	if (to_be_asked(b) && oom_read(&now) && now.kills > b->oom.kills)
+		tell_oom(b, &now);
+}
