@@ -82,7 +82,7 @@ static void worker_ended(void *context, pid_t pid, int status)
 		supervisor_ended(&b->supervisors[i], pid, status);
 }
 
-/* True if there is no process left that the wall is for. */
+/* True if there is no process left that the wall is there for. */
 static bool nobody_left(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -17,8 +17,8 @@ static bool denied_server(struct gate *g, const struct connection *c)
 	struct endpoint e;
 	struct verdict v;
 
-	/* getpeername(2) by a call that the filter knows; it wants no more room than it fills.
-	 * It fails where the connection has ended by itself. */
+	/* getpeername(2) by a system call that the filter permits; the buffer must have the
+	 * exact size. Fails if the connection has ended. */
 	if (getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len6) < 0 &&
 		getsockopt(c->server.fd, SOL_SOCKET, SO_PEERNAME, &to, &len4) < 0)
 		return false;

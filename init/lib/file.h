@@ -1,4 +1,4 @@
-/* Opening and reading files, each call once and rightly. */
+/* Opening and reading files. */
 #ifndef INIT_LIB_FILE_H
 #define INIT_LIB_FILE_H
 
@@ -6,12 +6,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* openat2(2), close-on-exec, RESOLVE_NO_MAGICLINKS always and `resolve` besides. mode counts
- * with O_CREAT alone. Returns a descriptor, or -1 with errno set. */
+/* openat2(2) with O_CLOEXEC, RESOLVE_NO_MAGICLINKS and `resolve`. mode is for O_CREAT. Returns
+ * a descriptor, or -1 with errno set. */
 int file_open(int dir, const char *path, int flags, mode_t mode, uint64_t resolve);
 
-/* Reads until size bytes are there or the file ends, through interruptions. Returns how many
- * there are, or -1 with errno set. */
+/* Reads until there are size bytes or the file ends; continues after EINTR. Returns the number
+ * of bytes, or -1 with errno set. */
 ssize_t file_read(int fd, void *bytes, size_t size);
 
 #endif

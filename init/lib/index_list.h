@@ -1,6 +1,6 @@
 /*
- * Doubly linked lists of an array's elements, by index: a link in each element, the two ends
- * beside the array. Half the size of pointers, and nothing to relocate.
+ * Doubly linked lists of an array's elements, by index: a link in each element, and the two
+ * ends outside the array. Half the size of pointers, and without relocations.
  */
 #ifndef INIT_LIB_INDEX_LIST_H
 #define INIT_LIB_INDEX_LIST_H
@@ -14,7 +14,7 @@ struct index_link {
 	int32_t previous, next; /* INDEX_LIST_END at either end */
 };
 struct index_list {
-	int32_t first, last; /* INDEX_LIST_END: it is empty */
+	int32_t first, last; /* INDEX_LIST_END: empty */
 };
 
 #define INDEX_LIST_EMPTY                                                                       \
@@ -22,8 +22,8 @@ struct index_list {
 		INDEX_LIST_END, INDEX_LIST_END                                                 \
 	}
 
-/* `links` is the link of element 0, and `stride` the size of an element. The element must be in
- * no list by that link, or, for removal, in this one. */
+/* `links` is the link of element 0, `stride` the size of an element. The element must not be in
+ * a list through that link or, for removal, must be in this one. */
 void index_list_append(
 	struct index_list *l, struct index_link *links, size_t stride, int32_t i);
 void index_list_remove(

@@ -1,4 +1,4 @@
-/* Digits as text has them. Pure; no locale. */
+/* Parsing of digits. Pure; independent of the locale. */
 #ifndef INIT_LIB_NUM_H
 #define INIT_LIB_NUM_H
 
@@ -9,7 +9,7 @@
 /* The value of a hexadecimal digit of either case, or -1. */
 int num_hex(char c);
 
-/* Reads exactly text[0, len) as a port: 1 to 65535, decimal, without leading zeros. */
+/* Parses all of text[0, len) as a port: 1 to 65535, decimal, without leading zeros. */
 bool num_port(const char *text, size_t len, uint16_t *out);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads one code point from text[0, len): the shortest form alone, no surrogates. Returns how
- * many bytes it has, with *out filled, or 0 when it is none. */
+/* Decodes one code point from text[0, len): only shortest forms, no surrogates. Returns its
+ * length in bytes with *out filled, or 0 if it is invalid. */
 size_t utf8_read(const unsigned char *text, size_t len, uint32_t *out);
 
 #endif

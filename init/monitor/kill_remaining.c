@@ -33,7 +33,7 @@
 struct process {
 	pid_t pid, parent;
 	bool ours;
-	bool deaf; /* it ignores TERM */
+	bool deaf; /* ignores TERM */
 };
 
 /* Not on the stack, and not on the heap: unused pages cost nothing. */
@@ -43,7 +43,7 @@ struct remaining {
 	struct monitor *m;
 	const pid_t *keep; /* workers */
 	size_t keep_count;
-	bool gently;   /* there is time for who acts on TERM, and nobody else is waited for */
+	bool gently;   /* don't wait for processes that ignore TERM */
 	size_t listed; /* entries in seen[] if we are a subreaper */
 };
 
@@ -79,9 +79,9 @@ static bool read_process(int proc, const char *pid, struct process *p)
 	return found.state != 'Z' && found.state != 'X';
 }
 
-/* Lists who lives but us and the workers into seen[], `enough` at most; who is deaf as well,
- * unless only those who aren't matter. */
-static size_t list(const struct remaining *r, size_t enough, bool deaf)
+/* Lists live processes other than us and the workers in seen[], at most max. Those that ignore
+ * TERM are included if deaf is set. */
+static size_t list(const struct remaining *r, size_t max, bool deaf)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *e;
@@ -89,7 +89,7 @@ static size_t list(const struct remaining *r, size_t enough, bool deaf)
 
 	if (!d)
 		return 0;
-	while (n < enough && (e = readdir(d)) != NULL)
+	while (n < max && (e = readdir(d)) != NULL)
 		if (isdigit((unsigned char)e->d_name[0]) &&
 			read_process(dirfd(d), e->d_name, &seen[n]) &&
 			seen[n].pid != r->m->self && !kept(r, seen[n].pid) &&
@@ -128,7 +128,7 @@ static bool anybody(struct remaining *r)
 
 	if (r->m->self == 1 && alone && kill(-1, 0) < 0)
 		return false;
-	if (r->m->self == 1) /* if /proc can't tell, assume that there are */
+	if (r->m->self == 1) /* if /proc is of no use, assume that there are */
 		return (alone && !r->gently) || !stat_shows(1) || list(r, 1, !r->gently) > 0;
 	r->listed = 0;
 	/* Orphans become our children: without children there are no descendants. */

@@ -39,8 +39,9 @@ static int epoll_add(struct monitor *m, int fd)
 }
 
 /*
- * 0 to 2 are taken, so that nothing of ours is ever written to by its number. In a container
- * without /dev a place is held open that nobody can read or write, and that exec closes again.
+ * Opens 0 to 2 if they are closed, so that nothing of ours gets one of these numbers. In a
+ * container without /dev, a descriptor that can be neither read nor written takes its place
+ * until exec.
  */
 static int take_standard_descriptors(struct failure *f)
 {
@@ -73,10 +74,10 @@ int monitor_begin(struct monitor *m, struct failure *f)
 }
 
 /*
- * Opens the two descriptors that we wait by. A plain init does once its payload runs, when the
- * socket pair of spawn() is closed again: so it needs no more than three of its own at any
- * time, whatever RLIMIT_NOFILE is. What has arrived before is pending. Returns 0, or -1 with
- * errno.
+ * Opens the two descriptors to wait on, unless they are open. A plain init does that after its
+ * payload has started and the socket pair of spawn() is closed: so it needs no more than three
+ * of its own at any time, whatever RLIMIT_NOFILE is. Signals that arrived before are pending.
+ * Returns 0, or -1 with errno set.
  */
 static int listen_once(struct monitor *m)
 {

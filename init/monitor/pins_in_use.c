@@ -1,5 +1,6 @@
-/* Which names are to be looked up again because their pins are in use; see pins.h. The kernel
- * knows where connections go and when a pin runs out, PID 1 which names an address is of. */
+/* Which names have to be looked up again because their pins are in use; see pins.h. The kernel
+ * knows where connections go and when a pin expires, PID 1 which names an address belongs to.
+ */
 #include "pins.h"
 
 #include <stdlib.h>
@@ -13,8 +14,8 @@ struct places {
 struct look {
 	struct pins *pins;
 	struct places used, due;
-	int open;      /* pins that run out one day */
-	unsigned left; /* names that may still be asked for */
+	int open;      /* pins that expire */
+	unsigned left; /* how many more names may be looked up */
 	pins_ask *ask;
 	void *context;
 };

@@ -11,7 +11,7 @@
 #define FIELD_PARENT  4
 #define FIELD_IGNORED 33
 
-/* A number, and the blank behind it unless it is the last. Returns what follows, or NULL. */
+/* Parses a number and the blank after it, if any. Returns what follows, or NULL. */
 static const char *read_number(const char *text, uint64_t *out)
 {
 	if (*text < '0' || *text > '9')

@@ -1,4 +1,4 @@
-/* A process as /proc/PID/stat tells of it (proc(5)). */
+/* Parser for /proc/PID/stat (proc(5)). */
 #ifndef INIT_MONITOR_PROC_STAT_H
 #define INIT_MONITOR_PROC_STAT_H
 
@@ -8,17 +8,17 @@
 struct stat_process {
 	char state; /* Z or X: it has ended */
 	pid_t parent;
-	bool ignores_term; /* false where the line is cut off */
+	bool ignores_term; /* false if the line is truncated */
 };
 
 /*
- * Pure. Reads "pid (name) state parent ..."; the name is the process's own choice and may hold
- * anything, brackets, blanks and line breaks too. False: it isn't such a line.
+ * Pure. Parses "pid (name) state parent ..."; the process chooses its name, which may contain
+ * anything, including brackets, blanks and line breaks. Returns false if the line is invalid.
  */
 bool proc_stat_read(const char *text, struct stat_process *out);
 
-/* Is /proc this pid namespace's, where we are `self`? There may be none, or another one's
- * (unshare without --mount-proc): its numbers would be somebody else's. */
+/* True if /proc is this pid namespace's, in which we are `self`. There may be none, or another
+ * namespace's (unshare without --mount-proc), whose pids would mean other processes. */
 bool stat_shows(pid_t self);
 
 #endif

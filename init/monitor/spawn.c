@@ -181,8 +181,8 @@ static int execute(const struct program *p, struct failure *f)
 	return SPAWN_NOT_FOUND;
 }
 
-/* Tells the parent that the group or session exists, and waits until the parent has done its
- * part. */
+/* Reports to the parent that the group or session exists, and waits until the parent has done
+ * its part. */
 static int hand_over(void *context)
 {
 	const struct spawn_status ready = {0};
@@ -220,9 +220,9 @@ static void remove_variable(char **envp, const char *name)
 }
 
 /*
- * A service manager's variables that are for the process it started: that was us, and is the
- * payload now (sd_listen_fds(3), sd_watchdog_enabled(3)). A third tells that process by the
- * inode of its pidfd; without it the pid is what counts.
+ * A service manager's variables for the process that it started, which was us and is now the
+ * payload (sd_listen_fds(3), sd_watchdog_enabled(3)). A third one identifies that process by
+ * the inode of its pidfd; without it the pid counts.
  */
 static void hand_on_variables(const struct monitor *m, char **envp)
 {
@@ -261,8 +261,8 @@ static _Noreturn void child(
 	_exit(r.exit_status);
 }
 
-/* It keeps no directory and no pipe open, as far as the container lets it: whoever waits for
- * their end waits for the payload. */
+/* Closes, as far as the container permits, directories and pipes that somebody may be waiting
+ * to be released: they wait for the payload, not for us. */
 static void let_go(const struct monitor *m)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -307,7 +307,7 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 			break;
 	}
 	if (n == 0) { /* closed by exec, or by a signal before it, which is no error here */
-		/* Where we can't see who is left it would always look like somebody. */
+		/* Without /proc it could never see that nothing is left. */
 		if (p->last && m->self == 1 && stat_shows(1))
 			killer_start(m, p->drop ? p->uid : geteuid());
 		return 0;

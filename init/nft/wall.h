@@ -3,9 +3,11 @@
  * and read back. Runs in PID 1 with CAP_NET_ADMIN; no other table is touched.
  *
  *	ruleset.c	policy -> libnftnl objects, pure; sets in sets.c, statements in match.c
- *and then.c nft.c		libmnl transport: send a batch, wait for its acks, dump verify.c
- *read back and compare, object by object probe.c		try what must fail wall.c
- *the other functions below
+ *			and then.c
+ *	nft.c		libmnl transport: send a batch, wait for its acks, dump
+ *	verify.c	read back and compare, object by object
+ *	probe.c		try what must fail
+ *	wall.c		the other functions below
  */
 #ifndef INIT_NFT_WALL_H
 #define INIT_NFT_WALL_H

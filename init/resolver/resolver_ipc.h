@@ -71,9 +71,8 @@ struct resolver_pinned {
 };
 
 /*
- * PID 1's word that a pin is in use and runs out soon: the name is to be looked up again,
- * unless that is known already, within its ration. One in a datagram, which by its odd size is
- * none of the others.
+ * PID 1's notice that a pin is in use and expires soon: look the name up again, within its
+ * limit, unless that is known already. One per datagram; its size differs from all others.
  */
 struct resolver_in_use {
 	uint8_t family; /* 4 or 6: which addresses */
