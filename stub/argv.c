@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "quote.h"
+#include "values.h"
 
 /* What codex-init needs to install the firewall, change user and signal the payload. */
 static const char *const capabilities[] = {
@@ -61,6 +62,23 @@ static void add_limits(const struct request *r, struct arena *p, struct string_l
 	string_list_add(argv, "--log-opt=max-size=" ARGV_LOG_BYTES);
 }
 
+/* Both sides: the engine forwards the port, and the wall lets it in. */
+static void add_publication(
+	const char *text, bool to_engine, struct arena *p, struct string_list *argv)
+{
+	struct publication port;
+
+	if (values_publish(text, &port))
+		return; /* cli.c has looked at it */
+	if (to_engine)
+		string_list_add(argv,
+			arena_format(p, "--publish=%s%s%s:%u:%u", port.six ? "[" : "",
+				port.address, port.six ? "]" : "", port.outside, port.inside));
+	else
+		add_two(argv, "--publish",
+			arena_format(p, "%u%s", port.inside, port.loopback ? "" : "+any"));
+}
+
 static void add_network(const struct request *r, struct arena *p, struct string_list *argv)
 {
 	if (r->network)
@@ -69,6 +87,8 @@ static void add_network(const struct request *r, struct arena *p, struct string_
 		string_list_add(argv, "--add-host=" ARGV_HOST_NAME ":host-gateway");
 	for (size_t i = 0; i < r->add_host.count; i++)
 		string_list_add(argv, arena_format(p, "--add-host=%s", r->add_host.word[i]));
+	for (size_t i = 0; i < r->publish.count; i++)
+		add_publication(r->publish.word[i], true, p, argv);
 }
 
 static void add_engine_options(
@@ -119,12 +139,15 @@ static void add_mount(const struct request *r, const struct mount *m, struct are
 									 : ""));
 }
 
-static void add_codex_init_options(const struct request *r, struct string_list *argv)
+static void add_codex_init_options(
+	const struct request *r, struct arena *p, struct string_list *argv)
 {
 	for (size_t i = 0; i < r->allow.count; i++)
 		add_two(argv, "--allow", r->allow.word[i]);
 	for (size_t i = 0; i < r->deny.count; i++)
 		add_two(argv, "--deny", r->deny.word[i]);
+	for (size_t i = 0; i < r->publish.count; i++)
+		add_publication(r->publish.word[i], false, p, argv);
 	if (r->audit)
 		string_list_add(argv, "--egress=audit");
 	if (r->user)
@@ -169,7 +192,7 @@ void argv_build(const struct request *r, struct arena *p, struct string_list *ar
 	for (size_t i = 0; i < r->env.count; i++)
 		add_two(argv, "-e", r->env.word[i]);
 	string_list_add(argv, r->image);
-	add_codex_init_options(r, argv);
+	add_codex_init_options(r, p, argv);
 	add_command(r, p, argv);
 }
 

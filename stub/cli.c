@@ -74,6 +74,10 @@ static const struct cli_option options[] = {
 	{"cpus", 0, VALUE, AT(cpus), "N", "processors that it may use: 2, 1.5"},
 	{"shm-size", 0, VALUE, AT(shm_size), "SIZE",
 		"the size of /dev/shm, which browsers and databases need"},
+	{"publish", 0, LIST, AT(publish), "[ADDR:]PORT[:PORT]",
+		"a server of the container's that this machine may reach, at\n127.0.0.1 where "
+		"no "
+		"ADDR is given (repeatable)"},
 	{"add-host", 0, LIST, AT(add_host), "NAME:ADDR",
 		"a line in the container's hosts file; a rule has to allow\nthe name "
 		"(repeatable)"},
@@ -223,6 +227,13 @@ static int check_value(
 	return wrong ? refuse(t, "read the command line", value, "%s: %s", option, wrong) : 0;
 }
 
+static const char *why_not_published(const char *text)
+{
+	struct publication unused;
+
+	return values_publish(text, &unused);
+}
+
 /* Checks the values that are passed on to the engine. */
 static int check_values(const struct cli *c, struct error *t)
 {
@@ -231,6 +242,9 @@ static int check_values(const struct cli *c, struct error *t)
 		check_value("--shm-size", c->shm_size, values_bytes, t) < 0 ||
 		check_value("--cpus", c->cpus, values_processors, t) < 0)
 		return -1;
+	for (size_t i = 0; i < c->publish.count; i++)
+		if (check_value("--publish", c->publish.word[i], why_not_published, t) < 0)
+			return -1;
 	for (size_t i = 0; i < c->add_host.count; i++)
 		if (check_value("--add-host", c->add_host.word[i], values_host, t) < 0)
 			return -1;
@@ -289,6 +303,7 @@ void cli_free(struct cli *c)
 	string_list_free(&c->env);
 	string_list_free(&c->env_file);
 	string_list_free(&c->add_host);
+	string_list_free(&c->publish);
 	string_list_free(&c->own);
 }
 

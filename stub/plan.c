@@ -305,5 +305,6 @@ void plan_free(struct plan *p)
 	string_list_free(&p->request.deny);
 	string_list_free(&p->request.rest);
 	string_list_free(&p->request.add_host);
+	string_list_free(&p->request.publish);
 	arena_free(&p->arena);
 }

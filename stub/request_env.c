@@ -215,6 +215,7 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	copy_words(&r->allow, &c->allow);
 	copy_words(&r->deny, &c->deny);
 	copy_words(&r->add_host, &c->add_host);
+	copy_words(&r->publish, &c->publish);
 	r->host_name = rules_allow(r, ARGV_HOST_NAME);
 	r->audit = c->audit;
 	r->trust = c->trust;

@@ -1,6 +1,7 @@
 #include "values.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bounds.h"
@@ -62,4 +63,52 @@ const char *values_host(const char *text)
 	return is_address(text + n + 1) ? NULL
 					: "what stands behind the name is neither an IP "
 					  "address nor host-gateway";
+}
+
+/* A port at the beginning of text. Returns what follows, or NULL. */
+static const char *read_port(const char *text, unsigned *port)
+{
+	size_t n = number(text);
+
+	*port = n > 0 && n <= 5 ? (unsigned)strtoul(text, NULL, 10) : 0;
+	return *port > 0 && *port <= 65535 ? text + n : NULL;
+}
+
+/* The address and ':' at the beginning. Returns what follows; text itself where there is none.
+ */
+static const char *read_publish_address(const char *text, struct publication *out)
+{
+	bool brackets = *text == '[';
+	size_t n = brackets ? strcspn(text, "]") : strcspn(text, ":");
+	const char *end = text + n + (brackets && text[n]), *begin = text + brackets;
+	unsigned char bytes[16];
+
+	n -= brackets;
+	strcpy(out->address, "127.0.0.1");
+	out->loopback = true;
+	out->six = false;
+	if (*end != ':' || n == 0 || n >= sizeof(out->address) ||
+		(!brackets && !memchr(begin, '.', n)))
+		return text;
+	memcpy(out->address, begin, n);
+	out->address[n] = '\0';
+	out->six = brackets;
+	if (inet_pton(brackets ? AF_INET6 : AF_INET, out->address, bytes) != 1)
+		return text;
+	out->loopback = brackets ? IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)(void *)bytes)
+				 : bytes[0] == 127;
+	return end + 1;
+}
+
+const char *values_publish(const char *text, struct publication *out)
+{
+	const char *rest = read_port(read_publish_address(text, out), &out->outside);
+
+	out->inside = out->outside;
+	if (rest && *rest == ':')
+		rest = read_port(rest + 1, &out->inside);
+	return rest && !*rest
+		       ? NULL
+		       : "it is PORT, or PORT:PORT with the container's behind, and ADDRESS: "
+			 "may stand before it";
 }

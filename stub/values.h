@@ -5,6 +5,7 @@
 #ifndef STUB_VALUES_H
 #define STUB_VALUES_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 
 #include "arena.h"
@@ -18,5 +19,14 @@ const char *values_processors(const char *text);
 /* NAME:ADDRESS, a line for the container's hosts file. ADDRESS is IPv4, IPv6 (in brackets or
  * not) or host-gateway. */
 const char *values_host(const char *text);
+
+/* What --publish says: [ADDR:]PORT[:PORT], the engine's side first. */
+struct publication {
+	char address[INET6_ADDRSTRLEN]; /* of the machine's; 127.0.0.1 where none was given */
+	bool six;                       /* it is an IPv6 address */
+	bool loopback;                  /* it is the machine's own alone */
+	unsigned outside, inside;       /* ports */
+};
+const char *values_publish(const char *text, struct publication *out);
 
 #endif

@@ -160,6 +160,38 @@ static int set_upstream(struct options *o, const struct given *g, struct failure
 	return 0;
 }
 
+/* PORT or PORT+any. */
+static int add_published(struct options *o, const char *text, size_t size,
+	const struct given *g, struct failure *f)
+{
+	static const char any[] = "+any";
+	size_t n = strspn(text, "0123456789");
+	struct published p = {.any = size == n + strlen(any) && strncmp(text + n, any, 4) == 0};
+	unsigned long port = n > 0 && n <= 5 ? strtoul(text, NULL, 10) : 0;
+
+	if (port == 0 || port > UINT16_MAX || (n < size && !p.any))
+		return bad_value(f, g,
+			"it is a port, with +any behind it where others than the "
+			"gateway may connect");
+	if (o->published_count == LIMIT_PUBLISHED)
+		return bad_value(f, g, "these are too many ports");
+	p.port = (uint16_t)port;
+	o->published[o->published_count++] = p;
+	return 0;
+}
+
+static int set_publish(struct options *o, const struct given *g, struct failure *f)
+{
+	for (const char *s = g->value; *s;) {
+		size_t n = strcspn(s, " ,");
+
+		if (n > 0 && add_published(o, s, n, g, f) < 0)
+			return -1;
+		s += n + (s[n] != '\0');
+	}
+	return 0;
+}
+
 static int set_explain(struct options *o, const struct given *g, struct failure *f)
 {
 	const char *reason;
@@ -298,6 +330,8 @@ static const struct option_row rows[] = {
 		"auto (default), nft or cell: what enforces"},
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
+	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish,
+		"let the gateway (or anybody) connect to this TCP port; may be repeated"},
 	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
 		"reach everything through this HTTP proxy, by CONNECT; off: not by "
 		"HTTPS_PROXY either"},

@@ -21,6 +21,8 @@ struct options {
 	enum egress egress;
 	enum wall_kind wall;
 	bool default_rules;
+	struct published published[LIMIT_PUBLISHED]; /* --publish */
+	size_t published_count;
 	struct endpoint upstreams[LIMIT_UPSTREAMS]; /* --upstream; none: those of resolv.conf */
 	size_t upstreams_count;
 	struct gate_proxy proxy;      /* port 0: none */

@@ -89,6 +89,8 @@ int stage_wall(struct boot *b, struct failure *f)
 	b->fence.gate_port = b->gate.sockets.port;
 	memcpy(b->fence.upstreams, c->conf.upstreams, sizeof(b->fence.upstreams));
 	b->fence.upstreams_count = c->conf.upstreams_count;
+	memcpy(b->fence.published, b->o->published, sizeof(b->fence.published));
+	b->fence.published_count = b->o->published_count;
 	b->fence.embedded_dns = b->local_dns.embedded;
 	b->fence.gateways_count = routes_gateways(b->routes, b->fence.gateways);
 	b->fence.audit = b->o->egress == EGRESS_AUDIT;

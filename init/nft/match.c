@@ -218,6 +218,12 @@ void match_to_set(struct statement *s, const char *set)
 	look_up(s, set);
 }
 
+void match_from_set(struct statement *s, const char *set)
+{
+	expression_from(s);
+	look_up(s, set);
+}
+
 void match_to_port_set(struct statement *s, const char *set)
 {
 	expression_to(s);

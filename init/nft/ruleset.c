@@ -1,6 +1,10 @@
 /*
  * The rules of the wall. In nft syntax, roughly:
  *
+ *	chain input {	hook input, policy drop
+ *		loopback, replies, ICMPv6 neighbour discovery: accept
+ *		to a published port, from @gateways or anybody: goto approve
+ *	}
  *	chain output {	hook output, policy drop
  *		skuid gate, established and approved: accept
  *		source address checks: sources.c
@@ -268,8 +272,26 @@ static void output(struct ruleset *r, const struct wall_config *c)
 	then_verdict(&s, NFT_GOTO, "egress6");
 }
 
-/* Replies, ICMP errors about them (including "too big"), and neighbour discovery. */
-static void input(struct ruleset *r)
+/* A published port: the gateway may connect to it, or anybody. The server's answers leave as
+ * what is approved does. */
+static void published(struct ruleset *r, const struct wall_config *c)
+{
+	for (size_t i = 0; i < c->published_count; i++)
+		for (uint8_t family = 4; family <= 6; family += 2) {
+			struct statement s = chains_rule(r, "input", family);
+
+			match_family(&s);
+			match_protocol(&s, IPPROTO_TCP);
+			match_port(&s, c->published[i].port);
+			if (!c->published[i].any)
+				match_from_set(&s, chains_set(SET_GATEWAYS, &s));
+			then_verdict(&s, NFT_GOTO, "approve");
+		}
+}
+
+/* Replies, ICMP errors about them (including "too big"), neighbour discovery, and what is
+ * published. */
+static void input(struct ruleset *r, const struct wall_config *c)
 {
 	static const uint8_t discovery[] = {
 		ND_ROUTER_ADVERT, ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT};
@@ -287,6 +309,7 @@ static void input(struct ruleset *r)
 		match_icmp6(&s, discovery[i]);
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
+	published(r, c);
 }
 
 /*
@@ -364,7 +387,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 
 	/* In the order of the chains, as the kernel reads them back. */
 	output(out, c);
-	input(out);
+	input(out, c);
 	leaving(out);
 	redirect(out, c);
 	if (c->gate_port)

@@ -50,6 +50,7 @@ void match_ct_original(struct statement *s);                    /* ct direction 
 void match_ct_redirected(struct statement *s);                  /* ct status dnat */
 void match_ct_approved(struct statement *s);                    /* ct mark APPROVED_MARK */
 void match_to_set(struct statement *s, const char *set);        /* daddr @set */
+void match_from_set(struct statement *s, const char *set);      /* saddr @set */
 void match_to_port_set(struct statement *s, const char *set);   /* daddr . th dport @set */
 void match_from_port_set(struct statement *s, const char *set); /* saddr . th sport @set */
 

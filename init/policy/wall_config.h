@@ -15,6 +15,13 @@
 #include "../lib/limits.h"
 #include "policy.h"
 
+/* A TCP port in the container to which others may connect: the gateway alone, by which the
+ * machine itself comes, or anybody. */
+struct published {
+	uint16_t port;
+	bool any;
+};
+
 struct wall_config {
 	const struct policy *policy;
 	uid_t resolver_uid;     /* the only uid that may reach the upstreams */
@@ -31,6 +38,8 @@ struct wall_config {
 	bool embedded_dns;
 	struct address gateways[LIMIT_GATEWAYS];
 	size_t gateways_count;
+	struct published published[LIMIT_PUBLISHED];
+	size_t published_count;
 	bool proxied; /* the gate may reach the set of proxies, and fake IPs are redirected to
 			 it */
 	bool diverts; /* policy routing leads traffic to ports 443 and 80 to the gate

@@ -101,6 +101,24 @@ static int add_hosts(struct fence *f, const struct wall_config *c)
 	return 0;
 }
 
+/* Answers of servers that anybody may reach go to anybody; that nothing else leaves from their
+ * ports is nftables' to see to. */
+static int add_published(struct fence *f, const struct wall_config *c, uint8_t family)
+{
+	for (size_t i = 0; i < c->published_count; i++) {
+		const struct rtnl_rule rule = {.family = family,
+			.preference = PREFER_HOSTS,
+			.action = FR_ACT_TO_TBL,
+			.table = RT_TABLE_MAIN,
+			.protocol = IPPROTO_TCP,
+			.from_port = c->published[i].port};
+
+		if (c->published[i].any && fence_add(f, &rule) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* The NAT64 form of an IPv4 rule. */
 static struct rtnl_rule translated(struct rtnl_rule rule)
 {
@@ -285,8 +303,9 @@ static int add_owners(struct fence *f, const struct wall_config *c, uint8_t fami
 int fence_plan(struct fence *f, const struct wall_config *c)
 {
 	fence_free(f);
-	if (add_hosts(f, c) < 0 || add_networks(f, c) < 0 || add_ranges(f, c) < 0 ||
-		add_owners(f, c, 4) < 0 || add_owners(f, c, 6) < 0)
+	if (add_published(f, c, 4) < 0 || add_published(f, c, 6) < 0 || add_hosts(f, c) < 0 ||
+		add_networks(f, c) < 0 || add_ranges(f, c) < 0 || add_owners(f, c, 4) < 0 ||
+		add_owners(f, c, 6) < 0)
 		return -1;
 	return 0;
 }

@@ -7,6 +7,7 @@
  *	 4: ipproto udp dport 53 lookup 122			and tcp
  *	 5: nop
  *	 6: to 168.63.129.16 lookup main			e.g. an upstream
+ *	 6: ipproto tcp sport 8080 lookup main			each --publish PORT+any
  *	 7: to 64:ff9b::a9fe:0/112 prohibit;  to 64:ff9b::/96 goto 9	NAT64
  *	 8: to 169.254.0.0/16 prohibit				each special range
  *	 9: nop;  to 10.1.0.0/16 lookup main			each rule with +private

@@ -247,7 +247,8 @@ static int put_rule(struct nl_msg *m, const struct rtnl_rule *r)
 		.table = (uint8_t)r->table,
 		.action = r->action};
 	const struct fib_rule_uid_range uids = {r->low, r->high};
-	const struct fib_rule_port_range ports = {r->port, r->port};
+	const struct fib_rule_port_range ports = {r->port, r->port},
+					 from_ports = {r->from_port, r->from_port};
 
 	if (nlmsg_append(m, (void *)(uintptr_t)&h, sizeof(h), NLMSG_ALIGNTO) < 0 ||
 		nla_put_u8(m, FRA_PROTOCOL, PROTOCOL) < 0 ||
@@ -258,6 +259,8 @@ static int put_rule(struct nl_msg *m, const struct rtnl_rule *r)
 		(r->to_prefix && put_address(m, FRA_DST, &r->to) < 0) ||
 		(r->protocol && nla_put_u8(m, FRA_IP_PROTO, r->protocol) < 0) ||
 		(r->port && nla_put(m, FRA_DPORT_RANGE, sizeof(ports), &ports) < 0) ||
+		(r->from_port &&
+			nla_put(m, FRA_SPORT_RANGE, sizeof(from_ports), &from_ports) < 0) ||
 		(r->of_uids && nla_put(m, FRA_UID_RANGE, sizeof(uids), &uids) < 0) ||
 		(r->but_default && nla_put_u32(m, FRA_SUPPRESS_PREFIXLEN, 0) < 0))
 		return -1;
@@ -319,6 +322,9 @@ static void get_attribute(const struct nlattr *a, struct rtnl_rule *r)
 	case FRA_DPORT_RANGE:
 		r->port = get_port(a, r);
 		break;
+	case FRA_SPORT_RANGE:
+		r->from_port = get_port(a, r);
+		break;
 	case FRA_UID_RANGE:
 		r->of_uids = true;
 		r->low = uids->start;
@@ -336,7 +342,6 @@ static void get_attribute(const struct nlattr *a, struct rtnl_rule *r)
 	case FRA_TUN_ID:
 	case FRA_SUPPRESS_IFGROUP:
 	case FRA_L3MDEV:
-	case FRA_SPORT_RANGE:
 		r->more = true;
 		break;
 	default: /* newer kernels' other forms of known attributes, such as port masks */
@@ -377,7 +382,7 @@ bool rtnl_same_rule(const struct rtnl_rule *a, const struct rtnl_rule *b)
 	       a->action == b->action && a->table == b->table && a->goes == b->goes &&
 	       address_compare(&a->from, &b->from) == 0 &&
 	       address_compare(&a->to, &b->to) == 0 && a->to_prefix == b->to_prefix &&
-	       a->protocol == b->protocol && a->port == b->port && a->of_uids == b->of_uids &&
-	       a->low == b->low && a->high == b->high && a->but_default == b->but_default &&
-	       a->more == b->more;
+	       a->protocol == b->protocol && a->port == b->port &&
+	       a->from_port == b->from_port && a->of_uids == b->of_uids && a->low == b->low &&
+	       a->high == b->high && a->but_default == b->but_default && a->more == b->more;
 }

@@ -34,9 +34,10 @@ struct rtnl_rule {
 	struct address from; /* one address; family 0: any */
 	struct address to;   /* a network; family 0: any */
 	uint8_t to_prefix;
-	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP; 0: any */
-	uint16_t port;    /* destination port; needs protocol; 0: any */
-	bool of_uids;     /* sockets of uids low to high */
+	uint8_t protocol;   /* IPPROTO_TCP, IPPROTO_UDP; 0: any */
+	uint16_t port;      /* destination port; needs protocol; 0: any */
+	uint16_t from_port; /* source port, likewise */
+	bool of_uids;       /* sockets of uids low to high */
 	uint32_t low, high;
 	bool but_default; /* ignore the table's default route */
 	bool ours;        /* listed rules only: created by codex-init, now or earlier */

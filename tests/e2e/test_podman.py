@@ -207,6 +207,20 @@ def test_variables_of_a_file(podman, call, work):
     assert done.lines() == ["a b", str(podman.owner)] and "CODEX_INIT_EGRESS is left out" in done.err
 
 
+def test_a_published_port(podman, work):
+    """From the machine, and it alone; without the option there is nothing."""
+    serve = "echo serving; while :; do echo served | nc -l -p 3000; done"
+    words = podman.inside(work, podman.stub, "--engine", "podman", "--publish", "8080:3000",
+                          "--exec", "busybox", "sh", "-c", serve)
+    get = podman.inside(work, "busybox", "nc", "-w", "3", "127.0.0.1", "8080")
+    with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"serving\n"
+        until(lambda: program(get).out == "served\n", what="an answer")
+        name, = podman.podman("ps", "--format", "{{.Names}}").split()
+        podman.podman("rm", "-f", name)
+        server.communicate()
+
+
 def test_nothing_is_left(podman):
     assert podman.podman("ps", "-aq") == ""
     assert json.loads(podman.podman("volume", "ls", "--format", "json") or "[]") == []

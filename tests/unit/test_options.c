@@ -177,6 +177,33 @@ static void empty_variables_are_unset(void **state)
 	options_free(&o);
 }
 
+static void published_ports(void **state)
+{
+	static const char *const bad[] = {"0", "65536", "x", "80x", "80+", "80+anyone", "+any",
+		"80,x", "-1", "80/tcp", "123456"};
+	struct options o;
+	struct failure f;
+
+	(void)state;
+	setenv("CODEX_INIT_PUBLISH", "3000, 8080+any", 1);
+	assert_int_equal(PARSE(&o, &f, "--publish", "5173"), 0);
+	unsetenv("CODEX_INIT_PUBLISH");
+	assert_int_equal(o.published_count, 3);
+	assert_int_equal(o.published[0].port, 3000);
+	assert_false(o.published[0].any || o.published[2].any);
+	assert_int_equal(o.published[1].port, 8080);
+	assert_true(o.published[1].any);
+	assert_int_equal(o.published[2].port, 5173);
+	options_free(&o);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(PARSE(&o, &f, "--publish", bad[i]), -1);
+		options_free(&o);
+	}
+	assert_int_equal(
+		PARSE(&o, &f, "--publish", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"), -1);
+	options_free(&o);
+}
+
 static void upstreams(void **state)
 {
 	static const struct {
@@ -336,6 +363,7 @@ int main(void)
 		TEST(default_rules_can_be_left_out),
 		TEST(the_command_line_wins_over_the_environment),
 		TEST(empty_variables_are_unset),
+		TEST(published_ports),
 		TEST(upstreams),
 		TEST(the_proxy_and_its_exceptions),
 		TEST(a_command_to_go_on_with_is_one_line),

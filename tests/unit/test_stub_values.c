@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "../../stub/values.h"
@@ -44,12 +45,50 @@ static void lines_of_a_hosts_file(void **state)
 		"a\n:10.1.2.3", "db:10.1.2.3\n1.2.3.4 api.openai.com");
 }
 
+static void publication_is(
+	const char *text, const char *address, unsigned outside, unsigned inside, bool loopback)
+{
+	struct publication p;
+	const char *why = values_publish(text, &p);
+
+	if (why)
+		fail_msg("%s: %s", text, why);
+	assert_string_equal(p.address, address);
+	assert_int_equal(p.outside, outside);
+	assert_int_equal(p.inside, inside);
+	assert_int_equal(p.loopback, loopback);
+}
+
+static const char *no_publication(const char *text)
+{
+	struct publication p;
+
+	return values_publish(text, &p);
+}
+
+static void published_ports(void **state)
+{
+	(void)state;
+	publication_is("3000", "127.0.0.1", 3000, 3000, true);
+	publication_is("8080:3000", "127.0.0.1", 8080, 3000, true);
+	publication_is("127.0.0.2:1:65535", "127.0.0.2", 1, 65535, true);
+	publication_is("0.0.0.0:3000", "0.0.0.0", 3000, 3000, false);
+	publication_is("192.168.1.5:80:8080", "192.168.1.5", 80, 8080, false);
+	publication_is("[::1]:5", "::1", 5, 5, true);
+	publication_is("[::]:5:6", "::", 5, 6, false);
+	BAD(no_publication, "", "0", "65536", "a", "3000:", ":3000", "1:2:3", "1.2.3:4",
+		"1.2.3.4", "1.2.3.4:", "1.2.3.4:0", "[::1]", "[::1:5", "::1:5", "[1.2.3.4]:5",
+		"3000/udp", "3000-3010", "1.2.3.4:1:2:3", "localhost:3000", "+1", "03000",
+		"[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:5");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(amounts_of_memory),
 		cmocka_unit_test(numbers_of_processors),
 		cmocka_unit_test(lines_of_a_hosts_file),
+		cmocka_unit_test(published_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
