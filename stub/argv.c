@@ -129,7 +129,8 @@ static void add_engine_options(
 static void add_mount(const struct request *r, const struct mount *m, struct arena *p,
 	struct string_list *argv)
 {
-	const char *source = quote_csv(p, arena_format(p, "source=%s", m->source));
+	const char *source =
+		quote_csv(p, arena_format(p, "source=%s", m->shown ? m->shown : m->source));
 	const char *target = quote_csv(p, arena_format(p, "target=%s", m->target));
 
 	add_two(argv, "--mount",

@@ -15,6 +15,7 @@
 /* A bind mount. Both paths are absolute and have passed quote_mountable(). */
 struct mount {
 	const char *source, *target;
+	const char *shown; /* what the engine is given in source's place, or NULL (idmap.h) */
 	bool writable;
 	bool optional; /* the user may decline it (git_decline()) */
 	bool remade;   /* prepare.c creates it */

@@ -57,6 +57,9 @@
 #define BOUND_GIT_POINTER (4096 + 16)
 /* Worktrees of the repository that are protected from being pruned, by a mount each. */
 #define BOUND_WORKTREES 24
+/* Views of root's directories, a mount each: the workdir, a repository around it, and four of
+ * Codex's. */
+#define BOUND_TREES 16
 /* Variables passed to codex-init besides its options. */
 #define BOUND_TOLD 8
 /* The command that resumes a session: nobody pastes a longer one. */

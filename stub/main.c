@@ -13,6 +13,7 @@
 #include "confirm.h"
 #include "engine.h"
 #include "git.h"
+#include "idmap.h"
 #include "workdir.h"
 #include "log.h"
 #include "plan.h"
@@ -60,7 +61,7 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 	int result;
 
 	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-				workdir_settle(p, true, t) < 0 ||
+				workdir_settle(p, true, t) < 0 || idmap_start(p, t) < 0 ||
 				variables_hand_over(p, t) < 0 || tell_codex_init(p, t) < 0))
 		return -1;
 	if (!dry_run)

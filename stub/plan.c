@@ -17,14 +17,12 @@
 #include "workdir.h"
 #include "hints.h"
 #include "identity.h"
+#include "idmap.h"
 #include "protect.h"
 #include "quote.h"
 #include "report.h"
 #include "request_env.h"
 #include "variables.h"
-
-/* Codex's user in the image, used if the workdir belongs to root. */
-#define IMAGE_USER 1000
 
 static const char use_workdir[] = "use the workdir";
 
@@ -78,7 +76,34 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }
 
-/* Codex must own its home, so this has to make the same choice as codex-init. */
+/* Codex never runs as root: it is shown root's files as its own, where we may do that. */
+static int plan_root(struct plan *p, struct error *t)
+{
+	const mode_t wanted = p->read_only ? S_IROTH | S_IXOTH : S_IRWXO;
+	struct stat st;
+
+	if (geteuid() == 0) {
+		p->roots = true;
+		p->uid = p->workdir_uid;
+		p->gid = p->workdir_gid;
+		return 0;
+	}
+	if (fstat(p->workdir_fd, &st) == 0 && (st.st_mode & wanted) == wanted) {
+		log_warning("%s belongs to root: Codex runs as uid %d there and can change "
+			    "only what every user may",
+			p->workdir, IDMAP_USER);
+		return 0;
+	}
+	refuse(t, use_workdir, p->workdir,
+		"it belongs to root, and Codex never runs as root: it could not work there");
+	return refuse_hint(t,
+		"give it to yourself: sudo chown -R %lu:%lu %s; or start codex-sandbox as "
+		"root, which shows root's files to Codex as its own",
+		(unsigned long)geteuid(), (unsigned long)getegid(),
+		quote_shell(&p->arena, p->workdir));
+}
+
+/* Codex must own its home, so we have to know the user that codex-init will choose. */
 static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 {
 	const char *user = request_env_setting(&c->env, "CODEX_INIT_USER");
@@ -89,12 +114,12 @@ static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 	p->uid = p->workdir_uid;
 	p->gid = p->workdir_gid;
 	if (p->uid == 0)
-		p->uid = p->gid = IMAGE_USER;
+		p->uid = p->gid = IDMAP_USER;
 	else if (p->gid == 0)
 		p->gid = p->uid; /* as codex-init does: group 0 would give access to root's
 				    files */
 	if (user && strcmp(user, "codex") == 0)
-		p->uid = p->gid = IMAGE_USER;
+		p->uid = p->gid = IDMAP_USER;
 	else if (user && !request_env_ids(user, &p->uid, &p->gid)) {
 		refuse(t, "use CODEX_INIT_USER", user,
 			"Codex's home has to belong to that user, and the name is known only "
@@ -102,15 +127,13 @@ static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 			"the image");
 		return refuse_hint(t, "give it as UID:GID");
 	}
-	if (!user && p->workdir_uid == 0)
-		log_warning(
-			"%s belongs to root: Codex runs as uid %d there and can change only "
-			"what every user may",
-			p->workdir, IMAGE_USER);
-	/* As a plain init, codex-init remains root unless it is given a user. */
+	if (!user && p->workdir_uid == 0 && plan_root(p, t) < 0)
+		return -1;
+	/* As a plain init, codex-init stays root unless it is told who to become. */
 	if (!user && !c->audit && egress && strcmp(egress, "off") == 0)
-		p->request.user = arena_format(
-			&p->arena, "%lu:%lu", (unsigned long)p->uid, (unsigned long)p->gid);
+		p->request.user = arena_format(&p->arena, "%lu:%lu",
+			p->roots ? IDMAP_USER : (unsigned long)p->uid,
+			p->roots && !p->gid ? IDMAP_USER : (unsigned long)p->gid);
 	return 0;
 }
 
@@ -270,6 +293,8 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	report_plan(p);
 	mounts_sort(&p->mounts);
 	if (workdir_settle(p, false, t) < 0)
+		return -1;
+	if (idmap_plan(p, t) < 0)
 		return -1;
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;

@@ -35,6 +35,11 @@ enum login {
 	LOGIN_DIR,  /* a link into a directory that is mounted writable */
 };
 
+/* A directory or file of root's, and the place of its view (idmap.h). */
+struct tree {
+	const char *source, *place;
+};
+
 struct plan {
 	struct arena arena;
 	struct mounts mounts;
@@ -42,8 +47,11 @@ struct plan {
 	bool read_only;      /* Codex must not change the project */
 	const char *workdir; /* absolute and resolved */
 	int workdir_fd;
-	uid_t workdir_uid, uid; /* the workdir's owner; the user that Codex runs as */
+	uid_t workdir_uid, uid; /* the workdir's owner; the user that Codex is on the host */
 	gid_t workdir_gid, gid;
+	bool roots; /* Codex is root on the host and IDMAP_USER in the container (idmap.h) */
+	struct tree trees[BOUND_TREES];
+	size_t trees_count;
 	const char *home;      /* the directory mounted as /codex_home */
 	bool home_is_ours;     /* it is WORK_DIR/.codex/.environment */
 	const char *home_path; /* if so: its path beneath the workdir, without links */

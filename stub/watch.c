@@ -15,7 +15,7 @@
 
 /* Closes what was inherited from the client: whoever waits for the end of its output must
  * not wait for us. */
-static void let_go(void)
+void watch_let_go(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -25,7 +25,7 @@ static void let_go(void)
 		_exit(1);
 }
 
-static void wait_for(int pidfd)
+void watch_wait_for(int pidfd)
 {
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
@@ -53,8 +53,8 @@ static void watch(const struct engine *e, const char *name, const char *format, 
 	struct ask a;
 	char *mark;
 
-	let_go();
-	wait_for(pidfd);
+	watch_let_go();
+	watch_wait_for(pidfd);
 	if (ask(&a, e->program, find, false) != 0 || !(mark = strchr(a.line, ' ')))
 		return;
 	*mark = '\0';

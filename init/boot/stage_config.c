@@ -145,13 +145,14 @@ struct mounts_seen {
 	bool login_is_read_only;
 };
 
-static void see_mount(void *context, const char *place, bool readonly)
+static void see_mount(void *context, const struct mounts_entry *e)
 {
 	struct mounts_seen *seen = context;
 
-	if (strcmp(place, seen->login) == 0)
-		seen->login_is_read_only = readonly;
-	seen->b->mounted |= is_beneath(place, seen->b->workdir);
+	if (strcmp(e->place, seen->login) == 0)
+		seen->login_is_read_only = e->readonly;
+	seen->b->mounted |= is_beneath(e->place, seen->b->workdir);
+	seen->b->idmapped |= e->idmapped;
 }
 
 /*
@@ -185,8 +186,11 @@ static int guard_login(struct boot *b, struct failure *f)
 	/* A plain init in another image doesn't check any further. */
 	if (!fenced && access(b->home, F_OK) < 0)
 		return 0;
-	if (read_mounts(b, &readonly) < 0 && fenced)
-		return fail_errno(f, "read the table of mounts", "/proc/self/mounts");
+	if (read_mounts(b, &readonly) < 0) {
+		if (fenced)
+			return fail_errno(f, "read the table of mounts", "/proc/self/mounts");
+		b->idmapped = true; /* in doubt */
+	}
 	if (!readonly)
 		return 0;
 	if (fenced && policy_deny_because(&b->o->policy, AUTH_HOST, AUTH_REASON) < 0)

@@ -153,6 +153,7 @@ static struct program program(struct boot *b, char *const *argv)
 		.envp = b->env.vars,
 		.workdir = b->workdir[0] ? b->workdir : NULL,
 		.drop = b->uid != 0,
+		.keep_modes = b->idmapped,
 		.uid = b->uid,
 		.gid = b->gid};
 }

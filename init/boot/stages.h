@@ -34,6 +34,7 @@ struct boot {
 	struct environment env;
 	char workdir[PATH_MAX];
 	bool mounted; /* the workdir is in a mount: the host's */
+	bool idmapped; /* what the payload creates may be root's on the host */
 	const char *home;
 	uid_t uid;
 	gid_t gid;

@@ -23,36 +23,53 @@ static void decode(char *text)
 	*to = '\0';
 }
 
-/* "device place type options ...", separated by single blanks; the first option is ro or rw. */
-bool mounts_read(char *line, char **place, bool *readonly)
+static bool has_option(const char *options, const char *name)
 {
-	char *end, *type, *options;
+	const size_t size = strlen(name), end = strcspn(options, " ");
 
-	*place = strchr(line, ' ');
-	end = *place ? strchr(++*place, ' ') : NULL;
+	for (size_t at = 0; at < end;) {
+		size_t n = strcspn(options + at, ", ");
+
+		if (n == size && memcmp(options + at, name, size) == 0)
+			return true;
+		at += n + 1;
+	}
+	return false;
+}
+
+/* "device place type options ...", one blank between each two; ro or rw comes first. */
+bool mounts_read(char *line, struct mounts_entry *e)
+{
+	char *place = strchr(line, ' '), *end, *type, *options;
+
+	end = place ? strchr(++place, ' ') : NULL;
 	type = end ? end + 1 : NULL;
 	options = type ? strchr(type, ' ') : NULL;
 	if (!options)
 		return false;
 	*end = '\0';
 	options++;
-	*readonly = strncmp(options, "ro", 2) == 0 && (options[2] == ',' || options[2] == ' ');
-	decode(*place);
+	e->readonly =
+		strncmp(options, "ro", 2) == 0 && (options[2] == ',' || options[2] == ' ');
+	e->idmapped = has_option(options, "idmapped");
+	decode(place);
+	e->place = place;
 	return true;
 }
 
-int mounts_each(void (*see)(void *context, const char *place, bool readonly), void *context)
+int mounts_each(void (*see)(void *context, const struct mounts_entry *e), void *context)
 {
 	FILE *mounts = fopen("/proc/self/mounts", "re");
-	char *line = NULL, *place;
+	struct mounts_entry e;
+	char *line = NULL;
 	size_t size = 0;
-	bool readonly, failed;
+	bool failed;
 
 	if (!mounts)
 		return -1;
 	while (getline(&line, &size, mounts) >= 0)
-		if (mounts_read(line, &place, &readonly))
-			see(context, place, readonly);
+		if (mounts_read(line, &e))
+			see(context, &e);
 	failed = ferror(mounts);
 	free(line);
 	fclose(mounts);

@@ -7,11 +7,18 @@
 
 #include <stdbool.h>
 
-/* Calls see() for each mount in order: a later one at the same path hides earlier ones.
- * Returns 0, or -1 with errno. */
-int mounts_each(void (*see)(void *context, const char *place, bool readonly), void *context);
+struct mounts_entry {
+	const char *place;
+	bool readonly;
+	bool idmapped; /* users have other numbers there than on the disk: whose files are
+			* made by it isn't known here */
+};
 
-/* Splits a line of the list; place is decoded in place. Returns false if it is malformed. */
-bool mounts_read(char *line, char **place, bool *readonly);
+/* Calls see() for each mount, the lowest first: a later one at the same place hides it. Returns
+ * 0, or -1 with errno. */
+int mounts_each(void (*see)(void *context, const struct mounts_entry *e), void *context);
+
+/* Splits one line of the list; e->place is decoded in it. False: it isn't one. */
+bool mounts_read(char *line, struct mounts_entry *e);
 
 #endif

@@ -24,6 +24,7 @@ struct filter_program {
 
 static const struct filter_program programs[] = {
 	PROGRAM(FILTER_PAYLOAD, filter_payload),
+	PROGRAM(FILTER_MODES, filter_modes),
 	PROGRAM(FILTER_RESOLVER, filter_resolver),
 	PROGRAM(FILTER_GATE, filter_gate),
 	PROGRAM(FILTER_MONITOR, filter_monitor),

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <asm/ioctls.h>
@@ -38,6 +39,8 @@
  * too.
  */
 #define NEWEST_CALL 462
+/* The same number on every machine. */
+#define FCHMODAT2 452
 /* BPF_MAXINSNS, the kernel's limit. */
 #define MAX_INSTRUCTIONS 4096
 
@@ -329,6 +332,42 @@ static void payload(void)
 	print(f, "filter_payload", newer, (int)COUNT(newer));
 }
 
+/*
+ * In an idmapped mount what the payload makes belongs to root on the host (stub/idmap.c there).
+ * A program of root's that is set-user-ID would make root of everybody who can reach it, so no
+ * file gets that bit, nor its group's. A mode counts in open(2) only where a file is made: else
+ * it is whatever the register held. openat2(2) has it in memory, which a filter can't see; its
+ * callers know kernels without it.
+ */
+static void modes(void)
+{
+	static const struct {
+		const char *name;
+		unsigned int mode, flags; /* which arguments; flags 0: it makes one always */
+	} calls[] = {{"chmod", 1, 0}, {"fchmod", 1, 0}, {"fchmodat", 2, 0}, {"creat", 1, 0},
+		{"mknod", 1, 0}, {"mknodat", 2, 0}, {"open", 2, 1}, {"openat", 3, 2}};
+	static const uint64_t bits[] = {S_ISUID, S_ISGID}, made[] = {O_CREAT, O_TMPFILE};
+	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
+	scmp_filter_ctx f = begin(SCMP_ACT_ALLOW);
+
+	for (size_t i = 0; i < COUNT(calls); i++)
+		for (size_t b = 0; b < COUNT(bits); b++) {
+			const struct scmp_arg_cmp mode = BITS(calls[i].mode, bits[b], bits[b]);
+
+			if (!calls[i].flags)
+				rule(f, no, calls[i].name, 1, mode, none);
+			for (size_t m = 0; calls[i].flags && m < COUNT(made); m++)
+				rule(f, no, calls[i].name, 2, mode,
+					BITS(calls[i].flags, made[m], made[m]));
+		}
+	rule(f, SCMP_ACT_ERRNO(ENOSYS), "openat2", 0, none, none);
+	/* fchmodat2, since 6.6; libseccomp may not know its name. */
+	for (size_t b = 0; b < COUNT(bits); b++)
+		if (seccomp_rule_add(f, no, FCHMODAT2, 1, BITS(2, bits[b], bits[b])) != 0)
+			die("could not add the rule", "fchmodat2");
+	print(f, "filter_modes", NULL, 0);
+}
+
 /* ---- Workers and PID 1: nothing is permitted but what is named here. ----------------- */
 
 /* No executable pages, now or later. */
@@ -449,6 +488,7 @@ int main(int argc, char **argv)
 		die("usage", "filters_gen [x86_64|aarch64]");
 	printf("/* Made by init/lib/filters_gen.c; do not edit. */\n");
 	payload();
+	modes();
 	worker("filter_resolver", resolver_calls, NULL, 0);
 	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));
 	monitor();

@@ -29,6 +29,7 @@ bool privileges_have(int capability);
 
 enum filter {
 	FILTER_PAYLOAD,  /* init script and payload: calls that no tool needs fail with EPERM */
+	FILTER_MODES,    /* beside it: no file becomes set-user-ID or set-group-ID */
 	FILTER_RESOLVER, /* an allowlist; any other call kills the process */
 	FILTER_GATE,     /* the same */
 	FILTER_MONITOR,  /* PID 1 after the boot */

@@ -206,6 +206,8 @@ static int prepare(const struct program *p, struct failure *f)
 					 (unsigned int)p->uid)
 			       : -1;
 	}
+	if (p->drop && p->keep_modes && filters_install(FILTER_MODES, f) < 0)
+		return -1;
 	if (p->drop && filters_install(FILTER_PAYLOAD, f) < 0)
 		return -1;
 	return 0;

@@ -24,15 +24,17 @@ static char *text_of(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *line = text_of(data, size), *stat = text_of(data, size), *place = NULL, state;
-	bool readonly = false;
+	char *line = text_of(data, size), *stat = text_of(data, size), state;
+	struct mounts_entry e = {0};
 	pid_t parent;
 
-	if (mounts_read(line, &place, &readonly)) {
+	if (mounts_read(line, &e)) {
 		/* Within the line, and no longer than it was written. */
-		if (place <= line || place > line + size || strlen(place) > size)
+		if (e.place <= line || e.place > line + size || strlen(e.place) > size)
 			abort();
-		if (readonly && !memmem(data, size, " ro", 3))
+		if (e.readonly && !memmem(data, size, " ro", 3))
+			abort();
+		if (e.idmapped && !memmem(data, size, "idmapped", 8))
 			abort();
 	}
 	if (proc_stat_read(stat, &state, &parent)) {
