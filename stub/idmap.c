@@ -205,7 +205,7 @@ static void take_down(const char *directory)
 
 static const char *lock_of(const char *directory)
 {
-	static char path[PATH_MAX];
+	static char path[PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s.lock", directory);
 	return path;
