@@ -11,6 +11,7 @@
 #include "../home/gitsettings.h"
 #include "../home/home.h"
 #include "../home/report_file.h"
+#include "../home/terminfo.h"
 #include "../lib/codex_use.h"
 
 #define DROP_OFF     RUN_DIR "/in"
@@ -106,6 +107,21 @@ static int settle_git(struct boot *b, struct failure *f)
 	return 0;
 }
 
+static int set_terminal_type(struct boot *b)
+{
+	const char *instead =
+		environment_get(&b->env, "TERMINFO") ||
+				environment_get(&b->env, "TERMINFO_DIRS")
+			? NULL
+			: terminfo_replacement("", environment_get(&b->env, "TERM"));
+
+	if (!instead)
+		return 0;
+	say_detail("home", "TERM=%s is unknown in this image; it is %s instead",
+		environment_get(&b->env, "TERM"), instead);
+	return environment_set(&b->env, "TERM", instead);
+}
+
 int stage_home(struct boot *b, struct failure *f)
 {
 	struct home_request r = {.from = b->o->home_from,
@@ -137,7 +153,7 @@ int stage_home(struct boot *b, struct failure *f)
 	look_at_login(b, &done);
 	b->hook = done.hook;
 	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
-	if (environment_sandbox(&b->env, b->home) < 0 ||
+	if (environment_sandbox(&b->env, b->home) < 0 || set_terminal_type(b) < 0 ||
 		(!done.login && environment_api_key(&b->env) < 0))
 		return fail_errno(f, "set the environment", "");
 	if (settle_git(b, f) < 0)

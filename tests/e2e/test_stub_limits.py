@@ -81,3 +81,11 @@ def test_every_key_reaches_codex(terminal, stub_environment, workdir):
         t.type(key)
         until(lambda: t._read().count(code) > before, what=f"{key!r}")
     assert t.wait() == 0
+
+
+def test_a_terminal_that_the_image_does_not_know(stub):
+    """A program that draws finds a type that it knows; one that is known stays as it is."""
+    done = stub("--exec", "sh", "-c", "echo $TERM; infocmp >/dev/null && echo known", env={"TERM": "xterm-new"})
+    assert done.lines() == ["xterm-256color", "known"], done
+    for term in ("xterm", "linux", "vt100"):
+        assert stub("--exec", "sh", "-c", "echo $TERM", env={"TERM": term}).ok().out == f"{term}\n"
