@@ -62,8 +62,9 @@
 #define BOUND_TREES 16
 /* Variables passed to codex-init besides its options. */
 #define BOUND_TOLD 8
-/* The command that resumes a session: nobody pastes a longer one. */
-#define BOUND_AGAIN 1000
+/* The launcher's command line in advice: a longer one is pasted by nobody, and a message of
+ * codex-init has room for it. */
+#define BOUND_LAUNCHER 800
 /* An answer to a yes/no question. */
 #define BOUND_ANSWER 16
 

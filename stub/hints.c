@@ -131,11 +131,12 @@ void hints_tell(struct plan *p, const struct cli *c)
 	tell_of_key(p, c);
 }
 
-const char *hints_again(struct plan *p, const struct cli *c)
+const char *hints_launcher(struct plan *p, const struct cli *c)
 {
 	const char *line = quote_shell(&p->arena, c->program);
+	enum codex_use use = use_of(p, c);
 
-	if (!p->request.terminal || use_of(p, c) != CODEX_SESSION)
+	if (!p->request.terminal || (use != CODEX_SESSION && use != CODEX_LOGIN))
 		return NULL;
 	for (size_t i = 0; i < c->own.count; i++)
 		line = arena_format(
@@ -143,6 +144,5 @@ const char *hints_again(struct plan *p, const struct cli *c)
 	for (const char *s = line; *s; s++)
 		if (*s < ' ' || *s > '~') /* it is printed on a terminal */
 			return NULL;
-	return strlen(line) > BOUND_AGAIN ? NULL
-					  : arena_format(&p->arena, "%s resume --last", line);
+	return strlen(line) > BOUND_LAUNCHER ? NULL : line;
 }

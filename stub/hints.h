@@ -9,8 +9,9 @@
 /* Prints hints about the complete plan to stderr; usually none. */
 void hints_tell(struct plan *p, const struct cli *c);
 
-/* The command that resumes the session about to start, for a shell; NULL if it is no session
- * at a terminal, or the command would be too long to paste. */
-const char *hints_again(struct plan *p, const struct cli *c);
+/* The launcher's command line without Codex's arguments, quoted for a shell: the beginning of a
+ * command that resumes a session, or logs in. NULL: no session or login at a terminal, or it is
+ * too long to be pasted. */
+const char *hints_launcher(struct plan *p, const struct cli *c);
 
 #endif

@@ -279,7 +279,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	request_env_terminal(&p->request);
 	if (plan_command(p, c, t) < 0)
 		return -1;
-	argv_tell(&p->request, "CODEX_INIT_AGAIN", hints_again(p, c));
+	argv_tell(&p->request, "CODEX_INIT_LAUNCHER", hints_launcher(p, c));
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
 		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 || variables_take(p, c, t) < 0)
 		return -1;

@@ -14,6 +14,7 @@
 #include "../home/home.h"
 #include "../home/report_file.h"
 #include "../lib/clock.h"
+#include "../lib/codex_use.h"
 #include "../monitor/report.h"
 #include "../monitor/terminal.h"
 
@@ -127,9 +128,11 @@ static void tell_refusals(struct boot *b, FILE *to)
  */
 static void tell_again(const struct boot *b, FILE *to)
 {
-	if (b->o->again && *b->o->again && !b->o->quiet &&
+	if (b->o->launcher && *b->o->launcher && !b->o->quiet &&
+		codex_use(stages_command(b)) == CODEX_SESSION &&
 		(b->exit_status < EXIT_OPTIONS || b->exit_status > 127))
-		fprintf(to, "codex-init: to continue this session: %s\n", b->o->again);
+		fprintf(to, "codex-init: to continue this session: %s resume --last\n",
+			b->o->launcher);
 }
 
 /* The workers report their counts after the payload's processes are gone, and before they

@@ -283,13 +283,13 @@ static int set_git_email(struct options *o, const struct given *g, struct failur
 	return set_printable(&o->git_email, g, f);
 }
 
-static int set_again(struct options *o, const struct given *g, struct failure *f)
+static int set_launcher(struct options *o, const struct given *g, struct failure *f)
 {
 	for (const char *c = g->value; *c; c++)
 		if (*c < ' ' || *c > '~')
 			return fail(f, "read the options", g->name,
 				"it is not a line of printable characters");
-	o->again = g->value;
+	o->launcher = g->value;
 	return 0;
 }
 
@@ -347,8 +347,8 @@ static const struct option_row rows[] = {
 		"JSON lines, one for each decision; default: /run/codex/events.jsonl"},
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
 		"end unless these files are mounted; codex-sandbox sets it"},
-	{"--again", NULL, "COMMAND", "CODEX_INIT_AGAIN", set_again,
-		"command to continue with, printed on exit; codex-sandbox sets it"},
+	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher,
+		"launcher\'s own command line, for advice; codex-sandbox sets it"},
 	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_git_dir,
 		"the project's git directory outside it, to be watched; codex-sandbox sets "
 		"it"},

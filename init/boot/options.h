@@ -35,7 +35,7 @@ struct options {
 	const char *events;    /* NULL: /run/codex/events.jsonl */
 	const char *git_dir; /* the project's git directory where that is elsewhere, or NULL */
 	const char *git_name, *git_email; /* for git; NULL: unknown */
-	const char *again;                /* the command that resumes the session, or NULL */
+	const char *launcher;             /* the launcher's command line, or NULL */
 	const char *mounts;               /* NULL: no comparison (home/mountcheck.h) */
 	bool check;
 	bool explain; /* with check: about target */

@@ -276,7 +276,7 @@ int stage_config(struct boot *b, struct failure *f)
 		return fail_errno(f, "copy the environment", "");
 	/* Of no use to anybody else. */
 	environment_unset(&b->env, "CODEX_INIT_MOUNTS");
-	environment_unset(&b->env, "CODEX_INIT_AGAIN");
+	environment_unset(&b->env, "CODEX_INIT_LAUNCHER");
 	environment_unset(&b->env, "CODEX_INIT_RUN");
 	environment_unset(&b->env, "CODEX_INIT_GIT_DIR");
 	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");

@@ -29,7 +29,7 @@ static void look_at_project(struct boot *b)
 			f.operation, f.subject, f.reason);
 }
 
-static char *const *command(const struct boot *b)
+char *const *stages_command(const struct boot *b)
 {
 	static char name[] = "codex";
 	static char *const codex[] = {name, NULL};
@@ -43,7 +43,7 @@ static int check_layers(const struct boot *b, const struct layers *l, struct fai
 {
 	static const char why[] = "it requires Codex's own sandbox, which can't work inside "
 				  "this one: every command that Codex runs would fail";
-	enum codex_use use = codex_use(command(b));
+	enum codex_use use = codex_use(stages_command(b));
 	char on[sizeof(f->subject)];
 
 	if (!l->closed[0])
@@ -62,7 +62,8 @@ static int check_layers(const struct boot *b, const struct layers *l, struct fai
 /* The first choice in Codex's login menu leads to a page that no browser can open. */
 static void look_at_login(const struct boot *b, const struct home_result *home)
 {
-	enum codex_use use = codex_use(command(b));
+	const char *launcher = b->o->launcher && *b->o->launcher ? b->o->launcher : NULL;
+	enum codex_use use = codex_use(stages_command(b));
 	bool session =
 		use == CODEX_SESSION && !home->login && !home->provider && isatty(STDIN_FILENO);
 
@@ -71,9 +72,15 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 	say_warning("home",
 		"%sa browser can't return to Codex in the container, at 127.0.0.1:1455",
 		session ? "there is no login, and from OpenAI's page " : "from OpenAI's page ");
-	say_hint("%s",
-		session ? "choose \"Sign in with Device Code\" in Codex's menu"
-			: "with --device-auth Codex shows a code to enter in any browser");
+	if (!session)
+		say_hint("to get a code to enter in any browser: %s login --device-auth",
+			launcher ? launcher : "codex");
+	else if (launcher)
+		say_hint("choose \"Sign in with Device Code\" in Codex's menu, or log in "
+			 "before: %s login --device-auth",
+			launcher);
+	else
+		say_hint("choose \"Sign in with Device Code\" in Codex's menu");
 }
 
 /* Failing to keep the report is no reason either. */
@@ -223,7 +230,7 @@ int stage_hook(struct boot *b, struct failure *f)
 int stage_payload(struct boot *b, struct failure *f)
 {
 	struct event e = {.kind = EVENT_PAYLOAD, .reason = "ended"};
-	struct program p = program(b, command(b));
+	struct program p = program(b, stages_command(b));
 	int status = 0;
 
 	b->exit_status = EXIT_SANDBOX;

@@ -79,6 +79,9 @@ stage_function stage_wall, stage_routes, stage_verify; /* stage_fence.c */
 stage_function stage_resolver, stage_gate;             /* stage_workers.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
+/* stage_run.c: the command to run; without one: codex. */
+char *const *stages_command(const struct boot *b);
+
 /* stage_workers.c: writes the pids of running workers. Returns their number. */
 size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 

@@ -7,14 +7,17 @@ import json
 import os
 import re
 import time
+import urllib.parse
+import uuid
 
 import openai
 import pytest
-from conftest import STUB, until
+from conftest import FLAGS, IMAGE, STUB, until
 from internet import address_of
 
 TURN = ("exec", "--skip-git-repo-check", "do it")
 CODE = re.compile(rb"[0-9A-F]{4}-[0-9A-F]{5}")
+LINK = re.compile(rb"https://auth\.openai\.com/\S+state=\S+")
 SECRET = "sk-lab-5ecre7-0f-the-u5er"
 
 
@@ -250,6 +253,7 @@ def test_the_way_that_leads_nowhere_is_told_beforehand(
 
     said = session()
     assert WAY in said and 'choose "Sign in with Device Code"' in said
+    assert f"log in before: {STUB} login --device-auth\r\n" in said
     assert said.index(WAY) < said.index(SCREEN.decode())
     place_login(host_home / ".codex")
     assert WAY not in session()
@@ -262,7 +266,39 @@ def test_a_login_by_a_browser_is_told_of_the_other_way(terminal, stub_environmen
     finally:
         docker("rm", "-f", *docker("ps", "-q").ok().lines())
     said = t.output.decode(errors="replace")
-    assert WAY in said and "with --device-auth" in said
+    assert WAY in said and f"in any browser: {STUB} login --device-auth\r\n" in said
+
+
+def test_without_the_launcher_it_is_told_too(lab, internet, terminal, docker):
+    """docker run, where there is no codex-sandbox to type."""
+    for words, advice in (((), "Sign in with Device Code"), (("codex", "login"), ": codex login --device-auth")):
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        command = ["docker", "-H", lab.engine.host, "run", "--rm", "-it", "--name", name, *FLAGS, IMAGE]
+        t = terminal([*command, *(["--", *words] if words else [])])
+        try:
+            t.until_says(b"localhost:1455" if words else SCREEN, 30)
+        finally:
+            docker("rm", "-f", name)
+        said = t.output.decode(errors="replace")
+        assert WAY in said and advice in said and "codex-sandbox login" not in said
+
+
+def test_the_way_back_may_be_gone_by_hand(
+    turn, trust, terminal, stub_environment, workdir, model, docker
+):
+    """Where device codes are switched off: the address at which the browser ends is opened in the
+    container."""
+    t = terminal([STUB, *trust, "login"], cwd=workdir, env=stub_environment)
+    link = until(lambda: LINK.search(t._read()), 30, "a link").group().decode()
+    asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query))
+    code = model.allow_browser(asked["code_challenge"])
+    back = f"{asked['redirect_uri']}?{urllib.parse.urlencode({'code': code, 'state': asked['state']})}"
+    name = docker("ps", "-q").ok().out.strip()
+    done = docker("exec", name, "curl", "-sSL", back)  # which may end with the container
+    assert t.wait(30) == 0, (done, t.output)
+    model.script("echo logged in")
+    turn().ok()
+    assert "logged in" in "".join(model.outputs())
 
 
 def test_a_new_login_is_possible_whatever_is_there(

@@ -949,21 +949,21 @@ def test_a_proxy_that_stays_behind_is_told_of(project, name):
     assert "is set here" in project.warnings
 
 
-def test_how_to_go_on_with_a_session_is_handed_to_codex_init(project):
-    """Only where a person is at work with Codex: the variable's value is codex-init's to tell."""
-    for arguments in ([], ["resume"], ["--allow", "a.example", "fix it"]):
-        assert "CODEX_INIT_AGAIN" in at_terminal(project, *arguments)[1].env
+def test_the_command_line_is_handed_to_codex_init(project):
+    """For its advice, and only where a person works with Codex, or logs in."""
+    for arguments in ([], ["resume"], ["--allow", "a.example", "fix it"], ["login"]):
+        assert "CODEX_INIT_LAUNCHER" in at_terminal(project, *arguments)[1].env
     for arguments in (["exec", "x"], ["--exec", "bash"], ["login", "status"]):
-        assert "CODEX_INIT_AGAIN" not in at_terminal(project, *arguments)[1].env
-    assert "CODEX_INIT_AGAIN" not in project.dry().env
+        assert "CODEX_INIT_LAUNCHER" not in at_terminal(project, *arguments)[1].env
+    assert "CODEX_INIT_LAUNCHER" not in project.dry().env
     # Nor where a terminal couldn't show it as it is, or nobody would paste it.
     for name in ("a\x1bb", "ä"):
         work = project.home / name
         work.mkdir()
         os.chown(work, UID, UID)
-        assert "CODEX_INIT_AGAIN" not in at_terminal(project, "--work_dir", work)[1].env
+        assert "CODEX_INIT_LAUNCHER" not in at_terminal(project, "--work_dir", work)[1].env
     many = [word for n in range(60) for word in ("--allow", f"name-number-{n}.example")]
-    assert "CODEX_INIT_AGAIN" not in at_terminal(project, *many)[1].env
+    assert "CODEX_INIT_LAUNCHER" not in at_terminal(project, *many)[1].env
 
 
 @pytest.mark.parametrize("answer,agreed", [("y", True), ("YES", True), ("n", False), ("", False),

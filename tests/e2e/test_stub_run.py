@@ -382,7 +382,7 @@ def test_how_to_go_on_is_told_last(terminal, stub_environment, workdir, tmp_path
     # person.
     home = workdir / ".codex/.environment"
     (home / "bin").mkdir(parents=True)
-    fake = '#!/bin/sh\necho "again is: $CODEX_INIT_AGAIN."; exit "${STATUS:-0}"\n'
+    fake = '#!/bin/sh\necho "launcher is: $CODEX_INIT_LAUNCHER."; exit "${STATUS:-0}"\n'
     (home / "bin/codex").write_text(fake)
     (home / "bin/codex").chmod(0o755)
     for path in (home.parent, home, home / "bin", home / "bin/codex"):
@@ -395,7 +395,7 @@ def test_how_to_go_on_is_told_last(terminal, stub_environment, workdir, tmp_path
     line = f"{STUB} --allow a.example:22 -e 'PLAIN=a b' --work_dir {workdir} resume --last"
     said = t.output.decode().replace("\r\n", "\n")
     assert said.endswith(f"codex-init: to continue this session: {line}\n"), said
-    assert "again is: ." in said and "secret" not in said
+    assert "launcher is: ." in said and "secret" not in said
     # One that never began is none to go on with.
     t = terminal([STUB, *options, "-e", "STATUS=112"], cwd=tmp_path, env=stub_environment)
     assert t.wait() == 112 and b"to continue this session" not in t.output

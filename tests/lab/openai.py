@@ -16,6 +16,7 @@ module in the test laboratory.
 
 import argparse
 import base64
+import hashlib
 import http.server
 import json
 import socket
@@ -85,6 +86,13 @@ class Reply:
         self.status, self.body, self.kind, self.headers = status, body, kind, tuple(headers)
 
 
+def proves(verifier, login):
+    """Is it what this login began with?"""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return verifier == login.get("code_verifier") or challenge == login.get("code_challenge")
+
+
 class StandIn:
     """Answers requests as api.openai.com, chatgpt.com and auth.openai.com would, as far as Codex
     looks. handle() may be called by many threads; what it saw is kept in requests.
@@ -118,6 +126,14 @@ class StandIn:
             waiting = [d for d in self._devices.values() if d["user_code"] == user_code]
             assert len(waiting) == 1, f"nobody waits with the code {user_code!r}"
             waiting[0]["approved"] = True
+
+    def allow_browser(self, challenge):
+        """The same at the page that Codex's other login opens: the code that the browser is sent
+        back with, for whoever knows what the challenge was made of (RFC 7636)."""
+        code = f"code_{uuid.uuid4().hex}"
+        with self._lock:
+            self._devices[code] = {"code_challenge": challenge, "user_code": None}
+        return code
 
     def outputs(self):
         """Every output of a tool that Codex has sent so far, each once, in order."""
@@ -184,11 +200,11 @@ class StandIn:
         return Reply(404, {"error": {"message": f"stand-in: nothing at {path}"}})
 
     def _token(self, form):
-        """RFC 6749: a renewal, or the end of a device login."""
+        """RFC 6749: a renewal, or the end of a login."""
         if form.get("grant_type") == "authorization_code":
             with self._lock:
                 device = self._devices.pop(form.get("code"), None)
-            if not device or form.get("code_verifier") != device["code_verifier"]:
+            if not device or not proves(form.get("code_verifier", ""), device):
                 return Reply(400, {"error": {"message": "no such code", "code": "invalid_grant"}})
             return Reply(200, new_tokens())
         token = form.get("refresh_token", "")

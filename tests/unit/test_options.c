@@ -268,14 +268,14 @@ static void a_command_to_go_on_with_is_one_line(void **state)
 	struct failure f;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, &f, "--again", "codex-sandbox resume --last"), 0);
-	assert_string_equal(o.again, "codex-sandbox resume --last");
+	assert_int_equal(PARSE(&o, &f, "--launcher", "codex-sandbox resume --last"), 0);
+	assert_string_equal(o.launcher, "codex-sandbox resume --last");
 	options_free(&o);
-	assert_int_equal(PARSE(&o, &f, "--again", "x\n"), -1);
+	assert_int_equal(PARSE(&o, &f, "--launcher", "x\n"), -1);
 	options_free(&o);
-	assert_int_equal(PARSE(&o, &f, "--again", "x\x1b[2J"), -1);
+	assert_int_equal(PARSE(&o, &f, "--launcher", "x\x1b[2J"), -1);
 	options_free(&o);
-	assert_int_equal(PARSE(&o, &f, "--again", "x\xc2\x9b"), -1);
+	assert_int_equal(PARSE(&o, &f, "--launcher", "x\xc2\x9b"), -1);
 	options_free(&o);
 }
 
