@@ -66,9 +66,9 @@ static int rule_failure(struct failure *f, const struct given *g, const struct r
 	else
 		snprintf(on, sizeof(on), "%s \"%.150s\"", g->name, e->rule);
 	fail(f, "read the rule", on, "at character %zu: %s", e->position + 1, e->reason);
-	return fail_hint(
-		f, "a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
-		   "followed by +private or +ech if needed; to test it: codex-init --check");
+	return fail_hint(f,
+		"a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
+		"followed by +private or +ech if needed; to test it: codex-init --check");
 }
 
 static int add_rules(

@@ -67,8 +67,7 @@ static bool is_token(struct http_text t)
 	return t.len > 0;
 }
 
-/* ---- Target
- * -------------------------------------------------------------------------------- */
+/* ---- Target -------------------------------------------------------------------------- */
 
 /* host or host:port; port is 0 without one. An empty port is malformed. */
 static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint16_t *port)
@@ -180,8 +179,7 @@ static enum gate_reason host_agree(const struct fields *f, bool old, struct http
 		       : GATE_NAMES_DIFFER;
 }
 
-/* ---- Fields
- * -------------------------------------------------------------------------------- */
+/* ---- Fields -------------------------------------------------------------------------- */
 
 /* The options of a Connection field. One that names a field for framing or routing would
  * make a proxy remove it before the server behind it reads the request. */
@@ -278,8 +276,7 @@ static void hide(struct http_text rest, const char *field, const char *other)
 	}
 }
 
-/* ---- The head
- * ------------------------------------------------------------------------------ */
+/* ---- The head ------------------------------------------------------------------------ */
 
 static enum http_result refuse(struct http_head *out, enum gate_reason reason)
 {

@@ -246,8 +246,8 @@
 /* Descriptors that we look whether we were started with: service managers and shells count from
  * 3 up. Higher ones are handed on too, but a plain init then keeps them open as well. */
 #define LIMIT_INHERITED 64
-/* /proc/self/cgroup: an engine's path has a hundred characters, one of Kubernetes' twice as many,
- * and v1 has a dozen of them; memory.events has six lines. */
+/* /proc/self/cgroup: an engine's path has a hundred characters, one of Kubernetes' twice as
+ * many, and v1 has a dozen of them; memory.events has six lines. */
 #define LIMIT_CGROUP_PATH 1024
 #define LIMIT_CGROUP_TEXT 512
 /* Interval of scans for processes that aren't our children, whose end isn't signalled. */

@@ -19,8 +19,8 @@
 
 struct monitor {
 	sigset_t inherited;  /* signal mask that codex-init was started with */
-	int signals;         /* signalfd; -1: not needed so far */
-	int epoll;           /* of the signals and the sources; -1 as well */
+	int signals;         /* signalfd; -1: not opened yet */
+	int epoll;           /* watches signals and sources; -1: not opened yet */
 	int terminal;        /* the controlling terminal, or -1 */
 	bool session_leader; /* we lead our session (PID 1 under an engine): the payload gets
 				its own session and the terminal. Otherwise (started by a shell)
@@ -34,8 +34,8 @@ struct monitor {
 	void (*worker_ended)(void *context, pid_t pid,
 		int status); /* for pids other than the program's; may be NULL */
 	void *worker_context;
-	bool plain;  /* no wall: the payload gets what we were given; see monitor_open() */
-	bool handed; /* whether that is more than the standard descriptors */
+	bool plain;  /* no wall; the payload inherits our descriptors; see monitor_open() */
+	bool handed; /* it inherits more than the standard descriptors */
 	/* private to init/monitor */
 	pid_t self;           /* our pid: 1 in a container */
 	pid_t child;          /* the running program, or 0 */
@@ -52,11 +52,11 @@ struct monitor {
 int monitor_begin(struct monitor *m, struct failure *f);
 
 /*
- * Once the options are known, and before anything else is opened: finds the terminal, opens the
- * descriptors to wait by. plain: an init that asks for no more than an engine's own does; the
- * descriptors that we were started with are the payload's (socket activation), and at the end
- * processes that ignore TERM aren't waited for. Otherwise those descriptors are closed: one on
- * a directory of the host's is a way out.
+ * Call when the options are known, before anything else is opened: finds the terminal, opens
+ * the descriptors to wait on. plain: an init that does no more than an engine's own; inherited
+ * descriptors are for the payload (socket activation), and at the end processes that ignore
+ * TERM aren't waited for. Otherwise inherited descriptors are closed, since one on a directory
+ * of the host would be a way out.
  */
 int monitor_open(struct monitor *m, bool plain, struct failure *f);
 
@@ -94,11 +94,12 @@ int monitor_run(struct monitor *m, const struct program *p, int *status, int *ex
 bool monitor_wait(struct monitor *m, const bool *done, int milliseconds);
 
 /*
- * The end, in two steps, so that the workers can tell in between what they have counted.
+ * The end, in two steps, so that the workers can report their counts in between.
  *
- * First: everything that the program left behind gets TERM and LIMIT_GRACE_MS, less if we are
- * asked to end, or if we are a plain init and nobody is left but who ignores TERM. What the
- * killer (killer.h) finds then it kills. The workers (pids in keep) go on.
+ * First: everything that the program left behind gets TERM and LIMIT_GRACE_MS, or less if we
+ * are asked to end, or if we are a plain init and only processes that ignore TERM are left.
+ * What remains then is killed if there is a killer (killer.h). The workers (pids in keep)
+ * continue.
  */
 void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_count);
 /* Second: SIGKILL, to the workers too, until nothing is left or LIMIT_KILL_MS have passed,

@@ -117,8 +117,7 @@ static void spread(size_t first, size_t step)
 	}
 }
 
-/* ---- Real clients
- * ------------------------------------------------------------------------------ */
+/* ---- Real clients -------------------------------------------------------------------- */
 
 static const struct {
 	const char *file, *name;
@@ -270,8 +269,7 @@ static void changed_octets(void **state)
 	expect_name("shop.example");
 }
 
-/* ---- Names
- * ------------------------------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------------------- */
 
 static void names_that_a_rule_can_hold(void **state)
 {
@@ -461,8 +459,7 @@ static void a_hidden_hello_is_told(void **state)
 	assert_false(got.ech);
 }
 
-/* ---- Form
- * ---------------------------------------------------------------------------------------- */
+/* ---- Form ---------------------------------------------------------------------------- */
 
 static void what_is_no_hello(void **state)
 {
@@ -647,8 +644,7 @@ static void the_limit(void **state)
 	expect_name("a.example");
 }
 
-/* ---- The second hello
- * ------------------------------------------------------------------------------ */
+/* ---- The second hello ---------------------------------------------------------------- */
 
 static const uint8_t retry_random[32] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe,
 	0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c,

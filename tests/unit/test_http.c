@@ -192,8 +192,7 @@ static void what_is_no_http(void **state)
 	refused("GET\t/ HTTP/1.1\r\nHost: a.example\r\n\r\n", GATE_MALFORMED);
 }
 
-/* ---- The request line
- * ------------------------------------------------------------------------- */
+/* ---- The request line ---------------------------------------------------------------- */
 
 #define HOST "\r\nHost: a.example\r\n\r\n"
 
@@ -314,8 +313,7 @@ static void targets_that_do_not(void **state)
 		refused(bad[i].text, bad[i].reason);
 }
 
-/* ---- Host
- * --------------------------------------------------------------------------------------- */
+/* ---- Host ---------------------------------------------------------------------------- */
 
 #define GET "GET / HTTP/1.1\r\n"
 
@@ -386,8 +384,7 @@ static void a_refusal_names_the_host_and_nothing_unclean(void **state)
 	assert_string_equal(got.name, "???1?");
 }
 
-/* ---- Lines and fields
- * ------------------------------------------------------------------------------ */
+/* ---- Lines and fields ---------------------------------------------------------------- */
 
 static void lines_that_two_could_read_in_two_ways(void **state)
 {
@@ -496,8 +493,7 @@ static void whether_another_may_follow(void **state)
 	}
 }
 
-/* ---- Where the request ends
- * --------------------------------------------------------------------------- */
+/* ---- Where the request ends ---------------------------------------------------------- */
 
 #define POST "POST / HTTP/1.1\r\nHost: a.example\r\n"
 
@@ -585,9 +581,7 @@ static void framing_that_does_not(void **state)
 		refused(bad[i], GATE_MALFORMED);
 }
 
-/* ---- Upgrades
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- Upgrades ------------------------------------------------------------------------ */
 
 #define WEBSOCKET                                                                              \
 	"GET /s HTTP/1.1\r\nHost: a.example\r\nConnection: keep-alive, Upgrade\r\n"            \
@@ -704,9 +698,7 @@ static void an_expectation_is_told_and_hidden(void **state)
 	refused(POST "Expect:\r\nContent-Length: 5\r\n\r\n", GATE_MALFORMED);
 }
 
-/* ---- Responses
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Responses ----------------------------------------------------------------------- */
 
 static int status(size_t len, size_t *length)
 {

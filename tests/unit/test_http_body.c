@@ -228,8 +228,7 @@ static void extensions_and_trailers_have_a_limit(void **state)
 	}
 }
 
-/* ---- Refusals
- * ----------------------------------------------------------------------------------- */
+/* ---- Refusals ------------------------------------------------------------------------ */
 
 static char text[HTTP_REFUSAL_SIZE + 1];
 
