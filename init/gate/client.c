@@ -96,7 +96,7 @@ static enum action read_hello(struct gate *g, struct connection *c, struct inspe
 	client_complete(g, d->name, c->port);
 	if (h.ech && client_judge(g, d->name, c->port, true) == GATE_ECH)
 		return gate_refused(c, GATE_ECH);
-	d->approved = d->hello = h.length;
+	d->approved = h.length;
 	return judged(g, c);
 }
 

@@ -119,7 +119,6 @@ struct inspect_buffer {
 	int32_t connection;
 	size_t got;      /* octets in `in` */
 	size_t approved; /* number of these, from the start, that may be sent to the server */
-	size_t hello;    /* TLS: where the hello ends */
 	char name[NAME_TEXT];
 	bool upgrade;         /* the request is for a websocket */
 	char said[GATE_SAID]; /* the reply of a proxy that refused */

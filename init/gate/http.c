@@ -19,7 +19,7 @@
 struct fields {
 	struct http_text host, length, coding, upgrade;
 	unsigned hosts, lengths, codings, upgrades;
-	bool close, keep, upgrading, expecting;
+	bool upgrading, expecting;
 	enum gate_reason reason; /* the first error */
 };
 
@@ -193,8 +193,6 @@ static bool connection_read(struct http_text list, struct fields *f)
 		if (text_is(option, "host") || text_is(option, "content-length") ||
 			text_is(option, "transfer-encoding"))
 			return false;
-		f->close |= text_is(option, "close");
-		f->keep |= text_is(option, "keep-alive");
 		f->upgrading |= text_is(option, "upgrade");
 	}
 	return true;
@@ -333,7 +331,6 @@ static void read_fields(struct http_text lines, struct fields *f)
 static void find_extras(struct http_text lines, struct http_text method, const struct fields *f,
 	bool old, bool allow_upgrade, struct http_head *out)
 {
-	out->keep_alive = old ? f->keep && !f->close : !f->close;
 	out->expect = f->expecting && !old && out->body != HTTP_NO_BODY;
 	out->websocket = allow_upgrade && f->upgrades == 1 &&
 			 text_is(f->upgrade, "websocket") && f->upgrading && !old &&

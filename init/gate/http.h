@@ -33,9 +33,8 @@ struct http_head {
 	uint16_t port;        /* the port in the request; 0 if there is none */
 	enum http_body_kind body;
 	uint64_t content_length; /* HTTP_LENGTH */
-	bool websocket;  /* requests an upgrade to websocket (RFC 6455) and nothing else */
-	bool expect;     /* waits for 100 (Continue) before sending the body; see below */
-	bool keep_alive; /* another request may follow */
+	bool websocket; /* requests an upgrade to websocket (RFC 6455) and nothing else */
+	bool expect;    /* waits for 100 (Continue) before sending the body; see below */
 	enum gate_reason reason; /* HTTP_REFUSED: why */
 };
 

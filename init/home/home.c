@@ -212,7 +212,7 @@ static void undo(const struct work *w)
 	}
 }
 
-static int copy_all(const struct work *w, struct home_result *out, struct failure *f)
+static int copy_all(const struct work *w, struct failure *f)
 {
 	struct sources *s = w->sources;
 
@@ -229,10 +229,6 @@ static int copy_all(const struct work *w, struct home_result *out, struct failur
 				continue;
 			if (place_one(w, item, f) < 0)
 				return -1;
-			if (is_config(item))
-				out->config_copied = true;
-			else if (!is_hook(item))
-				out->copied++;
 		}
 	return 0;
 }
@@ -335,7 +331,7 @@ static int as_user(void *context, void *result, struct failure *f)
 	if (w->r->from) {
 		if (sources_gather(w->sources, true, f) < 0)
 			return -1;
-		if (copy_all(w, out, f) < 0) {
+		if (copy_all(w, f) < 0) {
 			undo(w);
 			*out = (struct home_result){0};
 			return -1;

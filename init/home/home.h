@@ -22,12 +22,10 @@ struct home_request {
 };
 
 struct home_result {
-	bool config_copied;
 	bool hook;            /* HOME/init.sh exists and the user can execute it */
 	bool login;           /* HOME/auth.json exists and isn't empty */
 	bool provider;        /* config.toml sets model_provider, which may not be OpenAI */
 	char login_link[128]; /* the target of HOME/auth.json if it is a link, or "" */
-	unsigned copied;      /* files other than config.toml and init.sh */
 	struct layers layers;
 	uint32_t advice;   /* settings in HOME/config.toml that don't work in the container:
 			      advice.h */

@@ -189,14 +189,6 @@ int pins_deny(struct pins *p, struct failure *f)
 		"too many addresses were opened to remember all of them");
 }
 
-void pins_free(struct pins *p)
-{
-	free(p->batch);
-	p->batch = NULL;
-	pin_index_free(p->pin_index);
-	p->pin_index = NULL;
-}
-
 const char *pins_why(
 	const struct policy *p, const struct resolver_message *m, char text[POLICY_WHY])
 {

@@ -62,7 +62,6 @@ typedef void pins_answer(void *context, const struct resolver_pinned *answers, s
  * the replies. Call when the available messages have been handled.
  */
 void pins_flush(struct pins *p, pins_answer *answer, void *context);
-void pins_free(struct pins *p);
 
 /*
  * Pins in use (pins_in_use.c). A program may look up a name once and connect much later, as

@@ -29,8 +29,7 @@ struct readback {
 	bool table, sets[SETS];
 	const struct ruleset_set *set; /* whose elements are being read */
 	struct nftnl_set *elements;    /* those read */
-	size_t elements_read;
-	char name[64]; /* buffer for `on` if it is the kernel's name */
+	char name[64];                 /* buffer for `on` if it is the kernel's name */
 };
 
 static int wrong(struct readback *r, const char *on, const char *problem)

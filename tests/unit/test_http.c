@@ -71,20 +71,19 @@ static const struct {
 	enum http_form form;
 	enum http_body_kind body;
 	size_t rest; /* octets of a body behind the head */
-	bool keep_alive;
 } real[] = {
-	{"curl", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
-	{"curl-post", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 3, true},
-	{"curl-expect", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 0, true},
-	{"curl-h2c", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
-	{"curl-proxy", "www.example.test", 8080, HTTP_ABSOLUTE, HTTP_NO_BODY, 0, true},
-	{"curl-connect", "www.example.test", 443, HTTP_AUTHORITY, HTTP_NO_BODY, 0, true},
-	{"git", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
-	{"go", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
-	{"java", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 0, true},
-	{"node", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
-	{"python", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, false},
-	{"wget", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0, true},
+	{"curl", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
+	{"curl-post", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 3},
+	{"curl-expect", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 0},
+	{"curl-h2c", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
+	{"curl-proxy", "www.example.test", 8080, HTTP_ABSOLUTE, HTTP_NO_BODY, 0},
+	{"curl-connect", "www.example.test", 443, HTTP_AUTHORITY, HTTP_NO_BODY, 0},
+	{"git", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
+	{"go", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
+	{"java", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 0},
+	{"node", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
+	{"python", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
+	{"wget", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
 };
 #define REAL (sizeof(real) / sizeof(real[0]))
 
@@ -105,7 +104,6 @@ static void every_real_head_cut_everywhere(void **state)
 			if (real[i].rest)
 				assert_int_equal(got.content_length, real[i].rest);
 			assert_int_equal(got.expect, strcmp(real[i].file, "curl-expect") == 0);
-			assert_int_equal(got.keep_alive, real[i].keep_alive);
 			assert_false(got.websocket);
 		}
 	}
@@ -469,30 +467,6 @@ static void only_the_first_request_is_read(void **state)
 	assert_int_equal(got.length, first);
 }
 
-static void whether_another_may_follow(void **state)
-{
-	static const struct {
-		const char *text;
-		bool keep_alive;
-	} cases[] = {
-		{"GET / HTTP/1.1" HOST, true},
-		{"GET / HTTP/1.1\r\nConnection: close" HOST, false},
-		{"GET / HTTP/1.1\r\nConnection: x , CLOSE" HOST, false},
-		{"GET / HTTP/1.1\r\nConnection: x\r\nConnection: close" HOST, false},
-		{"GET / HTTP/1.1\r\nConnection: closed" HOST, true},
-		{"GET / HTTP/1.0" HOST, false},
-		{"GET / HTTP/1.0\r\nConnection: Keep-Alive" HOST, true},
-		{"GET / HTTP/1.0\r\nConnection: keep-alive, close" HOST, false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		set(cases[i].text);
-		expect_whole("a.example", 0);
-		assert_int_equal(got.keep_alive, cases[i].keep_alive);
-	}
-}
-
 /* ---- Where the request ends ---------------------------------------------------------- */
 
 #define POST "POST / HTTP/1.1\r\nHost: a.example\r\n"
@@ -809,7 +783,6 @@ int main(void)
 		cmocka_unit_test(lines_that_two_could_read_in_two_ways),
 		cmocka_unit_test(the_limits),
 		cmocka_unit_test(only_the_first_request_is_read),
-		cmocka_unit_test(whether_another_may_follow),
 		cmocka_unit_test(framing_that_passes),
 		cmocka_unit_test(framing_that_does_not),
 		cmocka_unit_test(websocket_where_it_may),

@@ -66,7 +66,8 @@ static int teardown(void **state)
 {
 	struct fixture *x = *state;
 
-	pins_free(&x->pins);
+	free(x->pins.batch);
+	pin_index_free(x->pins.pin_index);
 	events_close(x->pins.events);
 	routes_close(x->pins.routes);
 	wall_close(x->pins.wall);
