@@ -89,6 +89,12 @@ static int need_capabilities(struct failure *f)
 	if (!missing[0])
 		return 0;
 	fail(f, "build the sandbox", "", "the container lacks these capabilities:%s", missing);
+	/* An image with a USER, which no --cap-add gives any to. */
+	if (geteuid() != 0)
+		return fail_hint(f,
+			"start the container as root with --user 0%s; the command still runs "
+			"as uid %u with -e CODEX_INIT_USER=%u",
+			flags, (unsigned)geteuid(), (unsigned)geteuid());
 	return fail_hint(f, "start the container as root with%s", flags);
 }
 
@@ -97,6 +103,7 @@ static int choose_user(struct boot *b, struct failure *f)
 {
 	struct failure unknown = {0};
 	struct stat st;
+	char codex[16];
 
 	if (b->o->user) {
 		if (users_find("/etc", b->o->user, &b->uid, &b->gid, f) < 0)
@@ -108,8 +115,10 @@ static int choose_user(struct boot *b, struct failure *f)
 		b->uid = st.st_uid;
 		b->gid = st.st_gid;
 		if (b->uid == 0) {
-			if (users_find("/etc", "codex", &b->uid, &b->gid, &unknown) < 0)
-				b->uid = b->gid = UID_CODEX;
+			if (users_find("/etc", "codex", &b->uid, &b->gid, &unknown) < 0 &&
+				(snprintf(codex, sizeof(codex), "%d", UID_CODEX) < 0 ||
+					users_find("/etc", codex, &b->uid, &b->gid, f) < 0))
+				return -1;
 			/* The image's own /workspace belongs to codex, so this is a mount. */
 			say_warning("config",
 				"%s belongs to root, and the command does not run as root but "
@@ -254,6 +263,23 @@ int stage_compile_policy(struct options *o, struct failure *f)
 	return 0;
 }
 
+/* Where there can be none, all that would be in it is missing: that is one warning. */
+static bool make_run_directory(struct boot *b)
+{
+	b->run_dir = (mkdir("/run", 0755) == 0 || errno == EEXIST) &&
+		     (mkdir(RUN_DIR, 0755) == 0 || errno == EEXIST) &&
+		     access(RUN_DIR, W_OK | X_OK) == 0;
+	if (b->run_dir)
+		return true;
+	say_warning("config",
+		"create %s: %s: there is no status file and no codex-egress, and events are "
+		"only "
+		"counted",
+		RUN_DIR, strerror(errno));
+	say_hint("give the container one: --tmpfs /run");
+	return false;
+}
+
 /* Validates everything and opens the event log; changes nothing else that is visible. */
 int stage_config(struct boot *b, struct failure *f)
 {
@@ -272,6 +298,9 @@ int stage_config(struct boot *b, struct failure *f)
 	else if ((fenced || b->o->user) && !getcwd(b->workdir, sizeof(b->workdir)))
 		return fail_errno(f, "find the working directory", "");
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
+	/* Without any of these it is somebody else's image: its users and HOME stay. */
+	b->codex_home = (home && home[0]) || b->o->home_from ||
+			access(DEFAULT_HOME, F_OK) == 0 || access(DROP_OFF, F_OK) == 0;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
 	/* Of no use to anybody else. */
@@ -295,11 +324,8 @@ int stage_config(struct boot *b, struct failure *f)
 	if (b->o->mounts &&
 		mountcheck_run(b->o->mounts, fenced || b->o->user, b->uid, b->gid, f) < 0)
 		return -1;
-	if (!events && fenced) {
-		if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
-			say_warning("config", "create %s: %s", RUN_DIR, strerror(errno));
+	if (fenced && make_run_directory(b) && !events)
 		events = EVENTS_FILE;
-	}
 	if (events_open(&b->events, events, f) == 0)
 		return 0;
 	/* A file that the user asked for is mandatory; the default one is optional. */

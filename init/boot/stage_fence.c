@@ -154,8 +154,11 @@ int stage_verify(struct boot *b, struct failure *f)
 	b->status.uid = b->uid;
 	b->status.gid = b->gid;
 	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||
-		agent_write(ETC_DIR, &b->o->policy, b->o->egress == EGRESS_AUDIT, &soft) < 0)
+		(b->codex_home && agent_write(ETC_DIR, &b->o->policy,
+					  b->o->egress == EGRESS_AUDIT, &soft) < 0))
 		say_failure_warning("verify", &soft);
+	if (!b->run_dir)
+		return 0;
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
 		say_failure_warning("verify", &soft);
 	stage_control_open(b);

@@ -14,7 +14,6 @@
 #include "../home/terminfo.h"
 #include "../lib/codex_use.h"
 
-#define DROP_OFF     RUN_DIR "/in"
 #define GIT_SETTINGS RUN_DIR "/gitconfig"
 
 /* Failing to scan the project is no reason not to run. */
@@ -129,7 +128,8 @@ static int set_terminal_type(struct boot *b)
 	return environment_set(&b->env, "TERM", instead);
 }
 
-int stage_home(struct boot *b, struct failure *f)
+/* Codex's home, its user's name and the environment that goes with them. */
+static int set_up_home(struct boot *b, struct failure *f)
 {
 	struct home_request r = {.from = b->o->home_from,
 		.home = b->home,
@@ -163,6 +163,25 @@ int stage_home(struct boot *b, struct failure *f)
 	if (environment_sandbox(&b->env, b->home) < 0 || set_terminal_type(b) < 0 ||
 		(!done.login && environment_api_key(&b->env) < 0))
 		return fail_errno(f, "set the environment", "");
+	return 0;
+}
+
+/* Another image: the command has the home that its user has there. */
+static int keep_home(struct boot *b, struct failure *f)
+{
+	char engines[PATH_MAX] = "/", home[PATH_MAX];
+	bool has_home = users_home("/etc", b->uid, home, sizeof(home));
+
+	users_home("/etc", geteuid(), engines, sizeof(engines));
+	if (environment_plain(&b->env, engines, has_home ? home : NULL) < 0)
+		return fail_errno(f, "set the environment", "HOME");
+	return 0;
+}
+
+int stage_home(struct boot *b, struct failure *f)
+{
+	if ((b->codex_home ? set_up_home(b, f) : keep_home(b, f)) < 0)
+		return -1;
 	if (settle_git(b, f) < 0)
 		return -1;
 	look_at_project(b);

@@ -22,6 +22,8 @@
 
 #define RUN_DIR "/run/codex"
 #define ETC_DIR "/etc/codex"
+/* Where the launcher puts what is copied into Codex's home. */
+#define DROP_OFF RUN_DIR "/in"
 
 /* Unresolved names reported individually; further ones are counted. */
 #define TOLD_NAMES 8
@@ -36,6 +38,7 @@ struct boot {
 	bool mounted; /* the workdir is in a mount: the host's */
 	bool idmapped; /* what the payload creates may be root's on the host */
 	const char *home;
+	bool codex_home; /* home is to be set up: somebody asks for it */
 	uid_t uid;
 	gid_t gid;
 	bool hook;            /* the home has an init.sh to run */
@@ -58,6 +61,7 @@ struct boot {
 	struct gate_config gate; /* counters NULL: no gate */
 	struct supervisor supervisors[WORKERS];
 	struct status status;
+	bool run_dir;            /* there is a RUN_DIR that can be written to */
 	int report_file;         /* for the closing report (home/report_file.h), or -1 */
 	struct control *control; /* NULL: not available */
 	int64_t began;           /* clock_ms() at the end of the boot */

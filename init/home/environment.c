@@ -117,6 +117,15 @@ int environment_sandbox(struct environment *e, const char *home)
 	return 0;
 }
 
+int environment_plain(struct environment *e, const char *engines, const char *home)
+{
+	const char *now = environment_get(e, "HOME");
+
+	if (!home || (now && strcmp(now, engines) != 0))
+		return 0;
+	return environment_set(e, "HOME", home);
+}
+
 int environment_api_key(struct environment *e)
 {
 	const char *key = environment_get(e, "OPENAI_API_KEY");

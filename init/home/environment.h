@@ -28,6 +28,12 @@ int environment_sandbox(struct environment *e, const char *home);
  * a program must not be billed for Codex. Returns 0, or -1 if out of memory.
  */
 int environment_api_key(struct environment *e);
+/*
+ * Where Codex's home isn't set up, HOME stays as it is, unless it is `engines`: the home of the
+ * user that the engine started us as, which it sets by itself. Then it is `home`, the home of
+ * the user that the command runs as; NULL: that one has none.
+ */
+int environment_plain(struct environment *e, const char *engines, const char *home);
 void environment_free(struct environment *e);
 
 #endif

@@ -15,10 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -84,14 +86,28 @@ static int split(struct own *o, struct failure *f)
 	return 0;
 }
 
+/* What to type depends on where the directory comes from. */
+static int hint_owner(const struct own *o, bool mounted, struct failure *f)
+{
+	const unsigned uid = (unsigned)o->uid;
+	struct statfs fs;
+
+	if (!mounted)
+		return fail_hint(f, "give it to uid %u in the image: RUN chown -R %u %s", uid,
+			uid, o->home);
+	if (statfs(o->home, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+		return fail_hint(
+			f, "mount it for that uid: --tmpfs %s:uid=%u,mode=0700", o->home, uid);
+	return fail_hint(f, "give the directory on the host to uid %u (chown -R %u)", uid, uid);
+}
+
 static int fail_rename(const struct own *o, int why, struct failure *f)
 {
 	if (why == EBUSY || why == ENOTEMPTY || why == EEXIST) {
 		fail(f, operation, o->home, "%s, and it doesn't belong to uid %u",
 			why == EBUSY ? "something is mounted there" : "it is not empty",
 			(unsigned int)o->uid);
-		return fail_hint(f, "give the directory on the host to uid %u (chown -R %u)",
-			(unsigned int)o->uid, (unsigned int)o->uid);
+		return hint_owner(o, why == EBUSY, f);
 	}
 	errno = why;
 	return fail_errno(f, operation, o->home);
@@ -117,8 +133,10 @@ static int make_staging(struct own *o, struct failure *f)
 
 	if (fd < 0) {
 		fail_errno(f, operation, o->home);
-		return fail_hint(f, "mount a directory there that belongs to uid %u",
-			(unsigned int)o->uid);
+		return fail_hint(f,
+			"mount a directory there that belongs to uid %u, or --tmpfs "
+			"%s:uid=%u,mode=0700",
+			(unsigned int)o->uid, o->home, (unsigned int)o->uid);
 	}
 	close(fd);
 	if (unlinkat(o->parent_fd, o->staging, 0) < 0 ||

@@ -230,3 +230,20 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 	free(passwd.bytes);
 	return done;
 }
+
+bool users_home(const char *etc, uid_t uid, char *out, size_t size)
+{
+	int dir = open(etc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct userdb_text passwd = {.bytes = NULL};
+	struct userdb_line line;
+	bool found = dir >= 0 && read_file(dir, "passwd", &passwd) == 0 &&
+		     userdb_by_id(passwd.bytes, passwd.length, (uint32_t)uid, &line) &&
+		     line.fields >= 6 && line.field_length[5] < size && line.field[5][0] == '/';
+
+	if (found)
+		snprintf(out, size, "%.*s", (int)line.field_length[5], line.field[5]);
+	free(passwd.bytes);
+	if (dir >= 0)
+		close(dir);
+	return found;
+}

@@ -60,7 +60,7 @@ def test_documents_name_no_option_that_is_not_there(document):
     known = set(options_of("codex-sandbox")) | set(options_of("codex-init"))
     known |= {o.replace("_", "-") for o in known}
     # Options of the engine, of Codex and of others that examples use.
-    others = {"--cap-drop", "--cap-add", "--device-auth", "--with-api-key", "--json", "--filter"}
+    others = {"--tmpfs", "--cap-drop", "--cap-add", "--device-auth", "--with-api-key", "--json", "--filter"}
     others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto", "--last", "--init"}
     others |= {"--rm", "--ulimit", "--memory"}
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", document.read_text()))

@@ -130,6 +130,37 @@ static void a_given_sandbox_dir_stays(void **state)
 	environment_free(&e);
 }
 
+static void another_images_home_is_its_users(void **state)
+{
+	static const struct {
+		const char *set;
+		const char *home, *now; /* NULL: none */
+	} cases[] = {
+		{"HOME=/root", "/home/app", "/home/app"},
+		{"HOME=/root", NULL, "/root"},
+		{"HOME=/srv", "/home/app", "/srv"},
+		{"A=b", "/home/app", "/home/app"},
+		{"A=b", NULL, NULL},
+	};
+	struct environment e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *const none[] = {NULL};
+		const char *now;
+
+		assert_int_equal(environment_copy(&e, none), 0);
+		assert_int_equal(environment_take(&e, cases[i].set), 0);
+		assert_int_equal(environment_plain(&e, "/root", cases[i].home), 0);
+		now = environment_get(&e, "HOME");
+		assert_int_equal(now != NULL, cases[i].now != NULL);
+		if (now)
+			assert_string_equal(now, cases[i].now);
+		assert_null(environment_get(&e, "CODEX_HOME"));
+		environment_free(&e);
+	}
+}
+
 static void a_key_under_its_usual_name_is_codexs(void **state)
 {
 	char *alone[] = {(char *)"OPENAI_API_KEY=sk-1", NULL};
@@ -164,6 +195,7 @@ int main(void)
 		cmocka_unit_test(the_sandbox_sets_its_promises),
 		cmocka_unit_test(the_homes_bin_is_named_once),
 		cmocka_unit_test(a_given_sandbox_dir_stays),
+		cmocka_unit_test(another_images_home_is_its_users),
 		cmocka_unit_test(a_key_under_its_usual_name_is_codexs),
 	};
 

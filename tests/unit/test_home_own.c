@@ -97,9 +97,20 @@ static void a_mounted_home_of_another_s_is_a_failure(void **state)
 		mount("tmpfs", at(t, "home"), "tmpfs", 0, "size=64k,mode=0755,uid=0"), 0);
 	assert_int_equal(own(at(t, "home")), -1);
 	assert_in(why.reason, "mounted");
-	assert_in(why.hint, "uid 4321");
+	assert_in(why.hint, ":uid=4321,mode=0700");
 	assert_owned(at(t, "home"), 0, 0755);
 	assert_int_equal(entries(t->top), 2);
+}
+
+static void so_is_a_directory_of_the_host_s(void **state)
+{
+	const struct tree *t = *state;
+
+	assert_int_equal(chown(at(t, "home"), 0, 0), 0);
+	assert_int_equal(mount(at(t, "home"), at(t, "home"), NULL, MS_BIND, NULL), 0);
+	assert_int_equal(own(at(t, "home")), -1);
+	assert_in(why.reason, "mounted");
+	assert_in(why.hint, "on the host");
 }
 
 static void a_mounted_home_of_the_user_s_is_fine(void **state)
@@ -170,6 +181,7 @@ int main(void)
 		T(an_empty_home_of_another_user_is_replaced),
 		T(a_home_with_something_in_it_stays),
 		T(a_mounted_home_of_another_s_is_a_failure),
+		T(so_is_a_directory_of_the_host_s),
 		T(a_mounted_home_of_the_user_s_is_fine), T(a_read_only_home_is_a_failure),
 		T(a_link_or_a_file_is_a_failure), T(a_dangling_link_is_not_followed),
 		T(no_parent_no_home), T(root_gets_no_home)};

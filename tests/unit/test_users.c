@@ -273,6 +273,24 @@ static void a_number_needs_no_passwd(void **state)
 }
 
 /* What the C library makes of what was written. */
+static void the_home_of_a_uid(void **state)
+{
+	const struct tree *t = *state;
+	char home[16] = "";
+
+	put(at(t, "passwd"),
+		ROOT "odd:x:2:2\nrelative:x:3:3::home:/bin/sh\n"
+		     "long:x:4:4::/home/that/is/longer:/bin/sh\napp:x:5:5::/home/app:/bin/sh\n",
+		0644, 0);
+	assert_true(users_home(t->top, 0, home, sizeof(home)));
+	assert_string_equal(home, "/root");
+	assert_true(users_home(t->top, 5, home, sizeof(home)));
+	assert_string_equal(home, "/home/app");
+	for (uid_t uid = 1; uid <= 4; uid++)
+		assert_false(users_home(t->top, uid, home, sizeof(home)));
+	assert_false(users_home("/no/such/etc", 0, home, sizeof(home)));
+}
+
 static void getpwuid_says_codex(void **state)
 {
 	struct passwd *p;
@@ -302,7 +320,7 @@ int main(void)
 		T(a_read_only_etc_is_a_warning),
 		T(a_full_disk_is_a_failure_and_changes_nothing), T(a_huge_passwd_is_a_failure),
 		T(users_are_found), T(nonsense_is_no_user), T(a_number_needs_no_passwd),
-		T(getpwuid_says_codex)};
+		T(the_home_of_a_uid), T(getpwuid_says_codex)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
