@@ -173,8 +173,9 @@ static int read_mounts(struct boot *b, bool *login_is_read_only)
 	struct mounts_seen seen = {.b = b};
 	char home[PATH_MAX];
 
-	/* The list has resolved paths. If the home doesn't exist, nothing is mounted in it. */
-	if (realpath(b->home, home))
+	/* The list has resolved paths. If the home doesn't exist, nothing is mounted in it. Two
+	 * slashes in front are one to Linux, but not to musl's realpath(3). */
+	if (realpath(b->home + strspn(b->home, "/") - 1, home))
 		snprintf(seen.login, sizeof(seen.login), "%s/auth.json", home);
 	if (mounts_each(see_mount, &seen) < 0)
 		return -1;
