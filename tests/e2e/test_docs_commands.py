@@ -23,6 +23,12 @@ CODE = re.compile(r"[0-9A-F]{4}-[0-9A-F]{5}")
 NOT_RUN = {
     "make run": "installs packages and builds an image; the demo in it is test_codex.py's matter",
     "make test": "is what runs this",
+    "make attack": "runs a part of the same tests",
+    "make check-clang": "needs a compiler that the tests do without",
+    "make build/unit": "is how each of the unit tests is built and run",
+    "docker exec CONTAINER curl -sL 'http://localhost:1455": "answers while Codex waits for a browser: "
+    "test_login.py::test_the_way_back_may_be_gone_by_hand",
+    "make format": "would change the sources under the tests",
     "make image": "made the image that everything here runs in; test_build.py has its variables",
 }
 
@@ -55,7 +61,7 @@ def commands(text):
 
 
 def reason(command):
-    return next((why for start, why in NOT_RUN.items() if re.match(start + r"\b", command)), None)
+    return next((why for start, why in NOT_RUN.items() if command.startswith(start)), None)
 
 
 def dockerfile(document, line):
@@ -174,7 +180,7 @@ class Reader:
             return subprocess.CompletedProcess(command, 0, "", "")
         with subprocess.Popen(
             ["bash", "-c", command],
-            cwd=ROOT if command.startswith("make ") else self.cwd,
+            cwd=ROOT if re.match(r"make\b", command) else self.cwd,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
