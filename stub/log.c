@@ -1,16 +1,12 @@
-/*
- * Messages, each written with one write(2). A path may contain anything but NUL, so what
- * could manipulate the terminal is printed as '?'.
- */
+/* Messages: what they hold, and how they begin. How a line is written is init/lib/say.c. */
 #include "log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "quote.h"
+#include "../init/lib/say.h"
 
 int refuse(struct error *t, const char *operation, const char *subject, const char *reason, ...)
 {
@@ -47,44 +43,15 @@ int refuse_no_sandbox(struct error *t)
 	return -1;
 }
 
-/* Replaces control characters of one byte and of two (U+0080 to U+009F), and what isn't
- * UTF-8. */
-static void make_harmless(unsigned char *s)
-{
-	for (size_t n; *s; s += n) {
-		n = quote_utf8(s);
-		if (n == 0 || *s < ' ' || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0)) {
-			memset(s, '?', n ? n : 1);
-			n = n ? n : 1;
-		}
-	}
-}
-
-static void put_line(const char *prefix, const char *text)
-{
-	char line[3 * PATH_MAX];
-	int n = snprintf(line, sizeof(line) - 1, "%s%s", prefix, text);
-
-	if (n < 0)
-		return;
-	if ((size_t)n > sizeof(line) - 2)
-		n = (int)sizeof(line) - 2;
-	make_harmless((unsigned char *)line);
-	line[n++] = '\n';
-	/* There is nowhere to report this. */
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
-		return;
-}
-
 void log_error(const struct error *t)
 {
 	char message[sizeof(t->operation) + sizeof(t->subject) + sizeof(t->reason) + 8];
 
 	snprintf(message, sizeof(message), "%s%s%s: %s", t->operation,
 		t->subject[0] ? ": " : "", t->subject, t->reason);
-	put_line("codex-sandbox: ", message);
+	say_line("codex-sandbox: ", message);
 	if (t->hint[0])
-		put_line("  hint: ", t->hint);
+		say_line("  hint: ", t->hint);
 }
 
 __attribute__((format(printf, 2, 0))) static void put_text(
@@ -93,7 +60,7 @@ __attribute__((format(printf, 2, 0))) static void put_text(
 	char message[2 * PATH_MAX];
 
 	vsnprintf(message, sizeof(message), text, ap);
-	put_line(prefix, message);
+	say_line(prefix, message);
 }
 
 void log_warning(const char *text, ...)

@@ -35,7 +35,7 @@ struct boot {
 	struct monitor *m;
 	struct environment env;
 	char workdir[PATH_MAX];
-	bool mounted; /* the workdir is in a mount: the host's */
+	bool mounted;  /* the workdir is in a mount: the host's */
 	bool idmapped; /* what the payload creates may be root's on the host */
 	const char *home;
 	bool codex_home; /* home is to be set up: somebody asks for it */

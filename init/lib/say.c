@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 /* The only global state: every folder asks how much to print, and where. */
 static enum say_level chosen = SAY_NORMAL;
 static FILE *aside;
@@ -53,25 +55,33 @@ int fail_hint(struct failure *f, const char *hint, ...)
 	return -1;
 }
 
-/* Eight-bit control characters count too: on their own, and as UTF-8 after 0xc2. */
-static bool is_control(unsigned char c, unsigned char before)
+/* Replaces control characters of one byte and of two (U+0080 to U+009F), and what isn't
+ * UTF-8. */
+static void make_harmless(char *text)
 {
-	return c < ' ' || c == 0x7f ||
-	       (c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2));
+	size_t left = strlen(text), n;
+
+	for (unsigned char *s = (unsigned char *)text; left > 0; s += n, left -= n) {
+		uint32_t c;
+
+		n = utf8_read(s, left, &c);
+		if (n > 0 && c >= ' ' && (c < 0x7f || c >= 0xa0))
+			continue;
+		n = n ? n : 1;
+		memset(s, '?', n);
+	}
 }
 
-static void put_line(const char *prefix, const char *text)
+void say_line(const char *prefix, const char *text)
 {
-	char line[1200];
+	char line[SAY_LINE];
 	int n = snprintf(line, sizeof(line) - 1, "%s%s", prefix, text);
 
 	if (n < 0)
 		return;
 	if ((size_t)n > sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
-	for (int i = 0; i < n; i++)
-		if (is_control((unsigned char)line[i], i ? (unsigned char)line[i - 1] : 0))
-			line[i] = '?';
+	make_harmless(line);
 	line[n++] = '\n';
 	/* There is nowhere to report a failed report. */
 	if (aside) {
@@ -89,7 +99,7 @@ __attribute__((format(printf, 2, 0))) static void put_stage(
 
 	vsnprintf(message, sizeof(message), text, ap);
 	snprintf(prefix, sizeof(prefix), "codex-init: %s: ", stage);
-	put_line(prefix, message);
+	say_line(prefix, message);
 }
 
 void say_failure(const char *stage, const struct failure *f)
@@ -100,9 +110,9 @@ void say_failure(const char *stage, const struct failure *f)
 	snprintf(message, sizeof(message), "%s%s%s: %s", f->operation,
 		f->subject[0] ? ": " : "", f->subject, f->reason);
 	snprintf(prefix, sizeof(prefix), "codex-init: %s: ", stage);
-	put_line(prefix, message);
+	say_line(prefix, message);
 	if (f->hint[0])
-		put_line("  hint: ", f->hint);
+		say_line("  hint: ", f->hint);
 }
 
 void say_warning(const char *stage, const char *text, ...)
@@ -126,7 +136,7 @@ void say_hint(const char *text, ...)
 	va_start(ap, text);
 	vsnprintf(message, sizeof(message), text, ap);
 	va_end(ap);
-	put_line("  hint: ", message);
+	say_line("  hint: ", message);
 }
 
 void say_detail(const char *stage, const char *text, ...)

@@ -37,6 +37,13 @@ int fail_errno(struct failure *f, const char *operation, const char *subject);
 /* Adds a hint to a failure that is already filled. Returns -1. */
 int fail_hint(struct failure *f, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 
+/* Writes prefix and text as one line, cut at SAY_LINE, with one write(2), so that lines of
+ * several processes never mix. What could manipulate a terminal, and what isn't UTF-8, becomes
+ * '?'. */
+void say_line(const char *prefix, const char *text);
+/* Two paths and some words. */
+#define SAY_LINE (3 * 4096)
+
 /* Prints a failure (two lines if it has a hint). Control characters are replaced. */
 void say_failure(const char *stage, const struct failure *f);
 /* `codex-init: STAGE: text`; not printed at SAY_QUIET. */

@@ -70,10 +70,10 @@ struct program {
 	char *const *argv;
 	char **envp;         /* the child may alter its own copy */
 	const char *workdir; /* NULL: unchanged */
-	bool last; /* the payload: after it is spawned PID 1 needs little, and installs
-		      FILTER_MONITOR */
+	bool last;       /* the payload: after it is spawned PID 1 needs little, and installs
+			    FILTER_MONITOR */
 	bool keep_modes; /* with drop: FILTER_MODES as well */
-	bool drop; /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
+	bool drop;       /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
 	uid_t uid;
 	gid_t gid;
 };
