@@ -186,3 +186,16 @@ int admit_name(
 	tell_refused(w, name);
 	return -1;
 }
+
+/*
+ * As a client's question would do; what is known is left as it is, since its pins live longer.
+ * A new process of the resolver's, or one that has had many other names, may have lost it.
+ */
+void admit_in_use(struct worker *w, const struct resolver_in_use *m)
+{
+	char unused[ADMIT_TEXT];
+	int index = admit_name(w, m->name, true, true, unused);
+
+	if (index >= 0 && !w->cache.names[index].open)
+		lookup_resolve(w, index, m->family == 4 ? FAMILY_4 : FAMILY_6);
+}

@@ -385,7 +385,7 @@ void channel_ready(struct worker *w, uint32_t events)
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		end(0);
 	if (n == sizeof(m.in_use)) {
-		lookup_in_use(w, &m.in_use);
+		w->channel.in_use(w, &m.in_use);
 		return;
 	}
 	if (n < 0 || (size_t)n > sizeof(m.pinned) || (size_t)n % sizeof(m.pinned[0]))

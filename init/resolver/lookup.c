@@ -336,19 +336,6 @@ void lookup_resolve(struct worker *w, int index, enum cache_family family)
 		failed(w, index, family, reason);
 }
 
-/*
- * As a client's question would do; what is known is left as it is, since its pins live longer.
- * A new process of the resolver's, or one that has had many other names, may have lost it.
- */
-void lookup_in_use(struct worker *w, const struct resolver_in_use *m)
-{
-	char unused[ADMIT_TEXT];
-	int index = admit_name(w, m->name, true, true, unused);
-
-	if (index >= 0 && !w->cache.names[index].open)
-		lookup_resolve(w, index, m->family == 4 ? FAMILY_4 : FAMILY_6);
-}
-
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family)
 {
 	struct cache_record *r = &n->record[family];

@@ -164,6 +164,7 @@ static int allocate(struct worker *w, int channel)
 	if (client_init(w) < 0 || service_init(w) < 0)
 		return -1;
 	w->channel.pinned = lookup_pinned;
+	w->channel.in_use = admit_in_use;
 	w->lookup.settled = client_wake;
 	return open_upstreams(w) < 0 ? -1 : lookup_init(w, w->boot);
 }

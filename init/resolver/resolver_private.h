@@ -33,6 +33,8 @@ struct channel {
 	int fd;
 	/* PID 1 has opened these addresses of the name: bit i is the i-th that was sent. */
 	void (*pinned)(struct worker *w, int index, uint32_t accepted);
+	/* PID 1 says that a pin is in use. */
+	void (*in_use)(struct worker *w, const struct resolver_in_use *m);
 	bool blocked;       /* waiting for EPOLLOUT */
 	unsigned out_count; /* messages buffered, to be sent in one datagram */
 	struct resolver_message out[RESOLVER_TOGETHER];
@@ -120,6 +122,9 @@ int admit_name(
 void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
+/* A pin of the name is in use: sees to it that the record is fresh, as a question would. */
+void admit_in_use(struct worker *w, const struct resolver_in_use *m);
+
 /* ---- denied.c: updates the cache for runtime denials. -------------------------------- */
 void denied_invalidate(struct worker *w);
 
@@ -135,8 +140,6 @@ void lookup_resolve(struct worker *w, int index, enum cache_family family);
  */
 bool lookup_is_lame(const struct worker *w, const struct cache_name *n);
 void lookup_wait_for_aaaa(struct worker *w, const struct cache_name *n);
-/* PID 1 says that a pin is in use. */
-void lookup_in_use(struct worker *w, const struct resolver_in_use *m);
 /* A client was answered from the record. */
 void lookup_used(struct worker *w, struct cache_name *n, enum cache_family family);
 /* Behind a proxy: gives a name its fake IP. */
