@@ -7,7 +7,9 @@ registry=$1
 groupadd --gid 1000 codex
 useradd --uid 1000 --gid 1000 --home-dir /codex_home --no-create-home --shell /bin/bash codex
 # Both empty and readable: codex-init hands them to another uid when the workdir belongs to one.
-install -d -o codex -g codex -m 0755 /codex_home /workspace
+install -d -o codex -g codex -m 0755 /codex_home
+# Also to be written by root without a right beyond its group, and by the uids that some clusters choose.
+install -d -o codex -g root -m 0775 /workspace
 
 sh /tmp/layers.sh /usr/local/bin/codex /tmp/layers /etc/codex
 

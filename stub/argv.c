@@ -91,6 +91,15 @@ static void add_network(const struct request *r, struct arena *p, struct string_
 		add_publication(r->publish.word[i], true, p, argv);
 }
 
+/* In the cell codex-init needs none, and drops what the engine gives. */
+static void add_capabilities(const struct request *r, struct string_list *argv)
+{
+	if (r->wall && strcmp(r->wall, "cell") == 0)
+		return;
+	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
+		string_list_add(argv, capabilities[i]);
+}
+
 static void add_engine_options(
 	const struct request *r, struct arena *p, struct string_list *argv)
 {
@@ -109,8 +118,7 @@ static void add_engine_options(
 			is_podman(r) ? "--detach-keys=" : "--detach-keys=" ARGV_DETACH_KEYS);
 	} else if (r->input)
 		string_list_add(argv, "-i");
-	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
-		string_list_add(argv, capabilities[i]);
+	add_capabilities(r, argv);
 	add_two(argv, "--security-opt", "no-new-privileges");
 	add_limits(r, p, argv);
 	if (r->selinux && strcmp(r->selinux, "disable") == 0)
@@ -151,6 +159,8 @@ static void add_codex_init_options(
 		add_publication(r->publish.word[i], false, p, argv);
 	if (r->audit)
 		string_list_add(argv, "--egress=audit");
+	if (r->wall)
+		add_two(argv, "--wall", r->wall);
 	if (r->user)
 		add_two(argv, "--user", r->user);
 	string_list_add(argv, "--");

@@ -79,6 +79,7 @@ struct request {
 				 names, since --dry-run shows no values */
 	struct string_list allow, deny; /* rules for codex-init */
 	const char *user;               /* for codex-init's --user; NULL: it chooses */
+	const char *wall;               /* "nft", "cell" (no capabilities), or NULL: as nft */
 	const char *selinux;            /* "disable", "relabel" or NULL: leave labels alone */
 	bool audit;
 	bool trust; /* have codex trust `directory` */

@@ -60,6 +60,9 @@ static const struct cli_option options[] = {
 	{"deny", 0, LIST, AT(deny), "RULE", "a host that may not; wins over every allow"},
 	{"audit", 0, FLAG, AT(audit), NULL,
 		"lets everything through and records what would be refused"},
+	{"wall", 0, VALUE, AT(wall), "nft|cell",
+		"what enforces the rules: nftables (the default), or the\ncell, for which the container "
+		"needs no capability"},
 	{"image", 0, VALUE, AT(image), "IMAGE", "the image to run (default: codex-sandbox)"},
 	{"engine", 0, VALUE, AT(engine), "docker|podman",
 		"the container engine (default: docker, else podman)"},
@@ -265,6 +268,13 @@ static int check_combinations(const struct cli *c, struct error *t)
 	if (c->selinux && strcmp(c->selinux, "disable") != 0 &&
 		strcmp(c->selinux, "relabel") != 0)
 		return refuse(t, operation, c->selinux, "--selinux takes disable or relabel");
+	if (c->wall && strcmp(c->wall, "nft") != 0 && strcmp(c->wall, "cell") != 0)
+		return refuse(t, operation, c->wall, "--wall takes nft or cell");
+	if ((c->audit || c->publish.count) && c->wall && strcmp(c->wall, "cell") == 0) {
+		refuse(t, operation, c->audit ? "--audit" : "--publish",
+			"the cell lets nothing through, in or out");
+		return refuse_hint(t, "leave out --wall=cell");
+	}
 	if (check_values(c, t) < 0)
 		return -1;
 	return check_environment(c, t);

@@ -14,7 +14,7 @@
  * value is given twice, the last one counts. */
 struct cli {
 	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
-		*init_script, *image, *engine, *network, *selinux,
+		*init_script, *image, *engine, *network, *selinux, *wall,
 		*pids_limit, /* a number or "max" */
 		*memory, *cpus, *shm_size;
 	struct string_list read_only, allow, deny, env, env_file, add_host, publish;

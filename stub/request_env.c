@@ -220,6 +220,7 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	r->audit = c->audit;
 	r->trust = c->trust;
 	r->selinux = c->selinux;
+	r->wall = c->wall;
 	r->exec = c->exec;
 	return 0;
 }

@@ -135,6 +135,8 @@ class Container:
 class Runner:
     """Builds the arguments of `docker run`, in one place for all tests."""
 
+    flags = FLAGS
+
     def __init__(self, the_lab):
         self.lab = the_lab
 
@@ -142,7 +144,7 @@ class Runner:
         return program(["docker", "-H", self.lab.engine.host, *arguments], **options)
 
     def arguments(self, command, allow, env, options, flags, network, init, trust):
-        made = list(flags)
+        made = list(self.flags if flags is None else flags)
         if allow is not None:
             made += ["-e", f"OPENAI_ALLOWED_DOMAINS={allow}"]
         if trust:
@@ -161,7 +163,7 @@ class Runner:
         allow=None,
         env=None,
         options=(),
-        flags=FLAGS,
+        flags=None,
         network=None,
         init=(),
         trust=True,
@@ -246,7 +248,7 @@ def start(runner):
         allow=None,
         env=None,
         options=(),
-        flags=FLAGS,
+        flags=None,
         network=None,
         init=(),
         trust=True,

@@ -14,11 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../cell/hosts.h"
 #include "../lib/clock.h"
 #include "../lib/version.h"
 #include "../policy/explain.h"
 
-enum when { ALWAYS, FENCED, GATED, AS_USER };
+enum when { ALWAYS, FENCED, WALLED, CELLED, GATED, AS_USER };
 
 static const struct stage {
 	const char *name;
@@ -26,12 +27,14 @@ static const struct stage {
 	enum when when;
 } stages[] = {
 	{"config", stage_config, ALWAYS},
-	{"wall", stage_wall, FENCED},
-	{"routes", stage_routes, FENCED},
+	{"wall", stage_wall, WALLED},
+	{"wall", stage_cell, CELLED},
+	{"routes", stage_routes, WALLED},
 	{"resolver", stage_resolver, FENCED},
 	{"gate", stage_gate, GATED},
 	{"home", stage_home, AS_USER},
-	{"verify", stage_verify, FENCED},
+	{"verify", stage_verify, WALLED},
+	{"verify", stage_verify_cell, CELLED},
 	{"hook", stage_hook, AS_USER},
 	{"payload", stage_payload, ALWAYS},
 };
@@ -42,6 +45,8 @@ static bool applies(const struct boot *b, enum when when)
 		return b->gate.counters != NULL;
 	if (when == FENCED)
 		return b->o->egress != EGRESS_OFF;
+	if (when == WALLED || when == CELLED)
+		return b->o->egress != EGRESS_OFF && b->cell == (when == CELLED);
 	return when == ALWAYS || b->o->egress != EGRESS_OFF || b->o->user;
 }
 
@@ -80,6 +85,16 @@ static void worker_ended(void *context, pid_t pid, int status)
 
 	for (int i = 0; i < WORKERS; i++)
 		supervisor_ended(&b->supervisors[i], pid, status);
+}
+
+/* Where the payload may signal a worker, it may stop one: for no longer than this takes. */
+static void worker_stopped(void *context, pid_t pid)
+{
+	const struct boot *b = context;
+
+	for (int i = 0; i < WORKERS; i++)
+		if (b->supervisors[i].pid == pid)
+			kill(pid, SIGCONT);
 }
 
 /* True if there is no process left that the wall is there for. */
@@ -122,8 +137,10 @@ int boot_run(struct options *o, struct monitor *m)
 		b->supervisors[i].channel = b->supervisors[i].timer = -1;
 	b->status.version = version_text;
 	b->status.egress = modes[o->egress];
+	b->status.wall = "none";
 	b->status.exit_status = -1;
 	m->worker_ended = worker_ended;
+	m->worker_stopped = worker_stopped;
 	m->worker_context = b;
 	b->exit_status = EXIT_SANDBOX;
 	failed =
@@ -158,6 +175,10 @@ int boot_check(struct options *o)
 		bool allowed = explain(&o->policy, &o->target, o->egress, stdout);
 
 		return fflush(stdout) == 0 && allowed ? 0 : 1;
+	}
+	if (o->hosts) {
+		hosts_print(&o->policy, stdout);
+		return fflush(stdout) == 0 ? 0 : 1;
 	}
 	return policy_print(&o->policy, stdout) == 0 && fflush(stdout) == 0 ? 0 : 1;
 }

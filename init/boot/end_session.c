@@ -117,7 +117,7 @@ static void tell_refusals(struct boot *b, FILE *to)
 		events_summary(b->events, to);
 	b->status.refused = b->events ? events_refused(b->events) : 0;
 	b->status.exit_status = b->exit_status;
-	if (b->wall && status_write(RUN_DIR, &b->status, &f) < 0)
+	if ((b->wall || b->cell) && status_write(RUN_DIR, &b->status, &f) < 0)
 		say_failure_detail("payload", &f);
 }
 

@@ -26,7 +26,7 @@ bool local_dns_embedded(FILE *udp, uid_t payload)
 	return false;
 }
 
-static bool embedded_is_there(uid_t payload)
+bool local_dns_embedded_is_there(uid_t payload)
 {
 	FILE *udp = fopen(SOCKETS, "re");
 	bool there = udp && local_dns_embedded(udp, payload);
@@ -86,7 +86,7 @@ void local_dns_leave_out(struct resolvconf *c, uid_t payload, struct local_dns *
 		bool embedded;
 
 		unmap(&e->address);
-		embedded = is_embedded(e) && embedded_is_there(payload);
+		embedded = is_embedded(e) && local_dns_embedded_is_there(payload);
 		out->embedded |= embedded;
 		if (!embedded && local_dns_has(e))
 			out->left_out[out->count++] = *e;

@@ -106,7 +106,7 @@ bool nameserver_is_engines(FILE *mountinfo, const char *path)
 	return is;
 }
 
-static bool is_engines(const char *path)
+bool nameserver_is_engines_own(const char *path)
 {
 	FILE *table = fopen("/proc/self/mountinfo", "re");
 	bool is = table && nameserver_is_engines(table, path);
@@ -148,7 +148,7 @@ int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 	len += (size_t)n;
 	if (!nameserver_is_out_of_reach(text + first, len - first, ipv6))
 		return 0;
-	if (!is_engines(path))
+	if (!nameserver_is_engines_own(path))
 		return fail(f, TRIED, path,
 			"it names an IPv6 server that they can't reach, and it isn't the "
 			"engine's own file, which could be changed");

@@ -24,6 +24,9 @@ bool nameserver_is_out_of_reach(const char *text, size_t len, bool ipv6);
  */
 bool nameserver_is_engines(FILE *mountinfo, const char *path);
 
+/* The same by that table itself. */
+bool nameserver_is_engines_own(const char *path);
+
 /*
  * Prepends `nameserver 127.0.0.1` if necessary. Call after the file has been read for the
  * upstreams. Returns 0; or -1 with *f filled if it isn't the engine's file or can't be

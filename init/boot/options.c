@@ -311,6 +311,7 @@ static int set_mounts(struct options *o, const struct given *g, struct failure *
 		return 0;                                                                      \
 	}
 FLAG(check)
+FLAG(hosts)
 FLAG(require_names)
 FLAG(quiet)
 FLAG(verbose)
@@ -327,7 +328,7 @@ static const struct option_row rows[] = {
 	{"--egress", NULL, "MODE", "CODEX_INIT_EGRESS", set_egress,
 		"strict (default), pin, audit: allow and record, off: a plain init"},
 	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall,
-		"auto (default), nft or cell: what enforces"},
+		"auto (default), nft, or cell: needs no capability; auto: nft with NET_ADMIN"},
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
 	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish,
@@ -360,6 +361,8 @@ static const struct option_row rows[] = {
 		"end if no allowed name resolves at the start"},
 	{"--check", NULL, NULL, NULL, set_check,
 		"print the effective policy and change nothing"},
+	{"--hosts", NULL, NULL, NULL, set_hosts,
+		"with --check: print the options that put the names into a cell without root"},
 	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain,
 		"with --check: say whether it may be reached, and by which rule"},
 	{"--quiet", "-q", NULL, NULL, set_quiet, "print failures only"},
@@ -444,10 +447,9 @@ int options_read(struct options *out, int argc, char **argv, struct failure *f)
 	policy_init(&out->policy);
 	if (read_environment(out, f) < 0 || read_arguments(out, argc, argv, f) < 0)
 		return -1;
-	if (out->wall == WALL_CELL && out->egress != EGRESS_OFF) {
-		fail(f, "read the options", "--wall cell", "this version has no cell");
-		return fail_hint(f, "use --wall=nft and start the container with "
-				    "--cap-add=NET_ADMIN");
+	if (out->hosts && !out->check) {
+		fail(f, "read the options", "--hosts", "it goes with --check");
+		return fail_hint(f, "codex-init --check --hosts, with the rules");
 	}
 	if (out->explain && !out->check) {
 		fail(f, "read the options", "--explain", "it goes with --check");

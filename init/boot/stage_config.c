@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../cell/hosts.h"
 #include "../lib/file.h"
 #include "../home/home.h"
 #include "../home/mountcheck.h"
@@ -98,6 +99,32 @@ static int need_capabilities(struct failure *f)
 	return fail_hint(f, "start the container as root with%s", flags);
 }
 
+/* Where no id can be changed there is no choice. */
+static int keep_user(struct boot *b, struct failure *f)
+{
+	b->uid = geteuid();
+	b->gid = getegid();
+	if (b->o->user) {
+		uid_t uid;
+		gid_t gid;
+
+		if (users_find("/etc", b->o->user, &uid, &gid, f) < 0)
+			return -1;
+		if (uid != b->uid) {
+			fail(f, "choose the user", b->o->user,
+				"the container gives no right to become another");
+			return fail_hint(f, "start it with that user, or as root with "
+					    "--cap-add=SETUID --cap-add=SETGID "
+					    "--cap-add=SETPCAP --cap-add=KILL");
+		}
+	}
+	if (b->uid == 0)
+		say_warning("config",
+			"the command runs as uid 0, without a capability: the container gives "
+			"no right to become another");
+	return 0;
+}
+
 /* The payload's user: --user, else the workdir's owner, else (root's workdir) codex. */
 static int choose_user(struct boot *b, struct failure *f)
 {
@@ -105,6 +132,8 @@ static int choose_user(struct boot *b, struct failure *f)
 	struct stat st;
 	char codex[16];
 
+	if (b->shared)
+		return keep_user(b, f);
 	if (b->o->user) {
 		if (users_find("/etc", b->o->user, &b->uid, &b->gid, f) < 0)
 			return -1;
@@ -132,7 +161,8 @@ static int choose_user(struct boot *b, struct failure *f)
 			"the command never runs as root");
 		return fail_hint(f, "give --user another name or number");
 	}
-	if (b->uid == UID_PROBE || b->uid == UID_RESOLVER || b->uid == UID_GATE)
+	if (b->uid == UID_PROBE || b->uid == UID_RESOLVER || b->uid == UID_GATE ||
+		b->uid == UID_CELL)
 		return fail(f, "choose the user", "",
 			"uid %lu is one of codex-init's own workers", (unsigned long)b->uid);
 	/* Group 0 would give access to what root's group may read. */
@@ -220,6 +250,8 @@ static int read_dns_files(struct boot *b, struct failure *f)
 
 	if (n < 0)
 		return fail_errno(f, "read", "/etc/resolv.conf");
+	if (b->cell)
+		hosts_resolv_undo(text, (size_t)n);
 	resolvconf_parse(text, (size_t)n, &c->conf);
 	if (b->o->upstreams_count) {
 		memcpy(c->conf.upstreams, b->o->upstreams, sizeof(b->o->upstreams));
@@ -233,6 +265,10 @@ static int read_dns_files(struct boot *b, struct failure *f)
 		return fail_errno(f, "read", "/etc/hosts");
 	c->hosts = b->hosts;
 	c->hosts_count = resolvconf_parse_hosts(text, (size_t)n, b->hosts, LIMIT_HOSTS);
+	if (!b->cell)
+		return 0;
+	b->stand_ins_given = hosts_complete(&b->o->policy, b->hosts, c->hosts_count);
+	c->hosts_count = hosts_without_stand_ins(b->hosts, c->hosts_count);
 	return 0;
 }
 
@@ -277,7 +313,9 @@ static bool make_run_directory(struct boot *b)
 		"only "
 		"counted",
 		RUN_DIR, strerror(errno));
-	say_hint("give the container one: --tmpfs /run");
+	say_hint(geteuid() == 0 ? "give the container one: --tmpfs /run"
+				: "give the container one that its user can write: --tmpfs "
+				  "/run:mode=1777");
 	return false;
 }
 
@@ -312,10 +350,10 @@ int stage_config(struct boot *b, struct failure *f)
 	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");
 	environment_unset(&b->env, "CODEX_INIT_GIT_EMAIL");
 	if (stage_proxy_choose(b, f) < 0 || guard_login(b, f) < 0 ||
-		stage_compile_policy(b->o, f) < 0)
+		stage_compile_policy(b->o, f) < 0 || (fenced && stage_cell_choose(b, f) < 0))
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
-	if (fenced && (need_capabilities(f) < 0 || refuse_machine(f) < 0 ||
+	if (fenced && ((!b->cell && need_capabilities(f) < 0) || refuse_machine(f) < 0 ||
 			      netns_alone(f) < 0 || read_dns_files(b, f) < 0))
 		return -1;
 	b->exit_status = EXIT_OPTIONS;

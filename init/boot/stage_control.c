@@ -33,6 +33,13 @@ static int answer(
 		.config = &b->fence,
 		.gate = b->gate.counters};
 
+	/* The command has our uid and could ask as well: what it hears and narrows is no harm. */
+	if (b->shared && q->type != CONTROL_STATUS && q->type != CONTROL_EXPLAIN &&
+		q->type != CONTROL_DENY) {
+		fprintf(to, "codex-egress: the command has codex-init's own user id here, so "
+			    "nothing can be opened while it runs\n");
+		return 1;
+	}
 	if (q->type == CONTROL_DENY)
 		return stage_deny(b, q->text, to);
 	if (q->type == CONTROL_EXPLAIN)

@@ -11,12 +11,13 @@
 #include "nameserver.h"
 
 /* Servers that any program in the container could impersonate aren't queried. */
-static void leave_out_inside(struct boot *b)
+void stage_leave_out_local_dns(struct boot *b)
 {
 	struct local_dns *in = &b->local_dns;
 	char text[ADDRESS_TEXT];
 
-	local_dns_leave_out(&b->names.conf, b->uid, in);
+	/* Where all have one uid nothing of the payload's runs yet. */
+	local_dns_leave_out(&b->names.conf, b->shared ? (uid_t)-1 : b->uid, in);
 	for (size_t i = 0; i < in->count; i++)
 		say_warning("wall",
 			"use the DNS server %s: it is skipped: its address is inside the "
@@ -73,7 +74,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	struct resolver_config *c = &b->names;
 	const bool gated = b->o->egress != EGRESS_PIN;
 
-	leave_out_inside(b);
+	stage_leave_out_local_dns(b);
 	if (wall_open(&b->wall, f) < 0 || routes_open(&b->routes, f) < 0 ||
 		resolver_listen(&c->sockets, f) < 0 ||
 		(gated && gate_listen(&b->gate.sockets, f) < 0))
@@ -141,8 +142,6 @@ int stage_routes(struct boot *b, struct failure *f)
 /* Reads everything back, and tries what must fail. */
 int stage_verify(struct boot *b, struct failure *f)
 {
-	struct failure soft = {0};
-
 	if (wall_verify(b->wall, &b->fence, f) < 0 ||
 		routes_verify(b->routes, &b->fence, f) < 0)
 		return -1;
@@ -150,17 +149,24 @@ int stage_verify(struct boot *b, struct failure *f)
 		return -1;
 	if (privileges_keep_needed(f) < 0)
 		return -1;
+	stage_write_files(b);
+	return 0;
+}
+
+void stage_write_files(struct boot *b)
+{
+	struct failure soft = {0};
+
 	/* With a read-only root these files are missing, but the container is just as safe. */
 	b->status.uid = b->uid;
 	b->status.gid = b->gid;
 	if (status_write_rules(ETC_DIR, &b->o->policy, &soft) < 0 ||
 		(b->codex_home && agent_write(ETC_DIR, &b->o->policy,
 					  b->o->egress == EGRESS_AUDIT, &soft) < 0))
-		say_failure_warning("verify", &soft);
+		(b->shared ? say_failure_detail : say_failure_warning)("verify", &soft);
 	if (!b->run_dir)
-		return 0;
+		return;
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
 		say_failure_warning("verify", &soft);
 	stage_control_open(b);
-	return 0;
 }

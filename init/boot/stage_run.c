@@ -128,11 +128,42 @@ static int set_terminal_type(struct boot *b)
 	return environment_set(&b->env, "TERM", instead);
 }
 
+/* A login that is mounted where the home was to be is found in the other one as well. */
+static void link_login(const char *from, const char *to)
+{
+	char target[PATH_MAX], link[PATH_MAX];
+
+	if (snprintf(target, sizeof(target), "%s/auth.json", from) < PATH_MAX &&
+		snprintf(link, sizeof(link), "%s/auth.json", to) < PATH_MAX &&
+		access(target, R_OK) == 0 && symlink(target, link) < 0)
+		say_detail("home", "%s can't be linked to", target);
+}
+
+/* Where no id can be changed, nobody can make the home the user's that isn't: another will do. */
+static int own_home(struct boot *b, struct failure *f)
+{
+	static const char *const others[] = {RUN_DIR "/home", "/tmp/codex_home"};
+
+	if (home_own(b->home, b->uid, b->gid, f) == 0)
+		return 0;
+	for (size_t i = 0; b->shared && i < sizeof(others) / sizeof(others[0]); i++) {
+		struct failure unused;
+
+		if (home_own(others[i], b->uid, b->gid, &unused) < 0)
+			continue;
+		say_warning("home", "%s can't be written (%s): the home is %s", b->home,
+			f->reason, others[i]);
+		link_login(b->home, others[i]);
+		b->home = others[i];
+		return 0;
+	}
+	return -1;
+}
+
 /* Codex's home, its user's name and the environment that goes with them. */
 static int set_up_home(struct boot *b, struct failure *f)
 {
 	struct home_request r = {.from = b->o->home_from,
-		.home = b->home,
 		.etc = ETC_DIR,
 		.uid = b->uid,
 		.gid = b->gid};
@@ -141,11 +172,14 @@ static int set_up_home(struct boot *b, struct failure *f)
 
 	if (!r.from && access(DROP_OFF, F_OK) == 0)
 		r.from = DROP_OFF;
-	if (home_own(b->home, b->uid, b->gid, f) < 0 ||
-		users_write("/etc", b->uid, b->gid, b->home, warning, sizeof(warning), f) < 0)
+	/* Who can't be another has the name that the image gives him. */
+	if (own_home(b, f) < 0 ||
+		(!b->shared && users_write("/etc", b->uid, b->gid, b->home, warning,
+				       sizeof(warning), f) < 0))
 		return -1;
 	if (warning[0])
 		say_warning("home", "%s", warning);
+	r.home = b->home;
 	if (home_prepare(&r, &done, f) < 0)
 		return -1;
 	if (done.warning[0])
@@ -194,10 +228,12 @@ static struct program program(struct boot *b, char *const *argv)
 	return (struct program){.argv = argv,
 		.envp = b->env.vars,
 		.workdir = b->workdir[0] ? b->workdir : NULL,
-		.drop = b->uid != 0,
+		.drop = b->uid != 0 || b->cell,
 		.keep_modes = b->idmapped,
 		.uid = b->uid,
-		.gid = b->gid};
+		.gid = b->gid,
+		.held = b->cell ? stage_cell_held : NULL,
+		.context = b};
 }
 
 static int take_hook_environment(struct boot *b, const char *file, struct failure *f)

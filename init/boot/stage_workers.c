@@ -175,7 +175,8 @@ static void answer_resolver(void *context, const struct resolver_pinned *answers
 	struct boot *b = context;
 
 	supervisor_reply(&b->supervisors[WORKER_RESOLVER], answers, count * sizeof(*answers));
-	watch_pins(b, true);
+	if (!b->cell) /* where there are none */
+		watch_pins(b, true);
 }
 
 /* Adds the pins of the messages received together to the wall together. */
@@ -214,13 +215,13 @@ int stage_resolver(struct boot *b, struct failure *f)
 		.wall = b->wall,
 		.routes = b->routes,
 		.events = b->events,
-		.pin_index = pin_index_new()};
-	if (!b->pins.pin_index)
+		.pin_index = b->cell ? NULL : pin_index_new()};
+	if (!b->cell && !b->pins.pin_index)
 		return fail_errno(f, "allocate memory for open addresses", "");
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;
-	if (open_pins_timer(b, f) < 0 || supervisor_start(k, f) < 0)
+	if ((!b->cell && open_pins_timer(b, f) < 0) || supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
 		return not_there(k, "start the resolver",
@@ -264,7 +265,8 @@ static void tell_gate(void *context, const char *reason, bool dead)
 	(void)dead;
 	/* Nobody will accept connections there: refuse at once rather than let them hang. */
 	if (b->supervisors[WORKER_GATE].down) {
-		divert_end(b->routes);
+		if (b->routes)
+			divert_end(b->routes);
 		gate_unlisten(&b->gate.sockets);
 	}
 	tell(b, "gate", reason);

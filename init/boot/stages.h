@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "../cell/cell.h"
 #include "../gate/gate.h"
 #include "../home/environment.h"
 #include "../home/host_exec.h"
@@ -28,7 +29,12 @@
 /* Unresolved names reported individually; further ones are counted. */
 #define TOLD_NAMES 8
 
-enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKERS };
+/* What codex-init needs to build the wall, drop to another user and signal it. */
+#define FIVE_FLAGS                                                                             \
+	" --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP "            \
+	"--cap-add=KILL"
+
+enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKER_CELL, WORKERS };
 
 struct boot {
 	struct options *o;
@@ -48,6 +54,10 @@ struct boot {
 					to report */
 	struct hosts_entry *hosts;
 	struct events *events;
+	bool cell;            /* the cell, and not nftables: there is no wall, and no routes */
+	bool shared;          /* ... in which all have one uid (lib/privileges.h) */
+	bool stand_ins_given; /* ... and /etc/hosts came with the names */
+	struct cell calls;
 	struct wall *wall;
 	struct routes *routes;
 	struct wall_config fence;
@@ -80,8 +90,18 @@ typedef int stage_function(struct boot *b, struct failure *f);
 
 stage_function stage_config; /* stage_config.c: validates; changes nothing */
 stage_function stage_wall, stage_routes, stage_verify; /* stage_fence.c */
+stage_function stage_cell, stage_verify_cell;          /* stage_cell.c, in their place */
 stage_function stage_resolver, stage_gate;             /* stage_workers.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
+
+/* stage_cell.c: nftables or the cell? In the cell, what can't work there is refused. */
+int stage_cell_choose(struct boot *b, struct failure *f);
+/* ... and for struct program: who answers the program's calls. */
+int stage_cell_held(void *context, int listener, struct failure *f);
+
+/* stage_fence.c: servers inside are not asked; the files for people, and the control socket. */
+void stage_leave_out_local_dns(struct boot *b);
+void stage_write_files(struct boot *b);
 
 /* stage_run.c: the command to run; without one: codex. */
 char *const *stages_command(const struct boot *b);

@@ -60,11 +60,13 @@ static enum action judged(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-/* Behind a proxy, on a port other than 443 and 80, the fake IP identifies the name. */
+/* Behind a proxy and in the cell, on a port other than 443 and 80, the fake IP identifies the name. */
 static bool is_named(const struct gate *g, const struct connection *c, size_t *index)
 {
-	return g->config->proxy.port && c->orig_dst_port != 443 && c->orig_dst_port != 80 &&
-	       fake_ip_index(&c->orig_dst, index);
+	if (c->orig_dst_port == 443 || c->orig_dst_port == 80)
+		return false;
+	return (g->config->proxy.port && fake_ip_index(FAKE_IP_PROXY, &c->orig_dst, index)) ||
+	       (g->config->cell && fake_ip_index(FAKE_IP_CELL, &c->orig_dst, index));
 }
 
 static enum action named(struct gate *g, struct connection *c, size_t index)

@@ -87,7 +87,7 @@ bool connect_stands_for_name(const struct gate *g, const struct connection *c)
 {
 	size_t unused;
 
-	return g->config->proxy.port && fake_ip_index(&c->orig_dst, &unused);
+	return g->config->proxy.port && fake_ip_index(FAKE_IP_PROXY, &c->orig_dst, &unused);
 }
 
 static bool by_proxy(const struct gate *g, const struct connection *c)

@@ -199,6 +199,8 @@ struct connection *table_new(struct gate *g);
 /* The oldest connection that hasn't sent a complete head; with_buffer: that has an inspect
  * buffer. NULL if there is none. */
 struct connection *table_silent(struct gate *g, bool with_buffer);
+/* The listening sockets by number: 127.0.0.1, ::1, then those of the cell; -1 if there is none. */
+int table_listener(const struct gate *g, uint32_t which);
 /* Starts or stops accepting connections. */
 void table_listen(struct gate *g, bool on);
 /* Gives a connection an inspect buffer. Returns false if none is free. */
@@ -221,7 +223,7 @@ void table_pipe_give(struct gate *g, struct direction *w);
 /* listen.c: sets the options of the sockets from gate_listen() and adds them to the epoll
  * set. */
 int listen_init(struct gate *g);
-/* Accepts one client from the IPv4 (0) or IPv6 (1) socket; requires table_slot_left().
+/* Accepts one client from that socket; requires table_slot_left().
  * Returns NULL with errno if there was none. Its socket isn't in the epoll set yet. */
 struct connection *listen_take(struct gate *g, uint32_t which);
 

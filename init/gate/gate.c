@@ -444,7 +444,7 @@ static void *prepare(void *context, int channel)
 
 pid_t gate_start(const struct gate_config *c, int *channel, struct failure *f)
 {
-	const struct worker_config self = {.name = "codex-gate",
+	struct worker_config self = {.name = "codex-gate",
 		.uid = UID_GATE,
 		.filter = FILTER_GATE,
 		.keep = {c->sockets.tcp4, c->sockets.tcp6},
@@ -455,5 +455,7 @@ pid_t gate_start(const struct gate_config *c, int *channel, struct failure *f)
 		.serve = serve};
 	struct gate g = {.config = c};
 
+	for (size_t i = 0; i < c->sockets.inward_count; i++)
+		self.keep[self.keep_count++] = c->sockets.inward[i].fd;
 	return worker_start(&self, &g, channel, f);
 }

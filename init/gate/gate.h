@@ -24,6 +24,12 @@ struct gate_sockets {
 	int tcp4, tcp6;
 	uint16_t port;
 	bool transparent; /* accept connections to any address, routed here by tproxy */
+	/* In the cell: on all loopback addresses, one for each port of the rules. */
+	struct gate_inward {
+		int fd;
+		uint16_t port;
+	} inward[LIMIT_CELL_PORTS];
+	size_t inward_count;
 };
 
 struct gate_config {
@@ -33,12 +39,20 @@ struct gate_config {
 	const struct resolvconf *conf; /* search domains for short names */
 	struct gate_proxy proxy;
 	bool audit; /* refuse nothing, but report what would be refused */
+	bool cell;  /* the orig_dst is an address of FAKE_IP_CELL */
 	struct gate_counters *counters;
 };
 
 /* Binds the sockets. Called before the wall is built, which redirects to them. Returns 0, or
  * -1 with *f filled. */
 int gate_listen(struct gate_sockets *out, struct failure *f);
+/*
+ * In the cell, after gate_listen(): one more socket for each port of the policy's names, on the
+ * loopback device. Ports that can't be bound (below 1024 that may need CAP_NET_BIND_SERVICE) are
+ * left out. Returns how many those are; -1 with *f filled if there are more ports than
+ * LIMIT_CELL_PORTS.
+ */
+int gate_listen_inward(struct gate_sockets *out, const struct policy *p, struct failure *f);
 /* Closes them, resetting clients that wait, if no gate will be started any more. */
 void gate_unlisten(struct gate_sockets *s);
 /* Allocates the shared page for the counters, zeroed. Returns NULL with errno on failure. */

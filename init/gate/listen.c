@@ -52,17 +52,75 @@ int gate_listen(struct gate_sockets *out, struct failure *f)
 	return fail(f, "listen for the gate", "127.0.0.1 and ::1", "no port is free for both");
 }
 
+static int listen_inward(uint16_t port)
+{
+	static const char device[] = "lo";
+	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, sizeof(device)) == 0 &&
+		bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 &&
+		listen(fd, WORKER_BACKLOG) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Adds the port unless it is there. Returns whether there is room. */
+static bool add_port(struct gate_sockets *s, uint16_t port)
+{
+	for (size_t i = 0; i < s->inward_count; i++)
+		if (s->inward[i].port == port)
+			return true;
+	if (s->inward_count == LIMIT_CELL_PORTS)
+		return false;
+	s->inward[s->inward_count++] = (struct gate_inward){-1, port};
+	return true;
+}
+
+int gate_listen_inward(struct gate_sockets *out, const struct policy *p, struct failure *f)
+{
+	size_t left = 0, count;
+
+	out->inward_count = 0;
+	for (size_t i = 0; i < p->count; i++)
+		for (unsigned j = 0;
+			p->rules[i].effect == RULE_ALLOW && p->rules[i].kind != RULE_NETWORK &&
+			j < p->rules[i].ports.count;
+			j++)
+			if (!add_port(out, p->rules[i].ports.port[j]))
+				return fail(f, "listen for the gate", "",
+					"the rules have more than %d ports in all",
+					LIMIT_CELL_PORTS);
+	count = out->inward_count;
+	for (size_t i = 0; i < count; i++) {
+		struct gate_inward in = out->inward[i];
+
+		in.fd = listen_inward(in.port);
+		if (in.fd >= 0)
+			out->inward[left++] = in;
+	}
+	out->inward_count = left;
+	return (int)(count - left);
+}
+
 void gate_unlisten(struct gate_sockets *s)
 {
 	if (s->tcp4 >= 0)
 		close(s->tcp4);
 	if (s->tcp6 >= 0)
 		close(s->tcp6);
+	for (size_t i = 0; i < s->inward_count; i++)
+		close(s->inward[i].fd);
 	s->tcp4 = s->tcp6 = -1;
+	s->inward_count = 0;
 }
 
 /* Options that accepted sockets inherit. */
-static void set_options(const struct gate *g, int fd)
+static void set_options(int fd, bool client_first)
 {
 	int on = 1;
 
@@ -70,20 +128,23 @@ static void set_options(const struct gate *g, int fd)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	/* Web clients send first: accept when data has arrived, or after a second. Behind a
-	 * proxy there are other protocols. */
-	if (!g->config->proxy.port)
+	/* Web clients send first: accept when data has arrived, or after a second. */
+	if (client_first)
 		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
 }
 
 int listen_init(struct gate *g)
 {
-	const int fds[] = {g->config->sockets.tcp4, g->config->sockets.tcp6};
+	const struct gate_sockets *s = &g->config->sockets;
 
-	for (uint32_t i = 0; i < 2; i++) {
-		set_options(g, fds[i]);
-		if (fds[i] >= 0 &&
-			table_watch(g, fds[i], EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
+	for (uint32_t i = 0; i < 2 + s->inward_count; i++) {
+		const int fd = table_listener(g, i);
+		const uint16_t port = i < 2 ? 0 : s->inward[i - 2].port;
+
+		/* Behind a proxy, and on other ports of the cell's, there are others. */
+		set_options(fd, !g->config->proxy.port && (i < 2 || port == 443 || port == 80));
+		if (fd >= 0 &&
+			table_watch(g, fd, EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
 			return -1;
 	}
 	g->listening = true;
@@ -95,13 +156,13 @@ int listen_init(struct gate *g)
  * address before NAT of one to our own port. If it has neither, it was made to our port
  * directly: the client uses us as a proxy and has to name its destination.
  */
-static void find_orig_dst(struct connection *c, int family, uint16_t own_port)
+static void find_orig_dst(struct connection *c, int family, uint16_t own_port, bool direct)
 {
 	union sockaddr_any a;
 	struct endpoint to = {0};
 	socklen_t len = sizeof(a);
 	const int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-	bool known = getsockname(c->client.fd, &a.any, &len) == 0;
+	bool known = !direct && getsockname(c->client.fd, &a.any, &len) == 0;
 
 	/* Both families have the port at the same offset. */
 	if (known && a.v4.sin_port == htons(own_port)) {
@@ -125,14 +186,16 @@ struct connection *listen_take(struct gate *g, uint32_t which)
 	const struct gate_sockets *s = &g->config->sockets;
 	struct gate_counters *counters = g->config->counters;
 	struct connection *c;
-	int fd = accept4(which ? s->tcp6 : s->tcp4, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(table_listener(g, which), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return NULL;
 	c = table_new(g);
 	c->client.fd = fd;
 	c->client.readable = c->client.writable = true;
-	find_orig_dst(c, which ? AF_INET6 : AF_INET, s->port);
+	/* In the cell nobody redirects: what comes to our own port takes us for a proxy. */
+	find_orig_dst(
+		c, which == 1 ? AF_INET6 : AF_INET, s->port, g->config->cell && which < 2);
 	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
 	table_deadline(g, c, true);

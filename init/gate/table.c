@@ -180,18 +180,24 @@ void table_deadline(struct gate *g, struct connection *c, bool on)
 		&g->deadlines, &g->connections[0].link, sizeof(*c), table_number(g, c));
 }
 
+int table_listener(const struct gate *g, uint32_t which)
+{
+	const struct gate_sockets *s = &g->config->sockets;
+
+	return which == 0 ? s->tcp4 : which == 1 ? s->tcp6 : s->inward[which - 2].fd;
+}
+
 void table_listen(struct gate *g, bool on)
 {
-	const int fds[] = {g->config->sockets.tcp4, g->config->sockets.tcp6};
-
 	if (g->listening == on)
 		return;
 	g->listening = on;
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < 2 + g->config->sockets.inward_count; i++) {
+		const int fd = table_listener(g, i);
 		struct epoll_event e = {.events = on ? EPOLLIN : 0,
 			.data.u64 = EVENT_DATA(EVENT_LISTEN, 0, 0, i)};
 
-		if (fds[i] >= 0 && epoll_ctl(g->epoll, EPOLL_CTL_MOD, fds[i], &e) < 0)
+		if (fd >= 0 && epoll_ctl(g->epoll, EPOLL_CTL_MOD, fd, &e) < 0)
 			_exit(1);
 	}
 }

@@ -1,8 +1,7 @@
 /*
- * Addresses for names that are reached through a proxy. The proxy resolves them; inside the
- * container they only need an address to connect to that nobody else uses: 198.18.0.0/15
- * (RFC 2544). The n-th name of the policy gets the n-th address, so the address identifies
- * the name; names found under wildcards get addresses after those. Pure.
+ * Addresses that stand for names. Clients need one to connect to; who takes the connection
+ * knows the name by it. The n-th name of the policy has the n-th of a range, names that come up
+ * under wildcards have those behind. Pure.
  */
 #ifndef INIT_LIB_FAKE_IP_H
 #define INIT_LIB_FAKE_IP_H
@@ -12,24 +11,37 @@
 
 #include "address.h"
 
-#define FAKE_IP_PREFIX 15
-/* The whole range; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together need fewer. */
+/* Behind a proxy, which looks names up itself, the wall leads 198.18.0.0/15 (RFC 2544,
+ * nobody's) to the gate. In the cell nothing does, and the gate is on loopback: 127.64.0.0/10.
+ */
+enum fake_ip_range { FAKE_IP_PROXY, FAKE_IP_CELL };
+
+#define FAKE_IP_PREFIX 15 /* of both, as far as they are used */
+/* All there are; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together are fewer. */
 #define FAKE_IP_COUNT (1U << (32 - FAKE_IP_PREFIX))
 
-static inline struct address fake_ip_address(size_t index)
+static inline struct address fake_ip_address(enum fake_ip_range range, size_t index)
 {
-	return (struct address){4, {198, (uint8_t)(18 + (index >> 16 & 1)),
-					   (uint8_t)(index >> 8), (uint8_t)index}};
+	const uint8_t high = (uint8_t)(index >> 16 & 1);
+	struct address a = {
+		4, {198, (uint8_t)(18 + high), (uint8_t)(index >> 8), (uint8_t)index}};
+
+	if (range == FAKE_IP_CELL) {
+		a.bytes[0] = 127;
+		a.bytes[1] = 64 + high;
+	}
+	return a;
 }
 
-/* True if a is such an address; *index is then its number. */
-static inline bool fake_ip_index(const struct address *a, size_t *index)
+/* Is it one? Then *index is which. */
+static inline bool fake_ip_index(enum fake_ip_range range, const struct address *a, size_t *index)
 {
-	const struct address base = fake_ip_address(0);
+	const struct address base = fake_ip_address(range, 0);
 
 	if (a->family != 4 || !address_inside(a, &base, FAKE_IP_PREFIX))
 		return false;
-	*index = (size_t)(a->bytes[1] - 18) << 16 | (size_t)a->bytes[2] << 8 | a->bytes[3];
+	*index = (size_t)(a->bytes[1] - base.bytes[1]) << 16 | (size_t)a->bytes[2] << 8 |
+		 a->bytes[3];
 	return true;
 }
 

@@ -79,6 +79,17 @@ static void rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned 
 
 static const struct scmp_arg_cmp none;
 
+/* socket(2) is known by three. */
+static void socket_rule(scmp_filter_ctx f, uint32_t action, struct scmp_arg_cmp family,
+	struct scmp_arg_cmp type, struct scmp_arg_cmp protocol)
+{
+	const struct scmp_arg_cmp all[3] = {family, type, protocol};
+
+	if (seccomp_rule_add_array(f, action, seccomp_syscall_resolve_name("socket"), 3, all) !=
+		0)
+		die("could not add the rule", "socket");
+}
+
 static void rules(scmp_filter_ctx f, uint32_t action, const char *const *names)
 {
 	for (; *names; names++)
@@ -202,6 +213,34 @@ static void payload_sockets(scmp_filter_ctx f, uint32_t no)
 }
 
 /*
+ * The same in the cell: IPv4 TCP is held back until the cell has made the socket, and no other
+ * socket leads anywhere. Why not IPv6, why not UDP: cell/cell_socket.h. What is refused gets
+ * the error that programs know: of a kernel without IPv6, of a socket type that isn't
+ * permitted.
+ */
+static void cell_sockets(scmp_filter_ctx f, uint32_t no)
+{
+	const uint32_t denied = SCMP_ACT_ERRNO(EACCES);
+	const struct scmp_arg_cmp inet = EQ(0, AF_INET), stream = BITS(1, 0xf, SOCK_STREAM);
+
+	for (uint64_t family = 0; family < AF_NETLINK; family++)
+		if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+			rule(f, no, "socket", 1, EQ(0, family), none);
+	rule(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 1, EQ(0, AF_INET6), none);
+	rule(f, no, "socket", 1, ATLEAST(0, AF_NETLINK + 1), none);
+	rule(f, no, "socket", 2, EQ(0, AF_NETLINK), ATLEAST(2, NETLINK_ROUTE + 1));
+	for (uint64_t type = 0; type < 16; type++)
+		if (type != SOCK_STREAM)
+			rule(f, denied, "socket", 2, inet, BITS(1, 0xf, type));
+	socket_rule(f, SCMP_ACT_NOTIFY, inet, stream, EQ(2, 0));
+	for (uint64_t protocol = 1; protocol < IPPROTO_TCP; protocol++)
+		socket_rule(f, denied, inet, stream, EQ(2, protocol));
+	socket_rule(f, SCMP_ACT_NOTIFY, inet, stream, EQ(2, IPPROTO_TCP));
+	socket_rule(f, denied, inet, stream, ATLEAST(2, IPPROTO_TCP + 1));
+	rule(f, no, "socketpair", 1, ATLEAST(0, AF_UNIX + 1), none);
+}
+
+/*
  * setsockopt(): options that no TCP or UDP client or server needs. They put something into
  * packets that the payload must not choose (a source address, a route, a header), or hand
  * programs, keys or connection state to the kernel. Some also need a capability or a raw
@@ -303,7 +342,7 @@ static void payload_socket_options(scmp_filter_ctx f, uint32_t no)
 	rule(f, unknown, "setsockopt", 1, ATLEAST(1, SOL_NETLINK + 1), none);
 }
 
-static void payload(void)
+static void payload(const char *name, void (*sockets)(scmp_filter_ctx f, uint32_t no))
 {
 	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
 	/* load the call number; above NEWEST_CALL: ENOSYS */
@@ -327,9 +366,9 @@ static void payload(void)
 	}
 	for (size_t i = 0; i < COUNT(refused_ioctls); i++)
 		rule(f, no, "ioctl", 1, EQ(1, refused_ioctls[i]), none);
-	payload_sockets(f, no);
+	sockets(f, no);
 	payload_socket_options(f, no);
-	print(f, "filter_payload", newer, (int)COUNT(newer));
+	print(f, name, newer, (int)COUNT(newer));
 }
 
 /*
@@ -427,6 +466,36 @@ static void worker(
 }
 
 /*
+ * The cell's worker, as the head of cell.c lists it: sockets of one kind, the options that
+ * confine them, and the calls that hand them over. No connection, no packet, no file.
+ */
+static const char *const cell_calls[] = {"poll", "ppoll", "recvmsg", "close", "rt_sigreturn",
+	"restart_syscall", "exit", "exit_group", NULL};
+
+static const uint64_t cell_ioctls[] = {SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND,
+	SECCOMP_IOCTL_NOTIF_ADDFD, 0x40082104 /* SECCOMP_IOCTL_NOTIF_SET_FLAGS */};
+
+static const struct option cell_options[] = {
+	{SOL_SOCKET, SO_BINDTODEVICE}, {IPPROTO_TCP, TCP_MD5SIG}, {IPPROTO_TCP, TCP_SYNCNT}};
+
+static void cell(void)
+{
+	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+
+	rules(f, SCMP_ACT_ALLOW, cell_calls);
+#ifdef FOR_SANITIZERS
+	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
+#endif
+	rule(f, SCMP_ACT_ALLOW, "socket", 2, EQ(0, AF_INET), BITS(1, 0xf, SOCK_STREAM));
+	for (size_t i = 0; i < COUNT(cell_options); i++)
+		rule(f, SCMP_ACT_ALLOW, "setsockopt", 2, EQ(1, cell_options[i].level),
+			EQ(2, cell_options[i].name));
+	for (size_t i = 0; i < COUNT(cell_ioctls); i++)
+		rule(f, SCMP_ACT_ALLOW, "ioctl", 1, EQ(1, cell_ioctls[i]), none);
+	print(f, "filter_cell", NULL, 0);
+}
+
+/*
  * PID 1 while the payload runs. A forked child inherits the filter, so it is installed after
  * the payload has been started, and permits what a restarted worker needs before it installs
  * its own. There is no execve: workers are forked, and PID 1 never runs a program.
@@ -478,6 +547,9 @@ static void monitor(void)
 	rule(f, SCMP_ACT_ALLOW, "socket", 1, EQ(0, AF_NETLINK), none);
 	for (size_t i = 0; i < COUNT(monitor_ioctls); i++)
 		rule(f, SCMP_ACT_ALLOW, "ioctl", 1, EQ(1, monitor_ioctls[i]), none);
+	/* What the cell's worker needs that is started again; PID 1 itself does none of it. */
+	for (size_t i = 0; i < COUNT(cell_ioctls); i++)
+		rule(f, SCMP_ACT_ALLOW, "ioctl", 1, EQ(1, cell_ioctls[i]), none);
 	print(f, "filter_monitor", NULL, 0);
 }
 
@@ -487,7 +559,12 @@ int main(int argc, char **argv)
 	if (machine == 0 || argc > 2)
 		die("usage", "filters_gen [x86_64|aarch64]");
 	printf("/* Made by init/lib/filters_gen.c; do not edit. */\n");
-	payload();
+	/* SCMP_ACT_NOTIFY is known whatever kernel this is built on. */
+	if (seccomp_api_set(5) != 0)
+		die("libseccomp knows no notifications", "");
+	payload("filter_payload", payload_sockets);
+	payload("filter_cell_payload", cell_sockets);
+	cell();
 	modes();
 	worker("filter_resolver", resolver_calls, NULL, 0);
 	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));

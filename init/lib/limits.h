@@ -257,6 +257,11 @@
 /* Children reaped and signals read before the other descriptors are polled again. */
 #define LIMIT_REAP    256
 #define LIMIT_SIGNALS 8
+/* Programs whose sockets the cell makes at one time: what verify tries, the hook (which may
+ * leave something running), the command, and one to spare. */
+#define LIMIT_CELL_LISTENERS 4
+/* Different ports of its rules on which the gate listens in the cell, a socket each. */
+#define LIMIT_CELL_PORTS 32
 /* How long the reader of our standard error, or a terminal that is being restored, may be
  * blocked before we go on without it. */
 #define LIMIT_TELL_MS     1000
@@ -270,6 +275,7 @@
 #define UID_PROBE    65310
 #define UID_RESOLVER 65311
 #define UID_GATE     65312
+#define UID_CELL     65313
 /* The image's unprivileged user, used if root owns the working directory. */
 #define UID_CODEX 1000
 

@@ -188,10 +188,53 @@ static int try_to_regain(gid_t gid, struct failure *f)
 	return 0;
 }
 
+bool privileges_shared(void)
+{
+	return !privileges_have(CAP_SETUID) || !privileges_have(CAP_SETGID) ||
+	       !privileges_have(CAP_SETPCAP) || !privileges_have(CAP_KILL);
+}
+
+static int check_shed(struct failure *f)
+{
+	static const char operation[] = "make sure that privilege is gone";
+	const struct sets one = {.permitted = bit(CAP_NET_RAW), .effective = bit(CAP_NET_RAW)};
+	struct sets sets;
+
+	if (sets_get(&sets) < 0 || sets.permitted || sets.effective || sets.inheritable)
+		return fail(f, operation, "capabilities", "some are left");
+	if (sets_put(&one) == 0)
+		return fail(f, operation, "capabilities", "one could be taken back");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return fail(f, operation, "no_new_privs", "it isn't set");
+	if (geteuid() != 0 && (setresuid(0, 0, 0) == 0 || setuid(0) == 0))
+		return fail(f, operation, "user ids", "setuid(0) was allowed");
+	return 0;
+}
+
+int privileges_shed(struct failure *f)
+{
+	const struct sets empty = {0};
+
+	/* Without SETPCAP it stays as it is; no_new_privs lets nobody make use of it. */
+	if (privileges_have(CAP_SETPCAP) && drop_bounding(0, f) < 0)
+		return -1;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+		return fail_errno(f, "empty the ambient set", "");
+	if (sets_put(&empty) < 0)
+		return fail_errno(f, "empty the capability sets", "");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail_errno(f, "set no_new_privs", "");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return fail_errno(f, "make the process untraceable", "");
+	return check_shed(f);
+}
+
 int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
 {
 	const struct sets empty = {0};
 
+	if (uid == geteuid() && privileges_shared())
+		return privileges_shed(f);
 	if (uid == 0)
 		return fail(f, "drop privileges", "user 0", "root keeps its privileges");
 	if (drop_bounding(0, f) < 0 || lock_securebits(f) < 0 || change_ids(uid, gid, f) < 0)

@@ -14,9 +14,20 @@
 /*
  * Becomes uid:gid with no supplementary groups, all capability sets empty (bounding and
  * ambient too) and no_new_privs set. Reads everything back and tries setuid(0). For a
- * worker, or a child before exec. uid 0 is refused.
+ * worker, or a child before exec. uid 0 is refused,
+ * unless it is the only one.
  */
 int privileges_drop(uid_t uid, gid_t gid, struct failure *f);
+
+/*
+ * True if ids can't be changed: SETUID, SETGID, SETPCAP or KILL is missing. PID 1, workers and
+ * payload then share one uid, perhaps 0; privileges_drop() to it keeps it and its groups, and
+ * gives up everything else. The payload can't reach into the others because they aren't
+ * dumpable.
+ */
+bool privileges_shared(void);
+/* The same for the calling process: no capability, no_new_privs, not dumpable. */
+int privileges_shed(struct failure *f);
 
 /* Reduces PID 1 to NET_ADMIN, SETUID, SETGID, SETPCAP and KILL (those of them it has), and
  * sets no_new_privs. */
@@ -33,8 +44,13 @@ enum filter {
 	FILTER_RESOLVER, /* an allowlist; any other call kills the process */
 	FILTER_GATE,     /* the same */
 	FILTER_MONITOR,  /* PID 1 after the boot */
+	FILTER_CELL,     /* the cell's worker: an allowlist */
+	FILTER_CELL_PAYLOAD, /* init script and payload in the cell; only by filters_listen() */
 };
 /* Installs a filter compiled at build time (filters_gen.c, with libseccomp). */
 int filters_install(enum filter which, struct failure *f);
+/* The same for a filter that holds calls back: returns the descriptor by which they are
+ * answered (close on exec), or -1 with *f filled: a kernel before 5.9, an engine's profile. */
+int filters_listen(enum filter which, struct failure *f);
 
 #endif

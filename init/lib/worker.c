@@ -14,9 +14,6 @@
 
 #include "sockaddr.h"
 
-/* TCP connections waiting for accept: a burst from a build while the worker is busy. */
-#define BACKLOG 1024
-
 int worker_bind(int family, int type, uint16_t port)
 {
 	static const struct address loopback4 = {4, {127, 0, 0, 1}},
@@ -30,7 +27,7 @@ int worker_bind(int family, int type, uint16_t port)
 	if ((family == AF_INET6 &&
 		    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
 		bind(fd, &at.any, len) < 0 ||
-		(type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
+		(type == SOCK_STREAM && listen(fd, WORKER_BACKLOG) < 0)) {
 		int saved = errno;
 
 		close(fd);
@@ -103,10 +100,11 @@ int worker_leave(const int *keep, size_t count)
 static _Noreturn void live(const struct worker_config *c, void *context, int channel)
 {
 	int keep[WORKER_KEEP + 1];
+	const bool shared = privileges_shared();
 	struct failure f;
 	void *prepared;
 
-	if (privileges_drop(c->uid, c->uid, &f) < 0)
+	if (privileges_drop(shared ? geteuid() : c->uid, shared ? getegid() : c->uid, &f) < 0)
 		_exit(1);
 	/* After the change of uid, which clears it. If PID 1 ended in between, the channel
 	 * is closed. */

@@ -11,11 +11,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "limits.h"
 #include "privileges.h"
 #include "say.h"
 
 /* Descriptors that a worker can keep, besides its channel. */
-#define WORKER_KEEP 8
+#define WORKER_KEEP (4 + LIMIT_CELL_PORTS)
 
 struct worker_config {
 	const char *name;      /* process name: "codex-resolver" */
@@ -46,6 +47,8 @@ int worker_leave(const int *keep, size_t count);
 /* Binds a SOCK_DGRAM or SOCK_STREAM socket (the latter also listens) to 127.0.0.1 or ::1.
  * port 0: any free one. Non-blocking, close-on-exec. Returns it, or -1 with errno set. */
 int worker_bind(int family, int type, uint16_t port);
+/* TCP connections waiting for accept: a burst from a build while the worker is busy. */
+#define WORKER_BACKLOG 1024
 /* The port of a socket from worker_bind(), or 0. */
 uint16_t worker_port(int fd);
 /* True if errno says that there is no IPv6 loopback. */

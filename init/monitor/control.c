@@ -105,7 +105,7 @@ static bool is_root(int fd)
 	socklen_t len = sizeof(peer);
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       len == sizeof(peer) && peer.uid == 0;
+	       len == sizeof(peer) && peer.uid == geteuid();
 }
 
 static int watch(struct control *c, int fd, uint32_t mark, uint32_t events)
@@ -178,7 +178,7 @@ static int bind_to(struct control *c, const char *path)
 	strcpy(c->path, path); /* from here on it is ours to remove */
 	if (lstat(path, &st) < 0)
 		return -1;
-	if (!S_ISSOCK(st.st_mode) || (st.st_mode & 0777) != 0600 || st.st_uid != 0) {
+	if (!S_ISSOCK(st.st_mode) || (st.st_mode & 0777) != 0600 || st.st_uid != geteuid()) {
 		errno = EPERM;
 		return -1;
 	}

@@ -141,6 +141,8 @@ bool monitor_reap(struct monitor *m)
 		if (WIFSTOPPED(status)) {
 			if (pid == m->child)
 				terminal_child_stopped(m, WSTOPSIG(status));
+			else if (m->worker_stopped)
+				m->worker_stopped(m->worker_context, pid);
 		} else if (pid == m->child) {
 			terminal_take_back(m);
 			m->child_status = status;

@@ -15,7 +15,7 @@
 
 #include "../lib/say.h"
 
-#define MONITOR_SOURCES 8
+#define MONITOR_SOURCES 12
 
 struct monitor {
 	sigset_t inherited;  /* signal mask that codex-init was started with */
@@ -33,6 +33,7 @@ struct monitor {
 	} sources[MONITOR_SOURCES];
 	void (*worker_ended)(void *context, pid_t pid,
 		int status); /* for pids other than the program's; may be NULL */
+	void (*worker_stopped)(void *context, pid_t pid); /* the same; may be NULL */
 	void *worker_context;
 	bool plain;  /* no wall; the payload inherits our descriptors; see monitor_open() */
 	bool handed; /* it inherits more than the standard descriptors */
@@ -76,6 +77,12 @@ struct program {
 	bool drop;       /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
 	uid_t uid;
 	gid_t gid;
+	/* In the cell, with drop: the program has FILTER_CELL_PAYLOAD. Takes over the
+	 * descriptor by which its calls are answered; 0, or -1 with *f filled. NULL: it isn't
+	 * in the cell.
+	 */
+	int (*held)(void *context, int listener, struct failure *f);
+	void *context;
 };
 
 /*

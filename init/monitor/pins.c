@@ -64,7 +64,7 @@ static bool routed(struct pins *p, const struct address *a)
 {
 	struct failure f;
 
-	if (routes_allow(p->routes, a, &f) == 0)
+	if (!p->routes || routes_allow(p->routes, a, &f) == 0)
 		return true;
 	say_failure_detail("resolver", &f);
 	return false;
@@ -161,7 +161,7 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 
 	if (!b || b->requests_count == 0)
 		return;
-	alone = wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
+	alone = p->wall && wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
 	/* A pin alone wouldn't reopen what was closed for another name. */
 	if (p->reopened && pin_index_cut(p->pin_index, p->policy, p->wall, &f) < 0)
 		say_failure_detail("resolver", &f);
@@ -181,6 +181,9 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 
 int pins_deny(struct pins *p, struct failure *f)
 {
+	/* In the cell every flow is the gate's. */
+	if (!p->wall)
+		return 0;
 	if (pin_index_cut(p->pin_index, p->policy, p->wall, f) < 0)
 		return -1;
 	if (pin_index_forgotten(p->pin_index) == 0)

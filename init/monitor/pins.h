@@ -32,7 +32,7 @@ struct pins_batch; /* pins.c: checked, but not in the wall yet */
 
 struct pins {
 	const struct policy *policy;
-	struct wall *wall;
+	struct wall *wall; /* NULL in the cell: nothing has to be opened, only judged */
 	struct routes *routes;
 	struct events *events;
 	bool booted;                 /* RESOLVER_BOOTED has been received */

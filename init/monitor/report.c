@@ -39,6 +39,9 @@ static void put_pins(const struct report *r, FILE *to)
 	struct failure f = {0};
 	char text[ADDRESS_TEXT];
 
+	/* In the cell nothing is opened: the gate connects by what the resolver knows. */
+	if (!r->wall)
+		return;
 	if (wall_pins(r->wall, see_pin, &seen, &f) < 0) {
 		fprintf(to, "pins       %s: %s\n", f.operation, f.reason);
 		return;
@@ -136,7 +139,7 @@ static void put_refusals(const struct report *r, FILE *to)
 	struct failure f = {0};
 
 	if (events_open(&addresses, NULL, &f) < 0 ||
-		report_refusals(addresses, r->wall, r->config, &f) < 0)
+		(r->wall && report_refusals(addresses, r->wall, r->config, &f) < 0))
 		fprintf(to, "refused    %s: %s\n", f.operation, f.reason);
 	fprintf(to, "refused    %" PRIu64 "\n",
 		events_refused(r->events) + events_refused(addresses));
@@ -169,7 +172,8 @@ void report_status(const struct report *r, FILE *to)
 {
 	const struct status *s = r->status;
 
-	fprintf(to, "version    %s\negress     %s\nup         ", s->version, s->egress);
+	fprintf(to, "version    %s\negress     %s\nwall       %s\nup         ", s->version,
+		s->egress, s->wall);
 	put_duration(r->uptime, to);
 	fprintf(to, "user       %lu:%lu\n", (unsigned long)s->uid, (unsigned long)s->gid);
 	fprintf(to, "names      %" PRIu32 " of %zu resolved at the start\n", s->pinned,

@@ -15,8 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/descriptor.h"
 #include "../lib/privileges.h"
 #include "../lib/limits.h"
+#include "../lib/scope.h"
 #include "killer.h"
 #include "proc_stat.h"
 #include "terminal.h"
@@ -194,8 +196,27 @@ static int hand_over(void *context)
 	return recv(talk, &go, 1, 0) == 1 ? 0 : -1;
 }
 
-static int prepare(const struct program *p, struct failure *f)
+/* The filter that holds calls back comes with a descriptor for whoever answers them. */
+static int install_filter(const struct program *p, int talk, struct failure *f)
 {
+	const struct spawn_status held = {0};
+	int listener, done = 0;
+
+	if (!p->held)
+		return filters_install(FILTER_PAYLOAD, f);
+	listener = filters_listen(FILTER_CELL_PAYLOAD, f);
+	if (listener < 0)
+		return -1;
+	if (descriptor_send(talk, &held, sizeof(held), listener) < 0)
+		done = fail_errno(f, "hand over the calls of", p->argv[0]);
+	close(listener);
+	return done;
+}
+
+static int prepare(const struct program *p, int talk, struct failure *f)
+{
+	const bool shared = p->drop && p->uid == geteuid();
+
 	if (p->drop && privileges_drop(p->uid, p->gid, f) < 0)
 		return -1;
 	/* As the program's user: root without DAC_OVERRIDE may be unable to enter its
@@ -208,9 +229,10 @@ static int prepare(const struct program *p, struct failure *f)
 	}
 	if (p->drop && p->keep_modes && filters_install(FILTER_MODES, f) < 0)
 		return -1;
-	if (p->drop && filters_install(FILTER_PAYLOAD, f) < 0)
-		return -1;
-	return 0;
+	/* PID 1 and the workers have its uid: where the kernel can, it is kept from them. */
+	if (shared)
+		scope_enter();
+	return p->drop ? install_filter(p, talk, f) : 0;
 }
 
 static void remove_variable(char **envp, const char *name)
@@ -250,7 +272,7 @@ static _Noreturn void child(
 	struct spawn_status r = {.exit_status = SPAWN_FAILED};
 
 	if (terminal_take(m, synchronise ? hand_over : NULL, &talk, &r.f) == 0 &&
-		prepare(p, &r.f) == 0) {
+		prepare(p, talk, &r.f) == 0) {
 		if (m->plain && p->last)
 			hand_on_variables(m, p->envp);
 		else
@@ -295,12 +317,21 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 	int *exit_status, struct failure *f)
 {
 	struct spawn_status r;
+	bool held = false;
+	int listener;
 	ssize_t n;
 
 	/* Without synchronisation, do this while the child is starting. */
 	if (p->last && !synchronise && retire(m, p, f) < 0)
 		return -1;
-	while ((n = recv(talk, &r, sizeof(r), 0)) == sizeof(r) && r.exit_status == 0) {
+	while ((n = descriptor_receive(talk, &r, sizeof(r), 0, &listener)) == sizeof(r) &&
+		r.exit_status == 0) {
+		if (listener >= 0) {
+			if (!p->held || p->held(p->context, listener, f) < 0)
+				return -1;
+			held = true;
+			continue;
+		}
 		if (terminal_is_ours(m))
 			terminal_give_up(m);
 		if (p->last && retire(m, p, f) < 0)
@@ -308,9 +339,14 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 		if (send(talk, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
+	/* Whatever the reason: it must not go on without the filter. */
+	if (n == 0 && p->held && !held)
+		return fail(f, "start", p->argv[0], "it is not in the cell");
 	if (n == 0) { /* closed by exec, or by a signal before it, which is no error here */
 		/* Without /proc it could never see that nothing is left. */
-		if (p->last && m->self == 1 && stat_shows(1))
+		/* It would also kill workers that have the payload's uid. */
+		if (p->last && m->self == 1 && stat_shows(1) &&
+			!(p->drop && p->uid == geteuid()))
 			killer_start(m, p->drop ? p->uid : geteuid());
 		return 0;
 	}

@@ -17,6 +17,7 @@
 
 struct status {
 	const char *version, *egress;
+	const char *wall; /* what enforces: "nft", "cell", or "none" */
 	struct {
 		const char *name;
 		uint64_t microseconds;

@@ -165,7 +165,7 @@ void gate_rules_base_rules(struct ruleset *r, const struct wall_config *c)
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
 	if (c->proxied) {
-		const struct address base = fake_ip_address(0);
+		const struct address base = fake_ip_address(FAKE_IP_PROXY, 0);
 
 		s = chains_rule(r, "redirect_web", 4);
 		match_family(&s);

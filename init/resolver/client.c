@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "../lib/fake_ip.h"
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -80,6 +82,34 @@ static bool explain_failure(const struct worker *w, struct cache_name *n,
 	return true;
 }
 
+/*
+ * In the cell the payload is never told where a name really is, since it can't go there: it
+ * gets the address at which the gate takes connections for that name, whichever family the name
+ * has.
+ */
+static bool reply_stand_in(struct worker *w, const struct origin *o,
+	const struct dns_asked *asked, struct cache_name *n, enum cache_family family)
+{
+	const struct address a = fake_ip_address(FAKE_IP_CELL, (size_t)(n - w->cache.names));
+	struct dns_reply m = {.type = family == FAMILY_4 ? DNS_A : DNS_AAAA,
+		.addresses = a.bytes,
+		.count = family == FAMILY_4,
+		.ttl = CACHE_TTL_FLOOR,
+		.ede = -1};
+	bool known = false;
+
+	if (!w->config->cell || o->fd >= 0 || !n->allowed)
+		return false;
+	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++)
+		if (n->record[f].result == CACHE_ADDRESSES) {
+			lookup_used(w, n, f);
+			known = true;
+		}
+	if (known)
+		client_reply(w, o, asked, &m);
+	return known;
+}
+
 static void reply_record(struct worker *w, const struct origin *o,
 	const struct dns_asked *asked, struct cache_name *n, enum cache_family family)
 {
@@ -90,6 +120,8 @@ static void reply_record(struct worker *w, const struct origin *o,
 	int64_t left = (r->expires - w->now) / 1000;
 	char text[ADMIT_TEXT];
 
+	if (reply_stand_in(w, o, asked, n, family))
+		return;
 	switch ((enum cache_result)r->result) {
 	case CACHE_ADDRESSES:
 		m.count = r->count;

@@ -249,7 +249,7 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 void lookup_fake_ip(struct worker *w, int index)
 {
 	struct cache_name *n = &w->cache.names[index];
-	struct address a = fake_ip_address((size_t)index);
+	struct address a = fake_ip_address(FAKE_IP_PROXY, (size_t)index);
 
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
 		n->record[f].result = f == FAMILY_4 ? CACHE_ADDRESSES : CACHE_EMPTY;

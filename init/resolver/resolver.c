@@ -85,6 +85,18 @@ int resolver_listen(struct resolver_sockets *out, struct failure *f)
 		f, "listen for DNS", "127.0.0.1 and ::1", "no port is free for UDP and TCP");
 }
 
+int resolver_listen_inward(struct resolver_sockets *out, struct failure *f)
+{
+	*out = (struct resolver_sockets){-1, -1, -1, -1, 0};
+	out->udp4 = worker_bind(AF_INET, SOCK_DGRAM, 0);
+	if (out->udp4 < 0)
+		return fail_errno(f, "listen for DNS", "127.0.0.1");
+	widen(out->udp4);
+	out->port = worker_port(out->udp4);
+	out->tcp4 = worker_bind(AF_INET, SOCK_STREAM, RESOLVCONF_PORT);
+	return 0;
+}
+
 size_t resolver_rations(const struct policy *p)
 {
 	return p->count + p->names_count;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/fake_ip.h"
 #include "../lib/num.h"
 
 #define V4_ZONE ".in-addr.arpa"
@@ -63,12 +64,18 @@ const char *reverse_find(const struct worker *w, const char *name)
 {
 	struct address a;
 	enum cache_family f;
-	size_t len;
+	size_t len, index;
 
 	if (ends_with(name, V4_ZONE, &len)
 			? !read_v4(name, len, &a)
 			: !ends_with(name, V6_ZONE, &len) || !read_v6(name, len, &a))
 		return NULL;
+	/* In the cell names have no other. */
+	if (w->config->cell)
+		return fake_ip_index(FAKE_IP_CELL, &a, &index) && index < w->cache.count &&
+				       w->cache.names[index].allowed
+			       ? w->cache.names[index].name
+			       : NULL;
 	f = a.family == 4 ? FAMILY_4 : FAMILY_6;
 	for (size_t i = 0; i < w->cache.count; i++) {
 		struct cache_name *n = &w->cache.names[i];

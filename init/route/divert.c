@@ -90,7 +90,7 @@ static int add_routes(struct routes *r, const struct wall_config *c, uint8_t fam
 
 		/* Behind a proxy, names have such addresses. */
 		if (range->base.family == family &&
-			!(c->proxied && fake_ip_index(&range->base, &unused)))
+			!(c->proxied && fake_ip_index(FAKE_IP_PROXY, &range->base, &unused)))
 			error = throw_back(r, &range->base, range->prefix);
 	}
 	return error;

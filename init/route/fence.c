@@ -195,7 +195,7 @@ static bool prohibited(const struct wall_config *c, const struct address_range *
 		return false;
 	/* Behind a proxy these are fake IPs. A prohibit rule would refuse them before
 	 * nftables can redirect; no real host has one, should a packet ever leave. */
-	return !(c->proxied && fake_ip_index(&range->base, &unused));
+	return !(c->proxied && fake_ip_index(FAKE_IP_PROXY, &range->base, &unused));
 }
 
 static struct rtnl_rule prohibit(const struct address_range *range)

@@ -170,7 +170,7 @@ def test_a_read_only_root(run, sinks):
 @pytest.mark.parametrize("missing", ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL"])
 def test_without_one_capability_nothing_runs(run, sinks, missing):
     flags = tuple(flag for flag in FLAGS if not flag.endswith(f"={missing}"))
-    done = run("echo", "started", flags=flags).ok(111)
+    done = run("echo", "started", flags=flags, init=["--wall=nft"]).ok(111)
     assert done.out == "" and missing in done.err and "hint" in done.err, done
 
 

@@ -315,7 +315,6 @@ static void mistakes_are_quoted(void **state)
 		{{"--check=yes", NULL}, "--check=yes", "takes no value"},
 		{{"--egress=of", NULL}, "--egress of", "strict pin audit off"},
 		{{"--wall=iptables", NULL}, "--wall iptables", "auto nft cell"},
-		{{"--wall=cell", NULL}, "--wall cell", "no cell"},
 		{{"--workdir", "relative", NULL}, "--workdir relative", "absolute"},
 		{{"--events=e", NULL}, "--events e", "absolute"},
 		{{"--user=", NULL}, "--user", "UID"},

@@ -23,7 +23,7 @@ static struct policy policy;
 static struct events *events;
 static struct gate_counters *gate;
 static struct status status = {.version = "1.2",
-	.egress = "strict",
+	.egress = "strict", .wall = "nft",
 	.stages = {{"config", 450}, {"wall", 12345}},
 	.stages_count = 2,
 	.names = 8,
@@ -118,6 +118,7 @@ static void nothing_happened_yet(void **state)
 	(void)state;
 	assert_string_equal(text, "version    1.2\n"
 				  "egress     strict\n"
+				  "wall       nft\n"
 				  "up         59 s\n"
 				  "user       501:20\n"
 				  "names      7 of 8 resolved at the start\n"

@@ -59,6 +59,19 @@ static void the_plainest(void **state)
 	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox -- codex");
 }
 
+static void the_cell_asks_for_no_capability(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.wall = "cell";
+	expect(&r, RUN("docker") "--security-opt no-new-privileges --pids-limit=4096 " LOG PLACE
+			"codex-sandbox --wall cell -- codex");
+	r = plain();
+	r.wall = "nft";
+	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox --wall nft -- codex");
+}
+
 static void a_terminal_or_only_input(void **state)
 {
 	struct request r = plain();
@@ -240,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_plainest),
+		cmocka_unit_test(the_cell_asks_for_no_capability),
 		cmocka_unit_test(a_terminal_or_only_input),
 		cmocka_unit_test(podman),
 		cmocka_unit_test(mounts),

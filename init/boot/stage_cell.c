@@ -1,0 +1,350 @@
+/*
+ * The cell's stages: what takes the place of `wall` and `verify` where a container has no
+ * NET_ADMIN. There are no routes to lay, and what can't be had without nftables is refused
+ * here.
+ */
+#include "stages.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../cell/cell_socket.h"
+#include "../cell/hosts.h"
+#include "../cell/probe.h"
+#include "../lib/file.h"
+#include "../lib/privileges.h"
+#include "nameserver.h"
+
+#define HOSTS    "/etc/hosts"
+#define RESOLV   "/etc/resolv.conf"
+#define WITH_NFT "nftables can: start the container as root with" FIVE_FLAGS
+
+/* ---- Which wall -------------------------------------------------------------------------- */
+
+static int cannot(struct failure *f, const char *on, const char *why)
+{
+	fail(f, "use the cell", on, "%s", why);
+	return fail_hint(f, WITH_NFT);
+}
+
+/* Of a name under a wildcard only what is said inside the connection tells which it is. */
+static bool has_other_ports(const struct rule *r)
+{
+	for (unsigned i = 0; i < r->ports.count; i++)
+		if (r->ports.port[i] != 443 && r->ports.port[i] != 80)
+			return true;
+	return false;
+}
+
+int stage_cell_choose(struct boot *b, struct failure *f)
+{
+	const struct policy *p = &b->o->policy;
+	char text[LIMIT_RULE_TEXT];
+
+	b->cell = b->o->wall == WALL_CELL ||
+		  (b->o->wall == WALL_AUTO && !privileges_have(CAP_NET_ADMIN));
+	b->status.wall = b->cell ? "cell" : "nft";
+	if (!b->cell)
+		return 0;
+	b->shared = privileges_shared();
+	if (b->o->egress == EGRESS_AUDIT)
+		return cannot(f, "--egress=audit", "it can let nothing through, only refuse");
+	if (b->o->egress == EGRESS_PIN)
+		return cannot(f, "--egress=pin", "in there every connection is the gate's");
+	if (b->o->published_count)
+		return cannot(f, "--publish", "in there servers are on loopback alone");
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (r->effect != RULE_ALLOW)
+			continue;
+		rule_text(r, text, sizeof(text));
+		if (r->kind == RULE_NETWORK)
+			return cannot(
+				f, text, "addresses can't be reached in there, names can");
+		if (r->kind == RULE_WILDCARD && has_other_ports(r))
+			return cannot(f, text,
+				"in there a wildcard is for ports 443 and 80, where the name "
+				"is said");
+	}
+	return 0;
+}
+
+/* ---- Names ------------------------------------------------------------------------------- */
+
+/* The engine's own, or the container's: never a file of the host's. */
+static bool may_write(const char *path)
+{
+	struct stat file, directory;
+
+	if (stat(path, &file) == 0 && stat("/etc", &directory) == 0 &&
+		file.st_dev == directory.st_dev)
+		return true;
+	return nameserver_is_engines_own(path);
+}
+
+/* In its place: the engine has mounted that very file. */
+static int put(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, len);
+	if (n >= 0 && ftruncate(fd, n) < 0)
+		n = -1;
+	close(fd);
+	return n == (ssize_t)len ? 0 : -1;
+}
+
+/* What is in there now, as it was before an earlier codex-init of this container. */
+static size_t get(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : file_read(fd, text, size);
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? 0 : (size_t)n;
+}
+
+static bool rewrite(struct boot *b, const char *path, bool hosts)
+{
+	static char old[LIMIT_HOSTS_BYTES];
+	size_t len = get(path, old, sizeof(old)), size = 0;
+	char *text = NULL;
+	FILE *to;
+	bool done;
+
+	if (!may_write(path) || len == sizeof(old) || !(to = open_memstream(&text, &size)))
+		return false;
+	if (!hosts)
+		hosts_resolv_undo(old, len);
+	if (hosts)
+		hosts_write(&b->o->policy, old, len, to);
+	else
+		hosts_resolv_write(old, len, to);
+	done = fclose(to) == 0 && put(path, text, size) == 0;
+	free(text);
+	return done;
+}
+
+static bool leads_already(void)
+{
+	static char text[LIMIT_RESOLV_CONF_BYTES];
+
+	return hosts_resolv_leads(text, get(RESOLV, text, sizeof(text)));
+}
+
+/*
+ * There is no IPv6 in here, and no UDP with which libc could find that out (RFC 6724): servers
+ * would listen at :: first.
+ */
+static void prefer_ipv4(void)
+{
+	static const char path[] = "/etc/gai.conf", line[] = "precedence ::ffff:0:0/96 100\n";
+	int fd = may_write("/etc/passwd")
+			 ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
+			 : -1;
+
+	if (fd < 0 || write(fd, line, sizeof(line) - 1) < 0)
+		say_detail("wall",
+			"%s can't be written: some servers find no address to listen on", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Exact names by the hosts file, others by our resolver; what has neither goes by the proxy. */
+static void lead_programs(struct boot *b)
+{
+	const bool listens = b->names.sockets.tcp4 >= 0;
+
+	prefer_ipv4();
+	if (!b->stand_ins_given && !rewrite(b, HOSTS, true)) {
+		say_warning("wall", HOSTS
+			" can't be written: only programs that go by HTTPS_PROXY find names");
+		say_hint("codex-init --check --hosts prints the options that put them there");
+	}
+	if (listens && !leads_already() && !rewrite(b, RESOLV, false))
+		say_detail("wall", RESOLV " can't be written: names under wildcards are found "
+					  "by programs that go by HTTPS_PROXY");
+}
+
+/* What the engine has put into the hosts file and no rule speaks of: the container itself. */
+static void add_own_names(const struct boot *b, char *text, size_t size)
+{
+	for (size_t i = 0; i < b->names.hosts_count; i++) {
+		const struct hosts_entry *h = &b->hosts[i];
+		char address[ADDRESS_TEXT];
+		size_t len = strlen(text);
+
+		if (h->address.family != 4 ||
+			address_classify(&h->address) == ADDRESS_LOOPBACK ||
+			policy_check_name(&b->o->policy, h->name).allowed)
+			continue;
+		if (snprintf(text + len, size - len, ",%s,%s", h->name,
+			    address_text(&h->address, address)) >= (int)(size - len))
+			text[len] = '\0';
+	}
+}
+
+static int set_proxy_variables(struct boot *b, struct failure *f)
+{
+	static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY",
+		"https_proxy", "ALL_PROXY", "all_proxy"};
+	char url[40], here[512] = "localhost,127.0.0.1,127.0.0.0/8,::1";
+	int done = 0;
+
+	add_own_names(b, here, sizeof(here));
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", b->gate.sockets.port);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		done |= environment_set(&b->env, names[i], url);
+	done |= environment_set(&b->env, "NO_PROXY", here) |
+		environment_set(&b->env, "no_proxy", here);
+	return done ? fail_errno(f, "set the environment", "HTTPS_PROXY") : 0;
+}
+
+/* ---- The stages -------------------------------------------------------------------------- */
+
+/* With this setting the kernel forwards what comes in by lo from an address of ours. */
+static int look_at_lo(struct failure *f)
+{
+	static const char *const settings[] = {"/proc/sys/net/ipv4/conf/all/accept_local",
+		"/proc/sys/net/ipv4/conf/lo/accept_local"};
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		char value = '0';
+
+		if (get(settings[i], &value, 1) == 1 && value != '0')
+			return cannot(
+				f, settings[i], "it is set, so what is on lo could leave");
+	}
+	return 0;
+}
+
+/* What we were given might be a connection. */
+static int look_at_descriptors(struct failure *f)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		int domain = AF_UNSPEC;
+		socklen_t len = sizeof(domain);
+		char on[24];
+
+		snprintf(on, sizeof(on), "descriptor %d", fd);
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+			domain != AF_UNIX)
+			return cannot(
+				f, on, "it is a connection, and the command would have it");
+	}
+	return 0;
+}
+
+static int listen_all(struct boot *b, struct failure *f)
+{
+	int missing;
+
+	if (resolver_listen_inward(&b->names.sockets, f) < 0 ||
+		gate_listen(&b->gate.sockets, f) < 0)
+		return -1;
+	missing = gate_listen_inward(&b->gate.sockets, &b->o->policy, f);
+	if (missing > 0 || (missing == 0 && b->names.sockets.tcp4 < 0)) {
+		say_warning("wall",
+			"%d ports of rules%s can't be listened on: names are reached there by "
+			"programs that go by HTTPS_PROXY alone",
+			missing, b->names.sockets.tcp4 < 0 ? " and DNS's" : "");
+		say_hint("start the container with --sysctl "
+			 "net.ipv4.ip_unprivileged_port_start=0");
+	}
+	return missing < 0 ? -1 : 0;
+}
+
+static pid_t start_cell(void *context, bool first, int *channel, struct failure *f)
+{
+	struct boot *b = context;
+
+	(void)first;
+	return cell_start(&b->calls, channel, f);
+}
+
+/* It has nothing to say. */
+static int take_cell(void *context, const void *message, size_t size)
+{
+	(void)context;
+	(void)message;
+	(void)size;
+	return -1;
+}
+
+static void tell_cell(void *context, const char *reason, bool dead)
+{
+	struct boot *b = context;
+	struct event e = {.kind = EVENT_WORKER, .name = "cell", .reason = reason};
+
+	(void)dead;
+	if (b->supervisors[WORKER_CELL].down)
+		cell_shut(&b->calls);
+	events_add(b->events, &e);
+}
+
+/* PID 1 takes over whose calls are held back: the hook's, the command's. */
+int stage_cell_held(void *context, int listener, struct failure *f)
+{
+	struct boot *b = context;
+
+	return cell_add(&b->calls, b->supervisors[WORKER_CELL].channel, listener, f);
+}
+
+int stage_cell(struct boot *b, struct failure *f)
+{
+	static const struct supervisor_worker worker = {
+		"cell", start_cell, take_cell, NULL, tell_cell};
+	struct supervisor *k = &b->supervisors[WORKER_CELL];
+
+	say_warning("wall",
+		"%s: the command is in the cell, which has sockets to codex-init alone",
+		b->o->wall == WALL_CELL ? "as told" : "without NET_ADMIN");
+	stage_leave_out_local_dns(b);
+	if (!cell_socket_bars_embedded() && local_dns_embedded_is_there(b->uid))
+		return cannot(f, "127.0.0.11",
+			"this kernel can't keep the command from the engine's resolver "
+			"(CONFIG_TCP_MD5SIG); the default network has none");
+	if (look_at_lo(f) < 0 || look_at_descriptors(f) < 0 || listen_all(b, f) < 0 ||
+		set_proxy_variables(b, f) < 0 || cell_open(&b->calls, f) < 0)
+		return -1;
+	b->gate.counters = gate_counters_new();
+	if (!b->gate.counters)
+		return fail_errno(f, "have memory for the gate's counters", "");
+	if (stage_deny_open(b, f) < 0)
+		return -1;
+	b->names.cell = b->gate.cell = true;
+	b->fence.policy = &b->o->policy;
+	memcpy(b->fence.upstreams, b->names.conf.upstreams, sizeof(b->fence.upstreams));
+	b->fence.upstreams_count = b->names.conf.upstreams_count;
+	lead_programs(b);
+	k->worker = &worker;
+	k->context = b;
+	k->monitor = b->m;
+	return supervisor_start(k, f);
+}
+
+int stage_verify_cell(struct boot *b, struct failure *f)
+{
+	/* First: it is what keeps others of our uid from us. */
+	if (b->shared && privileges_shed(f) < 0)
+		return -1;
+	if (cell_probe(&b->calls, b->supervisors[WORKER_CELL].channel, b->uid, b->gid,
+		    b->gate.sockets.port, f) < 0)
+		return -1;
+	if (!b->shared && privileges_keep_needed(f) < 0)
+		return -1;
+	stage_write_files(b);
+	return 0;
+}
