@@ -11,7 +11,7 @@ struct arena_block {
 	char bytes[];
 };
 
-static void *or_end(void *memory)
+static void *check_memory(void *memory)
 {
 	if (!memory) {
 		fputs("codex-sandbox: out of memory\n", stderr);
@@ -22,7 +22,7 @@ static void *or_end(void *memory)
 
 char *arena_bytes(struct arena *p, size_t size)
 {
-	struct arena_block *b = or_end(malloc(sizeof(*b) + size));
+	struct arena_block *b = check_memory(malloc(sizeof(*b) + size));
 
 	b->previous = p->last;
 	p->last = b;
@@ -55,7 +55,7 @@ char *arena_format(struct arena *p, const char *format, ...)
 	va_start(ap, format);
 	n = vasprintf(&text, format, ap);
 	va_end(ap);
-	or_end(n < 0 ? NULL : text);
+	check_memory(n < 0 ? NULL : text);
 	copy = arena_copy(p, text);
 	free(text);
 	return copy;
@@ -65,7 +65,7 @@ void string_list_add(struct string_list *w, const char *word)
 {
 	if (w->count + 2 > w->room) {
 		w->room = w->room ? 2 * w->room : 32;
-		w->word = or_end(realloc(w->word, w->room * sizeof(*w->word)));
+		w->word = check_memory(realloc(w->word, w->room * sizeof(*w->word)));
 	}
 	w->word[w->count++] = word;
 	w->word[w->count] = NULL;

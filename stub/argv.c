@@ -15,10 +15,10 @@ static const char *const capabilities[] = {
 	"--cap-add=KILL",
 };
 
-void argv_tell(struct request *r, const char *name, const char *value)
+void argv_pass(struct request *r, const char *name, const char *value)
 {
-	if (value && r->told_count < BOUND_TOLD)
-		r->told[r->told_count++] = (struct told){name, value};
+	if (value && r->passed_count < BOUND_VARIABLES)
+		r->told[r->passed_count++] = (struct told){name, value};
 }
 
 static void add_two(struct string_list *argv, const char *option, const char *value)

@@ -85,12 +85,12 @@ struct request {
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; otherwise codex's arguments */
 	struct string_list rest;
-	struct told told[BOUND_TOLD];
-	size_t told_count;
+	struct told told[BOUND_VARIABLES];
+	size_t passed_count;
 };
 
 /* Passes value to codex-init in the variable `name`. Does nothing if value is NULL. */
-void argv_tell(struct request *r, const char *name, const char *value);
+void argv_pass(struct request *r, const char *name, const char *value);
 
 /* Appends the arguments to *argv. They belong to the arena, the request or the real command
  * line. */

@@ -32,7 +32,7 @@ int beneath_open_resolved(const char *path, int flags)
 }
 
 /* Removes the last component of an absolute path. */
-static void go_up(char *path)
+static void remove_last(char *path)
 {
 	char *slash = strrchr(path, '/');
 
@@ -91,7 +91,7 @@ static int take_component(struct path_walk *w, size_t size)
 	if (strcmp(name, ".") == 0 || size == 0)
 		return 0;
 	if (strcmp(name, "..") == 0)
-		return go_up(w->real), 0;
+		return remove_last(w->real), 0;
 	sprintf(w->real + n, "/%s", name);
 	if (lstat(w->real, &st) < 0)
 		return -1;
@@ -109,7 +109,7 @@ static int take_component(struct path_walk *w, size_t size)
 	}
 	if (follow(w->real, w->rest, more, left) < 0)
 		return -1;
-	go_up(w->real);
+	remove_last(w->real);
 	if (beneath_contains(w->root, w->real[0] ? w->real : "/"))
 		w->by_link_in_root = true;
 	if (w->rest[0] == '/')
@@ -117,7 +117,7 @@ static int take_component(struct path_walk *w, size_t size)
 	return 0;
 }
 
-static int go(struct path_walk *w)
+static int resolve_rest(struct path_walk *w)
 {
 	while (w->rest[0])
 		if (take_component(w, strcspn(w->rest, "/")) < 0)
@@ -144,7 +144,7 @@ int beneath_resolve(const char *root, const char *path, char real[PATH_MAX], boo
 		return -1;
 	if (strcmp(real, "/") == 0)
 		real[0] = '\0';
-	if (go(&w) < 0)
+	if (resolve_rest(&w) < 0)
 		return -1;
 	if (!real[0])
 		strcpy(real, "/");
@@ -163,7 +163,7 @@ int beneath_trace(const char *path, beneath_step *step, void *context)
 		return -1;
 	}
 	strcpy(w.rest, path);
-	return lstat("/", &st) == 0 && step(context, "/", &st) == 0 ? go(&w) : -1;
+	return lstat("/", &st) == 0 && step(context, "/", &st) == 0 ? resolve_rest(&w) : -1;
 }
 
 enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX])

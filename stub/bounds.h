@@ -61,7 +61,7 @@
  * Codex's. */
 #define BOUND_TREES 16
 /* Variables passed to codex-init besides its options. */
-#define BOUND_TOLD 8
+#define BOUND_VARIABLES 8
 /* The launcher's command line in advice: a longer one is pasted by nobody, and a message of
  * codex-init has room for it. */
 #define BOUND_LAUNCHER 800

@@ -60,9 +60,9 @@ static enum meaning meaning_of(enum setting setting, const char *value, size_t s
  * *taken is the number of arguments used.
  */
 static const char *option_value(
-	char *const *string_list, const char *letter, const char *name, unsigned *taken)
+	char *const *args, const char *letter, const char *name, unsigned *taken)
 {
-	const char *word = string_list[0];
+	const char *word = args[0];
 	size_t n = strlen(name);
 
 	*taken = 1;
@@ -72,8 +72,8 @@ static const char *option_value(
 		return word + 2 + (word[2] == '=');
 	if ((n > 0 && strcmp(word, name) == 0) || (*letter && strcmp(word, letter) == 0)) {
 		*taken = 2;
-		return string_list[1]; /* NULL if the value is missing, of which Codex complains
-					*/
+		return args[1]; /* NULL if the value is missing, of which Codex complains
+				 */
 	}
 	return NULL;
 }
@@ -110,20 +110,20 @@ static enum meaning meaning_of_pair(const char *pair)
 }
 
 /* What the option at the first argument means here. *taken is the number of arguments used. */
-static enum meaning meaning_at(char *const *string_list, unsigned *taken)
+static enum meaning meaning_at(char *const *args, unsigned *taken)
 {
-	const char *value = option_value(string_list, "-c", "--config", taken);
+	const char *value = option_value(args, "-c", "--config", taken);
 
 	if (value)
 		return meaning_of_pair(value);
 	for (size_t i = 0; i < COUNT(options); i++) {
-		value = option_value(string_list, options[i].letter, options[i].name, taken);
+		value = option_value(args, options[i].letter, options[i].name, taken);
 		if (value)
 			return meaning_of(options[i].setting, value, strlen(value));
 	}
 	*taken = 1;
 	/* An old abbreviation of both. */
-	return strcmp(string_list[0], "--full-auto") == 0 ? CONTAINER : CODEXS;
+	return strcmp(args[0], "--full-auto") == 0 ? CONTAINER : CODEXS;
 }
 
 /* A command of Codex that starts no session; its options are its own. */
@@ -140,13 +140,12 @@ static bool starts_no_session(const char *word)
 	return false;
 }
 
-static int refuse_here(
-	char *const *string_list, unsigned taken, enum meaning is, struct error *t)
+static int refuse_here(char *const *args, unsigned taken, enum meaning is, struct error *t)
 {
 	char what[512];
 
-	snprintf(what, sizeof(what), "%s%s%s", string_list[0], taken > 1 ? " " : "",
-		taken > 1 ? string_list[1] : "");
+	snprintf(what, sizeof(what), "%s%s%s", args[0], taken > 1 ? " " : "",
+		taken > 1 ? args[1] : "");
 	refuse(t, "start Codex", what,
 		is == NO_QUESTION
 			? "in the sandbox Codex can't ask before it runs commands"

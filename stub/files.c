@@ -215,7 +215,7 @@ static int plan_instructions(struct plan *p, struct search *s, struct error *t)
 }
 
 /* An existing copy is never overwritten, so later changes have no effect. */
-static void tell_of_older_copy(struct plan *p, const char *config)
+static void warn_of_older_copy(struct plan *p, const char *config)
 {
 	const char *copy = arena_format(&p->arena, "%s/config.toml", p->home);
 	struct stat ours, its;
@@ -235,7 +235,7 @@ static int plan_drop_off(struct plan *p, const struct cli *c, struct search *s, 
 	if (find_config(s, &config, t) < 0)
 		return -1;
 	if (config)
-		tell_of_older_copy(p, config);
+		warn_of_older_copy(p, config);
 	if (config && mounts_add(&p->mounts, config, "/run/codex/in/config.toml", false, t) < 0)
 		return -1;
 	if (plan_instructions(p, s, t) < 0)

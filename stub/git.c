@@ -11,7 +11,7 @@
 #include "mounts.h"
 #include "protect.h"
 
-#define TOLD_GIT_DIR "CODEX_INIT_GIT_DIR"
+#define VARIABLE_GIT_DIR "CODEX_INIT_GIT_DIR"
 
 /* Mounts something in the git directory at its own path. */
 static int mount_part(struct plan *p, const char *name, bool writable, struct error *t)
@@ -149,7 +149,7 @@ static int add_parts(struct plan *p, int git, bool protect, struct error *t)
 
 /* ---- Everything ---------------------------------------------------------------------- */
 
-static void tell_closed(const struct repository *r)
+static void warn_of_closed(const struct repository *r)
 {
 	log_warning("git won't work in the container: %s: %s", r->top, r->why);
 	if (strstr(r->why, "point back"))
@@ -189,7 +189,7 @@ static int add_all(struct plan *p, bool protect, struct error *t)
 		result = protect_mount(p, arena_format(&p->arena, "%s/.git", r->top),
 			arena_format(&p->arena, "/app%s/.git", r->top), false, t);
 	if (elsewhere && !p->read_only)
-		argv_tell(&p->request, TOLD_GIT_DIR, r->place);
+		argv_pass(&p->request, VARIABLE_GIT_DIR, r->place);
 	git = beneath_open_resolved(r->common, O_RDONLY | O_DIRECTORY);
 	if (git >= 0 && result == 0)
 		result = add_parts(p, git, protect, t);
@@ -208,7 +208,7 @@ int git_add(struct plan *p, bool protect, struct error *t)
 
 	repository_find(p, r);
 	if (r->kind == REPOSITORY_CLOSED)
-		tell_closed(r);
+		warn_of_closed(r);
 	if (r->kind == REPOSITORY_NONE || r->kind == REPOSITORY_CLOSED)
 		return 0;
 	if (r->kind != REPOSITORY_DIRECTORY)
@@ -227,13 +227,13 @@ void git_decline(struct plan *p)
 		if (!m->mount[i].optional)
 			m->mount[kept++] = m->mount[i];
 	m->count = p->request.mounts_count = kept;
-	for (size_t i = 0; i < p->request.told_count; i++)
-		if (strcmp(p->request.told[i].name, TOLD_GIT_DIR) == 0)
+	for (size_t i = 0; i < p->request.passed_count; i++)
+		if (strcmp(p->request.told[i].name, VARIABLE_GIT_DIR) == 0)
 			p->request.told[i].value = NULL;
 	p->worktree_pointer = NULL;
 	p->repository.kind = REPOSITORY_CLOSED;
 	p->repository.why = "only a part of this repository is mounted, the workdir";
-	tell_closed(&p->repository);
+	warn_of_closed(&p->repository);
 	log_hint("-y has the rest of it mounted read-only; or work on the whole: --work_dir "
 		 "%s",
 		p->repository.top);

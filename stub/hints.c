@@ -62,7 +62,7 @@ static enum codex_use use_of(const struct plan *p, const struct cli *c)
 }
 
 /* Codex has no login, but there is a key here that would serve as one. */
-static void tell_of_key(const struct plan *p, const struct cli *c)
+static void hint_at_key(const struct plan *p, const struct cli *c)
 {
 	static const char *const keys[] = {"OPENAI_API_KEY", "CODEX_API_KEY"};
 	const char *key = left_behind(p, c, keys, sizeof(keys) / sizeof(keys[0]));
@@ -101,7 +101,7 @@ static bool engine_has_proxies(struct plan *p)
 	return strstr(text, "\"proxies\"") != NULL;
 }
 
-static void tell_of_proxy(struct plan *p, const struct cli *c)
+static void hint_at_proxy(struct plan *p, const struct cli *c)
 {
 	static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY",
 		"all_proxy", "HTTP_PROXY", "http_proxy"};
@@ -125,10 +125,10 @@ static void tell_of_proxy(struct plan *p, const struct cli *c)
 		name);
 }
 
-void hints_tell(struct plan *p, const struct cli *c)
+void hints_print(struct plan *p, const struct cli *c)
 {
-	tell_of_proxy(p, c);
-	tell_of_key(p, c);
+	hint_at_proxy(p, c);
+	hint_at_key(p, c);
 }
 
 const char *hints_launcher(struct plan *p, const struct cli *c)

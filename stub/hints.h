@@ -7,7 +7,7 @@
 #include "plan.h"
 
 /* Prints hints about the complete plan to stderr; usually none. */
-void hints_tell(struct plan *p, const struct cli *c);
+void hints_print(struct plan *p, const struct cli *c);
 
 /* The launcher's command line without Codex's arguments, quoted for a shell: the beginning of a
  * command that resumes a session, or logs in. NULL: no session or login at a terminal, or it is

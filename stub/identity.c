@@ -150,6 +150,6 @@ void identity_take(struct plan *p)
 	if (id.home && id.home[0] != '/')
 		id.home = NULL;
 	read_all(&id);
-	argv_tell(&p->request, "CODEX_INIT_GIT_NAME", id.name);
-	argv_tell(&p->request, "CODEX_INIT_GIT_EMAIL", id.email);
+	argv_pass(&p->request, "CODEX_INIT_GIT_NAME", id.name);
+	argv_pass(&p->request, "CODEX_INIT_GIT_EMAIL", id.email);
 }

@@ -292,7 +292,7 @@ static void keep(struct plan *p, int pidfd, int answer)
 	bool ours = false;
 	int done = begin(p, directory, &ours, &t);
 
-	watch_let_go();
+	watch_close_inherited();
 	if (write(answer, &t, sizeof(t)) == (ssize_t)sizeof(t) && done == 0) {
 		close(answer);
 		watch_wait_for(pidfd);

@@ -33,7 +33,7 @@ static int print(const char *line, struct error *t)
 
 /* Sets a variable for codex-init in our environment; the engine's command passes it on by
  * name. A value that the user has set takes precedence. */
-static int tell(const char *variable, const char *value, struct error *t)
+static int set_variable(const char *variable, const char *value, struct error *t)
 {
 	if (!value || setenv(variable, value, 0) == 0)
 		return 0;
@@ -42,14 +42,14 @@ static int tell(const char *variable, const char *value, struct error *t)
 }
 
 /* Passes on the device and inode of the mounts, and the request's variables. */
-static int tell_codex_init(struct plan *p, struct error *t)
+static int set_variables(struct plan *p, struct error *t)
 {
 	const char *list = workdir_list(p, t);
 
-	if (!list || tell("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
+	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
 		return -1;
-	for (size_t i = 0; i < p->request.told_count; i++)
-		if (tell(p->request.told[i].name, p->request.told[i].value, t) < 0)
+	for (size_t i = 0; i < p->request.passed_count; i++)
+		if (set_variable(p->request.told[i].name, p->request.told[i].value, t) < 0)
 			return -1;
 	return 0;
 }
@@ -62,7 +62,7 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 
 	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
 				workdir_settle(p, true, t) < 0 || idmap_start(p, t) < 0 ||
-				variables_hand_over(p, t) < 0 || tell_codex_init(p, t) < 0))
+				variables_hand_over(p, t) < 0 || set_variables(p, t) < 0))
 		return -1;
 	if (!dry_run)
 		report_prepare(p);

@@ -138,7 +138,7 @@ static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 }
 
 /* A directory beneath the workdir that we may create: its path without links. */
-static int look_at_own(
+static int check_own(
 	struct plan *p, const char *relative, const char **clean, bool *there, struct error *t)
 {
 	char real[PATH_MAX];
@@ -219,10 +219,10 @@ static int plan_own_home(struct plan *p, bool *there, struct error *t)
 {
 	bool dot_codex_there;
 
-	if (look_at_own(p, ".codex", &p->dot_codex, &dot_codex_there, t) < 0)
+	if (check_own(p, ".codex", &p->dot_codex, &dot_codex_there, t) < 0)
 		return -1;
 	p->home_path = arena_format(&p->arena, "%s/.environment", p->dot_codex);
-	if (look_at_own(p, p->home_path, &p->home_path, there, t) < 0)
+	if (check_own(p, p->home_path, &p->home_path, there, t) < 0)
 		return -1;
 	p->home_is_ours = true;
 	p->home = arena_format(&p->arena, "%s/%s", p->workdir, p->home_path);
@@ -279,7 +279,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	request_env_terminal(&p->request);
 	if (plan_command(p, c, t) < 0)
 		return -1;
-	argv_tell(&p->request, "CODEX_INIT_LAUNCHER", hints_launcher(p, c));
+	argv_pass(&p->request, "CODEX_INIT_LAUNCHER", hints_launcher(p, c));
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
 		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 || variables_take(p, c, t) < 0)
 		return -1;
@@ -298,7 +298,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 		return -1;
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;
-	hints_tell(p, c);
+	hints_print(p, c);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ struct program_search {
 	char why[2 * PATH_MAX]; /* "": no objection */
 };
 
-__attribute__((format(printf, 2, 3))) static int object(
+__attribute__((format(printf, 2, 3))) static int set_objection(
 	struct program_search *w, const char *why, ...)
 {
 	va_list ap;
@@ -68,20 +68,21 @@ static int judge_step(void *context, const char *real, const struct stat *st)
 	const char *place = sandbox_place(w->plan, st);
 
 	if (place)
-		return object(w, "it lies in %s, where the sandbox can write", place);
+		return set_objection(w, "it lies in %s, where the sandbox can write", place);
 	if (!w->users_too)
 		return 0;
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return object(w, "%s belongs to uid %lu", real, (unsigned long)st->st_uid);
+		return set_objection(
+			w, "%s belongs to uid %lu", real, (unsigned long)st->st_uid);
 	/* In /tmp nobody can replace a directory of ours, but anybody can add a link or a
 	 * file. */
 	if (w->sticky[0] && !S_ISDIR(st->st_mode))
-		return object(w, "every user may put files into %s", w->sticky);
+		return set_objection(w, "every user may put files into %s", w->sticky);
 	w->sticky[0] = '\0';
 	if (S_ISLNK(st->st_mode) || !others_may_write(st))
 		return 0;
 	if (!S_ISDIR(st->st_mode) || !(st->st_mode & S_ISVTX))
-		return object(w, "other users may change %s (mode %04o)", real,
+		return set_objection(w, "other users may change %s (mode %04o)", real,
 			(unsigned)st->st_mode & 07777);
 	snprintf(w->sticky, sizeof(w->sticky), "%s", real);
 	return 0;
@@ -93,11 +94,11 @@ static bool is_ours(struct program_search *w, const struct plan *p, const char *
 	*w = (struct program_search){.plan = p, .users_too = true};
 	if (beneath_trace(path, judge_step, w) < 0) {
 		if (!w->why[0])
-			object(w, "%s", strerror(errno));
+			set_objection(w, "%s", strerror(errno));
 		return false;
 	}
 	if (w->sticky[0])
-		object(w, "every user may put files into it");
+		set_objection(w, "every user may put files into it");
 	return !w->why[0];
 }
 

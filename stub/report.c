@@ -40,7 +40,7 @@ static bool is_within_reach(const struct plan *p, const char *path)
 
 /* Those of the directories that exist must be plain directories of the home's owner, and the
  * last of them writable for us. Returns the reason if not, or NULL. */
-static const char *look_at_the_way(struct plan *p, int home)
+static const char *check_path(struct plan *p, int home)
 {
 	int fd = dup(home), next;
 	const char *why = NULL;
@@ -89,7 +89,7 @@ static const char *plan_file(struct plan *p)
 		REPORTS, p->request.name);
 	why = is_within_reach(p, path)
 		      ? "its place in your home directory can be reached from the sandbox"
-		      : look_at_the_way(p, fd);
+		      : check_path(p, fd);
 	close(fd);
 	if (why)
 		return why;

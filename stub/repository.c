@@ -47,7 +47,7 @@ const char *repository_line(struct plan *p, int directory, const char *name)
 }
 
 /* Removes ".", ".." and redundant slashes from an absolute path. */
-static char *tidy(struct arena *arena, const char *path)
+static char *normalise(struct arena *arena, const char *path)
 {
 	char *out = arena_bytes(arena, strlen(path) + 2), *end = out;
 
@@ -74,7 +74,7 @@ const char *repository_place(
 	struct plan *p, const char *from, const char *pointer, const char **real)
 {
 	bool absolute = *pointer == '/';
-	char *path = tidy(&p->arena,
+	char *path = normalise(&p->arena,
 		absolute ? pointer : arena_format(&p->arena, "%s/%s", from, pointer));
 	char resolved[PATH_MAX];
 
@@ -97,7 +97,7 @@ static bool there(int directory, const char *name)
 
 /* Whether git would take it for a repository, and it belongs to the workdir's owner. Returns
  * the reason if not, or NULL. */
-static const char *look_at(struct plan *p, const char *path, bool common)
+static const char *check_repository(struct plan *p, const char *path, bool common)
 {
 	int fd = open_directory(path);
 	const char *why = NULL;
@@ -138,7 +138,7 @@ static void take_worktree(struct plan *p, struct repository *r, int git, const c
 	/* The place of the worktree's own directory is known: remove "/worktrees/NAME". */
 	r->place = arena_format(
 		&p->arena, "%.*s", (int)(strlen(r->place) - (strlen(r->git) - n)), r->place);
-	r->why = look_at(p, r->common, true);
+	r->why = check_repository(p, r->common, true);
 	r->kind = r->why ? REPOSITORY_CLOSED : REPOSITORY_WORKTREE;
 }
 
@@ -188,7 +188,7 @@ static void take_submodule(struct plan *p, struct repository *r, int git, unsign
 	if (!real || strcmp(real, r->top) != 0 || !is_module(p, r, depth))
 		return close_it(r, does_not_point_back);
 	r->common = r->git;
-	r->why = look_at(p, r->common, true);
+	r->why = check_repository(p, r->common, true);
 	r->kind = r->why ? REPOSITORY_CLOSED : REPOSITORY_SUBMODULE;
 }
 
@@ -213,7 +213,7 @@ static void follow(struct plan *p, struct repository *r, int top, unsigned depth
 		r->kind = REPOSITORY_NONE;
 		return;
 	}
-	why = look_at(p, r->git, false);
+	why = check_repository(p, r->git, false);
 	if (why)
 		return close_it(r, why);
 	git = open_directory(r->git);
@@ -226,7 +226,7 @@ static void follow(struct plan *p, struct repository *r, int top, unsigned depth
 }
 
 /* A directory .git around the workdir. git ignores one that isn't a repository. */
-static void look_around(struct plan *p, struct repository *r)
+static void search_parents(struct plan *p, struct repository *r)
 {
 	int fd = open_directory(r->git);
 	bool passed_by = fd < 0 || !there(fd, "HEAD");
@@ -235,7 +235,7 @@ static void look_around(struct plan *p, struct repository *r)
 		close(fd);
 	if (passed_by)
 		*r = (struct repository){.top = r->top};
-	else if ((r->why = look_at(p, r->git, true)))
+	else if ((r->why = check_repository(p, r->git, true)))
 		r->kind = REPOSITORY_CLOSED;
 }
 
@@ -264,7 +264,7 @@ static void find_at(struct plan *p, struct repository *r, const char *top, unsig
 		r->place = arena_format(&p->arena, "/app%s", r->common);
 		r->kind = REPOSITORY_DIRECTORY;
 		if (strcmp(top, p->workdir) != 0)
-			look_around(p, r);
+			search_parents(p, r);
 	} else {
 		close_it(r, S_ISREG(dot_git.st_mode) ? "its file .git belongs to somebody else"
 						     : "its .git is a link");

@@ -122,7 +122,7 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 			string_list_add(&r->env, arena_format(p, "%.*s", (int)n, *variable));
 	}
 	/* They will be set before the start. */
-	for (size_t i = 0; i < r->told_count; i++)
+	for (size_t i = 0; i < r->passed_count; i++)
 		if (!getenv(r->told[i].name))
 			string_list_add(&r->env, r->told[i].name);
 	if (!getenv("CODEX_INIT_MOUNTS"))

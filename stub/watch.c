@@ -15,7 +15,7 @@
 
 /* Closes what was inherited from the client: whoever waits for the end of its output must
  * not wait for us. */
-void watch_let_go(void)
+void watch_close_inherited(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -53,7 +53,7 @@ static void watch(const struct engine *e, const char *name, const char *format, 
 	struct ask a;
 	char *mark;
 
-	watch_let_go();
+	watch_close_inherited();
 	watch_wait_for(pidfd);
 	if (ask(&a, e->program, find, false) != 0 || !(mark = strchr(a.line, ' ')))
 		return;

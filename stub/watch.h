@@ -19,7 +19,7 @@
 int watch_start(const struct engine *e, const char *name, struct arena *p, struct error *t);
 
 /* For a process that waits likewise: leaves the session, and holds nothing of the client's. */
-void watch_let_go(void);
+void watch_close_inherited(void);
 /* Until the process that a pidfd stands for has ended. */
 void watch_wait_for(int pidfd);
 

@@ -35,12 +35,12 @@ static void closing_begin(struct closing *c)
 
 /* On a terminal: starts a new line, with a blank that uses up a pending single shift, and
  * clears the rest of the screen. */
-static void closing_first_line(void)
+static void clear_line(void)
 {
 	static const char clean[] = "\r\n \r\033[J";
 
 	if (isatty(STDERR_FILENO))
-		terminal_write(STDERR_FILENO, clean, sizeof(clean) - 1, LIMIT_TELL_MS);
+		terminal_write(STDERR_FILENO, clean, sizeof(clean) - 1, LIMIT_STDERR_MS);
 }
 
 /* Writes what has been collected since the last call. */
@@ -49,8 +49,8 @@ static void closing_show(struct closing *c)
 	if (c->to == stderr || fflush(c->to) != 0 || c->size == c->shown)
 		return;
 	if (c->shown == 0)
-		closing_first_line();
-	terminal_write(STDERR_FILENO, c->text + c->shown, c->size - c->shown, LIMIT_TELL_MS);
+		clear_line();
+	terminal_write(STDERR_FILENO, c->text + c->shown, c->size - c->shown, LIMIT_STDERR_MS);
 	c->shown = c->size;
 }
 
@@ -85,7 +85,7 @@ static void closing_end(struct closing *c)
 	free(c->text);
 }
 
-static void tell_obeyed(struct boot *b, FILE *to)
+static void report_host_exec(struct boot *b, FILE *to)
 {
 	struct failure f = {0};
 
@@ -103,7 +103,7 @@ static void keep_login(const struct boot *b)
 		say_failure_warning("payload", &f);
 }
 
-static void tell_refusals(struct boot *b, FILE *to)
+static void report_denials(struct boot *b, FILE *to)
 {
 	struct failure f = {0};
 
@@ -126,7 +126,7 @@ static void tell_refusals(struct boot *b, FILE *to)
  * continue without a sandbox. Not printed if the session didn't begin: Codex doesn't exit
  * with 100 to 127.
  */
-static void tell_again(const struct boot *b, FILE *to)
+static void print_resume_command(const struct boot *b, FILE *to)
 {
 	if (b->o->launcher && *b->o->launcher && !b->o->quiet &&
 		codex_use(stages_command(b)) == CODEX_SESSION &&
@@ -161,12 +161,12 @@ void end_session(struct boot *b, const char *stage, const struct failure *f)
 	end_processes(b);
 	terminal_restore(b->m);
 	keep_login(b);
-	tell_kills(b);
-	tell_refusals(b, c.to);
+	report_kills(b);
+	report_denials(b, c.to);
 	closing_show(&c);
 	/* Scanning the project may take a while on a slow disk. */
-	tell_obeyed(b, c.to);
-	tell_again(b, c.to);
+	report_host_exec(b, c.to);
+	print_resume_command(b, c.to);
 	closing_show(&c);
 	closing_keep(&c, b);
 	closing_end(&c);

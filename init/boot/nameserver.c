@@ -12,7 +12,7 @@
 #include "../lib/address.h"
 #include "../lib/limits.h"
 
-#define TRIED      "let programs use the resolver"
+#define OPERATION  "let programs use the resolver"
 #define FIRST_LINE "nameserver 127.0.0.1\n"
 
 static bool is_blank(char c)
@@ -130,7 +130,7 @@ static int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-int nameserver_lead(const char *path, bool ipv6, struct failure *f)
+int nameserver_redirect(const char *path, bool ipv6, struct failure *f)
 {
 	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES];
 	const size_t first = strlen(FIRST_LINE);
@@ -139,25 +139,25 @@ int nameserver_lead(const char *path, bool ipv6, struct failure *f)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : fail_errno(f, TRIED, path);
+		return errno == ENOENT ? 0 : fail_errno(f, OPERATION, path);
 	strcpy(text, FIRST_LINE);
 	n = file_read(fd, text + len, sizeof(text) - len);
 	close(fd);
 	if (n < 0)
-		return fail_errno(f, TRIED, path);
+		return fail_errno(f, OPERATION, path);
 	len += (size_t)n;
 	if (!nameserver_is_out_of_reach(text + first, len - first, ipv6))
 		return 0;
 	if (!nameserver_is_engines_own(path))
-		return fail(f, TRIED, path,
+		return fail(f, OPERATION, path,
 			"it names an IPv6 server that they can't reach, and it isn't the "
 			"engine's own file, which could be changed");
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_errno(f, TRIED, path);
+		return fail_errno(f, OPERATION, path);
 	/* The text only grows, so nothing has to be truncated. */
 	n = write_all(fd, text, len);
 	if (close(fd) < 0 || n < 0)
-		return fail_errno(f, TRIED, path);
+		return fail_errno(f, OPERATION, path);
 	return 0;
 }

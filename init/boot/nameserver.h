@@ -32,6 +32,6 @@ bool nameserver_is_engines_own(const char *path);
  * upstreams. Returns 0; or -1 with *f filled if it isn't the engine's file or can't be
  * written, so that programs may find no server.
  */
-int nameserver_lead(const char *path, bool ipv6, struct failure *f);
+int nameserver_redirect(const char *path, bool ipv6, struct failure *f);
 
 #endif

@@ -70,7 +70,7 @@ bool netns_unix_taken(FILE *table, char on[NETNS_TEXT])
 	return is_long(table, "unix", on);
 }
 
-static int look_at_sockets(struct failure *f)
+static int check_sockets(struct failure *f)
 {
 	static const char names[][8] = {
 		"tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "unix"};
@@ -102,7 +102,7 @@ static int look_at_sockets(struct failure *f)
 }
 
 /* A bridge connects other containers to this namespace, so it is an engine's. */
-static int look_at_devices(struct failure *f)
+static int check_devices(struct failure *f)
 {
 	struct if_nameindex *all = if_nameindex();
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
@@ -127,5 +127,5 @@ static int look_at_devices(struct failure *f)
 
 int netns_alone(struct failure *f)
 {
-	return look_at_devices(f) < 0 ? -1 : look_at_sockets(f);
+	return check_devices(f) < 0 ? -1 : check_sockets(f);
 }

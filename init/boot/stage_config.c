@@ -184,7 +184,7 @@ struct mounts_seen {
 	bool login_is_read_only;
 };
 
-static void see_mount(void *context, const struct mounts_entry *e)
+static void check_mount(void *context, const struct mounts_entry *e)
 {
 	struct mounts_seen *seen = context;
 
@@ -207,7 +207,7 @@ static int read_mounts(struct boot *b, bool *login_is_read_only)
 	 * slashes in front are one to Linux, but not to musl's realpath(3). */
 	if (realpath(b->home + strspn(b->home, "/") - 1, home))
 		snprintf(seen.login, sizeof(seen.login), "%s/auth.json", home);
-	if (mounts_each(see_mount, &seen) < 0)
+	if (mounts_each(check_mount, &seen) < 0)
 		return -1;
 	*login_is_read_only = seen.login_is_read_only;
 	return 0;
@@ -273,7 +273,7 @@ static int read_dns_files(struct boot *b, struct failure *f)
 }
 
 /* Documentation networks are accepted, since examples use them; but with a warning. */
-static void tell_examples(const struct policy *p)
+static void warn_of_examples(const struct policy *p)
 {
 	char text[LIMIT_RULE_TEXT];
 
@@ -296,7 +296,7 @@ int stage_compile_policy(struct options *o, struct failure *f)
 		policy_set_proxy(&o->policy, o->proxy.name, o->proxy.port, &o->exceptions);
 	if (policy_compile(&o->policy) < 0)
 		return fail_errno(f, "compile the policy", "");
-	tell_examples(&o->policy);
+	warn_of_examples(&o->policy);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ void stage_leave_out_local_dns(struct boot *b)
 
 /* The wall refuses the payload's DNS queries from the workers' ports (nft/sources.c), which
  * Linux doesn't assign unless configured to. */
-static void look_at_ports(void)
+static void check_ports(void)
 {
 	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
 	FILE *f = fopen(range, "re");
@@ -98,7 +98,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	if (b->fence.audit)
 		events_audit(b->events);
 	b->fence.proxied = b->o->proxy.port != 0;
-	look_at_ports();
+	check_ports();
 	return build_wall(b, gated, f);
 }
 
@@ -118,11 +118,11 @@ static int open_proxy(struct boot *b, struct failure *f)
 }
 
 /* The wall redirects only queries that programs can send; see boot/nameserver.h. */
-static void lead_programs(struct boot *b)
+static void redirect_programs(struct boot *b)
 {
 	struct failure soft = {0};
 
-	if (nameserver_lead("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
+	if (nameserver_redirect("/etc/resolv.conf", b->names.sockets.udp6 >= 0, &soft) == 0)
 		return;
 	say_failure_warning("routes", &soft);
 	say_hint("it names an IPv6 server that programs here can't reach; let it name "
@@ -135,7 +135,7 @@ int stage_routes(struct boot *b, struct failure *f)
 	if (routes_build(b->routes, &b->fence, f) < 0)
 		return -1;
 	divert_build(b->routes, &b->fence);
-	lead_programs(b);
+	redirect_programs(b);
 	return open_proxy(b, f);
 }
 

@@ -77,7 +77,7 @@ static int refuse_inside(const struct gate_proxy *p, struct failure *f)
 			    "container can reach");
 }
 
-static void tell(const struct gate_proxy *p, const char *from)
+static void warn_of_proxy(const struct gate_proxy *p, const char *from)
 {
 	char text[ADDRESS_TEXT];
 
@@ -101,7 +101,7 @@ static void hide_login(const char *url)
 }
 
 /* Without a gate nobody can use it for the command. */
-static void tell_unused(const struct boot *b)
+static void warn_of_unused_proxy(const struct boot *b)
 {
 	for (size_t i = 0; i < URLS; i++)
 		if (environment_get(&b->env, variables[i])) {
@@ -132,7 +132,7 @@ int stage_proxy_choose(struct boot *b, struct failure *f)
 	hide_login(getenv("CODEX_INIT_PROXY"));
 	environment_unset(&b->env, "CODEX_INIT_PROXY");
 	if (o->egress == EGRESS_PIN)
-		tell_unused(b);
+		warn_of_unused_proxy(b);
 	if (o->egress == EGRESS_OFF || o->egress == EGRESS_PIN)
 		return 0;
 	if (!o->proxy.port && !o->proxy_off && take_injected(b, &from, f) < 0)
@@ -143,7 +143,7 @@ int stage_proxy_choose(struct boot *b, struct failure *f)
 	if (o->proxy.port && refuse_inside(&o->proxy, f) < 0)
 		return -1;
 	if (o->proxy.port && from)
-		tell(&o->proxy, from);
+		warn_of_proxy(&o->proxy, from);
 	keep_from_command(b);
 	return 0;
 }

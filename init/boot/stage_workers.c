@@ -12,7 +12,7 @@
 /* For a fork and a few allocations; on a swapping machine this may take seconds. */
 #define GATE_BOOT_MS 5000
 
-static void tell(struct boot *b, const char *worker, const char *reason)
+static void log_worker_event(struct boot *b, const char *worker, const char *reason)
 {
 	struct event e = {.kind = EVENT_WORKER, .name = worker, .reason = reason};
 
@@ -30,7 +30,7 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS])
 }
 
 /* Explains why a worker isn't ready for the boot. If it has exited, nothing else is known. */
-static int not_there(
+static int fail_not_started(
 	const struct supervisor *k, const char *operation, const char *late, struct failure *f)
 {
 	if (k->pid)
@@ -42,29 +42,29 @@ static int not_there(
 
 /* ---- The resolver -------------------------------------------------------------------- */
 
-static void note_unresolved(struct boot *b, const struct resolver_message *m)
+static void add_unresolved(struct boot *b, const struct resolver_message *m)
 {
 	if (b->names_settled || m->type != RESOLVER_UNRESOLVED)
 		return;
-	if (b->unresolved < TOLD_NAMES)
+	if (b->unresolved < UNRESOLVED_REPORTED)
 		b->unresolved_first[b->unresolved] = *m;
 	b->unresolved++;
 	b->unanswered += m->reason == REASON_TIMEOUT;
 	b->not_public += m->reason == REASON_NOT_PUBLIC;
 }
 
-static void tell_unresolved(const struct boot *b)
+static void warn_of_unresolved(const struct boot *b)
 {
 	char why[POLICY_WHY];
 
-	for (unsigned i = 0; i < b->unresolved && i < TOLD_NAMES; i++)
+	for (unsigned i = 0; i < b->unresolved && i < UNRESOLVED_REPORTED; i++)
 		say_warning("resolver",
 			"resolve: %s: %s; it will be tried again when a program asks for it",
 			b->unresolved_first[i].name,
 			pins_why(&b->o->policy, &b->unresolved_first[i], why));
-	if (b->unresolved > TOLD_NAMES)
+	if (b->unresolved > UNRESOLVED_REPORTED)
 		say_warning("resolver", "and %u more names that do not resolve",
-			b->unresolved - TOLD_NAMES);
+			b->unresolved - UNRESOLVED_REPORTED);
 }
 
 /* If no server has answered at all, that is one line about the servers, not one for each
@@ -108,7 +108,7 @@ static pid_t start_resolver(void *context, bool first, int *channel, struct fail
 	return resolver_start(&b->names, first, channel, f);
 }
 
-_Static_assert(RESOLVER_TOGETHER * sizeof(struct resolver_message) <= SUPERVISOR_MESSAGE,
+_Static_assert(RESOLVER_BATCH * sizeof(struct resolver_message) <= SUPERVISOR_MESSAGE,
 	"a keeper takes the resolver's longest datagram");
 
 /* One or more messages in a datagram. */
@@ -118,18 +118,18 @@ static int take_resolver(void *context, const void *message, size_t size)
 	const struct resolver_message *m = message;
 	size_t count = size / sizeof(*m);
 
-	if (size % sizeof(*m) || count == 0 || count > RESOLVER_TOGETHER)
+	if (size % sizeof(*m) || count == 0 || count > RESOLVER_BATCH)
 		return -1;
 	for (; count > 0; count--, m++) {
 		if (pins_message(&b->pins, m) < 0)
 			return -1;
 		if (m->type == RESOLVER_UNRESOLVED)
-			note_unresolved(b, m);
+			add_unresolved(b, m);
 	}
 	return 0;
 }
 
-static void ask_resolver(void *context, const struct resolver_in_use *m)
+static void look_up_again(void *context, const struct resolver_in_use *m)
 {
 	struct boot *b = context;
 
@@ -139,14 +139,14 @@ static void ask_resolver(void *context, const struct resolver_in_use *m)
 /* A session in which nothing is looked up soon has no pins, and PID 1 sleeps. */
 static void watch_pins(struct boot *b, bool watch)
 {
-	struct itimerspec t = {.it_value.tv_sec = watch ? PINS_LOOK : 0};
+	struct itimerspec t = {.it_value.tv_sec = watch ? PINS_IN_USE_SECONDS : 0};
 
 	if (!watch || !b->pins_watched)
 		timerfd_settime(b->pins_timer, 0, &t, NULL);
 	b->pins_watched = watch;
 }
 
-static void look_at_pins(void *context, int timer)
+static void pins_timer_ready(void *context, int timer)
 {
 	struct boot *b = context;
 	struct failure f;
@@ -155,7 +155,7 @@ static void look_at_pins(void *context, int timer)
 
 	if (read(timer, &ticks, sizeof(ticks)) < 0)
 		return;
-	left = pins_in_use(&b->pins, ask_resolver, b, &f);
+	left = pins_in_use(&b->pins, look_up_again, b, &f);
 	if (left < 0)
 		say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
 	b->pins_watched = false;
@@ -165,7 +165,7 @@ static void look_at_pins(void *context, int timer)
 static int open_pins_timer(struct boot *b, struct failure *f)
 {
 	b->pins_timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (b->pins_timer < 0 || monitor_watch(b->m, b->pins_timer, look_at_pins, b) < 0)
+	if (b->pins_timer < 0 || monitor_watch(b->m, b->pins_timer, pins_timer_ready, b) < 0)
 		return fail_errno(f, "create a timer", "");
 	return 0;
 }
@@ -188,20 +188,20 @@ static void taken_resolver(void *context)
 	b->names_settled |= b->pins.booted;
 }
 
-static void tell_resolver(void *context, const char *reason, bool dead)
+static void resolver_event(void *context, const char *reason, bool dead)
 {
 	struct boot *b = context;
 
 	b->names_settled |= dead;
 	if (b->supervisors[WORKER_RESOLVER].down)
 		resolver_unlisten(&b->names.sockets);
-	tell(b, "resolver", reason);
+	log_worker_event(b, "resolver", reason);
 }
 
 int stage_resolver(struct boot *b, struct failure *f)
 {
 	static const struct supervisor_worker worker = {
-		"resolver", start_resolver, take_resolver, taken_resolver, tell_resolver};
+		"resolver", start_resolver, take_resolver, taken_resolver, resolver_event};
 	struct supervisor *k = &b->supervisors[WORKER_RESOLVER];
 	struct failure none = {0};
 
@@ -224,12 +224,12 @@ int stage_resolver(struct boot *b, struct failure *f)
 	if ((!b->cell && open_pins_timer(b, f) < 0) || supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->names_settled, RESOLVER_BOOT_MS + 1000) || !b->pins.booted)
-		return not_there(k, "start the resolver",
+		return fail_not_started(k, "start the resolver",
 			"it did not resolve the allowed names in time", f);
 	b->status.names = b->o->policy.names_count;
 	b->status.pinned = b->pins.boot_pinned;
 	if (!all_silent(b))
-		tell_unresolved(b);
+		warn_of_unresolved(b);
 	if (b->status.names == 0 || b->status.pinned > 0)
 		return 0;
 	no_name_resolved(b, &none);
@@ -258,7 +258,7 @@ static int take_gate(void *context, const void *message, size_t size)
 	return gate_messages_take(b->events, message, size, &b->gate_ready);
 }
 
-static void tell_gate(void *context, const char *reason, bool dead)
+static void gate_event(void *context, const char *reason, bool dead)
 {
 	struct boot *b = context;
 
@@ -269,13 +269,13 @@ static void tell_gate(void *context, const char *reason, bool dead)
 			divert_end(b->routes);
 		gate_unlisten(&b->gate.sockets);
 	}
-	tell(b, "gate", reason);
+	log_worker_event(b, "gate", reason);
 }
 
 int stage_gate(struct boot *b, struct failure *f)
 {
 	static const struct supervisor_worker worker = {
-		"gate", start_gate, take_gate, NULL, tell_gate};
+		"gate", start_gate, take_gate, NULL, gate_event};
 	struct supervisor *k = &b->supervisors[WORKER_GATE];
 
 	b->gate.policy = &b->o->policy;
@@ -289,6 +289,6 @@ int stage_gate(struct boot *b, struct failure *f)
 	if (supervisor_start(k, f) < 0)
 		return -1;
 	if (!monitor_wait(b->m, &b->gate_ready, GATE_BOOT_MS))
-		return not_there(k, "start the gate", "it was not ready in time", f);
+		return fail_not_started(k, "start the gate", "it was not ready in time", f);
 	return 0;
 }

@@ -27,7 +27,7 @@
 #define DROP_OFF RUN_DIR "/in"
 
 /* Unresolved names reported individually; further ones are counted. */
-#define TOLD_NAMES 8
+#define UNRESOLVED_REPORTED 8
 
 /* What codex-init needs to build the wall, drop to another user and signal it. */
 #define FIVE_FLAGS                                                                             \
@@ -78,7 +78,8 @@ struct boot {
 	unsigned unresolved;     /* names without an address after the boot; */
 	unsigned unanswered;     /* of them, those that no server answered; */
 	unsigned not_public;     /* those whose addresses no rule permits; */
-	struct resolver_message unresolved_first[TOLD_NAMES]; /* and the first of them */
+	struct resolver_message
+		unresolved_first[UNRESOLVED_REPORTED]; /* and the first of them */
 	int exit_status; /* the exit status if the current stage fails */
 	int ended;       /* the command's status from waitpid(2) */
 	bool oom_known;  /* whether the following is known: */
@@ -116,8 +117,8 @@ size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
  */
 void end_session(struct boot *b, const char *stage, const struct failure *f);
 
-/* tell_kills.c: warns about what the kernel killed, the command and others. */
-void tell_kills(const struct boot *b);
+/* report_kills.c: warns about what the kernel killed, the command and others. */
+void report_kills(const struct boot *b);
 
 /* stage_proxy.c: chooses the gate's proxy, if any, and hides it from the command: its
  * credentials, and the engine's variables in the environment. */

@@ -61,7 +61,7 @@ static void clean(char *text, size_t len)
 }
 
 /* Prints an error and returns status. `on` may contain anything. */
-static int wrong(int status, const char *on, const char *why)
+static int report_error(int status, const char *on, const char *why)
 {
 	char quoted[128];
 
@@ -71,7 +71,7 @@ static int wrong(int status, const char *on, const char *why)
 	return status;
 }
 
-static const char *why_not(int error)
+static const char *connect_hint(int error)
 {
 	switch (error) {
 	case EACCES:
@@ -147,11 +147,11 @@ static int ask(const struct control_request *request)
 	int fd = reach(CONTROL_PATH), status = -1;
 
 	if (fd < 0)
-		return wrong(EXIT_SANDBOX, CONTROL_PATH, why_not(errno));
+		return report_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
 	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request))
 		status = take_answer(fd);
 	if (status < 0)
-		status = wrong(EXIT_SANDBOX, CONTROL_PATH, why_not(errno));
+		status = report_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
 	close(fd);
 	return status;
 }
@@ -181,16 +181,17 @@ int egress_main(int argc, char **argv)
 		if (strcmp(word, q->name) != 0)
 			continue;
 		if (argc != (q->argument ? 3 : 2))
-			return wrong(EXIT_OPTIONS, word,
+			return report_error(EXIT_OPTIONS, word,
 				!q->argument ? "it takes no argument"
 				: explain    ? "it takes one HOST[:PORT]"
 					     : "it takes one RULE");
 		if (explain && !target_parse(on, &target, &reason))
-			return wrong(EXIT_OPTIONS, on, reason);
+			return report_error(EXIT_OPTIONS, on, reason);
 		if (q->type == CONTROL_DENY && strlen(on) - 1 >= LIMIT_RULE_TEXT)
-			return wrong(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
+			return report_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
 		control_ipc_make(&request, q->type, explain ? &target : NULL, on);
 		return ask(&request);
 	}
-	return wrong(EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
+	return report_error(
+		EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
 }

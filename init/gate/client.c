@@ -60,7 +60,8 @@ static enum action judged(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-/* Behind a proxy and in the cell, on a port other than 443 and 80, the fake IP identifies the name. */
+/* Behind a proxy and in the cell, on a port other than 443 and 80, the fake IP identifies the
+ * name. */
 static bool is_named(const struct gate *g, const struct connection *c, size_t *index)
 {
 	if (c->orig_dst_port == 443 || c->orig_dst_port == 80)
@@ -139,7 +140,7 @@ static enum action tunnel(
 		c->established = true;
 		return judged(g, c);
 	}
-	refuse_tell(c, established, sizeof(established) - 1);
+	refuse_send(c, established, sizeof(established) - 1);
 	table_deadline(g, c, true);
 	return WAIT;
 }

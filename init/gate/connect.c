@@ -83,7 +83,7 @@ static bool any_pending(const struct inspect_buffer *d)
 	return false;
 }
 
-bool connect_stands_for_name(const struct gate *g, const struct connection *c)
+bool connect_to_fake_ip(const struct gate *g, const struct connection *c)
 {
 	size_t unused;
 
@@ -93,7 +93,7 @@ bool connect_stands_for_name(const struct gate *g, const struct connection *c)
 static bool by_proxy(const struct gate *g, const struct connection *c)
 {
 	if (c->pass)
-		return connect_stands_for_name(g, c);
+		return connect_to_fake_ip(g, c);
 	return policy_by_proxy(g->config->policy, g->buffers[c->inspect_buffer].name);
 }
 
@@ -192,7 +192,7 @@ enum action connect_ready(
 	c->attempt = (uint8_t)attempt;
 	d->attempt[attempt] = -1;
 	table_close_attempts(d);
-	c->phase = by_proxy(g, c) ? PHASE_PROXY : PHASE_STANDS;
+	c->phase = by_proxy(g, c) ? PHASE_PROXY : PHASE_CONNECTED;
 	return WAIT;
 }
 

@@ -40,7 +40,7 @@ enum phase {
 	PHASE_NAME,      /* waiting for the resolver */
 	PHASE_CONNECT,   /* connection attempts are under way */
 	PHASE_PROXY,     /* waiting for the proxy's reply to CONNECT */
-	PHASE_STANDS,    /* the server is connected: decide what is next */
+	PHASE_CONNECTED, /* the server is connected: decide what is next */
 	PHASE_HANDSHAKE, /* TLS: waiting for the server's first flight */
 	PHASE_SECOND,    /* TLS: waiting for the client's second hello */
 	PHASE_HTTP,      /* each request is parsed before it is forwarded */
@@ -120,9 +120,9 @@ struct inspect_buffer {
 	size_t got;      /* octets in `in` */
 	size_t approved; /* number of these, from the start, that may be sent to the server */
 	char name[NAME_TEXT];
-	bool upgrade;         /* the request is for a websocket */
-	char said[GATE_SAID]; /* the reply of a proxy that refused */
-	bool expect;          /* the client waits for 100 (Continue) before it sends the body */
+	bool upgrade;                /* the request is for a websocket */
+	char said[GATE_PROXY_REPLY]; /* the reply of a proxy that refused */
+	bool expect; /* the client waits for 100 (Continue) before it sends the body */
 	/* connect.c */
 	bool resolved; /* names.c: candidates is valid, possibly empty */
 	uint8_t candidates_count, tried;
@@ -199,7 +199,8 @@ struct connection *table_new(struct gate *g);
 /* The oldest connection that hasn't sent a complete head; with_buffer: that has an inspect
  * buffer. NULL if there is none. */
 struct connection *table_silent(struct gate *g, bool with_buffer);
-/* The listening sockets by number: 127.0.0.1, ::1, then those of the cell; -1 if there is none. */
+/* The listening sockets by number: 127.0.0.1, ::1, then those of the cell; -1 if there is none.
+ */
 int table_listener(const struct gate *g, uint32_t which);
 /* Starts or stops accepting connections. */
 void table_listen(struct gate *g, bool on);
@@ -258,7 +259,7 @@ enum action refuse_client(struct gate *g, struct connection *c);
 /* Refuses a request that was preceded by others, once their responses have been sent. */
 void refuse_behind(struct gate *g, struct connection *c);
 /* Sends a few octets to a client whose send buffer is empty. */
-void refuse_tell(struct connection *c, const void *bytes, size_t len);
+void refuse_send(struct connection *c, const void *bytes, size_t len);
 /* Begins a lingering close: PHASE_LINGER. */
 void refuse_linger(struct gate *g, struct connection *c);
 /* PHASE_LINGER. */
@@ -279,7 +280,7 @@ void names_invalidate(struct gate *g, const char *name);
 
 /* connect.c: PHASE_NAME and PHASE_CONNECT. */
 /* True if the original destination is a fake IP, which stands for a name behind the proxy. */
-bool connect_stands_for_name(const struct gate *g, const struct connection *c);
+bool connect_to_fake_ip(const struct gate *g, const struct connection *c);
 enum action connect_resolve(struct gate *g, struct connection *c);
 enum action connect_work(struct gate *g, struct connection *c);
 /* Handles an event of a connection attempt; in PHASE_CONNECT. */
@@ -287,9 +288,9 @@ enum action connect_ready(
 	struct gate *g, struct connection *c, unsigned attempt, uint32_t events);
 int64_t connect_tick(struct gate *g);
 
-/* handshake.c: PHASE_PROXY, PHASE_STANDS, PHASE_HANDSHAKE, PHASE_SECOND, PHASE_UPGRADE. */
+/* handshake.c: PHASE_PROXY, PHASE_CONNECTED, PHASE_HANDSHAKE, PHASE_SECOND, PHASE_UPGRADE. */
 enum action handshake_proxy(struct gate *g, struct connection *c);
-enum action handshake_stands(struct gate *g, struct connection *c);
+enum action handshake_connected(struct gate *g, struct connection *c);
 enum action handshake_first(struct gate *g, struct connection *c);
 enum action handshake_second(struct gate *g, struct connection *c);
 enum action handshake_upgrade(struct gate *g, struct connection *c);

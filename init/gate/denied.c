@@ -32,10 +32,10 @@ const char *denied_name(struct gate *g, const struct connection *c)
 	const struct inspect_buffer *d = table_buffer(g, c);
 	/* Before it is connected, its name is in the inspect buffer; afterwards in hosts[],
 	 * and the buffer has what the client sent last. */
-	bool stands =
+	bool connected =
 		c->phase != PHASE_NAME && c->phase != PHASE_CONNECT && c->phase != PHASE_PROXY;
 
-	return stands || !d ? g->hosts[table_number(g, c)] : d->name;
+	return connected || !d ? g->hosts[table_number(g, c)] : d->name;
 }
 
 bool denied_judge(struct gate *g, const struct connection *c)

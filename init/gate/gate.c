@@ -29,8 +29,8 @@
 /* Descriptors other than connections and pipes: sockets, epoll, pending attempts. */
 #define SPARE_DESCRIPTORS 96
 /* Sleep after a round that moved fewer octets than this. */
-#define NAP_NS    (150 * 1000)
-#define NAP_BELOW (128 * 1024)
+#define COALESCE_NS    (150 * 1000)
+#define COALESCE_BELOW (128 * 1024)
 
 struct gate_counters *gate_counters_new(void)
 {
@@ -53,15 +53,15 @@ static const struct {
 	enum action (*work)(struct gate *g, struct connection *c);
 	uint16_t next;
 	bool limited;
-	uint8_t late; /* enum gate_reason */
+	uint8_t timed_out; /* enum gate_reason */
 } phases[] = {
 	/* To PHASE_CONNECT: in audit mode, if the client waits for its server to begin. */
 	[PHASE_HEAD] = {client_work, TO(PHASE_NAME) | TO(PHASE_CONNECT), true, GATE_TOO_SLOW},
 	[PHASE_NAME] = {connect_resolve, TO(PHASE_CONNECT), true, GATE_UNRESOLVED},
-	[PHASE_CONNECT] = {connect_work, TO(PHASE_PROXY) | TO(PHASE_STANDS), true,
+	[PHASE_CONNECT] = {connect_work, TO(PHASE_PROXY) | TO(PHASE_CONNECTED), true,
 		GATE_UNREACHABLE},
-	[PHASE_PROXY] = {handshake_proxy, TO(PHASE_STANDS), true, GATE_PROXY},
-	[PHASE_STANDS] = {handshake_stands,
+	[PHASE_PROXY] = {handshake_proxy, TO(PHASE_CONNECTED), true, GATE_PROXY},
+	[PHASE_CONNECTED] = {handshake_connected,
 		TO(PHASE_HANDSHAKE) | TO(PHASE_UPGRADE) | TO(PHASE_HTTP) | TO(PHASE_RAW), false,
 		GATE_FINE},
 	[PHASE_HANDSHAKE] = {handshake_first, TO(PHASE_SECOND) | TO(PHASE_RAW), false,
@@ -76,7 +76,7 @@ static const struct {
 
 /* A transition that isn't in the table is a bug of ours; exit, and PID 1 starts another
  * gate. */
-static void enter(struct gate *g, struct connection *c, enum phase from)
+static void enter_phase(struct gate *g, struct connection *c, enum phase from)
 {
 	if (!(phases[from].next & TO(c->phase)))
 		_exit(1);
@@ -114,7 +114,7 @@ static bool let_pass(struct gate *g, struct connection *c)
 		c->server.fd >= 0 || !acquire_buffer(g, c))
 		return false;
 	d = table_buffer(g, c);
-	if (connect_stands_for_name(g, c) && !name_of_host(d->name, strlen(d->name), name))
+	if (connect_to_fake_ip(g, c) && !name_of_host(d->name, strlen(d->name), name))
 		return false;
 	table_close_attempts(d);
 	g->waits_for[c->inspect_buffer] = NONE;
@@ -125,7 +125,7 @@ static bool let_pass(struct gate *g, struct connection *c)
 	d->resolved = false;
 	c->pass = true;
 	c->port = c->orig_dst_port;
-	c->phase = connect_stands_for_name(g, c) ? PHASE_NAME : PHASE_CONNECT;
+	c->phase = connect_to_fake_ip(g, c) ? PHASE_NAME : PHASE_CONNECT;
 	table_deadline(g, c, true);
 	return true;
 }
@@ -146,7 +146,7 @@ static enum action refuse(struct gate *g, struct connection *c)
 
 /* Performs the action that a handler returned, and those of the handlers that follow.
  * Returns false if the connection was closed. */
-static bool carry_out(struct gate *g, struct connection *c, enum phase from, enum action next)
+static bool perform(struct gate *g, struct connection *c, enum phase from, enum action next)
 {
 	for (;;) {
 		enum phase now;
@@ -157,7 +157,7 @@ static bool carry_out(struct gate *g, struct connection *c, enum phase from, enu
 		} else {
 			now = c->phase;
 			if (now != from)
-				enter(g, c, from);
+				enter_phase(g, c, from);
 		}
 		if (next == NO_BUFFER && !acquire_buffer(g, c))
 			next = RESET;
@@ -179,12 +179,12 @@ static bool work(struct gate *g, struct connection *c)
 {
 	const enum phase from = c->phase;
 
-	return from != PHASE_FREE && carry_out(g, c, from, phases[from].work(g, c));
+	return from != PHASE_FREE && perform(g, c, from, phases[from].work(g, c));
 }
 
 /* ---- The loop ------------------------------------------------------------------------ */
 
-static void note(struct side *s, uint32_t events)
+static void update_readiness(struct side *s, uint32_t events)
 {
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->readable = true;
@@ -203,7 +203,7 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 	if (c->phase == PHASE_FREE || c->generation != (uint16_t)(data >> 32))
 		return;
 	if (data >> 56 == EVENT_CLIENT) {
-		note(&c->client, events);
+		update_readiness(&c->client, events);
 		/* If the client is gone, and hasn't just finished sending, nobody waits for
 		 * the server. */
 		if ((c->phase == PHASE_NAME || c->phase == PHASE_CONNECT) &&
@@ -212,10 +212,10 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 			return;
 		}
 	} else if (c->phase == PHASE_CONNECT) {
-		carry_out(g, c, PHASE_CONNECT, connect_ready(g, c, attempt, events));
+		perform(g, c, PHASE_CONNECT, connect_ready(g, c, attempt, events));
 		return;
 	} else if (attempt == c->attempt) {
-		note(&c->server, events);
+		update_readiness(&c->server, events);
 	}
 	work(g, c);
 }
@@ -287,7 +287,7 @@ static void ready(struct gate *g, const struct epoll_event *e)
 }
 
 /* What to do with a connection whose deadline has passed. */
-static enum action late(struct gate *g, struct connection *c)
+static enum action timed_out(struct gate *g, struct connection *c)
 {
 	if (c->phase == PHASE_LINGER)
 		return END;
@@ -300,7 +300,7 @@ static enum action late(struct gate *g, struct connection *c)
 		refuse_behind(g, c);
 		return WAIT;
 	}
-	return gate_refused(c, phases[c->phase].late);
+	return gate_refused(c, phases[c->phase].timed_out);
 }
 
 /* Handles expired deadlines. Returns the next one. */
@@ -311,7 +311,7 @@ static int64_t expire(struct gate *g)
 		struct connection *c = &g->connections[g->deadlines.first];
 		const enum phase from = c->phase;
 
-		carry_out(g, c, from, late(g, c));
+		perform(g, c, from, timed_out(g, c));
 	}
 	return g->deadlines.first == NONE ? INT64_MAX
 					  : g->connections[g->deadlines.first].deadline;
@@ -356,9 +356,9 @@ static void work_again(struct gate *g)
  */
 static void coalesce(struct gate *g)
 {
-	const struct timespec moment = {.tv_nsec = NAP_NS};
+	const struct timespec moment = {.tv_nsec = COALESCE_NS};
 
-	if (g->spliced > 0 && g->spliced < NAP_BELOW && g->again_first == NONE)
+	if (g->spliced > 0 && g->spliced < COALESCE_BELOW && g->again_first == NONE)
 		nanosleep(&moment, NULL);
 	g->spliced = 0;
 }

@@ -43,7 +43,7 @@ enum gate_reason {
 };
 
 /* Size of the text of a proxy's reply. */
-#define GATE_SAID 64
+#define GATE_PROXY_REPLY 64
 
 struct gate_message {
 	uint32_t type;
@@ -54,8 +54,8 @@ struct gate_message {
 	uint8_t family;  /* of the original destination: 4, 6, or 0 if unknown */
 	uint8_t reserved;
 	uint8_t address[16];
-	char said[GATE_SAID]; /* GATE_PROXY: status and reason phrase of the proxy's reply,
-				 printable, NUL-padded; "" if there was none */
+	char said[GATE_PROXY_REPLY]; /* GATE_PROXY: status and reason phrase of the proxy's
+				 reply, printable, NUL-padded; "" if there was none */
 	char name[256]; /* as the client sent it, with '?' for octets that no host name has,
 			   NUL-padded; "" if there was none */
 };

@@ -39,7 +39,7 @@ static ssize_t peek_server(struct gate *g, struct connection *c, size_t most)
 }
 
 /* What was peeked at wasn't enough: wait for more. Returns true if there won't be any. */
-static bool all_there_will_be(struct connection *c)
+static bool is_at_end(struct connection *c)
 {
 	c->server.readable = c->server.hung_up;
 	return c->server.hung_up;
@@ -79,7 +79,7 @@ enum action handshake_first(struct gate *g, struct connection *c)
 		return WAIT;
 	switch (clienthello_retry_read(g->scratch, (size_t)n)) {
 	case RETRY_MORE:
-		return all_there_will_be(c) ? relay(g, c) : WAIT;
+		return is_at_end(c) ? relay(g, c) : WAIT;
 	case RETRY_NO:
 		return relay(g, c);
 	case RETRY_ASKED:
@@ -188,7 +188,7 @@ static int peek_status(struct gate *g, struct connection *c, size_t *length)
 	if (n == 0 && !c->server.readable)
 		return 0;
 	status = http_status_read(g->scratch, (size_t)n, length);
-	if (status == 0 && n > 0 && !all_there_will_be(c))
+	if (status == 0 && n > 0 && !is_at_end(c))
 		return 0;
 	return status ? status : -1;
 }
@@ -216,7 +216,7 @@ enum action handshake_upgrade(struct gate *g, struct connection *c)
 		}
 		if (!take_server(g, c, length))
 			return RESET;
-		refuse_tell(c, g->scratch, length);
+		refuse_send(c, g->scratch, length);
 	}
 	return flushed == FLUSH_BROKEN ? RESET : WAIT;
 }
@@ -256,21 +256,21 @@ enum action handshake_proxy(struct gate *g, struct connection *c)
 		return gate_refused(c, GATE_PROXY);
 	if (!take_server(g, c, length))
 		return RESET;
-	c->phase = PHASE_STANDS;
+	c->phase = PHASE_CONNECTED;
 	return WAIT;
 }
 
 /* ---- Connected ----------------------------------------------------------------------- */
 
-enum action handshake_stands(struct gate *g, struct connection *c)
+enum action handshake_connected(struct gate *g, struct connection *c)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	static const char continue_response[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct inspect_buffer *d = table_buffer(g, c);
 
 	memcpy(g->hosts[table_number(g, c)], d->name, sizeof(d->name));
 	if (c->established)
-		refuse_tell(c, established, sizeof(established) - 1);
+		refuse_send(c, established, sizeof(established) - 1);
 	if (c->established || c->pass || c->raw)
 		return relay(g, c);
 	/*
@@ -279,7 +279,7 @@ enum action handshake_stands(struct gate *g, struct connection *c)
 	 * could fall into the middle of another response.
 	 */
 	if (d->expect)
-		refuse_tell(c, go_on, sizeof(go_on) - 1);
+		refuse_send(c, continue_response, sizeof(continue_response) - 1);
 	c->phase = c->tls ? PHASE_HANDSHAKE : d->upgrade ? PHASE_UPGRADE : PHASE_HTTP;
 	return WAIT;
 }

@@ -32,7 +32,7 @@ size_t http_refusal_write(enum gate_reason reason, const char *name, uint16_t po
 	char clean[NAME_TEXT], at[sizeof(":65535")] = "", advised[RULE_FOR_NAME],
 			       rule[RULE_FOR_NAME + 64] = "";
 	const char *why = gate_ipc_reason_text(reason);
-	char line[2 * NAME_TEXT + 192 + GATE_SAID];
+	char line[2 * NAME_TEXT + 192 + GATE_PROXY_REPLY];
 	int len;
 
 	name_report(name, strlen(name), clean);

@@ -9,7 +9,7 @@
 
 #include "ssh.h"
 
-void refuse_tell(struct connection *c, const void *bytes, size_t len)
+void refuse_send(struct connection *c, const void *bytes, size_t len)
 {
 	/* Its send buffer is empty, so this fits; otherwise the client doesn't read, and
 	 * doesn't want to know. */
@@ -45,16 +45,16 @@ enum action refuse_wait(struct gate *g, struct connection *c)
 	return WAIT;
 }
 
-static void tell_http(
+static void send_http(
 	struct connection *c, enum gate_reason reason, const char *name, const char *said)
 {
 	char text[HTTP_REFUSAL_SIZE];
 	size_t len = http_refusal_write(reason, name, c->port, said, text);
 
-	refuse_tell(c, text, len);
+	refuse_send(c, text, len);
 }
 
-static void tell_tls(struct connection *c, enum gate_reason reason)
+static void send_tls(struct connection *c, enum gate_reason reason)
 {
 	uint8_t alert[HELLO_ALERT_SIZE];
 
@@ -62,22 +62,22 @@ static void tell_tls(struct connection *c, enum gate_reason reason)
 				  ? ALERT_DECODE_ERROR
 				  : ALERT_ACCESS_DENIED,
 		alert);
-	refuse_tell(c, alert, sizeof(alert));
+	refuse_send(c, alert, sizeof(alert));
 }
 
-static void tell_ssh(struct connection *c)
+static void send_ssh(struct connection *c)
 {
 	/* In a tunnel the host isn't at the original destination. */
 	const struct address none = {0};
 	uint8_t text[SSH_REFUSAL_SIZE];
 	size_t len = ssh_refusal_write(c->tunnel ? &none : &c->orig_dst, c->port, text);
 
-	refuse_tell(c, text, len);
+	refuse_send(c, text, len);
 }
 
 void refuse_behind(struct gate *g, struct connection *c)
 {
-	tell_http(c, (enum gate_reason)c->refusal, g->hosts[table_number(g, c)], "");
+	send_http(c, (enum gate_reason)c->refusal, g->hosts[table_number(g, c)], "");
 	refuse_linger(g, c);
 }
 
@@ -99,11 +99,11 @@ enum action refuse_client(struct gate *g, struct connection *c)
 		return AGAIN;
 	}
 	if (reason == GATE_SSH)
-		tell_ssh(c);
+		send_ssh(c);
 	else if (c->tls)
-		tell_tls(c, reason);
+		send_tls(c, reason);
 	else
-		tell_http(c, reason, name, d ? d->said : "");
+		send_http(c, reason, name, d ? d->said : "");
 	refuse_linger(g, c);
 	return WAIT;
 }

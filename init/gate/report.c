@@ -18,8 +18,9 @@
 struct refusal_report {
 	int fd;
 	struct rate rate;
-	uint32_t untold[2]; /* refusals reported neither individually nor by name: TLS, HTTP */
-	struct gate_message held[LIMIT_GATE_HELD]; /* count: not reported yet */
+	uint32_t unreported[2]; /* refusals reported neither individually nor by name: TLS, HTTP
+				 */
+	struct gate_message pending[LIMIT_GATE_HELD]; /* count: not reported yet */
 };
 
 int report_init(struct gate *g, int channel)
@@ -32,7 +33,7 @@ int report_init(struct gate *g, int channel)
 	return table_watch(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
 }
 
-static bool put(struct gate *g, const struct gate_message *m)
+static bool send_message(struct gate *g, const struct gate_message *m)
 {
 	struct refusal_report *r = g->report;
 
@@ -54,7 +55,7 @@ void report_serving(struct gate *g)
 
 	/* Exempt from the rate limit. PID 1 waits for it and reads what precedes it. */
 	g->report->rate.used = 0;
-	while (!put(g, &m))
+	while (!send_message(g, &m))
 		nanosleep(&moment, NULL);
 }
 
@@ -66,10 +67,10 @@ static bool same(const struct gate_message *a, const struct gate_message *b)
 	       strcmp(a->name, b->name) == 0 && strcmp(a->said, b->said) == 0;
 }
 
-static void tell_held(struct gate *g, struct gate_message *h)
+static void report_pending(struct gate *g, struct gate_message *h)
 {
-	if (h->count && !put(g, h))
-		g->report->untold[h->type == GATE_REFUSED_HTTP] += h->count;
+	if (h->count && !send_message(g, h))
+		g->report->unreported[h->type == GATE_REFUSED_HTTP] += h->count;
 	memset(h, 0, sizeof(*h));
 }
 
@@ -99,15 +100,15 @@ void report_refused(
 		slot = slot * 31 + (uint8_t)*p;
 	for (size_t i = 0; i < sizeof(m.address); i++)
 		slot = slot * 31 + m.address[i];
-	h = &r->held[slot % LIMIT_GATE_HELD];
+	h = &r->pending[slot % LIMIT_GATE_HELD];
 	rate_pend(&r->rate, g->now);
 	if (h->type && same(h, &m)) {
 		h->count++;
 		return;
 	}
-	tell_held(g, h);
+	report_pending(g, h);
 	*h = m;
-	if (put(g, &m))
+	if (send_message(g, &m))
 		h->count = 0;
 }
 
@@ -118,16 +119,16 @@ int64_t report_tick(struct gate *g)
 	if (r->rate.due > g->now)
 		return r->rate.due;
 	for (int i = 0; i < LIMIT_GATE_HELD; i++)
-		tell_held(g, &r->held[i]);
+		report_pending(g, &r->pending[i]);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct gate_message m = {.type = i ? GATE_REFUSED_HTTP : GATE_REFUSED_TLS,
 			.reason = GATE_NOT_ALLOWED,
-			.count = r->untold[i]};
+			.count = r->unreported[i]};
 
-		if (m.count && put(g, &m))
-			r->untold[i] = 0;
+		if (m.count && send_message(g, &m))
+			r->unreported[i] = 0;
 	}
-	return rate_done(&r->rate, g->now, r->untold[0] || r->untold[1]);
+	return rate_done(&r->rate, g->now, r->unreported[0] || r->unreported[1]);
 }
 
 /* If nothing can be read, PID 1 is gone or has closed its half and wants the last counts. */

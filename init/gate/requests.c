@@ -94,7 +94,7 @@ static enum action read_on(struct gate *g, struct connection *c)
 }
 
 /* Forwards approved data from client to server. */
-static enum action go_up(struct gate *g, struct connection *c)
+static enum action forward_requests(struct gate *g, struct connection *c)
 {
 	enum action next;
 
@@ -122,7 +122,7 @@ static void end_half(struct connection *c)
 
 enum action requests_work(struct gate *g, struct connection *c)
 {
-	enum action up = go_up(g, c), down;
+	enum action up = forward_requests(g, c), down;
 	struct inspect_buffer *d = table_buffer(g, c);
 
 	if (up != WAIT)

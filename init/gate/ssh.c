@@ -28,7 +28,7 @@ static uint8_t *put32(uint8_t *p, size_t value)
 
 /* A rule for the address works because the wall then bypasses the gate; it opens whatever
  * else is at that address. */
-static size_t advise(const struct address *orig_dst, uint16_t port, char text[TEXT])
+static size_t write_hint(const struct address *orig_dst, uint16_t port, char text[TEXT])
 {
 	char address[ADDRESS_TEXT], rule[ADDRESS_TEXT + 64] = "";
 	enum address_class class = address_classify(orig_dst);
@@ -51,7 +51,7 @@ size_t ssh_refusal_write(
 	const struct address *orig_dst, uint16_t port, uint8_t out[SSH_REFUSAL_SIZE])
 {
 	char text[TEXT];
-	size_t len = advise(orig_dst, port, text);
+	size_t len = write_hint(orig_dst, port, text);
 	/* Message code, reason, text, empty language tag; before that the packet length and
 	 * the padding length. */
 	size_t payload = 1 + 4 + 4 + len + 4;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Part of a free inspect buffer that is kept in memory. */
-#define DESK_KEPT 4096
+#define BUFFER_KEPT 4096
 /*
  * Size of a pipe: what a fast connection receives until its next turn. The kernel grants a
  * user 16,384 pages for pipes (pipe-user-pages-soft) and then only tiny ones; so only the
@@ -94,8 +94,8 @@ void table_release_buffer(struct gate *g, struct connection *c)
 	table_close_attempts(d);
 	g->waits_for[c->inspect_buffer] = NONE;
 	/* What a flood has filled is returned to the kernel. */
-	if (d->got > DESK_KEPT) {
-		uintptr_t from = ((uintptr_t)d->in + DESK_KEPT + 4095) & ~(uintptr_t)4095;
+	if (d->got > BUFFER_KEPT) {
+		uintptr_t from = ((uintptr_t)d->in + BUFFER_KEPT + 4095) & ~(uintptr_t)4095;
 		uintptr_t to = ((uintptr_t)d->in + sizeof(d->in)) & ~(uintptr_t)4095;
 
 		if (to > from)

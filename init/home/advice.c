@@ -149,23 +149,25 @@ static void append(char *out, size_t size, const char *first, const char *second
 }
 
 /* Appends the labels for one reason, each once: rows with the same label are adjacent. */
-static void tell(uint32_t found, unsigned why, char *out, size_t size)
+static void describe(uint32_t found, unsigned why, char *out, size_t size)
 {
-	const char *before = out[0] ? "; " : "config.toml was made for the host: ", *told = "";
-	int length, told_length = 0;
+	const char *before = out[0] ? "; " : "config.toml was made for the host: ",
+		   *previous = "";
+	int length, previous_length = 0;
 
 	for (size_t i = 0; i < ROWS; i++) {
 		const char *text = label(&rows[i], &length);
 
 		if (!(found >> i & 1) || rows[i].why != why ||
-			(length == told_length && memcmp(text, told, (size_t)length) == 0))
+			(length == previous_length &&
+				memcmp(text, previous, (size_t)length) == 0))
 			continue;
 		append(out, size, before, text, length);
 		before = ", ";
-		told = text;
-		told_length = length;
+		previous = text;
+		previous_length = length;
 	}
-	if (told_length)
+	if (previous_length)
 		append(out, size, " ", reasons[why], (int)strlen(reasons[why]));
 }
 
@@ -173,7 +175,7 @@ void advice_line(uint32_t found, char *out, size_t size)
 {
 	out[0] = '\0';
 	for (unsigned why = 0; why < REASONS; why++)
-		tell(found, why, out, size);
+		describe(found, why, out, size);
 }
 
 const char *advice_hint(uint32_t found)
@@ -191,7 +193,7 @@ struct mended {
 	size_t size;
 };
 
-static void mend(void *context, const char *path, const char *value, size_t size)
+static void mend_value(void *context, const char *path, const char *value, size_t size)
 {
 	static const char untrusted[] = "untrusted", never[] = "never";
 	const size_t old = sizeof(untrusted) - 1, new = sizeof(never) - 1;
@@ -215,5 +217,5 @@ void advice_mend(char *text, size_t size)
 {
 	struct mended m = {text, size};
 
-	toml_scan(text, size, mend, &m);
+	toml_scan(text, size, mend_value, &m);
 }

@@ -27,7 +27,7 @@ static bool is_of_use(const struct policy *p, const struct rule *r)
 	       (r->kind != RULE_NAME || policy_check_name(p, r->name).allowed);
 }
 
-static void tell_places(const struct policy *p, FILE *to)
+static void write_addresses(const struct policy *p, FILE *to)
 {
 	size_t used = 0, left_out = 0;
 
@@ -53,13 +53,13 @@ static void tell_places(const struct policy *p, FILE *to)
 	fputs(used ? ".\n" : "Nothing is allowed besides OpenAI's own names.\n", to);
 }
 
-void agent_tell(const struct policy *p, bool audit, FILE *to)
+void agent_describe(const struct policy *p, bool audit, FILE *to)
 {
 	fputs("You work in codex-sandbox: a container whose network is limited to what its "
 	      "user "
 	      "has allowed. Nothing inside the container can change that.\n",
 		to);
-	tell_places(p, to);
+	write_addresses(p, to);
 	fputs(audit ? "At present the rest is let through as well, and recorded for the user.\n"
 		    : "The rest is refused at once, by that policy and not by a fault: a name "
 		      "is "
@@ -117,7 +117,7 @@ int agent_write(const char *dir, const struct policy *p, bool audit, struct fail
 	fwrite(text, 1, (size_t)size, r.file);
 	/* Three quotes end it, and no rule can contain one. */
 	fprintf(r.file, "%s'''\n", place->key);
-	agent_tell(p, audit, r.file);
+	agent_describe(p, audit, r.file);
 	fputs("'''\n", r.file);
 	return replace_end(&r, !ferror(r.file), f);
 }

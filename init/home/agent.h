@@ -18,7 +18,7 @@
 #include "../policy/policy.h"
 
 /* Writes the text, for a compiled policy. audit: nothing is refused. */
-void agent_tell(const struct policy *p, bool audit, FILE *to);
+void agent_describe(const struct policy *p, bool audit, FILE *to);
 
 /*
  * Appends it to the first of dir's two files that is the image's own, replacing an earlier

@@ -256,7 +256,7 @@ static int open_home(struct work *w, struct failure *f)
 }
 
 /* init.sh may be a link to a script in the project: it runs with the user's rights anyway. */
-static void look_for_hook(const struct work *w, struct home_result *out)
+static void find_hook(const struct work *w, struct home_result *out)
 {
 	struct stat st;
 
@@ -269,7 +269,7 @@ static void look_for_hook(const struct work *w, struct home_result *out)
 }
 
 /* Follows a link: a login may be stored in a directory of its own. */
-static void look_for_login(const struct work *w, struct home_result *out)
+static void find_login(const struct work *w, struct home_result *out)
 {
 	struct stat st;
 	ssize_t n = readlinkat(w->home, "auth.json", out->login_link, sizeof(out->login_link));
@@ -279,7 +279,7 @@ static void look_for_login(const struct work *w, struct home_result *out)
 	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
 }
 
-static void see_provider(void *context, const char *path, const char *value, size_t size)
+static void check_provider(void *context, const char *path, const char *value, size_t size)
 {
 	(void)value, (void)size;
 	if (strcmp(path, "model_provider") == 0)
@@ -287,7 +287,7 @@ static void see_provider(void *context, const char *path, const char *value, siz
 }
 
 /* The config in use, which may be older than the drop-off's. */
-static void look_at_config(const struct work *w, struct home_result *out)
+static void check_config(const struct work *w, struct home_result *out)
 {
 	static char text[LIMIT_TOML_BYTES];
 	int fd = safe_open(w->home, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
@@ -301,7 +301,7 @@ static void look_at_config(const struct work *w, struct home_result *out)
 	if (n <= 0)
 		return;
 	out->advice = advice_find(text, (size_t)n, out->layers.ours);
-	toml_scan(text, (size_t)n, see_provider, &out->provider);
+	toml_scan(text, (size_t)n, check_provider, &out->provider);
 }
 
 static int as_root(void *context, void *result, struct failure *f)
@@ -336,17 +336,17 @@ static int as_user(void *context, void *result, struct failure *f)
 			*out = (struct home_result){0};
 			return -1;
 		}
-		if (w->sources->odd)
+		if (w->sources->skipped)
 			snprintf(out->warning, sizeof(out->warning),
 				"%u files of prompts, skills or rules were not copied (not "
 				"regular files, or too many): %.110s%s",
-				w->sources->odd, w->sources->odd_path,
-				w->sources->odd > 1 ? " and more" : "");
+				w->sources->skipped, w->sources->skipped_path,
+				w->sources->skipped > 1 ? " and more" : "");
 	}
-	look_for_hook(w, out);
-	look_for_login(w, out);
+	find_hook(w, out);
+	find_login(w, out);
 	layers_look(w->r->etc, &out->layers);
-	look_at_config(w, out);
+	check_config(w, out);
 	return 0;
 }
 

@@ -26,7 +26,7 @@
 static const char operation[] = "look for files that the host obeys";
 
 /* The identity of a file; without padding, so that two can be compared as bytes. */
-struct mark {
+struct file_id {
 	struct timespec modified, changed, end_changed; /* end: of a link's target */
 	uint64_t inode, size;
 	uint32_t mode;
@@ -37,8 +37,8 @@ struct mark {
 struct file_list {
 	uint32_t count, used;
 	bool complete;
-	struct mark marks[LIMIT_OBEYED_FILES];
-	char text[LIMIT_OBEYED_TEXT];
+	struct file_id ids[LIMIT_HOST_EXEC_FILES];
+	char text[LIMIT_HOST_EXEC_TEXT];
 };
 
 struct host_exec {
@@ -58,13 +58,13 @@ struct change_report {
 	bool complete;
 	struct {
 		uint8_t how;
-		char path[LIMIT_OBEYED_PATH];
-	} told[LIMIT_OBEYED_TOLD];
+		char path[LIMIT_HOST_EXEC_PATH];
+	} listed[LIMIT_HOST_EXEC_REPORTED];
 };
 
-static struct mark mark_of(const struct stat *st, const struct stat *target)
+static struct file_id id_of(const struct stat *st, const struct stat *target)
 {
-	return (struct mark){.modified = st->st_mtim,
+	return (struct file_id){.modified = st->st_mtim,
 		.changed = st->st_ctim,
 		.end_changed = target->st_ctim,
 		.inode = st->st_ino,
@@ -72,9 +72,9 @@ static struct mark mark_of(const struct stat *st, const struct stat *target)
 		.mode = st->st_mode};
 }
 
-static bool same(const struct mark *a, const struct mark *b)
+static bool same(const struct file_id *a, const struct file_id *b)
 {
-	return memcmp(a, b, offsetof(struct mark, path)) == 0;
+	return memcmp(a, b, offsetof(struct file_id, path)) == 0;
 }
 
 static int open_place(const char *path, struct failure *f)
@@ -105,7 +105,7 @@ static const char *below(const struct host_exec *o)
 }
 
 /* Scans the project and its git directory. Returns 0 with *complete, or -1. */
-static int look(const struct host_exec *o, host_exec_visit *visit, void *context,
+static int scan(const struct host_exec *o, host_exec_visit *visit, void *context,
 	bool *complete, struct failure *f)
 {
 	char prefix[PATH_MAX];
@@ -136,17 +136,17 @@ static int look(const struct host_exec *o, host_exec_visit *visit, void *context
 }
 
 /* A scan may find a path twice, for instance if core.hooksPath names .githooks. */
-static const struct mark *find(const struct file_list *l, const char *path)
+static const struct file_id *find(const struct file_list *l, const char *path)
 {
 	for (uint32_t i = 0; i < l->count; i++)
-		if (strcmp(l->text + l->marks[i].path, path) == 0)
-			return &l->marks[i];
+		if (strcmp(l->text + l->ids[i].path, path) == 0)
+			return &l->ids[i];
 	return NULL;
 }
 
 /* ---- The first scan ------------------------------------------------------------------ */
 
-static bool note(
+static bool add_file(
 	void *context, const char *path, const struct stat *st, const struct stat *target)
 {
 	struct file_list *l = context;
@@ -154,31 +154,31 @@ static bool note(
 
 	if (find(l, path))
 		return true;
-	if (l->count == LIMIT_OBEYED_FILES || size > sizeof(l->text) - l->used)
+	if (l->count == LIMIT_HOST_EXEC_FILES || size > sizeof(l->text) - l->used)
 		return false;
-	l->marks[l->count] = mark_of(st, target);
-	l->marks[l->count++].path = l->used;
+	l->ids[l->count] = id_of(st, target);
+	l->ids[l->count++].path = l->used;
 	memcpy(l->text + l->used, path, size);
 	l->used += (uint32_t)size;
 	return true;
 }
 
-static int first_look(void *context, void *result, struct failure *f)
+static int first_scan(void *context, void *result, struct failure *f)
 {
 	struct file_list *l = result;
 
-	return look(context, note, l, &l->complete, f);
+	return scan(context, add_file, l, &l->complete, f);
 }
 
 /* The child was unprivileged and isolated, but an inconsistent list would have us read out of
  * bounds. */
-static bool is_sound(const struct file_list *l)
+static bool is_valid(const struct file_list *l)
 {
-	if (l->count > LIMIT_OBEYED_FILES || l->used > sizeof(l->text) ||
+	if (l->count > LIMIT_HOST_EXEC_FILES || l->used > sizeof(l->text) ||
 		(l->used && l->text[l->used - 1] != '\0'))
 		return false;
 	for (uint32_t i = 0; i < l->count; i++)
-		if (l->marks[i].path >= l->used)
+		if (l->ids[i].path >= l->used)
 			return false;
 	return true;
 }
@@ -197,8 +197,8 @@ int host_exec_begin(struct host_exec **out, const char *workdir, const char *git
 	o->gid = gid;
 	o->workdir = workdir;
 	o->git = git;
-	done = child_run_as(uid, gid, NULL, first_look, o, &o->before, sizeof(o->before), f);
-	if (done == 0 && !is_sound(&o->before))
+	done = child_run_as(uid, gid, NULL, first_scan, o, &o->before, sizeof(o->before), f);
+	if (done == 0 && !is_valid(&o->before))
 		done = fail(f, operation, workdir, "the list is malformed");
 	if (done == 0)
 		*out = o;
@@ -212,17 +212,17 @@ int host_exec_begin(struct host_exec **out, const char *workdir, const char *git
 struct file_comparison {
 	const struct host_exec *o;
 	struct change_report *r;
-	bool seen[LIMIT_OBEYED_FILES];
+	bool seen[LIMIT_HOST_EXEC_FILES];
 };
 
-static void tell(struct change_report *r, enum difference how, const char *path)
+static void add_change(struct change_report *r, enum difference how, const char *path)
 {
-	for (uint32_t i = 0; i < r->count && i < LIMIT_OBEYED_TOLD; i++)
-		if (strcmp(r->told[i].path, path) == 0)
+	for (uint32_t i = 0; i < r->count && i < LIMIT_HOST_EXEC_REPORTED; i++)
+		if (strcmp(r->listed[i].path, path) == 0)
 			return;
-	if (r->count < LIMIT_OBEYED_TOLD) {
-		r->told[r->count].how = (uint8_t)how;
-		snprintf(r->told[r->count].path, sizeof(r->told[0].path), "%s", path);
+	if (r->count < LIMIT_HOST_EXEC_REPORTED) {
+		r->listed[r->count].how = (uint8_t)how;
+		snprintf(r->listed[r->count].path, sizeof(r->listed[0].path), "%s", path);
 	}
 	r->count++;
 }
@@ -232,32 +232,32 @@ static bool compare(
 {
 	struct file_comparison *c = context;
 	const struct file_list *l = &c->o->before;
-	const struct mark now = mark_of(st, target), *before = find(l, path);
+	const struct file_id now = id_of(st, target), *before = find(l, path);
 
 	if (before) {
-		bool *seen = &c->seen[before - l->marks];
+		bool *seen = &c->seen[before - l->ids];
 
 		if (!*seen && !same(before, &now))
-			tell(c->r, HAS_CHANGED, path);
+			add_change(c->r, HAS_CHANGED, path);
 		*seen = true;
 		return true;
 	}
 	/* If the first scan was incomplete, a file that it didn't see may be old. */
 	if (l->complete || now.changed.tv_sec >= c->o->begun)
-		tell(c->r, IS_NEW, path);
-	return c->r->count < LIMIT_OBEYED_FILES;
+		add_change(c->r, IS_NEW, path);
+	return c->r->count < LIMIT_HOST_EXEC_FILES;
 }
 
-static int second_look(void *context, void *result, struct failure *f)
+static int second_scan(void *context, void *result, struct failure *f)
 {
 	struct file_comparison c = {.o = context, .r = result};
 	const struct file_list *l = &c.o->before;
 
-	if (look(c.o, compare, &c, &c.r->complete, f) < 0)
+	if (scan(c.o, compare, &c, &c.r->complete, f) < 0)
 		return -1;
 	for (uint32_t i = 0; c.r->complete && i < l->count; i++)
 		if (!c.seen[i])
-			tell(c.r, IS_GONE, l->text + l->marks[i].path);
+			add_change(c.r, IS_GONE, l->text + l->ids[i].path);
 	return 0;
 }
 
@@ -280,8 +280,9 @@ static void print(const struct change_report *r, const struct file_list *before,
 {
 	static const char *const words[] = {
 		[IS_NEW] = "new", [HAS_CHANGED] = "changed", [IS_GONE] = "removed"};
-	uint32_t told = r->count < LIMIT_OBEYED_TOLD ? r->count : LIMIT_OBEYED_TOLD;
-	char text[4 * LIMIT_OBEYED_PATH + 1];
+	uint32_t listed =
+		r->count < LIMIT_HOST_EXEC_REPORTED ? r->count : LIMIT_HOST_EXEC_REPORTED;
+	char text[4 * LIMIT_HOST_EXEC_PATH + 1];
 
 	if (r->count > 0)
 		fprintf(to,
@@ -289,13 +290,13 @@ static void print(const struct change_report *r, const struct file_list *before,
 			"obey %s changed:\n",
 			(unsigned)r->count, r->count == 1 ? "" : "s",
 			r->count == 1 ? "has" : "have");
-	for (uint32_t i = 0; i < told; i++) {
-		host_exec_quote(r->told[i].path, text, sizeof(text));
+	for (uint32_t i = 0; i < listed; i++) {
+		host_exec_quote(r->listed[i].path, text, sizeof(text));
 		fprintf(to, "  %-8s %s\n",
-			r->told[i].how <= IS_GONE ? words[r->told[i].how] : "?", text);
+			r->listed[i].how <= IS_GONE ? words[r->listed[i].how] : "?", text);
 	}
-	if (r->count > told)
-		fprintf(to, "  and %u more\n", (unsigned)(r->count - told));
+	if (r->count > listed)
+		fprintf(to, "  and %u more\n", (unsigned)(r->count - listed));
 	if (r->count > 0)
 		fprintf(to, "  hint: read them before you use git, an editor or a shell in "
 			    "there\n");
@@ -312,9 +313,9 @@ int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f)
 	if (!r)
 		return fail_errno(f, operation, o->workdir);
 	done = child_run_as(
-		o->uid, o->gid, NULL, second_look, (void *)(uintptr_t)o, r, sizeof(*r), f);
-	for (size_t i = 0; i < LIMIT_OBEYED_TOLD; i++)
-		r->told[i].path[sizeof(r->told[i].path) - 1] = '\0';
+		o->uid, o->gid, NULL, second_scan, (void *)(uintptr_t)o, r, sizeof(*r), f);
+	for (size_t i = 0; i < LIMIT_HOST_EXEC_REPORTED; i++)
+		r->listed[i].path[sizeof(r->listed[i].path) - 1] = '\0';
 	if (done == 0)
 		print(r, &o->before, to);
 	free(r);

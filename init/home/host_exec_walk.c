@@ -46,9 +46,9 @@ static int open_beneath(const struct project_walk *w, const char *path, int flag
 		w->root, path, flags, 0, RESOLVE_BENEATH | (link ? 0 : RESOLVE_NO_SYMLINKS));
 }
 
-static void put_off(struct project_walk *w, const char *path, enum host_exec_name is, bool link)
+static void enqueue(struct project_walk *w, const char *path, enum host_exec_name is, bool link)
 {
-	struct queue *q = is == OBEYED_NOT ? &w->ordinary : &w->host_exec;
+	struct queue *q = is == HOST_EXEC_NO ? &w->ordinary : &w->host_exec;
 	size_t size = strlen(path) + 1;
 	struct step *s = malloc(sizeof(*s) + size);
 
@@ -63,10 +63,10 @@ static void put_off(struct project_walk *w, const char *path, enum host_exec_nam
 }
 
 /* Reports a file or link. A link to a directory is scanned as well. */
-static void found(
+static void report_entry(
 	struct project_walk *w, const char *path, const struct stat *st, enum host_exec_name is)
 {
-	char whole[LIMIT_OBEYED_PATH];
+	char whole[LIMIT_HOST_EXEC_PATH];
 	struct stat target = {0};
 	int fd;
 
@@ -77,8 +77,8 @@ static void found(
 			close(fd);
 		}
 		/* Not within a tree: circular links would never end. */
-		if (target.st_ino && S_ISDIR(target.st_mode) && is != OBEYED_NOT)
-			put_off(w, path, is, true);
+		if (target.st_ino && S_ISDIR(target.st_mode) && is != HOST_EXEC_NO)
+			enqueue(w, path, is, true);
 	}
 	if (snprintf(whole, sizeof(whole), "%s%s", w->prefix, path) >= (int)sizeof(whole) ||
 		!w->visit(w->context, whole, st, &target)) {
@@ -106,20 +106,20 @@ static bool is_ours(const char *path)
 	return strcasecmp(path, ".codex/.environment") == 0;
 }
 
-static enum host_exec_name meaning(const struct step *s, const char *name, bool git)
+static enum host_exec_name classify(const struct step *s, const char *name, bool git)
 {
-	enum host_exec_name is = OBEYED_NOT;
+	enum host_exec_name is = HOST_EXEC_NO;
 	const char *slash = strrchr(s->path, '/');
 
-	if (s->is == OBEYED_TREE)
-		return OBEYED_TREE;
-	if (s->is == OBEYED_SOME || s->is == OBEYED_SOME_TOO)
+	if (s->is == HOST_EXEC_TREE)
+		return HOST_EXEC_TREE;
+	if (s->is == HOST_EXEC_SOME || s->is == HOST_EXEC_SOME_TOO)
 		is = host_exec_name_in(slash ? slash + 1 : s->path, name);
-	if (s->is == OBEYED_SOME)
+	if (s->is == HOST_EXEC_SOME)
 		return is;
-	if (is == OBEYED_NOT && git)
+	if (is == HOST_EXEC_NO && git)
 		is = host_exec_name_in_git(name);
-	if (is == OBEYED_NOT && s->is != OBEYED_GIT)
+	if (is == HOST_EXEC_NO && s->is != HOST_EXEC_GIT)
 		is = host_exec_name_in_project(name);
 	return is;
 }
@@ -129,7 +129,7 @@ static enum host_exec_name meaning(const struct step *s, const char *name, bool 
  * if it has vanished, was replaced by something else or is outside the root, nor if it
  * belongs to somebody else and the payload can't write to it either.
  */
-static bool is_no_gap(const struct project_walk *w, const char *path)
+static bool is_harmless(const struct project_walk *w, const char *path)
 {
 	struct stat st;
 
@@ -139,34 +139,35 @@ static bool is_no_gap(const struct project_walk *w, const char *path)
 	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
 }
 
-static void take(
+static void take_entry(
 	struct project_walk *w, int dir, const struct step *s, const struct dirent *e, bool git)
 {
-	enum host_exec_name is = meaning(s, e->d_name, git);
-	char path[LIMIT_OBEYED_PATH];
+	enum host_exec_name is = classify(s, e->d_name, git);
+	char path[LIMIT_HOST_EXEC_PATH];
 	bool top = s->path[0] == '.' && s->path[1] == '\0';
 	struct stat st;
 
-	if (is == OBEYED_NOT && (s->is == OBEYED_GIT || s->is == OBEYED_SOME ||
-					(e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)))
+	if (is == HOST_EXEC_NO && (s->is == HOST_EXEC_GIT || s->is == HOST_EXEC_SOME ||
+					  (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)))
 		return;
 	if (snprintf(path, sizeof(path), "%s%s%s", top ? "" : s->path, top ? "" : "/",
 		    e->d_name) >= (int)sizeof(path)) {
 		w->complete = false;
 		return;
 	}
-	if (is_ours(path) || (s->is == OBEYED_TREE && is_noise(path)))
+	if (is_ours(path) || (s->is == HOST_EXEC_TREE && is_noise(path)))
 		return;
 	/* A directory that can be listed but not entered: EACCES. */
 	if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		w->complete &= is_no_gap(w, s->path);
+		w->complete &= is_harmless(w, s->path);
 		return;
 	}
 	if (S_ISDIR(st.st_mode))
-		put_off(w, path, is == OBEYED_LOOK_INTO || is == OBEYED_FILE ? OBEYED_NOT : is,
+		enqueue(w, path,
+			is == HOST_EXEC_DESCEND || is == HOST_EXEC_FILE ? HOST_EXEC_NO : is,
 			s->link);
-	else if (is != OBEYED_NOT && is != OBEYED_LOOK_INTO)
-		found(w, path, &st, s->is == OBEYED_TREE ? OBEYED_NOT : is);
+	else if (is != HOST_EXEC_NO && is != HOST_EXEC_DESCEND)
+		report_entry(w, path, &st, s->is == HOST_EXEC_TREE ? HOST_EXEC_NO : is);
 }
 
 static bool holds(int dir, const char *name)
@@ -183,14 +184,14 @@ static bool holds(int dir, const char *name)
  */
 static bool is_git(const struct step *s, int dir)
 {
-	if (s->is == OBEYED_GIT)
+	if (s->is == HOST_EXEC_GIT)
 		return true;
-	return (s->is == OBEYED_NOT || s->is == OBEYED_SOME_TOO) && holds(dir, "HEAD") &&
+	return (s->is == HOST_EXEC_NO || s->is == HOST_EXEC_SOME_TOO) && holds(dir, "HEAD") &&
 	       (holds(dir, "commondir") || (holds(dir, "objects") && holds(dir, "refs")));
 }
 
 /* Removes ".", ".." and redundant slashes. Returns false if the path leads out. */
-static bool tidy(char *path)
+static bool normalise(char *path)
 {
 	char *out = path;
 
@@ -220,23 +221,23 @@ static bool tidy(char *path)
  * parent of the git directory, or the git directory itself, which would add a flood of
  * files.
  */
-static void put_off_hooks(
+static void enqueue_hooks(
 	struct project_walk *w, const struct step *git, const char *path, unsigned *left)
 {
-	char tidied[LIMIT_OBEYED_PATH];
+	char normalised[LIMIT_HOST_EXEC_PATH];
 	size_t n;
 
-	snprintf(tidied, sizeof(tidied), "%s", path);
-	if (!tidy(tidied))
+	snprintf(normalised, sizeof(normalised), "%s", path);
+	if (!normalise(normalised))
 		return;
-	n = strlen(tidied);
-	if (n == 0 || (strncmp(git->path, tidied, n) == 0 &&
+	n = strlen(normalised);
+	if (n == 0 || (strncmp(git->path, normalised, n) == 0 &&
 			      (git->path[n] == '/' || git->path[n] == '\0')))
 		return;
 	if (*left == 0)
 		w->complete = false;
 	else
-		put_off(w, path, OBEYED_TREE, true);
+		enqueue(w, path, HOST_EXEC_TREE, true);
 	*left -= *left > 0;
 }
 
@@ -248,15 +249,15 @@ static void put_off_hooks(
  * few are scanned, each of which may be a large directory, and if there are more the scan is
  * reported as incomplete.
  */
-static void look_for_hooks(struct project_walk *w, const struct step *s, int dir)
+static void find_hooks(struct project_walk *w, const struct step *s, int dir)
 {
-	static char text[LIMIT_OBEYED_CONFIG + 1];
-	char path[LIMIT_OBEYED_PATH];
+	static char text[LIMIT_HOST_EXEC_CONFIG + 1];
+	char path[LIMIT_HOST_EXEC_PATH];
 	const size_t host = strlen(w->host);
 	const char *slash = strrchr(s->path, '/'), *name = slash ? slash + 1 : s->path;
 	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : file_read(fd, text, sizeof(text) - 1);
-	unsigned left = LIMIT_OBEYED_HOOKS;
+	unsigned left = LIMIT_HOST_EXEC_HOOKS;
 
 	if (fd >= 0)
 		close(fd);
@@ -285,13 +286,13 @@ static void look_for_hooks(struct project_walk *w, const struct step *s, int dir
 		if (snprintf(path, sizeof(path), "%.*s%s%.*s", top, s->path,
 			    top > 0 && s->path[top - 1] != '/' ? "/" : "", (int)n,
 			    line) < (int)sizeof(path))
-			put_off_hooks(w, s, path, &left);
+			enqueue_hooks(w, s, path, &left);
 		else
 			w->complete = false;
 	}
 }
 
-static void look_into(struct project_walk *w, const struct step *s)
+static void scan_directory(struct project_walk *w, const struct step *s)
 {
 	int fd = open_beneath(w, s->path, O_RDONLY | O_DIRECTORY, s->link);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -299,23 +300,23 @@ static void look_into(struct project_walk *w, const struct step *s)
 	bool git;
 
 	if (!dir) {
-		w->complete &= is_no_gap(w, s->path);
+		w->complete &= is_harmless(w, s->path);
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
 	git = is_git(s, fd);
 	if (git)
-		look_for_hooks(w, s, fd);
+		find_hooks(w, s, fd);
 	while (!w->stop && (e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (++w->entries > LIMIT_OBEYED_ENTRIES) {
+		if (++w->entries > LIMIT_HOST_EXEC_ENTRIES) {
 			w->complete = false;
 			w->stop = true;
 			break;
 		}
-		take(w, fd, s, e, git);
+		take_entry(w, fd, s, e, git);
 	}
 	closedir(dir);
 }
@@ -346,21 +347,21 @@ bool host_exec_walk(const struct host_exec_place *place, host_exec_visit *visit,
 		.complete = true};
 	struct step *s;
 
-	w.end = clock_ms() + LIMIT_OBEYED_MS;
+	w.end = clock_ms() + LIMIT_HOST_EXEC_MS;
 	w.host_exec.last = &w.host_exec.first;
 	w.ordinary.last = &w.ordinary.first;
-	put_off(&w, ".", place->git ? OBEYED_GIT : OBEYED_NOT, false);
+	enqueue(&w, ".", place->git ? HOST_EXEC_GIT : HOST_EXEC_NO, false);
 	if (place->elsewhere >= 0)
-		look_for_hooks(&w, &dot_git, place->elsewhere);
+		find_hooks(&w, &dot_git, place->elsewhere);
 	w.below = "";
 	while ((s = next_step(&w))) {
 		if (!w.stop &&
-			(++w.directories > LIMIT_OBEYED_DIRECTORIES || clock_ms() > w.end)) {
+			(++w.directories > LIMIT_HOST_EXEC_DIRECTORIES || clock_ms() > w.end)) {
 			w.complete = false;
 			w.stop = true;
 		}
 		if (!w.stop)
-			look_into(&w, s);
+			scan_directory(&w, s);
 		free(s);
 	}
 	return w.complete;

@@ -34,7 +34,7 @@ struct host_exec_place {
  * (openat2(2), RESOLVE_BENEATH). Any directory with HEAD, objects and refs (or commondir) in it
  * is a git directory, whatever its name: git takes it for one. WORK_DIR/.codex/.environment,
  * the sandbox's own, is skipped. Returns true if everything was seen, false if a limit
- * (LIMIT_OBEYED_*), memory or visit ended the scan, or something couldn't be read.
+ * (LIMIT_HOST_EXEC_*), memory or visit ended the scan, or something couldn't be read.
  */
 bool host_exec_walk(const struct host_exec_place *place, host_exec_visit *visit, void *context);
 

@@ -34,7 +34,7 @@ static bool is_value(const char *value, size_t size, const char *text)
 	return size == strlen(text) && memcmp(value, text, size) == 0;
 }
 
-static void see_requirement(void *context, const char *path, const char *value, size_t size)
+static void visit_requirement(void *context, const char *path, const char *value, size_t size)
 {
 	static const char profiles[] = "allowed_permission_profiles";
 	struct seen *seen = context;
@@ -51,7 +51,7 @@ static void see_requirement(void *context, const char *path, const char *value, 
 		seen->mode |= memmem(value, size, FULL_ACCESS, strlen(FULL_ACCESS)) != NULL;
 }
 
-static void see_managed(void *context, const char *path, const char *value, size_t size)
+static void visit_managed(void *context, const char *path, const char *value, size_t size)
 {
 	struct seen *seen = context;
 
@@ -64,7 +64,7 @@ bool layers_permit(const char *text, size_t size)
 	struct seen seen = {0};
 
 	/* Anything after a syntax error is left for Codex to complain about. */
-	toml_scan(text, size, see_requirement, &seen);
+	toml_scan(text, size, visit_requirement, &seen);
 	return (!seen.profiles || seen.profile) && (!seen.modes || seen.mode);
 }
 
@@ -103,7 +103,7 @@ void layers_look(const char *dir, struct layers *out)
 	size = read_layer(dir, managed, text);
 	/* This one takes precedence over the other, and the image's comes alone. */
 	out->ours |= layers_are_ours(text, size);
-	toml_scan(text, size, see_managed, &seen);
+	toml_scan(text, size, visit_managed, &seen);
 	if (seen.managed)
 		closed = managed;
 	snprintf(out->closed, sizeof(out->closed), "%s", closed);

@@ -36,9 +36,9 @@ static bool is_in_tree(const char *path)
 
 static void leave_out(struct sources *s, const char *path)
 {
-	if (s->odd++ == 0)
-		snprintf(s->odd_path, sizeof(s->odd_path), "%.*s", (int)sizeof(s->odd_path) - 1,
-			path);
+	if (s->skipped++ == 0)
+		snprintf(s->skipped_path, sizeof(s->skipped_path), "%.*s",
+			(int)sizeof(s->skipped_path) - 1, path);
 }
 
 static struct source *add(
@@ -61,7 +61,7 @@ static struct source *add(
 }
 
 /* At the top level an unsuitable item is an error; below it is skipped. */
-static int odd(struct sources *s, struct source *item, const char *why, struct failure *f)
+static int reject(struct sources *s, struct source *item, const char *why, struct failure *f)
 {
 	if (item->depth == 0)
 		return fail_on(s, item->path, why, f);
@@ -131,11 +131,11 @@ static int take(struct sources *s, struct source *item, int fd, struct failure *
 	/* "prompts" must be a directory, "config.toml" a file. */
 	if (!S_ISREG(st.st_mode) || (tree && item->depth == 0)) {
 		close(fd);
-		return odd(s, item, "it has the wrong type", f);
+		return reject(s, item, "it has the wrong type", f);
 	}
 	if (st.st_size > LIMIT_HOME_BYTES) {
 		close(fd);
-		return odd(s, item, "it is larger than 4 MiB", f);
+		return reject(s, item, "it is larger than 4 MiB", f);
 	}
 	item->state = SOURCE_FILE;
 	item->program = st.st_mode & 0111;
@@ -158,14 +158,14 @@ static int visit(struct sources *s, struct source *item, bool last, struct failu
 	switch (errno) {
 	case EACCES:
 		item->state = SOURCE_DENIED;
-		return last ? odd(s, item, "neither root nor the user may read it", f) : 0;
+		return last ? reject(s, item, "neither root nor the user may read it", f) : 0;
 	case ENOENT:
 		item->state = SOURCE_NONE;
 		return 0;
 	case ELOOP:
-		return odd(s, item, "it is a symbolic link", f);
+		return reject(s, item, "it is a symbolic link", f);
 	case ENXIO: /* a socket, or a device without a driver */
-		return odd(s, item, "it has the wrong type", f);
+		return reject(s, item, "it has the wrong type", f);
 	case EMFILE:
 		fail_on(s, item->path, "too many files for the limit of open files", f);
 		return fail_hint(f, "raise it: --ulimit nofile=4096");

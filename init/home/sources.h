@@ -44,8 +44,8 @@ struct sources {
 	int root; /* the drop-off, or -1 while access is denied */
 	size_t count;
 	struct source list[LIMIT_HOME_FILES];
-	unsigned odd;       /* number of items skipped in the directories */
-	char odd_path[128]; /* the first of them */
+	unsigned skipped;       /* number of items skipped in the directories */
+	char skipped_path[128]; /* the first of them */
 };
 
 /*

@@ -75,17 +75,17 @@
  * for their paths (a hundred packages with editor settings each), length of a path, and
  * lines in the closing report. What is beyond a limit is reported as not scanned.
  */
-#define LIMIT_OBEYED_DIRECTORIES 65536
-#define LIMIT_OBEYED_ENTRIES     1000000
-#define LIMIT_OBEYED_MS          2000
-#define LIMIT_OBEYED_FILES       1024
-#define LIMIT_OBEYED_TEXT        (64 * 1024)
-#define LIMIT_OBEYED_PATH        512
-#define LIMIT_OBEYED_TOLD        40
+#define LIMIT_HOST_EXEC_DIRECTORIES 65536
+#define LIMIT_HOST_EXEC_ENTRIES     1000000
+#define LIMIT_HOST_EXEC_MS          2000
+#define LIMIT_HOST_EXEC_FILES       1024
+#define LIMIT_HOST_EXEC_TEXT        (64 * 1024)
+#define LIMIT_HOST_EXEC_PATH        512
+#define LIMIT_HOST_EXEC_REPORTED    40
 /* core.hooksPath settings of one config, each a directory to scan; git uses the last. */
-#define LIMIT_OBEYED_HOOKS 4
+#define LIMIT_HOST_EXEC_HOOKS 4
 /* A repository's config, when searched for core.hooksPath; the one git writes has 300 bytes. */
-#define LIMIT_OBEYED_CONFIG (16 * 1024)
+#define LIMIT_HOST_EXEC_CONFIG (16 * 1024)
 /* A git config that is parsed: a branch takes 80 bytes, so three thousand branches; a key
  * holds a branch's name (255), a value the URL of a remote. */
 #define LIMIT_GITCONFIG_BYTES (256 * 1024)
@@ -251,7 +251,7 @@
 #define LIMIT_CGROUP_PATH 1024
 #define LIMIT_CGROUP_TEXT 512
 /* Interval of scans for processes that aren't our children, whose end isn't signalled. */
-#define LIMIT_LOOK_MS 20
+#define LIMIT_POLL_MS 20
 /* Processes seen in one scan: the kernel's default pid_max. */
 #define LIMIT_PROCESSES 32768
 /* Children reaped and signals read before the other descriptors are polled again. */
@@ -264,7 +264,7 @@
 #define LIMIT_CELL_PORTS 32
 /* How long the reader of our standard error, or a terminal that is being restored, may be
  * blocked before we go on without it. */
-#define LIMIT_TELL_MS     1000
+#define LIMIT_STDERR_MS   1000
 #define LIMIT_TERMINAL_MS 200
 
 /*

@@ -203,7 +203,7 @@ static bool is_a_label(const char *label, size_t len)
 	       memcmp(again, label, len) == 0;
 }
 
-static bool of_host(uint32_t c)
+static bool is_host_character(uint32_t c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '-' || c == '_';
@@ -231,7 +231,7 @@ static size_t read_international(
 {
 	uint32_t points[LIMIT_LABEL];
 	size_t count = 0, used, n;
-	bool odd = false;
+	bool others = false;
 
 	for (size_t p = from; p < to; p += n) {
 		uint32_t c;
@@ -243,7 +243,7 @@ static size_t read_international(
 			return refuse(r, from, "a label is longer than 63 characters");
 		if (c >= 'A' && c <= 'Z')
 			c += 'a' - 'A';
-		if (c < FIRST && !of_host(c))
+		if (c < FIRST && !is_host_character(c))
 			return refuse(r, p,
 				"a name is made of letters, digits, hyphens, underscores "
 				"and dots");
@@ -253,11 +253,11 @@ static size_t read_international(
 			return refuse(r, p,
 				"this letter cannot be converted with certainty: "
 				"write the label's A-label (xn--...)");
-		odd |= c == '_';
+		others |= c == '_';
 		points[count++] = c;
 	}
 	/* RFC 5891 §4.2.3.1; an underscore isn't permitted in IDNA. */
-	if (odd || points[0] == '-' || points[count - 1] == '-' ||
+	if (others || points[0] == '-' || points[count - 1] == '-' ||
 		(count >= 4 && points[2] == '-' && points[3] == '-'))
 		return refuse(
 			r, from, "an international label has no such hyphens or underscore");
@@ -280,7 +280,7 @@ static size_t read_label(
 	for (size_t i = 0; i < n; i++) {
 		char c = text[from + i];
 
-		if (i == LIMIT_LABEL || !of_host((unsigned char)c))
+		if (i == LIMIT_LABEL || !is_host_character((unsigned char)c))
 			return read_international(text, from, to, out, r);
 		out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 	}
@@ -367,7 +367,8 @@ void name_report(const void *bytes, size_t len, char out[NAME_TEXT])
 	size_t n = len < LIMIT_NAME_TEXT ? len : LIMIT_NAME_TEXT;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = text[i] == '.' || of_host((unsigned char)text[i]) ? text[i] : '?';
+		out[i] = text[i] == '.' || is_host_character((unsigned char)text[i]) ? text[i]
+										     : '?';
 	out[n] = '\0';
 }
 

@@ -97,7 +97,7 @@ int worker_leave(const int *keep, size_t count)
 	return chdir("/");
 }
 
-static _Noreturn void live(const struct worker_config *c, void *context, int channel)
+static _Noreturn void worker_main(const struct worker_config *c, void *context, int channel)
 {
 	int keep[WORKER_KEEP + 1];
 	const bool shared = privileges_shared();
@@ -135,7 +135,7 @@ pid_t worker_start(
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		live(c, context, pair[1]);
+		worker_main(c, context, pair[1]);
 	}
 	close(pair[1]);
 	if (pid < 0) {

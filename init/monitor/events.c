@@ -177,7 +177,7 @@ static void write_line(struct events *e, struct line *l)
 }
 
 /* Logs how many lines were omitted, once there may be lines again. */
-static void tell_skipped(struct events *e, struct line *l)
+static void write_suppressed(struct events *e, struct line *l)
 {
 	if (e->skipped == 0)
 		return;
@@ -203,7 +203,7 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	if (now.tv_sec != e->second) {
 		e->second = now.tv_sec;
 		e->lines = 0;
-		tell_skipped(e, &l);
+		write_suppressed(e, &l);
 	}
 	if (e->lines >= LIMIT_EVENTS_PER_SECOND) {
 		e->skipped++;
@@ -321,7 +321,7 @@ static void print_address_advice(const struct place *p, const char *text, FILE *
 }
 
 /* What Codex itself wanted there, or NULL if it may have been somebody else. */
-static const char *codexs_own(const struct place *p)
+static const char *background_of(const struct place *p)
 {
 	return p->reason[0] || p->port ? NULL : background_request(p->name, p->count);
 }
@@ -340,8 +340,8 @@ static void print_advice(const struct place *p, const char *text, FILE *to)
 		fprintf(to, "%s%s", p->reason, p->advised ? "; " : "\n");
 	if (p->reason[0] && !p->advised)
 		return;
-	if (codexs_own(p))
-		fprintf(to, "Codex's own request for %s: nothing is lost\n", codexs_own(p));
+	if (background_of(p))
+		fprintf(to, "Codex's own request for %s: nothing is lost\n", background_of(p));
 	else if (!p->name[0])
 		print_address_advice(p, text, to);
 	else if (!name_normalise(p->name, strlen(p->name), name, &position, &why))
@@ -371,7 +371,7 @@ static void print_places(const struct tally *t, size_t most, FILE *to)
 		for (size_t i = 0; i < count; i++) {
 			const struct place *p = &t->places[i];
 
-			if ((codexs_own(p) != NULL) != own)
+			if ((background_of(p) != NULL) != own)
 				continue;
 			place_text(p, text, sizeof(text));
 			fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
@@ -418,7 +418,7 @@ void events_close(struct events *e)
 	if (!e)
 		return;
 	if (e->fd >= 0) {
-		tell_skipped(e, &l);
+		write_suppressed(e, &l);
 		close(e->fd);
 	}
 	free(e);

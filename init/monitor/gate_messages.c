@@ -11,7 +11,7 @@ static const enum event_kind kinds[] = {
 };
 
 /* The proxy's reply: it goes to the log and to the terminal. */
-static bool said_sound(const struct gate_message *m)
+static bool reply_is_valid(const struct gate_message *m)
 {
 	size_t len = strnlen(m->said, sizeof(m->said));
 
@@ -21,25 +21,25 @@ static bool said_sound(const struct gate_message *m)
 	return len < sizeof(m->said) && (len == 0 || m->reason == GATE_PROXY);
 }
 
-static bool sound(const struct gate_message *m, size_t size)
+static bool is_valid(const struct gate_message *m, size_t size)
 {
 	return size == sizeof(*m) && m->type >= GATE_REFUSED_TLS && m->type <= GATE_UNREACHED &&
 	       m->reason > GATE_FINE && m->reason <= GATE_REASON_LAST && m->count > 0 &&
 	       (m->family == 0 || m->family == 4 || m->family == 6) &&
-	       name_printable(m->name, sizeof(m->name)) && said_sound(m);
+	       name_printable(m->name, sizeof(m->name)) && reply_is_valid(m);
 }
 
 int gate_messages_take(
 	struct events *events, const struct gate_message *m, size_t size, bool *ready)
 {
 	struct event e = {.count = 1};
-	char said[GATE_SAID + 96];
+	char said[GATE_PROXY_REPLY + 96];
 
 	if (size == sizeof(*m) && m->type == GATE_READY) {
 		*ready = true;
 		return 0;
 	}
-	if (!sound(m, size))
+	if (!is_valid(m, size))
 		return -1;
 	e.kind = kinds[m->type];
 	e.count = m->count;

@@ -43,8 +43,8 @@ struct remaining {
 	struct monitor *m;
 	const pid_t *keep; /* workers */
 	size_t keep_count;
-	bool gently;   /* don't wait for processes that ignore TERM */
-	size_t listed; /* entries in seen[] if we are a subreaper */
+	bool skip_deaf; /* don't wait for processes that ignore TERM */
+	size_t listed;  /* entries in seen[] if we are a subreaper */
 };
 
 static bool kept(const struct remaining *r, pid_t pid)
@@ -114,14 +114,14 @@ static bool mark_descendants(const struct remaining *r)
 			for (size_t j = 0; j < r->listed && !seen[i].ours; j++)
 				seen[i].ours = seen[j].ours && seen[j].pid == seen[i].parent;
 			more |= seen[i].ours;
-			any |= seen[i].ours && !(r->gently && seen[i].deaf);
+			any |= seen[i].ours && !(r->skip_deaf && seen[i].deaf);
 		}
 	}
 	return any;
 }
 
 /* True if there are processes left to end. Call after reaping. */
-static bool anybody(struct remaining *r)
+static bool any_left(struct remaining *r)
 {
 	const bool alone = r->keep_count == 0 && !r->m->killer;
 	siginfo_t any;
@@ -129,11 +129,12 @@ static bool anybody(struct remaining *r)
 	if (r->m->self == 1 && alone && kill(-1, 0) < 0)
 		return false;
 	if (r->m->self == 1) /* if /proc is of no use, assume that there are */
-		return (alone && !r->gently) || !stat_shows(1) || list(r, 1, !r->gently) > 0;
+		return (alone && !r->skip_deaf) || !proc_stat_is_ours(1) ||
+		       list(r, 1, !r->skip_deaf) > 0;
 	r->listed = 0;
 	/* Orphans become our children: without children there are no descendants. */
 	if (waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
-		!stat_shows(r->m->self))
+		!proc_stat_is_ours(r->m->self))
 		return false;
 	r->listed = list(r, LIMIT_PROCESSES, true);
 	return mark_descendants(r);
@@ -168,14 +169,14 @@ static void signal_them(const struct remaining *r, int signal)
  * monitor_reap() it is limited: a fork storm makes zombies faster than we can reap them.
  * Returns true if we are asked to end.
  */
-static bool look_around(struct monitor *m)
+static bool wait_briefly(struct monitor *m)
 {
 	struct pollfd p = {.fd = m->signals, .events = POLLIN};
 	struct signalfd_siginfo s;
 	bool hurry = false;
 
 	if (!monitor_reap(m))
-		poll(&p, 1, LIMIT_LOOK_MS);
+		poll(&p, 1, LIMIT_POLL_MS);
 	for (int i = 0; i < LIMIT_REAP && read(m->signals, &s, sizeof(s)) == sizeof(s); i++)
 		hurry |= s.ssi_signo == SIGTERM || s.ssi_signo == SIGINT ||
 			 s.ssi_signo == SIGHUP || s.ssi_signo == SIGQUIT;
@@ -188,13 +189,13 @@ void monitor_end_remaining(struct monitor *m, const pid_t *keep, size_t keep_cou
 	const int64_t end = clock_ms() + LIMIT_GRACE_MS;
 	bool hurry = false;
 
-	if (anybody(&r) && !m->killer) {
+	if (any_left(&r) && !m->killer) {
 		signal_them(&r, SIGTERM);
 		signal_them(&r, SIGCONT);
 	}
-	r.gently = m->plain;
-	while (!hurry && clock_ms() < end && anybody(&r))
-		hurry = look_around(m);
+	r.skip_deaf = m->plain;
+	while (!hurry && clock_ms() < end && any_left(&r))
+		hurry = wait_briefly(m);
 	killer_end(m);
 	/* The last check doesn't see those that have ended since. */
 	monitor_reap(m);
@@ -205,14 +206,14 @@ void monitor_kill_remaining(struct monitor *m)
 	struct remaining r = {.m = m};
 	const int64_t end = clock_ms() + LIMIT_KILL_MS;
 
-	while (anybody(&r)) {
+	while (any_left(&r)) {
 		if (clock_ms() >= end) {
 			say_warning("payload",
 				"end its processes: some can't be signalled, or don't end");
 			break;
 		}
 		signal_them(&r, SIGKILL);
-		look_around(m);
+		wait_briefly(m);
 	}
 	monitor_reap(m);
 	if (m->unreachable) {

@@ -22,13 +22,13 @@
 #endif
 
 /* Nanoseconds; the kernel's minimum. */
-#define SHORTEST_TURN 100000
+#define SLICE_NS 100000
 
 /*
  * sched(7), SCHED_OTHER: since Linux 6.12 a short runtime means lower latency. Older kernels
  * ignore it.
  */
-static void be_prompt(void)
+static void shorten_slice(void)
 {
 	const struct {
 		uint32_t size, policy;
@@ -36,13 +36,13 @@ static void be_prompt(void)
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} attributes = {.size = sizeof(attributes), .runtime = SHORTEST_TURN};
+	} attributes = {.size = sizeof(attributes), .runtime = SLICE_NS};
 
 	syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 /* Waits for either descriptor or the timeout. Returns true if talk was closed. */
-static bool told(int talk, int other, int milliseconds)
+static bool wait_readable(int talk, int other, int milliseconds)
 {
 	struct pollfd p[] = {{.fd = talk, .events = POLLIN}, {.fd = other, .events = POLLIN}};
 
@@ -56,22 +56,22 @@ static bool told(int talk, int other, int milliseconds)
  * that uid and root's. The payload is neither our real nor our saved uid, so it still can't
  * signal us.
  */
-static _Noreturn void live(int talk, int payload, uid_t uid)
+static _Noreturn void killer_main(int talk, int payload, uid_t uid)
 {
 	struct failure f;
 
 	prctl(PR_SET_NAME, "codex-killer");
 	prctl(PR_SET_DUMPABLE, 0);
-	be_prompt();
+	shorten_slice();
 	/* A plain init (--egress=off) has whatever capabilities the engine gave it. */
 	if (uid != geteuid() && privileges_keep_to_kill(&f) < 0)
 		_exit(1);
-	if (worker_leave((int[]){talk, payload}, 2) < 0 || told(talk, payload, -1))
+	if (worker_leave((int[]){talk, payload}, 2) < 0 || wait_readable(talk, payload, -1))
 		_exit(1);
 	kill(-1, SIGTERM);
 	/* A stopped process acts on TERM when it is continued. */
 	kill(-1, SIGCONT);
-	told(talk, -1, LIMIT_GRACE_MS);
+	wait_readable(talk, -1, LIMIT_GRACE_MS);
 	if (syscall(SYS_setresuid, -1, uid, -1) < 0)
 		_exit(1);
 	kill(-1, SIGKILL);
@@ -92,7 +92,7 @@ void killer_start(struct monitor *m, uid_t uid)
 	pid = fork();
 	if (pid == 0) {
 		close(talk[0]);
-		live(talk[1], payload, uid);
+		killer_main(talk[1], payload, uid);
 	}
 	close(payload);
 	close(talk[1]);

@@ -88,7 +88,7 @@ bool oom_path(const char *text, const char *controller, char *out, size_t size)
 }
 
 /* In one directory, if it is the right one. */
-static bool look_in(size_t kind, const char *below, struct oom *out)
+static bool read_group(size_t kind, const char *below, struct oom *out)
 {
 	char path[LIMIT_CGROUP_PATH + 64], text[LIMIT_CGROUP_TEXT];
 
@@ -116,8 +116,8 @@ bool oom_read(struct oom *out)
 		text[0] = '\0';
 	for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++)
 		if ((oom_path(text, hierarchies[i].controller, below, sizeof(below)) &&
-			    look_in(i, below, out)) ||
-			look_in(i, "", out))
+			    read_group(i, below, out)) ||
+			read_group(i, "", out))
 			return true;
 	return false;
 }

@@ -71,7 +71,7 @@ bool pin_index_note(struct pin_index *b, const char *name, const struct address 
 	return found;
 }
 
-static int shut(struct pin_index *b, const struct address *a, uint16_t port)
+static int add_cut(struct pin_index *b, const struct address *a, uint16_t port)
 {
 	if (b->cut_count == b->cut_room) {
 		size_t room = b->cut_room ? 2 * b->cut_room : 64;
@@ -135,7 +135,7 @@ static int cut_names(struct pin_index *b, const struct policy *p)
 			for (unsigned j = 0; j < was.ports.count; j++)
 				if (first_time(b, was.ports.port[j]) &&
 					!policy_check_address(p, a, was.ports.port[j]).rule &&
-					shut(b, a, was.ports.port[j]) < 0)
+					add_cut(b, a, was.ports.port[j]) < 0)
 					return -1;
 		}
 	}

@@ -132,7 +132,7 @@ static int add_request(struct pins *p, const struct resolver_message *m)
 }
 
 /* Nothing was opened: the client must not be given an address that is closed. */
-static void shut(struct pins *p, struct pin_request *r, const char *why)
+static void reject(struct pins *p, struct pin_request *r, const char *why)
 {
 	struct event e = {.kind = EVENT_UNRESOLVED, .name = r->message.name, .reason = why};
 
@@ -140,7 +140,7 @@ static void shut(struct pins *p, struct pin_request *r, const char *why)
 	r->accepted = 0;
 }
 
-static void tell_opened(struct pins *p, const struct pin_request *r)
+static void log_pins(struct pins *p, const struct pin_request *r)
 {
 	for (uint32_t i = 0; i < r->message.count; i++) {
 		struct event e = {.kind = EVENT_PIN, .name = r->message.name};
@@ -170,12 +170,12 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 		struct pin_request *r = &b->requests[i];
 
 		if (alone && wall_pin(p->wall, b->pins + r->first, r->count, &f) < 0)
-			shut(p, r, f.reason);
+			reject(p, r, f.reason);
 		b->answers[i] = (struct resolver_pinned){r->message.sequence, r->accepted};
 	}
 	answer(context, b->answers, b->requests_count);
 	for (size_t i = 0; i < b->requests_count; i++)
-		tell_opened(p, &b->requests[i]);
+		log_pins(p, &b->requests[i]);
 	b->requests_count = b->pins_count = 0;
 }
 

@@ -65,16 +65,17 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context);
 
 /*
  * Pins in use (pins_in_use.c). A program may look up a name once and connect much later, as
- * connection pools do. Passes to ask(), for the resolver to look up, at most PINS_ASKED names
+ * connection pools do. Passes to ask(), for the resolver to look up, at most PINS_LOOKUPS names
  * that have a pin which expires within PINS_SOON seconds and was used (wall_used()). The
- * addresses in the answer are pinned again; others expire. To be called every PINS_LOOK seconds
- * as long as there are pins. Returns the number of pins that expire, or -1 with *f filled.
+ * addresses in the answer are pinned again; others expire. To be called every
+ * PINS_IN_USE_SECONDS seconds as long as there are pins. Returns the number of pins that
+ * expire, or -1 with *f filled.
  */
-#define PINS_LOOK  15
-#define PINS_SOON  60 /* time for the look, a slow answer and a second try */
-#define PINS_ASKED 32 /* per minute about as many questions as a wildcard rule has */
-typedef void pins_ask(void *context, const struct resolver_in_use *m);
-int pins_in_use(struct pins *p, pins_ask *ask, void *context, struct failure *f);
+#define PINS_IN_USE_SECONDS 15
+#define PINS_SOON           60 /* time for the look, a slow answer and a second try */
+#define PINS_LOOKUPS        32 /* per minute about as many questions as a wildcard rule has */
+typedef void pins_lookup(void *context, const struct resolver_in_use *m);
+int pins_in_use(struct pins *p, pins_lookup *ask, void *context, struct failure *f);
 
 /*
  * Call when the policy has got denials: closes in the wall what they take away, which ends

@@ -11,12 +11,12 @@ struct places {
 	struct endpoint *place;
 };
 
-struct look {
+struct scan {
 	struct pins *pins;
 	struct places used, due;
 	int open;      /* pins that expire */
 	unsigned left; /* how many more names may be looked up */
-	pins_ask *ask;
+	pins_lookup *lookup;
 	void *context;
 };
 
@@ -43,12 +43,12 @@ static void add(struct places *p, const struct endpoint *e)
 
 static void add_used(void *context, const struct endpoint *e)
 {
-	add(&((struct look *)context)->used, e);
+	add(&((struct scan *)context)->used, e);
 }
 
 static void add_due(void *context, const struct pin *pin)
 {
-	struct look *l = context;
+	struct scan *l = context;
 
 	l->open += pin->seconds > 0;
 	if (pin->seconds > 0 && pin->seconds <= PINS_SOON &&
@@ -56,9 +56,9 @@ static void add_due(void *context, const struct pin *pin)
 		add(&l->due, &(struct endpoint){pin->address, pin->port});
 }
 
-static bool ask_for(void *context, const char *name, const struct address *a)
+static bool look_up(void *context, const char *name, const struct address *a)
 {
-	struct look *l = context;
+	struct scan *l = context;
 	struct resolver_in_use m = {.family = a->family};
 	struct verdict v = {0};
 	bool due = false;
@@ -71,11 +71,11 @@ static bool ask_for(void *context, const char *name, const struct address *a)
 	if (!due)
 		return true;
 	strncpy(m.name, name, sizeof(m.name) - 1);
-	l->ask(l->context, &m);
+	l->lookup(l->context, &m);
 	return --l->left > 0;
 }
 
-static int look(struct look *l, struct failure *f)
+static int scan(struct scan *l, struct failure *f)
 {
 	struct pins *p = l->pins;
 
@@ -86,20 +86,20 @@ static int look(struct look *l, struct failure *f)
 		return -1;
 	qsort(l->due.place, l->due.count, sizeof(*l->due.place), by_place);
 	if (l->due.count > 0)
-		pin_index_walk(p->pin_index, &p->next_in_use, ask_for, l);
+		pin_index_walk(p->pin_index, &p->next_in_use, look_up, l);
 	return l->open;
 }
 
-int pins_in_use(struct pins *p, pins_ask *ask, void *context, struct failure *f)
+int pins_in_use(struct pins *p, pins_lookup *lookup, void *context, struct failure *f)
 {
-	struct look l = {.pins = p, .left = PINS_ASKED, .ask = ask, .context = context};
+	struct scan l = {.pins = p, .left = PINS_LOOKUPS, .lookup = lookup, .context = context};
 	int status;
 
 	l.used.room = l.due.room = 2 * WALL_USED_MAX;
 	l.used.place = malloc(l.used.room * sizeof(*l.used.place));
 	l.due.place = malloc(l.due.room * sizeof(*l.due.place));
 	if (l.used.place && l.due.place)
-		status = look(&l, f);
+		status = scan(&l, f);
 	else
 		status = fail_errno(f, "look for pins in use", "");
 	free(l.used.place);

@@ -55,7 +55,7 @@ bool proc_stat_read(const char *text, struct stat_process *out)
 	return true;
 }
 
-bool stat_shows(pid_t self)
+bool proc_stat_is_ours(pid_t self)
 {
 	char text[24] = "";
 

@@ -19,6 +19,6 @@ bool proc_stat_read(const char *text, struct stat_process *out);
 
 /* True if /proc is this pid namespace's, in which we are `self`. There may be none, or another
  * namespace's (unshare without --mount-proc), whose pids would mean other processes. */
-bool stat_shows(pid_t self);
+bool proc_stat_is_ours(pid_t self);
 
 #endif

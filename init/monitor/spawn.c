@@ -185,19 +185,19 @@ static int execute(const struct program *p, struct failure *f)
 
 /* Reports to the parent that the group or session exists, and waits until the parent has done
  * its part. */
-static int hand_over(void *context)
+static int synchronise_with_parent(void *context)
 {
 	const struct spawn_status ready = {0};
-	int talk = *(const int *)context;
+	int channel = *(const int *)context;
 	char go;
 
-	if (send(talk, &ready, sizeof(ready), MSG_NOSIGNAL) < 0)
+	if (send(channel, &ready, sizeof(ready), MSG_NOSIGNAL) < 0)
 		return -1;
-	return recv(talk, &go, 1, 0) == 1 ? 0 : -1;
+	return recv(channel, &go, 1, 0) == 1 ? 0 : -1;
 }
 
 /* The filter that holds calls back comes with a descriptor for whoever answers them. */
-static int install_filter(const struct program *p, int talk, struct failure *f)
+static int install_filter(const struct program *p, int channel, struct failure *f)
 {
 	const struct spawn_status held = {0};
 	int listener, done = 0;
@@ -207,13 +207,13 @@ static int install_filter(const struct program *p, int talk, struct failure *f)
 	listener = filters_listen(FILTER_CELL_PAYLOAD, f);
 	if (listener < 0)
 		return -1;
-	if (descriptor_send(talk, &held, sizeof(held), listener) < 0)
+	if (descriptor_send(channel, &held, sizeof(held), listener) < 0)
 		done = fail_errno(f, "hand over the calls of", p->argv[0]);
 	close(listener);
 	return done;
 }
 
-static int prepare(const struct program *p, int talk, struct failure *f)
+static int prepare(const struct program *p, int channel, struct failure *f)
 {
 	const bool shared = p->drop && p->uid == geteuid();
 
@@ -232,7 +232,7 @@ static int prepare(const struct program *p, int talk, struct failure *f)
 	/* PID 1 and the workers have its uid: where the kernel can, it is kept from them. */
 	if (shared)
 		scope_enter();
-	return p->drop ? install_filter(p, talk, f) : 0;
+	return p->drop ? install_filter(p, channel, f) : 0;
 }
 
 static void remove_variable(char **envp, const char *name)
@@ -248,7 +248,7 @@ static void remove_variable(char **envp, const char *name)
  * payload (sd_listen_fds(3), sd_watchdog_enabled(3)). A third one identifies that process by
  * the inode of its pidfd; without it the pid counts.
  */
-static void hand_on_variables(const struct monitor *m, char **envp)
+static void adopt_variables(const struct monitor *m, char **envp)
 {
 	static const char *const names[] = {"LISTEN_PID=", "WATCHDOG_PID="};
 	static char text[2][32];
@@ -267,27 +267,28 @@ static void hand_on_variables(const struct monitor *m, char **envp)
 }
 
 static _Noreturn void child(
-	const struct monitor *m, const struct program *p, int talk, bool synchronise)
+	const struct monitor *m, const struct program *p, int channel, bool synchronise)
 {
 	struct spawn_status r = {.exit_status = SPAWN_FAILED};
 
-	if (terminal_take(m, synchronise ? hand_over : NULL, &talk, &r.f) == 0 &&
-		prepare(p, talk, &r.f) == 0) {
+	if (terminal_take(m, synchronise ? synchronise_with_parent : NULL, &channel, &r.f) ==
+			0 &&
+		prepare(p, channel, &r.f) == 0) {
 		if (m->plain && p->last)
-			hand_on_variables(m, p->envp);
+			adopt_variables(m, p->envp);
 		else
 			spawn_close_descriptors(true);
 		default_dispositions();
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &m->inherited, NULL, 8);
 		r.exit_status = execute(p, &r.f);
 	}
-	send(talk, &r, sizeof(r), MSG_NOSIGNAL);
+	send(channel, &r, sizeof(r), MSG_NOSIGNAL);
 	_exit(r.exit_status);
 }
 
 /* Closes, as far as the container permits, directories and pipes that somebody may be waiting
  * to be released: they wait for the payload, not for us. */
-static void let_go(const struct monitor *m)
+static void close_parent_descriptors(const struct monitor *m)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -305,15 +306,15 @@ static void let_go(const struct monitor *m)
 }
 
 /* PID 1 once the payload exists. */
-static int retire(const struct monitor *m, const struct program *p, struct failure *f)
+static int confine_parent(const struct monitor *m, const struct program *p, struct failure *f)
 {
 	if (p->drop && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_errno(f, "set no_new_privs", "");
-	let_go(m);
+	close_parent_descriptors(m);
 	return p->drop ? filters_install(FILTER_MONITOR, f) : 0;
 }
 
-static int parent(struct monitor *m, const struct program *p, int talk, bool synchronise,
+static int parent(struct monitor *m, const struct program *p, int channel, bool synchronise,
 	int *exit_status, struct failure *f)
 {
 	struct spawn_status r;
@@ -322,9 +323,9 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 	ssize_t n;
 
 	/* Without synchronisation, do this while the child is starting. */
-	if (p->last && !synchronise && retire(m, p, f) < 0)
+	if (p->last && !synchronise && confine_parent(m, p, f) < 0)
 		return -1;
-	while ((n = descriptor_receive(talk, &r, sizeof(r), 0, &listener)) == sizeof(r) &&
+	while ((n = descriptor_receive(channel, &r, sizeof(r), 0, &listener)) == sizeof(r) &&
 		r.exit_status == 0) {
 		if (listener >= 0) {
 			if (!p->held || p->held(p->context, listener, f) < 0)
@@ -334,9 +335,9 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 		}
 		if (terminal_is_ours(m))
 			terminal_give_up(m);
-		if (p->last && retire(m, p, f) < 0)
+		if (p->last && confine_parent(m, p, f) < 0)
 			return -1;
-		if (send(talk, "g", 1, MSG_NOSIGNAL) != 1)
+		if (send(channel, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
 	/* Whatever the reason: it must not go on without the filter. */
@@ -345,7 +346,7 @@ static int parent(struct monitor *m, const struct program *p, int talk, bool syn
 	if (n == 0) { /* closed by exec, or by a signal before it, which is no error here */
 		/* Without /proc it could never see that nothing is left. */
 		/* It would also kill workers that have the payload's uid. */
-		if (p->last && m->self == 1 && stat_shows(1) &&
+		if (p->last && m->self == 1 && proc_stat_is_ours(1) &&
 			!(p->drop && p->uid == geteuid()))
 			killer_start(m, p->drop ? p->uid : geteuid());
 		return 0;
@@ -388,27 +389,27 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 	/* Whether PID 1 has something to do first: give up the terminal, or install its own
 	 * filter, which the child would inherit if it didn't exist yet. */
 	const bool synchronise = terminal_is_ours(m) || (p->last && p->drop);
-	int talk[2], done;
+	int channel[2], done;
 	pid_t pid;
 
 	*exit_status = SPAWN_FAILED;
 	/* Only as PID 1: otherwise the terminal would be one of the machine's. */
 	if (p->drop && m->self == 1)
 		open_to_program();
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
 		return fail_errno(f, "make a socket pair", "");
 	pid = fork();
 	if (pid == 0) {
-		close(talk[0]);
-		child(m, p, talk[1], synchronise);
+		close(channel[0]);
+		child(m, p, channel[1], synchronise);
 	}
 	done = pid < 0 ? fail_errno(f, "fork for", p->argv[0]) : 0;
-	close(talk[1]);
+	close(channel[1]);
 	m->child = pid > 0 ? pid : 0;
-	if (pid > 0 && parent(m, p, talk[0], synchronise, exit_status, f) < 0) {
+	if (pid > 0 && parent(m, p, channel[0], synchronise, exit_status, f) < 0) {
 		done = -1;
 		spawn_undo(m);
 	}
-	close(talk[0]);
+	close(channel[0]);
 	return done;
 }

@@ -17,8 +17,8 @@
 
 /* Messages received by one system call, and per event, so that a flood can't keep PID 1 from
  * its signals. */
-#define TOGETHER 4
-#define BURST    64
+#define BATCH 4
+#define BURST 64
 
 static void close_channel(struct supervisor *k)
 {
@@ -57,25 +57,25 @@ static void take(struct supervisor *k, const void *message, size_t size)
 
 /* Receives at most TOGETHER messages. Returns false if there are no more or the channel was
  * closed. */
-static bool take_some(struct supervisor *k)
+static bool take_batch(struct supervisor *k)
 {
 	/* Aligned for any message struct. Static, since the compiler would zero 64 KB of
 	 * stack on every call. */
-	static _Alignas(max_align_t) char text[TOGETHER][SUPERVISOR_MESSAGE];
-	struct mmsghdr messages[TOGETHER];
-	struct iovec parts[TOGETHER];
+	static _Alignas(max_align_t) char text[BATCH][SUPERVISOR_MESSAGE];
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
 	int got;
 
-	for (int i = 0; i < TOGETHER; i++) {
+	for (int i = 0; i < BATCH; i++) {
 		parts[i] = (struct iovec){text[i], sizeof(text[i])};
 		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 	}
-	got = recvmmsg(k->channel, messages, TOGETHER, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	got = recvmmsg(k->channel, messages, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (got < 0 && errno != EAGAIN && errno != EINTR)
 		close_channel(k);
 	for (int i = 0; i < got && k->channel >= 0; i++)
 		take(k, text[i], messages[i].msg_len);
-	return got == TOGETHER && k->channel >= 0;
+	return got == BATCH && k->channel >= 0;
 }
 
 static void channel_ready(void *context, int fd)
@@ -83,7 +83,7 @@ static void channel_ready(void *context, int fd)
 	struct supervisor *k = context;
 
 	(void)fd;
-	for (int i = 0; i < BURST / TOGETHER && take_some(k); i++)
+	for (int i = 0; i < BURST / BATCH && take_batch(k); i++)
 		;
 	if (k->worker->taken)
 		k->worker->taken(k->context);

@@ -33,7 +33,7 @@ bool terminal_is_ours(const struct monitor *m)
  * terminal_take() made that the child's group, where every signal is blocked: so these two
  * are pending there, and are removed here. Signals from elsewhere stay.
  */
-static void discard_farewell(pid_t parent)
+static void discard_hangup(pid_t parent)
 {
 	const struct timespec now = {0};
 	sigset_t set;
@@ -71,7 +71,7 @@ static int take_as_session(const struct monitor *m, int (*hand_over)(void *conte
 	if (hand_over && hand_over(context) < 0)
 		return fail_errno(f, "wait for the terminal", "");
 	if (ours)
-		discard_farewell(m->self);
+		discard_hangup(m->self);
 	if (m->terminal < 0 || ioctl(m->terminal, TIOCSCTTY, 0) == 0)
 		return 0;
 	/* It was hung up meanwhile: the program gets the signal that it would have got. */

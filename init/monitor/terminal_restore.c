@@ -88,7 +88,7 @@ static void wake(int signal)
 
 /* A blocked write is interrupted by a signal, repeatedly: one could arrive just before the
  * write. */
-static void nudge(int milliseconds)
+static void set_alarm(int milliseconds)
 {
 	const struct timeval each = {.tv_usec = milliseconds * 1000};
 	const struct itimerval timer = {each, each};
@@ -106,7 +106,7 @@ bool terminal_write(int fd, const char *text, size_t size, int milliseconds)
 	sigaddset(&alarm, SIGALRM);
 	sigaction(SIGALRM, &catch, NULL);
 	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
-	nudge(LIMIT_LOOK_MS);
+	set_alarm(LIMIT_POLL_MS);
 	while (size > 0 && clock_ms() < end) {
 		ssize_t n = write(fd, text, size);
 
@@ -118,12 +118,12 @@ bool terminal_write(int fd, const char *text, size_t size, int milliseconds)
 			/* The program shares the open file and may have set O_NONBLOCK. */
 			struct pollfd p = {.fd = fd, .events = POLLOUT};
 
-			poll(&p, 1, LIMIT_LOOK_MS);
+			poll(&p, 1, LIMIT_POLL_MS);
 		} else if (errno != EINTR) {
 			break;
 		}
 	}
-	nudge(0);
+	set_alarm(0);
 	sigprocmask(SIG_BLOCK, &alarm, NULL);
 	return size == 0;
 }

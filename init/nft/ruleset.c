@@ -165,7 +165,7 @@ static void record(struct ruleset *r, const char *chain, uint8_t family)
 	then_count(&s, chains_set(SET_REFUSED, &s), false);
 }
 
-static void conclusion(struct ruleset *r, const struct wall_config *c)
+static void approve_and_refuse(struct ruleset *r, const struct wall_config *c)
 {
 	struct statement s;
 
@@ -318,7 +318,7 @@ static void input(struct ruleset *r, const struct wall_config *c)
  * would be put on the wire. The same for the source address, since ::1 isn't bound to a
  * device.
  */
-static void leaving(struct ruleset *r)
+static void leave_loopback(struct ruleset *r)
 {
 	static const struct {
 		const struct address *net;
@@ -388,7 +388,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	/* In the order of the chains, as the kernel reads them back. */
 	output(out, c);
 	input(out, c);
-	leaving(out);
+	leave_loopback(out);
 	redirect(out, c);
 	if (c->gate_port)
 		gate_rules_base_rules(out, c);
@@ -398,7 +398,7 @@ int ruleset_compile(struct ruleset *out, const struct wall_config *c)
 	egress(out, c, "egress6", 6);
 	chains_destinations(out, "pinned4", 4, true);
 	chains_destinations(out, "pinned6", 6, true);
-	conclusion(out, c);
+	approve_and_refuse(out, c);
 	if (c->gate_port)
 		gate_rules_fill(out, c);
 	return out->failed ? -1 : 0;

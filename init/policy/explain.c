@@ -138,7 +138,7 @@ static bool explain_name(
 static struct verdict any_port(const struct policy *p, const struct address *a)
 {
 	struct verdict all = {0};
-	unsigned operation = 0;
+	unsigned tried = 0;
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct rule *r = &p->rules[i];
@@ -150,7 +150,7 @@ static struct verdict any_port(const struct policy *p, const struct address *a)
 
 			if (rule_ports_have(&all.ports, r->ports.port[j]))
 				continue;
-			if (operation++ == PORTS_TRIED)
+			if (tried++ == PORTS_TRIED)
 				return all;
 			v = policy_check_address(p, a, r->ports.port[j]);
 			if (v.allowed) {

@@ -55,7 +55,7 @@ static int append(struct policy *p, const struct rule *r)
 	return 0;
 }
 
-static int append_or_tell(struct policy *p, const struct rule *r, struct rule_error *e)
+static int append_or_fail(struct policy *p, const struct rule *r, struct rule_error *e)
 {
 	if (append(p, r) == 0)
 		return 0;
@@ -69,7 +69,7 @@ static int append_or_tell(struct policy *p, const struct rule *r, struct rule_er
 }
 
 /* Starts an error report about the rule text[0, len). */
-static void about(struct rule_error *e, const char *text, size_t len, const char *preset)
+static void begin_error(struct rule_error *e, const char *text, size_t len, const char *preset)
 {
 	size_t n = len < LIMIT_RULE_TEXT ? len : LIMIT_RULE_TEXT;
 
@@ -99,7 +99,7 @@ static int add_line(struct policy *p, const char *text, size_t len, const struct
 		len--;
 	if (len == 0)
 		return 0;
-	about(e, text, len, as->preset);
+	begin_error(e, text, len, as->preset);
 	/* When a preset is denied, the suffixes in it, which only apply to allowing, are
 	 * ignored. */
 	suffix = as->effect == RULE_DENY ? memchr(text, '+', len) : NULL;
@@ -113,7 +113,7 @@ static int add_line(struct policy *p, const char *text, size_t len, const struct
 	r.private |= as->private;
 	r.ech |= as->ech;
 	memcpy(r.preset, as->preset, sizeof(r.preset));
-	return append_or_tell(p, &r, e);
+	return append_or_fail(p, &r, e);
 }
 
 static int add_preset(struct policy *p, const struct rule *as, policy_preset_reader *reader,
@@ -157,13 +157,13 @@ static int add(struct policy *p, const char *text, size_t len, enum rule_effect 
 {
 	struct rule r;
 
-	about(e, text, len, "");
+	begin_error(e, text, len, "");
 	if (rule_read(text, len, effect, &r, e) < 0)
 		return -1;
 	r.origin = origin;
 	if (r.preset[0])
 		return add_preset(p, &r, reader, context, e);
-	return append_or_tell(p, &r, e);
+	return append_or_fail(p, &r, e);
 }
 
 int policy_add(struct policy *p, const char *text, enum rule_effect effect,

@@ -198,7 +198,7 @@ static int read_preset(const char *text, size_t to, struct rule *out, struct rul
 
 /* Common mistakes of users who think of a URL, a hosts file or a shell get a message of
  * their own. */
-static int refuse_habits(const char *text, size_t len, struct rule_error *e)
+static int refuse_urls(const char *text, size_t len, struct rule_error *e)
 {
 	const char *scheme = memmem(text, len, "://", 3);
 
@@ -216,7 +216,7 @@ static int refuse_habits(const char *text, size_t len, struct rule_error *e)
 	return 0;
 }
 
-static bool only(const char *text, size_t len, const char *set)
+static bool consists_of(const char *text, size_t len, const char *set)
 {
 	for (size_t p = 0; p < len; p++)
 		if (!text[p] || !strchr(set, text[p]))
@@ -250,7 +250,7 @@ static int read_host(
 		return refuse(e, 0, "an IPv6 address is written in brackets");
 	slash = memchr(text, '/', *end);
 	/* Only digits and dots: meant to be an address. */
-	if (*end > 0 && only(text, slash ? (size_t)(slash - text) : *end, "0123456789."))
+	if (*end > 0 && consists_of(text, slash ? (size_t)(slash - text) : *end, "0123456789."))
 		return read_network(text, 0, *end, 4, out, e);
 	if (slash)
 		return refuse(e, (size_t)(slash - text),
@@ -294,7 +294,7 @@ int rule_read(const char *text, size_t len, enum rule_effect effect, struct rule
 	if (len > LIMIT_RULE_TEXT)
 		return refuse(e, LIMIT_RULE_TEXT, "a rule has at most %d characters",
 			LIMIT_RULE_TEXT);
-	if (refuse_habits(text, len, e) < 0)
+	if (refuse_urls(text, len, e) < 0)
 		return -1;
 	plus = len ? memchr(text, '+', len) : NULL;
 	end = plus ? (size_t)(plus - text) : len;

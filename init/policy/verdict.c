@@ -175,7 +175,7 @@ static bool covers(const struct rule *r, uint16_t port)
 }
 
 /* Adds the ports of an allow rule; port 0 means any. */
-static void see_allow(struct verdict *v, const struct rule *r, uint16_t port)
+static void apply_allow(struct verdict *v, const struct rule *r, uint16_t port)
 {
 	if (r->effect != RULE_ALLOW || (port && !covers(r, port)))
 		return;
@@ -190,7 +190,7 @@ static void see_allow(struct verdict *v, const struct rule *r, uint16_t port)
 
 /* Removes denied ports. The rule to report is the first deny rule that leaves no port; one
  * that affects other ports only decides nothing. */
-static void see_deny(struct verdict *v, const struct rule *r, uint16_t port)
+static void apply_deny(struct verdict *v, const struct rule *r, uint16_t port)
 {
 	unsigned left = 0, before = v->ports.count;
 
@@ -213,8 +213,8 @@ static struct verdict check(const struct policy *p, const char *name, uint16_t p
 	if (!p->compiled)
 		return v;
 	/* Most names have no deny rule; only those that do need a second pass. */
-	if (each_rule(p, name, see_allow, &v, port))
-		each_rule(p, name, see_deny, &v, port);
+	if (each_rule(p, name, apply_allow, &v, port))
+		each_rule(p, name, apply_deny, &v, port);
 	v.allowed = v.ports.count > 0;
 	v.private &= v.allowed;
 	v.ech &= v.allowed;

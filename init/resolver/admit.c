@@ -37,7 +37,7 @@ static const char *allowed_within(const struct worker *w, const char *name, char
 
 /* A refused name that derives from an allowed one isn't reported: the user has nothing to
  * decide. Unless a rule denies it. */
-static void tell_refused(struct worker *w, const char *name)
+static void report_refused(struct worker *w, const char *name)
 {
 	char inside[NAME_TEXT];
 
@@ -106,7 +106,7 @@ static int known(struct worker *w, const char *name, int index)
 {
 	cache_touch(&w->cache, index);
 	if (w->cache.names[index].open) /* audit mode: strict would refuse it */
-		tell_refused(w, name);
+		report_refused(w, name);
 	return index;
 }
 
@@ -127,7 +127,7 @@ static int admit_open(struct worker *w, const char *name, bool lookup, char text
 {
 	int index;
 
-	tell_refused(w, name);
+	report_refused(w, name);
 	if (!lookup)
 		return ADMIT_ABSENT;
 	index = add(w, name, text);
@@ -183,7 +183,7 @@ int admit_name(
 	explain(w, text, name, plain, &v);
 	if (!plain)
 		return refuse(w, name, REASON_NONE);
-	tell_refused(w, name);
+	report_refused(w, name);
 	return -1;
 }
 

@@ -19,7 +19,7 @@ static _Noreturn void end(int status)
 	_exit(status);
 }
 
-static void want(struct worker *w, uint32_t events)
+static void watch_for(struct worker *w, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.u64 = WORKER_DATA(KIND_CHANNEL, 0)};
 
@@ -57,12 +57,12 @@ static bool send_out(struct worker *w)
 
 /* Returns space for another message, zeroed except for its type; NULL if there is none. It
  * is sent by channel_flush() at the latest. */
-static struct resolver_message *put(struct worker *w, uint32_t type)
+static struct resolver_message *new_message(struct worker *w, uint32_t type)
 {
 	struct channel *c = &w->channel;
 	struct resolver_message *m;
 
-	if (c->out_count == RESOLVER_TOGETHER && !send_out(w))
+	if (c->out_count == RESOLVER_BATCH && !send_out(w))
 		return NULL;
 	m = &c->out[c->out_count++];
 	memset(m, 0, sizeof(*m));
@@ -116,7 +116,7 @@ static bool send_pin(struct worker *w, int index)
 
 	if (!has_pin(n))
 		return true;
-	m = put(w, RESOLVER_PIN);
+	m = new_message(w, RESOLVER_PIN);
 	if (!m)
 		return false;
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
@@ -153,7 +153,7 @@ static enum resolver_reason reason_of(const struct cache_name *n)
 
 static bool send_report(struct worker *w, struct cache_name *n)
 {
-	struct resolver_message *m = put(w, RESOLVER_UNRESOLVED);
+	struct resolver_message *m = new_message(w, RESOLVER_UNRESOLVED);
 
 	if (!m)
 		return false;
@@ -190,7 +190,7 @@ static bool empty_queue(struct worker *w)
 		n->in_queue = false;
 	}
 	if (c->booted_due) {
-		struct resolver_message *m = put(w, RESOLVER_BOOTED);
+		struct resolver_message *m = new_message(w, RESOLVER_BOOTED);
 
 		if (!m)
 			return false;
@@ -203,7 +203,7 @@ static bool empty_queue(struct worker *w)
 void channel_flush(struct worker *w)
 {
 	if ((!empty_queue(w) || !send_out(w)) && !w->channel.blocked) {
-		want(w, EPOLLIN | EPOLLOUT);
+		watch_for(w, EPOLLIN | EPOLLOUT);
 		w->channel.blocked = true;
 	}
 }
@@ -234,16 +234,16 @@ static void take(struct worker *w, const struct resolver_pinned *m)
 /* ---- Rate-limited reports ------------------------------------------------------------ */
 
 /* Limited per second, and none while pin requests wait for space. */
-static bool may_tell(struct worker *w)
+static bool may_report(struct worker *w)
 {
 	struct channel *c = &w->channel;
 
 	return rate_left(&c->rate, w->now, LIMIT_REFUSED_PER_SECOND) && !c->blocked;
 }
 
-static bool tell_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
+static bool report_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
 {
-	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_REFUSED) : NULL;
+	struct resolver_message *m = may_report(w) ? new_message(w, RESOLVER_REFUSED) : NULL;
 
 	if (!m)
 		return false;
@@ -254,10 +254,10 @@ static bool tell_refused(struct worker *w, const char *name, uint32_t reason, ui
 	return true;
 }
 
-static void tell_held(struct worker *w, struct refused_held *h)
+static void report_pending(struct worker *w, struct refused_held *h)
 {
-	if (h->count && !tell_refused(w, h->name, h->reason, h->count))
-		w->channel.untold += h->count;
+	if (h->count && !report_refused(w, h->name, h->reason, h->count))
+		w->channel.unreported += h->count;
 	h->count = 0;
 	h->name[0] = '\0';
 }
@@ -276,18 +276,18 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 		h->count++;
 		return;
 	}
-	tell_held(w, h);
+	report_pending(w, h);
 	strcpy(h->name, name);
 	h->reason = reason;
 	/* The first is reported at once, for whoever watches the events. */
-	h->count = tell_refused(w, name, reason, 1) ? 0 : 1;
+	h->count = report_refused(w, name, reason, 1) ? 0 : 1;
 }
 
 void channel_target(struct worker *w, const struct dns_service *v)
 {
 	/* No rule can allow port 0. */
 	struct resolver_message *m =
-		v->port > 0 && may_tell(w) ? put(w, RESOLVER_REFUSED) : NULL;
+		v->port > 0 && may_report(w) ? new_message(w, RESOLVER_REFUSED) : NULL;
 
 	if (!m)
 		return;
@@ -301,7 +301,7 @@ void channel_target(struct worker *w, const struct dns_service *v)
 void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
 	const struct address *address)
 {
-	struct resolver_message *m = may_tell(w) ? put(w, RESOLVER_DROPPED) : NULL;
+	struct resolver_message *m = may_report(w) ? new_message(w, RESOLVER_DROPPED) : NULL;
 
 	if (!m)
 		return;
@@ -324,11 +324,11 @@ void channel_unsolicited(struct worker *w, bool guessed)
 	rate_pend(&c->rate, w->now);
 }
 
-static void tell_unsolicited(struct worker *w)
+static void report_unsolicited(struct worker *w)
 {
 	struct channel *c = &w->channel;
 	struct resolver_message *m =
-		c->unsolicited && may_tell(w) ? put(w, RESOLVER_UNSOLICITED) : NULL;
+		c->unsolicited && may_report(w) ? new_message(w, RESOLVER_UNSOLICITED) : NULL;
 
 	if (!m)
 		return;
@@ -346,15 +346,15 @@ int64_t channel_tick(struct worker *w)
 	if (c->rate.due > w->now)
 		return c->rate.due;
 	for (int i = 0; i < LIMIT_REFUSED_HELD; i++)
-		tell_held(w, &c->held[i]);
-	if (c->untold && tell_refused(w, "", REASON_NONE, c->untold))
-		c->untold = 0;
-	tell_unsolicited(w);
-	return rate_done(&c->rate, w->now, c->untold || c->unsolicited);
+		report_pending(w, &c->held[i]);
+	if (c->unreported && report_refused(w, "", REASON_NONE, c->unreported))
+		c->unreported = 0;
+	report_unsolicited(w);
+	return rate_done(&c->rate, w->now, c->unreported || c->unsolicited);
 }
 
 /* PID 1 has shut down its half: send the remaining counts and exit. */
-static void close_accounts(struct worker *w)
+static void flush_at_exit(struct worker *w)
 {
 	struct channel *c = &w->channel;
 
@@ -374,14 +374,14 @@ void channel_ready(struct worker *w, uint32_t events)
 	ssize_t n;
 
 	if (events & EPOLLOUT && w->channel.blocked) {
-		want(w, EPOLLIN);
+		watch_for(w, EPOLLIN);
 		w->channel.blocked = false;
 	}
 	n = recv(w->channel.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == 0)
-		close_accounts(w);
+		flush_at_exit(w);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		end(0);
 	if (n == sizeof(m.in_use)) {

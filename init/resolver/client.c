@@ -48,7 +48,7 @@ int client_init(struct worker *w)
  * family is empty rather than an error: C libraries take NXDOMAIN for either as "no such
  * name", and musl waits half a minute on SERVFAIL for AAAA however good the A is.
  */
-static bool empty_instead(const struct cache_name *n, enum cache_family family)
+static bool answer_empty(const struct cache_name *n, enum cache_family family)
 {
 	const struct cache_record *other = &n->record[!family];
 
@@ -132,11 +132,11 @@ static void reply_record(struct worker *w, const struct origin *o,
 	case CACHE_EMPTY:
 		break;
 	case CACHE_NXDOMAIN:
-		m.rcode = empty_instead(n, family) ? RCODE_NOERROR : RCODE_NXDOMAIN;
+		m.rcode = answer_empty(n, family) ? RCODE_NOERROR : RCODE_NXDOMAIN;
 		break;
 	case CACHE_UNKNOWN:
 	case CACHE_FAILED:
-		if (empty_instead(n, family))
+		if (answer_empty(n, family))
 			break;
 		m.rcode = RCODE_SERVFAIL;
 		if (explain_failure(w, n, family, text)) {

@@ -28,7 +28,7 @@ static void watch(struct worker *w, struct client_connection *c, int how, uint32
 	epoll_ctl(w->epoll, how, c->fd, &e);
 }
 
-static void shut(struct worker *w, struct client_connection *c)
+static void close_connection(struct worker *w, struct client_connection *c)
 {
 	close(c->fd);
 	c->fd = -1;
@@ -37,7 +37,7 @@ static void shut(struct worker *w, struct client_connection *c)
 }
 
 /* A free slot, or that of the longest idle connection, even if it waits for us. */
-static struct client_connection *place(struct worker *w)
+static struct client_connection *find_connection(struct worker *w)
 {
 	struct client_connection *best = NULL;
 
@@ -49,7 +49,7 @@ static struct client_connection *place(struct worker *w)
 		if (!best || c->since < best->since)
 			best = c;
 	}
-	shut(w, best);
+	close_connection(w, best);
 	return best;
 }
 
@@ -61,7 +61,7 @@ void client_tcp_accept(struct worker *w, int listener)
 
 		if (fd < 0)
 			return;
-		c = place(w);
+		c = find_connection(w);
 		c->fd = fd;
 		c->waiting = false;
 		c->since = w->now;
@@ -77,7 +77,7 @@ static void push(struct worker *w, struct client_connection *c)
 		MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN) {
-		shut(w, c);
+		close_connection(w, c);
 		return;
 	}
 	c->out_sent += n > 0 ? (size_t)n : 0;
@@ -120,11 +120,11 @@ void client_tcp_drop(struct worker *w, const struct origin *o)
 	struct client_connection *c = find(w, o);
 
 	if (c)
-		shut(w, c);
+		close_connection(w, c);
 }
 
 /* The length of the query being read, as far as it is known. */
-static size_t wanted(const struct client_connection *c, const uint8_t *in)
+static size_t octets_needed(const struct client_connection *c, const uint8_t *in)
 {
 	return c->got < 2 ? 2 : 2 + (size_t)(in[0] << 8 | in[1]);
 }
@@ -135,22 +135,23 @@ static void pull(struct worker *w, struct client_connection *c, client_taken *ta
 		.tcp = (int)(c - w->clients->connections),
 		.generation = c->generation};
 	uint8_t *in = data_of(w, c)->in;
-	ssize_t n = recv(c->fd, in + c->got, wanted(c, in) - c->got, MSG_DONTWAIT);
+	ssize_t n = recv(c->fd, in + c->got, octets_needed(c, in) - c->got, MSG_DONTWAIT);
 
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		shut(w, c);
+		close_connection(w, c);
 		return;
 	}
 	c->got += (size_t)n;
 	c->since = w->now;
 	/* An empty or oversized query would never be complete. */
-	if (wanted(c, in) > 2 + QUERY_ROOM || (c->got >= 2 && wanted(c, in) == 2)) {
-		shut(w, c);
+	if (octets_needed(c, in) > 2 + QUERY_ROOM ||
+		(c->got >= 2 && octets_needed(c, in) == 2)) {
+		close_connection(w, c);
 		return;
 	}
-	if (c->got < wanted(c, in))
+	if (c->got < octets_needed(c, in))
 		return;
 	c->waiting = true;
 	/* Don't read until it is answered; only its end matters. */
@@ -167,7 +168,7 @@ void client_tcp_ready(struct worker *w, int slot, uint32_t events, client_taken 
 	if (c->fd < 0)
 		return;
 	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN)))
-		shut(w, c);
+		close_connection(w, c);
 	else if (c->out_len > 0)
 		push(w, c);
 	else if (!c->waiting)
@@ -184,7 +185,7 @@ int64_t client_tcp_tick(struct worker *w)
 		struct client_connection *c = &w->clients->connections[i];
 
 		if (c->fd >= 0 && w->now - c->since >= LIMIT_CLIENT_TCP_MS)
-			shut(w, c);
+			close_connection(w, c);
 		if (c->fd >= 0 && c->since + LIMIT_CLIENT_TCP_MS < next)
 			next = c->since + LIMIT_CLIENT_TCP_MS;
 	}

@@ -41,7 +41,7 @@ static int64_t refresh_at(const struct cache_record *r)
 	return r->expires - margin;
 }
 
-static void note_refresh(struct worker *w, const struct cache_record *r)
+static void schedule_refresh(struct worker *w, const struct cache_record *r)
 {
 	int64_t at = refresh_at(r);
 
@@ -84,7 +84,7 @@ static void settle(struct worker *w, int index, enum cache_family family,
 	r->reason = (uint8_t)reason;
 	r->expires = w->now + seconds * INT64_C(1000);
 	if (result == CACHE_ADDRESSES && n->hosts)
-		note_refresh(w, r);
+		schedule_refresh(w, r);
 	if (other->work == WORK_PIN)
 		channel_queue(w, index); /* it waited for this family */
 	if (n->booting && !other->work && other->result != CACHE_UNKNOWN)
@@ -142,7 +142,7 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 	struct cache_name *n = &w->cache.names[index];
 	struct cache_record *r = &n->record[family];
 	struct verdict v = policy_check_pin(w->config->policy, n->name);
-	bool told = false;
+	bool reported = false;
 
 	r->count = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -151,11 +151,11 @@ static void take_addresses(struct worker *w, int index, enum cache_family family
 
 		memcpy(a.bytes, from[i], cache_size(family));
 		if (!n->open && !policy_address_usable(w->config->policy, &v, &a, &why)) {
-			if (!told)
+			if (!reported)
 				channel_dropped(w, n->name, REASON_NOT_PUBLIC, &a);
-			if (!told && r->count == 0)
+			if (!reported && r->count == 0)
 				memcpy(cache_addresses(n, family), a.bytes, cache_size(family));
-			told = true;
+			reported = true;
 			continue;
 		}
 		memcpy(cache_addresses(n, family) + r->count * cache_size(family), a.bytes,
@@ -343,7 +343,7 @@ void lookup_used(struct worker *w, struct cache_name *n, enum cache_family famil
 	if (r->used || r->result != CACHE_ADDRESSES)
 		return;
 	r->used = true;
-	note_refresh(w, r);
+	schedule_refresh(w, r);
 }
 
 bool lookup_may_ask(struct worker *w, int index)
@@ -384,7 +384,7 @@ static void renew(struct worker *w)
 			if (n->hosts && !n->allowed)
 				continue;
 			if (refresh_at(r) > w->now) {
-				note_refresh(w, r);
+				schedule_refresh(w, r);
 			} else if (n->hosts) {
 				r->work = WORK_PIN;
 				channel_queue(w, (int)i);

@@ -51,7 +51,7 @@ static void boot_more(struct worker *w)
 
 /* The deadline has passed: reports what has no answer. Outstanding queries continue and are
  * pinned. */
-static void boot_give_up(struct worker *w)
+static void boot_end(struct worker *w)
 {
 	for (size_t i = 0; i < w->cache.fixed; i++) {
 		struct cache_name *n = &w->cache.names[i];
@@ -65,7 +65,7 @@ static void boot_give_up(struct worker *w)
 	w->lookup.next = w->cache.fixed;
 }
 
-static void boot_lose_patience(struct worker *w)
+static void boot_release_partial(struct worker *w)
 {
 	for (size_t i = 0; i < w->cache.fixed; i++)
 		if (w->cache.names[i].booting && lookup_has_address(&w->cache.names[i]))
@@ -91,11 +91,11 @@ int64_t lookup_boot_tick(struct worker *w)
 	if (l->hold && w->now >= l->hold)
 		boot_release(w);
 	if (w->now >= l->patience)
-		boot_lose_patience(w);
-	if (upstream_any_heard(w->upstream))
+		boot_release_partial(w);
+	if (upstream_any_answered(w->upstream))
 		l->deadline = l->latest;
 	if (w->now >= l->deadline)
-		boot_give_up(w);
+		boot_end(w);
 	if (l->left > 0)
 		return l->hold ? l->hold : w->now < l->patience ? l->patience : l->deadline;
 	l->booting = false;

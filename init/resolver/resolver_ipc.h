@@ -13,7 +13,7 @@
 #include "../lib/limits.h"
 
 /* Most structs in one message to PID 1, which is cheaper than single ones. */
-#define RESOLVER_TOGETHER 16
+#define RESOLVER_BATCH 16
 
 enum resolver_message_type {
 	RESOLVER_PIN =

@@ -37,14 +37,14 @@ struct channel {
 	void (*in_use)(struct worker *w, const struct resolver_in_use *m);
 	bool blocked;       /* waiting for EPOLLOUT */
 	unsigned out_count; /* messages buffered, to be sent in one datagram */
-	struct resolver_message out[RESOLVER_TOGETHER];
+	struct resolver_message out[RESOLVER_BATCH];
 	int first, last;   /* names with something to send */
 	unsigned pins_out; /* unacknowledged requests */
 	uint32_t sequence;
 	bool booted_due; /* send RESOLVER_BOOTED when the queue is empty */
 	uint32_t booted_count;
 	struct rate rate;
-	uint32_t untold;      /* refusals reported neither individually nor by name */
+	uint32_t unreported;  /* refusals reported neither individually nor by name */
 	uint32_t unsolicited; /* unmatched datagrams from upstreams, not reported yet */
 	bool guessed;         /* there were so many that a port was changed */
 	struct refused_held held[LIMIT_REFUSED_HELD];

@@ -21,7 +21,7 @@ enum resolver_reason upstream_ask(struct upstream *u, const char *name, const ch
 		return REASON_TIMEOUT;
 	if (suffix && strlen(name) + 1 + strlen(suffix) > LIMIT_NAME_TEXT)
 		return REASON_TIMEOUT;
-	q = upstream_place(u, name, type, tag, now);
+	q = upstream_slot(u, name, type, tag, now);
 	if (!q)
 		return REASON_TIMEOUT;
 	q->suffix = suffix;
@@ -46,7 +46,7 @@ static void learn_edns(struct server *v, const struct sent *s)
 static void take_answer(struct upstream *u, struct question *q, int which,
 	enum dns_outcome outcome, const struct dns_answer *answer)
 {
-	if (outcome == OUTCOME_ADDRESSES || !upstream_earlier_may_answer(q, which)) {
+	if (outcome == OUTCOME_ADDRESSES || !upstream_earlier_pending(q, which)) {
 		upstream_finish(u, q, outcome, answer, REASON_NONE);
 		return;
 	}
@@ -78,7 +78,7 @@ static void take(struct upstream *u, struct question *q, int which, const uint8_
 		upstream_change_port(u, which, q->sent[which].slot, now);
 		return;
 	}
-	upstream_heard(u, which, now);
+	upstream_answered_by(u, which, now);
 	if (q->probe) {
 		upstream_finish(u, q, outcome, NULL, REASON_NONE);
 		return;
@@ -142,7 +142,7 @@ static void tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now
 	q = &u->questions[t->question];
 	take(u, q, t->which, u->tcp_data[slot].answer + 2, t->got - 2, true, now);
 	if (t->fd >= 0 && q->tcp == slot)
-		upstream_tcp_give_up(u, t, REASON_MALFORMED, now);
+		upstream_tcp_fail(u, t, REASON_MALFORMED, now);
 }
 
 void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_t now)
@@ -163,7 +163,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 	opened = u->sockets[which][slot].opened;
 	n = recvmmsg(u->sockets[which][slot].fd, a->header, TOGETHER, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno == ECONNREFUSED)
-		upstream_nobody_there(u, which, slot, now);
+		upstream_unreachable(u, which, slot, now);
 	/* If the socket was replaced, datagrams received by the old one don't count. */
 	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
 		const uint8_t *packet = a->packet[i];
@@ -208,11 +208,11 @@ int64_t upstream_tick(struct upstream *u, int64_t now)
 			if (q->held) {
 				upstream_finish_held(u, q);
 			} else if (i + 1 >= q->last) {
-				upstream_ran_out(u, q, now);
+				upstream_timed_out(u, q, now);
 				upstream_finish(u, q, OUTCOME_SERVER, NULL, q->reason);
 			} else {
 				upstream_next_attempt(u, q, now);
-				upstream_go_on(u, q, now);
+				upstream_proceed(u, q, now);
 			}
 		}
 	}

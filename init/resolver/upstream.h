@@ -68,7 +68,7 @@ enum resolver_reason upstream_ask(struct upstream *u, const char *name, const ch
 /* Sends batched queries; call before sleeping. */
 void upstream_flush(struct upstream *u);
 /* True if any upstream has ever answered. */
-bool upstream_any_heard(const struct upstream *u);
+bool upstream_any_answered(const struct upstream *u);
 /* Remaining room for queries. */
 size_t upstream_room(const struct upstream *u);
 

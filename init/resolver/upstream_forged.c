@@ -65,7 +65,7 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 
 		if (!q->sent[which].live || q->sent[which].slot != slot)
 			continue;
-		upstream_unsend(u, q, which);
+		upstream_withdraw(u, q, which);
 		q->sent[which].moves++;
 		q->sent[which].moving = true;
 	}

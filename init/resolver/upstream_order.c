@@ -18,13 +18,13 @@
 /* Attempts of a probe: 1.2 s. */
 #define ATTEMPTS_PROBE 2
 
-void upstream_heard(struct upstream *u, int which, int64_t now)
+void upstream_answered_by(struct upstream *u, int which, int64_t now)
 {
 	u->servers[which].heard = now;
 	u->servers[which].silent = false;
 }
 
-bool upstream_any_heard(const struct upstream *u)
+bool upstream_any_answered(const struct upstream *u)
 {
 	bool heard = false;
 
@@ -33,7 +33,7 @@ bool upstream_any_heard(const struct upstream *u)
 	return heard;
 }
 
-static void give_up(struct server *v, int64_t now)
+static void set_silent(struct server *v, int64_t now)
 {
 	if (!v->silent)
 		v->retry = now + RETRY_MS;
@@ -92,7 +92,7 @@ static void ask_next(struct upstream *u, struct question *q, int which, int64_t 
 }
 
 /* Only A queries count: some servers never answer other types. */
-static bool says_nothing(const struct upstream *u, const struct question *q)
+static bool is_silent(const struct upstream *u, const struct question *q)
 {
 	return q->type == DNS_A && u->servers[q->current].heard <= q->since;
 }
@@ -107,7 +107,7 @@ static bool probe(struct upstream *u, int which, int64_t now)
 	if (u->servers[which].probed)
 		return true;
 	tag = u->config.known(u->config.context, &name);
-	if (tag < 0 || !(q = upstream_place(u, name, DNS_A, tag, now)))
+	if (tag < 0 || !(q = upstream_slot(u, name, DNS_A, tag, now)))
 		return false;
 	q->probe = true;
 	q->last = ATTEMPTS_PROBE;
@@ -122,22 +122,22 @@ static bool probe(struct upstream *u, int which, int64_t now)
 
 /* The server hasn't answered this query; check whether it answers anything. `last`: the
  * query is about to time out. */
-static void doubt(struct upstream *u, const struct question *q, bool last, int64_t now)
+static void check_silence(struct upstream *u, const struct question *q, bool last, int64_t now)
 {
 	struct server *v = &u->servers[q->current];
 
 	if (u->config.count == 1 || v->silent || now - q->since < PATIENCE_MS)
 		return;
 	if (q->probe || !v->heard || (!probe(u, q->current, now) && last))
-		give_up(v, now);
+		set_silent(v, now);
 }
 
-void upstream_go_on(struct upstream *u, struct question *q, int64_t now)
+void upstream_proceed(struct upstream *u, struct question *q, int64_t now)
 {
 	int next = NONE;
 
-	if (!q->probe && says_nothing(u, q))
-		doubt(u, q, false, now);
+	if (!q->probe && is_silent(u, q))
+		check_silence(u, q, false, now);
 	if (!q->probe && u->servers[q->current].silent)
 		next = choose(u, q, q->current + 1);
 	if (next != NONE)
@@ -146,13 +146,13 @@ void upstream_go_on(struct upstream *u, struct question *q, int64_t now)
 		upstream_send(u, q, q->current);
 }
 
-void upstream_ran_out(struct upstream *u, const struct question *q, int64_t now)
+void upstream_timed_out(struct upstream *u, const struct question *q, int64_t now)
 {
-	if (says_nothing(u, q))
-		doubt(u, q, true, now);
+	if (is_silent(u, q))
+		check_silence(u, q, true, now);
 }
 
-bool upstream_earlier_may_answer(const struct question *q, int which)
+bool upstream_earlier_pending(const struct question *q, int which)
 {
 	for (int i = 0; i < which; i++)
 		if (q->sent[i].live && !(q->failed & 1U << i))
@@ -168,7 +168,7 @@ void upstream_failed(
 	q->failed |= (uint8_t)(1U << which);
 	if (q->reason != REASON_LIMIT)
 		q->reason = r;
-	if (q->held && !upstream_earlier_may_answer(q, q->held_by)) {
+	if (q->held && !upstream_earlier_pending(q, q->held_by)) {
 		upstream_finish_held(u, q);
 		return;
 	}
@@ -190,9 +190,9 @@ void upstream_failed(
 		upstream_finish(u, q, OUTCOME_SERVER, NULL, q->reason);
 }
 
-void upstream_nobody_there(struct upstream *u, int which, int slot, int64_t now)
+void upstream_unreachable(struct upstream *u, int which, int slot, int64_t now)
 {
-	give_up(&u->servers[which], now);
+	set_silent(&u->servers[which], now);
 	for (unsigned i = 0; i < u->fresh; i++) {
 		struct question *q = &u->questions[i];
 

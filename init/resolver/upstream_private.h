@@ -149,12 +149,12 @@ struct upstream {
 
 /* upstream_questions.c */
 /* A slot for a query, otherwise zeroed; NULL if there is none. */
-struct question *upstream_place(
+struct question *upstream_slot(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now);
 /* Frees the slot. */
 void upstream_release(struct upstream *u, struct question *q);
 /* The query is no longer outstanding at this server. */
-void upstream_unsend(struct upstream *u, struct question *q, int which);
+void upstream_withdraw(struct upstream *u, struct question *q, int which);
 /* Completes a query: frees its slot and calls the caller back (not for a probe). */
 void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome outcome,
 	const struct dns_answer *answer, enum resolver_reason reason);
@@ -170,7 +170,7 @@ void upstream_tcp_close(struct upstream *u, struct question *q);
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
 /* Returns false if the rate limit of its name is exceeded. */
-bool upstream_may_leave(struct upstream *u, struct question *q);
+bool upstream_may_send(struct upstream *u, struct question *q);
 /* Chooses a new id and letter case. */
 void upstream_renew(struct upstream *u, struct sent *s, int which);
 void upstream_close(struct pool_socket *s);
@@ -186,20 +186,20 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 
 /* upstream_order.c */
 /* An upstream has answered. */
-void upstream_heard(struct upstream *u, int which, int64_t now);
+void upstream_answered_by(struct upstream *u, int which, int64_t now);
 /* Sends a new query. Returns false if nothing may be sent. */
 bool upstream_begin(struct upstream *u, struct question *q, int64_t now);
 /* Sends it again, or to the next server. This may complete it, as may the next two. */
-void upstream_go_on(struct upstream *u, struct question *q, int64_t now);
+void upstream_proceed(struct upstream *u, struct question *q, int64_t now);
 /* One server failed: tries the next, or all of them once more. */
 void upstream_failed(
 	struct upstream *u, struct question *q, int which, enum resolver_reason r, int64_t now);
 /* ICMP says that nobody listens there: no need to wait for the timeout. */
-void upstream_nobody_there(struct upstream *u, int which, int slot, int64_t now);
+void upstream_unreachable(struct upstream *u, int which, int slot, int64_t now);
 /* The query has timed out. */
-void upstream_ran_out(struct upstream *u, const struct question *q, int64_t now);
+void upstream_timed_out(struct upstream *u, const struct question *q, int64_t now);
 /* True if a server before this one was queried too, and can still answer. */
-bool upstream_earlier_may_answer(const struct question *q, int which);
+bool upstream_earlier_pending(const struct question *q, int which);
 
 /* upstream_forged.c */
 /* True if the response has our letter case, or the server doesn't keep it anyway. */
@@ -221,7 +221,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 /* Returns true if the response is complete, in tcp_data[slot].answer after its length. */
 bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
 /* The fetch failed: its query goes to another server, or ends. */
-void upstream_tcp_give_up(
+void upstream_tcp_fail(
 	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now);
 
 #endif

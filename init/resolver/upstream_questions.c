@@ -103,7 +103,7 @@ void upstream_tcp_close(struct upstream *u, struct question *q)
 	q->tcp = NONE;
 }
 
-void upstream_unsend(struct upstream *u, struct question *q, int which)
+void upstream_withdraw(struct upstream *u, struct question *q, int which)
 {
 	int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
 	int *at = &u->buckets[q->sent[which].id % BUCKETS];
@@ -137,7 +137,7 @@ void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome ou
 
 	for (int i = 0; i < LIMIT_UPSTREAMS; i++)
 		if (q->sent[i].live)
-			upstream_unsend(u, q, i);
+			upstream_withdraw(u, q, i);
 	upstream_tcp_close(u, q);
 	upstream_release(u, q);
 	if (probe)
@@ -153,7 +153,7 @@ void upstream_finish_held(struct upstream *u, struct question *q)
 	upstream_finish(u, q, (enum dns_outcome)q->held_outcome, &none, REASON_NONE);
 }
 
-struct question *upstream_place(
+struct question *upstream_slot(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now)
 {
 	struct question *q;

@@ -213,7 +213,7 @@ static uint64_t random_spelling(struct upstream *u)
 	return bits;
 }
 
-bool upstream_may_leave(struct upstream *u, struct question *q)
+bool upstream_may_send(struct upstream *u, struct question *q)
 {
 	if (u->config.may_ask(u->config.context, q->tag))
 		return true;
@@ -236,7 +236,7 @@ void upstream_send(struct upstream *u, struct question *q, int which)
 	size_t len;
 	int fd;
 
-	if (upstream_needs_tcp(s) || !upstream_may_leave(u, q))
+	if (upstream_needs_tcp(s) || !upstream_may_send(u, q))
 		return;
 	if (d->count == TOGETHER) /* first, since it resets the choice of socket */
 		upstream_flush(u);

@@ -18,7 +18,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 
 		if (t->fd >= 0)
 			continue;
-		if (!upstream_may_leave(u, q))
+		if (!upstream_may_send(u, q))
 			return false;
 		/* While it is also outstanding by UDP it keeps its id and letter case. */
 		if (!q->sent[which].live)
@@ -45,7 +45,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 	return false;
 }
 
-void upstream_tcp_give_up(
+void upstream_tcp_fail(
 	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now)
 {
 	struct question *q = &u->questions[t->question];
@@ -65,16 +65,16 @@ static void send_query(struct upstream *u, struct tcp_fetch *t, int slot, int64_
 
 	if (n < 0) {
 		if (errno != EAGAIN)
-			upstream_tcp_give_up(u, t, REASON_TIMEOUT, now);
+			upstream_tcp_fail(u, t, REASON_TIMEOUT, now);
 		return;
 	}
 	t->sent += (size_t)n;
 	if (t->sent == t->query_len && epoll_ctl(u->config.epoll, EPOLL_CTL_MOD, t->fd, &e) < 0)
-		upstream_tcp_give_up(u, t, REASON_SERVER, now);
+		upstream_tcp_fail(u, t, REASON_SERVER, now);
 }
 
 /* The length of the response, as far as it is known. */
-static size_t wanted(const struct tcp_fetch *t, const uint8_t *answer)
+static size_t octets_needed(const struct tcp_fetch *t, const uint8_t *answer)
 {
 	return t->got < 2 ? 2 : 2 + (size_t)(answer[0] << 8 | answer[1]);
 }
@@ -91,24 +91,24 @@ bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 	q = &u->questions[t->question];
 	if (t->sent < t->query_len) {
 		if (events & (EPOLLERR | EPOLLHUP))
-			upstream_tcp_give_up(u, t, REASON_TIMEOUT, now);
+			upstream_tcp_fail(u, t, REASON_TIMEOUT, now);
 		else
 			send_query(u, t, slot, now);
 		return false;
 	}
-	n = recv(t->fd, answer + t->got, wanted(t, answer) - t->got, 0);
+	n = recv(t->fd, answer + t->got, octets_needed(t, answer) - t->got, 0);
 	if (n < 0 && errno == EAGAIN)
 		return false;
 	if (n <= 0) {
-		upstream_tcp_give_up(u, t, REASON_SERVER, now);
+		upstream_tcp_fail(u, t, REASON_SERVER, now);
 		return false;
 	}
 	t->got += (size_t)n;
-	if (wanted(t, answer) > sizeof(u->tcp_data[slot].answer) ||
-		(t->got >= 2 && wanted(t, answer) == 2)) {
+	if (octets_needed(t, answer) > sizeof(u->tcp_data[slot].answer) ||
+		(t->got >= 2 && octets_needed(t, answer) == 2)) {
 		u->config.malformed(u->config.context, q->tag);
-		upstream_tcp_give_up(u, t, REASON_MALFORMED, now);
+		upstream_tcp_fail(u, t, REASON_MALFORMED, now);
 		return false;
 	}
-	return t->got == wanted(t, answer);
+	return t->got == octets_needed(t, answer);
 }

@@ -77,7 +77,7 @@ static void add_gateway(struct routes *r, const struct address *a)
 		r->gateways[r->gateways_count++] = *a;
 }
 
-static void note_route(struct routes *r, const struct rtnl_route *route)
+static void examine_route(struct routes *r, const struct rtnl_route *route)
 {
 	if (route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST)
 		return;
@@ -105,7 +105,7 @@ int routes_open(struct routes **out, struct failure *f)
 
 		error = rtnl_list_routes(r->socket, families[i], &all);
 		for (size_t j = 0; error >= 0 && j < all.count; j++)
-			note_route(r, &all.item[j]);
+			examine_route(r, &all.item[j]);
 		free(all.item);
 	}
 	if (error < 0) {

@@ -59,7 +59,7 @@ int rtnl_open(struct nl_sock **out)
 }
 
 /* Sends a message and waits for the kernel's ack. failed: the message couldn't be built. */
-static int tell(struct nl_sock *s, struct nl_msg *m, bool failed)
+static int send_message(struct nl_sock *s, struct nl_msg *m, bool failed)
 {
 	if (failed) {
 		nlmsg_free(m);
@@ -153,7 +153,7 @@ int rtnl_add_route(struct nl_sock *s, const struct rtnl_route *r)
 {
 	struct nl_msg *m = route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r);
 
-	return tell(s, m,
+	return send_message(s, m,
 		!m || (r->prefix && put_address(m, RTA_DST, &r->to) < 0) ||
 			(r->device && nla_put_u32(m, RTA_OIF, r->device) < 0) ||
 			(r->gateway.family && put_address(m, RTA_GATEWAY, &r->gateway) < 0) ||
@@ -164,7 +164,7 @@ int rtnl_delete_route(struct nl_sock *s, const struct rtnl_route *r)
 {
 	struct nl_msg *m = route_message(RTM_DELROUTE, 0, r);
 
-	return tell(s, m, !m || (r->prefix && put_address(m, RTA_DST, &r->to) < 0));
+	return send_message(s, m, !m || (r->prefix && put_address(m, RTA_DST, &r->to) < 0));
 }
 
 /* A gateway of the route's own family, or of another one (RTA_VIA). */
@@ -267,21 +267,21 @@ static int put_rule(struct nl_msg *m, const struct rtnl_rule *r)
 	return 0;
 }
 
-static int tell_rule(struct nl_sock *s, int type, int flags, const struct rtnl_rule *r)
+static int send_rule(struct nl_sock *s, int type, int flags, const struct rtnl_rule *r)
 {
 	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
 
-	return tell(s, m, !m || put_rule(m, r) < 0);
+	return send_message(s, m, !m || put_rule(m, r) < 0);
 }
 
 int rtnl_add_rule(struct nl_sock *s, const struct rtnl_rule *r)
 {
-	return tell_rule(s, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, r);
+	return send_rule(s, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, r);
 }
 
 int rtnl_delete_rule(struct nl_sock *s, const struct rtnl_rule *r)
 {
-	return tell_rule(s, RTM_DELRULE, 0, r);
+	return send_rule(s, RTM_DELRULE, 0, r);
 }
 
 static uint16_t get_port(const struct nlattr *attribute, struct rtnl_rule *r)

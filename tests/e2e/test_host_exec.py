@@ -268,7 +268,7 @@ def names_in_the_source():
     """The tables of the walk, as the source has them."""
     source = (ROOT / "init/home/host_exec_names.c").read_text()
     tables = source[source.index("in_project[] = {") : source.index("#define COUNT")]
-    names = re.findall(r'\{"([^"]+)", OBEYED_', tables)
+    names = re.findall(r'\{"([^"]+)", HOST_EXEC_', tables)
     assert len(names) > 200
     return names
 

@@ -73,7 +73,7 @@ static bool visit(
 	struct stat here;
 
 	(void)target;
-	check(strlen(path) < LIMIT_OBEYED_PATH && path[0] != '/' && ++*visits < 64);
+	check(strlen(path) < LIMIT_HOST_EXEC_PATH && path[0] != '/' && ++*visits < 64);
 	check(!strstr(path, "secret"));
 	/* What is reported is in the project, as it is reported. */
 	check(fstatat(*(int *)(visits + 1), path, &here, AT_SYMLINK_NOFOLLOW) == 0);

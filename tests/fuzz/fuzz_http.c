@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	status = http_status_read(data, cut, &length);
 	assert(status == -1 || status == 0 || (status >= 100 && status <= 599));
 	if (status > 0) {
-		char said[GATE_SAID];
+		char said[GATE_PROXY_REPLY];
 
 		http_status_text(data, said, sizeof(said));
 		assert(atoi(said) == status && strlen(said) < length);

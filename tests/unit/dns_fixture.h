@@ -567,8 +567,8 @@ static uint32_t play_take(struct play *p, int ms)
 
 	if (poll(&f, 1, ms) != 1)
 		return 0;
-	assert_true(p->count + RESOLVER_TOGETHER < MESSAGES);
-	ssize_t n = recv(p->channel, m, RESOLVER_TOGETHER * sizeof(*m), MSG_DONTWAIT);
+	assert_true(p->count + RESOLVER_BATCH < MESSAGES);
+	ssize_t n = recv(p->channel, m, RESOLVER_BATCH * sizeof(*m), MSG_DONTWAIT);
 
 	if (n == 0)
 		fail_msg("the resolver has ended");

@@ -34,7 +34,7 @@ static void tell(const char *allow, const char *deny, bool audit)
 	FILE *to = fmemopen(told, sizeof(told), "w");
 
 	assert_non_null(to);
-	agent_tell(&p, audit, to);
+	agent_describe(&p, audit, to);
 	assert_int_equal(fclose(to), 0);
 	policy_free(&p);
 }

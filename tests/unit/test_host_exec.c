@@ -16,23 +16,23 @@ static char told[64 * 1024];
 static void names_that_count(void **state)
 {
 	(void)state;
-	assert_int_equal(host_exec_name_in_project(".git"), OBEYED_GIT);
-	assert_int_equal(host_exec_name_in_project(".GIT"), OBEYED_GIT);
-	assert_int_equal(host_exec_name_in_project(".vscode"), OBEYED_TREE);
-	assert_int_equal(host_exec_name_in_project(".codex"), OBEYED_TREE);
-	assert_int_equal(host_exec_name_in_project(".envrc"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_project("mise.toml"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_project(".dir-locals-2.el"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_project(".helix"), OBEYED_TREE);
-	assert_int_equal(host_exec_name_in_project(".gemini"), OBEYED_TREE);
-	assert_int_equal(host_exec_name_in_git("config"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_git("hooks"), OBEYED_TREE);
-	assert_int_equal(host_exec_name_in_git("modules"), OBEYED_LOOK_INTO);
-	assert_int_equal(host_exec_name_in("info", "ATTRIBUTES"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in(".Cargo", "Config.toml"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_project("x.code-workspace"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_project(".code-workspace"), OBEYED_FILE);
-	assert_int_equal(host_exec_name_in_project("MISE.local.TOML"), OBEYED_FILE);
+	assert_int_equal(host_exec_name_in_project(".git"), HOST_EXEC_GIT);
+	assert_int_equal(host_exec_name_in_project(".GIT"), HOST_EXEC_GIT);
+	assert_int_equal(host_exec_name_in_project(".vscode"), HOST_EXEC_TREE);
+	assert_int_equal(host_exec_name_in_project(".codex"), HOST_EXEC_TREE);
+	assert_int_equal(host_exec_name_in_project(".envrc"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_project("mise.toml"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_project(".dir-locals-2.el"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_project(".helix"), HOST_EXEC_TREE);
+	assert_int_equal(host_exec_name_in_project(".gemini"), HOST_EXEC_TREE);
+	assert_int_equal(host_exec_name_in_git("config"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_git("hooks"), HOST_EXEC_TREE);
+	assert_int_equal(host_exec_name_in_git("modules"), HOST_EXEC_DESCEND);
+	assert_int_equal(host_exec_name_in("info", "ATTRIBUTES"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in(".Cargo", "Config.toml"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_project("x.code-workspace"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_project(".code-workspace"), HOST_EXEC_FILE);
+	assert_int_equal(host_exec_name_in_project("MISE.local.TOML"), HOST_EXEC_FILE);
 }
 
 static void names_that_do_not(void **state)
@@ -45,14 +45,14 @@ static void names_that_do_not(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_int_equal(host_exec_name_in_project(names[i]), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in_git("objects"), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in_git("index"), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in_git(".envrc"), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in_git("config~"), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in("info", "exclude"), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in(".hg", "config.toml"), OBEYED_NOT);
-	assert_int_equal(host_exec_name_in("cargo", "config.toml"), OBEYED_NOT);
+		assert_int_equal(host_exec_name_in_project(names[i]), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in_git("objects"), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in_git("index"), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in_git(".envrc"), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in_git("config~"), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in("info", "exclude"), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in(".hg", "config.toml"), HOST_EXEC_NO);
+	assert_int_equal(host_exec_name_in("cargo", "config.toml"), HOST_EXEC_NO);
 }
 
 static void paths_are_quoted(void **state)
@@ -468,7 +468,9 @@ static void every_name_is_told(void **state)
 	const struct tree *t = *state;
 
 	for (first = 0; first < EVERY; first = last) {
-		last = first + LIMIT_OBEYED_TOLD < EVERY ? first + LIMIT_OBEYED_TOLD : EVERY;
+		last = first + LIMIT_HOST_EXEC_REPORTED < EVERY
+			       ? first + LIMIT_HOST_EXEC_REPORTED
+			       : EVERY;
 		content = "planted\n";
 		assert_told(report(t, write_some), "new");
 		content = "planted, too\n";
@@ -677,7 +679,7 @@ static void ever_more_places_for_hooks_are_told(void **state)
 	make_dir(at(t, "home/hooks"), 0755, USER);
 	put(at(t, "home/src/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
 	put(at(t, "home/hooks/pre-commit"), "#!/bin/sh\n", 0755, USER);
-	for (int i = 0; i < LIMIT_OBEYED_HOOKS; i++)
+	for (int i = 0; i < LIMIT_HOST_EXEC_HOOKS; i++)
 		strcat(config, "hooksPath = src/hooks\n");
 	put(at(t, "home/.git/config"), config, 0644, USER);
 	text = report(t, edits_a_hook);
@@ -797,7 +799,7 @@ static void odd_files_and_names_do_no_harm(void **state)
 
 static void a_flood(const struct tree *t)
 {
-	for (int i = 0; i < LIMIT_OBEYED_FILES + 10; i++)
+	for (int i = 0; i < LIMIT_HOST_EXEC_FILES + 10; i++)
 		put(at(t, "home/.vscode/%d", i), "", 0644, USER);
 	put(at(t, "home/.envrc"), "evil\n", 0644, USER);
 }
@@ -809,7 +811,7 @@ static void a_flood_is_bounded_and_told(void **state)
 
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
-	assert_int_equal(lines, LIMIT_OBEYED_TOLD + 4);
+	assert_int_equal(lines, LIMIT_HOST_EXEC_REPORTED + 4);
 	/* What lies at the top comes first, whatever is planted further down. */
 	assert_in(text, "  changed  .envrc\n");
 	assert_in(text, " more\n");

@@ -289,7 +289,7 @@ static void a_refusal_says_what_would_help(void **state)
 
 static void a_refusal_reflects_nothing_unclean(void **state)
 {
-	char longest[1000], longest_said[GATE_SAID];
+	char longest[1000], longest_said[GATE_PROXY_REPLY];
 
 	(void)state;
 	memset(longest_said, 'b', sizeof(longest_said) - 1);

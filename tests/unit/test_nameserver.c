@@ -143,12 +143,12 @@ static void it_is_put_first_where_it_has_to_be(void **state)
 
 	(void)state;
 	put("search corp.test\nnameserver fd00::53\n");
-	assert_int_equal(nameserver_lead(path, true, &f), 0);
+	assert_int_equal(nameserver_redirect(path, true, &f), 0);
 	assert_there("search corp.test\nnameserver fd00::53\n");
-	assert_int_equal(nameserver_lead(path, false, &f), 0);
+	assert_int_equal(nameserver_redirect(path, false, &f), 0);
 	assert_there("nameserver 127.0.0.1\nsearch corp.test\nnameserver fd00::53\n");
 	put("nameserver 10.0.0.2\n");
-	assert_int_equal(nameserver_lead(path, false, &f), 0);
+	assert_int_equal(nameserver_redirect(path, false, &f), 0);
 	assert_there("nameserver 10.0.0.2\n");
 }
 
@@ -159,10 +159,10 @@ static void what_cannot_be_written_is_told(void **state)
 	(void)state;
 	put("nameserver fd00::53\n");
 	run("mount -o remount,bind,ro %s", path);
-	assert_int_equal(nameserver_lead(path, false, &f), -1);
+	assert_int_equal(nameserver_redirect(path, false, &f), -1);
 	assert_string_equal(f.subject, path);
 	/* And what need not be written can't fail. */
-	assert_int_equal(nameserver_lead(path, true, &f), 0);
+	assert_int_equal(nameserver_redirect(path, true, &f), 0);
 	run("mount -o remount,bind,rw %s", path);
 	assert_there("nameserver fd00::53\n");
 }
@@ -176,7 +176,7 @@ static void what_is_not_the_engines_is_left_alone(void **state)
 	(void)state;
 	snprintf(own, sizeof(own), "%s/own", place);
 	run("echo 'nameserver fd00::53' >%s && mount --bind %s %s", own, own, path);
-	assert_int_equal(nameserver_lead(path, false, &f), -1);
+	assert_int_equal(nameserver_redirect(path, false, &f), -1);
 	assert_non_null(strstr(f.reason, "isn't the engine's"));
 	assert_there("nameserver fd00::53\n");
 	run("umount %s", path);
@@ -188,14 +188,14 @@ static void a_file_that_is_not_there_or_very_long(void **state)
 	FILE *out;
 
 	(void)state;
-	assert_int_equal(nameserver_lead("/nonexistent/resolv.conf", false, &f), 0);
+	assert_int_equal(nameserver_redirect("/nonexistent/resolv.conf", false, &f), 0);
 	put("nameserver fd00::53\n");
 	out = fopen(path, "a");
 	assert_non_null(out);
 	for (int i = 0; i < LIMIT_RESOLV_CONF_BYTES; i++)
 		fputs("#\n", out);
 	fclose(out);
-	assert_int_equal(nameserver_lead(path, false, &f), 0);
+	assert_int_equal(nameserver_redirect(path, false, &f), 0);
 	out = fopen(path, "r");
 	assert_non_null(out);
 	assert_int_equal(fgetc(out), 'n');

@@ -714,7 +714,7 @@ static void pins_in_use_take_turns(void **state)
 	uint32_t accepted;
 	struct asked a;
 
-	for (unsigned i = 0; i < PINS_ASKED + 3; i++) {
+	for (unsigned i = 0; i < PINS_LOOKUPS + 3; i++) {
 		struct resolver_message m;
 
 		snprintf(name, sizeof(name), "n%u.wild.example", i);
@@ -726,12 +726,12 @@ static void pins_in_use_take_turns(void **state)
 		use("used4", element);
 	}
 	a = look(x);
-	assert_int_equal(a.count, PINS_ASKED);
+	assert_int_equal(a.count, PINS_LOOKUPS);
 	memcpy(first, a.first.name, sizeof(first));
 	a = look(x);
-	assert_int_equal(a.count, PINS_ASKED);
+	assert_int_equal(a.count, PINS_LOOKUPS);
 	assert_string_not_equal(a.first.name, first);
-	snprintf(name, sizeof(name), "n%u.wild.example", PINS_ASKED);
+	snprintf(name, sizeof(name), "n%u.wild.example", PINS_LOOKUPS);
 	assert_string_equal(a.first.name, name);
 }
 

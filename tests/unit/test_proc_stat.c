@@ -95,8 +95,8 @@ static void this_kernel_tells_it_too(void **state_)
 	assert_true(p.ignores_term);
 	signal(SIGTERM, SIG_DFL);
 	assert_int_equal(p.parent, getppid());
-	assert_true(stat_shows(getpid()));
-	assert_false(stat_shows(getpid() + 1));
+	assert_true(proc_stat_is_ours(getpid()));
+	assert_false(proc_stat_is_ours(getpid() + 1));
 }
 
 static void what_is_no_such_line(void **state_)

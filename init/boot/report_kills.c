@@ -28,7 +28,7 @@ static const struct {
 		"docker run --ulimit fsize=BYTES sets it"},
 };
 
-static void tell_fault(int number)
+static void report_fault(int number)
 {
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		if (faults[i].signal != number)
@@ -40,7 +40,7 @@ static void tell_fault(int number)
 	}
 }
 
-static void tell_oom(const struct boot *b, const struct oom *now)
+static void report_oom(const struct boot *b, const struct oom *now)
 {
 	const uint64_t count = now->kills - b->oom.kills;
 	const bool itself = WIFSIGNALED(b->ended) && WTERMSIG(b->ended) == SIGKILL;
@@ -59,17 +59,17 @@ static void tell_oom(const struct boot *b, const struct oom *now)
 
 /* A plain init asks only where something went wrong, and as PID 1: then the cgroup is no older
  * than we are. */
-static bool to_be_asked(const struct boot *b)
+static bool is_needed(const struct boot *b)
 {
 	return b->oom_known || (b->m->plain && getpid() == 1 && b->exit_status != 0);
 }
 
-void tell_kills(const struct boot *b)
+void report_kills(const struct boot *b)
 {
 	struct oom now;
 
 	if (WIFSIGNALED(b->ended))
-		tell_fault(WTERMSIG(b->ended));
-	if (to_be_asked(b) && oom_read(&now) && now.kills > b->oom.kills)
-		tell_oom(b, &now);
+		report_fault(WTERMSIG(b->ended));
+	if (is_needed(b) && oom_read(&now) && now.kills > b->oom.kills)
+		report_oom(b, &now);
 }
