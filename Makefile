@@ -238,9 +238,11 @@ tcb: unit-objects ## the code that runs with privilege; last line: how many line
 
 # ---- Install, clean, help ----------------------------------------------------------------
 .PHONY: install clean help
-install: all ## install both binaries (PREFIX=/usr/local DESTDIR=)
+install: all ## install both binaries, and the presets for --check (PREFIX=/usr/local DESTDIR=)
 	install -D -m 0755 $(BUILD)/codex-init $(DESTDIR)$(PREFIX)/sbin/codex-init
 	install -D -m 0755 $(BUILD)/codex-sandbox $(DESTDIR)$(PREFIX)/bin/codex-sandbox
+	install -d $(DESTDIR)$(PREFIX)/share/codex-sandbox/presets.d
+	install -m 0644 image/presets/* $(DESTDIR)$(PREFIX)/share/codex-sandbox/presets.d
 
 clean: ## remove everything that was made
 	rm -rf $(BUILD)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../init/lib/nearest.h"
 #include "argv.h"
 #include "bounds.h"
 #include "quote.h"
@@ -159,6 +160,21 @@ static const struct cli_option *recognise(const char *word, const char **attache
 	return find_long(word + 2, size);
 }
 
+/* One that is near is mentioned before Codex's own. */
+static int refuse_option(struct error *t, const char *word)
+{
+	struct nearest near = {.word = word + strspn(word, "-")};
+
+	near.size = strcspn(near.word, "=");
+	for (size_t i = 0; i < OPTIONS; i++)
+		nearest_offer(&near, options[i].name);
+	refuse(t, "read the command line", word, "there is no such option");
+	if (near.best)
+		return refuse_hint(t, "did you mean --%s? Arguments for codex itself follow --",
+			near.best);
+	return refuse_hint(t, "--help lists them; arguments for codex itself follow --");
+}
+
 /* Parses one option and its value. Returns the number of arguments used, or -1. */
 static int take_option(struct cli *c, char **argv, struct error *t)
 {
@@ -167,11 +183,8 @@ static int take_option(struct cli *c, char **argv, struct error *t)
 	const struct cli_option *o = recognise(argv[0], &value);
 	int taken = 1;
 
-	if (!o) {
-		refuse(t, operation, argv[0], "there is no such option");
-		return refuse_hint(
-			t, "--help lists them; arguments for codex itself follow --");
-	}
+	if (!o)
+		return refuse_option(t, argv[0]);
 	if (o->kind == FLAG || o->kind == COMMAND) {
 		if (value)
 			return refuse(t, operation, argv[0], "the option takes no value");

@@ -24,6 +24,10 @@ void engine_find(struct engine *e, struct plan *p, const char *wanted)
 		e->name = "podman";
 }
 
+static const char no_permission[] =
+	"sudo usermod -aG docker $USER, and log in again: whoever is in that group may use "
+	"docker, and by it do what root can";
+
 /* Distinguishes a missing image from an engine that doesn't respond. */
 static int refuse_engine(struct arena *p, const char *program, const char *engine,
 	const char *image, struct error *t)
@@ -35,9 +39,9 @@ static int refuse_engine(struct arena *p, const char *program, const char *engin
 		refuse(t, "talk to the container engine", engine, "%s",
 			a.line[0] ? a.line : "it doesn't answer");
 		if (strcmp(engine, "docker") == 0)
-			refuse_hint(t, "is it running (systemctl start docker), and are you "
-				       "root or in "
-				       "the group docker?");
+			refuse_hint(t, strstr(a.line, "permission denied")
+					       ? no_permission
+					       : "is it running (systemctl start docker)?");
 	} else if (strcmp(image, DEFAULT_IMAGE) == 0) {
 		refuse(t, "use the image", image, "%s doesn't have it", engine);
 		refuse_hint(t, "build it with `make image`");
@@ -47,6 +51,26 @@ static int refuse_engine(struct arena *p, const char *program, const char *engin
 			t, "build it, or get it: %s pull %s", engine, quote_shell(p, image));
 	}
 	return refuse_no_sandbox(t);
+}
+
+static int refuse_network(
+	struct arena *p, const char *engine, const char *network, struct error *t)
+{
+	refuse(t, "use --network", network, "%s has no network of this name", engine);
+	return refuse_hint(t, "%s network ls lists them; to create it: %s network create %s",
+		engine, engine, quote_shell(p, network));
+}
+
+/* The network that has to exist; NULL: none is named, or one that an engine makes itself. */
+static const char *network_to_find(const struct request *r)
+{
+	static const char *const made[] = {
+		"default", "bridge", "none", "private", "slirp4netns", "pasta"};
+
+	for (size_t i = 0; r->network && i < sizeof(made) / sizeof(made[0]); i++)
+		if (strcmp(r->network, made[i]) == 0)
+			return NULL;
+	return r->network;
 }
 
 /* A container of this name exists. It may be somebody else's, so it is left alone. */
@@ -82,13 +106,16 @@ static int refuse_no_engine(const struct engine *e, struct error *t)
 
 int engine_check(struct engine *e, struct plan *p, struct error *t)
 {
-	const char *image = p->request.image, *name = p->request.name;
+	const char *image = p->request.image, *name = p->request.name,
+		   *network = network_to_find(&p->request);
 	const char *const has_image[] = {
 		e->name, "image", "inspect", "--format", "{{.Id}}", image, NULL};
 	const char *const has_container[] = {
 		e->name, "container", "inspect", "--format", "{{.State.Status}}", name, NULL};
-	struct ask of_image, of_container;
-	int no_image, no_container;
+	const char *const has_network[] = {
+		e->name, "network", "inspect", "--format", "{{.Name}}", network, NULL};
+	struct ask of_image, of_container, of_network;
+	int no_image, no_container, no_network = 0;
 
 	if (!e->program)
 		return refuse_no_engine(e, t);
@@ -96,10 +123,16 @@ int engine_check(struct engine *e, struct plan *p, struct error *t)
 		return -1;
 	ask_begin(&of_image, e->program, has_image, false);
 	ask_begin(&of_container, e->program, has_container, false);
+	if (network)
+		ask_begin(&of_network, e->program, has_network, false);
 	no_image = ask_end(&of_image);
 	no_container = ask_end(&of_container);
+	if (network)
+		no_network = ask_end(&of_network);
 	if (no_image != 0)
 		return refuse_engine(&p->arena, e->program, e->name, image, t);
+	if (no_network != 0)
+		return refuse_network(&p->arena, e->name, network, t);
 	if (no_container == 0 && of_container.line[0])
 		return refuse_second(e->name, name, of_container.line, t);
 	return 0;

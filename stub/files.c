@@ -12,6 +12,7 @@
 #include "exposure.h"
 #include "find.h"
 #include "quote.h"
+#include "request_env.h"
 
 /* Something is about to be mounted on this, so it must be a plain file or directory. */
 static int check_mount_point(
@@ -273,9 +274,40 @@ static const char *read_only_place(struct plan *p, const char *wanted, const cha
 	return arena_format(&p->arena, "/app%.*s", (int)n, path);
 }
 
-static int plan_read_only(struct plan *p, const char *wanted, struct error *t)
+/* Settings of tools that look for them in the home, which is another one in the container. */
+static void hint_at_settings(struct plan *p, const struct cli *c, const char *place)
 {
-	const char *real = find_named(p, "use --read-only", wanted, FIND_SHARED, t), *what;
+	static const struct {
+		const char *name, *tool, *variable, *option;
+	} settings[] = {
+		{".npmrc", "npm", "NPM_CONFIG_USERCONFIG", NULL},
+		{"pip.conf", "pip", "PIP_CONFIG_FILE", NULL},
+		{".pypirc", "twine", NULL, "twine upload --config-file"},
+		{"settings.xml", "Maven", NULL, "mvn -s"},
+	};
+	const char *name = strrchr(place, '/') + 1;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (strcmp(settings[i].name, name) != 0 ||
+			(settings[i].variable &&
+				request_env_setting(&c->env, settings[i].variable)))
+			continue;
+		log_warning("%s in the container: %s looks for it in its home, /codex_home",
+			place, settings[i].tool);
+		if (settings[i].variable)
+			log_hint("to have it used: -e %s=%s", settings[i].variable,
+				quote_shell(&p->arena, place));
+		else
+			log_hint("to have it used there: %s %s", settings[i].option,
+				quote_shell(&p->arena, place));
+	}
+}
+
+static int plan_read_only(
+	struct plan *p, const struct cli *c, const char *wanted, struct error *t)
+{
+	const char *real = find_named(p, "use --read-only", wanted, FIND_SHARED, t), *what,
+		   *place;
 	struct stat st;
 
 	if (!real)
@@ -285,7 +317,9 @@ static int plan_read_only(struct plan *p, const char *wanted, struct error *t)
 	what = exposure_of(p, real, st.st_mode);
 	if (what && confirm_add(p, real, what, false, t) < 0)
 		return -1;
-	return mounts_add(&p->mounts, real, read_only_place(p, wanted, real), false, t);
+	place = read_only_place(p, wanted, real);
+	hint_at_settings(p, c, place);
+	return mounts_add(&p->mounts, real, place, false, t);
 }
 
 int files_add(struct plan *p, const struct cli *c, struct error *t)
@@ -301,6 +335,6 @@ int files_add(struct plan *p, const struct cli *c, struct error *t)
 		result = plan_drop_off(p, c, &s, t);
 	find_free(&s);
 	for (size_t i = 0; result == 0 && i < c->read_only.count; i++)
-		result = plan_read_only(p, c->read_only.word[i], t);
+		result = plan_read_only(p, c, c->read_only.word[i], t);
 	return result;
 }

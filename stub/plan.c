@@ -68,10 +68,12 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 		return refuse_errno(t, use_workdir, p->workdir);
 	p->workdir_uid = st.st_uid;
 	p->workdir_gid = st.st_gid;
-	if (home && realpath(home, real) && beneath_contains(p->workdir, real))
+	if (home && realpath(home, real) && beneath_contains(p->workdir, real)) {
 		log_warning("the workdir %s your home directory: Codex can reach everything in "
 			    "it, including keys and passwords",
 			strcmp(real, p->workdir) == 0 ? "is" : "contains");
+		log_hint("name a project in it: --work_dir %s/PROJECT", real);
+	}
 	p->request.directory = arena_format(&p->arena, "/app%s", p->workdir);
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }

@@ -12,8 +12,8 @@
 
 #include "../lib/file.h"
 #include "../home/mountcheck.h"
-
-#define PRESETS_DIR "/etc/codex/presets.d/"
+#include "../lib/nearest.h"
+#include "presets.h"
 
 /* A value, and where it came from. */
 struct given {
@@ -40,23 +40,6 @@ static int bad_value(struct failure *f, const struct given *g, const char *why)
 	return fail(f, "read the options", on, "%s", why);
 }
 
-long options_preset(void *context, const char *preset, char *text, size_t size)
-{
-	char path[sizeof(PRESETS_DIR) + 64];
-	ssize_t n;
-	int fd;
-
-	(void)context;
-	snprintf(path, sizeof(path), "%s%s", PRESETS_DIR, preset);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -1;
-	n = file_read(fd, text, size);
-	close(fd);
-	/* A truncated preset isn't accepted: the missing part might be what is to be denied. */
-	return n;
-}
-
 static int rule_failure(struct failure *f, const struct given *g, const struct rule_error *e)
 {
 	char on[sizeof(f->subject)];
@@ -66,6 +49,8 @@ static int rule_failure(struct failure *f, const struct given *g, const struct r
 	else
 		snprintf(on, sizeof(on), "%s \"%.150s\"", g->name, e->rule);
 	fail(f, "read the rule", on, "at character %zu: %s", e->position + 1, e->reason);
+	if (strncmp(e->reason, POLICY_NO_PRESET, strlen(POLICY_NO_PRESET)) == 0)
+		return presets_hint(f, e->reason + strlen(POLICY_NO_PRESET));
 	return fail_hint(f,
 		"a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
 		"followed by +private or +ech if needed; to test it: codex-init --check");
@@ -79,10 +64,10 @@ static int add_rules(
 
 	if (g->environment)
 		done = policy_add_list(&o->policy, g->value, effect, ORIGIN_ENVIRONMENT,
-			options_preset, NULL, &e);
+			presets_read, NULL, &e);
 	else
 		done = policy_add(
-			&o->policy, g->value, effect, ORIGIN_OPTION, options_preset, NULL, &e);
+			&o->policy, g->value, effect, ORIGIN_OPTION, presets_read, NULL, &e);
 	return done < 0 ? rule_failure(f, g, &e) : 0;
 }
 
@@ -384,6 +369,45 @@ static const struct option_row *find_row(const char *word, size_t len)
 	return NULL;
 }
 
+/* A variable with a slip in its name has no effect, and what it was to deny is allowed. */
+static void warn_of_unknown_variables(void)
+{
+	static const char ours[] = "CODEX_INIT_", run[] = "CODEX_INIT_RUN";
+
+	for (char **variable = environ; *variable; variable++) {
+		struct nearest near = {.word = *variable, .size = strcspn(*variable, "=")};
+		bool known =
+			near.size == strlen(run) && strncmp(*variable, run, near.size) == 0;
+
+		if (strncmp(*variable, ours, strlen(ours)) != 0)
+			continue;
+		for (size_t i = 0; i < ROWS && !known; i++)
+			if (rows[i].environment) {
+				nearest_offer(&near, rows[i].environment);
+				known = near.best && near.distance == 0;
+			}
+		if (known)
+			continue;
+		say_warning("config", "%.*s: codex-init has no such variable", (int)near.size,
+			*variable);
+		if (near.best)
+			say_hint("did you mean %s?", near.best);
+	}
+}
+
+static int no_such_option(struct failure *f, const char *word, size_t size)
+{
+	struct nearest near = {.word = word, .size = size};
+
+	for (size_t i = 0; i < ROWS; i++)
+		nearest_offer(&near, rows[i].longname);
+	fail(f, "read the options", word, "there is no such option");
+	if (near.best)
+		return fail_hint(f, "did you mean %s? (--help lists all)", near.best);
+	return fail_hint(f, "codex-init --help lists them; put -- before a command that begins "
+			    "with a dash");
+}
+
 static int read_environment(struct options *o, struct failure *f)
 {
 	for (size_t i = 0; i < ROWS; i++) {
@@ -414,11 +438,8 @@ static int read_arguments(struct options *o, int argc, char **argv, struct failu
 			i++;
 			break;
 		}
-		if (!row) {
-			fail(f, "read the options", argv[i], "there is no such option");
-			return fail_hint(f, "codex-init --help lists them; put -- before a "
-					    "command that begins with a dash");
-		}
+		if (!row)
+			return no_such_option(f, argv[i], len);
 		g.name = row->longname;
 		if (!row->argument && equals)
 			return fail(f, "read the options", argv[i], "it takes no value");
@@ -445,6 +466,7 @@ int options_read(struct options *out, int argc, char **argv, struct failure *f)
 	memset(out, 0, sizeof(*out));
 	out->default_rules = true;
 	policy_init(&out->policy);
+	warn_of_unknown_variables();
 	if (read_environment(out, f) < 0 || read_arguments(out, argc, argv, f) < 0)
 		return -1;
 	if (out->hosts && !out->check) {

@@ -52,9 +52,6 @@ struct options {
 int options_read(struct options *out, int argc, char **argv, struct failure *f);
 void options_free(struct options *o);
 
-/* Reads a preset's file, for policy_add() and policy_deny(). */
-policy_preset_reader options_preset;
-
 /* Prints the help text, generated from the table, to stdout. */
 void options_help(void);
 

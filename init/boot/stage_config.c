@@ -290,6 +290,52 @@ static void warn_of_examples(const struct policy *p)
 	}
 }
 
+static bool is_localhost(const char *name)
+{
+	static const char localhost[] = "localhost";
+	size_t n = strlen(name), size = strlen(localhost);
+
+	return n >= size && strcmp(name + n - size, localhost) == 0 &&
+	       (n == size || name[n - size - 1] == '.');
+}
+
+/* localhost is the container itself, and no host (RFC 6761 section 6.3). */
+static void warn_of_localhost(const struct policy *p)
+{
+	char text[LIMIT_RULE_TEXT];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct rule *r = &p->rules[i];
+		const char *port;
+
+		if (r->kind == RULE_NETWORK || r->effect != RULE_ALLOW ||
+			!is_localhost(r->name))
+			continue;
+		rule_text(r, text, sizeof(text));
+		port = strchr(text, ':');
+		say_warning("config",
+			"allow %s: this opens nothing: localhost is the container "
+			"itself, where every port is open",
+			text);
+		say_hint("the machine that the engine runs on: --allow host.docker.internal%.*s"
+			 "+private",
+			port ? (int)strcspn(port, "+") : 0, port ? port : "");
+	}
+}
+
+/* A rule that denies what Codex itself talks to. */
+static void warn_of_denied_service(const struct options *o)
+{
+	static const struct {
+		const char *name, *login;
+	} services[] = {{"api.openai.com", "an API key"}, {"chatgpt.com", "a ChatGPT login"}};
+
+	for (size_t i = 0; o->default_rules && i < sizeof(services) / sizeof(services[0]); i++)
+		if (!policy_check_name(&o->policy, services[i].name).allowed)
+			say_warning("config", "deny %s: with %s, Codex can't work without it",
+				services[i].name, services[i].login);
+}
+
 int stage_compile_policy(struct options *o, struct failure *f)
 {
 	if (o->proxy.port)
@@ -297,6 +343,8 @@ int stage_compile_policy(struct options *o, struct failure *f)
 	if (policy_compile(&o->policy) < 0)
 		return fail_errno(f, "compile the policy", "");
 	warn_of_examples(&o->policy);
+	warn_of_localhost(&o->policy);
+	warn_of_denied_service(o);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * The resolver notices by itself.
  */
 #include "stages.h"
+#include "presets.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -48,7 +49,7 @@ int stage_deny(struct boot *b, const char *rule, FILE *to)
 	struct rule_error e;
 	bool walled, gated;
 
-	if (policy_deny(p, rule, options_preset, NULL, &e) < 0) {
+	if (policy_deny(p, rule, presets_read, NULL, &e) < 0) {
 		fprintf(to, "codex-egress: deny: \"%s\": at character %zu: %s\n", e.rule,
 			e.position + 1, e.reason);
 		return EXIT_OPTIONS;

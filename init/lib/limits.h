@@ -26,6 +26,8 @@
 #define LIMIT_DENY_MS 3000
 /* A preset file; the largest shipped has a dozen lines. */
 #define LIMIT_PRESET_BYTES (64 * 1024)
+/* Presets that are listed when one is misspelt; the image has eight. */
+#define LIMIT_PRESETS 64
 /* The C libraries use three name servers of resolv.conf (MAXNS). */
 #define LIMIT_UPSTREAMS 3
 /* Lines of /proc/net/udp read before the payload runs: the engine has one socket there. */

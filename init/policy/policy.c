@@ -130,7 +130,7 @@ static int add_preset(struct policy *p, const struct rule *as, policy_preset_rea
 	if (text)
 		n = reader(context, as->preset, text, size);
 	if (n < 0 && errno == ENOENT)
-		snprintf(e->reason, sizeof(e->reason), "there is no preset %s", as->preset);
+		snprintf(e->reason, sizeof(e->reason), POLICY_NO_PRESET "%s", as->preset);
 	else if (n < 0)
 		snprintf(e->reason, sizeof(e->reason), "%s", strerror(errno));
 	else if ((size_t)n >= size)

@@ -93,6 +93,10 @@ struct rule_error {
 	char preset[64]; /* the preset whose file it is in, or "" */
 };
 
+/* The reason of a rule_error about a preset that the reader doesn't find begins so; its name
+ * follows. */
+#define POLICY_NO_PRESET "there is no preset "
+
 /*
  * Reads the text of a preset. Returns the number of bytes stored in text (at most size), or
  * -1 with errno set. preset is already checked (lower case letters, digits, '-', '_').

@@ -114,7 +114,8 @@ def test_install_puts_both_where_it_is_told(tmp_path):
     assert done.returncode == 0, done.stderr
     files = {str(p.relative_to(tmp_path)): oct(p.stat().st_mode & 0o777)
              for p in tmp_path.rglob("*") if p.is_file()}
-    assert files == {"usr/sbin/codex-init": "0o755", "usr/bin/codex-sandbox": "0o755"}
+    presets = {f"usr/share/codex-sandbox/presets.d/{p.name}": "0o644" for p in (ROOT / "image/presets").iterdir()}
+    assert files == {"usr/sbin/codex-init": "0o755", "usr/bin/codex-sandbox": "0o755", **presets}
 
 
 def test_help_lists_the_targets():

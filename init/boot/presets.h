@@ -1,0 +1,18 @@
+/* Presets: files of rules by name, in the image or, for --check on a host, beside codex-init.
+ */
+#ifndef INIT_BOOT_PRESETS_H
+#define INIT_BOOT_PRESETS_H
+
+#include <stddef.h>
+
+#include "../lib/say.h"
+
+#define PRESETS_DIR "/etc/codex/presets.d/"
+
+/* A policy_preset_reader: reads the preset of that name into text. Returns its size, or -1. */
+long presets_read(void *context, const char *preset, char *text, size_t size);
+
+/* Adds a hint that lists the presets, and names the one that was probably meant. Returns -1. */
+int presets_hint(struct failure *f, const char *wanted);
+
+#endif
