@@ -338,17 +338,32 @@ static void leave_loopback(struct ruleset *r)
 		}
 }
 
-/* Redirects all DNS queries but the resolver's and the engine's to our resolver on 127.0.0.1
- * or ::1, depending on the query's family. */
+/*
+ * Redirects all DNS queries but the resolver's and the engine's to our resolver on 127.0.0.1
+ * or ::1, depending on the query's family. The engine's own resolver works here as uid 0, and
+ * never asks itself: so queries of uid 0 to it are of somebody whom the engine lets in (docker
+ * exec). Where there is no such resolver all of uid 0's are.
+ */
 static void redirect(struct ruleset *r, const struct wall_config *c)
 {
-	for (size_t i = 0; i < sizeof(transports); i++) {
-		struct statement s = chains_rule(r, "redirect_dns", 4);
+	struct statement s;
 
+	for (size_t i = 0; i < sizeof(transports); i++) {
+		s = chains_rule(r, "redirect_dns", 4);
 		match_protocol(&s, transports[i]);
 		match_port(&s, DNS_PORT);
-		match_not_uid(&s, 0);
+		if (c->embedded_dns)
+			match_not_uid(&s, 0);
 		match_not_uid(&s, c->resolver_uid);
+		then_redirect(&s, c->resolver_port);
+	}
+	for (size_t i = 0; c->embedded_dns && i < sizeof(transports); i++) {
+		s = chains_rule(r, "redirect_dns", 4);
+		match_family(&s);
+		match_protocol(&s, transports[i]);
+		match_to(&s, &embedded, 32);
+		match_port(&s, DNS_PORT);
+		match_uid(&s, 0);
 		then_redirect(&s, c->resolver_port);
 	}
 }
