@@ -86,7 +86,7 @@ def test_a_wrong_login_is_told(shell, proxy, sinks):
     assert "codex-sandbox: allowed.test: the proxy refused or could not be reached" in done.out
     assert '"event":"unreached","name":"allowed.test"' in done.out
     assert "codex-init: 3 connections to 1 place failed at the proxy:\n" in done.err, done
-    assert "  allowed.test     3x   the proxy answered 407 from the proxy: it wants" in done.err
+    assert "  allowed.test     3x   the proxy answered 407 from the proxy: it needs" in done.err
     assert "refused" not in done.err and PASSWORD not in done.said, done
     assert sinks.addresses() == {PROXY}
 
