@@ -1,5 +1,5 @@
 /*
- * The event log and the closing report.
+ * The event log, and the counts for the closing report (tally.h).
  *
  * A line is built in a fixed buffer and written by one write(2) to a descriptor with
  * O_APPEND, so lines never mix and a reader that follows the file sees whole ones. The
@@ -20,34 +20,12 @@
 #include <unistd.h>
 
 #include "../lib/limits.h"
-#include "../policy/background.h"
-#include "../policy/policy.h"
+#include "tally.h"
 
 /* Longest name or reason in a line; names are shorter. */
 #define STRING_BYTES 255
 /* Two strings with six characters for each byte, and the fixed parts. */
 #define LINE_BYTES (2 * 6 * STRING_BYTES + 512)
-/* Widest column in the report; a longer entry shifts only its own line. */
-#define PLACE_COLUMN 44
-
-/* A refused name, or address and port. */
-struct place {
-	char name[NAME_TEXT]; /* "" for an address */
-	struct address address;
-	uint16_t port; /* for a name: 0 for 443 and 80, which a rule without ports means */
-	uint64_t count;
-	char reason[STRING_BYTES + 1]; /* "": no rule allows it, and one could */
-	bool advised;                  /* a rule could allow it even though there is a reason */
-	char advice[16];
-};
-
-/* Distinct destinations in order of first appearance. */
-struct tally {
-	uint64_t total;
-	uint64_t others; /* those of total that didn't fit into places */
-	size_t count;
-	struct place places[LIMIT_SUMMARY];
-};
 
 struct events {
 	int fd;           /* -1: counts only */
@@ -225,45 +203,6 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	write_line(e, &l);
 }
 
-static bool is_place(const struct place *p, const struct place *wanted)
-{
-	if (p->port != wanted->port || strcmp(p->name, wanted->name) != 0)
-		return false;
-	return p->name[0] || address_compare(&p->address, &wanted->address) == 0;
-}
-
-static void count_place(struct tally *t, const struct event *event, uint64_t count)
-{
-	struct place new = {.address = event->address, .port = event->port};
-	struct place *p = t->places;
-
-	t->total += count;
-	if (event->name)
-		snprintf(new.name, sizeof(new.name), "%s", event->name);
-	if (!new.name[0] && !event->address.family) {
-		t->others += count;
-		return;
-	}
-	if (new.name[0] && (new.port == 443 || new.port == 80))
-		new.port = 0;
-	while (p < t->places + t->count && !is_place(p, &new))
-		p++;
-	if (p == t->places + LIMIT_SUMMARY) {
-		t->others += count;
-		return;
-	}
-	if (p == t->places + t->count) {
-		t->count++;
-		snprintf(new.reason, sizeof(new.reason), "%s",
-			event->reason ? event->reason : "");
-		new.advised = event->advice != NULL;
-		snprintf(new.advice, sizeof(new.advice), "%s",
-			event->advice ? event->advice : "");
-		*p = new;
-	}
-	p->count += count;
-}
-
 void events_add(struct events *e, const struct event *event)
 {
 	/* EVENT_PAYLOAD's count is an exit status, for which 0 is valid. */
@@ -272,9 +211,9 @@ void events_add(struct events *e, const struct event *event)
 	if (!e || (size_t)event->kind >= sizeof(kinds) / sizeof(kinds[0]))
 		return;
 	if (is_refusal(event))
-		count_place(&e->refused, event, count);
+		tally_add(&e->refused, event, count);
 	else if (event->proxy)
-		count_place(&e->proxy, event, count);
+		tally_add(&e->proxy, event, count);
 	if (e->fd >= 0)
 		log_event(e, event, count);
 }
@@ -284,131 +223,19 @@ uint64_t events_refused(const struct events *e)
 	return e ? e->refused.total : 0;
 }
 
-/* Writes the destination as a rule would name it, without the payload's unprintable
- * characters. */
-static void place_text(const struct place *p, char *out, size_t size)
-{
-	char text[ADDRESS_TEXT];
-
-	if (p->name[0] && p->port)
-		snprintf(out, size, "%s:%u", p->name, p->port);
-	else if (p->name[0])
-		snprintf(out, size, "%s", p->name);
-	else if (!p->port)
-		snprintf(out, size, "%s", address_text(&p->address, text));
-	else
-		snprintf(out, size, p->address.family == 6 ? "[%s]:%u" : "%s:%u",
-			address_text(&p->address, text), p->port);
-	for (; *out; out++)
-		if (*out <= ' ' || *out > '~')
-			*out = '?';
-}
-
-/* The rule that would permit an address and port, if one can. */
-static void print_address_advice(const struct place *p, const char *text, FILE *to)
-{
-	enum address_class class = address_classify(&p->address);
-
-	if (!p->port)
-		fprintf(to, "only TCP can be allowed\n");
-	else if (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE)
-		fprintf(to, "allow with: --allow %s%s\n", text,
-			p->advice[0]               ? p->advice
-			: class == ADDRESS_PRIVATE ? "+private"
-						   : "");
-	else
-		fprintf(to, "no rule can allow these: %s\n", address_range_name(&p->address));
-}
-
-/* What Codex itself wanted there, or NULL if it may have been somebody else. */
-static const char *background_of(const struct place *p)
-{
-	return p->reason[0] || p->port ? NULL : background_request(p->name, p->count);
-}
-
-/*
- * Prints what to do about a refusal: the rule that would permit it, but only if there can be
- * one, and only with a name that is safe to paste into a shell.
- */
-static void print_advice(const struct place *p, const char *text, FILE *to)
-{
-	char name[NAME_TEXT], rule[RULE_FOR_NAME];
-	const char *why;
-	size_t position;
-
-	if (p->reason[0])
-		fprintf(to, "%s%s", p->reason, p->advised ? "; " : "\n");
-	if (p->reason[0] && !p->advised)
-		return;
-	if (background_of(p))
-		fprintf(to, "Codex's own request for %s: nothing is lost\n", background_of(p));
-	else if (!p->name[0])
-		print_address_advice(p, text, to);
-	else if (!name_normalise(p->name, strlen(p->name), name, &position, &why))
-		fprintf(to, "not a valid host name\n");
-	else
-		fprintf(to, "allow with: --allow %s%s\n", rule_for_name(name, p->port, rule),
-			p->advice);
-}
-
-static void print_places(const struct tally *t, size_t most, FILE *to)
-{
-	char text[NAME_TEXT + 8];
-	size_t width = 0, count = t->count;
-	uint64_t others = t->others;
-
-	for (; count > most; count--)
-		others += t->places[count - 1].count;
-	for (size_t i = 0; i < count; i++) {
-		place_text(&t->places[i], text, sizeof(text));
-		if (strlen(text) > width)
-			width = strlen(text);
-	}
-	if (width > PLACE_COLUMN)
-		width = PLACE_COLUMN;
-	/* Codex's own requests last: nobody has to do anything about them. */
-	for (int own = 0; own < 2; own++)
-		for (size_t i = 0; i < count; i++) {
-			const struct place *p = &t->places[i];
-
-			if ((background_of(p) != NULL) != own)
-				continue;
-			place_text(p, text, sizeof(text));
-			fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
-			print_advice(p, text, to);
-		}
-	if (others)
-		fprintf(to, "  %-*s  %4" PRIu64 "x   see the event log\n", (int)width, "others",
-			others);
-}
-
 void events_places(const struct events *e, size_t most, FILE *to)
 {
 	if (e)
-		print_places(&e->refused, most, to);
-}
-
-static void print_tally(const struct tally *t, const char *before, const char *what,
-	const char *behind, FILE *to)
-{
-	if (t->total == 0)
-		return;
-	fprintf(to, "codex-init: %s%" PRIu64 " %s%s", before, t->total, what,
-		t->total == 1 ? "" : "s");
-	if (t->count)
-		fprintf(to, " to %s%zu place%s", t->others ? "more than " : "", t->count,
-			t->count == 1 ? "" : "s");
-	fprintf(to, "%s:\n", behind);
-	print_places(t, LIMIT_SUMMARY, to);
+		tally_print(&e->refused, most, to);
 }
 
 void events_summary(const struct events *e, FILE *to)
 {
 	if (!e)
 		return;
-	print_tally(
+	tally_summary(
 		&e->refused, e->audit ? "would have refused " : "refused ", "request", "", to);
-	print_tally(&e->proxy, "", "connection", " failed at the proxy", to);
+	tally_summary(&e->proxy, "", "connection", " failed at the proxy", to);
 }
 
 void events_close(struct events *e)
