@@ -308,6 +308,18 @@ bool denied_judge(struct gate *g, const struct connection *c);
 /* The connection's host, as far as it is known. */
 const char *denied_name(struct gate *g, const struct connection *c);
 
+/* phases.c: calls the handlers above. */
+/* Closes the connection that has gone longest without sending a complete head. Returns false
+ * if there is none. */
+bool phases_make_room(struct gate *g, bool with_buffer);
+/* Performs the action that a handler returned, and those of the handlers that follow. Returns
+ * false if the connection was closed. */
+bool phases_perform(struct gate *g, struct connection *c, enum phase from, enum action next);
+/* Calls the handler of the current phase. Returns false if the connection was closed. */
+bool phases_work(struct gate *g, struct connection *c);
+/* What to do with a connection whose deadline has passed. */
+enum action phases_timed_out(struct gate *g, struct connection *c);
+
 /* report.c */
 int report_init(struct gate *g, int channel);
 void report_serving(struct gate *g);
