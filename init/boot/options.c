@@ -1,370 +1,23 @@
-/*
- * One table of options serves the command line, the environment and the help text: a new
- * option is a row and a small function.
- */
+/* Reads the environment and the command line by the table in option_rows.c. */
 #include "options.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/file.h"
-#include "../home/mountcheck.h"
 #include "../lib/nearest.h"
-#include "presets.h"
-
-/* A value, and where it came from. */
-struct given {
-	const char *name; /* "--allow", "OPENAI_ALLOWED_DOMAINS" */
-	const char *value;
-	bool environment;
-};
-
-typedef int option_setter(struct options *o, const struct given *g, struct failure *f);
-
-struct option_row {
-	const char *longname, *shortname;
-	const char *argument;    /* its name in the help; NULL: takes none */
-	const char *environment; /* or NULL */
-	option_setter *set;
-	const char *help;
-};
-
-static int bad_value(struct failure *f, const struct given *g, const char *why)
-{
-	char on[sizeof(f->subject)];
-
-	snprintf(on, sizeof(on), "%s %s", g->name, g->value);
-	return fail(f, "read the options", on, "%s", why);
-}
-
-static int rule_failure(struct failure *f, const struct given *g, const struct rule_error *e)
-{
-	char on[sizeof(f->subject)];
-
-	if (e->preset[0])
-		snprintf(on, sizeof(on), "%s%s: \"%.100s\"", PRESETS_DIR, e->preset, e->rule);
-	else
-		snprintf(on, sizeof(on), "%s \"%.150s\"", g->name, e->rule);
-	fail(f, "read the rule", on, "at character %zu: %s", e->position + 1, e->reason);
-	if (strncmp(e->reason, POLICY_NO_PRESET, strlen(POLICY_NO_PRESET)) == 0)
-		return presets_hint(f, e->reason + strlen(POLICY_NO_PRESET));
-	return fail_hint(f,
-		"a rule is name, *.name, name:port,port, 1.2.3.0/24:port or @preset, "
-		"followed by +private or +ech if needed; to test it: codex-init --check");
-}
-
-static int add_rules(
-	struct options *o, const struct given *g, enum rule_effect effect, struct failure *f)
-{
-	struct rule_error e;
-	int done;
-
-	if (g->environment)
-		done = policy_add_list(&o->policy, g->value, effect, ORIGIN_ENVIRONMENT,
-			presets_read, NULL, &e);
-	else
-		done = policy_add(
-			&o->policy, g->value, effect, ORIGIN_OPTION, presets_read, NULL, &e);
-	return done < 0 ? rule_failure(f, g, &e) : 0;
-}
-
-static int set_allow(struct options *o, const struct given *g, struct failure *f)
-{
-	return add_rules(o, g, RULE_ALLOW, f);
-}
-
-static int set_deny(struct options *o, const struct given *g, struct failure *f)
-{
-	return add_rules(o, g, RULE_DENY, f);
-}
-
-/* --no-default-rules takes no value; CODEX_INIT_DEFAULT_RULES is 0 or 1. */
-static int set_default_rules(struct options *o, const struct given *g, struct failure *f)
-{
-	if (g->environment && strcmp(g->value, "0") != 0 && strcmp(g->value, "1") != 0)
-		return bad_value(f, g, "it must be 0 or 1");
-	o->default_rules = g->environment && g->value[0] == '1';
-	return 0;
-}
-
-static int set_choice(int *out, const char *const *words, size_t count, const struct given *g,
-	struct failure *f)
-{
-	char why[128] = "it must be one of";
-
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(g->value, words[i]) == 0) {
-			*out = (int)i;
-			return 0;
-		}
-		strncat(why, " ", sizeof(why) - strlen(why) - 1);
-		strncat(why, words[i], sizeof(why) - strlen(why) - 1);
-	}
-	return bad_value(f, g, why);
-}
-
-static int set_egress(struct options *o, const struct given *g, struct failure *f)
-{
-	static const char *const words[] = {"strict", "pin", "audit", "off"};
-	int i = 0;
-
-	if (set_choice(&i, words, 4, g, f) < 0)
-		return -1;
-	o->egress = (enum egress)i;
-	return 0;
-}
-
-static int set_wall(struct options *o, const struct given *g, struct failure *f)
-{
-	static const char *const words[] = {"auto", "nft", "cell"};
-	int i = 0;
-
-	if (set_choice(&i, words, 3, g, f) < 0)
-		return -1;
-	o->wall = (enum wall_kind)i;
-	return 0;
-}
-
-/* ADDR, ADDR:PORT or [ADDR6]:PORT. */
-static int set_upstream(struct options *o, const struct given *g, struct failure *f)
-{
-	struct target t;
-	const char *reason;
-
-	if (o->upstreams_count == LIMIT_UPSTREAMS)
-		return bad_value(f, g, "there can be three upstreams, as in resolv.conf");
-	if (!target_parse(g->value, &t, &reason))
-		return bad_value(f, g, reason);
-	if (!t.address.family)
-		return bad_value(
-			f, g, "an upstream is an address, followed by :PORT if that isn't 53");
-	o->upstreams[o->upstreams_count++] = (struct endpoint){t.address, t.port ? t.port : 53};
-	return 0;
-}
-
-/* PORT or PORT+any. */
-static int add_published(struct options *o, const char *text, size_t size,
-	const struct given *g, struct failure *f)
-{
-	static const char any[] = "+any";
-	size_t n = strspn(text, "0123456789");
-	struct published p = {.any = size == n + strlen(any) && strncmp(text + n, any, 4) == 0};
-	unsigned long port = n > 0 && n <= 5 ? strtoul(text, NULL, 10) : 0;
-
-	if (port == 0 || port > UINT16_MAX || (n < size && !p.any))
-		return bad_value(f, g,
-			"it is a port, with +any behind it where others than the "
-			"gateway may connect");
-	if (o->published_count == LIMIT_PUBLISHED)
-		return bad_value(f, g, "these are too many ports");
-	p.port = (uint16_t)port;
-	o->published[o->published_count++] = p;
-	return 0;
-}
-
-static int set_publish(struct options *o, const struct given *g, struct failure *f)
-{
-	for (const char *s = g->value; *s;) {
-		size_t n = strcspn(s, " ,");
-
-		if (n > 0 && add_published(o, s, n, g, f) < 0)
-			return -1;
-		s += n + (s[n] != '\0');
-	}
-	return 0;
-}
-
-static int set_explain(struct options *o, const struct given *g, struct failure *f)
-{
-	const char *reason;
-
-	o->explain = true;
-	return target_parse(g->value, &o->target, &reason) ? 0 : bad_value(f, g, reason);
-}
-
-static int set_proxy(struct options *o, const struct given *g, struct failure *f)
-{
-	const char *why;
-
-	o->proxy_off = strcmp(g->value, "off") == 0;
-	if (o->proxy_off) {
-		o->proxy.port = 0;
-		return 0;
-	}
-	/* The value may contain a password: never print it. */
-	if (!proxy_url_read(g->value, &o->proxy, &why))
-		return fail(f, "read the options", g->name, "%s", why);
-	o->proxy_url = g->value;
-	return 0;
-}
-
-static int set_no_proxy(struct options *o, const struct given *g, struct failure *f)
-{
-	const char *bad;
-
-	if (exceptions_add(&o->exceptions, g->value, &bad) == 0)
-		return 0;
-	return bad_value(f, g,
-		"it must be a list of names, separated by commas; each includes all names "
-		"below it");
-}
-
-static int set_user(struct options *o, const struct given *g, struct failure *f)
-{
-	if (!g->value[0])
-		return bad_value(f, g, "it must be a name, a UID or UID:GID");
-	o->user = g->value;
-	return 0;
-}
-
-static int set_directory(const char **out, const struct given *g, struct failure *f)
-{
-	if (g->value[0] != '/')
-		return bad_value(f, g, "it must be an absolute path");
-	*out = g->value;
-	return 0;
-}
-
-static int set_workdir(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->workdir, g, f);
-}
-
-static int set_home_from(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->home_from, g, f);
-}
-
-static int set_events(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->events, g, f);
-}
-
-static int set_printable(const char **out, const struct given *g, struct failure *f)
-{
-	for (const char *c = g->value; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return fail(f, "read the options", g->name,
-				"it is not a line of printable characters");
-	*out = g->value;
-	return 0;
-}
-
-static int set_git_dir(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->git_dir, g, f);
-}
-
-static int set_git_name(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_printable(&o->git_name, g, f);
-}
-
-static int set_git_email(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_printable(&o->git_email, g, f);
-}
-
-static int set_launcher(struct options *o, const struct given *g, struct failure *f)
-{
-	for (const char *c = g->value; *c; c++)
-		if (*c < ' ' || *c > '~')
-			return fail(f, "read the options", g->name,
-				"it is not a line of printable characters");
-	o->launcher = g->value;
-	return 0;
-}
-
-static int set_mounts(struct options *o, const struct given *g, struct failure *f)
-{
-	if (!mountcheck_valid(g->value))
-		return fail(f, "read the options", g->name, "it is not a list of mounts");
-	o->mounts = g->value;
-	return 0;
-}
-
-/* Options that only set a flag: the row's setter names the member. */
-#define FLAG(member)                                                                           \
-	static int set_##member(struct options *o, const struct given *g, struct failure *f)   \
-	{                                                                                      \
-		(void)g;                                                                       \
-		(void)f;                                                                       \
-		o->member = true;                                                              \
-		return 0;                                                                      \
-	}
-FLAG(check)
-FLAG(hosts)
-FLAG(require_names)
-FLAG(quiet)
-FLAG(verbose)
-FLAG(help)
-FLAG(version)
-
-static const struct option_row rows[] = {
-	{"--allow", NULL, "RULE", "OPENAI_ALLOWED_DOMAINS", set_allow,
-		"allow a name, a network or a @preset; may be repeated"},
-	{"--deny", NULL, "RULE", "CODEX_INIT_DENY", set_deny,
-		"refuse it, whatever is allowed; may be repeated"},
-	{"--no-default-rules", NULL, NULL, "CODEX_INIT_DEFAULT_RULES", set_default_rules,
-		"only the rules given, not OpenAI's and ChatGPT's names"},
-	{"--egress", NULL, "MODE", "CODEX_INIT_EGRESS", set_egress,
-		"strict (default), pin, audit: allow and record, off: a plain init"},
-	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall,
-		"auto (default), nft, or cell: needs no capability; auto: nft with NET_ADMIN"},
-	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", set_upstream,
-		"ask this DNS server, not resolv.conf's; may be repeated"},
-	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish,
-		"let the gateway (or anybody) connect to this TCP port; may be repeated"},
-	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
-		"reach everything through this HTTP proxy, by CONNECT; off: not by "
-		"HTTPS_PROXY either"},
-	{"--no-proxy", NULL, "LIST", "CODEX_INIT_NO_PROXY", set_no_proxy,
-		"names to be reached without it; default: those of NO_PROXY"},
-	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user,
-		"who the command runs as; default: the working directory's owner"},
-	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
-		"where hook and command start; default: the current directory"},
-	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
-		"directory with config.toml, skills/, init.sh to copy; default: /run/codex/in"},
-	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
-		"JSON lines, one for each decision; default: /run/codex/events.jsonl"},
-	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
-		"end unless these files are mounted; codex-sandbox sets it"},
-	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher,
-		"launcher\'s own command line, for advice; codex-sandbox sets it"},
-	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_git_dir,
-		"the project's git directory outside it, to be watched; codex-sandbox sets "
-		"it"},
-	{"--git-name", NULL, "NAME", "CODEX_INIT_GIT_NAME", set_git_name,
-		"git's user.name where the project sets none; codex-sandbox sets it"},
-	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_git_email,
-		"git's user.email, likewise"},
-	{"--require-names", NULL, NULL, NULL, set_require_names,
-		"end if no allowed name resolves at the start"},
-	{"--check", NULL, NULL, NULL, set_check,
-		"print the effective policy and change nothing"},
-	{"--hosts", NULL, NULL, NULL, set_hosts,
-		"with --check: print the options that put the names into a cell without root"},
-	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain,
-		"with --check: say whether it may be reached, and by which rule"},
-	{"--quiet", "-q", NULL, NULL, set_quiet, "print failures only"},
-	{"--verbose", "-v", NULL, NULL, set_verbose, "print each stage and its time"},
-	{"--help", "-h", NULL, NULL, set_help, "print this text"},
-	{"--version", NULL, NULL, NULL, set_version, "print the version"},
-};
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+#include "option_rows.h"
 
 static const struct option_row *find_row(const char *word, size_t len)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (strlen(rows[i].longname) == len && memcmp(rows[i].longname, word, len) == 0)
-			return &rows[i];
-		if (rows[i].shortname && strlen(rows[i].shortname) == len &&
-			memcmp(rows[i].shortname, word, len) == 0)
-			return &rows[i];
+	for (size_t i = 0; i < option_rows_count; i++) {
+		if (strlen(option_rows[i].longname) == len &&
+			memcmp(option_rows[i].longname, word, len) == 0)
+			return &option_rows[i];
+		if (option_rows[i].shortname && strlen(option_rows[i].shortname) == len &&
+			memcmp(option_rows[i].shortname, word, len) == 0)
+			return &option_rows[i];
 	}
 	return NULL;
 }
@@ -381,9 +34,9 @@ static void warn_of_unknown_variables(void)
 
 		if (strncmp(*variable, ours, strlen(ours)) != 0)
 			continue;
-		for (size_t i = 0; i < ROWS && !known; i++)
-			if (rows[i].environment) {
-				nearest_offer(&near, rows[i].environment);
+		for (size_t i = 0; i < option_rows_count && !known; i++)
+			if (option_rows[i].environment) {
+				nearest_offer(&near, option_rows[i].environment);
 				known = near.best && near.distance == 0;
 			}
 		if (known)
@@ -399,8 +52,8 @@ static int no_such_option(struct failure *f, const char *word, size_t size)
 {
 	struct nearest near = {.word = word, .size = size};
 
-	for (size_t i = 0; i < ROWS; i++)
-		nearest_offer(&near, rows[i].longname);
+	for (size_t i = 0; i < option_rows_count; i++)
+		nearest_offer(&near, option_rows[i].longname);
 	fail(f, "read the options", word, "there is no such option");
 	if (near.best)
 		return fail_hint(f, "did you mean %s? (--help lists all)", near.best);
@@ -410,14 +63,14 @@ static int no_such_option(struct failure *f, const char *word, size_t size)
 
 static int read_environment(struct options *o, struct failure *f)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		struct given g = {.name = rows[i].environment, .environment = true};
+	for (size_t i = 0; i < option_rows_count; i++) {
+		struct given g = {.name = option_rows[i].environment, .environment = true};
 
 		if (!g.name)
 			continue;
 		g.value = getenv(g.name);
 		/* Engines pass on `-e NAME=`: empty counts as unset. */
-		if (g.value && g.value[0] && rows[i].set(o, &g, f) < 0)
+		if (g.value && g.value[0] && option_rows[i].set(o, &g, f) < 0)
 			return -1;
 	}
 	return 0;
@@ -450,7 +103,7 @@ static int read_arguments(struct options *o, int argc, char **argv, struct failu
 			g.value = argv[i];
 		}
 		/* Upstreams on the command line replace those of the environment. */
-		if (row->set == set_upstream && !upstreams_given) {
+		if (row->set == option_set_upstream && !upstreams_given) {
 			o->upstreams_count = 0;
 			upstreams_given = true;
 		}
@@ -498,16 +151,17 @@ void options_help(void)
 	       "\n"
 	       "Runs a command as a container's PID 1, behind a wall that lets out only what "
 	       "is allowed.\n\n");
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < option_rows_count; i++) {
 		char left[64];
 
 		snprintf(left, sizeof(left), "%s%s%s%s%s",
-			rows[i].shortname ? rows[i].shortname : "",
-			rows[i].shortname ? ", " : "", rows[i].longname,
-			rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
-		printf("  %-28s %s\n", left, rows[i].help);
-		if (rows[i].environment)
-			printf("  %-28s ($%s)\n", "", rows[i].environment);
+			option_rows[i].shortname ? option_rows[i].shortname : "",
+			option_rows[i].shortname ? ", " : "", option_rows[i].longname,
+			option_rows[i].argument ? " " : "",
+			option_rows[i].argument ? option_rows[i].argument : "");
+		printf("  %-28s %s\n", left, option_rows[i].help);
+		if (option_rows[i].environment)
+			printf("  %-28s ($%s)\n", "", option_rows[i].environment);
 	}
 	printf("\nA rule is name, *.name, name:port,port, 1.2.3.0/24:port, "
 	       "[2001:db8::/32]:port or\n"
