@@ -58,7 +58,7 @@ static int no_such_option(struct failure *f, const char *word, size_t size)
 	if (near.best)
 		return fail_hint(f, "did you mean %s? (--help lists all)", near.best);
 	return fail_hint(f, "codex-init --help lists them; put -- before a command that begins "
-			    "with a dash");
+			    "with '-'");
 }
 
 static int read_environment(struct options *o, struct failure *f)
