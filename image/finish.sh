@@ -18,6 +18,9 @@ if [ -n "$registry" ] && [ "$registry" != "$(npm config get registry)" ]; then
   npm config set --global registry "$registry"
 fi
 
+# The container is the environment that Debian's pip asks for.
+printf '[global]\nbreak-system-packages = true\n' >/etc/pip.conf
+
 # HOST or HOST:PORT of each URL that a line on standard input begins with, as a rule.
 hosts() { sed -n "s,^'*[a-z+]*://\([^/@]*@\)*\([^/]*\).*,\2,p" | sort -u; }
 preset() {

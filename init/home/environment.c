@@ -110,6 +110,13 @@ int environment_sandbox(struct environment *e, const char *home)
 		environment_set(e, "USER", "codex") < 0 ||
 		environment_set(e, "LOGNAME", "codex") < 0)
 		return -1;
+	/* What npm -g and pip install for the user goes into the home as well, whose bin is in
+	 * PATH. */
+	if ((!environment_get(e, "NPM_CONFIG_PREFIX") &&
+		    environment_set(e, "NPM_CONFIG_PREFIX", home) < 0) ||
+		(!environment_get(e, "PYTHONUSERBASE") &&
+			environment_set(e, "PYTHONUSERBASE", home) < 0))
+		return -1;
 	/* The launcher sets it to the home's path in the mounted workdir; without a launcher
 	 * it is the home. */
 	if (!environment_get(e, "SANDBOX_ENV_DIR"))

@@ -20,7 +20,8 @@ void environment_unset(struct environment *e, const char *name);
 /* The value, or NULL. */
 const char *environment_get(const struct environment *e, const char *name);
 /* Sets what the sandbox guarantees: HOME, CODEX_HOME, SANDBOX_ENV_DIR (unless set), USER,
- * LOGNAME and PATH. Returns 0, or -1 if out of memory. */
+ * LOGNAME and PATH, and, unless set, NPM_CONFIG_PREFIX and PYTHONUSERBASE. Returns 0, or -1 if
+ * out of memory. */
 int environment_sandbox(struct environment *e, const char *home);
 /*
  * For when Codex has neither a login nor a key: Codex only reads CODEX_API_KEY, while users

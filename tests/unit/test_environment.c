@@ -107,9 +107,12 @@ static void the_homes_bin_is_named_once(void **state)
 	assert_int_equal(environment_copy(&e, base), 0);
 	assert_int_equal(environment_sandbox(&e, "/codex_home"), 0);
 	assert_string_equal(environment_get(&e, "PATH"), "/codex_home/bin:/x");
+	assert_string_equal(environment_get(&e, "NPM_CONFIG_PREFIX"), "/codex_home");
+	assert_int_equal(environment_set(&e, "NPM_CONFIG_PREFIX", "/mine"), 0);
 	assert_int_equal(environment_set(&e, "PATH", "/codex_home/bins:/x"), 0);
 	assert_int_equal(environment_sandbox(&e, "/codex_home"), 0);
 	assert_string_equal(environment_get(&e, "PATH"), "/codex_home/bin:/codex_home/bins:/x");
+	assert_string_equal(environment_get(&e, "NPM_CONFIG_PREFIX"), "/mine");
 	environment_free(&e);
 }
 
