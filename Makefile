@@ -163,7 +163,7 @@ test-unit: unit-objects ## the unit tests, as root under ASan and UBSan
 	@$(MAKE) --no-print-directory -k $(UNIT_BIN) || true
 	@ci/unit.sh $(UNIT_BIN)
 
-test: ## set up what is missing, then every test (on Debian, as root)
+test: ## set up what is missing, then run every test (on Debian, as root)
 	@ci/setup.sh build image test
 	@ci/test.sh
 
@@ -201,7 +201,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (10) seconds
 
 # ---- Measurements ------------------------------------------------------------------------
 .PHONY: bench
-bench: ## times and sizes, each as a ratio measured side by side
+bench: ## measure times and sizes against other tools, side by side
 	@ci/setup.sh build bench
 	@$(MAKE) --no-print-directory all
 	@/usr/bin/python3 tests/bench/bench.py
@@ -222,7 +222,7 @@ check-clang: $(HEADERS_GEN) ## compile everything with clang (CC_CHECK=), warnin
 format: ## let clang-format rewrite the sources
 	@clang-format -i $(C_FILES)
 
-format-check: ## tell which sources clang-format would change
+format-check: ## list the sources that clang-format would change
 	@clang-format --dry-run --Werror $(C_FILES)
 
 # ---- The folders: which uses which (docs/architecture.md) ----------------------------------
@@ -244,7 +244,7 @@ install: all ## install both binaries, and the presets for --check (PREFIX=/usr/
 	install -d $(DESTDIR)$(PREFIX)/share/codex-sandbox/presets.d
 	install -m 0644 image/presets/* $(DESTDIR)$(PREFIX)/share/codex-sandbox/presets.d
 
-clean: ## remove everything that was made
+clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## this list

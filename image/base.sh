@@ -63,7 +63,7 @@ if timeout "$patience" docker pull "$wanted" >"$log" 2>&1; then
   found "$wanted"
 fi
 
-say "no registry has $wanted for us; building $built from this machine's apt sources (a minute)"
+say "no registry offers $wanted; building $built from this machine's apt sources (a minute)"
 command -v mmdebstrap >/dev/null || {
   say "mmdebstrap is missing"
   printf '  hint: apt-get install mmdebstrap, or name a base image: make image BASE=…\n' >&2

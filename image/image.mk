@@ -37,6 +37,6 @@ image: image-needs ## build the container image (CODEX_VERSION=NUMBER|latest NOD
 
 # By the environment: a path may hold any character.
 run: export WORK_DIR := $(WORK_DIR)
-run: image ## all set-up, then Codex in its sandbox for WORK_DIR (here), or the demo without credentials
+run: image ## set up everything and start Codex in its sandbox for WORK_DIR (default: here); without credentials, the demo
 	@$(MAKE) --no-print-directory $(BUILD)/codex-sandbox
 	@image/run.sh $(BUILD)/codex-sandbox '$(IMAGE)' "$$WORK_DIR" $(ARGS)

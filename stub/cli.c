@@ -62,16 +62,16 @@ static const struct cli_option options[] = {
 	{"audit", 0, FLAG, AT(audit), NULL,
 		"lets everything through and records what would be refused"},
 	{"wall", 0, VALUE, AT(wall), "nft|cell",
-		"what enforces the rules: nftables (the default), or the\ncell, for which the container "
+		"what enforces the rules: nftables (the default), or the\ncell, for which the "
+		"container "
 		"needs no capability"},
 	{"image", 0, VALUE, AT(image), "IMAGE", "the image to run (default: codex-sandbox)"},
 	{"engine", 0, VALUE, AT(engine), "docker|podman",
 		"the container engine (default: docker, else podman)"},
 	{"selinux", 0, VALUE, AT(selinux), "disable|relabel",
-		"where SELinux keeps containers from your files: no labels for\nthis "
-		"container, "
+		"if SELinux keeps containers from your files: no labels for\nthis container, "
 		"or (podman) new labels for what is mounted"},
-	{"network", 0, VALUE, AT(network), "NAME", "a network of the engine's to join"},
+	{"network", 0, VALUE, AT(network), "NAME", "a network of the engine to join"},
 	{"pids-limit", 0, VALUE, AT(pids_limit), "N|max",
 		"processes and threads at one time (default: " ARGV_PIDS_LIMIT ")"},
 	{"memory", 0, VALUE, AT(memory), "SIZE", "memory that the container may use: 4g, 512m"},
@@ -79,14 +79,13 @@ static const struct cli_option options[] = {
 	{"shm-size", 0, VALUE, AT(shm_size), "SIZE",
 		"the size of /dev/shm, which browsers and databases need"},
 	{"publish", 0, LIST, AT(publish), "[ADDR:]PORT[:PORT]",
-		"a server of the container's that this machine may reach, at\n127.0.0.1 where "
-		"no "
+		"a server in the container that this machine can reach, at\n127.0.0.1 unless "
 		"ADDR is given (repeatable)"},
 	{"add-host", 0, LIST, AT(add_host), "NAME:ADDR",
 		"a line in the container's hosts file; a rule has to allow\nthe name "
 		"(repeatable)"},
 	{"env", 'e', LIST, AT(env), "NAME[=VALUE]",
-		"sets a variable in the container, or passes ours on (repeatable)"},
+		"sets a variable in the container, or passes yours (repeatable)"},
 	{"env-file", 0, LIST, AT(env_file), "FILE",
 		"variables for the container, NAME=VALUE lines; none that decides\nabout the "
 		"sandbox (repeatable)"},

@@ -269,7 +269,7 @@ static int begin(struct plan *p, const char *directory, bool *ours, struct error
 	if ((mkdir(PLACE, 0700) < 0 && errno != EEXIST) || lstat(PLACE, &st) < 0)
 		return refuse_root(p, t, PLACE, "create it");
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 077)) {
-		refuse(t, tried, PLACE, "it isn't a directory that only root may enter");
+		refuse(t, tried, PLACE, "it isn't a directory that only root can enter");
 		return refuse_no_sandbox(t);
 	}
 	take_down_stale();

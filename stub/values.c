@@ -109,6 +109,5 @@ const char *values_publish(const char *text, struct publication *out)
 		rest = read_port(rest + 1, &out->inside);
 	return rest && !*rest
 		       ? NULL
-		       : "it is PORT, or PORT:PORT with the container's behind, and ADDRESS: "
-			 "may stand before it";
+		       : "it must be PORT or PORT:CONTAINER_PORT, and ADDRESS: may come first";
 }

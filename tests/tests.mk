@@ -10,7 +10,7 @@ NODES := $(if $(ALL_NODES),18 20 22 24)
 PYTEST = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile tests/e2e
 
 .PHONY: test-e2e attack
-test-e2e: ## real containers, the real Codex, in a laboratory; ALL_NODES=1: every Node
+test-e2e: ## end-to-end tests: real containers and the real Codex in a lab; ALL_NODES=1: every Node
 	@ci/setup.sh test
 	@$(MAKE) --no-print-directory all
 	@# The default one last: each build takes the tag codex-sandbox for itself.

@@ -42,7 +42,7 @@ mkdir "$tmp/project"
 [ "$(id -u)" != 0 ] || chown 1000:1000 "$tmp/project"
 
 docker image inspect "$image" >/dev/null 2>&1 || die "there is no image $image here (make image)"
-docker network create --internal "$name" >/dev/null || die "the engine made no network"
+docker network create --internal "$name" >/dev/null || die "the engine could not create a network"
 docker run --detach --pull=never --name "$name" --network "$name" \
   --network-alias api.openai.com --network-alias chatgpt.com \
   --user 65534:65534 --cap-drop=ALL --security-opt no-new-privileges \
@@ -105,7 +105,7 @@ echo
 # and it was the sandbox that refused, not some failure of the network.
 case $requests in
 *'curl: ('*'EDE: 15'*'example.com is not allowed'*) ;;
-*) die "the API never heard of the refusal: the command was not run, or not refused" ;;
+*) die "the API was not told of the refusal: the command was not run, or not refused" ;;
 esac
 grep -q -e '--allow example\.com' "$tmp/output" ||
   die "the sandbox's closing summary does not name example.com"

@@ -17,7 +17,7 @@ static const struct {
 } faults[] = {
 	{SIGSEGV, "SIGSEGV", "an access to memory that it does not have", NULL},
 	{SIGBUS, "SIGBUS",
-		"memory that could not be had, as of a mapped file that is cut short",
+		"an access to memory without backing, as in a mapped file that was truncated",
 		"where /dev/shm is full, give it more: --shm-size 1g"},
 	{SIGILL, "SIGILL", "an instruction that this processor does not have", NULL},
 	{SIGFPE, "SIGFPE", "a division by zero, or the like", NULL},
