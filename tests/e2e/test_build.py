@@ -364,6 +364,35 @@ def test_each_codex_is_told_in_the_way_that_it_knows(tmp_path, knows, files, scr
     assert output(command, "exec", "a b").splitlines() == [*(told if script else []), "exec", "a b"]
 
 
+def test_the_oldest_codex_takes_a_key_by_a_provider(tmp_path):
+    """It reads none from the environment. A login, or a provider of the user's own, comes first."""
+    binary, command, etc, home = (tmp_path / name for name in ("binary", "codex", "etc", "home"))
+    binary.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    binary.chmod(0o755)
+    command.symlink_to("binary")
+    etc.mkdir()
+    home.mkdir()
+    run("sh", "image/layers.sh", str(command), "image/layers", str(etc), cwd=ROOT)
+
+    def words(**env):
+        env = {"PATH": os.environ["PATH"], "CODEX_HOME": str(home), **env}
+        return subprocess.run([command, "exec"], env=env, text=True, stdout=subprocess.PIPE).stdout
+
+    secret = "sk-0123456789"
+    assert "model_provider" not in words()
+    for name in ("OPENAI_API_KEY", "CODEX_API_KEY"):
+        said = words(**{name: secret})
+        assert f'model_providers.openai-key.env_key="{name}"\n' in said and secret not in said
+        assert 'base_url="https://api.openai.com/v1"\n' in said
+    assert "base_url=\"https://a.test\"" in words(OPENAI_API_KEY=secret, OPENAI_BASE_URL="https://a.test")
+    (home / "config.toml").write_text('model_provider = "mine"\n')
+    assert "model_provider" not in words(OPENAI_API_KEY=secret)
+    (home / "config.toml").write_text('[model_providers.mine]\nname = "x"\n')
+    assert "model_provider" in words(OPENAI_API_KEY=secret)
+    (home / "auth.json").write_text("{}")
+    assert "model_provider" not in words(OPENAI_API_KEY=secret)
+
+
 # ---- The count of the tests -----------------------------------------------------------------
 
 
