@@ -95,9 +95,14 @@ def test_where_codexs_home_is_asked_for_it_is_made(image, foreign, directories, 
     assert "\n/codex_home /codex_home/bin:" in done.out and "USER=codex" in done.out, done
 
 
-def test_an_image_with_a_user_is_told_what_works(image, foreign):
+def test_an_image_with_a_user_runs_as_that_user(image, foreign):
+    """In the cell, since a capability is no use to it."""
+    assert foreign(image(("run",), "USER app"), "id -u; echo $HOME").ok().out == "1000\n/home/app\n"
+
+
+def test_an_image_with_a_user_is_told_what_gives_it_nftables(image, foreign):
     name = image(("run",), "USER app")
-    done = foreign(name, "id -u").ok(111)
+    done = foreign(name, "id -u", init=("--wall=nft",)).ok(111)
     hint = done.err.rpartition("  hint: ")[2]
     typed = re.search(r"(--user 0.*?); .* (-e CODEX_INIT_USER=1000)$", hint.strip())
     assert typed, done
