@@ -27,15 +27,15 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Datagrams taken or sent by one system call. */
+/* Datagrams per system call. */
 #define BURST 64
-/* Sockets that questions are sent from, as several programs would. */
+/* Queries are sent from several sockets, as by several programs. */
 #define SOCKETS 4
-/* Names asked for under one wildcard: a rule lets 60 new ones a minute through. */
+/* Names queried under one wildcard: a rule allows 60 new ones a minute. */
 #define ZONE_NAMES 50
 #define QUERY_ROOM 128
 #define REPLY_ROOM 1500
-/* When nothing has come for so long, what is outstanding is lost. */
+/* Outstanding queries are lost if there was no response for this long. */
 #define PATIENCE_MS 1000
 #define TIMES_MAX   100000
 
@@ -73,10 +73,10 @@ static int open_socket(const char *address, bool serve)
 	return s;
 }
 
-/* ---- The upstream ------------------------------------------------------------------------ */
+/* ---- The upstream -------------------------------------------------------------------- */
 
-/* Turns a question into its answer in place; returns its length, 0 for what is no question.
- * EDNS is answered as if it had not been asked for, as old servers do. */
+/* Turns a query into its response in place; returns its length, or 0 if it isn't a query.
+ * EDNS is ignored, as by old servers. */
 static size_t turn(unsigned char *m, size_t n)
 {
 	static const unsigned char record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 45};
@@ -145,17 +145,17 @@ static int answer(const char *address)
 	}
 }
 
-/* ---- The clients ------------------------------------------------------------------------- */
+/* ---- The clients --------------------------------------------------------------------- */
 
 struct run {
 	bool fresh;
 	unsigned long first, names, count;
-	uint64_t end; /* of the time there is */
+	uint64_t end; /* seconds */
 	unsigned window;
 	int sockets[SOCKETS];
 	unsigned outstanding[SOCKETS];
 	unsigned long asked, good, bad, lost;
-	uint64_t sent; /* WINDOW 1: when the question left */
+	uint64_t sent; /* WINDOW 1: when the query was sent */
 	float *times;
 	size_t times_count;
 };

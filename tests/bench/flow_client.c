@@ -23,11 +23,11 @@
 #include <unistd.h>
 
 #define DOMAIN ".bench.example.com"
-/* Taken off a socket at once. */
+/* Octets read at once. */
 #define TAKE (1024 * 1024)
 /* Before counting begins, so that windows have grown. */
 #define WARM_US 300000
-/* A server's hello, as flow_server.c has it. */
+/* Length of a ServerHello from flow_server.c. */
 #define ANSWER 47
 
 static struct sockaddr_in to = {.sin_family = AF_INET};
@@ -58,7 +58,7 @@ static int open_connection(void)
 	return fd;
 }
 
-/* The hello of a real client, for this name. Returns its length. */
+/* Writes a real client's hello with this name. Returns its length. */
 static size_t hello(const char *name, unsigned char *out, size_t size)
 {
 	SSL *s = SSL_new(context);
@@ -75,7 +75,7 @@ static size_t hello(const char *name, unsigned char *out, size_t size)
 	return (size_t)n;
 }
 
-/* Says hello and waits for the whole answer. */
+/* Sends a hello and reads the whole response. */
 static void greet(int fd, const unsigned char *said, size_t len)
 {
 	unsigned char answer[ANSWER];
@@ -94,7 +94,8 @@ static void *take_raw(void *unused)
 
 	(void)unused;
 	greet(fd, said, len);
-	/* tcp(7): MSG_TRUNC throws them away uncopied, so that the way is what is measured. */
+	/* tcp(7): MSG_TRUNC discards them without copying, so that only the path is
+	 * measured. */
 	while ((n = recv(fd, NULL, TAKE, MSG_TRUNC)) > 0)
 		atomic_fetch_add(&octets, (uint64_t)n);
 	die("the stream ended");

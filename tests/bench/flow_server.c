@@ -24,12 +24,12 @@
 
 #define EVENTS      256
 #define DESCRIPTORS 65536
-/* Sent from memory again and again. */
+/* Sent from memory repeatedly. */
 #define FILE_SIZE (4 * 1024 * 1024)
-/* What a TLS server writes at once: whole records. */
+/* Written at once by a TLS server: whole records. */
 #define TLS_WRITE (64 * 1024)
 
-/* A ServerHello by itself: enough for whoever looks whether it asks for another hello. */
+/* Only a ServerHello: enough to see that it doesn't request a second hello. */
 static const unsigned char hello[] = {
 	0x16, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3, [44] = 0x13, 0x01, 0};
 
@@ -78,7 +78,7 @@ static void *tls(void *argument)
 	return NULL;
 }
 
-/* Hands a connection to a thread of its own. */
+/* Starts a thread for a connection. */
 static void hand_over(int epoll, int fd, void *(*to)(void *))
 {
 	pthread_t thread;

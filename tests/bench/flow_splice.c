@@ -1,6 +1,6 @@
 /*
- * The yardstick of the gate's measurements: a proxy that looks at nothing and moves everything
- * by splice(2). flow_splice PORT ADDRESS PORT
+ * The reference for the gate's measurements: a proxy that inspects nothing and moves
+ * everything by splice(2). flow_splice PORT ADDRESS PORT
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define PIPE_SIZE (1024 * 1024)
 #define POOL      64
 
-/* One end of a connection, and the pipe of what comes from it; there is none while that is
+/* One side of a connection, and the pipe with what came from it; no pipe while that is
  * nothing. */
 struct end {
 	struct end *other;
@@ -35,7 +35,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Empty ones, for whoever needs one next. */
+/* Unused pipes. */
 static int pool[POOL][2];
 static int pool_count;
 
@@ -67,7 +67,7 @@ static void drop_pipe(struct end *e)
 	e->pipe[0] = e->pipe[1] = -1;
 }
 
-/* Both ends are in one piece of memory, the client's first: it is freed after the round. */
+/* Both sides are in one allocation, the client's first, which is freed after the round. */
 static struct end *dead[EVENTS];
 static int dead_count;
 
@@ -83,7 +83,7 @@ static void end_both(struct end *e)
 	dead[dead_count++] = first;
 }
 
-/* Returns -1 when the connection is broken. */
+/* Returns -1 if the connection is broken. */
 static int move(struct end *from, struct end *to)
 {
 	for (;;) {
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 	at.sin_port = htons((uint16_t)atoi(argv[1]));
 	server.sin_port = htons((uint16_t)atoi(argv[3]));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* Only in the gate's place, and only there allowed. */
+	/* Only needed, and only permitted, in the gate's place. */
 	setsockopt(listener, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
 	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
 		listen(listener, 4096) < 0)

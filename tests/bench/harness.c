@@ -54,7 +54,7 @@ static uint64_t once(char **argv)
 	return now() - begun;
 }
 
-/* In turn, so that whatever else the machine does meets all of them alike. */
+/* Alternating, so that other load on the machine affects all of them alike. */
 static int spawn(unsigned rounds, char **argv)
 {
 	char **commands[COMMANDS];
@@ -64,7 +64,8 @@ static int spawn(unsigned rounds, char **argv)
 	for (commands[count++] = argv; *argv; argv++)
 		if (strcmp(*argv, "--") == 0 && count < COMMANDS && argv[1] &&
 			strcmp(argv[1], "--") == 0) {
-			/* Two in a row part commands; a single one belongs to its command. */
+			/* Two in a row separate commands; a single one belongs to its
+			 * command. */
 			*argv = NULL;
 			commands[count++] = argv + 2;
 			argv += 1;
@@ -115,7 +116,7 @@ static int confine(char **argv)
 	return 127;
 }
 
-/* The question comes back with one A record, or none; EDNS is left out, as old servers do. */
+/* The query is returned with one A record, or none; EDNS is dropped, as by old servers. */
 static int answer(uint16_t port)
 {
 	static const unsigned char record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 45, 33};

@@ -1,6 +1,6 @@
 /*
- * ClientHellos and what a server answers. The first octet chooses where the input is cut: what
- * was read of the beginning must not be taken back when the rest is there.
+ * ClientHellos and servers' responses. The first octet determines where the input is split:
+ * what was decided about the first part must remain true when the rest has arrived.
  */
 #include <assert.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static void hello(const uint8_t *data, size_t size, size_t cut)
 	assert(memchr(whole.name, 0, sizeof(whole.name)));
 	for (const char *c = whole.name; *c; c++)
 		assert(*c > ' ' && *c < 0x7f);
-	/* What is told of the beginning stands, whatever there is behind it. */
+	/* A decision about the beginning doesn't depend on what follows. */
 	if (first != HELLO_MORE)
 		assert(r == first);
 	if (first == HELLO_DONE)
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	first = clienthello_second_find(data, cut, &before);
 	assert(before <= cut);
-	/* From where the first look ended, the second goes on as if it saw all. */
+	/* Parsing continues where the first call stopped, as if it had seen everything. */
 	if (first == HELLO_MORE) {
 		enum hello_result r = clienthello_second_find(data, size, &at);
 		size_t rest;

@@ -1,6 +1,6 @@
 /*
- * DNS messages: any octets as a question of the payload's and as an upstream's answer. What
- * is read as a question must be answerable, and the answer must repeat it.
+ * DNS messages: arbitrary octets as a query from the payload and as an upstream's response.
+ * What parses as a query must be answerable, and the answer must repeat it.
  */
 #include <assert.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static void question(const uint8_t *data, size_t size)
 
 	if (rcode < 0)
 		return;
-	/* What may be allowed is spelt as a rule would hold it. */
+	/* An allowed name is written as a rule would contain it. */
 	if (rcode == RCODE_NOERROR && q.plain)
 		assert(name_of_host(q.name, strlen(q.name), same) && strcmp(same, q.name) == 0);
 	reply.rcode = (enum dns_rcode)rcode;
@@ -34,10 +34,10 @@ static void question(const uint8_t *data, size_t size)
 	len = dns_write_reply(&q.asked, &reply, out, q.asked.room);
 	assert(len >= DNS_HEADER + q.asked.question_len && len <= q.asked.room);
 	assert(memcmp(out + DNS_HEADER, q.asked.question, q.asked.question_len) == 0);
-	assert(dns_read_query(out, len, &q) == -1); /* a reply is no question */
+	assert(dns_read_query(out, len, &q) == -1); /* a reply isn't a query */
 }
 
-/* What was read of an answer can be told to a client, and is read the same then. */
+/* A parsed response can be sent to a client, and then parses the same. */
 static void repeat(uint16_t type, const struct dns_answer *answer)
 {
 	static uint8_t out[16 * 1024];
@@ -76,13 +76,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (dns_read_response(data, size, id, "a.test", type, &answer) == OUTCOME_ADDRESSES)
 		repeat(type, &answer);
 	dns_same_case(data, size, "a.test", size * UINT64_C(0x9e3779b97f4a7c15));
-	/* As an answer to its own question, so that the name check lets it through. */
+	/* As a response to its own query, so that the name check passes. */
 	if (size > DNS_HEADER && dns_read_query(data, size, &q) >= 0 && q.plain) {
 		size_t len = dns_write_query(id, q.name, q.type, true, query, sizeof(query));
 
 		if (len == 0)
 			return 0;
-		/* Letters change, and nothing else: the name is the same one in that case. */
+		/* Only the case of letters changes, so the name is the same. */
 		char name[NAME_TEXT];
 
 		strcpy(name, q.name);

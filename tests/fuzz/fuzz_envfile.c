@@ -1,4 +1,4 @@
-/* The hook's variables: whatever the file holds, what is taken is NAME=value. */
+/* The hook's variables: whatever the file contains, what is accepted is NAME=value. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * What the gate may tell PID 1: any octets as its messages, the first octet of each saying how
- * many of them there are. What is taken is counted in full and printed without a control
- * character; what is not changes nothing.
+ * Messages from the gate to PID 1: arbitrary octets; the first octet of each is the number
+ * of messages. Accepted ones are counted completely and printed without control characters;
+ * others change nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static void check(bool holds)
 		abort();
 }
 
-/* What was refused are the payload's own words: they go into the events as they stand. */
+/* A refused name comes from the payload and goes into the events unchanged. */
 static bool printable(const char *name, size_t size)
 {
 	size_t len = strnlen(name, size);
@@ -27,7 +27,7 @@ static bool printable(const char *name, size_t size)
 	return len < size && len <= LIMIT_NAME_TEXT;
 }
 
-/* The summary is what reaches a terminal. */
+/* The summary is printed on a terminal. */
 static void summary_is_clean(const struct events *e)
 {
 	char *text = NULL;
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		bool ready = false;
 		int status;
 
-		/* Exactly as long as it is said to be, so that the sanitizer sees more. */
+		/* Allocated with exactly this size, so that the sanitizer sees more. */
 		data++, size--;
 		if (n < whole)
 			whole = n;

@@ -1,7 +1,6 @@
 /*
- * A hostile .git/config, of which core.hooksPath is looked for: whatever it says, the walk
- * stays in the project, what it reports lies there, and it comes to an end. Real files and a
- * real walk, in memory.
+ * A malicious .git/config with core.hooksPath: whatever it says, the scan stays in the
+ * project, reports only files in it, and ends. Real files and a real scan, in memory.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -75,7 +74,7 @@ static bool visit(
 	(void)target;
 	check(strlen(path) < LIMIT_HOST_EXEC_PATH && path[0] != '/' && ++*visits < 64);
 	check(!strstr(path, "secret"));
-	/* What is reported is in the project, as it is reported. */
+	/* Every reported path is in the project. */
 	check(fstatat(*(int *)(visits + 1), path, &here, AT_SYMLINK_NOFOLLOW) == 0);
 	check(here.st_ino == st->st_ino && here.st_dev == st->st_dev);
 	return true;
@@ -99,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       .below = "",
 			       .elsewhere = -1},
 		visit, &seen);
-	/* The config itself and a hook, whatever stands in it. */
+	/* The config itself and a hook, whatever it contains. */
 	check(seen.visits >= 2);
 	close(seen.project);
 	return 0;

@@ -1,5 +1,5 @@
-/* A git configuration of anybody's: entries lie behind one another within the text, keys and
- * values are strings, and what is quoted is read back as it was. */
+/* An arbitrary git configuration: entries are in order within the text, keys and values are
+ * strings, and what is quoted is read back unchanged. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Heads of requests with their bodies, and of responses. The first octet chooses where the
- * input is cut, the second whether an upgrade may pass.
+ * Heads of requests with their bodies, and of responses. The first octet determines where
+ * the input is split, the second whether an upgrade is permitted.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static uint8_t *copy_of(const uint8_t *data, size_t size)
 	return copy;
 }
 
-/* A body from data on, at once and cut in two: it ends at the same place. */
+/* A body from data on, in one piece and split in two: it ends at the same position. */
 static void body(const struct http_head *head, const uint8_t *data, size_t size, size_t cut)
 {
 	struct http_body whole, parts;
@@ -54,7 +54,7 @@ static void whole_head(uint8_t *bytes, size_t size, bool allow, const struct htt
 	assert(strcmp(name, head->name) == 0);
 	assert(!head->websocket || allow);
 	assert(head->content_length == 0 || head->body == HTTP_LENGTH);
-	/* What was hidden stays hidden, and nothing else is another. */
+	/* What was hidden remains hidden, and nothing else changes. */
 	assert(http_head_read(bytes, size, true, &again) == HTTP_WHOLE);
 	assert(again.websocket == head->websocket && again.length == head->length);
 	assert(again.port == head->port && again.body == head->body);

@@ -1,6 +1,6 @@
 /*
- * auth.json: whatever the bytes, the reader stays inside them, and what it takes out of an
- * object lies inside the object.
+ * auth.json: whatever the bytes are, the parser stays within them, and what it extracts from
+ * an object is inside the object.
  */
 #include <stddef.h>
 #include <stdint.h>

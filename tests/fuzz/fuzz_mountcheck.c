@@ -1,4 +1,4 @@
-/* The launcher's list of mounts: what is taken is absolute, bounded and in full. */
+/* The launcher's list of mounts: what is accepted is absolute, bounded and complete. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

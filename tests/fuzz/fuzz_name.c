@@ -1,4 +1,4 @@
-/* Any bytes as a name: a name that is taken is in normal form, and its own normal form. */
+/* Arbitrary bytes as a name: an accepted name is in normal form, and normalises to itself. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static void check(bool holds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Exactly as long as the input, so that the sanitizer sees a byte read too many. */
+	/* Allocated with exactly this size, so that the sanitizer sees an overread. */
 	char *text = malloc(size ? size : 1), name[NAME_TEXT], again[NAME_TEXT];
 	const char *reason = NULL;
 	size_t position = SIZE_MAX, label = 0;

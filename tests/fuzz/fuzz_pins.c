@@ -38,7 +38,7 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 		check(p->seconds <= PINS_TTL_CEILING + PINS_GRACE);
 		check(class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE);
 		check(p->address.bytes[0] != 9); /* 9.0.0.0/8 is denied */
-		/* By which rules could it be? */
+		/* Is there a rule that permits it? */
 		check(p->port == 443 || p->port == 80 || p->port == 5432 || p->port == 3128);
 		check((p->kind == PIN_PROXY) == (p->port == 3128));
 		check(class == ADDRESS_PUBLIC || p->port == 5432 || p->kind == PIN_PROXY);
@@ -65,7 +65,7 @@ int routes_allow(struct routes *r, const struct address *a, struct failure *f)
 	return a->bytes[1] & 1 ? fail(f, "add a route", "", "this is a test") : 0;
 }
 
-/* What was refused are the payload's own words: they go into the events as they stand. */
+/* A refused name comes from the payload and goes into the events unchanged. */
 static bool printable(const char *name, size_t size)
 {
 	size_t len = strnlen(name, size);
@@ -107,7 +107,7 @@ static void begin(void)
 	check(policy_compile(&policy) == 0);
 	policy.denials = &denials;
 	check(policy_deny(&policy, "gone.wild.example", NULL, NULL, &e) == 0);
-	/* For all inputs: they are large, and what they remember decides nothing here. */
+	/* Shared by all inputs: they are large, and what they remember has no effect here. */
 	check(events_open(&talk.events, NULL, &f) == 0);
 	talk.pin_index = pin_index_new();
 	check(talk.pin_index != NULL);
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (status == 0 && m.type == RESOLVER_PIN)
 			waiting++;
 		else if (status < 0)
-			waiting = 0; /* all is forgotten */
+			waiting = 0; /* everything is forgotten */
 		if (data[0] & 32)
 			pins_flush(&talk, answered, NULL);
 		data += n + 1;

@@ -1,6 +1,6 @@
 /*
- * Lines of /proc that PID 1 reads as root: mounts, whose places the payload's user may have
- * named, and a process's stat, in which its name stands as it likes.
+ * Lines of /proc that PID 1 reads as root: mounts, with paths that the payload's user may
+ * have chosen, and a process's stat, with a name that it has chosen.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pid_t parent;
 
 	if (mounts_read(line, &e)) {
-		/* Within the line, and no longer than it was written. */
+		/* Within the line, and no longer than it was. */
 		if (e.place <= line || e.place > line + size || strlen(e.place) > size)
 			abort();
 		if (e.readonly && !memmem(data, size, " ro", 3))

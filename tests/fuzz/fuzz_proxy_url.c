@@ -1,7 +1,7 @@
 /*
- * The proxy's URL and the list of names to be reached without it, both as PID 1 gets them from
- * the environment: any text. What is taken has a place to connect to outside, and a clean
- * header; what is excepted are names in normal form, and all that is below them.
+ * The proxy's URL and the list of names to be reached without it, both arbitrary text, as
+ * PID 1 gets them from the environment. An accepted URL has a destination outside and a
+ * clean header; exceptions are names in normal form and everything below them.
  */
 #include <assert.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * The launcher's spellings of a path, each read back as its reader reads it: what comes back is
- * what went in, whatever bytes a directory's name is made of.
+ * The launcher's quoting of a path, each parsed as its reader does: the result is the
+ * original, whatever bytes a directory's name consists of.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@ static void check(bool holds)
 		abort();
 }
 
-/* POSIX 2.2: outside of quotes only what is special to no shell; a backslash takes one. */
+/* POSIX 2.2: outside of quotes only what is special to no shell; a backslash quotes one
+ * character. */
 static void shell(const char *spelt, const char *word)
 {
 	bool quoted = false;

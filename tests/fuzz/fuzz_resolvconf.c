@@ -1,4 +1,4 @@
-/* resolv.conf and hosts: any text is read without harm and within the limits. */
+/* resolv.conf and hosts: arbitrary text is parsed without harm and within the limits. */
 #include <assert.h>
 
 #include "init/lib/resolvconf.h"

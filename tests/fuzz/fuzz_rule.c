@@ -1,6 +1,6 @@
 /*
- * Any bytes as rules, a list of them or a preset's file: what is taken can be printed, and what
- * is printed is read as the same rule again.
+ * Arbitrary bytes as rules, a list of them or a preset's file: what is accepted can be
+ * printed, and what is printed parses as the same rule again.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /*
- * What the resolver believes of an upstream's letters: any sequence of answers to questions of
- * mixed letters, each repeated as the input says. That it loses them is believed after so many
- * other spellings in a row and never before, however right ones and others take turns; held
- * against a model of few lines.
+ * What the resolver concludes about an upstream's handling of letter case: arbitrary
+ * sequences of responses to queries with mixed case, each repeated as the input says. The
+ * resolver concludes that the upstream loses case only after a number of consecutive
+ * deviating responses; compared with a model of a few lines.
  *
- * Eight octets for a question's spelling, then one an answer: which letters of it are turned
- * around, whether the question was in small letters, came by TCP, or has no question in it.
+ * Eight octets for a query's case, then one for each response: which letters are flipped,
+ * whether the query was in lower case, came by TCP, or has no question.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -25,8 +25,8 @@ static void check(bool holds)
 
 static const char name[] = "a-1.letters.mixed-in_many.places.example";
 
-/* The answer's head: our question as it was sent, with `turned` of its letters in the other
- * case. Its letters are counted round and round. */
+/* The beginning of the response: our question as it was sent, with `turned` of its letters
+ * in the other case, counted cyclically. */
 static size_t answer(uint8_t packet[512], uint64_t bits, unsigned turned, bool question)
 {
 	size_t len = dns_write_query(7, name, DNS_A, false, packet, 512);

@@ -1,7 +1,7 @@
 /*
- * Any bytes as HOST[:PORT]: what is taken is written and read as the same place again, travels
- * to PID 1 unchanged, and is explained. And any bytes as a request: what PID 1 takes is what
- * codex-egress makes.
+ * Arbitrary bytes as HOST[:PORT]: what is accepted prints and parses as the same target,
+ * reaches PID 1 unchanged, and is explained. And arbitrary bytes as a request: PID 1 accepts
+ * only what codex-egress would send.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* config.toml: whatever it holds, what is visited lies within it, and a key is printable. */
+/* config.toml: whatever it contains, what is visited is within it, and keys are printable. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static void check(void *context, const char *path, const char *value, size_t val
 		abort();
 }
 
-/* In a place of exactly that size, as the sanitizers see it; what is mended is mended. */
+/* Allocated with exactly that size for the sanitizers; the replacement is complete. */
 static void mend(const char *from, size_t size)
 {
 	char *text = malloc(size), *again = malloc(size);

@@ -1,4 +1,4 @@
-/* passwd(5) rewritten: the new line is there once, findable, and nobody else is lost. */
+/* passwd(5) rewritten: the new line is there once and can be found, and nobody else is lost. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A file of variables, line by line: every byte is passed once, and what is taken for a name or
- * a value lies in its line. */
+/* A file of variables, line by line: every byte is consumed once, and a name or value is
+ * within its line. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 /*
- * What the resolver's tests stand on: a network namespace with nothing in it but lo; two small
- * scripted DNS servers in it, whose log is shared memory; and PID 1's end of the channel,
- * played by the test. The namespace has no way out: no packet of a test can leave the machine.
+ * Fixture for the resolver's tests: a network namespace with nothing in it but lo; two small
+ * scripted DNS servers in it, whose log is in shared memory; and PID 1's end of the channel,
+ * played by the test. The namespace has no way out, so no packet of a test can leave the
+ * machine.
  *
- * The first label of a name says how the servers answer for it (answer_for()).
+ * The first label of a name determines how the servers answer for it (answer_for()).
  */
 #ifndef TESTS_UNIT_DNS_FIXTURE_H
 #define TESTS_UNIT_DNS_FIXTURE_H
@@ -34,7 +35,7 @@
 #include "init/resolver/resolver.h"
 
 #define SERVERS 3
-/* The one whose address is not loopback's: to it the resolver is as careful as to any. */
+/* The one whose address isn't loopback: the resolver treats it with the same care. */
 #define OUTSIDE 2
 #define LOG_MAX 8192
 
@@ -50,13 +51,14 @@ struct log_line {
 
 struct shared {
 	unsigned count;
-	int delay_ms;       /* before every answer */
-	int slow_ms;        /* more, of the first server, for names that begin with "slow" */
-	bool down[SERVERS]; /* answers nothing at all */
+	int delay_ms; /* delay of every answer */
+	int slow_ms;  /* additional delay of the first server, for names that begin with "slow"
+		       */
+	bool down[SERVERS]; /* doesn't answer at all */
 	bool no_edns;       /* FORMERR for EDNS */
-	bool drops_edns;    /* nothing at all for EDNS */
-	bool small;         /* answers repeat the question in small letters */
-	bool no_tcp;        /* ends each connection at once */
+	bool drops_edns;    /* doesn't answer queries with EDNS */
+	bool small;         /* answers repeat the question in lower case */
+	bool no_tcp;        /* closes each connection at once */
 	struct log_line log[LOG_MAX];
 };
 static struct shared *shared;
@@ -87,7 +89,7 @@ static unsigned seen(const char *name, int type)
 	return n;
 }
 
-/* ---- The servers ------------------------------------------------------------------------- */
+/* ---- The servers --------------------------------------------------------------------- */
 
 static uint8_t *add16(uint8_t *p, unsigned v)
 {
@@ -160,7 +162,7 @@ static uint8_t *add_service(uint8_t *p, unsigned port, const char *target)
 	return add_record(p, NULL, 33, 60, data, (size_t)(add_name(end, target) - data));
 }
 
-/* Of services and their text: two targets below the name, and one elsewhere. */
+/* For services and their text: two targets below the name, and one elsewhere. */
 static uint8_t *service_for(uint8_t *out, uint8_t *p, const struct dns_query *q)
 {
 	static const char text[] = "\25replicaSet=shard&x=y1";
@@ -179,7 +181,8 @@ static uint8_t *service_for(uint8_t *out, uint8_t *p, const struct dns_query *q)
 	return add_service(p, 0, "a.cluster.test");
 }
 
-/* Writes the answer to q; p stands behind the question. Returns its end, NULL: say nothing. */
+/* Writes the answer to q; p is the end of the question. Returns the end, or NULL for no
+ * answer. */
 static uint8_t *answer_for(
 	uint8_t *out, uint8_t *p, const struct dns_query *q, bool tcp, int server)
 {
@@ -252,7 +255,7 @@ static uint8_t *answer_for(
 	return add_record(p, NULL, 1, 300, v4, 4);
 }
 
-/* Notes a question and writes its answer; 0: none. */
+/* Logs a query and writes its answer; returns 0 for none. */
 static size_t handle(
 	const uint8_t *in, size_t n, uint8_t *out, int server, bool tcp, unsigned port)
 {
@@ -296,7 +299,7 @@ static size_t handle(
 /* The longest answer: a hundred addresses. */
 #define ANSWER 2048
 
-/* One answer that waits for its time. */
+/* A delayed answer. */
 struct pending {
 	int64_t at;
 	int fd;
@@ -352,7 +355,7 @@ static void send_wrong_ids(int fd, const struct pending *p, int count)
 	}
 }
 
-/* Answers that wait equally long. */
+/* Answers with the same delay. */
 struct queue {
 	unsigned head, tail;
 	struct pending pending[2048];
@@ -372,7 +375,7 @@ static void send_answer(const struct pending *a)
 	sendto(a->fd, a->packet, a->len, 0, (const void *)&a->to, sizeof(a->to));
 }
 
-/* Sends what is due; returns when the next is, or INT64_MAX. */
+/* Sends what is due; returns when the next one is, or INT64_MAX. */
 static int64_t send_due(struct queue *q)
 {
 	int64_t now = clock_ms();
@@ -461,7 +464,7 @@ static int dns_begin(void **state)
 		perror("a network namespace (these tests run as root)");
 		return -1;
 	}
-	/* A second address of lo's. */
+	/* A second address on lo. */
 	memcpy(r.ifr_name, "lo:1", 5);
 	*(struct sockaddr_in *)(void *)&r.ifr_addr = (struct sockaddr_in){
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x2d350001)};
@@ -495,7 +498,7 @@ static int dns_end(void **state)
 	return waitpid(server_pid, NULL, 0) == server_pid ? 0 : -1;
 }
 
-/* ---- The resolver, and PID 1 as the test plays it ---------------------------------------- */
+/* ---- The resolver, and PID 1 as the test plays it ------------------------------------ */
 
 #define MESSAGES 4096
 
@@ -504,8 +507,8 @@ struct play {
 	struct resolver_config config;
 	pid_t pid;
 	int channel;
-	bool hold;       /* pin requests are not acknowledged */
-	uint32_t accept; /* mask of what is acknowledged as open */
+	bool hold;       /* don't acknowledge pin requests */
+	uint32_t accept; /* mask of what to acknowledge as open */
 	struct resolver_message got[MESSAGES];
 	unsigned count;
 };
@@ -559,7 +562,7 @@ static void play_acknowledge(struct play *p, const struct resolver_message *m)
 	assert_int_equal(send(p->channel, &reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
 }
 
-/* Takes one datagram, at most ms from now. Returns the type of its last message, or 0. */
+/* Receives one datagram, waiting at most ms. Returns the type of its last message, or 0. */
 static uint32_t play_take(struct play *p, int ms)
 {
 	struct pollfd f = {p->channel, POLLIN, 0};
@@ -606,7 +609,7 @@ static void play_end(struct play *p)
 	int status;
 
 	close(p->channel);
-	/* It ends by itself when PID 1 is gone, and without an error. */
+	/* It ends by itself without an error when PID 1 is gone. */
 	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
@@ -618,10 +621,10 @@ static void play_end(struct play *p)
 	free(p);
 }
 
-/* ---- A client ---------------------------------------------------------------------------- */
+/* ---- A client ------------------------------------------------------------------------ */
 
 struct reply {
-	size_t len; /* 0: none came */
+	size_t len; /* 0: none */
 	uint8_t packet[2000];
 	int rcode;
 	unsigned count; /* records in the answer */
@@ -649,7 +652,7 @@ static void client_send(int fd, uint16_t id, const char *name, uint16_t type, bo
 	assert_int_equal(send(fd, packet, len, 0), len);
 }
 
-/* Waits for the answer and serves the channel meanwhile. */
+/* Waits for the answer while serving the channel. */
 static void client_take(struct play *p, int fd, uint16_t id, const char *name, uint16_t type,
 	int ms, struct reply *r)
 {

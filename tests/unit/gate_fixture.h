@@ -50,7 +50,7 @@ static inline void corpus(struct octets *o, const char *kind, const char *name)
 	fclose(f);
 }
 
-/* A copy of exactly that size, so that the sanitizer sees a step behind the end. */
+/* A copy of exactly that size, so that the sanitizer sees an overread. */
 static inline uint8_t *exact(const uint8_t *bytes, size_t len)
 {
 	uint8_t *copy = malloc(len ? len : 1);

@@ -1,6 +1,6 @@
 /*
- * A directory tree for one test, and calls made with no more than the container's root has:
- * no DAC_OVERRIDE, no CHOWN. The fixture itself is built with all that this machine's root has.
+ * A directory tree for a test, and calls made with the capabilities of a container's root:
+ * no DAC_OVERRIDE, no CHOWN. The fixture itself is built with full privileges.
  */
 #ifndef TESTS_HOME_FIXTURE_H
 #define TESTS_HOME_FIXTURE_H

@@ -1,4 +1,4 @@
-/* Addresses: strict text both ways, ranges that hold and their neighbours that do not. */
+/* Addresses: parsing and printing, ranges, and the addresses next to them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +96,7 @@ static void a_text_of_64k_is_refused(void **state)
 	free(text);
 }
 
-/* The C library is the witness, on texts made of what matters. */
+/* Compared with the C library on texts made of significant characters. */
 static void agrees_with_the_c_library(void **state)
 {
 	static const char *const parts[] = {":", "::", "0", "1", "ffff", ".", "1.2.3.4", "255"};
@@ -150,7 +150,7 @@ static void the_table_is_an_interval_set(void **state)
 
 		assert_non_null(r->name);
 		assert_int_not_equal(r->class, ADDRESS_PUBLIC);
-		/* No host bits, nothing beyond an IPv4's four bytes. */
+		/* No host bits, and nothing beyond the four bytes of IPv4. */
 		for (unsigned b = r->prefix; b < 128; b++)
 			if (r->base.bytes[b / 8] & (0x80 >> (b % 8)))
 				fail_msg("%s has host bits", address_text(&first, text));
@@ -288,7 +288,7 @@ static void classes(void **state)
 	}
 }
 
-/* What a refusal says of an address: that of the narrowest range, for each there is. */
+/* A refusal names the narrowest range that contains the address. */
 static void names_of_ranges(void **state)
 {
 	static const struct {

@@ -1,4 +1,4 @@
-/* What a config.toml made for the host says: its keys, and what is told about them. */
+/* A config.toml made for the host: its keys, and what is reported about them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,7 @@
 #include "../../init/home/toml.h"
 #include "../../init/lib/limits.h"
 
-/* ---- Keys ----------------------------------------------------------------------------------
- */
+/* ---- Keys ---------------------------------------------------------------------------- */
 
 static char seen[4096];
 
@@ -34,7 +33,7 @@ static void good(const char *text, const char *keys)
 	assert_string_equal(seen, keys);
 }
 
-/* Whatever comes first is told; what comes behind the mistake is not. */
+/* What comes before a syntax error is reported; what comes after isn't. */
 static void bad(const char *text, const char *keys)
 {
 	seen[0] = '\0';
@@ -109,8 +108,7 @@ static void nesting_and_length_are_bounded(void **state)
 	assert_int_equal(strlen(seen), LIMIT_TOML_PATH - 1 + 3);
 }
 
-/* ---- What is told ---------------------------------------------------------------------------
- */
+/* ---- What is told -------------------------------------------------------------------- */
 
 static char line[1000];
 static bool held = true;
@@ -170,7 +168,7 @@ static void what_fits_is_not(void **state)
 		"[mcp_servers]",
 		"[features]\nhooks = true",
 		"web_search = \"live\"\n[tools]\nweb_search = true",
-		/* the image's own settings take care of these */
+		/* handled by the image's own settings */
 		"approval_policy = \"on-request\"\nsandbox_mode = \"read-only\"",
 		"default_permissions = \":workspace\"\n",
 		"[profiles.x]\napproval_policy = \"untrusted\"\n",
@@ -182,7 +180,7 @@ static void what_fits_is_not(void **state)
 		assert_string_equal(told(texts[i]), "");
 }
 
-/* Where nothing holds Codex to the image's settings, a user's own are told. */
+/* If nothing makes Codex use the image's settings, the user's own are reported. */
 static void its_own_sandbox_is_told_where_it_counts(void **state)
 {
 	static const char *const asks[] = {"sandbox_mode = \"workspace-write\"",
@@ -204,8 +202,7 @@ static void its_own_sandbox_is_told_where_it_counts(void **state)
 	held = true;
 }
 
-/* ---- What is mended -------------------------------------------------------------------------
- */
+/* ---- What is mended ------------------------------------------------------------------ */
 
 static void becomes(const char *before, const char *after)
 {
@@ -252,7 +249,7 @@ static void it_is_one_line(void **state)
 		"container must have); sqlite_home, log_dir (a path of the host's); profile "
 		"(Codex "
 		"no longer starts with it)");
-	/* Everything at once still fits. */
+	/* All of it fits. */
 	advice_line(UINT32_MAX, line, sizeof(line));
 	assert_true(strlen(line) < sizeof(line) - 1 && !strchr(line, '\n'));
 }

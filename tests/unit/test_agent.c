@@ -1,4 +1,4 @@
-/* What the agent is told of the sandbox, and the file that it is put into. */
+/* The description of the sandbox for the agent, and the file that contains it. */
 #include "home_fixture.h"
 
 #include "../../init/home/agent.h"
@@ -81,7 +81,7 @@ static void audit_refuses_nothing(void **state)
 	assert_not_in(told, "refused at once");
 }
 
-/* However many rules there are, it stays something to read; and no rule can end the string. */
+/* It remains readable however many rules there are, and no rule can terminate the string. */
 static void it_is_bounded(void **state)
 {
 	char rules[LIMIT_AGENT_FILE] = "";
@@ -98,8 +98,7 @@ static void it_is_bounded(void **state)
 	assert_not_in(told, "'''");
 }
 
-/* ---- The file ------------------------------------------------------------------------------
- */
+/* ---- The file ------------------------------------------------------------------------ */
 
 static struct failure why;
 

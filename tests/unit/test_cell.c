@@ -39,10 +39,10 @@
 static struct cell cell;
 static pid_t worker;
 static int channel = -1;
-/* What the payload's child reports, and tells others of: shared with it. */
+/* What the payload's child reports; shared with it. */
 static volatile long *shared;
 
-/* ---- What it runs in --------------------------------------------------------------------- */
+/* ---- What it runs in ----------------------------------------------------------------- */
 
 static int make_namespace(void **state)
 {
@@ -60,7 +60,7 @@ static int make_namespace(void **state)
 		      "net.ipv6.conf.v0.disable_ipv6=0");
 }
 
-/* TCP segments that were sent to a device but lo: nothing else here sends any. */
+/* TCP segments sent to a device other than lo: nothing else here sends any. */
 static unsigned long left(void)
 {
 	FILE *p =
@@ -126,7 +126,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* ---- The payload ------------------------------------------------------------------------- */
+/* ---- The payload --------------------------------------------------------------------- */
 
 static _Noreturn void leave(int status)
 {
@@ -168,8 +168,8 @@ static int take_descriptor(int from)
 	return fd;
 }
 
-/* Forks a payload that does this and leaves with what it returns: 0 where all is as it should
- * be, else the line. */
+/* Forks a payload that calls work() and exits with its result: 0 if all is well, otherwise
+ * the line. */
 static pid_t begin(int (*work)(void))
 {
 	struct failure f = {0};
@@ -239,14 +239,14 @@ static bool bound_to_lo(int s)
 	       strcmp(device, "lo") == 0;
 }
 
-/* Is this error the answer to a call of socket(2)? */
+/* Whether socket(2) fails with this error. */
 static bool refused(int family, int type, int protocol, int error)
 {
 	errno = 0;
 	return socket(family, type, protocol) < 0 && errno == error;
 }
 
-/* ---- Sockets that there are -------------------------------------------------------------- */
+/* ---- Sockets that there are ---------------------------------------------------------- */
 
 static int work_loopback(void)
 {
@@ -274,13 +274,13 @@ static void what_loopback_needs_works(void **state)
 {
 	(void)state;
 	expect(begin(work_loopback), 0);
-	/* It is counted when the caller may have it already. */
+	/* It may be counted after the caller has it. */
 	for (int i = 0; i < 10000 && cell.record->made < 2; i++)
 		usleep(1000);
 	assert_int_equal(cell.record->made, 2);
 }
 
-/* By the container's own address, too, as names of its own lead there. */
+/* By the container's own address, too, to which its own names resolve. */
 static int work_own_address(void)
 {
 	struct sockaddr_in a = at("0.0.0.0", 4711);
@@ -298,7 +298,7 @@ static void its_own_address_is_reached(void **state)
 	expect(begin(work_own_address), 0);
 }
 
-/* ---- Sockets that there aren't ----------------------------------------------------------- */
+/* ---- Sockets that there aren't ------------------------------------------------------- */
 
 static int work_others(void)
 {
@@ -317,7 +317,7 @@ static int work_others(void)
 	MUST(refused(43 /* AF_SMC */, SOCK_STREAM, 0, EPERM));
 	MUST(refused(44 /* AF_XDP */, SOCK_RAW, 0, EPERM));
 	MUST(refused(AF_NETLINK, SOCK_RAW, 12 /* netfilter */, EPERM));
-	/* With what the kernel doesn't look at. */
+	/* With bits that the kernel ignores. */
 	errno = 0;
 	MUST(syscall(SYS_socket, AF_INET6 | 1L << 32, SOCK_STREAM, 0) < 0 &&
 		errno == EAFNOSUPPORT);
@@ -338,7 +338,7 @@ static void no_other_socket_is_had(void **state)
 	expect(begin(work_others), 0);
 }
 
-/* What is asked of the worker is judged by it, too, whatever the filter says. */
+/* The worker checks requests itself, whatever the filter does. */
 static void the_worker_judges_by_itself(void **state)
 {
 	int s;
@@ -355,7 +355,7 @@ static void the_worker_judges_by_itself(void **state)
 	close(s);
 }
 
-/* ---- No way out by one ------------------------------------------------------------------- */
+/* ---- No way out by one --------------------------------------------------------------- */
 
 static bool no_answer(int s)
 {
@@ -459,8 +459,8 @@ static void nothing_leaves(void **state)
 	assert_int_equal(left(), before);
 }
 
-/* The same attempt with what the payload isn't given: so the judge sees, and IPv6 is refused
- * for good reason. */
+/* The same attempt with what the payload doesn't get: this shows that the check works, and
+ * why IPv6 is refused. */
 static void an_ipv6_socket_would_leave(void **state)
 {
 	const unsigned long before = left();
@@ -484,7 +484,7 @@ static void an_ipv6_socket_would_leave(void **state)
 	assert_true(left() > before);
 }
 
-/* ---- The engine's resolver --------------------------------------------------------------- */
+/* ---- The engine's resolver ----------------------------------------------------------- */
 
 static int work_embedded(void)
 {
@@ -518,7 +518,7 @@ static void the_engines_resolver_is_not_reached(void **state)
 	close(l);
 }
 
-/* ---- The worker's end -------------------------------------------------------------------- */
+/* ---- The worker's end ---------------------------------------------------------------- */
 
 static void wait_until(volatile long *what, long value)
 {
@@ -527,14 +527,13 @@ static void wait_until(volatile long *what, long value)
 	assert_true(*what >= value);
 }
 
-/* Sockets, one after the other, until it is told to stop; how each call ended is counted. */
+/* Creates sockets until it is stopped, and counts how each call ended. */
 static int work_on(void)
 {
 	while (!shared[0]) {
 		int s = socket(AF_INET, SOCK_STREAM, 0);
 
-		/* What the kernel answers when the worker dies in the middle of handing over.
-		 */
+		/* The kernel's error if the worker dies while passing one. */
 		if (s == 0) {
 			shared[2]++;
 			continue;
@@ -562,7 +561,7 @@ static void one_that_is_killed_is_followed_by_another(void **state)
 	wait_until(&shared[1], shared[1] + 3);
 	shared[0] = 1;
 	expect(pid, 0);
-	/* Those that were begun by one that died were refused, and none failed otherwise. */
+	/* Calls that a dying worker had begun were refused; none failed otherwise. */
 	assert_true(shared[2] <= 50);
 	assert_int_equal(shared[3], 0);
 }
@@ -600,7 +599,7 @@ static void when_it_stays_down_there_are_no_sockets(void **state)
 	expect(pid, 0);
 }
 
-/* ---- Many at a time ---------------------------------------------------------------------- */
+/* ---- Many at a time ------------------------------------------------------------------ */
 
 #define THREADS 8
 #define ROUNDS  400
@@ -618,7 +617,7 @@ static void *open_and_close(void *unused)
 	return NULL;
 }
 
-/* Others close and reuse the very numbers meanwhile. */
+/* Other threads close and reuse the same numbers meanwhile. */
 static void *meddle(void *unused)
 {
 	(void)unused;
@@ -676,7 +675,7 @@ static void who_has_no_descriptors_left_is_told(void **state)
 	expect(begin(work_out_of_descriptors), 0);
 }
 
-/* ---- Listeners --------------------------------------------------------------------------- */
+/* ---- Listeners ----------------------------------------------------------------------- */
 
 static int work_second_listener(void)
 {

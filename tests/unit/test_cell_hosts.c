@@ -1,4 +1,4 @@
-/* What is written into hosts and resolv.conf, and printed for those who must pass it. */
+/* What is written into hosts and resolv.conf, and printed to be passed to an engine. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,11 +65,11 @@ static void exact_names_have_an_entry_and_others_stay(void **state)
 	expect_hosts("", "");
 	expect_hosts("127.0.0.1\tlocalhost\n172.17.0.2 host",
 		"127.0.0.1 localhost\n172.17.0.2 host\n");
-	/* Names of ours are taken out of old lines, however they are written. */
+	/* Our names are removed from existing lines, however they are written. */
 	expect_hosts("10.0.0.1 a.test other A.TEST. # b.test\n", "10.0.0.1 other\n");
 	expect_hosts(
 		"10.0.0.1 a.test\n# nothing\n\n10.0.0.2\n 10.0.0.3  db x\n", "10.0.0.3 x\n");
-	/* Below a wildcard there is no end of names. */
+	/* Below a wildcard the number of names is unlimited. */
 	expect_hosts("10.0.0.1 x.wild.test\n", "10.0.0.1 x.wild.test\n");
 }
 
@@ -104,7 +104,7 @@ static void resolv_conf_leads_to_us_and_back(void **state)
 	assert_non_null(strstr(text, "options use-vc\n"));
 	resolvconf_parse(text, strlen(text), &c);
 	assert_int_equal(c.upstreams_count, 1);
-	/* Started anew, the container has the file that we wrote. */
+	/* A restarted container has the file that we wrote. */
 	hosts_resolv_undo(text, strlen(text));
 	resolvconf_parse(text, strlen(text), &c);
 	assert_int_equal(c.upstreams_count, 2);

@@ -1,6 +1,6 @@
 /*
- * Hellos: those of real clients (tests/corpus/hello), cut everywhere and spread over records in
- * every way; and hostile ones, built here octet by octet.
+ * Hellos: those of real clients (tests/corpus/hello), truncated everywhere and spread over
+ * records in every way; and malicious ones, built here octet by octet.
  */
 #include "gate_fixture.h"
 
@@ -21,8 +21,7 @@ static enum hello_result read_some(const struct octets *from, size_t len)
 	return r;
 }
 
-/* ---- Hellos built here ----------------------------------------------------------------------
- */
+/* ---- Hellos built here --------------------------------------------------------------- */
 
 static struct octets exts;
 
@@ -170,7 +169,7 @@ static void it_may_be_spread_over_records(void **state)
 		for (size_t cut = 1; cut < body.len; cut++) {
 			spread(cut, body.len);
 			expect_name(real[i].name);
-			/* The first of the two alone is no hello. */
+			/* The first of the two alone isn't a hello. */
 			assert_int_equal(read_some(&o, cut + 5), HELLO_MORE);
 		}
 		for (size_t step = 1; step < 9; step++) {
@@ -201,8 +200,8 @@ static void no_name_is_refused(void **state)
 		assert_int_equal(read_some(&o, cut), HELLO_MORE);
 }
 
-/* The name of each real hello made one that no rule holds, its lengths wrong, its server_name
- * taken away: refused when it is whole, and not before, in one record and in two. */
+/* Each real hello with a name that no rule can contain, wrong lengths, or without
+ * server_name: refused when it is complete and not before, in one record and in two. */
 static void hostile_variants_of_real_hellos(void **state)
 {
 	enum { LAST = 1000 };
@@ -245,12 +244,12 @@ static void hostile_variants_of_real_hellos(void **state)
 	}
 }
 
-/* Every octet of a real hello changed, to each of some values: nothing but a hello with a name
- * that can be, or a refusal; and the name never other than what stands there. */
+/* Every octet of a real hello changed to each of some values: the result is a hello with a
+ * valid name, or a refusal; and the name is the one in the hello. */
 static void changed_octets(void **state)
 {
 	static const uint8_t values[] = {0, 1, 3, 0x16, 0x2e, 0x7f, 0x80, 0xff};
-	size_t last; /* octet of the name: a dot there is none of it */
+	size_t last; /* octet of the name: a dot there isn't part of it */
 
 	(void)state;
 	corpus(&o, "hello", "s_client-tls13");
@@ -528,7 +527,7 @@ static void what_stands_behind_it_in_its_record(void **state)
 		o.len = 0;
 		record(&o, 22, twice->at, body.len + extra);
 		expect_refused(GATE_MALFORMED, NULL);
-		/* As soon as the record says so. */
+		/* As soon as the record header says so. */
 		assert_int_equal(read_some(&o, 9), HELLO_REFUSED);
 		o.len = 0;
 		record(&o, 22, twice->at, 100);
@@ -626,8 +625,7 @@ static void the_limit(void **state)
 			assert_int_equal(read_some(&o, 9), HELLO_REFUSED);
 		}
 	}
-	/* A megabyte that it only announces; and records so small that their headers are what
-	 * is too much. */
+	/* Announces a megabyte; and records so small that their headers exceed the limit. */
 	o.len = 0;
 	add(&o, "\x16\x03\x01\x20\x00\x01\x10\x00\x00", 9);
 	expect_refused(GATE_TOO_LONG, "");
@@ -719,7 +717,7 @@ static void what_is_unclear(void **state)
 	record(&o, 22, body.at + 38, body.len - 38);
 	assert_int_equal(retry(o.len), RETRY_ASKED);
 	o.len = 0;
-	add(&o, "\x14\x03\x03\x00\x01\x01", 6); /* clients read on behind it */
+	add(&o, "\x14\x03\x03\x00\x01\x01", 6); /* clients accept that */
 	assert_int_equal(retry(o.len), RETRY_UNCLEAR);
 	body.at[0] = 0; /* HelloRequest */
 	wrap();

@@ -1,4 +1,4 @@
-/* What a command line of Codex's is for. */
+/* What a command line of Codex is for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "../../init/lib/codex_use.h"
 
-/* The words of a line, parted by single blanks; _ stands for a blank within one. */
+/* Words separated by single blanks; _ stands for a blank within one. */
 static void is(enum codex_use wanted, const char *line)
 {
 	char *text = strdup(line), *argv[12], *word = text;

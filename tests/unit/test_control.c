@@ -1,4 +1,4 @@
-/* The control socket, asked by good and by hostile clients; and every field of a request. */
+/* The control socket with good and malicious clients; and every field of a request. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -70,7 +70,7 @@ static int end(void **state)
 	return rmdir(directory);
 }
 
-/* PID 1's loop, as long as there is something to do; returns the rounds. */
+/* PID 1's loop while there is something to do; returns the number of rounds. */
 static unsigned serve(void)
 {
 	struct pollfd p = {.fd = monitor.sources[0].fd, .events = POLLIN};
@@ -142,7 +142,7 @@ static int take(int fd)
 	return (int)head.status;
 }
 
-/* The client was dropped without an answer. */
+/* The client was dropped without a reply. */
 static void dropped(int fd)
 {
 	char byte;
@@ -166,7 +166,7 @@ static void a_question_is_answered(void **state)
 	serve();
 	assert_int_equal(take(fd), 0);
 	assert_int_equal(asked, 1);
-	/* Whether it comes before or after PID 1 has taken the client. */
+	/* Whether it comes before or after PID 1 has accepted the client. */
 	fd = connected();
 	serve();
 	assert_true(target_parse("a.example:8443", &t, &reason));
@@ -187,7 +187,7 @@ static void the_longest_answer_arrives_whole(void **state)
 
 		request(fd, CONTROL_STATUS, NULL);
 		serve();
-		/* What is longer is cut, not written past the end. */
+		/* Anything longer is truncated. */
 		assert_int_equal(take(fd), 0);
 	}
 }
@@ -203,18 +203,18 @@ static void silent_clients_hurt_nobody(void **state)
 			silent[count++] = fd;
 		if (i % 5 == 4)
 			serve();
-		/* Whatever they do, the next good one has its answer. */
+		/* Whatever they do, the next good one gets its reply. */
 		fd = connected();
 		request(fd, CONTROL_STATUS, NULL);
 		serve();
 		assert_int_equal(take(fd), 0);
 	}
 	assert_int_equal(count, 100);
-	/* Ours, and of PID 1's half a bounded number. */
+	/* Ours, and a bounded number of PID 1's. */
 	assert_true(open_descriptors() - before <= count + LIMIT_CONTROL_CLIENTS);
 	for (int i = 0; i < count - LIMIT_CONTROL_CLIENTS; i++)
 		dropped(silent[i]);
-	/* Those that still have a place may speak up. */
+	/* Those that are still connected can send a request. */
 	request(silent[count - 1], CONTROL_STATUS, NULL);
 	serve();
 	assert_int_equal(take(silent[count - 1]), 0);
@@ -236,7 +236,7 @@ static void an_idle_socket_wakes_nobody(void **state)
 	assert_int_equal(serve(), 0);
 }
 
-/* It asks and asks and takes nothing: each answer goes to the kernel or nowhere. */
+/* It sends requests and reads nothing: each reply goes to the kernel or nowhere. */
 static void a_client_that_does_not_read(void **state)
 {
 	int before = open_descriptors(), tiny = 1;
@@ -271,7 +271,7 @@ static void what_is_no_request_is_not_answered(void **state)
 		serve();
 		dropped(fd);
 	}
-	/* A good one with something behind it is none. */
+	/* A valid one followed by something else isn't valid. */
 	control_ipc_make((void *)bytes, CONTROL_STATUS, NULL, NULL);
 	fd = connected();
 	assert_int_equal(send(fd, bytes, sizeof(struct control_request) + 1, MSG_NOSIGNAL),
@@ -281,7 +281,7 @@ static void what_is_no_request_is_not_answered(void **state)
 	assert_int_equal(asked, 0);
 }
 
-/* As another user: 1 when not even connect() is let, 2 when it is and nothing comes of it. */
+/* As another user: 1 if connect() fails, 2 if it succeeds without effect. */
 static int as_nobody(void)
 {
 	int status, go[2];
@@ -308,7 +308,7 @@ static int as_nobody(void)
 		_exit(recv(fd, &byte, 1, 0) > 0 ? 14 : 2);
 	}
 	close(go[0]);
-	/* Served until the child has what it gets. */
+	/* Served until the child has its result. */
 	for (int i = 0; i < 100; i++) {
 		serve();
 		usleep(1000);
@@ -339,11 +339,11 @@ static void a_socket_of_an_earlier_life_is_replaced(void **state)
 	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), 0);
 	control_close(control);
 	control = again;
-	/* The former one's end took the name with it; that is all. */
+	/* The former one removed the name at its end; that is all. */
 	assert_int_equal(reach(), -1);
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	/* What is no socket is somebody's: it stays. */
+	/* Something that isn't a socket isn't ours: it stays. */
 	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), -1);
 	assert_null(again);
 	assert_string_equal(f.subject, path);
@@ -360,7 +360,7 @@ static void a_place_that_cannot_hold_it(void **state)
 	assert_int_equal(
 		control_open(&none, "/nonexistent/control", &monitor, answer, &asked, &f), -1);
 	assert_null(none);
-	/* Something else of that name is somebody else's. */
+	/* Something else of that name isn't ours. */
 	snprintf(longer, sizeof(longer), "%s3", path);
 	close(open(longer, O_WRONLY | O_CREAT, 0600));
 	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
@@ -369,7 +369,7 @@ static void a_place_that_cannot_hold_it(void **state)
 	longer[0] = '/';
 	longer[sizeof(longer) - 1] = '\0';
 	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
-	/* No place in PID 1's loop. */
+	/* No room in PID 1's loop. */
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
 		if (monitor.sources[i].fd < 0)
 			monitor.sources[i].fd = 1000;

@@ -1,6 +1,6 @@
 /*
- * Policy routing to the gate, with the wall around it: what comes to the gate's socket as it
- * was sent, what comes there by NAT, and what goes elsewhere. Judged as in test_wall.c. Runs as
+ * Policy routing to the gate, with the wall: what arrives at the gate's socket unchanged,
+ * what arrives through NAT, and what goes elsewhere. Checked as in test_wall.c. Runs as
  * root.
  */
 #include "wall_fixture.h"
@@ -12,9 +12,9 @@
 
 #define GATE      UID_GATE
 #define GATE_PORT 5443
-/* <linux/netfilter_ipv4.h>: where a connection was to go before NAT. */
+/* <linux/netfilter_ipv4.h>: a connection's destination before NAT. */
 #define ORIGINAL_DST 80
-/* Of the way to the gate, for each family. */
+/* Rules that lead to the gate, per family. */
 #define WAY 5
 
 static struct wall *wall;
@@ -79,7 +79,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* How the last connection came to the gate. */
+/* How the last connection reached the gate. */
 enum { NOT_AT_ALL, BY_ROUTING, BY_NAT };
 
 static bool same_place(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
@@ -92,7 +92,7 @@ static bool same_place(const struct sockaddr_storage *a, const struct sockaddr_s
 	return memcmp(a, b, 8) == 0;
 }
 
-/* Takes it; *out, when it isn't NULL, is its socket. */
+/* Accepts it; *out, if not NULL, becomes its socket. */
 static int came(const char *address, uint16_t port, int *out)
 {
 	struct sockaddr_storage wanted, here = {0}, before = {0};
@@ -118,7 +118,7 @@ static int came(const char *address, uint16_t port, int *out)
 	return how;
 }
 
-/* How many of our rules lead to the gate. */
+/* The number of our rules that lead to the gate. */
 static unsigned rules(void)
 {
 	FILE *p = popen("(ip rule; ip -6 rule) | grep 'proto 121' |"
@@ -155,7 +155,7 @@ static void nothing_else_is_diverted(void **state)
 	assert_int_equal(udp(PAYLOAD, "20.1.2.3", 443), EPERM);
 	assert_int_equal(udp(PAYLOAD, "2600::7", 80), EPERM);
 	assert_int_equal(came("20.1.2.3", 8443, NULL), NOT_AT_ALL);
-	/* The container's root is no payload: NAT has it. */
+	/* The container's root isn't the payload: it gets NAT. */
 	assert_int_equal(tcp(0, "20.1.2.3", 443), 0);
 	assert_int_equal(came("20.1.2.3", 443, NULL), BY_NAT);
 	assert_false(reached("20.1.2.3"));
@@ -174,7 +174,7 @@ static void the_gate_itself_gets_out(void **state)
 	assert_int_equal(tcp(GATE, "20.1.2.4", 443), ECONNREFUSED);
 }
 
-/* RFC 3704: the answer's way back is asked for by the address alone. */
+/* RFC 3704: only the address decides about the return path. */
 static void strict_reverse_paths_are_kept(void **state)
 {
 	(void)state;
@@ -200,7 +200,7 @@ static void networks_of_rules_are_the_walls(void **state)
 	assert_true(reached("2600:5::1"));
 	assert_int_equal(tcp(PAYLOAD, "20.6.1.1", 443), ECONNREFUSED);
 	assert_int_equal(came("20.6.1.1", 443, NULL), NOT_AT_ALL);
-	/* On its other web port a network is anybody's, and NAT has it. */
+	/* On its other web port a network needs a name, and gets NAT. */
 	assert_int_equal(tcp(PAYLOAD, "20.5.1.1", 80), 0);
 	assert_int_equal(came("20.5.1.1", 80, NULL), BY_NAT);
 }
@@ -222,7 +222,7 @@ static void a_rule_about_every_address_is_the_walls(void **state)
 	assert_int_equal(came("2600::7", 80, NULL), BY_NAT);
 }
 
-/* What the main table knows by more than its default route. */
+/* Networks for which the main table has more than its default route. */
 static void connected_networks_are_the_walls(void **state)
 {
 	(void)state;
@@ -232,7 +232,7 @@ static void connected_networks_are_the_walls(void **state)
 	assert_false(reached("172.30.0.1"));
 }
 
-/* Is one of our ends still waiting for its last octet to be acknowledged (LAST_ACK)? */
+/* Whether one of our sockets is still waiting for its last acknowledgement (LAST_ACK). */
 static bool unheard(const char *table)
 {
 	char line[512];
@@ -246,13 +246,14 @@ static bool unheard(const char *table)
 	return found;
 }
 
-/* Before anything is sent again (200 ms, TCP_RTO_MIN): on lo it is there when send() returns.
- */
+/* Before any retransmission (200 ms, TCP_RTO_MIN): on lo it is there when send() returns. */
 #define AT_ONCE_MS 100
 
-/* What the kernel says for a client that is gone (RFC 9293 §3.10.7: a reset, an acknowledgement
- * of the gate's own end) bears no uid of the payload's, and has to get to the gate all the
- * same. */
+/*
+ * What the kernel sends on behalf of a client that is gone (RFC 9293 §3.10.7: a reset, an
+ * acknowledgement of the gate's FIN) doesn't have the payload's uid, and must reach the gate
+ * nevertheless.
+ */
 static void the_gate_hears_of_the_end(const char *address, const char *table)
 {
 	struct pollfd p = {.fd = -1, .events = POLLERR | POLLHUP};
@@ -282,7 +283,7 @@ static void a_clients_end_is_heard(void **state)
 	the_gate_hears_of_the_end("2600::7", "/proc/net/tcp6");
 }
 
-/* Connects from an address of the container's own, as `curl --interface ADDRESS`. */
+/* Connects from an address of the container, as `curl --interface ADDRESS`. */
 static int from(const char *own, const char *to, uint16_t port)
 {
 	struct sockaddr_storage a, b;
@@ -315,7 +316,7 @@ static void a_client_may_choose_its_address(void **state)
 	assert_int_equal(came("2600::7", 443, NULL), BY_ROUTING);
 }
 
-/* The payload's own servers have the web's ports to themselves, whatever stands. */
+/* The payload's own servers can use the web's ports. */
 static void loopback_servers_stay_the_payloads(void **state)
 {
 	static const char *const own[] = {"127.0.0.1", "172.30.0.2", "::1", "2001:db8:9::2"};
@@ -336,7 +337,7 @@ static void loopback_servers_stay_the_payloads(void **state)
 		assert_int_equal(poll(&p, 1, 0), 1);
 		close(accept(p.fd, NULL, NULL));
 	}
-	/* And the outside is not theirs. */
+	/* And can't reach the outside. */
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
 	assert_int_equal(came("20.1.2.3", 443, NULL), BY_ROUTING);
 	close(diverted);
@@ -349,7 +350,7 @@ static void without_the_rules_nat_does_it(void **state)
 	(void)state;
 	build();
 	assert_int_equal(rules(), 2 * WAY);
-	/* A second time nothing is there twice. */
+	/* Building twice adds nothing twice. */
 	divert_build(routes, &config);
 	assert_int_equal(rules(), 2 * WAY);
 	divert_end(routes);
@@ -357,14 +358,14 @@ static void without_the_rules_nat_does_it(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
 	assert_int_equal(came("20.1.2.3", 443, NULL), BY_NAT);
 	assert_false(reached("20.1.2.3"));
-	/* What a run without a gate finds of one that had one. */
+	/* A run without a gate after one that had one. */
 	divert_build(routes, &config);
 	config.diverts = false;
 	divert_build(routes, &config);
 	assert_int_equal(rules(), 0);
 }
 
-/* Where nothing leads out, nothing is diverted: no route stays no route. */
+/* Without a route out, nothing is diverted: unreachable stays unreachable. */
 static void a_family_without_a_way_out_has_none_to_the_gate(void **state)
 {
 	(void)state;
@@ -377,7 +378,7 @@ static void a_family_without_a_way_out_has_none_to_the_gate(void **state)
 	run("ip -6 route add default via 2001:db8:9::1");
 }
 
-/* Without ::1 there is no address to come from: that family goes by NAT as before. */
+/* Without ::1 there is no source address, so that family gets NAT as before. */
 static void a_family_that_cannot_be_diverted_goes_by_nat(void **state)
 {
 	(void)state;

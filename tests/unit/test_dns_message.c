@@ -1,6 +1,6 @@
 /*
- * The DNS message format against good and hostile packets. Packets are built here octet by
- * octet, not by the code under test.
+ * The DNS message format with good and malicious packets, which are built here octet by
+ * octet and not by the code under test.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static void begin(struct packet *p, unsigned flags, unsigned q, unsigned an, uns
 	add16(p, 0);
 }
 
-/* An answer to a.test, A, from its question on. */
+/* A response to a.test, A, beginning with its question. */
 static void answer(struct packet *p, unsigned flags, unsigned an, unsigned ns)
 {
 	begin(p, flags, 1, an, ns);
@@ -88,7 +88,7 @@ static void alias(struct packet *p, const char *from, const char *to, unsigned t
 static const uint8_t good[4] = {93, 1, 2, 3}, evil[4] = {66, 66, 66, 66};
 static struct dns_answer got;
 
-/* Reads from memory of exactly that size, so that the sanitizer sees a step behind the end. */
+/* Parses from memory of exactly that size, so that the sanitizer sees an overread. */
 static enum dns_outcome read_as(
 	const struct packet *p, size_t len, uint16_t id, const char *name, uint16_t type)
 {
@@ -123,7 +123,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- What upstreams answer --------------------------------------------------------------- */
+/* ---- What upstreams answer ----------------------------------------------------------- */
 
 static void test_one_address(void **state)
 {
@@ -191,7 +191,7 @@ static void test_other_names_addresses_are_not_taken(void **state)
 	add_name(p, "evil.test");
 	record(p, 1, 300, evil, 4);
 	alias(p, "a.test", "b.test", 100);
-	add16(p, 0xc00c); /* beside the alias: not the chain's end */
+	add16(p, 0xc00c); /* next to the alias: not the end of the chain */
 	record(p, 1, 300, evil, 4);
 	add_name(p, "b.test");
 	record(p, 1, 50, good, 4);
@@ -207,7 +207,7 @@ static void test_only_foreign_addresses(void **state)
 	answer(p, 0x8180, 1, 1);
 	add_name(p, "evil.test");
 	record(p, 1, 300, evil, 4);
-	add16(p, 0xc00c); /* the authority section is not looked at for addresses */
+	add16(p, 0xc00c); /* addresses in the authority section are ignored */
 	record(p, 1, 300, evil, 4);
 	assert_int_equal(read_it(p), OUTCOME_EMPTY);
 	assert_int_equal(got.count, 0);
@@ -289,7 +289,7 @@ static void test_64_kilobytes_of_aliases(void **state)
 	p->at[7] = (uint8_t)n;
 	assert_true(n > 1500);
 	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
-	p->at[6] = 0; /* a smaller count does not help it */
+	p->at[6] = 0; /* a smaller count doesn't help */
 	p->at[7] = LIMIT_ANSWER_RECORDS;
 	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 }
@@ -304,9 +304,9 @@ static void test_lying_counts(void **state)
 	p->at[6] = p->at[7] = 0xff;
 	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
 	p->at[6] = 0;
-	p->at[7] = 0; /* says none: what is there is not looked at */
+	p->at[7] = 0; /* says none, so what is there is ignored */
 	assert_int_equal(read_it(p), OUTCOME_EMPTY);
-	/* A record that says it is longer than the packet. */
+	/* A record longer than the packet. */
 	p->at[7] = 1;
 	p->at[p->len - 6] = 0xff;
 	assert_int_equal(read_it(p), OUTCOME_MALFORMED);
@@ -325,7 +325,7 @@ static void test_wrong_size_of_an_address(void **state)
 	}
 }
 
-/* Owners that are pointers of every kind a forger may think of. */
+/* Owners with every kind of pointer that a forger may think of. */
 static void test_hostile_pointers(void **state)
 {
 	(void)state;
@@ -357,7 +357,7 @@ static void test_hostile_pointers(void **state)
 	}
 }
 
-/* Backwards pointers may make a name long; never longer than a name. */
+/* Backward pointers can make a name long, but never longer than a name may be. */
 static void test_names_that_grow(void **state)
 {
 	uint8_t label[64] = {63};
@@ -391,7 +391,7 @@ static void test_names_that_only_look_alike(void **state)
 	add(p, "\2a\0\4test", 9);
 	record(p, 1, 300, evil, 4);
 	assert_int_equal(read_it(p), OUTCOME_EMPTY);
-	/* Nor may a chain lead over such a name. */
+	/* Nor may a chain contain such a name. */
 	answer(p, 0x8180, 1, 0);
 	add16(p, 0xc00c);
 	record(p, 5, 300, "\6b.test", 8);
@@ -434,7 +434,7 @@ static void test_negative_answers(void **state)
 	answer(p, 0x8180, 0, 0);
 	assert_int_equal(read_it(p), OUTCOME_EMPTY);
 	assert_int_equal(got.ttl, 0);
-	/* NXDOMAIN with an address: the address is a lie. */
+	/* NXDOMAIN with an address: the address can't be true. */
 	answer(p, 0x8183, 1, 0);
 	add16(p, 0xc00c);
 	record(p, 1, 300, evil, 4);
@@ -468,7 +468,7 @@ static void test_codes(void **state)
 	assert_int_equal(read_it(p), OUTCOME_TRUNCATED);
 }
 
-/* ---- What we ask ------------------------------------------------------------------------- */
+/* ---- What we ask --------------------------------------------------------------------- */
 
 static void test_our_question(void **state)
 {
@@ -485,7 +485,7 @@ static void test_our_question(void **state)
 	assert_int_equal(out[11], 0);
 }
 
-/* "0x20": letters alone change, by the bits, and the answer's spelling is told by them. */
+/* "0x20": only letters change, by the bits, and the response's case is compared. */
 static void test_mixed_letters(void **state)
 {
 	uint8_t packet[512];
@@ -524,7 +524,7 @@ static void test_what_is_no_name_is_not_asked(void **state)
 	assert_int_equal(dns_write_query(1, "a.test", 1, true, out, 100), 0);
 }
 
-/* ---- What the payload asks, and what it is told ------------------------------------------ */
+/* ---- What the payload asks, and what it is told -------------------------------------- */
 
 static struct dns_query query;
 
@@ -559,7 +559,7 @@ static int read_query(size_t len)
 	return rcode;
 }
 
-/* As many records behind a question as any client sends, and one more. */
+/* As many records after a question as any client sends, and one more. */
 static void test_records_behind_a_question(void **state)
 {
 	(void)state;
@@ -641,13 +641,13 @@ static void test_what_is_no_question(void **state)
 		assert_int_equal(read_query(p->len), RCODE_FORMERR);
 		assert_int_equal(query.asked.question_len, 0);
 	}
-	/* A name that breaks off half way is not left behind without an end. */
+	/* A truncated name doesn't leave an unterminated string. */
 	question("aaaa.bbbb.test", 0);
 	for (size_t len = 12; len < p->len; len++) {
 		assert_int_equal(read_query(len), RCODE_FORMERR);
 		assert_int_equal(query.name[len < p->len - 4 ? 0 : 14], '\0');
 	}
-	/* A pointer in the question would name octets of the header. */
+	/* A pointer in the question would refer to octets of the header. */
 	for (unsigned target = 0; target < 20; target++) {
 		begin(p, 0x0100, 1, 0, 0);
 		add16(p, 0xc000 | target);
@@ -677,7 +677,7 @@ static void test_reply(void **state)
 	assert_int_equal(out[3], 0x80); /* RA; not AD */
 }
 
-/* What doesn't fit is left out, and TC says so. */
+/* What doesn't fit is omitted, and TC is set. */
 static void test_reply_in_every_room(void **state)
 {
 	static const uint8_t many[16 * 16];
@@ -716,7 +716,7 @@ static void test_reply_with_a_code_above_fifteen(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* ---- Services and text ------------------------------------------------------------------- */
+/* ---- Services and text --------------------------------------------------------------- */
 
 /* An answer to a.test of this type. */
 static void answer_of(unsigned type, unsigned an)
@@ -769,7 +769,7 @@ static void test_services(void **state)
 		service((unsigned)i, "n.test", 0);
 	assert_int_equal(read_type(DNS_SRV), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, LIMIT_ANSWER_SERVICES);
-	/* An address among them is none. */
+	/* An address among them is ignored. */
 	answer_of(DNS_SRV, 1);
 	add_name(p, "a.test");
 	record(p, DNS_A, 60, good, 4);
@@ -788,7 +788,7 @@ static void test_broken_services(void **state)
 		record(p, DNS_SRV, 60, "\0\1\0\1\0\1", n);
 		assert_int_equal(read_type(DNS_SRV), OUTCOME_MALFORMED);
 	}
-	/* A name that ends behind the record: its last label is the next record's. */
+	/* A name that extends beyond the record: its last label is the next record's. */
 	answer_of(DNS_SRV, 1);
 	add_name(p, "a.test");
 	record(p, DNS_SRV, 60, "\0\1\0\1\0\1\4test", 11);
@@ -812,7 +812,7 @@ static void test_texts(void **state)
 	answer_of(DNS_TXT, 4);
 	text("\3abc\0\2de", 8);
 	text(filler, 250);
-	text(filler, 250); /* the room ends here: left out, and not half of it */
+	text(filler, 250); /* the room ends here: omitted completely */
 	text("\1z", 2);
 	assert_int_equal(read_type(DNS_TXT), OUTCOME_ADDRESSES);
 	assert_int_equal(got.count, 3);
@@ -827,7 +827,7 @@ static void test_texts(void **state)
 	assert_int_equal(read_type(DNS_TXT), OUTCOME_MALFORMED);
 }
 
-/* What is written is read back; what doesn't fit is left out, which is said. */
+/* What is written is parsed back; what doesn't fit is omitted, with TC. */
 static void test_services_and_texts_in_replies(void **state)
 {
 	static struct dns_service services[LIMIT_ANSWER_SERVICES];

@@ -1,4 +1,4 @@
-/* What the hook may hand to the payload, and what it may try instead. */
+/* What the hook can pass to the payload, and what else it might try. */
 #include "home_fixture.h"
 
 #include "../../init/home/envfile.h"
@@ -95,7 +95,7 @@ static int file_remove(void **state)
 	return tree_remove(state);
 }
 
-/* In this process, which keeps the strings; reading happens as the user anyway. */
+/* In this process, which keeps the strings; the file is read as the user anyway. */
 static int read_now(void)
 {
 	why = (struct failure){.reason = ""};

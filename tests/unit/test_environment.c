@@ -1,4 +1,4 @@
-/* The payload's environment: copied, set, replaced, and what the sandbox promises. */
+/* The payload's environment: copied, set, replaced, and what the sandbox guarantees. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,7 +127,7 @@ static void a_given_sandbox_dir_stays(void **state)
 	assert_int_equal(environment_sandbox(&e, "/codex_home"), 0);
 	assert_string_equal(
 		environment_get(&e, "SANDBOX_ENV_DIR"), "/app/p/.codex/.environment");
-	/* An empty PATH would mean the current directory: the usual one takes its place. */
+	/* An empty PATH would mean the current directory, so the usual one replaces it. */
 	assert_string_equal(environment_get(&e, "PATH"),
 		"/codex_home/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	environment_free(&e);

@@ -1,4 +1,4 @@
-/* The event log: its lines, its ration, and the closing summary. */
+/* The event log: its lines, its rate limit, and the closing summary. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -187,7 +187,7 @@ static void lines_are_appended(void **state)
 	assert_non_null(strstr(logged(x), "b.example"));
 }
 
-/* However the events fall into seconds, what is not written is told. */
+/* However the events are spread over seconds, omitted lines are counted in the log. */
 static void lines_are_rationed_and_the_rest_is_told(void **state)
 {
 	enum { SENT = 20 * LIMIT_EVENTS_PER_SECOND };
@@ -200,7 +200,7 @@ static void lines_are_rationed_and_the_rest_is_told(void **state)
 	for (int i = 0; i < SENT; i++)
 		refuse_name(x->events, "a.example", 2, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	/* Counted all the same. */
+	/* Counted nevertheless. */
 	assert_int_equal(events_refused(x->events), 2 * SENT);
 	sleep(1);
 	refuse_name(x->events, "b.example", 1, NULL);
@@ -285,8 +285,7 @@ static void one_is_singular(void **state)
 	free(text);
 }
 
-/* What Codex asks for of its own accord comes last, and isn't advised to be opened; what a
- * command may have asked for is. */
+/* Codex's own requests come last, without advice; those that may be a command's have it. */
 static void codexs_own_requests(void **state)
 {
 	static const char tip[] = "raw.githubusercontent.com";
@@ -320,7 +319,7 @@ static void codexs_own_requests(void **state)
 	free(text);
 }
 
-/* An --allow is advised where it would help and nowhere else. */
+/* --allow is suggested only if it would help. */
 static void advice(void **state)
 {
 	static const struct {
@@ -373,8 +372,7 @@ static void advice(void **state)
 	}
 }
 
-/* What the summary says of one address, and whether the policy of its advice lets it be
- * reached. */
+/* What the summary suggests for an address, and whether that rule would permit it. */
 static void try_advice(const struct address *a, bool *advised, bool *helps)
 {
 	static const char mark[] = "allow with: --allow ";
@@ -396,7 +394,7 @@ static void try_advice(const struct address *a, bool *advised, bool *helps)
 		snprintf(rules[count++], sizeof(rules[0]), "%.*s", (int)strcspn(found, "\n"),
 			found);
 	} else {
-		/* Then nothing that could be said would help. */
+		/* Then no suggestion would help. */
 		snprintf(rules[count++], sizeof(rules[0]),
 			a->family == 4 ? "%s:5432" : "[%s]:5432", at);
 		snprintf(rules[count++], sizeof(rules[0]),
@@ -440,7 +438,7 @@ static void advice_for_every_kind_of_address(void **state)
 	}
 }
 
-/* A worker may have counted more than it could tell one by one. */
+/* A worker may have counted more than it could report individually. */
 static void what_is_only_counted_has_no_line_of_its_own(void **state)
 {
 	struct fixture *x = *state;
@@ -537,7 +535,7 @@ static void a_path_that_cannot_be_opened(void **state)
 	assert_int_equal(events_open(&e, "/nonexistent/log", &f), -1);
 	assert_null(e);
 	assert_string_equal(f.subject, "/nonexistent/log");
-	/* A pipe without a reader is refused; it does not hold PID 1. */
+	/* A pipe without a reader fails at once; it doesn't block PID 1. */
 	snprintf(pipe, sizeof(pipe), "%s/pipe", x->directory);
 	assert_int_equal(mkfifo(pipe, 0600), 0);
 	assert_int_equal(events_open(&e, pipe, &f), -1);

@@ -1,4 +1,4 @@
-/* Lists as NO_PROXY has them: whom they except, and whom not. */
+/* Lists in the format of NO_PROXY: which names they contain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,7 +62,7 @@ static void a_star_is_everybody(void **state)
 	assert_false(e.all || exceptions_have(&e, "any.example"));
 }
 
-/* What can't be read takes nothing from the others. */
+/* An invalid entry doesn't affect the others. */
 static void the_first_that_is_none_is_told(void **state)
 {
 	static const char *const lists[] = {"corp.example,b~d,x y", "b~d,corp.example",
@@ -99,7 +99,7 @@ static void there_is_room_for_so_many(void **state)
 	assert_false(exceptions_have(&e, name));
 	snprintf(name, sizeof(name), "n%06zu.example", count - 1);
 	assert_true(exceptions_have(&e, name));
-	/* What is there already needs no room. */
+	/* An entry that is already there needs no room. */
 	assert_int_equal(exceptions_add(&e, name, &bad), 0);
 }
 

@@ -1,4 +1,5 @@
-/* Places as people name them, and what is said of them: always what the policy decides. */
+/* Targets as people write them, and what is printed about them: always what the policy
+ * decides. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 
 #include "../../init/policy/explain.h"
 
-/* One character more than the resolver lets a label under a wildcard have. */
+/* One character more than the resolver permits in a label under a wildcard. */
 #define LONG_LABEL "01234567890123456789012345678901234567890"
 
 static struct policy policy;
@@ -66,7 +67,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* The text about a place; *allowed what was returned. To be freed. */
+/* The text about a target, to be freed; *allowed is what was returned. */
 static char *about(const char *place, enum egress egress, bool *allowed)
 {
 	struct target t;
@@ -151,7 +152,7 @@ static void what_is_no_place(void **state)
 static const struct {
 	const char *place;
 	bool allowed;
-	const char *says[4]; /* NULL: no more; one that begins with '!' must not be there */
+	const char *says[4]; /* NULL: end; one that begins with '!' must not appear */
 } answers[] = {
 	{"api.openai.com", true,
 		{"api.openai.com: allowed\n", "(always allowed)", "tcp 80, 443",
@@ -175,8 +176,7 @@ static const struct {
 	{LONG_LABEL ".wild.example", false,
 		{"longer than a wildcard allows", "remedy     --allow 0123"}},
 	{"0123456789012345678901234567890123456789.wild.example", true, {"!longer"}},
-	/* As the resolver has it: a name with a rule of its own is no longer under a wildcard.
-	 */
+	/* As in the resolver: a name with a rule of its own isn't under a wildcard any more. */
 	{LONG_LABEL ".mixed.example:443", true, {"*.mixed.example (--allow)", "!longer"}},
 	{LONG_LABEL ".mixed.example:22", true, {"!longer"}},
 	{"ssh.example", true, {"tcp 22", "all ports: directly"}},
@@ -230,7 +230,7 @@ static void each_answer(void **state)
 	}
 }
 
-/* The advice is true: with the rule that it names, the place is allowed. */
+/* The suggestion is right: with that rule, the target is allowed. */
 static void the_remedy_helps(void **state)
 {
 	unsigned helped = 0;

@@ -48,7 +48,7 @@ struct program {
 		array, sizeof(array) / sizeof((array)[0])                                      \
 	}
 
-/* What the kernel would decide: those instructions that libseccomp writes. */
+/* The kernel's decision, for the instructions that libseccomp generates. */
 static uint32_t run(struct program p, const struct seccomp_data *d)
 {
 	uint32_t a = 0;
@@ -103,7 +103,7 @@ static bool allowed(uint32_t verdict)
 	return verdict == SECCOMP_RET_ALLOW;
 }
 
-/* Whether some arguments are let through, those that the filters look at. */
+/* Whether the call is permitted with any of the arguments that the filters check. */
 static bool allowed_somehow(struct program p, long number)
 {
 	static const uint64_t values[] = {0, 1, 2, AF_INET, AF_INET6, AF_NETLINK, F_SETPIPE_SZ,
@@ -139,7 +139,7 @@ static void expect_exactly(const char *who, struct program p, const long *list, 
 	}
 }
 
-/* What both C libraries may make of the calls that the two workers' sources name. */
+/* What the two C libraries may use for the calls that the workers' sources name. */
 static void workers_have_exactly_their_calls(void **state)
 {
 	static const long resolver[] = {
@@ -190,8 +190,8 @@ static void workers_sockets_are_tcp_and_udp(void **state)
 			}
 }
 
-/* Exactly these, whatever their arguments: every other call is open, but by what the other
- * tests look at. */
+/* Exactly these, whatever their arguments: every other call is permitted, apart from what
+ * the other tests check. */
 static const long refused[] = {SYS_mount, SYS_umount2, SYS_pivot_root, SYS_open_tree,
 	SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_mount_setattr,
 	SYS_open_by_handle_at, SYS_quotactl, SYS_quotactl_fd, SYS_swapon, SYS_swapoff,
@@ -226,7 +226,7 @@ static void the_payload_is_refused_exactly_these(void **state)
 		assert_int_equal(ask(p, number, 0, 0, 0), MISSING);
 }
 
-/* Protocols, of which the kernel looks at 32 bits. */
+/* Protocols, of which the kernel uses 32 bits. */
 static void the_payloads_sockets_are_tcp_and_udp(void **state)
 {
 	const struct program p = PROGRAM(filter_payload);
@@ -249,7 +249,7 @@ static void the_payloads_sockets_are_tcp_and_udp(void **state)
 			}
 }
 
-/* PID 1 needs nothing of what the payload is refused, runs no file, and makes no code. */
+/* PID 1 needs nothing that the payload is denied, executes no file, and creates no code. */
 static void pid_1_has_none_of_these(void **state)
 {
 	static const long more[] = {SYS_execve, SYS_execveat, SYS_ptrace, SYS_unshare,

@@ -31,7 +31,7 @@
 #include <cmocka.h>
 
 #define NO_FILTER (-1)
-#define HIGH      (1L << 32) /* a bit that the kernel doesn't look at */
+#define HIGH      (1L << 32) /* a bit that the kernel ignores */
 #define BAD       1L         /* an address that isn't mapped */
 
 struct call {
@@ -39,7 +39,7 @@ struct call {
 	long number, a[6];
 };
 
-/* Not _exit(), of which the sanitizers make more than one call. */
+/* Not _exit(), for which the sanitizers make more than one call. */
 static _Noreturn void leave(int status)
 {
 	for (;;)
@@ -199,7 +199,7 @@ static void payload_makes_no_namespace(void **state)
 			expect_refused(FILTER_PAYLOAD, &clones[0], EPERM);
 		}
 	expect_refused(FILTER_PAYLOAD, &(struct call)CALL(unshare, 0x80), EPERM);
-	/* The last byte of clone's flags is a signal; 0x80 in it is none of ours. */
+	/* The last byte of clone's flags is a signal, and 0x80 in it isn't one of our flags. */
 	expect_open(FILTER_PAYLOAD, &(struct call)CALL(clone, SIGCHLD, 0, 0, 0, 0));
 }
 
@@ -218,7 +218,7 @@ static void unknown_calls_do_not_exist(void **state)
 	for
 		EACH(calls)
 	assert_int_equal(outcome(FILTER_PAYLOAD, &calls[i]), ENOSYS);
-	/* The newest that was looked at is open. */
+	/* The newest call that was considered is permitted. */
 	expect_open(FILTER_PAYLOAD, &(struct call){"mseal", 462, {0}});
 }
 
@@ -290,7 +290,7 @@ static void payload_sockets(void **state)
 		}
 }
 
-/* The kernel takes an int; a register has 32 bits more, in which a filter may be lost. */
+/* The kernel takes an int; the register has 32 more bits, which a filter might overlook. */
 static void high_bits_open_nothing(void **state)
 {
 	static const struct call calls[] = {
@@ -339,15 +339,15 @@ struct option_case {
 	long level, name;
 };
 
-/* On no socket: without the filter it is EBADF, whatever the option. */
+/* On no socket: without the filter the error is EBADF, whatever the option. */
 static struct call set_option(const struct option_case *o, char text[static 64])
 {
 	snprintf(text, 64, "setsockopt(%ld, %ld)", o->level, o->name);
 	return (struct call){text, SYS_setsockopt, {-1, o->level, o->name, BAD, 4}};
 }
 
-/* By their numbers (linux/in.h, in6.h, tcp.h, udp.h, asm-generic/socket.h), so that a macro of
- * another meaning in filters_gen.c shows. */
+/* By number (linux/in.h, in6.h, tcp.h, udp.h, asm-generic/socket.h), so that a macro with
+ * another value in filters_gen.c is detected. */
 static void payload_sets_no_option_that_no_tool_needs(void **state)
 {
 	static const struct option_case refused[] = {
@@ -391,7 +391,7 @@ static void payload_sets_no_option_that_no_tool_needs(void **state)
 		{6, 14},
 		{6, 32},
 		{17, 100},
-		/* REPAIR and what belongs to it, ULP */
+		/* REPAIR and related ones, ULP */
 		{6, 19},
 		{6, 20},
 		{6, 21},
@@ -555,7 +555,7 @@ static void another_machines_calls_end_the_process(void **state)
 }
 #endif
 
-/* Real programs under the whole drop; `status` is the one they are to end with. */
+/* Real programs after the complete drop; `status` is the expected exit status. */
 static int run_dropped(const char *const *argv)
 {
 	int status;
@@ -747,7 +747,7 @@ static void monitor_may_do_its_work(void **state)
 	expect_open(FILTER_MONITOR, &calls[i]);
 }
 
-/* What PID 1 forks later lives under both filters, and has to come to its own. */
+/* What PID 1 forks later has both filters, and must still work. */
 static void a_worker_can_be_restarted_under_the_monitors_filter(void **state)
 {
 	int status;

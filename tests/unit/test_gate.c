@@ -44,8 +44,8 @@ struct seen {
 };
 static struct shared {
 	struct seen to[256];
-	_Atomic unsigned dropped; /* questions that the resolver is to pass over */
-	_Atomic bool moved;       /* moves.lab.test is where somebody answers */
+	_Atomic unsigned dropped; /* queries that the resolver is to ignore */
+	_Atomic bool moved;       /* moves.lab.test is where there is a server */
 } * shared;
 static pid_t helpers[4];
 static size_t helpers_count;
@@ -62,7 +62,7 @@ static void run(const char *command)
 		fail_msg("%s", command);
 }
 
-/* ---- The servers ------------------------------------------------------------------------- */
+/* ---- The servers --------------------------------------------------------------------- */
 
 static void say(int s, const void *bytes, size_t len)
 {
@@ -281,7 +281,7 @@ static int world_down(void **state)
 	return 0;
 }
 
-/* ---- The gate ---------------------------------------------------------------------------- */
+/* ---- The gate ------------------------------------------------------------------------ */
 
 static struct gate_message told(int ms)
 {
@@ -335,7 +335,7 @@ static int begin(void **state)
 	return 0;
 }
 
-/* It ends when the channel does, and in no other way. */
+/* It ends when the channel is closed, and in no other way. */
 static int end(void **state)
 {
 	int status;
@@ -351,7 +351,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* ---- Clients ----------------------------------------------------------------------------- */
+/* ---- Clients ------------------------------------------------------------------------- */
 
 static int client(const char *address, uint16_t port)
 {
@@ -360,7 +360,7 @@ static int client(const char *address, uint16_t port)
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct timeval patience = {.tv_sec = WAIT_MS / 1000};
 
-	/* Where everything is local, the kernel would take the server's own address. */
+	/* Since everything is local, the kernel would choose the server's own address. */
 	inet_pton(AF_INET, "45.0.255.1", &from.sin_addr);
 	inet_pton(AF_INET, address, &a.sin_addr);
 	if (bind(s, (struct sockaddr *)&from, sizeof(from)) < 0)
@@ -420,7 +420,7 @@ static bool alerted(int s)
 	return n == 7 && bytes[0] == 0x15 && bytes[5] == 2;
 }
 
-/* Says a hello for the name to the address, and takes the ServerHello that comes back. */
+/* Sends a hello for the name to the address, and reads the ServerHello. */
 static int greeted(const char *address, const char *name)
 {
 	uint8_t bytes[512];
@@ -441,7 +441,7 @@ static void echoes(int s, const char *text)
 	assert_string_equal(back, text);
 }
 
-/* ---- TLS --------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------- */
 
 static void an_allowed_name_passes_as_it_is(void **state)
 {
@@ -560,7 +560,7 @@ static void a_second_hello_must_name_the_same(void **state)
 	close(s);
 }
 
-/* What hides a name may not come in the second where it may not in the first. */
+/* A second hello may not hide a name if the first may not. */
 static void a_second_hello_may_hide_what_the_first_may(void **state)
 {
 	static const struct {
@@ -619,13 +619,13 @@ static void ech_passes_for_its_rule_alone(void **state)
 	close(s);
 	s = client("45.0.0.1", 443);
 	tell(s, bytes, hello(bytes, "ech.lab.test", true));
-	/* It has no address here: that is asked only of what may pass. */
+	/* It has no address here: only permitted names are resolved. */
 	assert_int_equal(take(s, bytes, sizeof(bytes)), 0);
 	assert_int_equal(told(WAIT_MS).reason, GATE_UNRESOLVED);
 	close(s);
 }
 
-/* Each port has its own rules, in a first hello, behind a CONNECT and in a second hello. */
+/* Each port has its own rules, in a first hello, after a CONNECT and in a second hello. */
 static void ech_passes_on_its_rules_port_alone(void **state)
 {
 	static const char request[] = "CONNECT echo-half.lab.test:80 HTTP/1.1\r\n"
@@ -666,7 +666,8 @@ static void ech_passes_on_its_rules_port_alone(void **state)
 	close(s);
 }
 
-/* One that took no connection is asked for again, and not only when its record has run out. */
+/* A name whose addresses don't accept connections is resolved again, even before its TTL has
+ * passed. */
 static void dead_addresses_are_not_believed(void **state)
 {
 	uint8_t bytes[512];
@@ -702,7 +703,7 @@ static void a_lost_question_is_asked_again(void **state)
 	close(s);
 }
 
-/* ---- HTTP -------------------------------------------------------------------------------- */
+/* ---- HTTP ---------------------------------------------------------------------------- */
 
 static char *answer_of(int s)
 {
@@ -732,7 +733,7 @@ static void each_request_is_checked(void **state)
 	close(s);
 }
 
-/* The refusal comes though the server has ended its half, and behind its answer. */
+/* The refusal is sent although the server has closed its half, after its response. */
 static void a_refusal_comes_when_the_server_is_done(void **state)
 {
 #define FIRST "GET /1 HTTP/1.1\r\nHost: closes.lab.test\r\n\r\n"
@@ -823,9 +824,9 @@ static void connect_leads_to_allowed_ports(void **state)
 	close(s);
 }
 
-/* ---- SSH --------------------------------------------------------------------------------- */
+/* ---- SSH ----------------------------------------------------------------------------- */
 
-/* Octet by octet, and behind a CONNECT: refused at once, in its own protocol. */
+/* Octet by octet, and after a CONNECT: refused at once, in its own protocol. */
 static void ssh_is_refused_in_its_own_protocol(void **state)
 {
 	static const char version[] = "SSH-2.0-OpenSSH_9.2p1\r\n";
@@ -850,7 +851,7 @@ static void ssh_is_refused_in_its_own_protocol(void **state)
 		n = take(s, text, sizeof(text) - 1);
 		assert_memory_equal(text, "SSH-2.0-codex-sandbox\r\n", 23);
 		assert_non_null(memmem(text, n, "--allow NAME:22", 15));
-		/* In a tunnel the address is none of what it wanted. */
+		/* In a tunnel the address isn't the destination. */
 		assert_int_equal(memmem(text, n, "--allow 45.0.0.1:443", 20) == NULL, tunnel);
 		m = told(WAIT_MS);
 		assert_int_equal(m.reason, GATE_SSH);
@@ -860,7 +861,7 @@ static void ssh_is_refused_in_its_own_protocol(void **state)
 	assert_int_equal(shared->to[ECHO].connections, 0);
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------- */
+/* ---- Bytes --------------------------------------------------------------------------- */
 
 static void bulk_arrives_whole_and_in_order(void **state)
 {
@@ -868,7 +869,7 @@ static void bulk_arrives_whole_and_in_order(void **state)
 	int s = greeted("45.0.0.3", "big.lab.test");
 
 	(void)state;
-	/* Meanwhile what is on its way has to wait, in part in a pipe. */
+	/* Meanwhile data in transit has to wait, in part in a pipe. */
 	usleep(200000);
 	for (size_t i = 0; i < BULK / sizeof(bytes); i++) {
 		assert_int_equal(take(s, bytes, sizeof(bytes)), sizeof(bytes));
@@ -906,7 +907,7 @@ static void uploads_arrive_whole(void **state)
 	close(s);
 }
 
-/* ---- Hostile clients --------------------------------------------------------------------- */
+/* ---- Hostile clients ----------------------------------------------------------------- */
 
 static void a_hello_without_end_is_refused(void **state)
 {
@@ -944,7 +945,7 @@ static void thousands_that_say_nothing_or_half_hold_nobody_up(void **state)
 		close(fds[i]);
 }
 
-/* What a client leaves unread is in a pipe, which the next one gets. */
+/* A client leaves unread data in a pipe, which the next one gets. */
 static void nobody_gets_what_another_left(void **state)
 {
 	const struct linger now = {.l_onoff = 1};
@@ -954,7 +955,7 @@ static void nobody_gets_what_another_left(void **state)
 	for (int i = 0; i < 3; i++) {
 		int s = greeted("45.0.0.3", "big.lab.test");
 
-		usleep(200000); /* the server's octets fill all there is on the way */
+		usleep(200000); /* the server's octets fill all buffers in between */
 		setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 		close(s);
 		s = greeted("45.0.0.3", "big.lab.test");
@@ -971,13 +972,13 @@ static void nobody_gets_what_another_left(void **state)
 	}
 }
 
-/* So that it gets to read why: some of what a refused client goes on sending is taken. */
+/* So that it can read the reason, some of what a refused client still sends is discarded. */
 static void a_refused_client_is_not_listened_to_for_ever(void **state)
 {
 	static const char request[] = "POST / HTTP/1.1\r\nHost: evil.example\r\n"
 				      "Content-Length: 1000000000\r\n\r\n";
 	static const uint8_t bytes[65536];
-	const size_t most = 64 * 1024 * 1024; /* far more than sockets hold on the way */
+	const size_t most = 64 * 1024 * 1024; /* far more than the sockets in between hold */
 	int s = client("45.0.0.1", 80);
 	size_t sent = 0;
 	ssize_t n;
@@ -991,7 +992,7 @@ static void a_refused_client_is_not_listened_to_for_ever(void **state)
 	close(s);
 }
 
-/* Wherever among the remembered names chance puts one, it is its own clients' alone. */
+/* Whichever cache entry a name gets, it is used for its own clients only. */
 static void names_come_to_every_place(void **state)
 {
 	int idle = greeted("45.0.0.1", "echo.lab.test");
@@ -1033,7 +1034,7 @@ static void clients_that_never_read_hold_nobody_up(void **state)
 		close(fds[i]);
 }
 
-/* ---- Audit, reports ---------------------------------------------------------------------- */
+/* ---- Audit, reports ------------------------------------------------------------------ */
 
 static int begin_audit(void **state)
 {
@@ -1070,7 +1071,7 @@ static void audit_lets_through_and_tells(void **state)
 	close(s);
 }
 
-/* What it wanted was another host than it aimed at: there is no place to let it pass to. */
+/* The host that it wanted isn't the destination, so it can't be let through. */
 static void audit_lets_no_tunnel_go_astray(void **state)
 {
 	static const char request[] =
@@ -1122,8 +1123,8 @@ static bool is_over(int s)
 	return recv(s, &c, 1, 0) <= 0;
 }
 
-/* Rings at the gate; returns how many flows it says that it ended, and for whom the last was.
- */
+/* Notifies the gate; returns how many connections it reports as ended, and the last one's
+ * name. */
 static uint32_t ring(char name[256])
 {
 	uint32_t count = 0;
@@ -1166,11 +1167,11 @@ static void what_is_denied_ends(void **state)
 	assert_string_equal(name, "echo.lab.test");
 	assert_true(is_over(bad));
 	echoes(good, "good");
-	/* Who hadn't said all yet hears the same. */
+	/* A client with an incomplete hello gets the same. */
 	tell(half, bytes + 20, len - 20);
 	assert_true(alerted(half));
 	assert_int_equal(told(WAIT_MS).reason, GATE_DENIED);
-	/* Requests end, too, and an address is a reason as good as a name. */
+	/* Requests end, too, also because of a denied address. */
 	assert_int_equal(policy_deny(&policy, "45.0.0.4:80", NULL, NULL, &e), 0);
 	assert_int_equal(ring(name), 1);
 	assert_string_equal(name, "answers.lab.test");
@@ -1185,7 +1186,7 @@ static void what_is_denied_ends(void **state)
 	close(kept);
 }
 
-/* From how many ports the gate has tried the server that never answers. */
+/* The number of ports from which the gate has tried the server that never answers. */
 static int attempts(void)
 {
 	FILE *p = popen("nft list set ip t tried | sed -n '/elements/,$p' | grep -oE "
@@ -1199,7 +1200,7 @@ static int attempts(void)
 	return count;
 }
 
-/* An attempt that began before the wall heard of the rule is none that the wall has judged. */
+/* An attempt that began before the wall had the rule wasn't checked by the wall. */
 static void attempts_begin_anew_when_something_is_denied(void **state)
 {
 	uint8_t bytes[512];
@@ -1211,7 +1212,7 @@ static void attempts_begin_anew_when_something_is_denied(void **state)
 	tell(s, bytes, hello(bytes, "hangs.lab.test", false));
 	for (int i = 0; i < 100 && attempts() < 1; i++)
 		usleep(50000);
-	usleep(1200000); /* the SYN is sent again by now, from the same port */
+	usleep(1200000); /* the SYN has been sent again by now, from the same port */
 	assert_int_equal(attempts(), 1);
 	assert_int_equal(policy_deny(&policy, "evil.example", NULL, NULL, &e), 0);
 	assert_int_equal(ring(name), 0);
@@ -1221,7 +1222,7 @@ static void attempts_begin_anew_when_something_is_denied(void **state)
 	close(s);
 }
 
-/* The very pages of the parent's, at the same place. */
+/* The same pages as the parent's, at the same address. */
 static void the_gate_can_only_read_what_is_denied(void **state)
 {
 	char path[32], line[256], mine[32], mode[8] = "";

@@ -1,6 +1,6 @@
 /*
- * PID 1's checks on the gate's messages, the proxy's URL, and what becomes of a refusal in the
- * summary: pure, but for a log file.
+ * PID 1's checks on the gate's messages, the proxy's URL, and how a refusal appears in the
+ * summary: pure, except for a log file.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,7 +94,7 @@ static void what_breaks_the_protocol_is_refused(void **state)
 	BREAKS(memset(m.name, 'a', sizeof(m.name)));
 	BREAKS(m.name[0] = '\033');
 	BREAKS(m.name[0] = ' ');
-	/* What a proxy said: nobody else's words, printable, and with an end. */
+	/* A proxy's reply: only with GATE_PROXY, printable, and terminated. */
 	BREAKS(strcpy(m.said, "407"));
 	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407 \033[2J"));
 	BREAKS(m.reason = GATE_PROXY; strcpy(m.said, "407\r\n"));
@@ -140,7 +140,7 @@ static void each_refusal_has_its_advice(void **state)
 	assert_null(strstr(summary(), "--allow odd.example"));
 }
 
-/* What a person could paste would open a front end with all its sites. */
+/* A suggested rule would open a front end with all its sites. */
 static void ssh_is_told_without_a_rule_to_paste(void **state)
 {
 	struct gate_message m = refusal(GATE_SSH, "");
@@ -151,9 +151,8 @@ static void ssh_is_told_without_a_rule_to_paste(void **state)
 	assert_null(strstr(summary(), "--allow"));
 }
 
-/* A rule for an address opens whatever has that address, and which one that is is the payload's
- * to choose: so none is advised for what the gate has refused, with whatever reason and name.
- */
+/* A rule for an address opens everything at that address, and the payload chooses the
+ * address: so none is suggested for what the gate has refused, whatever the reason and name. */
 static void no_rule_for_an_address_is_advised(void **state)
 {
 	static const char *const names[] = {"", "20.1.2.3", "a?b", "[20::1]", "www.example"};
@@ -170,7 +169,7 @@ static void no_rule_for_an_address_is_advised(void **state)
 			assert_int_equal(events_open(&events, NULL, &f), 0);
 			assert_int_equal(take(&m), 0);
 			if (names[i][0] == '\0' && reason == GATE_NOT_ALLOWED)
-				continue; /* the gate never says so: that is GATE_NO_NAME */
+				continue; /* the gate never sends this: it is GATE_NO_NAME */
 			assert_int_equal(events_refused(events), 1);
 			if ((strstr(summary(), "--allow") != NULL) != helps)
 				fail_msg("reason %u: %s", reason, summary());
@@ -277,7 +276,7 @@ static void proxies_that_cannot(void **state)
 		"http://[10.1.2.3]", "http://pro xy.example", "http://u%0d%0aX:y@proxy.example",
 		"http://u%@proxy.example", "http://u%4@proxy.example",
 		"http://u%zz@proxy.example",
-		/* The container's own, and what nothing outside has. */
+		/* The container's own addresses, and those that nothing outside can have. */
 		"http://127.0.0.1:3128", "http://127.9.9.9:3128", "http://[::1]:3128",
 		"http://localhost:3128", "http://a.LocalHost.:3128", "http://0.0.0.0:3128",
 		"http://[::]:3128", "http://169.254.169.254", "http://[fe80::1]:3128",

@@ -1,6 +1,6 @@
 /*
- * How the gate remembers where names live: names.c by itself, with a resolver that is this test
- * and a clock that is its variable.
+ * The gate's name cache: names.c alone, with this test as the resolver and a variable as the
+ * clock.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static struct gate g;
 static struct gate_config config;
 static int resolver;
 
-/* A question as it came. */
+/* A query as received. */
 struct asked {
 	struct dns_query query;
 	struct sockaddr_in from;
@@ -67,7 +67,7 @@ static int end(void **state)
 	(void)state;
 	for (size_t i = 0; i < g.used; i++)
 		table_release_buffer(&g, &g.connections[i]);
-	/* The descriptor is names.c's own. */
+	/* The descriptor belongs to names.c. */
 	free(g.names);
 	free(g.buffers);
 	free(g.connections);
@@ -118,7 +118,7 @@ static unsigned questions(struct asked out[2])
 	return count;
 }
 
-/* Answers with so many addresses, 45.0.0.1 or 2600::1 and so on. */
+/* Responds with this many addresses, 45.0.0.1 or 2600::1 and so on. */
 static void answer(const struct asked *a, unsigned count, uint32_t ttl)
 {
 	struct dns_reply r = {.type = a->query.type, .count = count, .ttl = ttl, .ede = -1};
@@ -179,7 +179,7 @@ static void what_was_aimed_at_comes_first_where_it_is_the_names(void **state)
 	CANDIDATES(c, "2600::2", "2600::1", "45.0.0.1", "2600::3");
 }
 
-/* RFC 8305 §3: the other family is worth a moment, not more. */
+/* RFC 8305 §3: wait a moment for the other family, but no longer. */
 static void one_family_is_enough_after_a_moment(void **state)
 {
 	struct connection *known = somebody("45.0.0.1"), *other = somebody("20.9.9.9");
@@ -224,7 +224,7 @@ static void expect_kept(const char *name, uint32_t ttl4, uint32_t ttl6, int64_t 
 	assert_int_equal(questions(a), 2);
 }
 
-/* As long as the record says, the shorter of the two, and never longer than the limit. */
+/* As long as the TTL says, the shorter of the two, and never longer than the limit. */
 static void addresses_are_kept_for_a_while(void **state)
 {
 	(void)state;
@@ -269,7 +269,7 @@ static void no_address_is_not_kept(void **state)
 	assert_int_equal(questions(a), 2);
 }
 
-/* The resolver was down, or its socket full: asked again, until nobody waits any more. */
+/* The resolver was down, or its socket full: queried again, until nobody waits any more. */
 static void a_lost_question_is_asked_again(void **state)
 {
 	struct connection *c = somebody("20.9.9.9");
@@ -284,7 +284,7 @@ static void a_lost_question_is_asked_again(void **state)
 	assert_int_equal(questions(again), 0);
 	g.now++;
 	names_tick(&g);
-	assert_int_equal(questions(again), 1); /* the one that is missing, and no new one */
+	assert_int_equal(questions(again), 1); /* only the missing one */
 	assert_int_equal(again[0].query.asked.id, a[0].query.asked.id);
 	table_release_buffer(&g, c);
 	g.now += LIMIT_GATE_PATIENCE_MS;
@@ -292,7 +292,7 @@ static void a_lost_question_is_asked_again(void **state)
 	assert_int_equal(questions(again), 0);
 }
 
-/* An answer to the question before this one, and one to a question that was never asked. */
+/* A response to the previous query, and one to a query that was never sent. */
 static void other_ids_are_nobodys_answers(void **state)
 {
 	struct connection *c = somebody("20.9.9.9");
@@ -301,7 +301,7 @@ static void other_ids_are_nobodys_answers(void **state)
 	(void)state;
 	assert_true(names_resolve(&g, c, "a.test"));
 	assert_int_equal(questions(a), 2);
-	for (unsigned bit = 1; bit < 16; bit++) { /* the lowest tells A from AAAA */
+	for (unsigned bit = 1; bit < 16; bit++) { /* the lowest bit tells A from AAAA */
 		wrong = a[0];
 		wrong.query.asked.id = (uint16_t)(wrong.query.asked.id ^ 1u << bit);
 		answer(&wrong, 3, 60);

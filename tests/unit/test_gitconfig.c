@@ -1,10 +1,10 @@
-/* A git configuration file, key by key; the judge is the host's own git. */
+/* A git configuration file, key by key, compared with the host's git. */
 #include "home_fixture.h"
 
 #include "../../init/lib/gitconfig.h"
 
-/* Every setting as git lists it with -z: key, line break, value, NUL. Returns the length, or -1
- * where the text is refused. */
+/* Every setting as git lists it with -z: key, line break, value, NUL. Returns the length, or
+ * -1 if the text is rejected. */
 static long list(const char *text, size_t size, char *out, size_t room)
 {
 	static struct gitconfig_entry e;
@@ -80,7 +80,7 @@ static void keys_and_values_are_bounded(void **state)
 	assert_int_equal(list("[a]\nb = c\0d\n", 12, out, sizeof(out)), -1);
 }
 
-/* What git says of a file; -1: it refuses it. */
+/* What git prints about a file; -1: it rejects it. */
 static long ask_git(const char *path, char *out, size_t room)
 {
 	char command[256];
@@ -94,7 +94,7 @@ static long ask_git(const char *path, char *out, size_t room)
 	return pclose(git) == 0 ? (long)n : -1;
 }
 
-/* Before 2.45 git took a blank for each other white space within a value. */
+/* Before 2.45 git replaced other white space within a value by blanks. */
 static void blanks_only(char *text, long n)
 {
 	for (long i = 0; i < n; i++)
@@ -102,8 +102,8 @@ static void blanks_only(char *text, long n)
 			text[i] = ' ';
 }
 
-/* Texts put together from what the grammar is made of. What git takes we take alike, or not at
- * all: never as something else, and never what git refuses. */
+/* Texts composed of elements of the grammar. What git accepts we parse the same, or reject:
+ * never with another result, and never what git rejects. */
 static void git_reads_the_same(void **state)
 {
 	static const char *const parts[] = {"[", "]", "\"", "\\", "a", "B", ".", "-", "1", "=",

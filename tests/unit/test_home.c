@@ -1,5 +1,4 @@
-/* The drop-off into the home: what is copied, what stays, and everything that may be in the
- * way of it. */
+/* The drop-off copied into the home: what is copied, what stays, and what may be in the way. */
 #include "home_fixture.h"
 
 #include <signal.h>
@@ -44,7 +43,7 @@ static void must_work(const struct tree *t)
 		fail_msg("%s: %s: %s", why.operation, why.subject, why.reason);
 }
 
-/* It fails for this reason and leaves the home as it was. */
+/* Fails for this reason and leaves the home unchanged. */
 static void must_fail(const struct tree *t, const char *reason)
 {
 	unsigned before = entries(at(t, "home"));
@@ -196,7 +195,7 @@ static void a_policy_that_stops_codex_is_mended_in_the_copy(void **state)
 	assert_int_equal(result.advice, 0);
 	assert_string_equal(text_of(at(t, "in/config.toml")), theirs);
 	assert_string_equal(text_of(at(t, "home/AGENTS.md")), theirs);
-	/* One that is there is the user's, and is told. */
+	/* An existing one is the user's, so it is only reported. */
 	put(at(t, "home/config.toml"), theirs, 0600, USER);
 	must_work(t);
 	assert_string_equal(text_of(at(t, "home/config.toml")), theirs);
@@ -237,7 +236,7 @@ static void the_hook_is_replaced(void **state)
 	must_work(t);
 	assert_string_equal(text_of(at(t, "home/init.sh")), "new");
 	assert_owned(at(t, "home/init.sh"), USER, 0755);
-	/* Replaced, not written into: a hard link elsewhere keeps what it had. */
+	/* Replaced, not overwritten: a hard link elsewhere keeps its contents. */
 	assert_string_equal(text_of(at(t, "other-name")), "old and longer");
 }
 
@@ -306,7 +305,7 @@ static void sources_of_root_alone_are_read(void **state)
 	assert_string_equal(text_of(at(t, "home/prompts/a.md")), "a");
 }
 
-/* Whoever may write to a directory could have moved a file of root's into it. */
+/* Somebody who can write to a directory could have moved a file of root's into it. */
 static void what_root_alone_may_read_is_not_taken_from_the_users_directories(void **state)
 {
 	const struct tree *t = *state;
@@ -367,7 +366,7 @@ static void a_missing_drop_off_is_a_failure(void **state)
 	assert_in(why.subject, "nowhere");
 }
 
-/* Links and odd files among the sources. */
+/* Links and special files among the sources. */
 static void a_link_as_a_source_is_a_failure(void **state)
 {
 	static const char *const names[] = {"config.toml", "init.sh", "prompts"};
@@ -542,7 +541,7 @@ static void too_many_files_are_told(void **state)
 	for (unsigned i = 0; i < LIMIT_HOME_FILES; i++)
 		put(at(t, "in/prompts/%u", i), "", 0644, 0);
 	must_work(t);
-	/* The names themselves take places too. */
+	/* The directory itself and others count as well. */
 	const unsigned copied = entries(at(t, "home/prompts"));
 
 	assert_true(copied > LIMIT_HOME_FILES - 10 && copied < LIMIT_HOME_FILES);
@@ -603,7 +602,7 @@ static void a_path_that_is_too_long_is_left_out(void **state)
 	assert_in(result.warning, "1 files of prompts");
 }
 
-/* All or nothing, where the disk is full after the first file. */
+/* All or nothing if the disk is full after the first file. */
 static void a_full_disk_leaves_nothing_behind(void **state)
 {
 	const struct tree *t = *state;
@@ -654,7 +653,8 @@ static int dies(void *context, void *none, struct failure *f)
 	_exit(5);
 }
 
-/* Whatever it was to do: homes, logins, mounts and projects are looked at by such children. */
+/* Whatever the child was for: homes, logins, mounts and projects are examined in such
+ * children. */
 static void a_child_that_dies_is_told(void **state)
 {
 	int signal = SIGKILL;

@@ -1,5 +1,5 @@
-/* A home that is the user's: made where it is missing, replaced where it is empty, and left
- * alone where it is somebody's. Root has neither CHOWN nor DAC_OVERRIDE in these tests. */
+/* Making the home the user's: created if missing, replaced if empty, and left alone if it is
+ * somebody else's. Root has neither CHOWN nor DAC_OVERRIDE in these tests. */
 #include "home_fixture.h"
 
 #include "../../init/lib/limits.h"
@@ -180,8 +180,7 @@ int main(void)
 		T(a_missing_home_is_made), T(an_empty_home_of_root_s_is_replaced),
 		T(an_empty_home_of_another_user_is_replaced),
 		T(a_home_with_something_in_it_stays),
-		T(a_mounted_home_of_another_s_is_a_failure),
-		T(so_is_a_directory_of_the_host_s),
+		T(a_mounted_home_of_another_s_is_a_failure), T(so_is_a_directory_of_the_host_s),
 		T(a_mounted_home_of_the_user_s_is_fine), T(a_read_only_home_is_a_failure),
 		T(a_link_or_a_file_is_a_failure), T(a_dangling_link_is_not_followed),
 		T(no_parent_no_home), T(root_gets_no_home)};

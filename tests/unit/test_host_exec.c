@@ -1,4 +1,5 @@
-/* Files that the host obeys: what counts, what is told, and what is passed over. */
+/* Files that programs on the host take instructions from: which they are, what is reported,
+ * and what is ignored. */
 #include "home_fixture.h"
 
 #include <sys/wait.h>
@@ -11,7 +12,7 @@
 static struct failure why;
 static char told[64 * 1024];
 
-/* ---- Names ------------------------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------------------- */
 
 static void names_that_count(void **state)
 {
@@ -70,8 +71,7 @@ static void paths_are_quoted(void **state)
 	assert_string_equal(little, "\\033");
 }
 
-/* ---- Every name on the list, in a place where a tool looks for it -------------------------
- */
+/* ---- Every name on the list, in a place where a tool looks for it -------------------- */
 
 static const char *const every[] = {
 	".git/config",
@@ -271,11 +271,11 @@ static const char *const every[] = {
 
 #define EVERY (sizeof(every) / sizeof(every[0]))
 
-/* ---- Two looks --------------------------------------------------------------------------- */
+/* ---- Two looks ----------------------------------------------------------------------- */
 
 typedef void session(const struct tree *t);
 
-/* Where files change within one tick of the kernel's clock, times alone don't tell. */
+/* If files change within one tick of the kernel's clock, times alone don't show it. */
 static void tick(void)
 {
 	usleep(20 * 1000);
@@ -286,7 +286,7 @@ struct looks {
 	session *session;
 };
 
-/* The project; it must live as long as what was seen there. */
+/* The project; it must outlive what was seen there. */
 static const char *project(const struct tree *t)
 {
 	static char path[PATH_MAX];
@@ -313,7 +313,7 @@ static int two_looks(void *context, void *result, struct failure *f)
 	return done;
 }
 
-/* The text of the report on what session() did in t's "home", which plays the project. */
+/* The report on what session() did in t's "home", which is the project. */
 static const char *report(const struct tree *t, session *what)
 {
 	struct looks l = {t, what};
@@ -321,7 +321,7 @@ static const char *report(const struct tree *t, session *what)
 	pid_t pid;
 	FILE *f = tmpfile();
 
-	/* The session is the test's own root's; only the looks are limited. */
+	/* The session runs as root; only the scans are restricted. */
 	assert_non_null(f);
 	pid = fork();
 	assert_true(pid >= 0);
@@ -424,7 +424,7 @@ static void what_is_planted_is_told(void **state)
 	assert_in(text, "  hint: ");
 }
 
-/* Those that one report has room for; the same files each time, with this in them. */
+/* As many as one report has room for; the same files each time, with this content. */
 static size_t first, last;
 static const char *content;
 
@@ -433,7 +433,7 @@ static void write_some(const struct tree *t)
 	for (size_t i = first; i < last; i++) {
 		char path[PATH_MAX];
 
-		/* Below the project, as one of many is. */
+		/* Below the project, like one of many. */
 		snprintf(path, sizeof(path), "%s", at(t, "home/src/%s", every[i]));
 		for (char *slash = path + strlen(project(t)) + 1; (slash = strchr(slash, '/'));
 			*slash++ = '/') {
@@ -479,7 +479,7 @@ static void every_name_is_told(void **state)
 	}
 }
 
-/* What lies beside them, what editors leave behind, and what tools write all the time. */
+/* Other files next to them, what editors leave behind, and what tools write all the time. */
 static void writes_beside(const struct tree *t)
 {
 	static const char *const paths[] = {".git/rebase-merge/done",
@@ -601,7 +601,7 @@ static void fakes_a_repository(const struct tree *t)
 	assert_int_equal(symlink("/host/only", at(t, "home/src/fake/refs")), 0);
 }
 
-/* On the host, such links may well lead to a directory, and git asks for no more. */
+/* On the host such links may lead to a directory, which is all that git requires. */
 static void what_is_a_repository_on_the_host_alone_counts(void **state)
 {
 	const char *text = report(*state, fakes_a_repository);
@@ -668,7 +668,7 @@ static void hooks_in_the_project_count(void **state)
 	assert_string_equal(report(t, edits_a_hook), "");
 }
 
-/* Each such setting is a directory to be walked: a config has room for a thousand. */
+/* Each such setting is a directory to be scanned, and a config has room for a thousand. */
 static void ever_more_places_for_hooks_are_told(void **state)
 {
 	const struct tree *t = *state;
@@ -697,7 +697,7 @@ static void edits_hooks_of_two(const struct tree *t)
 	put(at(t, "home/src/bare.git/own/pre-receive"), "#!/bin/sh\nevil\n", 0755, USER);
 }
 
-/* ".." may stay within the project; a bare repository's is relative to itself. */
+/* ".." may stay within the project; a bare repository's path is relative to itself. */
 static void hooks_by_dots_and_of_bare_repositories_count(void **state)
 {
 	const struct tree *t = *state;
@@ -726,8 +726,8 @@ static void hooks_by_dots_and_of_bare_repositories_count(void **state)
 	text = report(t, edits_hooks_of_two);
 	assert_in(text, "codex-init: 1 file ");
 	assert_in(text, "  changed  src/sub/../hooks/x/../pre-commit\n");
-	/* Whatever names the project, the repository's parent or the repository is no such
-	 * place. */
+	/* The project, the repository's parent and the repository itself aren't such
+	 * directories. */
 	put(at(t, "home/src/sub/.git/config"),
 		"hooksPath = ..\nhooksPath = ../..\nhooksPath = ../sub\nhooksPath = ./.git/.\n"
 		"hooksPath = x/../../../src\nhooksPath = ../../..\n",
@@ -741,7 +741,7 @@ static void edits_a_known_hook(const struct tree *t)
 	put(at(t, "home/.githooks/new"), "#!/bin/sh\nevil\n", 0755, USER);
 }
 
-/* core.hooksPath often names a directory that is on the list by itself. */
+/* core.hooksPath often names a directory that is on the list anyway. */
 static void what_is_come_by_twice_is_told_once(void **state)
 {
 	const struct tree *t = *state;
@@ -773,7 +773,7 @@ static void hooks_by_an_absolute_path_count(void **state)
 	text = report(t, edits_a_hook);
 	assert_in(text, "codex-init: 1 file ");
 	assert_in(text, "  changed  src/hooks/pre-commit\n");
-	/* The project itself, one beside it, and none in it. */
+	/* The project itself, one next to it, and none in it. */
 	snprintf(config, sizeof(config),
 		"hooksPath = %s\nhooksPath = %s/\nhooksPath = %s/.\nhooksPath = %sx/hooks\n"
 		"hooksPath = %s/../hooks\nhooksPath = %s//hooks\nhooksPath = /hooks\n",
@@ -812,7 +812,7 @@ static void a_flood_is_bounded_and_told(void **state)
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
 	assert_int_equal(lines, LIMIT_HOST_EXEC_REPORTED + 4);
-	/* What lies at the top comes first, whatever is planted further down. */
+	/* The top is scanned first, however much there is further down. */
 	assert_in(text, "  changed  .envrc\n");
 	assert_in(text, " more\n");
 	assert_in(text, "could not be searched completely");
@@ -830,7 +830,7 @@ static void what_cannot_be_read_is_told(void **state)
 	/* Somebody else's, which the payload can't change either: a database's files. */
 	make_dir(at(t, "home/database"), 0700, 0);
 	assert_string_equal(report(t, nothing), "");
-	/* One that it may write to, and one of its own that it has hidden. */
+	/* One that it may write to, and one of its own that it has made unreadable. */
 	assert_int_equal(chmod(at(t, "home/database"), 0733), 0);
 	assert_in(report(t, nothing), "could not be searched completely");
 	assert_int_equal(chmod(at(t, "home/database"), 0700), 0);
@@ -842,7 +842,7 @@ static void names_alone_are_not_enough(void **state)
 {
 	const struct tree *t = *state;
 
-	/* A directory may be listed, and what is in it not be looked at. */
+	/* A directory that can be listed but not searched. */
 	make_dir(at(t, "home/database"), 0744, 0);
 	put(at(t, "home/database/.envrc"), "", 0644, 0);
 	assert_string_equal(report(t, nothing), "");
@@ -887,7 +887,7 @@ static void a_project_that_vanishes_is_a_failure_and_no_crash(void **state)
 	host_exec_free(o);
 }
 
-/* ---- Limits of the walk ------------------------------------------------------------------ */
+/* ---- Limits of the walk -------------------------------------------------------------- */
 
 static bool count(
 	void *context, const char *path, const struct stat *st, const struct stat *end)

@@ -1,6 +1,6 @@
 /*
- * Heads of requests and responses: those of real clients (tests/corpus/http), cut everywhere;
- * and what two servers could read in two ways, which must be refused.
+ * Heads of requests and responses: those of real clients (tests/corpus/http), truncated
+ * everywhere; and those that two servers could read differently, which must be refused.
  */
 #include "gate_fixture.h"
 
@@ -36,7 +36,7 @@ static void expect_whole(const char *name, unsigned port)
 	assert_int_equal(got.port, port);
 }
 
-/* Refused so, and at no cut taken for whole; with a good request behind it as well. */
+/* Refused for this reason, and at no cut accepted; also when followed by a valid request. */
 static void expect_refused(enum gate_reason reason)
 {
 	enum http_result before = HTTP_MORE;
@@ -46,7 +46,7 @@ static void expect_refused(enum gate_reason reason)
 
 		assert_int_not_equal(r, HTTP_WHOLE);
 		if (before == HTTP_REFUSED)
-			assert_int_equal(r, HTTP_REFUSED); /* once is for ever */
+			assert_int_equal(r, HTTP_REFUSED); /* a refusal is final */
 		before = r;
 	}
 	assert_int_equal(read_some(o.len, true), HTTP_REFUSED);
@@ -62,15 +62,14 @@ static void refused(const char *text, enum gate_reason reason)
 	expect_refused(reason);
 }
 
-/* ---- Real clients --------------------------------------------------------------------------
- */
+/* ---- Real clients -------------------------------------------------------------------- */
 
 static const struct {
 	const char *file, *name;
 	unsigned port;
 	enum http_form form;
 	enum http_body_kind body;
-	size_t rest; /* octets of a body behind the head */
+	size_t rest; /* octets of a body after the head */
 } real[] = {
 	{"curl", "shop.example", 0, HTTP_ORIGIN, HTTP_NO_BODY, 0},
 	{"curl-post", "shop.example", 0, HTTP_ORIGIN, HTTP_LENGTH, 3},
@@ -109,7 +108,7 @@ static void every_real_head_cut_everywhere(void **state)
 	}
 }
 
-/* What makes a head one that two servers could read in two ways, behind each of its lines. */
+/* Lines that two servers could read differently, after each line of a real head. */
 static void hostile_lines_in_real_heads(void **state)
 {
 	static const char *const lines[] = {
@@ -148,7 +147,7 @@ static void hostile_lines_in_real_heads(void **state)
 	}
 }
 
-/* Every octet of a real head changed: its name is never any but what stands there. */
+/* Every octet of a real head changed: the name is the one in the head. */
 static void changed_octets(void **state)
 {
 	static const uint8_t values[] = {0, '\t', '\n', '\r', ' ', ':', 0x7f, 0x80, 0xff};
@@ -218,7 +217,7 @@ static void targets_that_pass(void **state)
 			HTTP_AUTHORITY},
 		{"CONNECT a.example:65535 HTTP/1.0\r\n\r\n", 65535, HTTP_AUTHORITY},
 		{"GET / HTTP/1.1\r\nhOST:a.example:8080\t \r\n\r\n", 8080, HTTP_ORIGIN},
-		/* A final dot is the same name, on either side. */
+		/* A final dot doesn't change the name, on either side. */
 		{"GET / HTTP/1.1\r\nHost: a.example.\r\n\r\n", 0, HTTP_ORIGIN},
 		{"GET / HTTP/1.1\r\nHost: A.Example.:8080\r\n\r\n", 8080, HTTP_ORIGIN},
 		{"GET http://a.example./ HTTP/1.1" HOST, 0, HTTP_ABSOLUTE},
@@ -574,7 +573,7 @@ static void websocket_where_it_may(void **state)
 	assert_int_equal(read_some(o.len, false), HTTP_WHOLE);
 	assert_false(got.websocket);
 	assert_memory_not_equal(o.at, was, o.len);
-	/* Once it is hidden, it stays so. */
+	/* Once hidden, it remains so. */
 	assert_int_equal(read_some(o.len, true), HTTP_WHOLE);
 	assert_false(got.websocket);
 }
@@ -591,7 +590,7 @@ static void a_real_websocket(void **state)
 	assert_false(got.websocket);
 }
 
-/* The head but for the names of Upgrade fields is what it was. */
+/* The head is unchanged except for the names of Upgrade fields. */
 static void expect_hidden(const char *text, unsigned fields)
 {
 	unsigned changed = 0;
@@ -642,7 +641,7 @@ static void other_upgrades_are_hidden(void **state)
 	assert_non_null(memmem(o.at, o.len, "\r\nX-Asked: h2c\r\n", 16));
 }
 
-/* ---- Expect ------------------------------------------------------------------------------ */
+/* ---- Expect -------------------------------------------------------------------------- */
 
 static void an_expectation_is_told_and_hidden(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * Where bodies end, and what refused clients read.
+ * Where bodies end, and what refused clients are sent.
  */
 #include "gate_fixture.h"
 
@@ -75,7 +75,8 @@ static void a_length_beyond_memory(void **state)
 	assert_false(b.done);
 }
 
-/* Of the octets in o, that is the body, however they are cut in two, and one by one. */
+/* The number of octets in o that are the body, however they are split in two, and one by
+ * one. */
 static void expect_end(ssize_t end)
 {
 	struct http_body b = begin(HTTP_CHUNKED, 0);
@@ -178,7 +179,7 @@ static void chunks_that_two_could_read_in_two_ways(void **state)
 		"7fffffff0\r\n",
 		"10000000000000005\r\nhello\r\n0\r\n\r\n", /* 5 in 64 bits */
 		"8000000000000005\r\nhello\r\n0\r\n\r\n",
-		"000000005\r\nhello\r\n0\r\n\r\n", /* 0 to who reads eight digits */
+		"000000005\r\nhello\r\n0\r\n\r\n", /* 0 to a parser that reads eight digits */
 		"00000000000000005\r\nhello\r\n0\r\n\r\n",
 		"000000000\r\n\r\n",
 	};
@@ -232,10 +233,10 @@ static void extensions_and_trailers_have_a_limit(void **state)
 
 static char text[HTTP_REFUSAL_SIZE + 1];
 
-/* What a proxy answered. */
+/* A proxy's reply. */
 static const char *said = "";
 
-/* One response, whole, whose length is what it says; and its body, one line. */
+/* One complete response with the right Content-Length; and its body, one line. */
 static const char *refusal(enum gate_reason reason, const char *name, uint16_t port, int status)
 {
 	size_t n = http_refusal_write(reason, name, port, said, text), length = 0;

@@ -1,5 +1,4 @@
-/* What an administrator's files say of Codex's own sandbox, and for which commands that counts.
- */
+/* An administrator's settings for Codex's own sandbox, and to which commands they apply. */
 #include "home_fixture.h"
 
 #include "../../init/home/layers.h"
@@ -96,8 +95,7 @@ static void the_images_own_files_are_told_apart(void **state)
 	assert_false(layers_are_ours("", 0));
 }
 
-/* ---- Files ---------------------------------------------------------------------------------
- */
+/* ---- Files --------------------------------------------------------------------------- */
 
 static struct layers look(const struct tree *t)
 {
@@ -114,7 +112,7 @@ static void no_files(void **state)
 	assert_false(l.ours);
 	assert_string_equal(l.closed, "");
 	make_dir(at(*state, "etc"), 0755, 0);
-	/* What is no file can't hold anybody up. */
+	/* Something that isn't a file can't block. */
 	assert_int_equal(mkfifo(at(*state, "etc/requirements.toml"), 0644), 0);
 	make_dir(at(*state, "etc/managed_config.toml"), 0755, 0);
 	l = look(*state);

@@ -59,7 +59,7 @@ static void test_utf8(void **state)
 		{"\xef\xbf\xbf", 3, 0xffff},
 		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
 		{"\x80", 0, 0},             /* begins in the middle */
-		{"\xc1\xbf", 0, 0},         /* two bytes for what one holds */
+		{"\xc1\xbf", 0, 0},         /* two bytes for what fits in one */
 		{"\xe0\x9f\xbf", 0, 0},     /* three for two */
 		{"\xf0\x8f\xbf\xbf", 0, 0}, /* four for three */
 		{"\xed\xa0\x80", 0, 0},     /* a surrogate */
@@ -76,7 +76,7 @@ static void test_utf8(void **state)
 		assert_int_equal(utf8_read(text, strlen(rows[i].text), &point), rows[i].bytes);
 		if (rows[i].bytes)
 			assert_int_equal(point, rows[i].point);
-		/* Cut short it is none. */
+		/* Truncated sequences are invalid. */
 		if (rows[i].bytes > 1)
 			assert_int_equal(utf8_read(text, rows[i].bytes - 1, &point), 0);
 	}

@@ -1,4 +1,5 @@
-/* Which DNS servers are inside the container: by the kernel's routing, and by who listens. */
+/* Which DNS servers are inside the container: according to the kernel's routing and to who
+ * listens. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <sched.h>
@@ -19,7 +20,7 @@
 #define HEADER                                                                                 \
 	"   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
 
-/* A line of the kernel's; it writes addresses in the machine's own order. */
+/* A line of the kernel, which writes addresses in host byte order. */
 static void line(char *out, size_t size, const char *local, unsigned port, const char *remote,
 	unsigned state, unsigned uid)
 {
@@ -91,7 +92,7 @@ static int begin(void **state)
 		ioctl(s, SIOCSIFFLAGS, &r) < 0)
 		return -1;
 	close(s);
-	/* The container's own address; and a way to all others. */
+	/* The container's own address; and a route to all others. */
 	add_address("lo:1", "45.53.0.2");
 	return system(
 		"ip link add out type veth peer name peer && ip link set peer up && ip link "
@@ -124,7 +125,7 @@ static void test_addresses(void **state)
 	(void)state;
 	left_out("127.0.0.53", 1);
 	left_out("127.0.0.1", 1);
-	left_out("127.0.0.11", 1); /* nobody is there */
+	left_out("127.0.0.11", 1); /* nothing listens there */
 	left_out("::1", 1);
 	left_out("0.0.0.0", 1);
 	left_out("::", 1);
@@ -156,7 +157,7 @@ static void test_some_of_several(void **state)
 	assert_int_equal(in.left_out[0].address.bytes[3], 53);
 }
 
-/* The engine's resolver is where somebody else than the payload listens. */
+/* The engine's resolver is where somebody other than the payload listens. */
 static void test_the_embedded_resolver(void **state)
 {
 	struct sockaddr_in a = {
@@ -172,12 +173,12 @@ static void test_the_embedded_resolver(void **state)
 	assert_true(in.embedded);
 	assert_int_equal(in.count, 0);
 	assert_int_equal(c.upstreams_count, 1);
-	/* That it is there makes no other address of loopback's better. */
+	/* Its presence doesn't make other loopback addresses acceptable. */
 	set(&c, "nameserver 127.0.0.12\n");
 	local_dns_leave_out(&c, PAYLOAD, &in);
 	assert_false(in.embedded);
 	assert_int_equal(in.count, 1);
-	/* Nor another port of its own. */
+	/* Nor other ports of its own. */
 	set(&c, "nameserver 127.0.0.11\n");
 	c.upstreams[0].port = 5353;
 	local_dns_leave_out(&c, PAYLOAD, &in);

@@ -1,4 +1,4 @@
-/* What becomes of a login that is kept in a directory of its own, when a session ends. */
+/* What happens at the end of a session to a login kept in its own directory. */
 #include "home_fixture.h"
 
 #include "../../init/lib/limits.h"
@@ -102,7 +102,7 @@ static void what_is_no_login_stays_where_it_is(void **state)
 	assert_int_equal(mkfifo(at(t, "home/auth.json"), 0600), 0);
 	assert_int_equal(run(t), 0);
 	assert_int_equal(unlink(at(t, "home/auth.json")), 0);
-	/* What a full disk leaves, or an engine. */
+	/* What a full disk or an engine leaves behind. */
 	put(at(t, "home/auth.json"), "", 0600, USER);
 	assert_int_equal(run(t), 0);
 	assert_string_equal(text_of(at(t, "login/auth.json")), "old");

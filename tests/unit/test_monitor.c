@@ -1,6 +1,6 @@
 /*
  * PID 1's loop, driven from inside: what the end-to-end tests of the plain init can't see.
- * Each test is a child that begins a monitor of its own.
+ * Each test is a child with its own monitor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static int in_child(int (*function)(struct monitor *m))
 		static struct monitor m;
 		struct failure f;
 
-		alarm(60); /* blocked by the monitor, but a hang before it ends */
+		alarm(60); /* blocked by the monitor, except for a hang before it ends */
 		if (monitor_begin(&m, &f) < 0 || monitor_open(&m, false, &f) < 0)
 			_exit(99);
 		_exit(function(&m));
@@ -55,7 +55,7 @@ static int in_child(int (*function)(struct monitor *m))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-/* Runs a shell's command line; the exit code, or -1 with what failed in f. */
+/* Runs a shell command; returns the exit code, or -1 with the failure in f. */
 static int run(struct monitor *m, const char *script, struct program p, struct failure *f)
 {
 	char *const argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
@@ -102,7 +102,7 @@ static int child_dropped(struct monitor *m)
 	struct failure f;
 
 	CHECK(run(m, script, DROPPED, &f) == 0);
-	/* The hook's drop leaves us what the payload's needs. */
+	/* Dropping for the hook leaves us what the payload's drop needs. */
 	CHECK(geteuid() == 0 && prctl(PR_GET_SECCOMP) == 0);
 	CHECK(run(m, script, DROPPED, &f) == 0);
 	return 0;
@@ -125,7 +125,7 @@ static int child_last(struct monitor *m)
 	CHECK(run(m, "test $(pwd) = /tmp", DROPPED, &f) == 0);
 	CHECK(getcwd(cwd, sizeof(cwd)) && strcmp(cwd, "/tmp") == 0);
 	p.last = true;
-	/* One filter, its own: PID 1's came when it had been forked. */
+	/* One filter, its own: PID 1's was installed after it had been forked. */
 	CHECK(run(m,
 		      "test $(pwd) = /tmp || exit 5; "
 		      "grep -q '^Seccomp_filters:.1$' /proc/self/status",
@@ -135,7 +135,7 @@ static int child_last(struct monitor *m)
 	CHECK(n > 0 && strcmp(out, "/dev/null") == 0);
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 	CHECK(prctl(PR_GET_SECCOMP) == 2);
-	/* Not /bin/true: that would end this child as if all were well. */
+	/* Not /bin/true, which would end this child as if all were well. */
 	CHECK(syscall(SYS_execve, "/bin/false", NULL, NULL) < 0 && errno == EPERM);
 	monitor_kill_remaining(m);
 	return 0;
@@ -147,7 +147,7 @@ static void after_the_last_one_little_is_left(void **state)
 	assert_int_equal(in_child(child_last), 0);
 }
 
-/* Inherited, as an engine or a service manager would leave it: without the flag. */
+/* Inherited, as an engine or a service manager would leave it: without close-on-exec. */
 static int inherit(int fd)
 {
 	return dup2(STDERR_FILENO, fd);
@@ -395,7 +395,7 @@ static void a_signal_during_the_boot_is_the_payloads(void **state)
 	assert_int_equal(in_child(child_signal_kept), 0);
 }
 
-/* Lets the program go on, and sends a signal when it has ended and has not been reaped yet. */
+/* Lets the program continue, and sends a signal when it has ended and hasn't been reaped. */
 static void too_late(void *context, int fd)
 {
 	struct monitor *m = context;
@@ -444,7 +444,7 @@ static int child_stragglers(struct monitor *m)
 	CHECK(kill(left, 0) == 0);
 	monitor_end_remaining(m, keep, 2);
 	CHECK(kill(left, 0) < 0 && errno == ESRCH);
-	/* Those to be kept live, and are the only children. */
+	/* Those to be kept are alive, and are the only children. */
 	CHECK(kill(keep[0], 0) == 0 && kill(keep[1], 0) == 0);
 	CHECK(waitpid(-1, NULL, WNOHANG) == 0);
 	monitor_kill_remaining(m);

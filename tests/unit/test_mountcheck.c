@@ -1,4 +1,4 @@
-/* The launcher's list of mounts: what is a list, and what is the file that it names. */
+/* The launcher's list of mounts: its syntax, and the comparison with the files. */
 #include "home_fixture.h"
 
 #include <sys/utsname.h>

@@ -1,4 +1,4 @@
-/* The list of mounts: lines as the kernel writes them, and those that it doesn't. */
+/* The list of mounts: lines in the kernel's format, and others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

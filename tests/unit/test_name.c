@@ -1,4 +1,4 @@
-/* Names: what is normalised to what, and what is refused, where and why. */
+/* Names: the result of normalisation, or where and why they are rejected. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ static void taken(void **state)
 		{"\xed\x95\x9c\xea\xb5\xad.kr", "xn--3e0b707e.kr"},
 		{"\xce\x95\xce\xbb\xce\xbb\xce\xac\xce\xb4\xce\xb1.gr", "xn--hxakic4aa.gr"},
 		{"Vi\xe1\xbb\x86tnam.vn", "xn--vitnam-jk8b.vn"},
-		/* A-labels are taken whatever they stand for. */
+		/* A-labels are accepted whatever they stand for. */
 		{"xn--fa-hia.de", "xn--fa-hia.de"},
 		{"xn--mgbh0fb.example", "xn--mgbh0fb.example"},
 	};
@@ -127,7 +127,7 @@ static void not_taken(void **state)
 		{"xn--example-.a", 0, "decode"},
 		{"a.xn--bcher-kv9", 2, "decode"},
 		{"xn--a_b.c", 0, "decode"},
-		/* UTF-8: stray, cut off, too long a form, surrogate, beyond Unicode */
+		/* UTF-8: stray, truncated, overlong, surrogate, beyond Unicode */
 		{"\x80.a", 0, "UTF-8"},
 		{"a\xc3", 1, "UTF-8"},
 		{"a\xc3.b", 1, "UTF-8"},
@@ -137,8 +137,11 @@ static void not_taken(void **state)
 		{"\xf4\x90\x80\x80", 0, "UTF-8"},
 		{"\xf8\x88\x80\x80\x80", 0, "UTF-8"},
 		{"\xff", 0, "UTF-8"},
-		/* What we cannot prove: sharp s, final sigma, a combining mark, full width,
-		 * ideographic dot, zero-width joiner, right-to-left, an emoji, dotted I */
+		/*
+		 * What can't be proved canonical: sharp s, final sigma, a combining mark,
+		 * full width, ideographic dot, zero-width joiner, right-to-left, an emoji,
+		 * dotted I
+		 */
 		{"fa\xc3\x9f.de", 2, "A-label"},
 		{"\xcf\x82.gr", 0, "A-label"},
 		{"u\xcc\x88.de", 1, "A-label"},
@@ -240,7 +243,7 @@ static void below(void **state)
 	assert_false(name_below("", ""));
 }
 
-/* Visible ASCII alone, whatever a machine takes a char for; and an end within its room. */
+/* Only visible ASCII, whether or not char is signed; and terminated within its room. */
 static void printable(void **state)
 {
 	char name[256];

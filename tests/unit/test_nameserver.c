@@ -1,4 +1,4 @@
-/* What resolv.conf has to say so that programs' questions get to our resolver. */
+/* How resolv.conf must be changed so that programs' queries get to our resolver. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static void servers_that_programs_can_ask(void **state)
 	assert_false(lost("nameserver 169.254.169.254", false));
 	assert_false(lost("nameserver fd00::53\n", true));
 	assert_false(lost("search corp.test\noptions ndots:2\n", false));
-	/* No address, no server. */
+	/* Without an address there is no server. */
 	assert_false(lost("nameserver fd00::zz\nnameserver\nnameserver \n", false));
 	assert_false(lost("# nameserver fd00::53\n;nameserver fd00::53\n", false));
 	assert_false(lost("nameservers fd00::53\nnameserver#fd00::53\n", false));
@@ -47,7 +47,7 @@ static void servers_that_they_cannot(void **state)
 	assert_true(lost("nameserver fe80::1%eth0\n", false));
 }
 
-/* No octet after the end is looked at. */
+/* Nothing after the end is read. */
 static void the_end_is_the_end(void **state)
 {
 	static const char text[] = "nameserver fd00::53\n";
@@ -95,13 +95,13 @@ static void what_may_be_the_hosts(void **state)
 	assert_false(engines("1 2 8:1 /" ID "0/resolv.conf " AT " rw\n"));
 	assert_false(engines("1 2 8:1 /x" ID "/resolv.conf " AT " rw\n"));
 	assert_false(engines("1 2 8:1 /containers/" ID "/hosts /etc/hosts rw\n"));
-	/* Over the engine's, which is seen no more. */
+	/* Mounted over the engine's, which is hidden. */
 	assert_false(engines("1 2 8:1 /" ID "/resolv.conf " AT " rw\n"
 			     "3 1 8:1 /srv/resolv.conf " AT " rw\n"));
 	assert_false(engines("1 2 8:1 /" ID "\n1 2\n \nx\n"));
 }
 
-/* A directory of the test's own, and in it what an engine has on the host. */
+/* The test's own directory, with what an engine has on the host. */
 static char place[] = "/tmp/test-nameserver-XXXXXX";
 static char path[64], engines_own[192];
 
@@ -161,13 +161,13 @@ static void what_cannot_be_written_is_told(void **state)
 	run("mount -o remount,bind,ro %s", path);
 	assert_int_equal(nameserver_redirect(path, false, &f), -1);
 	assert_string_equal(f.subject, path);
-	/* And what need not be written can't fail. */
+	/* And if nothing needs to be written, it can't fail. */
 	assert_int_equal(nameserver_redirect(path, true, &f), 0);
 	run("mount -o remount,bind,rw %s", path);
 	assert_there("nameserver fd00::53\n");
 }
 
-/* Somebody's file on the host, mounted so that it could be written. */
+/* Somebody's file on the host, mounted writable. */
 static void what_is_not_the_engines_is_left_alone(void **state)
 {
 	struct failure f = {0};

@@ -1,4 +1,4 @@
-/* Who else is in a network namespace, by the kernel's own tables. */
+/* Who else is in a network namespace, according to the kernel's tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,11 +47,11 @@ static void sockets_of_others_are_found(void **state)
 	(void)state;
 	assert_true(inet(HEAD LINE("00000000:1538", "999", "4711"), on));
 	assert_string_equal(on, "tcp socket 00000000:1538 of uid 999");
-	/* Of root's, and behind one that is nobody's. */
+	/* One of root's, after one without an owner. */
 	assert_true(
 		inet(HEAD LINE("0100007F:0050", "0", "0") LINE("0100007F:1F40", "0", "7"), on));
 	assert_string_equal(on, "tcp socket 0100007F:1F40 of uid 0");
-	/* A neighbour of 127.0.0.11 is not the engine's resolver. */
+	/* A neighbour of 127.0.0.11 isn't the engine's resolver. */
 	assert_true(inet(HEAD LINE("0C00007F:0035", "0", "7"), on));
 	assert_true(inet(HEAD LINE("0B00007F0000000000000000:0035", "0", "7"), on));
 	assert_true(inet(HEAD LINE("00000000000000000000000000000000:0016", "0", "7"), on));

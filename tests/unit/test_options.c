@@ -1,4 +1,4 @@
-/* codex-init's options and their variables: each is read, and each mistake is told. */
+/* codex-init's options and their variables: each is parsed, and each mistake is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static int clean(void **state)
 	return 0;
 }
 
-/* Reads a NULL-terminated list of arguments. */
+/* Parses a NULL-terminated list of arguments. */
 static int parse(struct options *o, struct failure *f, const char *const *arguments)
 {
 	static char *argv[32];
@@ -250,7 +250,7 @@ static void the_proxy_and_its_exceptions(void **state)
 	assert_true(exceptions_have(&o.exceptions, "y.example"));
 	assert_false(exceptions_have(&o.exceptions, "z.example"));
 	options_free(&o);
-	/* The last word counts. */
+	/* The last one counts. */
 	assert_int_equal(PARSE(&o, &f, "--proxy=http://p.example:3128", "--proxy=off"), 0);
 	assert_true(o.proxy_off && o.proxy.port == 0);
 	options_free(&o);

@@ -1,7 +1,7 @@
 /*
- * PID 1's checks on the resolver's messages, with a real wall in a network namespace of our
- * own: what the policy allows becomes a pin, everything else does not, and what breaks the
- * protocol is told apart from what is merely refused. Runs as root.
+ * PID 1's checks on the resolver's messages, with a real wall in our own network namespace:
+ * what the policy allows becomes a pin, everything else doesn't, and a violation of the
+ * protocol is distinguished from a refusal. Runs as root.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ struct fixture {
 	char events[64];
 	struct resolver_pinned answers[PINS_REQUESTS];
 	size_t answers_count;
-	long events_size; /* when the answers were given */
+	long events_size; /* when the replies were sent */
 };
 
 static void allow(struct policy *p, const char *rule)
@@ -112,7 +112,7 @@ static void keep_answers(void *context, const struct resolver_pinned *answers, s
 	x->events_size = events_size(x);
 }
 
-/* Returns how many answers there are in x->answers. */
+/* Returns the number of replies in x->answers. */
 static size_t flush(struct fixture *x)
 {
 	x->answers_count = 0;
@@ -120,7 +120,8 @@ static size_t flush(struct fixture *x)
 	return x->answers_count;
 }
 
-/* Sends one message; returns what pins_message() does, with the accepted bits in *accepted. */
+/* Sends one message; returns the result of pins_message(), with the accepted bits in
+ * *accepted. */
 static int give(struct fixture *x, const struct resolver_message *m, uint32_t *accepted)
 {
 	int done = pins_message(&x->pins, m);
@@ -135,7 +136,7 @@ static int give(struct fixture *x, const struct resolver_message *m, uint32_t *a
 	return done;
 }
 
-/* Counts the lines of nft's own listing of one set that hold the text. */
+/* Counts the lines of nft's listing of one set that contain the text. */
 static int listed(const char *set, const char *text)
 {
 	char command[160], line[4096];
@@ -221,7 +222,7 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	m = good;
 	memset(m.name, 'a', sizeof(m.name));
 	assert_int_equal(give(x, &m, &accepted), -1);
-	/* A port is a target's alone, and a target has one. */
+	/* Only a target has a port, and it must have one. */
 	m = good;
 	m.port = 443;
 	assert_int_equal(give(x, &m, &accepted), -1);
@@ -246,8 +247,8 @@ static void fields_out_of_range_break_the_protocol(void **state)
 	assert_int_equal(give(x, &good, &accepted), 0);
 }
 
-/* A name goes into events, which the owner reads on a terminal and tools by the line: whatever
- * the message is about, one that isn't a name's octets to its end is not passed on. */
+/* A name goes into events, which are read on a terminal and by tools line by line: whatever
+ * the message is about, anything but a terminated name is rejected. */
 static void no_report_carries_a_name_that_is_none(void **state)
 {
 	static const uint32_t types[] = {RESOLVER_REFUSED, RESOLVER_UNRESOLVED,
@@ -284,7 +285,7 @@ static void no_report_carries_a_name_that_is_none(void **state)
 	}
 }
 
-/* The count is of addresses in some messages, and of something else in the others. */
+/* The count is of addresses in some messages, and of something else in others. */
 static void only_addresses_are_bounded(void **state)
 {
 	static const struct {
@@ -342,7 +343,7 @@ static void an_empty_pin_opens_nothing(void **state)
 	assert_int_equal(accepted, 0);
 }
 
-/* As many as fit come first, then one transaction, then an answer to each. */
+/* First as many as fit, then one transaction, then a reply to each. */
 static void requests_that_come_together(void **state)
 {
 	struct fixture *x = *state;
@@ -367,7 +368,7 @@ static void requests_that_come_together(void **state)
 	assert_int_equal(flush(x), 0);
 }
 
-/* As many as there can be, each of the largest kind; and one more than there can be. */
+/* As many as possible, each of the largest kind; and one more. */
 static void requests_of_the_largest_kind(void **state)
 {
 	struct fixture *x = *state;
@@ -396,7 +397,7 @@ static void requests_of_the_largest_kind(void **state)
 	assert_int_equal(listed("pins4", "9.9.63.15 . 16"), 1);
 }
 
-/* What one worker asked for before it broke the protocol isn't opened. */
+/* What a worker requested before it violated the protocol isn't opened. */
 static void a_broken_protocol_forgets_what_waits(void **state)
 {
 	struct fixture *x = *state;
@@ -409,14 +410,15 @@ static void a_broken_protocol_forgets_what_waits(void **state)
 	assert_int_equal(listed("pins4", "9.9.9"), 0);
 }
 
-/* A set that takes nothing: the others' places are open, and only they are told. */
+/* A set that accepts nothing: the others' pins are open, and only those are reported. */
 static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
 {
 	struct fixture *x = *state;
 	struct resolver_message local_dns = PIN("inside.example", "10.9.9.9");
 	struct resolver_message good = PIN("good.example", "9.9.9.9");
 
-	/* The set for private addresses is gone: a transaction that names it fails whole. */
+	/* The set for private addresses is missing: a transaction that names it fails
+	 * completely. */
 	assert_int_equal(system("nft flush table inet codex_init && "
 				"nft delete set inet codex_init private4"),
 		0);
@@ -462,7 +464,8 @@ static void what_is_denied_is_shut(void **state)
 	deny(x, "good.example");
 	assert_int_equal(listed("revoked4", "9.9.9.9 . 80"), 1);
 	assert_int_equal(listed("revoked4", "9.9.9.9 . 443"), 1);
-	/* What was on its way when the rule came breaks no protocol, and opens nothing. */
+	/* A request that was sent before the rule was added violates nothing, and opens
+	 * nothing. */
 	assert_int_equal(give(x, &good, &accepted), 0);
 	assert_int_equal(accepted, 0);
 	/* Without such a rule it would. */
@@ -485,7 +488,7 @@ static void what_another_name_opens_stays_open(void **state)
 	deny(x, "one.wild.example");
 	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 0);
 	assert_int_equal(listed("revoked4", "9.9.9.8 . 8443"), 1);
-	/* Nor is it kept from a name that gets the address later. */
+	/* And another name gets the address later. */
 	assert_int_equal(give(x, &three, &accepted), 0);
 	assert_int_equal(accepted, 1);
 	assert_int_equal(listed("revoked4", "9.9.9.8 . 8443"), 0);
@@ -494,7 +497,8 @@ static void what_another_name_opens_stays_open(void **state)
 	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 1);
 }
 
-/* The sets of networks are for those, and whatever is opened or shut by name beside them. */
+/* The sets of networks are for networks, and are unaffected by what is opened or closed by
+ * name. */
 static void networks_are_shut_as_such(void **state)
 {
 	struct fixture *x = *state;
@@ -511,15 +515,13 @@ static void networks_are_shut_as_such(void **state)
 	deny(x, "[2600::/16]");
 	assert_int_equal(listed("denied4", "9.9.0.0/16"), 1);
 	assert_int_equal(listed("denied6", "2600::/16"), 1);
-	/* An address in one of them is none for a name. */
+	/* An address in one of them can't be pinned for a name. */
 	m = PIN("a.wild.example", "9.9.9.9", "9.10.0.1");
 	assert_int_equal(give(x, &m, &accepted), 0);
 	assert_int_equal(accepted, 2);
 }
 
-/* A network's rule opens its addresses by itself: a name that is denied takes no port of it
- * along.
- */
+/* A rule for a network opens its addresses: denying a name doesn't close a port there. */
 static void what_a_network_opens_stays_open(void **state)
 {
 	struct fixture *x = *state;
@@ -539,7 +541,7 @@ static void what_a_network_opens_stays_open(void **state)
 	assert_int_equal(listed("denied_ports4", "9.9.0.0/16 . 443"), 1);
 }
 
-/* More than PID 1 remembers: the latest are known, and that others aren't is told. */
+/* More than PID 1 remembers: the latest are known, and it is reported that others aren't. */
 static void what_is_forgotten_is_told(void **state)
 {
 	struct fixture *x = *state;
@@ -568,7 +570,7 @@ static void what_is_forgotten_is_told(void **state)
 	assert_int_equal(listed("revoked4", "9.13.63.255 . 8443"), 1);
 }
 
-/* Somebody waits for the answer, nobody for the event. */
+/* Somebody waits for the reply, nobody for the event. */
 static void the_answer_comes_before_the_event(void **state)
 {
 	struct fixture *x = *state;
@@ -582,7 +584,7 @@ static void the_answer_comes_before_the_event(void **state)
 	assert_true(events_size(x) > before);
 }
 
-/* ---- Pins in use ------------------------------------------------------------------------- */
+/* ---- Pins in use --------------------------------------------------------------------- */
 
 struct asked {
 	int pins; /* there are */
@@ -609,7 +611,7 @@ static struct asked look(struct fixture *x)
 	return a;
 }
 
-/* Leaves a pin so much of its life. */
+/* Reduces a pin's remaining time. */
 static void leave(const char *set, const char *pin, unsigned seconds)
 {
 	char command[256];
@@ -651,7 +653,7 @@ static void a_pin_in_use_is_asked_for_before_it_runs_out(void **state)
 	a = look(*state);
 	assert_int_equal(a.count, 2);
 	assert_int_equal(a.first.family + a.last.family, 10);
-	/* It is the resolver's answer that renews it, not this. */
+	/* Only the resolver's answer renews it. */
 	assert_int_equal(listed("pins4", "9.9.9.9 . 8443 timeout 1m"), 1);
 }
 
@@ -673,8 +675,8 @@ static void a_private_pin_in_use_is_asked_for(void **state)
 	assert_string_equal(a.first.name, "inside.example");
 }
 
-/* Nobody's, another port's, one that has run out, another name's of that address that has not
- * the port: of them the resolver hears nothing. */
+/* Unused, another port's, expired, or of another name with that address but without the
+ * port: the resolver isn't notified. */
 static void what_is_not_in_use_is_not_asked_for(void **state)
 {
 	struct resolver_message a = PIN("a.wild.example", "9.9.9.9"),
@@ -700,13 +702,13 @@ static void what_is_not_in_use_is_not_asked_for(void **state)
 	use("used4", "9.9.9.9 . 8443");
 	assert_string_equal(look(x).first.name, "a.wild.example");
 	assert_int_equal(look(x).count, 1);
-	/* Nor what was denied since. */
+	/* Nor what has been denied since. */
 	x->policy.denials = &x->denials;
 	assert_int_equal(policy_deny(&x->policy, "a.wild.example", NULL, NULL, &e), 0);
 	assert_int_equal(look(x).count, 0);
 }
 
-/* So many of them at one look; then it is the others' turn. */
+/* A limited number at a time; then it is the others' turn. */
 static void pins_in_use_take_turns(void **state)
 {
 	char name[64], address[16], element[32], first[256];

@@ -1,4 +1,4 @@
-/* Rules: what is read as what, where and why the rest is refused, and what they decide. */
+/* Rules: how they are parsed, where and why they are rejected, and what they decide. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -297,7 +297,7 @@ static void lists(void **state)
 			strcat(strcat(all, text), " ");
 			assert_int_equal(p.rules[j].origin, ORIGIN_ENVIRONMENT);
 		}
-		/* A list that is refused adds nothing of itself. */
+		/* A rejected list adds nothing. */
 		assert_string_equal(all, cases[i].out ? cases[i].out : "");
 		policy_free(&p);
 	}
@@ -345,10 +345,10 @@ static void presets(void **state)
 	text[65] = '\0';
 	assert_int_equal(ADD(text, RULE_ALLOW), -1);
 	assert_non_null(strstr(e.reason, "1 to 63"));
-	/* All or nothing: the good line of a bad file isn't kept. */
+	/* All or nothing: the valid line of an invalid file isn't added. */
 	assert_int_equal(p.count, 3);
 	policy_free(&p);
-	/* Denied whole: every port, whatever its suffixes. */
+	/* Denied completely: every port, whatever its suffixes. */
 	assert_int_equal(ADD("@private", RULE_DENY), 0);
 	assert_int_equal(p.count, 2);
 	assert_int_equal(p.rules[0].effect, RULE_DENY);
@@ -376,7 +376,7 @@ static void names_and_ports(void **state)
 	assert_false(policy_check_name_port(&p, "a.example", 0).allowed);
 	assert_true(policy_check_name_port(&p, "b.example", 22).allowed);
 	assert_false(policy_check_name_port(&p, "b.example", 443).allowed);
-	/* Neither a name below an exact one, nor above, nor one that merely ends alike. */
+	/* Neither a name below an exact one, nor above, nor one with the same ending. */
 	assert_false(policy_check_name(&p, "s.a.example").allowed);
 	assert_false(policy_check_name(&p, "example").allowed);
 	assert_false(policy_check_name(&p, "xa.example").allowed);
@@ -413,11 +413,12 @@ static void deny_wins(void **state)
 	assert_false(policy_check_name(&p, "c.example").allowed);
 	assert_true(policy_check_name(&p, "v.w.example").allowed);
 	assert_false(policy_check_name(&p, "x.w.example").allowed);
-	/* A denied wildcard doesn't deny the name itself, but all below, named or not. */
+	/* A denied wildcard denies everything below, even with a rule, but not the name
+	 * itself. */
 	assert_true(policy_check_name(&p, "y.w.example").allowed);
 	assert_false(policy_check_name(&p, "z.y.w.example").allowed);
 	assert_false(policy_check_name(&p, "q.z.y.w.example").allowed);
-	/* A deny for another port decides nothing about the name. */
+	/* A deny rule for another port says nothing about the name. */
 	assert_null(policy_check_name(&p, "nobody.example").rule);
 	assert_non_null(policy_check_name_port(&p, "nobody.example", 22).rule);
 	assert_null(policy_check_name_port(&p, "nobody.example", 23).rule);
@@ -675,7 +676,7 @@ static void as_many_rules_as_there_may_be(void **state)
 	policy_free(&p);
 }
 
-/* Who is looked up by the proxy, and who here. */
+/* Which names the proxy resolves, and which we do. */
 static void names_by_the_proxy_and_others(void **state)
 {
 	static struct exceptions direct;
@@ -699,7 +700,7 @@ static void names_by_the_proxy_and_others(void **state)
 	assert_false(policy_by_proxy(&p, "x.inside.example"));
 	assert_false(policy_by_proxy(&p, "both.example"));
 	assert_false(policy_by_proxy(&p, "proxy.example"));
-	/* One that has no name of its own. */
+	/* One without a name. */
 	policy_set_proxy(&p, "", 3128, &direct);
 	assert_int_equal(policy_compile(&p), 0);
 	assert_true(policy_by_proxy(&p, "a.example"));
@@ -739,7 +740,7 @@ static void a_denial_wins_and_only_narrows(void **state)
 	v = policy_check_name_port(&p, "a.example", 22);
 	assert_false(v.allowed);
 	assert_int_equal(v.rule->origin, ORIGIN_RUNTIME);
-	assert_int_equal(deny(&p, "A.Example.", &e), 0); /* read as every rule is */
+	assert_int_equal(deny(&p, "A.Example.", &e), 0); /* parsed like every rule */
 	assert_false(policy_check_name(&p, "a.example").allowed);
 	assert_false(policy_check_pin(&p, "a.example").allowed);
 
@@ -759,7 +760,7 @@ static void a_denial_wins_and_only_narrows(void **state)
 	assert_false(policy_address_usable(&p, &v, &nine, &why));
 	assert_true(policy_check_address(&p, &ten, 5432).allowed);
 
-	/* A preset whole; and what nothing allows is none the more allowed by it. */
+	/* A whole preset; and what isn't allowed isn't affected. */
 	assert_int_equal(deny(&p, "@two", &e), 0);
 	assert_false(policy_check_name(&p, "one.example").allowed);
 	assert_false(policy_check_name(&p, "two.example").allowed);
@@ -791,7 +792,7 @@ static void a_denial_that_cannot_be_changes_nothing(void **state)
 	for (unsigned i = 0; i < LIMIT_DENIALS - 2; i++) {
 		snprintf(rule, sizeof(rule), "n%u.example", i);
 		assert_int_equal(deny(&p, rule, &e), 0);
-		assert_int_equal(deny(&p, rule, &e), 0); /* it takes no second place */
+		assert_int_equal(deny(&p, rule, &e), 0); /* it isn't stored twice */
 	}
 	assert_int_equal(deny(&p, "@three", &e), -1);
 	assert_non_null(strstr(e.reason, "room for 2 more of the 64"));
@@ -803,7 +804,8 @@ static void a_denial_that_cannot_be_changes_nothing(void **state)
 	policy_free(&p);
 }
 
-/* Writes labels of at most `label` octets, `size` octets in all, and the rule's name behind. */
+/* Writes labels of at most `label` octets, `size` octets in all, followed by the rule's
+ * name. */
 static const char *below(char out[NAME_TEXT], size_t size, size_t label, const char *name)
 {
 	memset(out, 'a', size);
@@ -813,7 +815,7 @@ static const char *below(char out[NAME_TEXT], size_t size, size_t label, const c
 	return out;
 }
 
-/* What a name under a wildcard may carry: each bound, and one octet more. */
+/* What a name under a wildcard may contain: each limit, and one octet more. */
 static void what_fits_under_a_wildcard(void **state)
 {
 	struct rule wild = {.kind = RULE_WILDCARD, .name = "w.example"};
@@ -843,14 +845,14 @@ static void what_fits_under_a_wildcard(void **state)
 		policy_wildcard_fits(&wild, below(name, LIMIT_WILDCARD_PART, 30, wild.name)));
 	assert_false(policy_wildcard_fits(
 		&wild, below(name, LIMIT_WILDCARD_PART + 1, 30, wild.name)));
-	/* Words with hyphens, as people name things, up to DNS's own bound. */
+	/* Words with hyphens, as people name things, up to the limit of DNS. */
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		snprintf(name, sizeof(name), "%.63s.w.example", words[i].label);
 		if (policy_wildcard_fits(&wild, name) != words[i].fits)
 			fail_msg("%s", name);
 	}
 	below(name, LIMIT_WILDCARD_PART + 1, 30, wild.name);
-	/* A rule for the very name carries nothing. */
+	/* A rule for the exact name carries no information. */
 	snprintf(exact.name, sizeof(exact.name), "%s", name);
 	assert_true(policy_wildcard_fits(&exact, name));
 }

@@ -1,6 +1,6 @@
 /*
- * Giving up privilege: each drop, and each way back tried. Everything happens in children,
- * which tell by their exit status; it takes root, as the whole suite does.
+ * Dropping privileges: each one, and each attempt to regain it. Everything happens in
+ * children, which report by their exit status; needs root, like the whole suite.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -162,7 +162,7 @@ static void no_way_back_is_open(void **state)
 	assert_int_equal(in_child(child_ways_back), 0);
 }
 
-/* The control: before the drop, the same ways are open to root. */
+/* The control: before the drop, root can do all of this. */
 static int child_ways_before(void)
 {
 	CHECK(setresuid((uid_t)-1, USER, (uid_t)-1) == 0 && setuid(0) == 0);
@@ -339,7 +339,7 @@ static int child_keep(void)
 	CHECK(status_value("NoNewPrivs", 10) == 1);
 	CHECK(!privileges_have(CAP_SYS_ADMIN) && privileges_have(CAP_NET_ADMIN));
 	CHECK(raise_capability(CAP_SYS_ADMIN) < 0);
-	/* What is left is enough to drop the payload. */
+	/* What is left is enough to drop the payload's privileges. */
 	CHECK(drop(&f) == 0);
 	CHECK(status_value("CapBnd", 16) == 0);
 	return 0;

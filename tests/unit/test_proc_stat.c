@@ -1,4 +1,4 @@
-/* /proc/PID/stat: a process may call itself what it likes, and is still who it is. */
+/* /proc/PID/stat: a process may choose any name and is still identified. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

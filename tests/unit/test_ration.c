@@ -1,6 +1,6 @@
 /*
- * How many questions may leave in a minute, and what becomes of records over time, by a clock
- * of the test's own: no process, no sockets but one that nobody reads.
+ * How many queries may be sent in a minute, and how records age, with the test's own clock:
+ * no process, and no socket that is read.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ static void test_the_bound_and_one_beyond(void **state)
 		}
 		assert_false(ration_left(&r, now, bounds[i]));
 		assert_false(ration_take(&r, now, bounds[i]));
-		/* A minute later at the earliest, and soon after it. */
+		/* Not before a minute has passed, and soon after that. */
 		assert_false(ration_take(&r, now + MINUTE - 1, bounds[i]));
 		assert_true(ration_left(&r, now + MINUTE + RATION_SLOT_MS, bounds[i]));
 		for (unsigned j = 0; j < bounds[i]; j++)
@@ -42,7 +42,7 @@ static void test_the_bound_and_one_beyond(void **state)
 	}
 }
 
-/* From a clock's first moment on, and over gaps of any length. */
+/* From the clock's first moment on, and over gaps of any length. */
 static void test_any_minute(void **state)
 {
 	static int64_t taken[100000];
@@ -82,7 +82,7 @@ static void test_rations_are_shared(void **state)
 	assert_true(ration_left(&r[1], 1, 7));
 }
 
-/* ---- A worker without its process -------------------------------------------------------- */
+/* ---- A worker without its process ---------------------------------------------------- */
 
 struct bench {
 	struct policy policy;
@@ -157,7 +157,7 @@ static void test_names_of_a_wildcard_share_one(void **state)
 		assert_true(lookup_may_ask(&b->w, index));
 	}
 	assert_false(lookup_may_ask(&b->w, index));
-	/* One more doesn't come up; one that has is there still. */
+	/* One more isn't added; existing ones are still there. */
 	assert_int_equal(admit_name(&b->w, "y.wild.test", true, true, why), -1);
 	assert_non_null(strstr(why, "more than 120 questions for names under *.wild.test"));
 	assert_true(admit_name(&b->w, "x0.wild.test", true, true, why) >= 0);
@@ -182,7 +182,7 @@ static void test_audit_has_no_rations(void **state)
 	bench_end(b);
 }
 
-/* RFC 8767: an old answer is marked as one while no upstream answers, and not any longer. */
+/* RFC 8767: a stale answer is marked as such only while no upstream answers. */
 static void test_the_mark_of_an_old_answer(void **state)
 {
 	struct bench *b = bench_new("exact.test");
@@ -192,7 +192,7 @@ static void test_the_mark_of_an_old_answer(void **state)
 	struct dns_answer answer = {.ttl = 60, .count = 1, .addresses = {{93, 1, 2, 3}}};
 
 	(void)state;
-	n->open = true; /* no PID 1 is there to pin it */
+	n->open = true; /* there is no PID 1 to pin it */
 	for (int i = 0; i < 2; i++) {
 		r->work = WORK_ASKING;
 		lookup_answered(&b->w, index, DNS_A, OUTCOME_ADDRESSES, &answer, REASON_NONE);
@@ -205,7 +205,7 @@ static void test_the_mark_of_an_old_answer(void **state)
 		assert_int_equal(r->expires, b->w.now + CACHE_STALE_TTL * 1000);
 		b->w.now += CACHE_STALE_TTL * 1000;
 	}
-	/* Nor when it is an answer that there is none. */
+	/* Nor if the answer is that there is none. */
 	answer.count = 0;
 	r->work = WORK_ASKING;
 	lookup_answered(&b->w, index, DNS_A, OUTCOME_EMPTY, &answer, REASON_NONE);
@@ -213,7 +213,7 @@ static void test_the_mark_of_an_old_answer(void **state)
 	bench_end(b);
 }
 
-/* An AAAA that nobody answers, beside an A: for minutes. One that fails may do better soon. */
+/* A missing AAAA next to an A: for minutes. One that failed may succeed soon. */
 static void test_how_long_a_missing_family_is_missed(void **state)
 {
 	struct bench *b = bench_new("exact.test");
@@ -241,7 +241,7 @@ static void test_how_long_a_missing_family_is_missed(void **state)
 	aaaa->work = WORK_ASKING;
 	lookup_answered(&b->w, index, DNS_AAAA, OUTCOME_SERVER, NULL, REASON_SERVER);
 	assert_in_range(aaaa->expires - b->w.now, 5000, 60000);
-	/* One that was there is no such thing: it is given once more. */
+	/* One that existed is different: it is served once more. */
 	aaaa->work = WORK_ASKING;
 	aaaa->result = CACHE_ADDRESSES;
 	assert_false(lookup_is_lame(&b->w, n));

@@ -1,4 +1,5 @@
-/* What status shows, of a wall in a namespace of its own; and that no list of it is endless. */
+/* What status shows about a wall in its own namespace; and that each of its lists is
+ * bounded. */
 #include <netinet/in.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -23,7 +24,8 @@ static struct policy policy;
 static struct events *events;
 static struct gate_counters *gate;
 static struct status status = {.version = "1.2",
-	.egress = "strict", .wall = "nft",
+	.egress = "strict",
+	.wall = "nft",
 	.stages = {{"config", 450}, {"wall", 12345}},
 	.stages_count = 2,
 	.names = 8,
@@ -164,13 +166,13 @@ static void what_is_open_and_what_was_refused(void **state)
 		strstr(text, "  9.9.9.9:5432     1x   allow with: --allow 9.9.9.9:5432\n"));
 	assert_null(strchr(text, '\x1b'));
 	assert_non_null(strstr(text, "pins       3\n"));
-	/* By address, whatever order the kernel has. */
+	/* Sorted by address, whatever the kernel's order. */
 	assert_true(strstr(text, "  20.0.0.0  ") < strstr(text, "  20.0.0.7  "));
 	assert_true(strstr(text, "  20.0.0.7  ") < strstr(text, "  20.0.1.44  "));
 	assert_non_null(strstr(text, "  443  until the end  private\n"));
 	assert_int_equal(count(text, "private"), 1);
 	free(text);
-	/* Read again, it is the same: nothing was counted by looking. */
+	/* Printed again, it is the same: reading doesn't count. */
 	text = reported(1, 7);
 	assert_non_null(strstr(text, "refused    7\n"));
 	free(text);
@@ -192,7 +194,7 @@ static void what_was_denied_since(void **state)
 	assert_non_null(
 		strstr(text, "\ndenied     1 of 64 rules at run time\n  bad.example:22\n"));
 	free(text);
-	/* As many and as long as they can be. */
+	/* As many and as long as possible. */
 	for (unsigned i = 1; i < LIMIT_DENIALS; i++) {
 		snprintf(rule, sizeof(rule), "n%02u.%s%s%s", i,
 			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
@@ -232,7 +234,7 @@ static void lists_are_bounded(void **state)
 	free(text);
 }
 
-/* What the wall counts says nothing of why. */
+/* The wall's counters don't contain the reason. */
 static void what_is_refused_by_address_has_its_reason(void **state)
 {
 	static const struct {
@@ -242,13 +244,12 @@ static void what_is_refused_by_address_has_its_reason(void **state)
 	} cases[] = {
 		{"20.7.7.7", 5432, "allow with: --allow 20.7.7.7:5432\n"},
 		{"10.7.7.7", 5432, "allow with: --allow 10.7.7.7:5432+private\n"},
-		/* The gateway is refused like a private address, even where it has a public
-		   one. */
+		/* The gateway is refused like a private address, even if its address is
+		 * public. */
 		{"20.8.8.8", 5432, "allow with: --allow 20.8.8.8:5432+private\n"},
 		{"20.9.1.2", 5432, "x   denied by a rule\n"},
 		{"20.7.7.7", 853, "x   DNS over TLS would bypass the rules for names\n"},
-		/* A rule for it would be a way around the gate, and so around every other rule.
-		 */
+		/* A rule for it would bypass the gate, and so every other rule. */
 		{"10.6.6.6", 3128, "x   the proxy is for the gate only\n"},
 		{"169.254.169.254", 80, "x   no rule can allow these: "},
 		{"100.100.100.200", 80, "x   no rule can allow these: "},

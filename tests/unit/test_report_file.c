@@ -1,6 +1,6 @@
 /*
- * The closing report's file: what is taken for it, and that it is written with its owner's
- * rights where root's don't suffice, which is so in a container.
+ * The closing report's file: what is accepted as one, and that it is written with its
+ * owner's rights if root's don't suffice, as in a container.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,7 @@ static void none_is_no_failure(void **state)
 	assert_string_equal(p->f.reason, "");
 	assert_int_equal(report_file_open(p->directory, &p->f), -1);
 	assert_string_equal(p->f.reason, "");
-	/* What may be put there later is out of reach all the same. */
+	/* What may be put there later is unreachable nevertheless. */
 	assert_int_equal(stat(p->directory, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 }

@@ -102,7 +102,7 @@ static void test_hosts(void **state)
 	assert_int_equal(resolvconf_parse_hosts(text, sizeof(text) - 1, e, 0), 0);
 }
 
-/* An entry that does not fit must not be written behind the end, nor a byte read there. */
+/* An entry that doesn't fit must not overflow, nor be read beyond its end. */
 static void test_every_length(void **state)
 {
 	static const char text[] = "nameserver 1.2.3.4\nsearch a.test\noptions ndots:3\n"

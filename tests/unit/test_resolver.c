@@ -1,4 +1,4 @@
-/* The resolver at work: what the payload is told, when, and what upstream heard of it. */
+/* The resolver at work: what the payload gets, when, and what the upstreams see of it. */
 #include "dns_fixture.h"
 #include "init/resolver/cache.h"
 
@@ -98,7 +98,7 @@ static void test_denied_name_says_so(void **state)
 	play_end(p);
 }
 
-/* A flood of refusals is counted, not told one by one, and loses no count. */
+/* A flood of refusals is counted rather than reported one by one, and no count is lost. */
 static void test_refusals_are_counted(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
@@ -122,7 +122,7 @@ static void test_refusals_are_counted(void **state)
 	play_end(p);
 }
 
-/* A tool that tries again and again makes two lines: the first question, and the rest. */
+/* A tool that retries makes two lines: the first query, and the rest. */
 static void test_repeated_refusals_are_one_report(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
@@ -158,7 +158,7 @@ static void test_other_types_are_empty_and_stay_here(void **state)
 	play_end(p);
 }
 
-/* musl fails altogether on NXDOMAIN for AAAA, and waits half a minute on SERVFAIL. */
+/* musl fails completely on NXDOMAIN for AAAA, and waits half a minute on SERVFAIL. */
 static void test_absent_aaaa_is_empty(void **state)
 {
 	static const char *const names[] = {"v4only.test", "nx6.test", "lame.test"};
@@ -191,7 +191,7 @@ static void test_absent_name(void **state)
 	play_end(p);
 }
 
-/* The order that everything rests on: no answer before PID 1 has acknowledged the pin. */
+/* The order that everything depends on: no answer before PID 1 has acknowledged the pin. */
 static void test_pin_comes_before_the_answer(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -258,12 +258,12 @@ static void test_aliases_are_flattened(void **state)
 	(void)state;
 	assert_int_equal(r.count, 1);
 	assert_int_equal(r.outcome, OUTCOME_ADDRESSES);
-	assert_true(r.answer.ttl <= 77); /* the least of the chain */
+	assert_true(r.answer.ttl <= 77); /* the lowest TTL of the chain */
 	assert_null(play_find(p, RESOLVER_PIN, "end.test"));
 	play_end(p);
 }
 
-/* One question upstream for many clients at the same time. */
+/* One upstream query for many clients at the same time. */
 static void test_single_flight(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -295,7 +295,7 @@ static void test_short_ttl_expires(void **state)
 	assert_true(a.answer.ttl >= 1 && a.answer.ttl <= CACHE_TTL_FLOOR);
 	b = ask_for(p, "rotate.test", DNS_A, false);
 	assert_memory_equal(a.answer.addresses[0], b.answer.addresses[0], 4);
-	/* In use: renewed before it ends, so nobody ever waits. */
+	/* In use: refreshed before it expires, so nobody ever waits. */
 	drain(p, CACHE_TTL_FLOOR * 1000 + 200);
 	assert_int_equal(seen("rotate.test", DNS_A), 2);
 	b = ask_for(p, "rotate.test", DNS_A, false);
@@ -303,7 +303,7 @@ static void test_short_ttl_expires(void **state)
 	play_end(p);
 }
 
-/* RFC 8767: the upstreams are down, the old answer is given, pinned anew first. */
+/* RFC 8767: the upstreams are down; the old answer is served after it was pinned again. */
 static void test_stale_answer_when_upstream_is_down(void **state)
 {
 	struct play *p = SERVING(false, "rotate.test");
@@ -320,7 +320,7 @@ static void test_stale_answer_when_upstream_is_down(void **state)
 	for (unsigned i = 0; i < p->count; i++)
 		pins += p->got[i].type == RESOLVER_PIN;
 	assert_int_equal(pins, 2);
-	/* Upstream was asked in vain, and more than once, before. */
+	/* The upstream was queried before without success, more than once. */
 	assert_true(seen("rotate.test", DNS_A) >= 3);
 	play_end(p);
 }
@@ -353,9 +353,9 @@ static void test_wildcard_is_bounded(void **state)
 	assert_int_equal(p->got[0].reason, REASON_LONG);
 	assert_int_equal(
 		play_find(p, RESOLVER_REFUSED, "x199.wild.test")->reason, REASON_LIMIT);
-	/* A name that came up before goes on. */
+	/* A known name continues to work. */
 	assert_int_equal(ask_for(p, "x0.wild.test", DNS_A, false).count, 1);
-	/* Its other family would be a question more: empty, as where there is none. */
+	/* Its other family would need one more query: empty, as if there were none. */
 	r = ask_for(p, "x0.wild.test", DNS_AAAA, false);
 	assert_int_equal(r.rcode, RCODE_NOERROR);
 	assert_int_equal(r.count, 0);
@@ -363,7 +363,7 @@ static void test_wildcard_is_bounded(void **state)
 	play_end(p);
 }
 
-/* Asks for names n-0, n-1, ... under the wildcard until its ration is gone. */
+/* Queries names n-0, n-1, ... under the wildcard until its limit is reached. */
 static struct reply use_up(struct play *p, const char *n, uint16_t type)
 {
 	struct reply r = {0};
@@ -376,7 +376,7 @@ static struct reply use_up(struct play *p, const char *n, uint16_t type)
 	return r;
 }
 
-/* Whatever is answered, what leaves is counted: what fails is asked for twice. */
+/* Whatever the answer, every query is counted: a failing one is sent twice. */
 static void test_questions_are_rationed_whatever_is_answered(void **state)
 {
 	static const struct {
@@ -394,13 +394,13 @@ static void test_questions_are_rationed_whatever_is_answered(void **state)
 		assert_true(
 			has_text(&r, "more than 120 questions for names under *.wild.test"));
 		assert_int_equal(shared->count, LIMIT_WILDCARD_QUESTIONS);
-		/* It is no other rule's. */
+		/* Other rules aren't affected. */
 		assert_int_equal(ask_for(p, "good.test", DNS_A, false).count, 1);
 		play_end(p);
 	}
 }
 
-/* Nor does it help to have the resolver ended: it goes on with what was left. */
+/* Killing the resolver doesn't help: the new one continues with what was left. */
 static void test_a_new_worker_has_no_new_ration(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -415,7 +415,7 @@ static void test_a_new_worker_has_no_new_ration(void **state)
 	play_end(p);
 }
 
-/* A known name whose record has run out is answered from it when it may not be asked for. */
+/* A known name with an expired record is answered from it if it may not be queried. */
 static void test_known_names_outlive_the_ration(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -442,9 +442,8 @@ static void say_in_use(struct play *p, const char *name, uint8_t family)
 	drain(p, 200);
 }
 
-/* PID 1 knows that a pin is in use: when the record has run out the name is asked for again,
- * and what the answer has is pinned. What is known is left alone, and so is the other family.
- */
+/* PID 1 has noticed that a pin is in use: if the record has expired, the name is looked up
+ * again, and the answer is pinned. A fresh record is left alone, and so is the other family. */
 static void test_a_name_in_use_is_looked_up_again(void **state)
 {
 	struct play *p = SERVING(true, "rotate.test", "still.test");
@@ -470,7 +469,7 @@ static void test_a_name_in_use_is_looked_up_again(void **state)
 	play_end(p);
 }
 
-/* A new process of the resolver's knows no names under wildcards; but the rules. */
+/* A new resolver process knows no names under wildcards; the rules decide. */
 static void test_what_no_rule_allows_is_not_in_use(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -485,7 +484,7 @@ static void test_what_no_rule_allows_is_not_in_use(void **state)
 	play_end(p);
 }
 
-/* What is asked for because of it is of the ration: without one, what was known is pinned. */
+/* That query counts towards the limit: beyond it, the known addresses are pinned. */
 static void test_a_name_in_use_has_no_ration_of_its_own(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -506,7 +505,7 @@ static void test_a_name_in_use_has_no_ration_of_its_own(void **state)
 	play_end(p);
 }
 
-/* Questions that never leave take no known name's place, however many names they are about. */
+/* Queries that are never sent evict no known name, however many names they are about. */
 static void test_other_types_take_no_place(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
@@ -545,7 +544,8 @@ static void test_audit_lets_through_and_reports(void **state)
 
 #define NIBBLES "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.4.6.0.6.2."
 
-/* From our own table, and never from upstream: a row of PTR questions can carry any secret. */
+/* From our own table, and never from an upstream: a series of PTR queries can carry any
+ * secret. */
 static void test_names_of_addresses(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
@@ -578,7 +578,7 @@ static void test_names_of_addresses(void **state)
 	play_end(p);
 }
 
-/* Nothing of the client's packet but the name and the type travels. */
+/* Only the name and the type of the client's packet are forwarded. */
 static void test_letter_case_and_options_stay_here(void **state)
 {
 	struct play *p = SERVING(false, "good.test");
@@ -588,11 +588,11 @@ static void test_letter_case_and_options_stay_here(void **state)
 
 	(void)state;
 	end = add16(add16(add_name(packet + 12, "GoOd.TeSt"), 1), 1);
-	memcpy(end, "hidden secret", 13); /* behind the end: not looked at */
+	memcpy(end, "hidden secret", 13); /* after the end: ignored */
 	assert_true(send(fd, packet, (size_t)(end + 13 - packet), 0) > 0);
 	client_take(p, fd, 0x1234, "good.test", DNS_A, 3000, &r);
 	assert_int_equal(r.answer.count, 1);
-	assert_true(has_text(&r, "\4GoOd\4TeSt")); /* the client's own case comes back */
+	assert_true(has_text(&r, "\4GoOd\4TeSt")); /* the client's own case is returned */
 	assert_false(has_text(&r, "secret"));
 	assert_string_equal(shared->log[0].name, "good.test");
 	assert_int_not_equal(shared->log[0].id, 0x1234);
@@ -607,7 +607,7 @@ static void test_tcp(void **state)
 	uint8_t packet[300];
 
 	(void)state;
-	/* Two questions in one go, the second octet by octet; two answers in order. */
+	/* Two queries in one segment, the second octet by octet; two answers in order. */
 	for (int i = 0; i < 2; i++) {
 		size_t len = dns_write_query((uint16_t)(i + 1), i ? "no.test" : "good.test",
 			DNS_A, true, packet + 2, sizeof(packet) - 2);
@@ -641,7 +641,7 @@ static void test_tcp(void **state)
 		assert_int_equal(r.packet[3], i + 1); /* the id */
 		assert_int_equal(r.packet[5] & 15, i ? RCODE_NXDOMAIN : RCODE_NOERROR);
 	}
-	/* A length that no question has ends the connection. */
+	/* An impossible length closes the connection. */
 	assert_int_equal(send(fd, "\xff\xff", 2, 0), 2);
 	assert_int_equal(poll(&(struct pollfd){fd, POLLIN, 0}, 1, LIMIT_CLIENT_TCP_MS / 2), 1);
 	assert_int_equal(recv(fd, packet, 1, 0), 0);
@@ -649,7 +649,7 @@ static void test_tcp(void **state)
 	play_end(p);
 }
 
-/* Connections without end, kept open: the newest still gets its answer. */
+/* Unlimited connections, kept open: the newest still gets its answer. */
 static void test_tcp_flood(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
@@ -674,7 +674,7 @@ static void test_malformed_questions(void **state)
 	struct reply r;
 
 	(void)state;
-	/* Every cut of a question: FORMERR, or silence below a header; never another thing. */
+	/* Every truncation of a query: FORMERR, or silence below a header. */
 	for (size_t i = 1; i < len; i++) {
 		send(fd, packet, i, 0);
 		client_take(p, fd, 9, "good.test", DNS_A, i < 12 ? 20 : 1000, &r);
@@ -725,7 +725,7 @@ static void test_flood_of_waiters(void **state)
 	play_end(p);
 }
 
-/* What a flood sends while the resolver waits for a processor takes no place of others. */
+/* A flood that arrives while the resolver isn't scheduled takes no places of others. */
 static void test_flood_while_it_does_not_run(void **state)
 {
 	struct play *p = SERVING(true, "good.test");
@@ -761,7 +761,7 @@ static void test_broken_protocol_ends_it(void **state)
 	assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	close(p->channel);
-	/* Started again on the same sockets, it serves. */
+	/* Restarted on the same sockets, it serves. */
 	p->pid = resolver_start(&p->config, false, &p->channel, &(struct failure){0});
 	assert_int_equal(ask_for(p, "good.test", DNS_A, false).answer.count, 1);
 	play_end(p);

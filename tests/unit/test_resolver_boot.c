@@ -1,4 +1,4 @@
-/* The resolver's boot: every exact name at once, judged by what the DNS servers saw. */
+/* The resolver's boot: all exact names at once, checked by what the DNS servers saw. */
 #include "dns_fixture.h"
 
 static void allow_many(struct play *p, int n)
@@ -11,7 +11,7 @@ static void allow_many(struct play *p, int n)
 	}
 }
 
-/* All 200 questions are out before the first answer comes: one round trip, however many. */
+/* All 200 queries are sent before the first answer arrives: one round trip, however many. */
 static void test_hundred_names_in_one_round_trip(void **state)
 {
 	struct play *p = play_new();
@@ -26,7 +26,7 @@ static void test_hundred_names_in_one_round_trip(void **state)
 	first = shared->log[0].ms;
 	for (unsigned i = 0; i < shared->count; i++)
 		assert_true(shared->log[i].ms < first + shared->delay_ms);
-	/* Both families of a name went in one request. */
+	/* Both families of a name were in one request. */
 	const struct resolver_message *m = play_find(p, RESOLVER_PIN, "n42.example.test");
 	uint8_t expected[4];
 
@@ -40,7 +40,7 @@ static void test_hundred_names_in_one_round_trip(void **state)
 	play_end(p);
 }
 
-/* More names than may be out at one time still all get their turn. */
+/* With more names than may be outstanding, all are queried eventually. */
 static void test_more_names_than_places(void **state)
 {
 	struct play *p = play_new();
@@ -52,8 +52,8 @@ static void test_more_names_than_places(void **state)
 	play_end(p);
 }
 
-/* What a forger has to guess: ids and ports are spread, no question has its neighbour's. */
-/* Names of many lengths: whatever leaves together, each question arrives once and alone. */
+/* What a forger has to guess: ids and ports are spread, and unrelated between queries. */
+/* Names of many lengths: however they are batched, each query arrives once. */
 static void ask_for_all_lengths(void)
 {
 	struct play *p = play_new();
@@ -89,7 +89,7 @@ static void set_mtu(int octets)
 	close(s);
 }
 
-/* The kernel takes no segments there that would each have to be fragmented. */
+/* The kernel accepts no segments there that would each have to be fragmented. */
 static void test_a_path_that_takes_no_segments(void **state)
 {
 	(void)state;
@@ -117,14 +117,14 @@ static void test_ids_and_ports_are_spread(void **state)
 		port_seen[l->port] = id_seen[l->id] = true;
 		in_order += i > 0 && (uint16_t)(l->id - shared->log[i - 1].id) < 16;
 	}
-	/* Those that leave together share one, sixteen at most. */
+	/* Those sent together share one, at most sixteen. */
 	assert_true(ports > 200 / 16 / 2);
 	assert_true(ids > 190);
 	assert_true(in_order < 10);
 	play_end(p);
 }
 
-/* No two questions that are out by one port have one id: one of the answers would be lost. */
+/* No two queries outstanding on one port have the same id: one of the answers would be lost. */
 static void test_ids_differ_on_each_port(void **state)
 {
 	struct play *p = play_new();
@@ -141,7 +141,7 @@ static void test_ids_differ_on_each_port(void **state)
 		for (unsigned j = 0; j < i; j++) {
 			const struct log_line *a = &shared->log[i], *b = &shared->log[j];
 
-			/* The same question again is the same id again. */
+			/* A retransmission has the same id. */
 			if (a->type != b->type || strcmp(a->name, b->name) != 0)
 				assert_false(a->id == b->id && a->port == b->port);
 		}
@@ -193,7 +193,7 @@ static void test_second_upstream_takes_over(void **state)
 	play_end(p);
 }
 
-/* An upstream that nobody listens at answers by ICMP: no time is lost over it. */
+/* A closed port on an upstream causes an ICMP error: no time is lost. */
 static void test_dead_port_beside_a_good_one(void **state)
 {
 	struct play *p = play_new();
@@ -220,7 +220,7 @@ static void test_all_dead_ends_in_time(void **state)
 	shared->down[0] = shared->down[1] = true;
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 0);
-	/* The one bound of time that is promised. */
+	/* The only guaranteed time limit. */
 	assert_true(clock_ms() - start <= RESOLVER_BOOT_MS);
 	assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "a.test")->reason, REASON_TIMEOUT);
 	assert_int_equal(play_find(p, RESOLVER_UNRESOLVED, "b.test")->reason, REASON_TIMEOUT);
@@ -228,8 +228,8 @@ static void test_all_dead_ends_in_time(void **state)
 	play_end(p);
 }
 
-/* The payload doesn't wait long for servers that answer nothing at all, unless all depends on
- * their names. What is answered later opens all the same. */
+/* The payload doesn't wait long for servers that don't answer at all, unless it depends on
+ * their names. What is answered later opens nevertheless. */
 static void test_silent_servers_end_the_boot_early(void **state)
 {
 	(void)state;
@@ -257,7 +257,7 @@ static void test_silent_servers_end_the_boot_early(void **state)
 	}
 }
 
-/* Some of these never get a place for their question; they are reported all the same. */
+/* Some of these are never queried; they are reported nevertheless. */
 static void test_more_names_than_places_all_dead(void **state)
 {
 	struct play *p = play_new();
@@ -274,7 +274,7 @@ static void test_more_names_than_places_all_dead(void **state)
 	play_end(p);
 }
 
-/* A zone whose servers never answer AAAA does not keep the boot to its last moment. */
+/* A zone whose servers never answer AAAA doesn't delay the boot to its deadline. */
 static void test_silence_about_one_family(void **state)
 {
 	struct play *p = play_new();
@@ -285,7 +285,7 @@ static void test_silence_about_one_family(void **state)
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 2);
 	assert_int_equal(play_find(p, RESOLVER_PIN, "lame.test")->count, 1);
-	/* By the log: the question was not sent as often as it would be to the end. */
+	/* By the log: the query was sent fewer times than up to the deadline. */
 	assert_in_range(seen("lame.test", DNS_AAAA), 2, 3);
 	play_end(p);
 }
@@ -338,7 +338,7 @@ static void test_reasons(void **state)
 		assert_int_equal(m->reason, cases[i].reason);
 		assert_null(play_find(p, RESOLVER_PIN, cases[i].name));
 	}
-	/* The private address was dropped, and said so; the other family was pinned. */
+	/* The private address was dropped, which was reported; the other family was pinned. */
 	assert_int_equal(
 		play_find(p, RESOLVER_DROPPED, "private-a.test")->reason, REASON_NOT_PUBLIC);
 	assert_int_equal(play_find(p, RESOLVER_DROPPED, "private-a.test")->count, 1);
@@ -438,7 +438,7 @@ int main(void)
 		cmocka_unit_test(test_forged_ids_are_ignored),
 		cmocka_unit_test(test_upstream_without_edns),
 		cmocka_unit_test(test_hosts_entries_are_pinned_unasked),
-		/* Last: lo has no IPv6 afterwards. */
+		/* Last, since lo has no IPv6 afterwards. */
 		cmocka_unit_test(test_a_path_that_takes_no_segments),
 	};
 

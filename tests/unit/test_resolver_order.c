@@ -1,12 +1,13 @@
 /*
- * The resolver as a process: whom it asks first and how long, who gives way to whom, and what
- * it tells of addresses that aren't open yet.
+ * The resolver as a process: which server it queries first and for how long, which
+ * connections are closed for others, and what it answers about addresses that aren't open
+ * yet.
  */
 #include "dns_fixture.h"
 
 #include "init/resolver/cache.h"
 
-/* How often this server was asked for the name. */
+/* How often this server was queried for the name. */
 static unsigned asked(const char *name, int server)
 {
 	unsigned n = 0;
@@ -36,7 +37,7 @@ static struct play *two_servers(const char *exact, const char *wild)
 	return p;
 }
 
-/* At the boot and afterwards, the second one hears of nothing. */
+/* At boot and afterwards, the second one isn't queried. */
 static void test_the_first_is_asked(void **state)
 {
 	struct play *p = two_servers("good.test", "*.order.test");
@@ -54,8 +55,8 @@ static void test_the_first_is_asked(void **state)
 	play_end(p);
 }
 
-/* One slow answer is no reason to tell anybody else of the name: neither while other questions
- * are answered, nor when nothing else is asked but what it has answered before. */
+/* One slow answer is no reason to reveal the name to others: neither while other queries are
+ * answered, nor if nothing is queried but what it has answered before. */
 static void test_a_slow_answer_is_waited_for(void **state)
 {
 	struct play *p = two_servers("good.test", "*.order.test");
@@ -71,12 +72,12 @@ static void test_a_slow_answer_is_waited_for(void **state)
 		assert_int_equal(ask_for(p, name, DNS_A, true).count, 1);
 		assert_int_equal(asked(name, 1), 0);
 	}
-	assert_true(asked("good.test", 0) > 2); /* A, AAAA; and to see that it lives */
+	assert_true(asked("good.test", 0) > 2); /* A, AAAA; and to see that it is alive */
 	assert_int_equal(asked_anything(1), 0);
 	play_end(p);
 }
 
-/* Silent altogether: the next is asked, and is from then on; until the first one is back. */
+/* If it is completely silent, the next one is queried from then on, until the first is back. */
 static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
 {
 	struct play *p = two_servers("good.test", "*.order.test");
@@ -106,7 +107,7 @@ static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
 	play_end(p);
 }
 
-/* With nothing that could be asked again, a server is given up when a question has run out. */
+/* Without a name for a probe, a server counts as silent when a query has timed out. */
 static void test_a_silent_server_without_a_probe(void **state)
 {
 	struct play *p = two_servers(NULL, "*.order.test");
@@ -121,7 +122,8 @@ static void test_a_silent_server_without_a_probe(void **state)
 	play_end(p);
 }
 
-/* The second one's "no" waits for the first, which may know better and was only slow. */
+/* The second one's negative answer waits for the first, which may know better and was only
+ * slow. */
 static void test_a_no_of_the_second_does_not_beat_the_first(void **state)
 {
 	struct play *p = two_servers(NULL, "*.mine.test");
@@ -139,7 +141,7 @@ static void test_a_no_of_the_second_does_not_beat_the_first(void **state)
 	play_end(p);
 }
 
-/* ... but not for ever; and its "yes" waits for nobody. */
+/* ... but not for ever; and its positive answer doesn't wait. */
 static void test_what_the_second_says_counts_when_the_first_is_silent(void **state)
 {
 	struct play *p = two_servers(NULL, "*.order.test");
@@ -156,7 +158,7 @@ static void test_what_the_second_says_counts_when_the_first_is_silent(void **sta
 	play_end(p);
 }
 
-/* "I can't tell" is no answer: the second is asked, and the first remains the first. */
+/* SERVFAIL isn't an answer: the second is queried, and the first remains first. */
 static void test_a_server_that_fails_is_asked_first_again(void **state)
 {
 	struct play *p = two_servers(NULL, "*.order.test");
@@ -170,7 +172,7 @@ static void test_a_server_that_fails_is_asked_first_again(void **state)
 	play_end(p);
 }
 
-/* Whose only answers are none: a server that never answers AAAA is not silent. */
+/* A server that answers A but never AAAA isn't silent. */
 static void test_silence_about_aaaa_says_nothing_of_the_server(void **state)
 {
 	struct play *p = two_servers("good.test", "*.order.test");
@@ -186,7 +188,7 @@ static void test_silence_about_aaaa_says_nothing_of_the_server(void **state)
 	play_end(p);
 }
 
-/* RFC 8767 §5: who has an old answer waits for a new one a moment, not until it is given up. */
+/* RFC 8767 §5: with a stale answer, wait only a moment for a new one. */
 static void test_an_old_answer_is_given_soon(void **state)
 {
 	struct play *p = play_new();
@@ -197,7 +199,8 @@ static void test_an_old_answer_is_given_soon(void **state)
 	allow(p, "*.old.test");
 	play_start(p, false);
 	assert_int_equal(ask_for(p, "rotate.old.test", DNS_A, true).count, 1);
-	/* What was used is renewed once, just before its end; then it isn't used any more. */
+	/* What was used is refreshed once, just before it expires; after that it isn't used
+	 * any more. */
 	drain(p, CACHE_TTL_FLOOR * 1000 - 200);
 	assert_int_equal(seen("rotate.old.test", DNS_A), 2);
 	shared->down[0] = true;
@@ -210,8 +213,8 @@ static void test_an_old_answer_is_given_soon(void **state)
 	play_end(p);
 }
 
-/* A server that never answers AAAA is waited for a moment, and is not asked again as long as
- * the A is there. */
+/* A server that never answers AAAA is waited for only a moment, and isn't queried again
+ * while the A is there. */
 static void test_a_silent_family_is_left_alone(void **state)
 {
 	struct play *p = play_new();
@@ -236,8 +239,8 @@ static void test_a_silent_family_is_left_alone(void **state)
 	play_end(p);
 }
 
-/* Asked for at the same time, as C libraries do; and where the A is slow as well, both are
- * waited for. */
+/* Queried at the same time, as C libraries do; if the A is slow as well, both are waited
+ * for. */
 static void test_both_families_asked_for_at_once(void **state)
 {
 	struct play *p = play_new();
@@ -274,7 +277,7 @@ static void reverse_name(const struct resolver_message *m, char name[64])
 	snprintf(name, 64, "%u.%u.%u.%u.in-addr.arpa", b[3], b[2], b[1], b[0]);
 }
 
-/* An address has a name once it is open, not while PID 1 is still asked to open it. */
+/* An address has a name once it is open, not while PID 1 is still opening it. */
 static void test_an_address_has_no_name_before_it_is_open(void **state)
 {
 	struct play *p = play_new();
@@ -321,7 +324,7 @@ static bool answers_by_tcp(int fd)
 	       recv(fd, packet, sizeof(packet), 0) > 0;
 }
 
-/* As many connections as there may be, and one more: the one idle longest gives way to it. */
+/* As many connections as permitted, and one more: the one idle longest is closed for it. */
 static void test_the_connection_idle_longest_gives_way(void **state)
 {
 	struct play *p = play_new();
@@ -351,7 +354,7 @@ static void test_the_connection_idle_longest_gives_way(void **state)
 	play_end(p);
 }
 
-/* Datagrams too short for an id are no guesses at one, however many come. */
+/* Datagrams too short for an id don't count as guesses, however many arrive. */
 static void test_rubbish_changes_no_port(void **state)
 {
 	struct play *p = play_new();

@@ -1,12 +1,12 @@
 /*
- * What the resolver asks its upstreams, and what it makes of answers that are not what it asked
- * for: letters ("0x20"), search domains, forgeries, addresses of other names, old answers.
+ * The resolver's queries, and how it treats unexpected responses: letter case ("0x20"),
+ * search domains, forgeries, addresses of other names, stale answers.
  */
 #include "dns_fixture.h"
 #include "init/resolver/cache.h"
 #include "init/lib/sockaddr.h"
 
-/* With the upstream that is not on loopback. */
+/* With the upstream that isn't on loopback. */
 static struct play *outside(const char *rule)
 {
 	struct play *p = play_new();
@@ -42,7 +42,7 @@ static void test_letters_are_mixed(void **state)
 	play_end(p);
 }
 
-/* Who is in the container can send there as well as the engine's resolver. */
+/* Programs in the container can send there as well as the engine's resolver. */
 static void test_letters_are_mixed_on_loopback_too(void **state)
 {
 	struct play *p = play_new();
@@ -55,8 +55,8 @@ static void test_letters_are_mixed_on_loopback_too(void **state)
 	play_end(p);
 }
 
-/* An upstream that never kept letters is believed when it has answered twice like that, and
- * asked in small ones from then on. */
+/* After two responses, an upstream that never kept letter case is recognised, and queried in
+ * lower case from then on. */
 static void test_an_upstream_that_loses_letters(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -75,14 +75,14 @@ static void test_an_upstream_that_loses_letters(void **state)
 				.answer.count,
 			1);
 	assert_int_equal(large_letters(), first);
-	assert_int_equal(shared->count, 5); /* and none but the first was asked twice */
+	assert_int_equal(shared->count, 5); /* and only the first was queried twice */
 	assert_int_not_equal(shared->log[0].port, shared->log[1].port);
 	play_end(p);
 }
 
 /*
- * Once an upstream keeps letters, an answer in others is a forgery, however well its id was
- * guessed: it is no reason to ask without them. What is guessed at twice is asked by TCP.
+ * Once an upstream keeps letter case, a response in another case is a forgery, even with the
+ * right id: the resolver doesn't fall back to lower case, but to TCP after two of them.
  */
 static void test_another_spelling_is_a_forgery(void **state)
 {
@@ -100,7 +100,7 @@ static void test_another_spelling_is_a_forgery(void **state)
 	assert_memory_equal(r.answer.addresses[0], expected, 4);
 	assert_int_equal(seen("respelt.test.example", DNS_A), 3);
 	assert_true(shared->log[shared->count - 1].tcp);
-	/* Eleven letters and more: all small once in 2,048 times, twice never. */
+	/* Eleven letters and more: all in lower case once in 2,048 times, twice never. */
 	assert_true(shared->log[1].large + shared->log[2].large > 0);
 	before = large_letters();
 	assert_int_equal(ask_for(p, "abcdefghijk.test.example", DNS_A, false).count, 1);
@@ -110,7 +110,7 @@ static void test_another_spelling_is_a_forgery(void **state)
 	play_end(p);
 }
 
-/* The upstream changes under us: names still resolve, after one try more by TCP. */
+/* The upstream is replaced: names still resolve, after one more attempt by TCP. */
 static void test_an_upstream_that_no_longer_keeps_letters(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -126,7 +126,7 @@ static void test_an_upstream_that_no_longer_keeps_letters(void **state)
 	play_end(p);
 }
 
-/* ... and where it has no TCP either, when so many answers in a row are like that. */
+/* ... and if it has no TCP either, after that many consecutive responses like that. */
 static void test_an_upstream_that_no_longer_keeps_letters_without_tcp(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -142,7 +142,7 @@ static void test_an_upstream_that_no_longer_keeps_letters_without_tcp(void **sta
 	play_end(p);
 }
 
-/* ---- Search domains ---------------------------------------------------------------------- */
+/* ---- Search domains ------------------------------------------------------------------ */
 
 static struct play *searching(const char *rule, unsigned ndots)
 {
@@ -172,11 +172,11 @@ static void test_a_name_of_one_label_is_searched(void **state)
 	r = ask_for(p, "build", DNS_A, false);
 	assert_int_equal(r.answer.count, 1);
 	assert_memory_equal(r.answer.addresses[0], expected, 4);
-	/* In the order of the list, and not further than the first that there is. */
+	/* In the order of the list, and not beyond the first that exists. */
 	assert_int_equal(seen("build.nx.corp.test", DNS_A), 1);
 	assert_int_equal(seen("build.corp.test", DNS_A), 1);
 	assert_int_equal(seen("build", 0), 0);
-	/* What is searched for is no name that the payload may ask for. */
+	/* The searched name may not be queried by the payload. */
 	assert_int_equal(ask_for(p, "build.corp.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
 	play_end(p);
 }
@@ -200,16 +200,18 @@ static void test_a_private_name_with_enough_dots(void **state)
 	(void)state;
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 0);
-	/* As it stands first; nobody has it, so the domains follow. */
+	/* The name itself first; it doesn't exist, so the domains follow. */
 	assert_string_equal(shared->log[0].name, "nx.team");
 	assert_int_equal(seen("nx.team.corp.test", DNS_A), 1);
 	assert_int_equal(seen("nx.team.nx.corp.test", DNS_A), 1);
 	play_end(p);
 }
 
-/* libc asks for a public name with the domains behind it as well, and clients of some services
- * for one with the service before it. All of that is refused; but where the name itself is
- * allowed, nobody has to hear of it. */
+/*
+ * libc also queries a public name with the domains appended, and clients of some services
+ * one with the service prepended. All of that is refused; but if the name itself is allowed,
+ * it isn't reported.
+ */
 static void what_goes_with_an_allowed_name(bool audit)
 {
 	static const struct {
@@ -275,7 +277,7 @@ static void test_nor_is_it_in_audit_mode(void **state)
 	what_goes_with_an_allowed_name(true);
 }
 
-/* A public name means one thing, whatever the list says. */
+/* A public name isn't combined with the list. */
 static void test_a_public_name_is_not_searched(void **state)
 {
 	struct play *p = searching("nx.example.test", 5);
@@ -288,10 +290,10 @@ static void test_a_public_name_is_not_searched(void **state)
 	play_end(p);
 }
 
-/* ---- What is not believed is told -------------------------------------------------------- */
+/* ---- What is not believed is told ---------------------------------------------------- */
 
-/* After a few guesses what was asked is asked anew by another port, then by TCP: who floods
- * gets no more of them than that. */
+/* After a few guesses the outstanding queries are sent again from another port, then by TCP,
+ * so a flood gets no more guesses than that. */
 static void test_guesses_change_port_and_id(void **state)
 {
 	const struct log_line *a[3] = {NULL};
@@ -317,7 +319,7 @@ static void test_guesses_change_port_and_id(void **state)
 	assert_int_equal(m->reason, REASON_GUESSED);
 	/* By each of two sockets; A and AAAA shared them. */
 	assert_int_equal(m->count, 2 * LIMIT_UPSTREAM_WRONG);
-	/* One report however many there were. */
+	/* One report, however many there were. */
 	assert_int_equal(p->got[p->count - 1].type, RESOLVER_UNSOLICITED);
 	play_end(p);
 }
@@ -340,7 +342,7 @@ static void test_one_wrong_id_changes_nothing(void **state)
 	play_end(p);
 }
 
-/* An answer comes from who was asked: address, port and family. */
+/* A response must come from the queried address, port and family. */
 static void test_senders_are_compared(void **state)
 {
 	static const struct endpoint v4 = {{4, {45, 53, 0, 1}}, 53};
@@ -361,7 +363,7 @@ static void test_senders_are_compared(void **state)
 	}
 }
 
-/* A question sent twice is answered twice: the second answer is late, and nobody's forgery. */
+/* A query sent twice is answered twice: the second response is late, and not a forgery. */
 static void test_late_answers_are_not_forgeries(void **state)
 {
 	struct play *p = play_new();
@@ -382,10 +384,10 @@ static void test_late_answers_are_not_forgeries(void **state)
 	play_end(p);
 }
 
-/* ---- EDNS, and answers of all sizes ------------------------------------------------------ */
+/* ---- EDNS, and answers of all sizes -------------------------------------------------- */
 
-/* What answers no question with EDNS is asked without, from the second try on; and at once when
- * that is known. */
+/* A server that doesn't answer EDNS is queried without it from the second attempt on, and at
+ * once when that is known. */
 static void test_an_upstream_that_drops_edns(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -402,7 +404,8 @@ static void test_an_upstream_that_drops_edns(void **state)
 	play_end(p);
 }
 
-/* Where EDNS is answered a lost packet is no reason to do without, but for the last tries. */
+/* If EDNS has been answered, a lost packet is no reason to omit it, except in the last
+ * attempts. */
 static void test_a_lost_packet_is_not_blamed_on_edns(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -422,7 +425,7 @@ static void test_a_lost_packet_is_not_blamed_on_edns(void **state)
 	play_end(p);
 }
 
-/* Longer than was asked for: by TCP. */
+/* Longer than the limit: by TCP. */
 static void test_a_long_answer_by_udp(void **state)
 {
 	struct play *p = outside("*.wild.test");
@@ -474,7 +477,7 @@ static void test_malformed_answers_are_reported(void **state)
 	play_end(p);
 }
 
-/* RFC 8767 §5: an old answer is given for a while, not for ever. */
+/* RFC 8767 §5: a stale answer is served for a while, not for ever. */
 static void test_old_answers_have_an_end(void **state)
 {
 	struct cache_record r = {.result = CACHE_ADDRESSES, .count = 1, .answered = 1000};

@@ -1,6 +1,6 @@
 /*
- * The second fence, in network namespaces made up like the engine's: what `ip route get` says
- * afterwards about addresses inside and outside. Runs as root.
+ * The second fence, in network namespaces like an engine's: what `ip route get` prints about
+ * addresses inside and outside. Runs as root.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ static char *output_of(const char *command)
 	return text;
 }
 
-/* Where the kernel would send a packet of the payload's: "via X dev Y", "dev Y" (on the link),
+/* Where the kernel would send a packet of the payload: "via X dev Y", "dev Y" (on the link),
  * "prohibited" for whatever it refuses, "lo" for what is local. */
 static void assert_way_of(const char *flow, const char *to, const char *want)
 {
@@ -91,8 +91,8 @@ static int end(void **state)
 /* The engine's bridge network, with IPv6 as well. */
 static void bridge(void)
 {
-	/* Without link-local addresses: the kernel would add their routes when it gets to it.
-	 */
+	/* Without link-local addresses, whose routes the kernel would add at some later
+	 * time. */
 	run("ip link add d-eth0 type veth peer name d-peer && "
 	    "ip link set d-eth0 addrgenmode none && ip link set d-peer addrgenmode none && "
 	    "ip link set d-peer up && "
@@ -166,8 +166,8 @@ static void the_bridge_network(void **state)
 	assert_way("2001:db8:9::2", "lo");
 }
 
-/* A prohibit route refuses before nftables can redirect: not the addresses that names have
- * behind a proxy, and those alone. */
+/* A prohibit route refuses before nftables can redirect: not the fake IPs of names behind a
+ * proxy, but only those. */
 static void names_behind_a_proxy_have_a_way(void **state)
 {
 	(void)state;
@@ -201,7 +201,7 @@ static void an_internal_network_has_no_default(void **state)
 	assert_way("20.1.2.3", "prohibited");
 }
 
-/* An overlay network's task has two interfaces; the default leads by the second. */
+/* An overlay network's task has two interfaces; the default route uses the second. */
 static void two_interfaces(void **state)
 {
 	(void)state;
@@ -222,7 +222,7 @@ static void two_interfaces(void **state)
 	assert_way("10.0.2.9", "prohibited");
 }
 
-/* As some orchestrators do: a gateway that is in no network of ours. */
+/* As some orchestrators do: a gateway outside of our networks. */
 static void a_gateway_beyond_the_subnet(void **state)
 {
 	(void)state;
@@ -283,7 +283,7 @@ static void private_rules_keep_their_way(void **state)
 	assert_way("10.7.1.1", "via 172.17.0.1");
 	assert_way("172.17.5.1", "dev d-eth0");
 	assert_way("172.17.6.1", "prohibited");
-	assert_way("192.168.1.1", "via 172.17.0.1"); /* the whole of a range */
+	assert_way("192.168.1.1", "via 172.17.0.1"); /* a whole range */
 	assert_way("fd12:3::1", "via 2001:db8:9::1");
 	assert_way("fd12:4::1", "prohibited");
 	assert_way("20.5.1.1", "via 172.17.0.98"); /* public: not ours to close */
@@ -307,7 +307,7 @@ static void a_rule_within_a_range_leaves_the_range_shut(void **state)
 	assert_way("fd00::9", "prohibited");
 }
 
-/* Not even a rule for everything opens what is no network's own: cloud metadata, multicast. */
+/* Not even a rule for everything opens special ranges: cloud metadata, multicast. */
 static void the_widest_rule_opens_private_ranges_alone(void **state)
 {
 	static const char *const special[] = {"169.254.169.254", "169.254.1.1",
@@ -333,7 +333,7 @@ static void the_widest_rule_opens_private_ranges_alone(void **state)
 		assert_way(special[i], "prohibited");
 }
 
-/* NAT64's addresses are judged by the IPv4 ones inside them. */
+/* NAT64 addresses are treated like the IPv4 ones inside them. */
 static void what_nat64_leads_to_is_as_shut(void **state)
 {
 	(void)state;
@@ -345,14 +345,14 @@ static void what_nat64_leads_to_is_as_shut(void **state)
 	assert_way("64:ff9b::a0a:1", "prohibited");
 	assert_way("64:ff9b::c0a8:1", "prohibited");
 	assert_way("64:ff9b::c612:1", "prohibited");
-	assert_way("64:ff9b::ac11:1", "prohibited"); /* the gateway, by a detour */
+	assert_way("64:ff9b::ac11:1", "prohibited"); /* the gateway, through NAT64 */
 	assert_way("64:ff9b::a9fe:a9fe", "prohibited");
 	assert_way("64:ff9a::808:808", "prohibited");
 	assert_way("64:ff9b:0:0:0:1:808:808", "prohibited");
 }
 
-/* What is public is left to the main table, and to nftables; a route that is about more than
- * public networks isn't followed for the rest. */
+/* Public addresses are left to the main table, and to nftables; a route that covers more
+ * than public networks isn't followed for the rest. */
 static void what_is_public_goes_as_it_went(void **state)
 {
 	(void)state;
@@ -425,7 +425,7 @@ static void a_network_connected_later(void **state)
 	assert_way("fd20::8", "prohibited");
 	run("ip link del d-eth1 && ip route add default via 172.17.0.1");
 	assert_way("20.1.2.3", "via 172.17.0.1");
-	assert_way("10.20.0.9", "via 172.17.0.1"); /* where the name is said to be */
+	assert_way("10.20.0.9", "via 172.17.0.1"); /* the name's claimed address */
 	assert_way("10.20.0.8", "prohibited");
 	assert_int_equal(routes_verify(routes, &config, &f), 0);
 }
@@ -446,7 +446,7 @@ static void the_main_table_stays_as_it_was(void **state)
 	free(after);
 }
 
-/* Servers of clouds, in ranges that are otherwise nobody's. */
+/* Clouds' servers, in ranges that are otherwise special. */
 static void upstreams_in_special_ranges(void **state)
 {
 	static const char *const servers[] = {
@@ -470,8 +470,8 @@ static void upstreams_in_special_ranges(void **state)
 		assert_way(servers[i], "prohibited");
 }
 
-/* "Fragmentation needed" comes from whatever router is in the way, and Debian's hosts look
- * whether there is a way back to it (rp_filter). */
+/* "Fragmentation needed" comes from any router on the path, and Debian's hosts check that
+ * there is a route back to it (rp_filter). */
 static void a_router_may_have_a_private_address(void **state)
 {
 	char *got;
@@ -486,7 +486,7 @@ static void a_router_may_have_a_private_address(void **state)
 	free(got);
 }
 
-/* An IPv6 socket may name its device without any privilege, and is led past routes of lo's. */
+/* An IPv6 socket may bind to a device without privilege, which bypasses lo's routes. */
 static void a_device_is_no_way_around(void **state)
 {
 	static const char *const to[] = {
@@ -502,7 +502,7 @@ static void a_device_is_no_way_around(void **state)
 	assert_way_of("uid 1000 oif d-eth0", "2600::7", "via 2001:db8:9::1");
 }
 
-/* Whatever server resolv.conf names, nftables can only redirect a question that has a way. */
+/* Whatever server resolv.conf names, nftables can redirect a query only if it has a route. */
 static void questions_of_the_payload_go_to_lo(void **state)
 {
 	static const char *const servers[] = {"192.168.1.1", "10.0.0.2", "169.254.169.254",
@@ -518,10 +518,10 @@ static void questions_of_the_payload_go_to_lo(void **state)
 	}
 	assert_way_of("uid 1000 ipproto udp dport 54", "192.168.1.1", "prohibited");
 	assert_way_of("uid 1000 ipproto tcp sport 53", "192.168.1.1", "prohibited");
-	/* The resolver's own go out, and not to where the payload could answer. */
+	/* The resolver's own queries go out, and not to where the payload could answer. */
 	assert_way_of("uid 65311 ipproto udp dport 53", "172.17.0.53", "dev d-eth0");
 	assert_way_of("uid 65311 ipproto udp dport 53", "8.8.8.8", "via 172.17.0.1");
-	/* The probe too, which tries nftables and not this; and nobody beside these three. */
+	/* The probe as well, which tests nftables and not this; and nobody but these three. */
 	assert_way_of("uid 65310 ipproto udp dport 53", "8.8.8.8", "via 172.17.0.1");
 	assert_way_of("uid 65309 ipproto udp dport 53", "8.8.8.8", "dev lo");
 	assert_way_of("uid 65313 ipproto udp dport 53", "8.8.8.8", "dev lo");
@@ -613,7 +613,7 @@ static void every_change_is_found(void **state)
 	}
 }
 
-/* Rules that others have behind ours, as CNI plugins of several networks add, are theirs. */
+/* Rules after ours, as CNI plugins of several networks add them, aren't ours. */
 static void rules_behind_the_fence_are_others(void **state)
 {
 	(void)state;
@@ -663,7 +663,7 @@ static void ipv6_switched_off(void **state)
 	free(six);
 }
 
-/* Pins don't make rules without end. */
+/* The number of rules for pins is bounded. */
 static void rules_have_a_bound(void **state)
 {
 	struct address a = {4, {10, 3, 0, 0}};
@@ -682,7 +682,7 @@ static void rules_have_a_bound(void **state)
 	assert_int_equal(done, -1);
 	assert_non_null(strstr(f.reason, "too many"));
 	assert_in_range(more, LIMIT_FENCE_HOSTS / 2, LIMIT_FENCE_HOSTS + 1);
-	/* And those there are hold. */
+	/* And the existing ones are in effect. */
 	assert_int_equal(routes_verify(routes, &config, &f), 0);
 }
 
@@ -697,7 +697,7 @@ static void audit_leaves_the_routes_alone(void **state)
 	(void)state;
 	bridge();
 	before = output_of(ALL);
-	fence(); /* what an earlier start left goes, too */
+	fence(); /* what an earlier start left is removed, too */
 	routes_close(routes);
 	config.audit = true;
 	fence();

@@ -1,5 +1,5 @@
 /*
- * What a config compiles to, without a kernel: the elements of the sets, above all where
+ * What a config compiles to, without a kernel: the elements of the sets, especially where
  * networks nest, touch or reach the end of the address space.
  */
 #include <setjmp.h>
@@ -78,7 +78,7 @@ static int write_element(struct nftnl_set_elem *e, void *context)
 	return 0;
 }
 
-/* The elements in their order: key, or first-last, in hex; an interval's end is led by '<'. */
+/* The elements in order: key, or first-last, in hex; an interval's end is marked by '<'. */
 static const char *elements(enum set_kind kind, unsigned family)
 {
 	static struct text t;
@@ -179,8 +179,8 @@ static bool in_tree(enum set_kind kind, const struct address *a)
 	return local_dns;
 }
 
-/* The wall and the policy must agree on every address of the edges of every range, the
- * clouds' metadata services among private space included. */
+/* The wall and the policy must agree on the addresses at the edges of every range, including
+ * the clouds' metadata services within private space. */
 static void ranges_are_the_policys(void **state)
 {
 	static const char *const more[] = {"100.100.100.200", "100.100.100.199",
@@ -209,7 +209,7 @@ static void ranges_are_the_policys(void **state)
 	}
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		assert_true(address_parse(more[i], strlen(more[i]), &edges[count++]));
-	/* What NAT64 makes of them is as shut or as open. */
+	/* NAT64 addresses are treated the same. */
 	for (size_t i = 0, plain = count; i < plain; i++)
 		if (edges[i].family == 4)
 			edges[count++] = address_nat64(&edges[i]);

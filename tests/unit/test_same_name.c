@@ -1,7 +1,7 @@
 /*
- * One name, read by everybody who decides about it: a rule, the resolver (a question), the gate
- * (a hello, a Host field, a target, a CONNECT). What one takes all take, and for the same name;
- * what one refuses all refuse. The names run through the real readers, as octets on the wire.
+ * One name, parsed by everything that decides about it: a rule, the resolver (a query), the
+ * gate (a hello, a Host field, a target, a CONNECT). They all accept the same names, with
+ * the same result. The names go through the real parsers, as octets on the wire.
  */
 #include "gate_fixture.h"
 
@@ -25,8 +25,8 @@ static bool by_rule(const char *text, size_t len, char name[NAME_TEXT])
 	return taken;
 }
 
-/* The labels of a name as a C library sends them; a final dot is none of them. False: a label
- * is empty or too long, so that there is no such question. */
+/* The labels of a name as a C library sends them, without a final dot. False if a label is
+ * empty or too long, so that there is no such query. */
 static bool by_dns(const char *text, size_t len, char name[NAME_TEXT])
 {
 	struct octets *o = calloc(1, sizeof(*o));
@@ -79,8 +79,8 @@ static bool by_hello(const char *text, size_t len, char name[NAME_TEXT])
 	return taken;
 }
 
-/* A request with the name in Host and, between the two texts, in its target; target NULL: in
- * Host alone. */
+/* A request with the name in Host and, between the two texts, in its target; target NULL:
+ * only in Host. */
 static bool by_http(const char *before, const char *target, size_t len, const char *behind,
 	const char *host, char name[NAME_TEXT])
 {
@@ -119,7 +119,7 @@ static bool read_by(int reader, const char *text, size_t len, char name[NAME_TEX
 	}
 }
 
-/* as: what it is read as, NULL: refused. but: a reader that takes it for something else. */
+/* as: the expected result, NULL: rejected. but: a parser that differs. */
 static void expect(const char *text, size_t len, const char *as, int but)
 {
 	for (int reader = 0; reader < READERS; reader++) {
@@ -221,7 +221,7 @@ static void the_longest_of_each(void **state)
 	char text[300], as[301] = "";
 
 	(void)state;
-	/* Labels of 63, and a name of 253 octets, with a final dot and without. */
+	/* Labels of 63, and a name of 253 octets, with and without a final dot. */
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = i % 64 == 63 ? '.' : 'a';
 	memcpy(as, text, 254);
@@ -238,7 +238,7 @@ static void the_longest_of_each(void **state)
 	expect(text, 66, NULL, READERS);
 }
 
-/* Every octet, first, within and last in a label: all say the same of it. */
+/* Every octet, first, within and last in a label: all agree. */
 static void every_octet(void **state)
 {
 	(void)state;
@@ -251,11 +251,11 @@ static void every_octet(void **state)
 
 			text[at] = (char)c;
 			as[at] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-			/* In a rule and in a target ':' and '/' have a meaning of their own. */
+			/* In a rule and in a target ':' and '/' have a special meaning. */
 			if (c == ':' || c == '/' || c == '?' || c == '+' || c == '@' ||
 				c == '[')
 				continue;
-			/* Blanks around a field's value are none of it. */
+			/* Blanks around a field's value aren't part of it. */
 			expect(text, 12, host ? as : NULL,
 				at == 0 && (c == ' ' || c == '\t') ? BY_HOST : READERS);
 		}

@@ -1,4 +1,4 @@
-/* Messages: their form, and what a hostile name in one can't do to a terminal. */
+/* Messages: their format, and what a malicious name in one can't do to a terminal. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 static char said[4096];
 
-/* What a warning about this name looks like on standard error. */
+/* A warning about this name as printed on standard error. */
 static const char *warned(const char *name)
 {
 	int fds[2], before = dup(2);
@@ -36,7 +36,7 @@ static void a_name_is_shown_as_it_is(void **state)
 {
 	(void)state;
 	assert_string_equal(warned("a b"), "codex-init: home: a b is odd\n");
-	/* Two, three and four bytes, with bytes that would be controls by themselves. */
+	/* Two, three and four bytes, including bytes that would be controls by themselves. */
 	assert_string_equal(warned("\xc3\x9b\xe2\x80\x9c\xf0\x9f\x98\x80"),
 		"codex-init: home: \xc3\x9b\xe2\x80\x9c\xf0\x9f\x98\x80 is odd\n");
 }

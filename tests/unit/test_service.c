@@ -1,4 +1,4 @@
-/* Services (SRV) of allowed names, and their text: what is asked, and what is told of it. */
+/* Services (SRV) of allowed names, and their text: what is queried, and what is answered. */
 #include "dns_fixture.h"
 
 #define SRV "_mongodb._tcp.cluster.test"
@@ -14,7 +14,7 @@ static struct play *serving(const char *const *rules)
 }
 #define SERVING(...) serving((const char *const[]){__VA_ARGS__, NULL})
 
-/* The targets that the rules allow, on their ports; the others are reported. */
+/* Only targets that the rules allow, on their ports; others are reported. */
 static void test_targets_are_held_to_the_rules(void **state)
 {
 	struct play *p = SERVING("cluster.test", "a.cluster.test:27017");
@@ -36,7 +36,7 @@ static void test_targets_are_held_to_the_rules(void **state)
 	assert_int_equal(m->port, 27017);
 	m = play_find(p, RESOLVER_REFUSED, "a.cluster.test");
 	assert_int_equal(m->port, 27018);
-	/* Kept like any answer. */
+	/* Cached like any answer. */
 	assert_int_equal(ask_for(p, SRV, DNS_SRV, false).answer.count, 1);
 	assert_int_equal(shared->count, 1);
 	/* It opens nothing by itself. */
@@ -54,7 +54,7 @@ static void test_targets_elsewhere(void **state)
 	assert_int_equal(r.count, 0);
 	assert_true(has_text(&r, "b.evil.test, port 27017, which is not allowed"));
 	assert_true(has_text(&r, "add --allow b.evil.test:27017"));
-	/* apt does without. */
+	/* apt works without. */
 	p->count = 0;
 	ask_for(p, "_http._tcp.away.test", DNS_SRV, true);
 	drain(p, 50);
@@ -63,7 +63,7 @@ static void test_targets_elsewhere(void **state)
 	play_end(p);
 }
 
-/* Only of a name that has a service. */
+/* Only for a name that has a service. */
 static void test_text(void **state)
 {
 	struct play *p = SERVING("cluster.test", "*.cluster.test:27017", "other.test");
@@ -84,7 +84,7 @@ static void test_text(void **state)
 	play_end(p);
 }
 
-/* What stands before the name is of a closed list, and the name an allowed one. */
+/* The service is from a closed list, and the name an allowed one. */
 static void test_nothing_else_leaves(void **state)
 {
 	static const char *const names[] = {"_secret._tcp.cluster.test",
@@ -118,7 +118,7 @@ static void test_a_service_that_is_not_there(void **state)
 	play_end(p);
 }
 
-/* They are counted with those for addresses, of the name or of its wildcard. */
+/* They count towards the same limit as addresses, of the name or of its wildcard. */
 static void test_they_are_rationed(void **state)
 {
 	struct play *p = SERVING("*.wild.test");
@@ -138,7 +138,7 @@ static void test_they_are_rationed(void **state)
 	play_end(p);
 }
 
-/* More than there are places for: the oldest give way, and nobody's answer is lost. */
+/* More than there are places for: the oldest are dropped, and no answer is lost. */
 static void test_more_than_there_are_places_for(void **state)
 {
 	struct play *p = SERVING("*.wild.test", "*.cluster.test:27017");
@@ -154,7 +154,7 @@ static void test_more_than_there_are_places_for(void **state)
 	play_end(p);
 }
 
-/* Many who want it at once: one question. */
+/* Many clients at once: one query. */
 static void test_one_question_for_all(void **state)
 {
 	struct play *p = SERVING("cluster.test", "a.cluster.test:27017");

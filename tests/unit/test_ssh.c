@@ -1,4 +1,4 @@
-/* What an SSH client on a port of the web's is told, read as such a client reads it. */
+/* The refusal for an SSH client on a web port, parsed as such a client does. */
 #include "gate_fixture.h"
 
 #include "init/gate/ssh.h"
@@ -52,7 +52,7 @@ static void it_says_what_helps(void **state)
 		":7777]:65535+private"));
 }
 
-/* No rule that would be refused, or open the wrong place. */
+/* No rule that would be rejected, or would open the wrong place. */
 static void it_says_nothing_that_can_not_help(void **state)
 {
 	static const char *const aims[] = {

@@ -1,4 +1,4 @@
-/* From a request to the engine's words: the whole command, word by word. */
+/* From a request to the engine's arguments: the whole command, compared literally. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void the_cell_asks_for_no_capability(void **state)
 	(void)state;
 	r.wall = "cell";
 	expect(&r, RUN("docker") "--security-opt no-new-privileges --pids-limit=4096 " LOG PLACE
-			"codex-sandbox --wall cell -- codex");
+				 "codex-sandbox --wall cell -- codex");
 	r = plain();
 	r.wall = "nft";
 	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox --wall nft -- codex");
@@ -91,7 +91,7 @@ static void podman(void **state)
 	r.engine = r.program = "podman";
 	expect(&r,
 		RUN("podman") RIGHTS LOG "--http-proxy=false " PLACE "codex-sandbox -- codex");
-	r.terminal = true; /* it takes an empty list: there are no keys for detaching */
+	r.terminal = true; /* it accepts an empty list: no detach keys */
 	expect(&r, RUN("podman") "-it --detach-keys= " RIGHTS LOG "--http-proxy=false " PLACE
 				 "codex-sandbox -- codex");
 	r.terminal = false;

@@ -1,4 +1,4 @@
-/* Paths in a hostile place: where they lead, and by which side. */
+/* Paths in an untrusted directory: where they lead, and whether that is outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include "../../stub/beneath.h"
 
-/* top/root is the workdir; top/out is none of its business. */
+/* top/root is the workdir; top/out is outside. */
 static char top[64], root[80];
 
 static const char *in(const char *path)
@@ -69,7 +69,7 @@ static void leads(const char *path, const char *where, bool stray)
 		fail_msg("%s: %s", path, strerror(errno));
 	assert_string_equal(real, where);
 	assert_int_equal(strayed, stray);
-	/* It is what the C library makes of it. */
+	/* Same result as the C library. */
 	assert_non_null(realpath(path, same));
 	assert_string_equal(real, same);
 }
@@ -130,9 +130,9 @@ static void links_in_the_workdir(void **state)
 	leads(in("root/chained"), in("out/file"), true);
 	leads(in("root/all"), "/", true);
 	leads(in("root/all/tmp"), "/tmp", true);
-	/* Out and in again: what counts is the end. */
+	/* Out and in again: only the end counts. */
 	leads(in("root/absolute/../root/dir"), in("root/dir"), false);
-	/* By a link, and then up: it was the link that led there. */
+	/* Through a link, and then up: it was the link that led there. */
 	leads(in("root/inside/../../out"), in("out"), true);
 }
 
@@ -149,7 +149,7 @@ static void links_elsewhere(void **state)
 	leads(in("way/trap"), in("out/file"), true);
 	assert_int_equal(symlink("root/dir/trap", in("innocent")), 0);
 	leads(in("innocent"), in("out/file"), true);
-	/* A name that only begins alike is another directory. */
+	/* A name with the same prefix is another directory. */
 	assert_int_equal(mkdir(in("root2"), 0755), 0);
 	assert_int_equal(symlink("../out", in("root2/link")), 0);
 	leads(in("root2/link"), in("out"), false);

@@ -1,5 +1,5 @@
-/* The command line: every spelling of an option, every mistake, and where codex's part begins.
- */
+/* The command line: every spelling of an option, every mistake, and where codex's part
+ * begins. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 static struct error error;
 
-/* Reads a NULL-terminated list of arguments. */
+/* Parses a NULL-terminated list of arguments. */
 static int parse(struct cli *c, const char *const *arguments)
 {
 	static char *argv[32];

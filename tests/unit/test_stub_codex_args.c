@@ -1,4 +1,4 @@
-/* Codex's own arguments: what of them is the container's matter, in every spelling. */
+/* Codex's own arguments: those that concern the container, in every spelling. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 static struct error error;
 
-/* The arguments that are left, on one line with a blank behind each; NULL: refused. */
+/* The remaining arguments, on one line with a blank after each; NULL: refused. */
 static const char *left(const char *const *given, bool *read_only)
 {
 	static char line[512];
@@ -49,7 +49,7 @@ static void what_is_codexs_stays(void **state)
 		{"-c", "default_permissions=\":danger-full-access\""},
 		{"--yolo"},
 		{"--dangerously-bypass-approvals-and-sandbox"},
-		{"-s", "nonsense"}, /* an error, and Codex's to tell */
+		{"-s", "nonsense"}, /* an error, which Codex reports */
 		{"-s"},             /* likewise */
 		{"-c"},
 		{"-c", "nonsense"},
@@ -94,7 +94,7 @@ static void what_the_container_is_anyway_goes(void **state)
 		{"exec", "--full-auto", "x"}, {"-a", "on-request", "exec", "x"},
 		{"-aon-failure", "exec", "x"}, {"--ask-for-approval=on-request", "exec", "x"},
 		{"-c", "approval_policy=\"on-failure\"", "exec", "x"},
-		{"exec", "x", "-s", "workspace-write"}, /* also behind the prompt */
+		{"exec", "x", "-s", "workspace-write"}, /* also after the prompt */
 	};
 
 	(void)state;

@@ -1,4 +1,4 @@
-/* auth.json: what is JSON and what only looks like it; the end of an access token. */
+/* auth.json: valid and invalid JSON; the expiry of an access token. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "../../stub/bounds.h"
 #include "../../stub/json.h"
 
-/* From memory of exactly this size, so that reading past the end is seen. */
+/* From memory of exactly this size, so that an overread is detected. */
 static bool is_object(const char *text, size_t size, size_t *position)
 {
 	char *copy = malloc(size ? size : 1);

@@ -1,4 +1,4 @@
-/* The spellings of a path: each must read back as what it was, by the rules of its reader. */
+/* Quoting of paths: each must be read back unchanged, by the rules of its reader. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +51,7 @@ static void shell_quotes_what_a_shell_would_touch(void **state)
 	}
 }
 
-/* What a POSIX shell makes of one word that is quoted in our way. */
+/* What a POSIX shell makes of an argument that we have quoted. */
 static void unquote(const char *s, char *out)
 {
 	bool local_dns = false;

@@ -1,4 +1,4 @@
-/* The values of options that go on to the engine: what is one, and what isn't. */
+/* Values of options that are passed on to the engine: valid and invalid ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
- * The life of a worker, with workers that do as a test wants. Each test is a child that begins
- * a monitor of its own.
+ * The life of a worker, with workers that do what a test needs. Each test is a child with
+ * its own monitor.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -36,7 +36,7 @@ struct seen {
 	struct supervisor *k;
 };
 
-/* A process that lives on, and is started once. */
+/* A process that keeps running, and is started once. */
 static pid_t start(void *context, bool first, int *channel, struct failure *f)
 {
 	struct seen *s = context;
@@ -122,7 +122,7 @@ static void who_breaks_the_protocol_is_ended(void **state)
 
 static int child_last_words(struct supervisor *k, struct seen *s)
 {
-	/* The worker is said to have been reaped: its number may be another's by now. */
+	/* The worker counts as reaped: its pid may be another process's by now. */
 	CHECK(send(s->theirs, "x", 1, 0) == 1);
 	supervisor_ended(k, s->pid, 0);
 	CHECK(s->taken == 1 && s->told == 2 && k->pid == 0 && !k->down);
@@ -153,7 +153,7 @@ static void one_that_cannot_be_started_again_is_told(void **state)
 	assert_int_equal(in_child(child_no_restart), 0);
 }
 
-/* Ends so many milliseconds after a start that had `restarts` before it. */
+/* Ends that many milliseconds after a start that had `restarts` before it. */
 static void ended_after(struct supervisor *k, struct seen *s, unsigned restarts, int64_t ms)
 {
 	k->pid = s->pid;
@@ -162,7 +162,7 @@ static void ended_after(struct supervisor *k, struct seen *s, unsigned restarts,
 	supervisor_ended(k, s->pid, 0);
 }
 
-/* Eight times in a row; a minute of work begins a new row. */
+/* Eight times in a row; after a minute of work, counting begins anew. */
 static int child_rows(struct supervisor *k, struct seen *s)
 {
 	ended_after(k, s, SUPERVISOR_RESTARTS - 1, 0);

@@ -1,6 +1,7 @@
 /*
- * Words to a terminal or a pipe that may take none, and a terminal whose output was stopped.
- * What the bytes make of a terminal, emulators say (tests/e2e/test_terminal.py).
+ * Writing to a terminal or a pipe that may accept nothing, and to a terminal whose output
+ * was stopped. How a terminal interprets the bytes is tested with emulators
+ * (tests/e2e/test_terminal.py).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +24,12 @@
 
 #include <cmocka.h>
 
-/* More than a pipe or a terminal holds. */
+/* More than a pipe or a terminal buffers. */
 #define MUCH (1024 * 1024)
 
 static char much[MUCH];
 
-/* Ends the test program if a write never returns: SIGALRM is the subject's own. */
+/* Ends the test program if a write never returns: SIGALRM is used by the code under test. */
 static pid_t watchdog(void)
 {
 	const pid_t parent = getpid(), pid = fork();
@@ -47,8 +48,8 @@ static void end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* Reads everything that is written, `first` milliseconds late, and exits with 0 if it is what
- * was meant. */
+/* Reads everything that is written, after `first` milliseconds, and exits with 0 if it is as
+ * expected. */
 static pid_t reader(int from, int other, int first)
 {
 	const struct timespec late = {0, first * 1000000L};
@@ -75,7 +76,7 @@ static void a_slow_reader_gets_everything(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(pipe(fds), 0);
-		/* As the payload can set it, whose pipe it is as well. */
+		/* As the payload can set it, since the pipe is shared. */
 		fcntl(fds[1], F_SETFL, flags[i]);
 		pid = reader(fds[0], fds[1], 400);
 		close(fds[0]);
@@ -102,7 +103,7 @@ static void one_that_takes_nothing_is_not_waited_for(void **state)
 		assert_false(terminal_write(fds[1], much, MUCH, 200));
 		assert_true(clock_ms() - begun >= 200);
 		close(fds[0]);
-		/* Nobody is there any more: at once, and by no signal (EPIPE). */
+		/* The other end is closed: returns at once, and without a signal (EPIPE). */
 		signal(SIGPIPE, SIG_IGN);
 		assert_false(terminal_write(fds[1], much, MUCH, 30000));
 		close(fds[1]);
@@ -128,7 +129,7 @@ static void signals_are_left_as_they_were(void **state)
 	close(fds[1]);
 }
 
-/* Opens a terminal as a program has it that may read nothing back from it. */
+/* Opens a terminal as a program does that can't read anything back from it. */
 static void open_terminal(struct monitor *m, int *master)
 {
 	struct termios raw;
@@ -174,7 +175,7 @@ static void a_stopped_terminal_goes_on(void **state)
 		} else {
 			assert_int_equal(tcflow(m.terminal, TCOOFF), 0);
 		}
-		/* The key is looked at a moment later. */
+		/* The key is processed a moment later. */
 		for (int i = 0; i < 100 && terminal_write(m.terminal, "x", 1, 50); i++)
 			nanosleep(&(struct timespec){0, 10000000}, NULL);
 		assert_false(terminal_write(m.terminal, "x", 1, 50));

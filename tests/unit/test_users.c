@@ -1,4 +1,4 @@
-/* The user database: who is codex, and that nobody else is lost. */
+/* The user database: who is codex, and that no other entry is lost. */
 #include "home_fixture.h"
 
 #include <pwd.h>
@@ -272,7 +272,7 @@ static void a_number_needs_no_passwd(void **state)
 	assert_int_equal(find(&t, "codex", &uid, &gid), -1);
 }
 
-/* What the C library makes of what was written. */
+/* How the C library reads what was written. */
 static void the_home_of_a_uid(void **state)
 {
 	const struct tree *t = *state;

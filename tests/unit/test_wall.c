@@ -1,6 +1,6 @@
 /*
- * The wall, judged by real sockets of real uids and by what a packet socket outside saw: for
- * every rule a packet that passes and one that does not, IPv4 and IPv6. Runs as root.
+ * The wall, tested by real sockets of real uids and by what a packet socket outside saw: for
+ * every rule a packet that passes and one that doesn't, IPv4 and IPv6. Runs as root.
  */
 #include "wall_fixture.h"
 #include "../../init/nft/wall_private.h"
@@ -28,7 +28,7 @@ static void upstream(const char *address, uint16_t port)
 	config.upstreams[config.upstreams_count++] = (struct endpoint){addr(address), port};
 }
 
-/* Every test begins with a config of its own and no table. */
+/* Every test begins with its own config and no table. */
 static int begin(void **state)
 {
 	(void)state;
@@ -113,7 +113,7 @@ static void a_pin_runs_out_and_is_renewed(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
 }
 
-/* The same life over again counts from now; by either way that a kernel may need. */
+/* Pinning again restarts the full time, by either method that a kernel may need. */
 static void a_pin_is_renewed_with_the_life_it_had(void **state)
 {
 	bool renews = wall->renews;
@@ -153,8 +153,8 @@ static bool used(const char *address, uint16_t port)
 	return used_count;
 }
 
-/* Where an approved connection goes, and nothing else: not what is refused, nor open and never
- * gone to, nor where nobody answers. */
+/* Where approved connections go, and nothing else: not what is refused, nor open but unused,
+ * nor without an answer. */
 static void what_is_in_use_is_noted(void **state)
 {
 	(void)state;
@@ -176,7 +176,7 @@ static void what_is_in_use_is_noted(void **state)
 	assert_false(used("20.1.2.9", 8443));
 }
 
-/* A pin that ran out or the set that is full is no reason to end what is under way. */
+/* An expired pin, or a full set, is no reason to end an existing connection. */
 static void what_cannot_be_noted_goes_on(void **state)
 {
 	(void)state;
@@ -191,7 +191,7 @@ static void what_cannot_be_noted_goes_on(void **state)
 	assert_true(used("9.1.0.7", 1));
 }
 
-/* Two names with one address come in one transaction. */
+/* Two names with one address in one transaction. */
 static void the_same_pin_twice_in_one_transaction(void **state)
 {
 	const struct pin pins[] = {{{4, {20, 1, 2, 3}}, 443, PIN_PUBLIC, 60},
@@ -266,7 +266,7 @@ static void pins_are_listed(void **state)
 	l.count = 0;
 	assert_ok(wall_pins(wall, list, &l, f));
 	assert_null(listed(&l, "2600::7", 65535));
-	/* More than one answer of the kernel's holds. */
+	/* More than fits in one message from the kernel. */
 	for (size_t i = 0; i < 500; i++) {
 		struct pin more = {
 			{4, {20, 9, (uint8_t)(i >> 8), (uint8_t)i}}, 443, PIN_PUBLIC, 60};
@@ -295,7 +295,7 @@ static void many_pins_in_one_transaction(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.9.8.255", 443), ECONNREFUSED);
 }
 
-/* The same connection before and after: only the pin ends, not the flow. */
+/* The same connection before and after: the pin expires, not the connection. */
 static void a_flow_outlives_its_pin(void **state)
 {
 	struct sockaddr_storage a;
@@ -315,7 +315,7 @@ static void a_flow_outlives_its_pin(void **state)
 	close(s);
 }
 
-/* ct established alone is no licence: this flow was never approved. */
+/* ct established alone doesn't suffice: this connection was never approved. */
 static void a_flow_from_before_the_wall_ends(void **state)
 {
 	struct sockaddr_storage a;
@@ -348,7 +348,7 @@ static void special_ranges_and_gateways_are_refused(void **state)
 	config.gateways[config.gateways_count++] = addr("2600::1");
 	build();
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-		/* Not even a private pin leads there. */
+		/* Not even a private pin opens that. */
 		pin(never[i], 80, true, 0);
 		pin(never[i], 80, false, 0);
 		if (tcp(PAYLOAD, never[i], 80) == 0 || reached(never[i]))
@@ -419,13 +419,13 @@ static void network_rules(void **state)
 	assert_int_equal(tcp(PAYLOAD, "10.9.1.1", 443), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "10.9.9.1", 5432), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "fd12::5", 22), 0);
-	/* The same by NAT64. */
+	/* The same with NAT64. */
 	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1401:203", 443), 0);
 	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1402:0", 443), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "64:ff9b::1407:101", 443), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "64:ff9b::a09:101", 5432), 0);
 	assert_int_equal(tcp(PAYLOAD, "64:ff9b::a09:901", 5432), ECONNREFUSED);
-	/* What a deny covers, pinned or not. */
+	/* What a deny rule covers, pinned or not. */
 	pin("20.7.1.1", 443, false, 0);
 	pin("20.8.1.1", 443, false, 0);
 	pin("20.8.1.1", 80, false, 0);
@@ -458,7 +458,7 @@ static void a_denied_flow_ends(void **state)
 	close(s);
 }
 
-/* The rules are denied, and these addresses shut. */
+/* The rules are denied, and these addresses closed. */
 static void shut(const char *const *deny, const struct endpoint *list, size_t count)
 {
 	struct rule_error e;
@@ -469,7 +469,7 @@ static void shut(const char *const *deny, const struct endpoint *list, size_t co
 	reached(NULL);
 }
 
-/* What is denied later: pins and rules open it no more, and its flows end. */
+/* What is denied later: neither pins nor rules open it, and its connections end. */
 static void a_revoked_flow_ends(void **state)
 {
 	static const char *const allow[] = {"20.9.0.0/16:443,80", NULL},
@@ -502,9 +502,9 @@ static void a_revoked_flow_ends(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 80), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
 	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 443), 0);
-	/* The wall is what such a policy is compiled to. */
+	/* The wall is what such a policy compiles to. */
 	assert_ok(wall_verify(wall, &config, f));
-	/* Each call says all there is; the rules stay. */
+	/* Each call has the complete list; the rules stay. */
 	shut(NULL, list + 1, 1);
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 443), 0);
 	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), ECONNREFUSED);
@@ -514,7 +514,8 @@ static void a_revoked_flow_ends(void **state)
 	close(s);
 }
 
-/* A wall with networks that are denied from the start, within and beside those that come. */
+/* A wall with networks that are denied from the start, within and next to those that are
+ * added. */
 static void more_networks_are_denied(void **state)
 {
 	static const char *const before[] = {"20.9.1.0/24", "20.7.0.0/16:443", "[2600:1::/32]",
@@ -563,7 +564,7 @@ static void only_the_resolver_reaches_the_upstreams(void **state)
 	assert_int_equal(tcp(RESOLVER, "9.9.9.9", 443), ECONNREFUSED);
 	assert_int_equal(udp(RESOLVER, "9.9.9.8", 53), EPERM);
 	assert_int_equal(udp(RESOLVER, "2620:fe::ff", 53), EPERM);
-	/* And nobody else: root's questions come to our resolver, where there is no other. */
+	/* And nobody else: root's queries come to our resolver if there is no other. */
 	reached(NULL);
 	udp(0, "9.9.9.9", 53);
 	assert_int_equal(tcp(0, "9.9.9.9", 53), ECONNREFUSED);
@@ -572,7 +573,7 @@ static void only_the_resolver_reaches_the_upstreams(void **state)
 	assert_false(reached("2620:fe::fe"));
 }
 
-/* An upstream on another port than 53 isn't redirected, so the wall must refuse it. */
+/* An upstream on a port other than 53 isn't redirected, so the wall must refuse it. */
 static void an_upstream_on_an_odd_port(void **state)
 {
 	(void)state;
@@ -614,14 +615,14 @@ static void port_53_comes_to_our_resolver(void **state)
 	pin("8.8.8.8", 53, false, 0);
 	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
 		comes_to_our_resolver(PAYLOAD, servers[i]);
-		/* Whoever is root by the engine's leave (docker exec) asks ours, too. */
+		/* Root in `docker exec` uses ours, too. */
 		comes_to_our_resolver(0, servers[i]);
 	}
 	assert_int_equal(tcp(PAYLOAD, "8.8.8.8", 853), ECONNREFUSED);
 }
 
-/* A socket bound to the device would put its redirected question on the wire, with a loopback
- * address for a destination. */
+/* A socket bound to the device would put its redirected query on the wire, with a loopback
+ * address as its destination. */
 static void a_bound_socket_takes_no_question_out(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .type = SOCK_DGRAM, .device = "d-in"};
@@ -645,8 +646,8 @@ static void a_bound_socket_takes_no_question_out(void **state)
 	}
 }
 
-/* The resolver's UDP "connection" lives on in conntrack for 30 s after its socket closed. A
- * payload that takes over the source port must not ride on it. */
+/* The resolver's UDP "connection" stays in conntrack for 30 s after its socket was closed. A
+ * payload that takes over the source port must not benefit from it. */
 static void nobody_rides_on_the_resolvers_flows(void **state)
 {
 	struct attempt t = {.uid = RESOLVER, .type = SOCK_DGRAM, .from = 40001};
@@ -670,7 +671,7 @@ static void the_embedded_resolver(void **state)
 	config.embedded_dns = true;
 	upstream("127.0.0.11", 53);
 	build();
-	s = listener(AF_INET, SOCK_STREAM, 34567); /* as the engine's: a random port */
+	s = listener(AF_INET, SOCK_STREAM, 34567); /* like the engine's: a random port */
 	assert_int_equal(tcp(RESOLVER, "127.0.0.11", 34567), 0);
 	assert_int_equal(tcp(PAYLOAD, "127.0.0.11", 34567), ECONNREFUSED);
 	assert_int_equal(udp(PAYLOAD, "127.0.0.11", 34567), EPERM);
@@ -678,9 +679,9 @@ static void the_embedded_resolver(void **state)
 	/* Other loopback is open, and so is a name for the same listener. */
 	assert_int_equal(tcp(PAYLOAD, "127.0.0.1", 34567), 0);
 	assert_int_equal(tcp(PAYLOAD, "127.0.0.12", 34567), 0);
-	/* Root is answered by ours where it asks the engine's. */
+	/* Root's queries to the engine's address are answered by ours. */
 	comes_to_our_resolver(0, "127.0.0.11");
-	/* Older engines forward from in here as root, to port 53 alone. */
+	/* Older engines forward from in here as root, only to port 53. */
 	assert_int_equal(udp(0, "8.8.4.4", 53), 0);
 	assert_true(reached("8.8.4.4"));
 	assert_int_equal(tcp(0, "8.8.4.4", 53), 0);
@@ -689,7 +690,7 @@ static void the_embedded_resolver(void **state)
 	close(s);
 }
 
-/* The engine's resolver may be there though it isn't asked: --upstream was given. */
+/* The engine's resolver may be there although it isn't used: --upstream was given. */
 static void the_embedded_resolver_unasked(void **state)
 {
 	int s;
@@ -742,15 +743,15 @@ static void nothing_comes_in(void **state)
 	close(s6);
 }
 
-/* Errors about our own packets (RFC 792, RFC 4443): nobody there, too large for the path. */
+/* Errors about our own packets (RFC 792, RFC 4443): unreachable, too large for the path. */
 static void errors_about_our_own_packets_come_in(void **state)
 {
 	static const char *const to[] = {"20.7.7.7", "2600::7:7"};
 
 	(void)state;
 	build();
-	/* One that comes while the SYN is still being sent is passed over: then the next
-	 * counts, after a second (RFC 6298). */
+	/* One that arrives while the SYN is being sent is ignored; then the next counts,
+	 * after a second (RFC 6298). */
 	attempt_ms = 5000;
 	enter(world_outside);
 	run("ip route add prohibit 20.7.7.7 && ip -6 route add prohibit 2600::7:7");
@@ -771,7 +772,7 @@ static void errors_about_our_own_packets_come_in(void **state)
 	attempt_ms = ATTEMPT_MS;
 }
 
-/* IPv6 dies without it; the neighbours' cache is emptied so that it is really needed. */
+/* IPv6 fails without it; the neighbour cache is emptied so that it is really needed. */
 static void neighbours_are_still_found(void **state)
 {
 	(void)state;
@@ -852,7 +853,7 @@ static void refusals_are_counted(void **state)
 	assert_int_equal(packets(&s, "20.3.3.3", 0, 0), 1);
 	assert_int_equal(packets(&s, "2600::a", 0, 0), 1);
 	assert_int_equal(packets(&s, "20.1.2.3", IPPROTO_TCP, 443), 0);
-	/* Nothing of what the kernel sends by itself: multicast reports, resets. */
+	/* Nothing that the kernel sends by itself: multicast reports, resets. */
 	assert_int_equal(s.count, 8);
 }
 
@@ -916,7 +917,7 @@ static void the_probe_believes_no_open_door(void **state)
 	build();
 	assert_ok(wall_probe(&config, f));
 	assert_false(reached("198.51.100.1"));
-	/* Its own tries are nobody's refusals; the same of the payload's are. */
+	/* Its own attempts aren't counted as refusals; the payload's are. */
 	assert_ok(wall_refusals(wall, see, &s, f));
 	assert_int_equal(s.count, 0);
 	tcp(PAYLOAD, "198.51.100.1", 9);
@@ -942,7 +943,7 @@ static void the_probe_believes_no_open_door(void **state)
 	assert_int_equal(wall_probe(&config, &bad), -1);
 }
 
-/* A rule may be about the gateway: what it opens is no hole. */
+/* A rule may be about the gateway: what it opens isn't a hole. */
 static void the_probe_knows_what_a_rule_opens(void **state)
 {
 	static const char *const allow[] = {"172.30.0.1:9+private", NULL};

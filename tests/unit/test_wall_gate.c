@@ -1,13 +1,13 @@
 /*
- * The gate's part of the wall, judged as in test_wall.c: whatever the payload sends to the
- * web's ports comes to the gate and not to the wire, unless an address rule decides about it;
- * and nobody but the gate gets to a pin there. Runs as root.
+ * The gate's part of the wall, tested as in test_wall.c: whatever the payload sends to web
+ * ports arrives at the gate and not on the wire, unless a rule for an address decides; and
+ * only the gate can connect to a pin there. Runs as root.
  */
 #include "wall_fixture.h"
 
 #define GATE      UID_GATE
 #define GATE_PORT 5443
-/* <linux/netfilter_ipv4.h>: where a redirected connection was to go. */
+/* <linux/netfilter_ipv4.h>: a redirected connection's destination. */
 #define ORIGINAL_DST 80
 
 static struct wall *wall;
@@ -61,7 +61,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* Did the last connection come to the gate, meant for this address and port? */
+/* Whether the last connection arrived at the gate, for this address and port. */
 static bool gate_got(const char *address, uint16_t port)
 {
 	struct sockaddr_storage wanted, got = {0};
@@ -96,7 +96,7 @@ static void the_web_goes_to_the_gate_and_not_out(void **state)
 		assert_true(gate_got(to[i], 443));
 		assert_int_equal(tcp(PAYLOAD, to[i], 80), 0);
 		assert_true(gate_got(to[i], 80));
-		/* The engine's root has no other way either. */
+		/* Root in `docker exec` is treated the same. */
 		assert_int_equal(tcp(0, to[i], 443), 0);
 		assert_true(gate_got(to[i], 443));
 		assert_false(reached(to[i]));
@@ -111,7 +111,7 @@ static void other_ports_go_straight_to_their_pins(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
 	assert_true(reached("20.1.2.3"));
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 8443), ECONNREFUSED);
-	/* What a CONNECT asks the gate for, too. */
+	/* What a CONNECT requests from the gate, too. */
 	assert_int_equal(tcp(GATE, "20.1.2.3", 22), 0);
 	assert_true(reached("20.1.2.3"));
 	assert_int_equal(tcp(GATE, "20.1.2.3", 8443), ECONNREFUSED);
@@ -136,18 +136,18 @@ static void only_the_gate_gets_to_a_pin(void **state)
 	assert_int_equal(tcp(GATE, "20.1.2.3", 443), 0);
 	assert_int_equal(tcp(GATE, "2600::7", 80), 0);
 	assert_true(reached("2600::7"));
-	/* And to nothing else. */
+	/* And nothing else. */
 	assert_int_equal(tcp(GATE, "20.1.2.4", 443), ECONNREFUSED);
 	assert_int_equal(tcp(GATE, "20.1.2.3", 80), ECONNREFUSED);
 	assert_int_equal(tcp(GATE, "2600::8", 443), ECONNREFUSED);
 	assert_int_equal(udp(GATE, "20.1.2.3", 443), EPERM);
 	assert_false(gate_got("20.1.2.4", 443));
-	/* The resolver's way is not to the web, and not by the gate. */
+	/* The resolver can't reach the web, nor the gate. */
 	assert_int_equal(tcp(RESOLVER, "20.1.2.3", 443), ECONNREFUSED);
 	assert_false(gate_got("20.1.2.3", 443));
 }
 
-/* A network was allowed as such: there is no name to be checked. */
+/* A network was allowed as such, so there is no name to check. */
 static void an_address_rule_goes_past_the_gate(void **state)
 {
 	static const char *const allow[] = {
@@ -162,13 +162,13 @@ static void an_address_rule_goes_past_the_gate(void **state)
 	assert_int_equal(tcp(PAYLOAD, "10.9.1.1", 80), 0);
 	assert_true(reached("10.9.1.1"));
 	assert_false(gate_got("20.1.9.9", 443));
-	/* On its own port only. */
+	/* Only on its own port. */
 	assert_int_equal(tcp(PAYLOAD, "20.1.9.9", 80), 0);
 	assert_true(gate_got("20.1.9.9", 80));
 	assert_false(reached("20.1.9.9"));
 }
 
-/* Where no name can be allowed to live, nobody is asked for one. */
+/* Addresses that no allowed name can have are refused without asking for a name. */
 static void what_is_never_open_is_refused_at_once(void **state)
 {
 	static const char *const allow[] = {"20.0.0.0/8:443", NULL};
@@ -200,7 +200,7 @@ static void a_private_pin_is_the_gates_too(void **state)
 	assert_true(reached("10.1.2.3"));
 }
 
-/* The kernel goes on knowing a connection that the gate's socket has just left. */
+/* The kernel still knows a connection whose socket the gate has just closed. */
 static void a_port_that_the_gate_left_is_no_way_past_it(void **state)
 {
 	struct attempt gate = {.uid = GATE, .type = SOCK_STREAM, .from = 40100};
@@ -211,8 +211,10 @@ static void a_port_that_the_gate_left_is_no_way_past_it(void **state)
 	pin("20.1.2.3", 443, false);
 	assert_int_equal(attempt(&gate, "20.1.2.3", 443), 0);
 	assert_true(reached("20.1.2.3"));
-	/* The gate's own connection is closed by now, in whatever state. What the payload sends
-	 * from its port may come to the gate, or be refused, but isn't answered from outside.
+	/*
+	 * The gate's own connection is closed by now, in some state. What the payload sends
+	 * from its port may arrive at the gate, or be refused, but isn't answered from
+	 * outside.
 	 */
 	for (int i = 0; i < 2; i++) {
 		int error = attempt(&payload, "20.1.2.3", 443);

@@ -1,7 +1,8 @@
 /*
- * What the payload may call itself: every packet of its sockets has a source that is its own to
- * use, on lo as on the wire, and nothing that it does is in the way of what the workers ask.
- * Judged as in test_wall.c, and by sockets that would receive what was forged. Runs as root.
+ * The payload's source addresses: every packet of its sockets has a source that it may use,
+ * on lo as on the wire, and nothing that it does interferes with the workers' queries.
+ * Tested as in test_wall.c, and with sockets that would receive forged packets. Runs as
+ * root.
  */
 #include "wall_fixture.h"
 
@@ -11,10 +12,10 @@
 
 #define GATE      UID_GATE
 #define GATE_PORT 5443
-/* Of the workers' range (init/lib/worker.h), and the last one below it. */
+/* In the workers' range (init/lib/worker.h), and the last one below it. */
 #define WORKERS_PORT 61234
 #define LAST_PORT    60999
-/* As the engine's own resolver: a port that its NAT leads 127.0.0.11:53 to. */
+/* Like the engine's own resolver: a port to which its NAT redirects 127.0.0.11:53. */
 #define ENGINE_PORT 34567
 #define UPSTREAM4   "9.9.9.9"
 #define UPSTREAM6   "2620:fe::fe"
@@ -44,7 +45,7 @@ static void build(void)
 	captured(NULL, false);
 }
 
-/* conntrack -F: what one test leaves there is in the way of the next. */
+/* conntrack -F: entries of one test would affect the next. */
 static void forget_connections(void)
 {
 	struct {
@@ -103,7 +104,7 @@ static int world(void **state)
 	return 0;
 }
 
-/* ---- Whose source a packet may have ----------------------------------------------------- */
+/* ---- Whose source a packet may have -------------------------------------------------- */
 
 static const struct forged {
 	const char *source;
@@ -123,7 +124,7 @@ static const struct forged {
 };
 #define FORGED (sizeof(forged) / sizeof(forged[0]))
 
-/* A datagram with that source to a socket of ours; did it get there? */
+/* Sends a datagram with that source to our socket; whether it arrives. */
 static bool arrives(uid_t uid, const struct forged *x)
 {
 	struct attempt t = {
@@ -194,7 +195,7 @@ static void no_source_but_ones_own_leaves(void **state)
 	(void)state;
 	build();
 	nothing_is_forged();
-	/* A datagram is refused in the call itself. */
+	/* A datagram is refused by the call itself. */
 	{
 		struct attempt t = {
 			.uid = PAYLOAD, .type = SOCK_DGRAM, .source = "127.0.0.11", .from = 53};
@@ -205,7 +206,7 @@ static void no_source_but_ones_own_leaves(void **state)
 	}
 }
 
-/* Audit lets out what strict would refuse, but for what would make the audit itself untrue. */
+/* Audit mode lets through what strict would refuse, except for what would falsify the audit. */
 static void not_in_audit_mode_either(void **state)
 {
 	(void)state;
@@ -222,8 +223,8 @@ static void nor_with_pins_alone(void **state)
 	nothing_is_forged();
 }
 
-/* The workers and the engine's root may: the gate answers in the name of those whom its clients
- * aimed at, and 127.0.0.11 is the engine's. */
+/* The workers and root in `docker exec` may: the gate replies with the address that its
+ * client connected to, and 127.0.0.11 is the engine's. */
 static void the_gate_and_the_engine_answer_by_other_names(void **state)
 {
 	const struct forged gate = {"2600::7", 443, "::1"};
@@ -251,7 +252,7 @@ static void all_of_ones_own_addresses_work(void)
 			fail_msg("%s to %s is refused", own[i].source, own[i].to);
 }
 
-/* Also those that came after the wall, as by `docker network connect`. */
+/* Also those added after the wall, as by `docker network connect`. */
 static void ones_own_sources_are_open(void **state)
 {
 	static const char *const wire[] = {
@@ -273,7 +274,7 @@ static void ones_own_sources_are_open(void **state)
 	assert_false(arrives(PAYLOAD, &(struct forged){"2001:db8:9:9::9", 0, "::1"}));
 }
 
-/* A kernel that can't say which addresses are ours: IPv6 is loopback's alone. */
+/* A kernel without nft_fib: IPv6 only on loopback. */
 static void without_fib_ipv6_stays_inside(void **state)
 {
 	(void)state;
@@ -286,14 +287,14 @@ static void without_fib_ipv6_stays_inside(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.1.2.3", 22), 0);
 	assert_int_not_equal(tcp(PAYLOAD, "2600::7", 22), 0);
 	assert_false(reached("2600::7"));
-	/* The gate is no payload. */
+	/* The gate isn't the payload. */
 	pin("2600::7", 443);
 	assert_int_equal(tcp(GATE, "2600::7", 443), 0);
 }
 
-/* ---- What the kernel remembers of the payload's packets --------------------------------- */
+/* ---- What the kernel remembers of the payload's packets ------------------------------ */
 
-/* The engine's NAT, in a table of its own. */
+/* The engine's NAT, in its own table. */
 static void engine_up(void)
 {
 	run("nft 'table ip engine { chain o { type nat hook output priority -100;"
@@ -330,7 +331,7 @@ static bool got(int s, int type)
 	return c >= 0;
 }
 
-/* Where does the resolver's question go, from that port, after what has been sent? */
+/* Where the resolver's query goes, from that port, after something else was sent. */
 static void the_engine_is_asked_and_nobody_else(int type, const char *ours)
 {
 	struct attempt ask = {.uid = RESOLVER, .type = type, .from = WORKERS_PORT};
@@ -348,7 +349,7 @@ static void the_engine_is_asked_and_nobody_else(int type, const char *ours)
 	close(us);
 }
 
-/* A packet from 127.0.0.11:53 would make the question a reply to it, which NAT leaves alone. */
+/* A packet from 127.0.0.11:53 would make the query a reply to it, which NAT ignores. */
 static void nobody_becomes_the_engines_resolver(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .source = "127.0.0.11", .from = 53};
@@ -362,7 +363,7 @@ static void nobody_becomes_the_engines_resolver(void **state)
 	}
 }
 
-/* A question of the payload's from a worker's port would have the worker's own redirected. */
+/* A query of the payload from a worker's port would cause the worker's own to be redirected. */
 static void no_question_comes_back_to_the_resolver(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .from = WORKERS_PORT};
@@ -389,7 +390,7 @@ static void no_question_comes_back_to_the_resolver(void **state)
 	}
 }
 
-/* The same for the gate's connections; where it has redirected the payload's by NAT. */
+/* The same for the gate's connections, where NAT has redirected the payload's. */
 static void no_connection_comes_back_to_the_gate(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .type = SOCK_STREAM, .from = WORKERS_PORT};
@@ -411,7 +412,7 @@ static void no_connection_comes_back_to_the_gate(void **state)
 	close(gate6);
 }
 
-/* Of the ports below, all questions are answered. */
+/* From ports below that range, all queries are answered. */
 static void questions_from_other_ports_are_ours(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .from = LAST_PORT};
@@ -431,7 +432,7 @@ static void questions_from_other_ports_are_ours(void **state)
 	}
 }
 
-/* An upstream that is an address of ours, by mistake: nobody else can be it. */
+/* An upstream that is an address of ours, by mistake: nobody else can use it. */
 static void nobody_answers_as_an_upstream_on_loopback(void **state)
 {
 	static const struct forged as[] = {{"127.0.0.53", 53, "127.0.0.1"}, {"::1", 53, "::1"},
@@ -454,7 +455,7 @@ static void nobody_answers_as_an_upstream_on_loopback(void **state)
 	}
 }
 
-/* Even if somebody had sent it first, a question isn't sent as the reply to something. */
+/* Even if somebody sent a packet first, a query isn't sent as a reply to it. */
 static void the_resolver_only_begins(void **state)
 {
 	struct attempt t = {.uid = 0, .type = SOCK_DGRAM, .source = "127.0.0.11", .from = 53};
@@ -478,9 +479,9 @@ static void the_resolver_only_begins(void **state)
 	assert_true(reached(UPSTREAM6));
 }
 
-/* ---- Packets of nobody's ---------------------------------------------------------------- */
+/* ---- Packets of nobody's ------------------------------------------------------------- */
 
-/* A socket that is gone and still has octets to send, which nobody acknowledges. */
+/* A closed socket with octets left to send, which nobody acknowledges. */
 static void leave_unsent(const char *to, uint16_t port)
 {
 	struct sockaddr_storage a;
@@ -497,7 +498,8 @@ static void leave_unsent(const char *to, uint16_t port)
 	close(s);
 }
 
-/* Its packets leave as part of what was approved, and begin nothing: the pin isn't theirs. */
+/* Its packets leave as part of what was approved, and create no connection: they can't use
+ * the pin. */
 static void a_packet_without_owner_begins_nothing(void **state)
 {
 	static const char *const to[] = {"20.1.2.3", "2600::7"};
@@ -519,7 +521,7 @@ static void a_packet_without_owner_begins_nothing(void **state)
 	}
 }
 
-/* Nor on loopback: it would be in conntrack from then on, whatever it says. */
+/* Nor on loopback, where it would be in conntrack from then on. */
 static void nor_on_loopback(void **state)
 {
 	static const char *const to[] = {"127.0.0.1", "::1"};
@@ -541,7 +543,8 @@ static void nor_on_loopback(void **state)
 		close(s);
 		usleep(500 * 1000);
 		run("! nft list table inet deaf | grep 'packets 0 '");
-		/* Of more than one segment the first that is sent again looks like any. */
+		/* If there is more than one segment, a retransmitted first one looks like
+		 * any other. */
 		forget_connections();
 		run("nft delete table inet deaf; nft 'table inet deaf { chain i {"
 		    "type filter hook input priority 0; tcp dport 7777 counter drop; }; }'");
@@ -552,7 +555,7 @@ static void nor_on_loopback(void **state)
 	}
 }
 
-/* ---- The probe -------------------------------------------------------------------------- */
+/* ---- The probe ----------------------------------------------------------------------- */
 
 static void the_probe_forges_too(void **state)
 {
@@ -588,7 +591,7 @@ static void the_probe_forges_too(void **state)
 	config.no_fib = true;
 	build();
 	assert_ok(wall_probe(&config, f));
-	/* What audit mode lets through isn't tried, but this is. */
+	/* What audit mode lets through isn't probed, but this is. */
 	config.no_fib = false;
 	config.audit = true;
 	build();

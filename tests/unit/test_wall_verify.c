@@ -1,6 +1,6 @@
 /*
- * Reading the wall back: whatever nft(8) does to the table between building and reading must be
- * found. And what building must and must not touch. Runs as root.
+ * Reading the wall back: whatever nft(8) does to the table between building and reading must
+ * be detected. And what building must and must not touch. Runs as root.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,7 +93,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* Each is one thing done to the table behind our back. */
+/* Each is one change of the table by somebody else. */
 static const char *const tampering[] = {
 	"add rule inet codex_init output accept",
 	"insert rule inet codex_init output accept",
@@ -145,7 +145,7 @@ static void every_change_is_found(void **state)
 	build();
 }
 
-/* A chain in another's place, which differs in one thing alone. */
+/* Replaces a chain by one that differs in one attribute. */
 static void every_attribute_of_a_chain_counts(void **state)
 {
 	static const struct {
@@ -183,8 +183,8 @@ static void every_attribute_of_a_chain_counts(void **state)
 	}
 }
 
-/* A set in another's place. No rule may look at one that is deleted, so all are gone; a set
- * that is as it should be leaves that as the first thing that is wrong. */
+/* Replaces a set. No rule may refer to a deleted one, so all rules are gone; a set that is
+ * right leaves that as the first error. */
 static void every_attribute_of_a_set_counts(void **state)
 {
 	static const struct {
@@ -260,7 +260,7 @@ static void every_rule_counts(void **state)
 	assert_int_equal(deleted, 157); /* all there are */
 }
 
-/* The wall of another config is not ours, whatever the difference. */
+/* The wall of any other config is rejected. */
 static void every_difference_of_config_is_found(void **state)
 {
 	struct wall_config other;
@@ -353,7 +353,7 @@ static void other_tables_stay(void **state)
 	free(after);
 }
 
-/* A refused transaction leaves everything as it was. */
+/* A refused transaction leaves everything unchanged. */
 static void a_build_that_fails_changes_nothing(void **state)
 {
 	struct failure f = {0};

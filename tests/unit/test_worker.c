@@ -1,6 +1,6 @@
 /*
- * A worker's birth: what it may still do when it prepares, and what it holds. Run as root, like
- * PID 1 is.
+ * The start of a worker: what it may still do when it prepares, and what it holds. Runs as
+ * root, like PID 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static uint64_t bounding(void)
 	return set;
 }
 
-/* read(2) into the memory says EFAULT where writing to it would end us. */
+/* read(2) into the memory fails with EFAULT where writing to it would end us. */
 static bool writable(char *at)
 {
 	int zero = open("/dev/zero", O_RDONLY);
@@ -97,7 +97,7 @@ static void *look(void *context, int channel)
 	return context;
 }
 
-/* Under the filter: says so, and does what the filter ends it for. */
+/* Under the filter: reports, and makes a call that the filter kills it for. */
 static void forbidden(void *prepared)
 {
 	(void)prepared;
@@ -138,8 +138,8 @@ static int end(pid_t pid, const struct given *g, int channel)
 	return status;
 }
 
-/* What parses bytes from outside later has no privilege before that either: a worker that is
- * started again for the eighth time prepares beside a hostile payload. */
+/* What parses foreign bytes later has no privilege before that either: a worker restarted
+ * for the eighth time prepares next to a hostile payload. */
 static void a_worker_prepares_without_privilege(void **state)
 {
 	const struct worker_config self = {.name = "test",

@@ -1,6 +1,6 @@
 /*
- * A worker's surroundings, as it finds them itself before its filter is there, and its end.
- * What it may do is test_worker.c's. Runs as root.
+ * A worker's surroundings, as it finds them before its filter is installed, and its end.
+ * What it may do is tested in test_worker.c. Runs as root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static void *look_around(void *context, int channel)
 static void serve(void *prepared)
 {
 	sendto(told, prepared, sizeof(struct seen), MSG_NOSIGNAL, NULL, 0);
-	/* Until the other end is closed, and then a moment longer than anybody waits. */
+	/* Until the other end is closed, and then longer than anybody waits. */
 	for (;;) {
 		char octet;
 
@@ -123,10 +123,10 @@ static void a_worker_has_what_it_needs_and_no_more(void **state)
 	assert_int_equal(stat("/dev/null", &null), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(s.standard[i], null.st_rdev);
-	/* What it was told to keep, and its channel. */
+	/* What it was configured to keep, and its channel. */
 	assert_int_equal(s.open_count, 2);
 	assert_true(s.open[0] == kept || s.open[1] == kept);
-	/* The filter came last. */
+	/* The filter was installed last. */
 	assert_int_equal(send(channel, "x", 1, 0), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
@@ -136,7 +136,7 @@ static void a_worker_has_what_it_needs_and_no_more(void **state)
 	close(high);
 }
 
-/* Whatever it is doing: its channel has an end that somebody else may hold open. */
+/* Whatever it is doing: somebody else may hold the other end of its channel open. */
 static void a_worker_ends_with_its_parent(void **state)
 {
 	int pipes[2], channel = -1, status;
@@ -163,7 +163,8 @@ static void a_worker_ends_with_its_parent(void **state)
 	assert_int_equal(kill(pid, 0), 0);
 	kill(parent, SIGKILL);
 	assert_int_equal(waitpid(parent, &status, 0), parent);
-	/* It kept the pipe's other end: that closes when it is gone, and nobody else has it. */
+	/* It kept the other end of the pipe, which is closed when it is gone; nobody else
+	 * has it. */
 	p = (struct pollfd){.fd = pipes[0], .events = POLLIN};
 	if (poll(&p, 1, WAIT_MS) != 1) {
 		kill(pid, SIGKILL);

@@ -41,11 +41,11 @@
 #define PAYLOAD  1000
 #define RESOLVER UID_RESOLVER
 #define OUR_PORT 5300
-/* An answer comes at once; on a busy machine at once may be long. */
+/* An answer comes at once, which on a busy machine may take long. */
 #define ATTEMPT_MS 3000
 /* <linux/in6.h>: an address that isn't ours; it needs no privilege. */
 #define IPV6_FREEBIND_ 78
-#define NO_ANSWER      9999 /* what attempts give instead of an errno when nothing came in time */
+#define NO_ANSWER      9999 /* result of an attempt if nothing came in time */
 
 static int attempt_ms = ATTEMPT_MS;     /* how long attempts wait for an answer */
 static pid_t world_holder;              /* a child that keeps the outside alive */
@@ -106,8 +106,8 @@ static socklen_t to_sockaddr(const char *text, uint16_t port, struct sockaddr_st
 	return sizeof(*v6);
 }
 
-/* Reads what was captured; true when a frame to that address, or from it (in the IP header), is
- * among it. Pass NULL to empty the capture. */
+/* Reads what was captured; returns true if there was a frame to that address, or from it (in
+ * the IP header). NULL empties the capture. */
 static bool captured(const char *address, bool as_source)
 {
 	struct sockaddr_storage a = {0};
@@ -141,13 +141,16 @@ struct attempt {
 	uid_t uid;
 	int type;           /* SOCK_STREAM or SOCK_DGRAM */
 	uint16_t from;      /* source port; 0: any */
-	const char *source; /* source address, whosever it is; NULL: the kernel's choice */
+	const char *source; /* source address, ours or not; NULL: the kernel's choice */
 	const char *device; /* SO_BINDTODEVICE, which needs no privilege; or NULL */
 	int protocol;       /* IPPROTO_*; 0: the type's own */
 };
 
-/* In a child with that uid: connects (tcp), or sends a datagram. Returns 0, an errno, or
- * NO_ANSWER. The wall goes by who made the socket: the child does, after it changed its uid. */
+/*
+ * In a child with that uid: connects (tcp), or sends a datagram. Returns 0, an errno, or
+ * NO_ANSWER. The child creates the socket after changing its uid, since the wall goes by its
+ * owner.
+ */
 static int attempt_child(const struct attempt *t, const char *to, uint16_t port)
 {
 	struct sockaddr_storage a, from;
@@ -260,7 +263,7 @@ static int world_up(void **state)
 	}
 	enter(world_inside);
 	run("ip route add default via 172.30.0.1 && ip -6 route add default via 2001:db8:9::1");
-	/* Link-local addresses are looked for on the link for a second or two (RFC 4862). */
+	/* Duplicate address detection takes a second or two (RFC 4862). */
 	for (int i = 0; i < 50 && tcp(PAYLOAD, "2600::1", 443) != 0; i++)
 		usleep(100 * 1000);
 	return 0;
@@ -274,7 +277,7 @@ static int world_down(void **state)
 	return 0;
 }
 
-/* A call that fills a failure named f, and must not. */
+/* A call that takes a failure named f, and must succeed. */
 #define assert_ok(call)                                                                        \
 	do {                                                                                   \
 		struct failure why_ = {0}, *f = &why_;                                         \
