@@ -125,7 +125,7 @@ static const char *told(const char *text)
 			fail_msg("\"%s\" lacks \"%s\"", line, (part));                         \
 	} while (0)
 
-static void what_does_not_fit_is_told(void **state)
+static void what_does_not_fit_is_reported(void **state)
 {
 	(void)state;
 	assert_told("[mcp_servers.x]\ncommand = \"npx\"", "mcp_servers (programs");
@@ -181,7 +181,7 @@ static void what_fits_is_not(void **state)
 }
 
 /* If nothing makes Codex use the image's settings, the user's own are reported. */
-static void its_own_sandbox_is_told_where_it_counts(void **state)
+static void its_own_sandbox_is_reported_where_it_counts(void **state)
 {
 	static const char *const asks[] = {"sandbox_mode = \"workspace-write\"",
 		"sandbox_mode = 'read-only' # safe", "default_permissions = \":workspace\""};
@@ -271,9 +271,9 @@ int main(void)
 		cmocka_unit_test(values_are_passed_over),
 		cmocka_unit_test(mistakes_end_it),
 		cmocka_unit_test(nesting_and_length_are_bounded),
-		cmocka_unit_test(what_does_not_fit_is_told),
+		cmocka_unit_test(what_does_not_fit_is_reported),
 		cmocka_unit_test(what_fits_is_not),
-		cmocka_unit_test(its_own_sandbox_is_told_where_it_counts),
+		cmocka_unit_test(its_own_sandbox_is_reported_where_it_counts),
 		cmocka_unit_test(the_policy_that_stops_codex_is_mended),
 		cmocka_unit_test(it_is_one_line),
 		cmocka_unit_test(the_old_name_of_web_search_gets_a_hint),

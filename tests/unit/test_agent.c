@@ -160,7 +160,7 @@ static void another_s_file_stays(void **state)
 	assert_in(text, "a.example");
 }
 
-static void what_cannot_be_written_is_told(void **state)
+static void what_cannot_be_written_is_reported(void **state)
 {
 	const struct tree *t = *state;
 	char large[LIMIT_AGENT_FILE + 1];
@@ -189,7 +189,7 @@ int main(void)
 		cmocka_unit_test(it_is_bounded),
 		T(it_is_added_and_replaced),
 		T(another_s_file_stays),
-		T(what_cannot_be_written_is_told),
+		T(what_cannot_be_written_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

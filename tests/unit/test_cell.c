@@ -566,7 +566,7 @@ static void one_that_is_killed_is_followed_by_another(void **state)
 	assert_int_equal(shared[3], 0);
 }
 
-static void one_that_is_stopped_answers_when_it_goes_on(void **state)
+static void one_that_is_stopped_answers_when_continued(void **state)
 {
 	pid_t pid = begin(work_on);
 	long before;
@@ -669,7 +669,7 @@ static int work_out_of_descriptors(void)
 	return 0;
 }
 
-static void who_has_no_descriptors_left_is_told(void **state)
+static void who_has_no_descriptors_left_is_reported(void **state)
 {
 	(void)state;
 	expect(begin(work_out_of_descriptors), 0);
@@ -728,10 +728,10 @@ int main(void)
 		cmocka_unit_test(an_ipv6_socket_would_leave),
 		IN_CELL(the_engines_resolver_is_not_reached),
 		IN_CELL(one_that_is_killed_is_followed_by_another),
-		IN_CELL(one_that_is_stopped_answers_when_it_goes_on),
+		IN_CELL(one_that_is_stopped_answers_when_continued),
 		IN_CELL(when_it_stays_down_there_are_no_sockets),
 		IN_CELL(threads_that_race),
-		IN_CELL(who_has_no_descriptors_left_is_told),
+		IN_CELL(who_has_no_descriptors_left_is_reported),
 		IN_CELL(the_payload_gets_no_listener_of_its_own),
 		IN_CELL(ended_programs_make_room),
 		IN_CELL(no_more_programs_than_there_is_room_for),

@@ -115,7 +115,7 @@ static void resolv_conf_leads_to_us_and_back(void **state)
 	free(again);
 }
 
-static void a_resolv_conf_of_somebodys_stays(void **state)
+static void somebody_elses_resolv_conf_stays(void **state)
 {
 	char own[] = "nameserver 127.0.0.1\noptions use-vc\n", copy[sizeof(own)];
 	static const char late[] =
@@ -158,7 +158,7 @@ static void what_is_printed(void **state)
 	free(text);
 }
 
-static void stand_ins_are_of_their_range_alone(void **state)
+static void fake_ips_are_in_their_range(void **state)
 {
 	static const size_t some[] = {0, 1, 255, 256, 65535, 65536, FAKE_IP_COUNT - 1};
 	size_t index;
@@ -182,9 +182,9 @@ int main(void)
 		cmocka_unit_test(exact_names_have_an_entry_and_others_stay),
 		cmocka_unit_test(what_was_given_is_known),
 		cmocka_unit_test(resolv_conf_leads_to_us_and_back),
-		cmocka_unit_test(a_resolv_conf_of_somebodys_stays),
+		cmocka_unit_test(somebody_elses_resolv_conf_stays),
 		cmocka_unit_test(what_is_printed),
-		cmocka_unit_test(stand_ins_are_of_their_range_alone),
+		cmocka_unit_test(fake_ips_are_in_their_range),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -421,7 +421,7 @@ static void an_extension_twice(void **state)
 	expect_name("a.example");
 }
 
-static void a_hidden_hello_is_told(void **state)
+static void a_hidden_hello_is_reported(void **state)
 {
 	static const unsigned hidden[] = {
 		0xffce, 0xff02, 0xfe08, 0xfe09, 0xfe0a, 0xfe0b, 0xfe0c, 0xfe0d};
@@ -822,7 +822,7 @@ int main(void)
 		cmocka_unit_test(names_that_it_can_not),
 		cmocka_unit_test(exactly_one_entry),
 		cmocka_unit_test(an_extension_twice),
-		cmocka_unit_test(a_hidden_hello_is_told),
+		cmocka_unit_test(a_hidden_hello_is_reported),
 		cmocka_unit_test(what_is_no_hello),
 		cmocka_unit_test(records_of_another_kind_in_between),
 		cmocka_unit_test(what_stands_behind_it_in_its_record),

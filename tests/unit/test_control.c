@@ -192,7 +192,7 @@ static void the_longest_answer_arrives_whole(void **state)
 	}
 }
 
-static void silent_clients_hurt_nobody(void **state)
+static void silent_clients_do_not_affect_others(void **state)
 {
 	int silent[100], before = open_descriptors(), count = 0, fd;
 
@@ -459,7 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_question_is_answered),
 		TEST(the_longest_answer_arrives_whole),
-		TEST(silent_clients_hurt_nobody),
+		TEST(silent_clients_do_not_affect_others),
 		TEST(an_idle_socket_wakes_nobody),
 		TEST(a_client_that_does_not_read),
 		TEST(what_is_no_request_is_not_answered),

@@ -275,7 +275,7 @@ static void the_gate_hears_of_the_end(const char *address, const char *table)
 	assert_false(reached(address));
 }
 
-static void a_clients_end_is_heard(void **state)
+static void a_clients_end_is_noticed(void **state)
 {
 	(void)state;
 	build();
@@ -413,7 +413,7 @@ int main(void)
 		T(networks_of_rules_are_the_walls),
 		T(a_rule_about_every_address_is_the_walls),
 		T(connected_networks_are_the_walls),
-		T(a_clients_end_is_heard),
+		T(a_clients_end_is_noticed),
 		T(a_client_may_choose_its_address),
 		T(loopback_servers_stay_the_payloads),
 		T(without_the_rules_nat_does_it),

@@ -501,7 +501,7 @@ static void test_mixed_letters(void **state)
 		assert_false(dns_same_case(packet, cut, "ab1-c.test", 0x15));
 }
 
-static void test_what_is_no_name_is_not_asked(void **state)
+static void test_what_is_no_name_is_not_queried(void **state)
 {
 	uint8_t out[300];
 	char text[300];
@@ -900,7 +900,7 @@ int main(void)
 		T(test_codes),
 		T(test_our_question),
 		T(test_mixed_letters),
-		T(test_what_is_no_name_is_not_asked),
+		T(test_what_is_no_name_is_not_queried),
 		T(test_question),
 		T(test_records_behind_a_question),
 		T(test_question_with_edns),

@@ -125,7 +125,7 @@ static void what_the_hook_wrote_is_read(void **state)
 	assert_false(there(path));
 }
 
-static void a_bad_line_is_told(void **state)
+static void a_bad_line_is_reported(void **state)
 {
 	(void)state;
 	put(path, "A=1\noops\n", 0600, USER);
@@ -163,7 +163,7 @@ static void root_s_file_in_its_place_is_not_read(void **state)
 	assert_in(why.reason, "Permission denied");
 }
 
-static void odd_files_do_not_hang_the_boot(void **state)
+static void special_files_do_not_block_the_boot(void **state)
 {
 	(void)state;
 	assert_int_equal(unlink(path), 0);
@@ -192,9 +192,9 @@ int main(void)
 		cmocka_unit_test(lines_are_taken_as_they_stand),
 		cmocka_unit_test(bad_lines_are_quoted_by_number),
 		cmocka_unit_test(too_many_lines_are_a_failure), T(the_file_is_the_user_s_alone),
-		T(what_the_hook_wrote_is_read), T(a_bad_line_is_told),
+		T(what_the_hook_wrote_is_read), T(a_bad_line_is_reported),
 		T(no_file_hands_over_nothing), T(a_link_to_root_s_file_is_not_read),
-		T(root_s_file_in_its_place_is_not_read), T(odd_files_do_not_hang_the_boot),
+		T(root_s_file_in_its_place_is_not_read), T(special_files_do_not_block_the_boot),
 		T(too_large_a_file_is_a_failure)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

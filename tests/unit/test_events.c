@@ -188,7 +188,7 @@ static void lines_are_appended(void **state)
 }
 
 /* However the events are spread over seconds, omitted lines are counted in the log. */
-static void lines_are_rationed_and_the_rest_is_told(void **state)
+static void lines_are_rationed_and_the_rest_is_reported(void **state)
 {
 	enum { SENT = 20 * LIMIT_EVENTS_PER_SECOND };
 	struct fixture *x = *state;
@@ -215,7 +215,7 @@ static void lines_are_rationed_and_the_rest_is_told(void **state)
 	assert_non_null(strstr(x->text, "b.example"));
 }
 
-static void what_was_left_out_last_is_told_at_the_end(void **state)
+static void what_was_left_out_last_is_reported_at_the_end(void **state)
 {
 	struct fixture *x = *state;
 
@@ -489,7 +489,7 @@ static void the_table_is_bounded(void **state)
 	free(text);
 }
 
-static void ports_and_families_are_told_apart(void **state)
+static void ports_and_families_are_distinguished(void **state)
 {
 	struct fixture *x = *state;
 	char *text;
@@ -504,7 +504,7 @@ static void ports_and_families_are_told_apart(void **state)
 	free(text);
 }
 
-static void the_exit_status_is_told_as_it_is(void **state)
+static void the_exit_status_is_reported_unchanged(void **state)
 {
 	struct fixture *x = *state;
 
@@ -512,7 +512,7 @@ static void the_exit_status_is_told_as_it_is(void **state)
 	assert_non_null(strstr(logged(x), "\"event\":\"payload\",\"count\":0}"));
 }
 
-static void a_full_disk_fails_nobody(void **state)
+static void a_full_disk_is_no_failure(void **state)
 {
 	struct events *e;
 	struct failure f;
@@ -564,8 +564,8 @@ int main(void)
 		TEST(strings_are_escaped),
 		TEST(a_string_without_end_is_cut),
 		TEST(lines_are_appended),
-		TEST(lines_are_rationed_and_the_rest_is_told),
-		TEST(what_was_left_out_last_is_told_at_the_end),
+		TEST(lines_are_rationed_and_the_rest_is_reported),
+		TEST(what_was_left_out_last_is_reported_at_the_end),
 		TEST(the_summary),
 		TEST(the_summary_of_an_audit_claims_no_refusal),
 		TEST(nothing_refused_nothing_said),
@@ -576,9 +576,9 @@ int main(void)
 		TEST(what_is_only_counted_has_no_line_of_its_own),
 		TEST(the_terminal_is_safe_from_names),
 		TEST(the_table_is_bounded),
-		TEST(ports_and_families_are_told_apart),
-		TEST(the_exit_status_is_told_as_it_is),
-		TEST(a_full_disk_fails_nobody),
+		TEST(ports_and_families_are_distinguished),
+		TEST(the_exit_status_is_reported_unchanged),
+		TEST(a_full_disk_is_no_failure),
 		TEST(a_path_that_cannot_be_opened),
 		TEST(no_log_at_all),
 	};

@@ -63,7 +63,7 @@ static void a_star_is_everybody(void **state)
 }
 
 /* An invalid entry doesn't affect the others. */
-static void the_first_that_is_none_is_told(void **state)
+static void the_first_invalid_entry_is_reported(void **state)
 {
 	static const char *const lists[] = {"corp.example,b~d,x y", "b~d,corp.example",
 		"corp.example,-", "corp.example,..", "corp.example,*x", "corp.example,a..b"};
@@ -109,7 +109,7 @@ int main(void)
 		cmocka_unit_test(names_and_all_below_them),
 		cmocka_unit_test(networks_except_no_name),
 		cmocka_unit_test(a_star_is_everybody),
-		cmocka_unit_test(the_first_that_is_none_is_told),
+		cmocka_unit_test(the_first_invalid_entry_is_reported),
 		cmocka_unit_test(there_is_room_for_so_many),
 	};
 

@@ -265,7 +265,7 @@ static void the_remedy_helps(void **state)
 	assert_true(helped >= 8);
 }
 
-static void the_mode_is_told(void **state)
+static void the_mode_is_reported(void **state)
 {
 	bool allowed;
 	char *text = about("no.example", EGRESS_AUDIT, &allowed);
@@ -296,7 +296,7 @@ int main(void)
 		TEST(what_is_no_place),
 		TEST(each_answer),
 		TEST(the_remedy_helps),
-		TEST(the_mode_is_told),
+		TEST(the_mode_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -668,7 +668,7 @@ static void ech_passes_on_its_rules_port_alone(void **state)
 
 /* A name whose addresses don't accept connections is resolved again, even before its TTL has
  * passed. */
-static void dead_addresses_are_not_believed(void **state)
+static void dead_addresses_are_looked_up_again(void **state)
 {
 	uint8_t bytes[512];
 	int s = client("45.0.0.9", 443);
@@ -693,7 +693,7 @@ static void a_dead_address_is_gone_by(void **state)
 	close(s);
 }
 
-static void a_lost_question_is_asked_again(void **state)
+static void a_lost_query_is_sent_again(void **state)
 {
 	int s;
 
@@ -946,7 +946,7 @@ static void thousands_that_say_nothing_or_half_hold_nobody_up(void **state)
 }
 
 /* A client leaves unread data in a pipe, which the next one gets. */
-static void nobody_gets_what_another_left(void **state)
+static void data_left_in_a_pipe_is_discarded(void **state)
 {
 	const struct linger now = {.l_onoff = 1};
 	static uint8_t bytes[65536];
@@ -993,7 +993,7 @@ static void a_refused_client_is_not_listened_to_for_ever(void **state)
 }
 
 /* Whichever cache entry a name gets, it is used for its own clients only. */
-static void names_come_to_every_place(void **state)
+static void every_cache_entry_is_used(void **state)
 {
 	int idle = greeted("45.0.0.1", "echo.lab.test");
 	siginfo_t ended = {0};
@@ -1048,7 +1048,7 @@ static int begin_audit(void **state)
 	return 0;
 }
 
-static void audit_lets_through_and_tells(void **state)
+static void audit_lets_through_and_reports(void **state)
 {
 	int s = greeted("45.0.0.1", "evil.example");
 	struct gate_message m = told(WAIT_MS);
@@ -1269,8 +1269,8 @@ int main(void)
 		T(ech_passes_for_its_rule_alone),
 		T(ech_passes_on_its_rules_port_alone),
 		T(a_dead_address_is_gone_by),
-		T(dead_addresses_are_not_believed),
-		T(a_lost_question_is_asked_again),
+		T(dead_addresses_are_looked_up_again),
+		T(a_lost_query_is_sent_again),
 		T(each_request_is_checked),
 		T(a_refusal_comes_when_the_server_is_done),
 		T(a_body_is_no_request),
@@ -1282,11 +1282,12 @@ int main(void)
 		T(uploads_arrive_whole),
 		T(a_hello_without_end_is_refused),
 		T(thousands_that_say_nothing_or_half_hold_nobody_up),
-		T(nobody_gets_what_another_left),
+		T(data_left_in_a_pipe_is_discarded),
 		T(a_refused_client_is_not_listened_to_for_ever),
-		T(names_come_to_every_place),
+		T(every_cache_entry_is_used),
 		T(clients_that_never_read_hold_nobody_up),
-		cmocka_unit_test_setup_teardown(audit_lets_through_and_tells, begin_audit, end),
+		cmocka_unit_test_setup_teardown(
+			audit_lets_through_and_reports, begin_audit, end),
 		cmocka_unit_test_setup_teardown(
 			audit_lets_no_tunnel_go_astray, begin_audit, end),
 		T(repeats_are_counted_and_none_is_lost),

@@ -141,7 +141,7 @@ static void each_refusal_has_its_advice(void **state)
 }
 
 /* A suggested rule would open a front end with all its sites. */
-static void ssh_is_told_without_a_rule_to_paste(void **state)
+static void ssh_is_reported_without_a_rule_to_paste(void **state)
 {
 	struct gate_message m = refusal(GATE_SSH, "");
 
@@ -220,7 +220,7 @@ static void what_failed_at_the_proxy_is_summed_up(void **state)
 	assert_null(strstr(summary(), "--allow"));
 }
 
-static void every_reason_has_its_words(void **state)
+static void every_reason_has_a_text(void **state)
 {
 	(void)state;
 	assert_null(gate_ipc_reason_text(GATE_FINE));
@@ -305,10 +305,10 @@ int main(void)
 		T(it_says_when_it_serves),
 		T(each_refusal_has_its_advice),
 		T(no_rule_for_an_address_is_advised),
-		T(ssh_is_told_without_a_rule_to_paste),
+		T(ssh_is_reported_without_a_rule_to_paste),
 		T(a_server_that_is_down_was_not_refused),
 		T(what_failed_at_the_proxy_is_summed_up),
-		cmocka_unit_test(every_reason_has_its_words),
+		cmocka_unit_test(every_reason_has_a_text),
 		cmocka_unit_test(proxies_that_can_be_read),
 		cmocka_unit_test(proxies_that_cannot),
 	};

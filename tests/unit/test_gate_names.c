@@ -233,7 +233,7 @@ static void addresses_are_kept_for_a_while(void **state)
 	expect_kept("c.test", 86400, 86400, LIMIT_GATE_NAMES_MS);
 }
 
-static void what_does_not_work_is_not_believed(void **state)
+static void what_does_not_work_is_looked_up_again(void **state)
 {
 	struct connection *c = somebody("20.9.9.9");
 	struct asked a[2];
@@ -270,7 +270,7 @@ static void no_address_is_not_kept(void **state)
 }
 
 /* The resolver was down, or its socket full: queried again, until nobody waits any more. */
-static void a_lost_question_is_asked_again(void **state)
+static void a_lost_query_is_sent_again(void **state)
 {
 	struct connection *c = somebody("20.9.9.9");
 	struct asked a[2], again[2];
@@ -322,9 +322,9 @@ int main(void)
 		T(what_was_aimed_at_comes_first_where_it_is_the_names),
 		T(one_family_is_enough_after_a_moment),
 		T(addresses_are_kept_for_a_while),
-		T(what_does_not_work_is_not_believed),
+		T(what_does_not_work_is_looked_up_again),
 		T(no_address_is_not_kept),
-		T(a_lost_question_is_asked_again),
+		T(a_lost_query_is_sent_again),
 		T(other_ids_are_nobodys_answers),
 	};
 #undef T

@@ -143,7 +143,7 @@ static void a_name_that_only_begins_like_one_of_them_is_not_copied(void **state)
 	assert_int_equal(entries(at(t, "home")), 0);
 }
 
-static void the_config_in_force_is_looked_at(void **state)
+static void the_effective_config_is_checked(void **state)
 {
 	const struct tree *t = *state;
 	char line[1000];
@@ -160,7 +160,7 @@ static void the_config_in_force_is_looked_at(void **state)
 	assert_in(line, "notify");
 }
 
-static void what_codex_is_held_to_is_looked_at(void **state)
+static void requirements_for_codex_are_checked(void **state)
 {
 	const struct tree *t = *state;
 	char line[1000];
@@ -350,7 +350,7 @@ static void a_drop_off_of_the_user_alone_is_read(void **state)
 	assert_string_equal(text_of(at(t, "home/config.toml")), "c");
 }
 
-static void a_stranger_s_source_is_a_failure(void **state)
+static void somebody_elses_source_is_a_failure(void **state)
 {
 	const struct tree *t = *state;
 
@@ -379,7 +379,7 @@ static void a_link_as_a_source_is_a_failure(void **state)
 	}
 }
 
-static void odd_sources_are_failures(void **state)
+static void special_sources_are_failures(void **state)
 {
 	static const char *const names[] = {"config.toml", "init.sh", "prompts"};
 	const struct tree *t = *state;
@@ -402,7 +402,7 @@ static void odd_sources_are_failures(void **state)
 	must_fail(t, "the wrong type");
 }
 
-static void odd_prompts_are_left_out(void **state)
+static void special_prompts_are_left_out(void **state)
 {
 	const struct tree *t = *state;
 	struct sockaddr_un where = {.sun_family = AF_UNIX};
@@ -469,7 +469,7 @@ static void a_prompt_that_is_a_link_stays_one(void **state)
 	assert_string_equal(text_of(at(t, "victim")), "victim");
 }
 
-static void odd_files_in_the_home_are_failures(void **state)
+static void special_files_in_the_home_are_failures(void **state)
 {
 	const struct tree *t = *state;
 
@@ -491,7 +491,7 @@ static void odd_files_in_the_home_are_failures(void **state)
 }
 
 /* The home itself. */
-static void a_stranger_s_home_is_a_failure(void **state)
+static void somebody_elses_home_is_a_failure(void **state)
 {
 	const struct tree *t = *state;
 
@@ -533,7 +533,7 @@ static void a_file_that_is_too_large_is_a_failure(void **state)
 	must_work(t);
 }
 
-static void too_many_files_are_told(void **state)
+static void too_many_files_are_reported(void **state)
 {
 	const struct tree *t = *state;
 
@@ -655,7 +655,7 @@ static int dies(void *context, void *none, struct failure *f)
 
 /* Whatever the child was for: homes, logins, mounts and projects are examined in such
  * children. */
-static void a_child_that_dies_is_told(void **state)
+static void a_child_that_dies_is_reported(void **state)
 {
 	int signal = SIGKILL;
 
@@ -672,12 +672,13 @@ static void a_child_that_dies_is_told(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {cmocka_unit_test(a_child_that_dies_is_told),
-		T(nothing_to_copy), T(all_three_are_copied),
-		T(what_took_the_place_of_prompts_is_copied_too), T(prompts_that_are_there_stay),
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_child_that_dies_is_reported), T(nothing_to_copy),
+		T(all_three_are_copied), T(what_took_the_place_of_prompts_is_copied_too),
+		T(prompts_that_are_there_stay),
 		T(what_is_denied_or_too_large_in_a_collection_is_left_out),
 		T(a_name_that_only_begins_like_one_of_them_is_not_copied),
-		T(the_config_in_force_is_looked_at), T(what_codex_is_held_to_is_looked_at),
+		T(the_effective_config_is_checked), T(requirements_for_codex_are_checked),
 		T(a_policy_that_stops_codex_is_mended_in_the_copy),
 		T(a_config_that_is_there_stays), T(the_hook_is_replaced),
 		T(a_login_that_is_there_is_seen), T(a_hook_that_is_there_is_found),
@@ -685,14 +686,14 @@ int main(void)
 		T(sources_of_root_alone_are_read),
 		T(what_root_alone_may_read_is_not_taken_from_the_users_directories),
 		T(sources_of_the_user_alone_are_read), T(a_drop_off_of_the_user_alone_is_read),
-		T(a_stranger_s_source_is_a_failure), T(a_missing_drop_off_is_a_failure),
-		T(a_link_as_a_source_is_a_failure), T(odd_sources_are_failures),
-		T(odd_prompts_are_left_out), T(links_in_the_home_are_not_followed),
+		T(somebody_elses_source_is_a_failure), T(a_missing_drop_off_is_a_failure),
+		T(a_link_as_a_source_is_a_failure), T(special_sources_are_failures),
+		T(special_prompts_are_left_out), T(links_in_the_home_are_not_followed),
 		T(a_linked_prompts_directory_is_not_entered),
-		T(a_prompt_that_is_a_link_stays_one), T(odd_files_in_the_home_are_failures),
-		T(a_stranger_s_home_is_a_failure), T(a_home_that_is_a_link_is_a_failure),
+		T(a_prompt_that_is_a_link_stays_one), T(special_files_in_the_home_are_failures),
+		T(somebody_elses_home_is_a_failure), T(a_home_that_is_a_link_is_a_failure),
 		T(the_user_can_t_become_root), T(a_file_that_is_too_large_is_a_failure),
-		T(too_many_files_are_told), T(too_deep_a_directory_is_left_out),
+		T(too_many_files_are_reported), T(too_deep_a_directory_is_left_out),
 		T(long_names_are_no_trouble), T(a_path_that_is_too_long_is_left_out),
 		T(a_full_disk_leaves_nothing_behind), T(a_read_only_home_is_a_failure),
 		T(the_second_boot_changes_nothing)};

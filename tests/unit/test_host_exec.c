@@ -409,7 +409,7 @@ static void plants(const struct tree *t)
 	put(at(t, "home/src/.idea/run/x.xml"), "", 0644, USER);
 }
 
-static void what_is_planted_is_told(void **state)
+static void what_is_planted_is_reported(void **state)
 {
 	const char *text = report(*state, plants);
 
@@ -463,7 +463,7 @@ static void assert_told(const char *text, const char *how)
 	}
 }
 
-static void every_name_is_told(void **state)
+static void every_name_is_reported(void **state)
 {
 	const struct tree *t = *state;
 
@@ -506,7 +506,7 @@ static void writes_beside(const struct tree *t)
 	}
 }
 
-static void what_lies_beside_is_not_told(void **state)
+static void what_lies_beside_is_not_reported(void **state)
 {
 	assert_string_equal(report(*state, writes_beside), "");
 }
@@ -616,7 +616,7 @@ static void changes_behind_links(const struct tree *t)
 	put(at(t, "in/outside"), "changed", 0644, 0);
 }
 
-static void what_an_obeyed_link_leads_to_counts_inside_alone(void **state)
+static void a_links_target_counts_only_inside(void **state)
 {
 	const struct tree *t = *state;
 	const char *text;
@@ -669,7 +669,7 @@ static void hooks_in_the_project_count(void **state)
 }
 
 /* Each such setting is a directory to be scanned, and a config has room for a thousand. */
-static void ever_more_places_for_hooks_are_told(void **state)
+static void ever_more_places_for_hooks_are_reported(void **state)
 {
 	const struct tree *t = *state;
 	char config[4096] = "";
@@ -742,7 +742,7 @@ static void edits_a_known_hook(const struct tree *t)
 }
 
 /* core.hooksPath often names a directory that is on the list anyway. */
-static void what_is_come_by_twice_is_told_once(void **state)
+static void what_is_found_twice_is_reported_once(void **state)
 {
 	const struct tree *t = *state;
 	const char *text;
@@ -788,7 +788,7 @@ static void wild_names(const struct tree *t)
 	assert_int_equal(mkfifo(at(t, "home/src/.envrc"), 0666), 0);
 }
 
-static void odd_files_and_names_do_no_harm(void **state)
+static void special_files_and_names_are_ignored(void **state)
 {
 	const char *text = report(*state, wild_names);
 
@@ -804,7 +804,7 @@ static void a_flood(const struct tree *t)
 	put(at(t, "home/.envrc"), "evil\n", 0644, USER);
 }
 
-static void a_flood_is_bounded_and_told(void **state)
+static void a_flood_is_bounded_and_reported(void **state)
 {
 	const char *text = report(*state, a_flood);
 	unsigned lines = 0;
@@ -823,7 +823,7 @@ static void nothing(const struct tree *t)
 	(void)t;
 }
 
-static void what_cannot_be_read_is_told(void **state)
+static void what_cannot_be_read_is_reported(void **state)
 {
 	const struct tree *t = *state;
 
@@ -932,22 +932,22 @@ int main(void)
 		cmocka_unit_test(names_that_do_not),
 		cmocka_unit_test(paths_are_quoted),
 		TEST(work_on_sources_says_nothing),
-		TEST(what_is_planted_is_told),
-		TEST(every_name_is_told),
-		TEST(what_lies_beside_is_not_told),
+		TEST(what_is_planted_is_reported),
+		TEST(every_name_is_reported),
+		TEST(what_lies_beside_is_not_reported),
 		TEST(worktrees_and_links_to_a_tools_directory_count),
 		TEST(times_that_were_set_back_hide_nothing),
 		TEST(every_repository_counts),
 		TEST(what_is_a_repository_on_the_host_alone_counts),
-		TEST(what_an_obeyed_link_leads_to_counts_inside_alone),
+		TEST(a_links_target_counts_only_inside),
 		TEST(hooks_in_the_project_count),
-		TEST(ever_more_places_for_hooks_are_told),
+		TEST(ever_more_places_for_hooks_are_reported),
 		TEST(hooks_by_dots_and_of_bare_repositories_count),
-		TEST(what_is_come_by_twice_is_told_once),
+		TEST(what_is_found_twice_is_reported_once),
 		TEST(hooks_by_an_absolute_path_count),
-		TEST(odd_files_and_names_do_no_harm),
-		TEST(a_flood_is_bounded_and_told),
-		TEST(what_cannot_be_read_is_told),
+		TEST(special_files_and_names_are_ignored),
+		TEST(a_flood_is_bounded_and_reported),
+		TEST(what_cannot_be_read_is_reported),
 		TEST(names_alone_are_not_enough),
 		TEST(a_project_that_vanishes_is_a_failure_and_no_crash),
 		TEST(a_path_that_is_too_long_is_a_gap),

@@ -643,7 +643,7 @@ static void other_upgrades_are_hidden(void **state)
 
 /* ---- Expect -------------------------------------------------------------------------- */
 
-static void an_expectation_is_told_and_hidden(void **state)
+static void an_expectation_is_reported_and_hidden(void **state)
 {
 	static const struct {
 		const char *text;
@@ -787,7 +787,7 @@ int main(void)
 		cmocka_unit_test(websocket_where_it_may),
 		cmocka_unit_test(a_real_websocket),
 		cmocka_unit_test(other_upgrades_are_hidden),
-		cmocka_unit_test(an_expectation_is_told_and_hidden),
+		cmocka_unit_test(an_expectation_is_reported_and_hidden),
 		cmocka_unit_test(a_status),
 		cmocka_unit_test(what_a_status_says),
 		cmocka_unit_test(what_is_no_status),

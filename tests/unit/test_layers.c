@@ -72,7 +72,7 @@ static void modes_for_some_hosts(void **state)
 	forbids("allowed_sandbox_modes = [\"read-only\"]\n[" PROFILES "]\n" FULL "\n");
 }
 
-static void the_images_own_files_are_told_apart(void **state)
+static void the_images_own_files_are_distinguished(void **state)
 {
 	static const char *const names[] = {"requirements.toml", "managed_config.toml"};
 	char text[8192], path[64];
@@ -120,7 +120,7 @@ static void no_files(void **state)
 	assert_string_equal(l.closed, "");
 }
 
-static void each_file_is_looked_at(void **state)
+static void each_file_is_read(void **state)
 {
 	const struct tree *t = *state;
 	struct layers l;
@@ -151,9 +151,9 @@ int main(void)
 		cmocka_unit_test(permission_profiles),
 		cmocka_unit_test(sandbox_modes),
 		cmocka_unit_test(modes_for_some_hosts),
-		cmocka_unit_test(the_images_own_files_are_told_apart),
+		cmocka_unit_test(the_images_own_files_are_distinguished),
 		cmocka_unit_test_setup_teardown(no_files, tree_make, tree_remove),
-		cmocka_unit_test_setup_teardown(each_file_is_looked_at, tree_make, tree_remove),
+		cmocka_unit_test_setup_teardown(each_file_is_read, tree_make, tree_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

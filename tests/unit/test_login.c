@@ -125,7 +125,7 @@ static void a_link_in_the_targets_place_is_replaced_not_followed(void **state)
 	assert_owned(at(t, "login/auth.json"), USER, 0600);
 }
 
-static void a_directory_that_is_not_the_users_is_told(void **state)
+static void a_directory_that_is_not_the_users_is_reported(void **state)
 {
 	const struct tree *t = *state;
 
@@ -148,7 +148,7 @@ int main(void)
 		TEST(a_relative_link_counts_from_the_home),
 		TEST(what_is_no_login_stays_where_it_is),
 		TEST(a_link_in_the_targets_place_is_replaced_not_followed),
-		TEST(a_directory_that_is_not_the_users_is_told),
+		TEST(a_directory_that_is_not_the_users_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

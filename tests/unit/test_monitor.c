@@ -219,7 +219,7 @@ static int child_exec_fails(struct monitor *m)
 	return 0;
 }
 
-static void a_failed_exec_is_told_and_leaves_nothing(void **state)
+static void a_failed_exec_is_reported_and_leaves_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(child_exec_fails), 0);
@@ -475,7 +475,7 @@ int main(void)
 		cmocka_unit_test(after_the_last_one_little_is_left),
 		cmocka_unit_test(only_a_plain_inits_payload_gets_what_was_inherited),
 		cmocka_unit_test(a_plain_init_changes_no_privilege),
-		cmocka_unit_test(a_failed_exec_is_told_and_leaves_nothing),
+		cmocka_unit_test(a_failed_exec_is_reported_and_leaves_nothing),
 		cmocka_unit_test(the_working_directory_is_entered_as_the_user),
 		cmocka_unit_test(a_failed_drop_runs_nothing),
 		cmocka_unit_test(sources_are_served_and_workers_reaped_meanwhile),

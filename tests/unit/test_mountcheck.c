@@ -184,7 +184,7 @@ static void what_root_cannot_reach_is_looked_at_as_the_user(void **state)
 	assert_int_equal(check(entry(file, at(*state, "in")), true), -1);
 }
 
-static void what_nobody_can_reach_is_not_good(void **state)
+static void what_nobody_can_reach_is_rejected(void **state)
 {
 	const char *file = at(*state, "home/closed/inside/file");
 
@@ -206,7 +206,7 @@ int main(void)
 		T(another_file_system_is_not), T(nothing_there_is_not),
 		T(a_link_to_the_file_is_not),
 		T(what_root_cannot_reach_is_looked_at_as_the_user),
-		T(what_nobody_can_reach_is_not_good)};
+		T(what_nobody_can_reach_is_rejected)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

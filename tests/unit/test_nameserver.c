@@ -152,7 +152,7 @@ static void it_is_put_first_where_it_has_to_be(void **state)
 	assert_there("nameserver 10.0.0.2\n");
 }
 
-static void what_cannot_be_written_is_told(void **state)
+static void what_cannot_be_written_is_reported(void **state)
 {
 	struct failure f = {0};
 
@@ -232,7 +232,7 @@ int main(void)
 		cmocka_unit_test(what_the_engine_made),
 		cmocka_unit_test(what_may_be_the_hosts),
 		cmocka_unit_test(it_is_put_first_where_it_has_to_be),
-		cmocka_unit_test(what_cannot_be_written_is_told),
+		cmocka_unit_test(what_cannot_be_written_is_reported),
 		cmocka_unit_test(what_is_not_the_engines_is_left_alone),
 		cmocka_unit_test(a_file_that_is_not_there_or_very_long),
 	};

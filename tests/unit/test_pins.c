@@ -411,7 +411,7 @@ static void a_broken_protocol_forgets_what_waits(void **state)
 }
 
 /* A set that accepts nothing: the others' pins are open, and only those are reported. */
-static void one_request_that_cannot_be_met_is_no_others_harm(void **state)
+static void a_failing_request_does_not_affect_others(void **state)
 {
 	struct fixture *x = *state;
 	struct resolver_message local_dns = PIN("inside.example", "10.9.9.9");
@@ -442,7 +442,7 @@ static void deny(struct fixture *x, const char *rule)
 		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
-static void what_is_denied_is_shut(void **state)
+static void what_is_denied_is_closed(void **state)
 {
 	struct fixture *x = *state;
 	struct resolver_message good = PIN("good.example", "9.9.9.9", "9.9.9.8", "2600::1"),
@@ -499,7 +499,7 @@ static void what_another_name_opens_stays_open(void **state)
 
 /* The sets of networks are for networks, and are unaffected by what is opened or closed by
  * name. */
-static void networks_are_shut_as_such(void **state)
+static void networks_are_closed_as_such(void **state)
 {
 	struct fixture *x = *state;
 	struct resolver_message m = PIN("good.example", "9.9.9.9");
@@ -542,7 +542,7 @@ static void what_a_network_opens_stays_open(void **state)
 }
 
 /* More than PID 1 remembers: the latest are known, and it is reported that others aren't. */
-static void what_is_forgotten_is_told(void **state)
+static void what_is_forgotten_is_reported(void **state)
 {
 	struct fixture *x = *state;
 	struct rule_error e;
@@ -632,7 +632,7 @@ static void use(const char *set, const char *pin)
 	assert_int_equal(system(command), 0);
 }
 
-static void a_pin_in_use_is_asked_for_before_it_runs_out(void **state)
+static void a_pin_in_use_is_renewed_before_it_expires(void **state)
 {
 	struct resolver_message m = PIN("a.wild.example", "9.9.9.9", "2600::1");
 	uint32_t accepted;
@@ -657,7 +657,7 @@ static void a_pin_in_use_is_asked_for_before_it_runs_out(void **state)
 	assert_int_equal(listed("pins4", "9.9.9.9 . 8443 timeout 1m"), 1);
 }
 
-static void a_private_pin_in_use_is_asked_for(void **state)
+static void a_private_pin_in_use_is_renewed(void **state)
 {
 	struct resolver_message m = PIN("inside.example", "10.9.9.9");
 	uint32_t accepted;
@@ -677,7 +677,7 @@ static void a_private_pin_in_use_is_asked_for(void **state)
 
 /* Unused, another port's, expired, or of another name with that address but without the
  * port: the resolver isn't notified. */
-static void what_is_not_in_use_is_not_asked_for(void **state)
+static void what_is_not_in_use_is_not_looked_up(void **state)
 {
 	struct resolver_message a = PIN("a.wild.example", "9.9.9.9"),
 				b = PIN("good.example", "9.9.9.9"),
@@ -737,7 +737,7 @@ static void pins_in_use_take_turns(void **state)
 	assert_string_equal(a.first.name, name);
 }
 
-static void every_reason_has_its_words(void **state)
+static void every_reason_has_a_text(void **state)
 {
 	(void)state;
 	assert_null(pins_reason(REASON_NONE));
@@ -764,18 +764,18 @@ int main(void)
 		TEST(requests_that_come_together),
 		TEST(requests_of_the_largest_kind),
 		TEST(a_broken_protocol_forgets_what_waits),
-		TEST(one_request_that_cannot_be_met_is_no_others_harm),
-		TEST(what_is_denied_is_shut),
+		TEST(a_failing_request_does_not_affect_others),
+		TEST(what_is_denied_is_closed),
 		TEST(what_another_name_opens_stays_open),
-		TEST(networks_are_shut_as_such),
+		TEST(networks_are_closed_as_such),
 		TEST(what_a_network_opens_stays_open),
-		TEST(what_is_forgotten_is_told),
+		TEST(what_is_forgotten_is_reported),
 		TEST(the_answer_comes_before_the_event),
-		TEST(a_pin_in_use_is_asked_for_before_it_runs_out),
-		TEST(a_private_pin_in_use_is_asked_for),
-		TEST(what_is_not_in_use_is_not_asked_for),
+		TEST(a_pin_in_use_is_renewed_before_it_expires),
+		TEST(a_private_pin_in_use_is_renewed),
+		TEST(what_is_not_in_use_is_not_looked_up),
 		TEST(pins_in_use_take_turns),
-		cmocka_unit_test(every_reason_has_its_words),
+		cmocka_unit_test(every_reason_has_a_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

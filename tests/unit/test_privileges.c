@@ -156,7 +156,7 @@ static int child_ways_back(void)
 	return 0;
 }
 
-static void no_way_back_is_open(void **state)
+static void privileges_cannot_be_regained(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(child_ways_back), 0);
@@ -172,7 +172,7 @@ static int child_ways_before(void)
 	return 0;
 }
 
-static void the_ways_are_open_before(void **state)
+static void privileges_can_be_regained_before(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(child_ways_before), 0);
@@ -372,8 +372,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_set_is_empty_afterwards),
 		cmocka_unit_test(all_ids_change_and_groups_go),
-		cmocka_unit_test(no_way_back_is_open),
-		cmocka_unit_test(the_ways_are_open_before),
+		cmocka_unit_test(privileges_cannot_be_regained),
+		cmocka_unit_test(privileges_can_be_regained_before),
 		cmocka_unit_test(secure_bits_are_locked),
 		cmocka_unit_test(setuid_programs_give_nothing),
 		cmocka_unit_test(a_dropped_process_is_not_traceable),

@@ -164,7 +164,7 @@ static void a_directory_of_anothers_will_not(void **state)
 	assert_string_not_equal(p->f.reason, "");
 }
 
-static void what_was_removed_meanwhile_is_told(void **state)
+static void what_was_removed_meanwhile_is_reported(void **state)
 {
 	struct place *p = *state;
 	int fd;
@@ -179,7 +179,7 @@ static void what_was_removed_meanwhile_is_told(void **state)
 	put(p, OWNER);
 }
 
-static void what_cannot_be_written_is_told(void **state)
+static void what_cannot_be_written_is_reported(void **state)
 {
 	struct place *p = *state;
 	int fd;
@@ -203,9 +203,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_directory_of_anothers_will_not, make, take_away),
 		cmocka_unit_test_setup_teardown(
-			what_was_removed_meanwhile_is_told, make, take_away),
+			what_was_removed_meanwhile_is_reported, make, take_away),
 		cmocka_unit_test_setup_teardown(
-			what_cannot_be_written_is_told, make, take_away),
+			what_cannot_be_written_is_reported, make, take_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,7 +221,7 @@ static void test_pin_comes_before_the_answer(void **state)
 	play_end(p);
 }
 
-static void test_what_pid1_does_not_open_is_not_told(void **state)
+static void test_what_pid1_does_not_open_is_not_answered(void **state)
 {
 	struct play *p = SERVING(false, "*.wild.test");
 	struct reply r;
@@ -377,7 +377,7 @@ static struct reply use_up(struct play *p, const char *n, uint16_t type)
 }
 
 /* Whatever the answer, every query is counted: a failing one is sent twice. */
-static void test_questions_are_rationed_whatever_is_answered(void **state)
+static void test_queries_are_limited_whatever_is_answered(void **state)
 {
 	static const struct {
 		const char *name;
@@ -813,14 +813,14 @@ int main(void)
 		cmocka_unit_test(test_absent_aaaa_is_empty),
 		cmocka_unit_test(test_absent_name),
 		cmocka_unit_test(test_pin_comes_before_the_answer),
-		cmocka_unit_test(test_what_pid1_does_not_open_is_not_told),
+		cmocka_unit_test(test_what_pid1_does_not_open_is_not_answered),
 		cmocka_unit_test(test_private_answers_are_dropped),
 		cmocka_unit_test(test_aliases_are_flattened),
 		cmocka_unit_test(test_single_flight),
 		cmocka_unit_test(test_short_ttl_expires),
 		cmocka_unit_test(test_stale_answer_when_upstream_is_down),
 		cmocka_unit_test(test_wildcard_is_bounded),
-		cmocka_unit_test(test_questions_are_rationed_whatever_is_answered),
+		cmocka_unit_test(test_queries_are_limited_whatever_is_answered),
 		cmocka_unit_test(test_a_new_worker_has_no_new_ration),
 		cmocka_unit_test(test_known_names_outlive_the_ration),
 		cmocka_unit_test(test_a_name_in_use_is_looked_up_again),

@@ -163,7 +163,7 @@ static void test_lost_packets_are_sent_again(void **state)
 	play_end(p);
 }
 
-static void test_truncated_goes_by_tcp(void **state)
+static void test_truncated_is_queried_by_tcp(void **state)
 {
 	struct play *p = play_new();
 	bool tcp = false;
@@ -387,7 +387,7 @@ static void test_upstream_without_edns(void **state)
 	play_end(p);
 }
 
-static void test_hosts_entries_are_pinned_unasked(void **state)
+static void test_hosts_entries_are_pinned_at_boot(void **state)
 {
 	static const struct hosts_entry hosts[] = {
 		{{4, {93, 1, 2, 3}}, "good.test"},
@@ -425,7 +425,7 @@ int main(void)
 		cmocka_unit_test(test_ids_and_ports_are_spread),
 		cmocka_unit_test(test_ids_differ_on_each_port),
 		cmocka_unit_test(test_lost_packets_are_sent_again),
-		cmocka_unit_test(test_truncated_goes_by_tcp),
+		cmocka_unit_test(test_truncated_is_queried_by_tcp),
 		cmocka_unit_test(test_second_upstream_takes_over),
 		cmocka_unit_test(test_dead_port_beside_a_good_one),
 		cmocka_unit_test(test_all_dead_ends_in_time),
@@ -437,7 +437,7 @@ int main(void)
 		cmocka_unit_test(test_private_is_pinned_where_the_rule_says_so),
 		cmocka_unit_test(test_forged_ids_are_ignored),
 		cmocka_unit_test(test_upstream_without_edns),
-		cmocka_unit_test(test_hosts_entries_are_pinned_unasked),
+		cmocka_unit_test(test_hosts_entries_are_pinned_at_boot),
 		/* Last, since lo has no IPv6 afterwards. */
 		cmocka_unit_test(test_a_path_that_takes_no_segments),
 	};

@@ -38,7 +38,7 @@ static struct play *two_servers(const char *exact, const char *wild)
 }
 
 /* At boot and afterwards, the second one isn't queried. */
-static void test_the_first_is_asked(void **state)
+static void test_the_first_is_queried(void **state)
 {
 	struct play *p = two_servers("good.test", "*.order.test");
 
@@ -159,7 +159,7 @@ static void test_what_the_second_says_counts_when_the_first_is_silent(void **sta
 }
 
 /* SERVFAIL isn't an answer: the second is queried, and the first remains first. */
-static void test_a_server_that_fails_is_asked_first_again(void **state)
+static void test_a_server_that_fails_is_queried_first_again(void **state)
 {
 	struct play *p = two_servers(NULL, "*.order.test");
 
@@ -241,7 +241,7 @@ static void test_a_silent_family_is_left_alone(void **state)
 
 /* Queried at the same time, as C libraries do; if the A is slow as well, both are waited
  * for. */
-static void test_both_families_asked_for_at_once(void **state)
+static void test_both_families_queried_at_once(void **state)
 {
 	struct play *p = play_new();
 	struct reply r;
@@ -325,7 +325,7 @@ static bool answers_by_tcp(int fd)
 }
 
 /* As many connections as permitted, and one more: the one idle longest is closed for it. */
-static void test_the_connection_idle_longest_gives_way(void **state)
+static void test_the_connection_idle_longest_is_closed(void **state)
 {
 	struct play *p = play_new();
 	int fds[LIMIT_CLIENT_TCP + 1];
@@ -375,19 +375,19 @@ static void test_rubbish_changes_no_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_first_is_asked),
+		cmocka_unit_test(test_the_first_is_queried),
 		cmocka_unit_test(test_a_slow_answer_is_waited_for),
 		cmocka_unit_test(test_a_silent_server_is_passed_over_until_it_answers),
 		cmocka_unit_test(test_a_silent_server_without_a_probe),
 		cmocka_unit_test(test_a_no_of_the_second_does_not_beat_the_first),
 		cmocka_unit_test(test_what_the_second_says_counts_when_the_first_is_silent),
-		cmocka_unit_test(test_a_server_that_fails_is_asked_first_again),
+		cmocka_unit_test(test_a_server_that_fails_is_queried_first_again),
 		cmocka_unit_test(test_silence_about_aaaa_says_nothing_of_the_server),
 		cmocka_unit_test(test_an_old_answer_is_given_soon),
 		cmocka_unit_test(test_a_silent_family_is_left_alone),
-		cmocka_unit_test(test_both_families_asked_for_at_once),
+		cmocka_unit_test(test_both_families_queried_at_once),
 		cmocka_unit_test(test_an_address_has_no_name_before_it_is_open),
-		cmocka_unit_test(test_the_connection_idle_longest_gives_way),
+		cmocka_unit_test(test_the_connection_idle_longest_is_closed),
 		cmocka_unit_test(test_rubbish_changes_no_port),
 	};
 

@@ -265,7 +265,7 @@ static void what_goes_with_an_allowed_name(bool audit)
 	play_end(p);
 }
 
-static void test_what_goes_with_an_allowed_name_is_not_told(void **state)
+static void test_what_belongs_to_an_allowed_name_is_not_reported(void **state)
 {
 	(void)state;
 	what_goes_with_an_allowed_name(false);
@@ -501,7 +501,7 @@ int main(void)
 		cmocka_unit_test(test_a_name_of_one_label_is_searched),
 		cmocka_unit_test(test_a_private_name_with_fewer_dots_than_ndots),
 		cmocka_unit_test(test_a_private_name_with_enough_dots),
-		cmocka_unit_test(test_what_goes_with_an_allowed_name_is_not_told),
+		cmocka_unit_test(test_what_belongs_to_an_allowed_name_is_not_reported),
 		cmocka_unit_test(test_nor_is_it_in_audit_mode),
 		cmocka_unit_test(test_a_public_name_is_not_searched),
 		cmocka_unit_test(test_guesses_change_port_and_id),

@@ -168,7 +168,7 @@ static void the_bridge_network(void **state)
 
 /* A prohibit route refuses before nftables can redirect: not the fake IPs of names behind a
  * proxy, but only those. */
-static void names_behind_a_proxy_have_a_way(void **state)
+static void names_behind_a_proxy_have_a_route(void **state)
 {
 	(void)state;
 	bridge();
@@ -266,7 +266,7 @@ static void a_link_without_a_gateway(void **state)
 	assert_way("10.0.2.2", "prohibited");
 }
 
-static void private_rules_keep_their_way(void **state)
+static void private_rules_keep_their_route(void **state)
 {
 	(void)state;
 	bridge();
@@ -290,7 +290,7 @@ static void private_rules_keep_their_way(void **state)
 }
 
 /* A rule for the beginning of a range opens that, not the range. */
-static void a_rule_within_a_range_leaves_the_range_shut(void **state)
+static void a_rule_within_a_range_leaves_the_range_closed(void **state)
 {
 	(void)state;
 	bridge();
@@ -334,7 +334,7 @@ static void the_widest_rule_opens_private_ranges_alone(void **state)
 }
 
 /* NAT64 addresses are treated like the IPv4 ones inside them. */
-static void what_nat64_leads_to_is_as_shut(void **state)
+static void nat64_addresses_are_just_as_closed(void **state)
 {
 	(void)state;
 	bridge();
@@ -353,7 +353,7 @@ static void what_nat64_leads_to_is_as_shut(void **state)
 
 /* Public addresses are left to the main table, and to nftables; a route that covers more
  * than public networks isn't followed for the rest. */
-static void what_is_public_goes_as_it_went(void **state)
+static void public_addresses_keep_their_route(void **state)
 {
 	(void)state;
 	bridge();
@@ -487,7 +487,7 @@ static void a_router_may_have_a_private_address(void **state)
 }
 
 /* An IPv6 socket may bind to a device without privilege, which bypasses lo's routes. */
-static void a_device_is_no_way_around(void **state)
+static void binding_to_a_device_does_not_bypass_it(void **state)
 {
 	static const char *const to[] = {
 		"2001:db8:9::9", "fd12::1", "fd00:ec2::254", "64:ff9b::a00:1"};
@@ -734,24 +734,24 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
 	const struct CMUnitTest tests[] = {
 		T(the_bridge_network),
-		T(names_behind_a_proxy_have_a_way),
+		T(names_behind_a_proxy_have_a_route),
 		T(without_one_they_have_none),
 		T(an_internal_network_has_no_default),
 		T(two_interfaces),
 		T(a_gateway_beyond_the_subnet),
 		T(an_onlink_gateway),
 		T(a_link_without_a_gateway),
-		T(private_rules_keep_their_way),
-		T(a_rule_within_a_range_leaves_the_range_shut),
+		T(private_rules_keep_their_route),
+		T(a_rule_within_a_range_leaves_the_range_closed),
 		T(the_widest_rule_opens_private_ranges_alone),
-		T(what_nat64_leads_to_is_as_shut),
-		T(what_is_public_goes_as_it_went),
+		T(nat64_addresses_are_just_as_closed),
+		T(public_addresses_keep_their_route),
 		T(a_private_pin_gets_a_route),
 		T(a_network_connected_later),
 		T(the_main_table_stays_as_it_was),
 		T(upstreams_in_special_ranges),
 		T(a_router_may_have_a_private_address),
-		T(a_device_is_no_way_around),
+		T(binding_to_a_device_does_not_bypass_it),
 		T(questions_of_the_payload_go_to_lo),
 		T(without_a_way_out_our_own_questions_have_none),
 		T(every_change_is_found),

@@ -213,7 +213,7 @@ static void trust_quotes_the_path_for_toml(void **state)
 	arena_free(&arena);
 }
 
-static void a_place_is_given_away_once(void **state)
+static void a_target_is_used_once(void **state)
 {
 	static struct error t;
 	struct mounts m = {0};
@@ -264,7 +264,7 @@ int main(void)
 		cmocka_unit_test(trust_is_said_to_codex),
 		cmocka_unit_test(trust_is_not_said_to_another_command),
 		cmocka_unit_test(trust_quotes_the_path_for_toml),
-		cmocka_unit_test(a_place_is_given_away_once),
+		cmocka_unit_test(a_target_is_used_once),
 		cmocka_unit_test(parents_come_first),
 	};
 

@@ -155,7 +155,7 @@ static void links_elsewhere(void **state)
 	leads(in("root2/link"), in("out"), false);
 }
 
-static void circles_and_long_ways_end(void **state)
+static void circles_and_long_paths_end(void **state)
 {
 	char name[32], target[32];
 
@@ -191,7 +191,7 @@ static void long_names_and_paths(void **state)
 	assert_string_equal(real, "/");
 }
 
-static void what_is_opened_beneath_has_no_link_on_its_way(void **state)
+static void what_is_opened_beneath_has_no_link_in_its_path(void **state)
 {
 	int directory = open(root, O_RDONLY | O_DIRECTORY), fd;
 
@@ -214,8 +214,8 @@ static void what_is_opened_beneath_has_no_link_on_its_way(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {T(plain_paths), T(relative_paths),
-		T(links_in_the_workdir), T(links_elsewhere), T(circles_and_long_ways_end),
-		T(long_names_and_paths), T(what_is_opened_beneath_has_no_link_on_its_way)};
+		T(links_in_the_workdir), T(links_elsewhere), T(circles_and_long_paths_end),
+		T(long_names_and_paths), T(what_is_opened_beneath_has_no_link_in_its_path)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ static int child_last_words(struct supervisor *k, struct seen *s)
 	return 0;
 }
 
-static void its_last_words_harm_nobody_else(void **state)
+static void its_last_messages_affect_nothing_else(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(child_last_words), 0);
@@ -147,7 +147,7 @@ static int child_no_restart(struct supervisor *k, struct seen *s)
 	return 0;
 }
 
-static void one_that_cannot_be_started_again_is_told(void **state)
+static void one_that_cannot_be_started_again_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(in_child(child_no_restart), 0);
@@ -186,8 +186,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_breaks_the_protocol_is_ended),
-		cmocka_unit_test(its_last_words_harm_nobody_else),
-		cmocka_unit_test(one_that_cannot_be_started_again_is_told),
+		cmocka_unit_test(its_last_messages_affect_nothing_else),
+		cmocka_unit_test(one_that_cannot_be_started_again_is_reported),
 		cmocka_unit_test(restarts_are_counted_in_a_row),
 	};
 

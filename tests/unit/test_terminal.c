@@ -159,7 +159,7 @@ static bool arrives(int master, const char *text)
 	return false;
 }
 
-static void a_stopped_terminal_goes_on(void **state)
+static void a_stopped_terminal_is_restarted(void **state)
 {
 	struct termios now;
 	struct monitor m;
@@ -219,7 +219,7 @@ int main(void)
 		cmocka_unit_test(a_slow_reader_gets_everything),
 		cmocka_unit_test(one_that_takes_nothing_is_not_waited_for),
 		cmocka_unit_test(signals_are_left_as_they_were),
-		cmocka_unit_test(a_stopped_terminal_goes_on),
+		cmocka_unit_test(a_stopped_terminal_is_restarted),
 		cmocka_unit_test(a_terminal_that_nobody_reads_is_not_waited_for),
 		cmocka_unit_test(without_a_terminal_nothing_happens),
 	};

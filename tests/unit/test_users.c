@@ -114,7 +114,7 @@ static void the_shell_is_the_image_s(void **state)
 	assert_in(passwd(*state), ":/codex_home:\n");
 }
 
-static void odd_lines_stay(void **state)
+static void unknown_lines_stay(void **state)
 {
 	static const char odd[] = "\n:x:4321:\n+::::::\ncodexx:x:7:7::/:\n# codex\ncodex\n"
 				  "a:x:99999999999:1::/:\na:x:-1:1::/:\nx:x:4294967295:1::/:";
@@ -314,7 +314,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {T(a_new_user_is_added),
 		T(a_codex_of_another_uid_moves), T(whoever_has_the_uid_comes_second),
 		T(there_is_one_codex), T(what_is_right_is_not_written),
-		T(the_shell_is_the_image_s), T(odd_lines_stay), T(group_0_stays_root_s),
+		T(the_shell_is_the_image_s), T(unknown_lines_stay), T(group_0_stays_root_s),
 		T(no_files_at_all_is_fine), T(no_etc_is_a_warning),
 		T(a_home_that_breaks_the_line_is_a_warning), T(a_mounted_passwd_is_a_warning),
 		T(a_read_only_etc_is_a_warning),

@@ -177,7 +177,7 @@ static void what_is_in_use_is_noted(void **state)
 }
 
 /* An expired pin, or a full set, is no reason to end an existing connection. */
-static void what_cannot_be_noted_goes_on(void **state)
+static void what_cannot_be_recorded_continues(void **state)
 {
 	(void)state;
 	build();
@@ -574,7 +574,7 @@ static void only_the_resolver_reaches_the_upstreams(void **state)
 }
 
 /* An upstream on a port other than 53 isn't redirected, so the wall must refuse it. */
-static void an_upstream_on_an_odd_port(void **state)
+static void an_upstream_on_another_port(void **state)
 {
 	(void)state;
 	upstream("9.9.9.9", 8443);
@@ -648,7 +648,7 @@ static void a_bound_socket_takes_no_question_out(void **state)
 
 /* The resolver's UDP "connection" stays in conntrack for 30 s after its socket was closed. A
  * payload that takes over the source port must not benefit from it. */
-static void nobody_rides_on_the_resolvers_flows(void **state)
+static void the_resolvers_flows_cannot_be_reused(void **state)
 {
 	struct attempt t = {.uid = RESOLVER, .type = SOCK_DGRAM, .from = 40001};
 
@@ -906,7 +906,7 @@ static void audit_lets_through_and_records(void **state)
 	assert_int_equal(packets(&s, "20.1.2.3", IPPROTO_UDP, 443), 1);
 }
 
-static void the_probe_believes_no_open_door(void **state)
+static void the_probe_finds_an_open_wall(void **state)
 {
 	struct seen s = {0};
 	struct failure bad = {0};
@@ -978,7 +978,7 @@ int main(void)
 		W(a_pin_runs_out_and_is_renewed),
 		W(a_pin_is_renewed_with_the_life_it_had),
 		W(what_is_in_use_is_noted),
-		W(what_cannot_be_noted_goes_on),
+		W(what_cannot_be_recorded_continues),
 		W(the_same_pin_twice_in_one_transaction),
 		W(pins_are_listed),
 		W(many_pins_in_one_transaction),
@@ -991,10 +991,10 @@ int main(void)
 		W(a_revoked_flow_ends),
 		W(more_networks_are_denied),
 		W(only_the_resolver_reaches_the_upstreams),
-		W(an_upstream_on_an_odd_port),
+		W(an_upstream_on_another_port),
 		W(port_53_comes_to_our_resolver),
 		W(a_bound_socket_takes_no_question_out),
-		W(nobody_rides_on_the_resolvers_flows),
+		W(the_resolvers_flows_cannot_be_reused),
 		W(the_embedded_resolver),
 		W(the_embedded_resolver_unasked),
 		W(loopback_and_own_addresses_work),
@@ -1004,7 +1004,7 @@ int main(void)
 		W(refusals_are_counted),
 		W(a_scan_fills_a_bounded_set_and_is_still_refused),
 		W(audit_lets_through_and_records),
-		W(the_probe_believes_no_open_door),
+		W(the_probe_finds_an_open_wall),
 		W(the_probe_knows_what_a_rule_opens),
 	};
 

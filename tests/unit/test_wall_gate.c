@@ -148,7 +148,7 @@ static void only_the_gate_gets_to_a_pin(void **state)
 }
 
 /* A network was allowed as such, so there is no name to check. */
-static void an_address_rule_goes_past_the_gate(void **state)
+static void an_address_rule_bypasses_the_gate(void **state)
 {
 	static const char *const allow[] = {
 		"20.1.0.0/16:443", "[2600:1::/32]:443", "10.9.0.0/16:80+private", NULL};
@@ -201,7 +201,7 @@ static void a_private_pin_is_the_gates_too(void **state)
 }
 
 /* The kernel still knows a connection whose socket the gate has just closed. */
-static void a_port_that_the_gate_left_is_no_way_past_it(void **state)
+static void a_port_that_the_gate_used_does_not_bypass_it(void **state)
 {
 	struct attempt gate = {.uid = GATE, .type = SOCK_STREAM, .from = 40100};
 	struct attempt payload = {.uid = PAYLOAD, .type = SOCK_STREAM, .from = 40100};
@@ -271,10 +271,10 @@ int main(void)
 		T(other_ports_go_straight_to_their_pins),
 		T(udp_on_the_webs_ports_is_refused),
 		T(only_the_gate_gets_to_a_pin),
-		T(an_address_rule_goes_past_the_gate),
+		T(an_address_rule_bypasses_the_gate),
 		T(what_is_never_open_is_refused_at_once),
 		T(a_private_pin_is_the_gates_too),
-		T(a_port_that_the_gate_left_is_no_way_past_it),
+		T(a_port_that_the_gate_used_does_not_bypass_it),
 		T(loopback_servers_stay_the_payloads),
 		T(a_socket_bound_to_the_device_goes_nowhere_else),
 		T(in_audit_mode_the_gate_goes_anywhere),

@@ -364,7 +364,7 @@ static void nobody_becomes_the_engines_resolver(void **state)
 }
 
 /* A query of the payload from a worker's port would cause the worker's own to be redirected. */
-static void no_question_comes_back_to_the_resolver(void **state)
+static void no_query_returns_to_the_resolver(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .from = WORKERS_PORT};
 	struct attempt ask = {.uid = RESOLVER, .from = WORKERS_PORT};
@@ -391,7 +391,7 @@ static void no_question_comes_back_to_the_resolver(void **state)
 }
 
 /* The same for the gate's connections, where NAT has redirected the payload's. */
-static void no_connection_comes_back_to_the_gate(void **state)
+static void no_connection_returns_to_the_gate(void **state)
 {
 	struct attempt t = {.uid = PAYLOAD, .type = SOCK_STREAM, .from = WORKERS_PORT};
 	int gate4 = listener(AF_INET, SOCK_STREAM, GATE_PORT);
@@ -614,8 +614,8 @@ int main(void)
 		T(ones_own_sources_are_open),
 		T(without_fib_ipv6_stays_inside),
 		T(nobody_becomes_the_engines_resolver),
-		T(no_question_comes_back_to_the_resolver),
-		T(no_connection_comes_back_to_the_gate),
+		T(no_query_returns_to_the_resolver),
+		T(no_connection_returns_to_the_gate),
 		T(questions_from_other_ports_are_ours),
 		T(nobody_answers_as_an_upstream_on_loopback),
 		T(the_resolver_only_begins),
