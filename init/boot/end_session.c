@@ -109,9 +109,9 @@ static void report_denials(struct boot *b, FILE *to)
 
 	if (b->wall && report_refusals(b->events, b->wall, &b->fence, &f) < 0)
 		say_failure_detail("payload", &f);
-	if (policy_denials(&b->o->policy) && !b->o->quiet) {
-		fprintf(to, "codex-init: denied by codex-egress:\n");
-		policy_print_denials(&b->o->policy, to);
+	if (policy_print_overlay(&b->o->policy, 0, NULL) && !b->o->quiet) {
+		fprintf(to, "codex-init: codex-egress gave these rules for this session:\n");
+		policy_print_overlay(&b->o->policy, LIMIT_OVERLAY, to);
 	}
 	if (b->events && !b->o->quiet)
 		events_summary(b->events, to);

@@ -322,7 +322,7 @@ int stage_cell(struct boot *b, struct failure *f)
 	b->gate.counters = gate_counters_new();
 	if (!b->gate.counters)
 		return fail_errno(f, "have memory for the gate's counters", "");
-	if (stage_deny_open(b, f) < 0)
+	if (stage_rules_open(b, f) < 0)
 		return -1;
 	b->names.cell = b->gate.cell = true;
 	b->fence.policy = &b->o->policy;

@@ -22,8 +22,8 @@ static size_t list_workers(const struct boot *b, struct report_worker out[REPORT
 
 _Static_assert(WORKERS <= REPORT_WORKERS, "each worker has its line");
 
-static int answer(
-	void *context, const struct control_request *q, const struct target *t, FILE *to)
+static int answer(void *context, const struct control_request *q, pid_t peer,
+	const struct target *t, FILE *to)
 {
 	struct boot *b = context;
 	struct report r = {.status = &b->status,
@@ -34,20 +34,28 @@ static int answer(
 		.gate = b->gate.counters};
 
 	/* The command has our uid and could ask as well: what it hears and narrows is no harm. */
-	if (b->shared && q->type != CONTROL_STATUS && q->type != CONTROL_EXPLAIN &&
-		q->type != CONTROL_DENY) {
+	if (b->shared && (q->type == CONTROL_ALLOW || q->type == CONTROL_UNDO)) {
 		fprintf(to, "codex-egress: the command has codex-init's own user id here, so "
 			    "nothing can be opened while it runs\n");
 		return 1;
 	}
-	if (q->type == CONTROL_DENY)
-		return stage_deny(b, q->text, to);
-	if (q->type == CONTROL_EXPLAIN)
+	switch ((enum control_type)q->type) {
+	case CONTROL_ALLOW:
+	case CONTROL_DENY:
+	case CONTROL_UNDO:
+		return stage_rules_change(b, q, peer, to);
+	case CONTROL_EXPLAIN:
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
-	r.uptime = (clock_ms() - b->began) / 1000;
-	r.workers_count = list_workers(b, r.workers);
-	report_status(&r, to);
-	return 0;
+	case CONTROL_RULES:
+		report_rules(&b->o->policy, CONTROL_TEXT, to);
+		return 0;
+	case CONTROL_STATUS:
+		r.uptime = (clock_ms() - b->began) / 1000;
+		r.workers_count = list_workers(b, r.workers);
+		report_status(&r, to);
+		return 0;
+	}
+	return EXIT_OPTIONS;
 }
 
 void stage_control_open(struct boot *b)

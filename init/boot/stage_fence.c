@@ -81,7 +81,7 @@ int stage_wall(struct boot *b, struct failure *f)
 		return -1;
 	if (gated && !(b->gate.counters = gate_counters_new()))
 		return fail_errno(f, "allocate memory for the gate's counters", "");
-	if (stage_deny_open(b, f) < 0)
+	if (stage_rules_open(b, f) < 0)
 		return -1;
 	b->fence.policy = &b->o->policy;
 	b->fence.resolver_uid = UID_RESOLVER;

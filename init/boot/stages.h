@@ -126,10 +126,10 @@ int stage_proxy_choose(struct boot *b, struct failure *f);
 
 int stage_compile_policy(struct options *o, struct failure *f);
 
-/* stage_deny.c: allocates the memory for runtime denials; denies. The answer is written to
- * `to`; the result is codex-egress's exit status. */
-int stage_deny_open(struct boot *b, struct failure *f);
-int stage_deny(struct boot *b, const char *rule, FILE *to);
+/* stage_rules.c: allocates the memory for runtime rules; carries out a request about one. The
+ * answer is written to `to`; the result is codex-egress's exit status. */
+int stage_rules_open(struct boot *b, struct failure *f);
+int stage_rules_change(struct boot *b, const struct control_request *q, pid_t peer, FILE *to);
 
 /* stage_control.c: opens the control socket for codex-egress. Failure is only a warning: the
  * sandbox is just as safe without it. */

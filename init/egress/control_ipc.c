@@ -4,7 +4,7 @@
 #include <string.h>
 
 void control_ipc_make(struct control_request *out, enum control_type type,
-	const struct target *t, const char *rule)
+	const struct target *t, const char *rule, const char *by)
 {
 	memset(out, 0, sizeof(*out));
 	out->magic = CONTROL_MAGIC;
@@ -17,6 +17,8 @@ void control_ipc_make(struct control_request *out, enum control_type type,
 	}
 	if (rule)
 		strncpy(out->text, rule, LIMIT_RULE_TEXT);
+	if (by)
+		strncpy(out->by, by, CONTROL_BY - 1);
 }
 
 /* True if the text is a name as the policy stores it: terminated, normalised, followed by
@@ -34,10 +36,12 @@ static bool take_name(const struct control_request *r, struct target *t)
 bool control_ipc_check(const struct control_request *r, size_t size, struct target *t)
 {
 	struct control_request again;
+	const bool rule = r->type >= CONTROL_ALLOW;
 
 	memset(t, 0, sizeof(*t));
 	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC || r->type < CONTROL_STATUS ||
-		r->type > CONTROL_DENY || (r->type == CONTROL_DENY && !r->text[0]))
+		r->type > CONTROL_UNDO || (rule && !r->text[0]) ||
+		!name_printable(r->by, sizeof(r->by)))
 		return false;
 	if (r->type == CONTROL_EXPLAIN) {
 		t->port = r->port;
@@ -49,6 +53,7 @@ bool control_ipc_check(const struct control_request *r, size_t size, struct targ
 		}
 	}
 	/* The parsed request, written again, must be identical: so nothing was ignored. */
-	control_ipc_make(&again, r->type, r->type == CONTROL_DENY ? NULL : t, r->text);
+	control_ipc_make(
+		&again, r->type, rule ? NULL : t, rule ? r->text : NULL, rule ? r->by : NULL);
 	return memcmp(&again, r, sizeof(again)) == 0;
 }

@@ -15,8 +15,8 @@
 #include "../policy/target.h"
 
 #define CONTROL_PATH "/run/codex/control"
-/* "CXC2": another version's structs aren't accepted. */
-#define CONTROL_MAGIC 0x43584332u
+/* "CXC3": another version's structs aren't accepted. */
+#define CONTROL_MAGIC 0x43584333u
 /* With the kernel's header this fills one page. */
 #define CONTROL_DATAGRAM 3584
 /* Longest text of an answer; LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
@@ -25,8 +25,14 @@
 enum control_type {
 	CONTROL_STATUS = 1,
 	CONTROL_EXPLAIN,
+	CONTROL_RULES,
+	CONTROL_ALLOW, /* from here on with a rule */
 	CONTROL_DENY,
+	CONTROL_UNDO,
 };
+
+/* Who is said to give a rule, with its NUL. */
+#define CONTROL_BY 64
 
 struct control_request {
 	uint32_t magic; /* CONTROL_MAGIC */
@@ -35,8 +41,9 @@ struct control_request {
 	uint8_t family;                 /* EXPLAIN: 4 or 6; 0 if the target is a name */
 	uint8_t reserved;               /* 0 */
 	uint8_t address[16];            /* zero after an IPv4 address */
-	char text[LIMIT_RULE_TEXT + 8]; /* EXPLAIN: a normalised name; DENY: the rule, not
-					   empty; padded with zeros */
+	char by[CONTROL_BY];            /* of a rule: who gives it, printable; "": unknown */
+	char text[LIMIT_RULE_TEXT + 8]; /* EXPLAIN: a normalised name; from ALLOW on: the rule,
+					   not empty; padded with zeros */
 };
 
 struct control_reply {
@@ -45,15 +52,15 @@ struct control_reply {
 	uint32_t bytes;  /* length of the text that follows */
 };
 
-/* Fills *out: for EXPLAIN with *t, for DENY with the rule, of 1 to LIMIT_RULE_TEXT bytes;
- * otherwise they are NULL. */
+/* Fills *out: for EXPLAIN with *t, from ALLOW on with the rule, of 1 to LIMIT_RULE_TEXT bytes,
+ * and who gives it (or NULL); otherwise they are NULL. */
 void control_ipc_make(struct control_request *out, enum control_type type,
-	const struct target *t, const char *rule);
+	const struct target *t, const char *rule, const char *by);
 
 /*
  * Checks every field of a message of size bytes. Returns true, with *t filled for
- * CONTROL_EXPLAIN; false for anything that control_ipc_make() doesn't produce. The rule of
- * CONTROL_DENY is unchecked, except that it is terminated.
+ * CONTROL_EXPLAIN; false for anything that control_ipc_make() doesn't produce. A rule
+ * is unchecked, except that it is terminated.
  */
 bool control_ipc_check(const struct control_request *r, size_t size, struct target *t);
 

@@ -22,8 +22,12 @@ static const struct egress_command {
 	{"status", NULL, CONTROL_STATUS, "what is open, what was refused, how the start went"},
 	{"explain", "HOST[:PORT]", CONTROL_EXPLAIN,
 		"may it be reached, by which rule, and what would allow it"},
+	{"allow", "RULE", CONTROL_ALLOW, "allow it from now on, as --allow does"},
 	{"deny", "RULE", CONTROL_DENY,
 		"refuse it from now on, as --deny does, and end its connections"},
+	{"undo", "RULE", CONTROL_UNDO,
+		"take back what allow or deny did; ends connections as deny does"},
+	{"rules", NULL, CONTROL_RULES, "the rules in force"},
 };
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
@@ -36,7 +40,7 @@ bool egress_called(const char *argv0)
 
 static void help(FILE *to)
 {
-	fprintf(to, "Usage: codex-egress COMMAND\n"
+	fprintf(to, "Usage: codex-egress [--by WHO] COMMAND\n"
 		    "\n"
 		    "Asks codex-init, PID 1 of this container. For root only.\n"
 		    "\n");
@@ -47,9 +51,9 @@ static void help(FILE *to)
 			questions[i].argument ? questions[i].argument : "");
 		fprintf(to, "  %-20s %s\n", left, questions[i].help);
 	}
-	fprintf(to, "\nExit status: 0; explain: 0 allowed, 1 refused; deny: 1 not done "
-		    "everywhere; 100 wrong\narguments or rule; 111 codex-init can't be "
-		    "asked.\n");
+	fprintf(to, "\n--by WHO: who gives the rule, for the events.\n"
+		    "Exit status: 0 done, or allowed; 1 refused, or not done everywhere; 100 "
+		    "wrong arguments\nor rule; 111 codex-init can't be asked.\n");
 }
 
 /* Outside data may contain anything, and is printed on a terminal. */
@@ -156,12 +160,57 @@ static int ask(const struct control_request *request)
 	return status;
 }
 
-int egress_main(int argc, char **argv)
+static int usage(const struct egress_command *q)
 {
-	const char *word = argc > 1 ? argv[1] : NULL, *on = argc > 2 ? argv[2] : "", *reason;
+	return report_error(EXIT_OPTIONS, q->name,
+		!q->argument                 ? "it takes no argument"
+		: q->type == CONTROL_EXPLAIN ? "it takes one HOST[:PORT]"
+					     : "it takes one RULE");
+}
+
+static int put_question(const struct egress_command *q, const char *on, const char *by)
+{
+	const bool rule = q->type >= CONTROL_ALLOW, explain = q->type == CONTROL_EXPLAIN;
 	struct control_request request;
 	struct target target;
+	const char *reason;
 
+	if (explain && !target_parse(on, &target, &reason))
+		return report_error(EXIT_OPTIONS, on, reason);
+	if (rule && strlen(on) - 1 >= LIMIT_RULE_TEXT)
+		return report_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
+	if (by && !rule)
+		return report_error(EXIT_OPTIONS, q->name, "--by is for rules");
+	control_ipc_make(&request, q->type, explain ? &target : NULL, rule ? on : NULL, by);
+	return ask(&request);
+}
+
+/* Takes `--by WHO` away from the front. Returns who, or NULL with *status set where what there
+ * is is wrong, and 0 where there is none. */
+static const char *take_by(int *argc, char ***argv, int *status)
+{
+	const char *who = *argc > 2 ? (*argv)[2] : "";
+
+	*status = 0;
+	if (*argc < 2 || strcmp((*argv)[1], "--by") != 0)
+		return NULL;
+	*argc -= 2;
+	*argv += 2;
+	if (who[0] && strlen(who) < CONTROL_BY && name_printable(who, strlen(who) + 1))
+		return who;
+	*status =
+		report_error(EXIT_OPTIONS, "--by", "it takes a name of 1 to 63 printable characters");
+	return NULL;
+}
+
+int egress_main(int argc, char **argv)
+{
+	int status;
+	const char *by = take_by(&argc, &argv, &status);
+	const char *word = argc > 1 ? argv[1] : NULL;
+
+	if (status)
+		return status;
 	if (!word) {
 		help(stderr);
 		return EXIT_OPTIONS;
@@ -176,21 +225,12 @@ int egress_main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < QUESTIONS; i++) {
 		const struct egress_command *q = &questions[i];
-		const bool explain = q->type == CONTROL_EXPLAIN;
 
 		if (strcmp(word, q->name) != 0)
 			continue;
 		if (argc != (q->argument ? 3 : 2))
-			return report_error(EXIT_OPTIONS, word,
-				!q->argument ? "it takes no argument"
-				: explain    ? "it takes one HOST[:PORT]"
-					     : "it takes one RULE");
-		if (explain && !target_parse(on, &target, &reason))
-			return report_error(EXIT_OPTIONS, on, reason);
-		if (q->type == CONTROL_DENY && strlen(on) - 1 >= LIMIT_RULE_TEXT)
-			return report_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
-		control_ipc_make(&request, q->type, explain ? &target : NULL, on);
-		return ask(&request);
+			return usage(q);
+		return put_question(q, q->argument ? argv[2] : NULL, by);
 	}
 	return report_error(
 		EXIT_OPTIONS, word, "there is no such command; codex-egress --help");

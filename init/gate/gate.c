@@ -97,7 +97,7 @@ static void take(struct gate *g, uint32_t which)
 		table_end(g, c, true);
 }
 
-/* After a denial at run time, applies the policy to every connection again. */
+/* After less is allowed than before, applies the policy to every connection again. */
 static void judge_again(struct gate *g)
 {
 	for (size_t i = 0; i < g->used && !g->config->audit; i++) {
@@ -288,8 +288,8 @@ pid_t gate_start(const struct gate_config *c, int *channel, struct failure *f)
 		.filter = FILTER_GATE,
 		.keep = {c->sockets.tcp4, c->sockets.tcp6},
 		.keep_count = 2,
-		.shared = c->policy->denials,
-		.shared_size = sizeof(*c->policy->denials),
+		.shared = c->policy->overlay,
+		.shared_size = sizeof(*c->policy->overlay),
 		.prepare = prepare,
 		.serve = serve};
 	struct gate g = {.config = c};

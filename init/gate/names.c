@@ -45,7 +45,8 @@ struct entry {
 struct names {
 	int fd;
 	uint32_t seed;
-	size_t asking; /* entries with a query outstanding */
+	uint32_t version; /* of the policy by which its addresses were opened */
+	size_t asking;    /* entries with a query outstanding */
 	struct entry entries[LIMIT_GATE_NAMES];
 };
 
@@ -185,12 +186,25 @@ static void wake(struct gate *g, struct entry *e, bool all)
 	}
 }
 
+/* Under another policy what is known may have no pin for the port that it is wanted for. */
+static void follow_policy(struct gate *g)
+{
+	const uint32_t version = policy_version(g->config->policy);
+
+	if (g->names->version == version)
+		return;
+	g->names->version = version;
+	for (size_t i = 0; i < LIMIT_GATE_NAMES; i++)
+		g->names->entries[i].expires = 0;
+}
+
 bool names_resolve(struct gate *g, struct connection *c, const char *name)
 {
 	struct entry *e = find(g, name);
 
 	if (!e)
 		return false;
+	follow_policy(g);
 	e->used = g->now;
 	if (g->now < e->expires) {
 		give(g, e, c);

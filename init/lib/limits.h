@@ -15,9 +15,10 @@
 #define LIMIT_RULE_PORTS 16
 /* Rules after expansion of presets. The largest allowlist seen has ten thousand names. */
 #define LIMIT_RULES 16384
-/* Rules that codex-egress can deny at run time. A user denies a few; @pypi or @debian adds a
- * dozen. Each one is compared with every name, and they are in shared memory of fixed size. */
-#define LIMIT_DENIALS 64
+/* Distinct rules that codex-egress can give at run time, revoked ones included. A user gives a
+ * few; @pypi or @debian adds a dozen. Each one is compared with every name, and they are in
+ * shared memory of fixed size. */
+#define LIMIT_OVERLAY 256
 /* Pairs of a name and an address pinned for it that PID 1 remembers, to know which
  * connections a denial ends: four addresses for each of 4,000 names. */
 #define LIMIT_PIN_INDEX 16384
@@ -229,12 +230,14 @@
 #define LIMIT_GATE_PER_SECOND 100
 /*
  * The control socket, which only root can reach: concurrent clients (a new one evicts the
- * oldest), and pins and refused hosts in one status reply, so that it is at most 64 KB,
+ * oldest), and pins, refused hosts
+ * and runtime rules in one status reply, so that it is at most 64 KB,
  * which the kernel accepts at once: no client can block PID 1.
  */
 #define LIMIT_CONTROL_CLIENTS 8
 #define LIMIT_REPORT_PINS     256
 #define LIMIT_REPORT_PLACES   32
+#define LIMIT_REPORT_RULES    64
 /* How long codex-egress waits for PID 1, which may be processing a thousand refusals. */
 #define LIMIT_CONTROL_SECONDS 10
 /* How long remaining processes get to end after SIGTERM. With everything after it the end of

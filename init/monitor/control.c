@@ -33,6 +33,7 @@ struct control {
 	int listener, epoll; /* -1: none */
 	struct client {
 		int fd; /* -1: free */
+		pid_t peer;
 		uint64_t number;
 	} clients[LIMIT_CONTROL_CLIENTS];
 	uint64_t accepted;
@@ -76,7 +77,7 @@ static void serve_client(struct control *c, struct client *client)
 		return;
 	if (got > 0 && control_ipc_check(&request, (size_t)got, &target) &&
 		(to = fmemopen(c->text, sizeof(c->text), "w")) != NULL) {
-		int status = c->answer(c->context, &request, &target, to);
+		int status = c->answer(c->context, &request, client->peer, &target, to);
 
 		fclose(to);
 		send_reply(c, client->fd, status);
@@ -99,13 +100,16 @@ static struct client *make_room(struct control *c)
 	return oldest;
 }
 
-static bool is_root(int fd)
+/* The pid of a peer that is root; -1: it isn't. */
+static pid_t root_peer(int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       len == sizeof(peer) && peer.uid == geteuid();
+			       len == sizeof(peer) && peer.uid == geteuid()
+		       ? peer.pid
+		       : -1;
 }
 
 static int watch(struct control *c, int fd, uint32_t mark, uint32_t events)
@@ -119,15 +123,17 @@ static void take_client(struct control *c, int fd)
 {
 	/* The kernel includes its own overhead; if it grants less, less fits. */
 	const int room = 2 * CONTROL_TEXT;
+	const pid_t peer = root_peer(fd);
 	struct client *client;
 
-	if (!is_root(fd)) {
+	if (peer < 0) {
 		close(fd);
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	client = make_room(c);
 	client->fd = fd;
+	client->peer = peer;
 	client->number = c->accepted++;
 	if (watch(c, fd, (uint32_t)(client - c->clients), EPOLLIN) < 0)
 		drop(client);

@@ -14,10 +14,10 @@
 #include "../lib/say.h"
 #include "monitor.h"
 
-/* Writes the answer to a request that has been checked; t is set for CONTROL_EXPLAIN.
- * Returns the exit status for codex-egress. */
-typedef int control_answer(
-	void *context, const struct control_request *r, const struct target *t, FILE *to);
+/* Writes the answer to a request that has been checked; t is set for CONTROL_EXPLAIN, peer is
+ * the client's pid. Returns the exit status for codex-egress. */
+typedef int control_answer(void *context, const struct control_request *r, pid_t peer,
+	const struct target *t, FILE *to);
 
 struct control; /* opaque */
 

@@ -24,8 +24,8 @@
 
 /* Longest name or reason in a line; names are shorter. */
 #define STRING_BYTES 255
-/* Two strings with six characters for each byte, and the fixed parts. */
-#define LINE_BYTES (2 * 6 * STRING_BYTES + 512)
+/* Three strings with six characters for each byte, and the fixed parts. */
+#define LINE_BYTES (3 * 6 * STRING_BYTES + 512)
 
 struct events {
 	int fd;           /* -1: counts only */
@@ -48,7 +48,9 @@ static const char *const kinds[] = {
 	[EVENT_DROPPED_ANSWER] = "dropped-answer",
 	[EVENT_UNRESOLVED] = "unresolved",
 	[EVENT_UNREACHED] = "unreached",
+	[EVENT_ALLOWED] = "allowed",
 	[EVENT_DENIED] = "denied",
+	[EVENT_UNDONE] = "undone",
 	[EVENT_WORKER] = "worker",
 	[EVENT_PAYLOAD] = "payload",
 };
@@ -199,6 +201,9 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	if (event->port)
 		put(&l, ",\"port\":%u", event->port);
 	put_string(&l, "reason", reason);
+	put_string(&l, "by", event->by);
+	if (event->pid > 0)
+		put(&l, ",\"pid\":%d", (int)event->pid);
 	put(&l, ",\"count\":%" PRIu64, count);
 	write_line(e, &l);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "../lib/address.h"
 #include "../lib/name.h"
@@ -25,7 +26,9 @@ enum event_kind {
 	EVENT_DROPPED_ANSWER,  /* a response for an allowed name that can't be used */
 	EVENT_UNRESOLVED,      /* an allowed name without a usable address */
 	EVENT_UNREACHED,       /* connecting to an allowed name failed */
-	EVENT_DENIED,          /* codex-egress denied something; name is the rule as given */
+	EVENT_ALLOWED,         /* codex-egress allow; name is the rule as given */
+	EVENT_DENIED,          /* codex-egress deny */
+	EVENT_UNDONE,          /* codex-egress undo */
 	EVENT_WORKER,          /* a worker ended or was restarted */
 	EVENT_PAYLOAD,         /* the payload started or ended */
 };
@@ -43,6 +46,8 @@ struct event {
 			   rule that would still permit it ("": nothing); NULL: no rule would */
 	bool proxy; /* EVENT_UNREACHED: the proxy's fault, and listed in the closing report as
 		       well */
+	const char *by; /* who gave the rule, or NULL */
+	pid_t pid;      /* the process that did; 0: none */
 	uint64_t count; /* number of occurrences; 0 counts as 1, except for EVENT_PAYLOAD, for
 			   which it is the exit status */
 };

@@ -109,10 +109,9 @@ static bool first_time(struct pin_index *b, uint16_t port)
  */
 static int cut_names(struct pin_index *b, const struct policy *p)
 {
-	struct policy start = *p;
+	const struct policy widest = policy_widest(p);
 	size_t count = b->noted < LIMIT_PIN_INDEX ? b->noted : LIMIT_PIN_INDEX, next;
 
-	start.denials = NULL;
 	for (size_t i = 0; i < count; i++)
 		b->order[i] = &b->pin_entry[i];
 	qsort(b->order, count, sizeof(*b->order), by_address);
@@ -129,7 +128,7 @@ static int cut_names(struct pin_index *b, const struct policy *p)
 				first_time(b, is.ports.port[j]);
 		}
 		for (size_t i = first; i < next; i++) {
-			struct verdict was = policy_check_pin(&start, b->order[i]->name);
+			struct verdict was = policy_check_pin(&widest, b->order[i]->name);
 
 			/* Except for what a network rule decides. */
 			for (unsigned j = 0; j < was.ports.count; j++)
@@ -142,13 +141,13 @@ static int cut_names(struct pin_index *b, const struct policy *p)
 	return 0;
 }
 
-int pin_index_cut(
-	struct pin_index *b, const struct policy *p, struct wall *w, struct failure *f)
+int pin_index_cut(struct pin_index *b, const struct policy *p, bool networks, struct wall *w,
+	struct failure *f)
 {
 	b->cut_count = 0;
 	if (cut_names(b, p) < 0)
 		return fail_errno(f, "shut what is denied", "");
-	return wall_revoke(w, p, b->cut, b->cut_count, f);
+	return wall_follow(w, p, networks, b->cut, b->cut_count, f);
 }
 
 void pin_index_walk(const struct pin_index *b, size_t *cursor,

@@ -1,7 +1,7 @@
 /*
  * Index of the names an address was opened for. A connection that the wall has approved
  * outlives its pin, and the kernel knows only addresses: so PID 1 keeps this, in order that
- * a runtime denial can end such connections.
+ * a runtime rule can end such connections.
  */
 #ifndef INIT_MONITOR_PIN_INDEX_H
 #define INIT_MONITOR_PIN_INDEX_H
@@ -22,12 +22,13 @@ struct pin_index *pin_index_new(void);
 bool pin_index_note(struct pin_index *b, const char *name, const struct address *a);
 
 /*
- * Closes in the wall what is denied at run time: the networks, and each address and port
- * that was opened for names that have lost the port, unless another name or a network rule
- * opens it, which the wall can't tell apart. Returns 0, or -1 with *f filled.
+ * Closes in the wall what is no longer allowed: each address and port that was opened for
+ * names that have lost the port, unless another name or a network rule opens it, which the
+ * wall can't tell apart. With networks, also applies the network rules. Returns 0, or -1 with
+ * *f filled.
  */
-int pin_index_cut(
-	struct pin_index *b, const struct policy *p, struct wall *w, struct failure *f);
+int pin_index_cut(struct pin_index *b, const struct policy *p, bool networks, struct wall *w,
+	struct failure *f);
 /*
  * Calls each() for every name and address, starting where the last walk with this cursor (0 at
  * first) stopped, until it returns false or all were visited.

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../route/divert.h"
+
 /* All requests of the largest size. Pages that are never used cost nothing. */
 #define BATCH_PINS (PINS_REQUESTS * LIMIT_ANSWER_ADDRESSES * LIMIT_RULE_PORTS)
 
@@ -79,9 +81,9 @@ static int check_addresses(struct pins *p, struct pin_request *r, struct pin *pi
 	bool proxy = policy_is_proxy(p->policy, m->name);
 
 	/* The resolver has the same policy, so it asks only for allowed names, except for
-	 * those denied meanwhile. */
+	 * those that have changed meanwhile. */
 	if (!v.allowed)
-		return policy_denials(p->policy) ? 0 : -1;
+		return policy_version(p->policy) ? 0 : -1;
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct address a;
 		const char *why = NULL;
@@ -163,7 +165,7 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 		return;
 	alone = p->wall && wall_pin(p->wall, b->pins, b->pins_count, &f) < 0;
 	/* A pin alone wouldn't reopen what was closed for another name. */
-	if (p->reopened && pin_index_cut(p->pin_index, p->policy, p->wall, &f) < 0)
+	if (p->reopened && pin_index_cut(p->pin_index, p->policy, false, p->wall, &f) < 0)
 		say_failure_detail("resolver", &f);
 	p->reopened = false;
 	for (size_t i = 0; i < b->requests_count; i++) {
@@ -179,14 +181,21 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 	b->requests_count = b->pins_count = 0;
 }
 
-int pins_deny(struct pins *p, struct failure *f)
+int pins_follow(struct pins *p, const struct wall_config *c, const struct policy_change *change,
+	struct failure *f)
 {
 	/* In the cell every flow is the gate's. */
 	if (!p->wall)
 		return 0;
-	if (pin_index_cut(p->pin_index, p->policy, p->wall, f) < 0)
+	p->networks |= change->networks;
+	if (pin_index_cut(p->pin_index, p->policy, p->networks, p->wall, f) < 0)
 		return -1;
-	if (pin_index_forgotten(p->pin_index) == 0)
+	if (p->networks && routes_follow(p->routes, c, f) < 0)
+		return -1;
+	if (p->networks)
+		divert_follow(p->routes, c);
+	p->networks = false;
+	if (pin_index_forgotten(p->pin_index) == 0 || !change->narrowed)
 		return 0;
 	return fail(f, "end what is denied", "",
 		"too many addresses were opened to remember all of them");

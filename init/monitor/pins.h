@@ -39,9 +39,9 @@ struct pins {
 	uint32_t boot_pinned;        /* names pinned by then */
 	uint64_t pinned;             /* addresses opened since the start */
 	struct pins_batch *batch;    /* owned; allocated with the first request */
-	struct pin_index *pin_index; /* owned; from pin_index_new(), if something can be denied
-					at run time */
+	struct pin_index *pin_index; /* owned; from pin_index_new(), if the policy can change */
 	bool reopened;      /* the pending batch has an address at which something is closed */
+	bool networks;      /* the wall doesn't have the current network rules yet */
 	size_t next_in_use; /* cursor of pin_index_walk() for pins in use */
 };
 
@@ -78,12 +78,13 @@ typedef void pins_lookup(void *context, const struct resolver_in_use *m);
 int pins_in_use(struct pins *p, pins_lookup *ask, void *context, struct failure *f);
 
 /*
- * Call when the policy has got denials: closes in the wall what they take away, which ends
- * its connections except the gate's. Its pins stay until they expire, but open nothing.
- * Returns 0; or -1 with *f filled if this is incomplete, or if not everything that was
- * opened is still known.
+ * Call when the policy has changed: closes in the wall and the fence what is no longer allowed,
+ * which ends its connections except the gate's, and opens what is. Pins stay until they expire,
+ * but open nothing that isn't allowed. Returns 0; or -1 with *f filled if this is incomplete,
+ * or if not everything that was opened is still known.
  */
-int pins_deny(struct pins *p, struct failure *f);
+int pins_follow(struct pins *p, const struct wall_config *c, const struct policy_change *change,
+	struct failure *f);
 
 /* The text of an enum resolver_reason; NULL for REASON_NONE. */
 const char *pins_reason(uint32_t reason);

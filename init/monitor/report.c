@@ -196,10 +196,26 @@ void report_status(const struct report *r, FILE *to)
 	}
 	if (r->gate)
 		put_flows(r->gate, to);
-	if (policy_denials(r->policy))
-		fprintf(to, "denied     %zu of %d rules at run time\n",
-			policy_denials(r->policy), LIMIT_DENIALS);
-	policy_print_denials(r->policy, to);
+	if (policy_overlaid(r->policy))
+		fprintf(to, "rules      %zu by codex-egress (%zu of %d places are used)\n",
+			policy_print_overlay(r->policy, 0, NULL), policy_overlaid(r->policy),
+			LIMIT_OVERLAY);
+	policy_print_overlay(r->policy, LIMIT_REPORT_RULES, to);
 	put_refusals(r, to);
 	put_pins(r, to);
+}
+
+/* A line of a rule: its text, and where it is from. */
+#define RULE_LINE (LIMIT_RULE_TEXT + 256)
+
+void report_rules(const struct policy *p, size_t room, FILE *to)
+{
+	const size_t all = policy_rules(p), given = all - p->count;
+	size_t i = 0;
+
+	/* Those given since the start are the last by number. */
+	for (; i < all && (size_t)ftell(to) + 2 * RULE_LINE < room; i++)
+		policy_print_rule(p, i < given ? p->count + i : i - given, to);
+	if (i < all)
+		fprintf(to, "# and %zu more: /etc/codex/allowed_domains.txt\n", all - i);
 }

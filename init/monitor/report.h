@@ -36,6 +36,9 @@ struct report {
  * text. */
 void report_status(const struct report *r, FILE *to);
 
+/* Writes the rules in force, runtime rules first; as many as fit into room bytes. */
+void report_rules(const struct policy *p, size_t room, FILE *to);
+
 /* Counts as events what the wall has refused by address, with reasons from the policy and
  * the wall's config. Returns 0, or -1 with *f filled. */
 int report_refusals(

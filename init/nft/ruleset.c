@@ -18,6 +18,7 @@
  *		uid 0 to port 53, if the engine's resolver runs in this namespace: accept
  *		an upstream, or port 53: refuse
  *		@denied, @revoked . port: refuse
+ *		@retired . port, established and approved: goto pinned4
  *		ports 443 and 80, gate: goto pinned4;  any other socket: goto direct4
  *		established and approved: TCP: update @used; accept
  *		has a socket: goto pinned4
@@ -39,7 +40,8 @@
  * approve marks the connection in conntrack, and only marked connections continue by
  * themselves: a connection outlives its pin, but neither one that existed before the wall,
  * nor the resolver's own flow when somebody else's packet happens to match it (same ports,
- * the resolver's socket just closed), is a way out.
+ * the resolver's socket just closed), is a way out. In a network that is no longer allowed, an
+ * approved connection continues if a new one would be approved.
  *
  * A packet without a socket owner (TIME_WAIT, orphans) matches no uid rule. It is accepted
  * as part of an approved connection, otherwise refused without being counted. The resolver's
@@ -131,6 +133,12 @@ static void egress(
 	chains_to_set(r, chain, family, SET_DENIED, "refuse");
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_DENIED_PORTS, "refuse");
 	chains_to_port_set(r, chain, family, IPPROTO_TCP, SET_REVOKED, "refuse");
+	s = chains_rule(r, chain, family);
+	match_protocol(&s, IPPROTO_TCP);
+	match_to_port_set(&s, chains_set(SET_RETIRED, &s));
+	match_ct_state(&s, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
+	match_ct_approved(&s);
+	then_verdict(&s, NFT_GOTO, family == 4 ? "pinned4" : "pinned6");
 
 	/* Before the rule for established connections: when a socket of the gate is closed,
 	 * its conntrack entry must not let another socket on the same port bypass the gate. */

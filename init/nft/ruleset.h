@@ -22,7 +22,7 @@
 
 /*
  * The sets, each for IPv4 and IPv6. `fixed` sets are filled with the table, and except for
- * the denied networks the kernel permits no change afterwards (NFT_SET_CONSTANT).
+ * those of network rules the kernel permits no change afterwards (NFT_SET_CONSTANT).
  */
 enum set_kind {
 	SET_UPSTREAMS,      /* addr . port: the resolver's upstreams; fixed */
@@ -31,9 +31,10 @@ enum set_kind {
 	SET_PRIVATE_RANGES, /* addr, intervals: private ranges, which +private opens; fixed */
 	SET_DENIED,         /* addr, intervals: deny rules without ports; fixed */
 	SET_DENIED_PORTS,   /* addr . port, intervals: deny rules with ports; fixed */
-	SET_REVOKED,        /* addr . port: of names denied at run time */
+	SET_RETIRED,        /* addr . port, intervals: networks no longer allowed; fixed */
 	SET_NETS,           /* addr . port, intervals: allow rules for networks; fixed */
 	SET_PRIVATE_NETS,   /* the same for rules with +private; fixed */
+	SET_REVOKED,        /* addr . port: of names no longer allowed */
 	SET_PINS,           /* addr . port with timeout */
 	SET_PRIVATE,        /* the same: pins of +private rules */
 	SET_PROXIES,        /* the same: pins of the proxy */
@@ -42,6 +43,11 @@ enum set_kind {
 	SET_KINDS,
 };
 #define SETS (2 * SET_KINDS)
+/* Those that change with codex-egress's rules: about networks from the first on, and about
+ * names the last. */
+#define SETS_NETWORKS (2 * SET_DENIED)
+#define SETS_REVOKED  (2 * SET_REVOKED)
+#define SETS_CHANGING (SETS_REVOKED + 2)
 
 /* Concurrent pins. Each takes about 120 bytes of kernel memory. */
 #define PINS_MAX 65536
@@ -77,8 +83,8 @@ const char *ruleset_set_name(enum set_kind kind, unsigned family);
 
 /* sets.c: fills out->sets. */
 void sets_compile(struct ruleset *out, const struct wall_config *c);
-/* Creates all sets and fills those of the deny rules. */
-void sets_denied(struct ruleset *out, const struct policy *p);
+/* Creates all sets and fills those of network rules, from SETS_NETWORKS to SETS_REVOKED. */
+void sets_networks(struct ruleset *out, const struct policy *p);
 /* Adds one element to SET_REVOKED. */
 void sets_revoke(struct ruleset *out, const struct endpoint *e);
 /*

@@ -31,7 +31,7 @@ static const struct definition {
 	const char *name4, *name6;
 	bool protocol, port; /* fields after the address */
 	bool interval, fixed;
-	bool grows; /* fixed except for runtime denials */
+	bool grows; /* fixed except for runtime rules */
 	uint32_t flags, size;
 } definitions[SET_KINDS] = {
 	[SET_UPSTREAMS] = {"upstreams4", "upstreams6", .port = true, .fixed = true},
@@ -42,10 +42,13 @@ static const struct definition {
 	[SET_DENIED] = {"denied4", "denied6", .interval = true, .fixed = true, .grows = true},
 	[SET_DENIED_PORTS] = {"denied_ports4", "denied_ports6", .port = true, .interval = true,
 		.fixed = true, .grows = true},
-	[SET_REVOKED] = {"revoked4", "revoked6", .port = true},
-	[SET_NETS] = {"nets4", "nets6", .port = true, .interval = true, .fixed = true},
+	[SET_RETIRED] = {"retired4", "retired6", .port = true, .interval = true, .fixed = true,
+		.grows = true},
+	[SET_NETS] = {"nets4", "nets6", .port = true, .interval = true, .fixed = true,
+		.grows = true},
 	[SET_PRIVATE_NETS] = {"private_nets4", "private_nets6", .port = true, .interval = true,
-		.fixed = true},
+		.fixed = true, .grows = true},
+	[SET_REVOKED] = {"revoked4", "revoked6", .port = true},
 	[SET_PINS] = {"pins4", "pins6", .port = true, .flags = NFT_SET_TIMEOUT,
 		.size = PINS_MAX},
 	[SET_PRIVATE] = {"private4", "private6", .port = true, .flags = NFT_SET_TIMEOUT,
@@ -203,23 +206,27 @@ static void fill_networks(struct ruleset *r, enum set_kind kind, struct networks
 	networks_free(n);
 }
 
-/* Adds the policy's network rules that belong in this set. */
+static enum set_kind set_of_rule(const struct rule *r)
+{
+	if (r->effect == RULE_DENY)
+		return r->ports.count ? SET_DENIED_PORTS : SET_DENIED;
+	return r->private ? SET_PRIVATE_NETS : SET_NETS;
+}
+
+/* Adds the policy's network rules that belong in this set. Retired are those that only the
+ * widest policy has. */
 static void fill_rules(struct ruleset *r, const struct policy *p, enum set_kind kind)
 {
+	const struct policy widest = p ? policy_widest(p) : (struct policy){0};
 	struct networks n = {0};
 
-	for (size_t i = 0; p && i < p->count + policy_denials(p); i++) {
-		const struct rule *rule =
-			i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
-		enum set_kind its;
+	for (size_t i = 0, end = p ? policy_rules(p) : 0; i < end; i++) {
+		const struct rule *rule = policy_rule(p, i);
 
-		if (rule->kind != RULE_NETWORK)
-			continue;
-		if (rule->effect == RULE_DENY)
-			its = rule->ports.count ? SET_DENIED_PORTS : SET_DENIED;
-		else
-			its = rule->private ? SET_PRIVATE_NETS : SET_NETS;
-		if (its != kind)
+		if (kind == SET_RETIRED)
+			rule = rule ? NULL : policy_rule(&widest, i);
+		if (!rule || rule->kind != RULE_NETWORK ||
+			(kind != SET_RETIRED && set_of_rule(rule) != kind))
 			continue;
 		if (kind == SET_DENIED)
 			networks_add_both(&n, &rule->network, rule->prefix, 0);
@@ -312,7 +319,7 @@ static void fill_hosts(struct ruleset *r, const struct wall_config *c)
 	}
 }
 
-void sets_denied(struct ruleset *out, const struct policy *p)
+void sets_networks(struct ruleset *out, const struct policy *p)
 {
 	for (uint32_t i = 0; i < SETS; i++) {
 		const struct definition *d = &definitions[i / 2];
@@ -324,8 +331,8 @@ void sets_denied(struct ruleset *out, const struct policy *p)
 			return;
 		}
 	}
-	fill_rules(out, p, SET_DENIED);
-	fill_rules(out, p, SET_DENIED_PORTS);
+	for (size_t i = SETS_NETWORKS; i < SETS_REVOKED; i += 2)
+		fill_rules(out, p, (enum set_kind)(i / 2));
 }
 
 void sets_revoke(struct ruleset *out, const struct endpoint *e)
@@ -338,11 +345,9 @@ void sets_revoke(struct ruleset *out, const struct endpoint *e)
 
 void sets_compile(struct ruleset *out, const struct wall_config *c)
 {
-	sets_denied(out, c->policy);
+	sets_networks(out, c->policy);
 	if (out->failed)
 		return;
 	fill_ranges(out);
-	fill_rules(out, c->policy, SET_NETS);
-	fill_rules(out, c->policy, SET_PRIVATE_NETS);
 	fill_hosts(out, c);
 }

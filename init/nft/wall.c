@@ -390,22 +390,20 @@ int wall_refusals(struct wall *w, void (*each)(void *context, const struct wall_
 				   : 0;
 }
 
-int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
-	size_t count, struct failure *f)
+int wall_follow(struct wall *w, const struct policy *p, bool networks,
+	const struct endpoint *list, size_t count, struct failure *f)
 {
-	/* Refill the network sets only if they change: large ones take the kernel a while. */
-	size_t from = 2 * SET_REVOKED;
 	struct ruleset r = {0};
 	int status;
 
-	for (size_t i = 0; i < policy_denials(p); i++)
-		if (p->denials->rules[i].kind == RULE_NETWORK)
-			from = 2 * SET_DENIED;
-	sets_denied(&r, p);
+	sets_networks(&r, p);
 	for (size_t i = 0; i < count && !r.failed; i++)
 		sets_revoke(&r, &list[i]);
 	nft_begin(&w->nft);
-	for (size_t i = from; i < 2 * SET_REVOKED + 2 && !r.failed; i++) {
+	/* The networks' sets only where they change: the kernel takes its time for large ones.
+	 */
+	for (size_t i = networks ? SETS_NETWORKS : SETS_REVOKED; i < SETS_CHANGING && !r.failed;
+		i++) {
 		const char *name = nftnl_set_get_str(r.sets[i].set, NFTNL_SET_NAME);
 		struct nlmsghdr *m =
 			nft_message(&w->nft, NFT_MSG_DELSETELEM, NFPROTO_INET, 0, name);
@@ -416,7 +414,8 @@ int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *l
 		r.failed = put_elements(&w->nft, r.sets[i].set) < 0;
 	}
 	errno = ENOMEM;
-	status = r.failed ? fail_errno(f, "shut what is denied", "") : nft_commit(&w->nft, f);
+	status = r.failed ? fail_errno(f, "go by codex-egress's rules", "")
+			  : nft_commit(&w->nft, f);
 	ruleset_free(&r);
 	return status;
 }

@@ -77,12 +77,13 @@ int wall_used(struct wall *w, void (*each)(void *context, const struct endpoint 
 	void *context, struct failure *f);
 
 /*
- * Closes the networks that the policy denies by now, and TCP to these addresses and ports,
- * whatever else opens them, for established connections too; reopens those of an earlier
- * call. One transaction. Established connections of the gate are left to the gate.
+ * Closes TCP to these addresses and ports, whatever else opens them, for established
+ * connections too; reopens those of an earlier call. With networks, also applies the policy's
+ * current network rules. One transaction. Established connections of the gate are left to the
+ * gate.
  */
-int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
-	size_t count, struct failure *f);
+int wall_follow(struct wall *w, const struct policy *p, bool networks,
+	const struct endpoint *list, size_t count, struct failure *f);
 
 /* A refused destination, and the number of packets. */
 struct wall_refusal {

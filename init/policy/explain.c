@@ -25,7 +25,7 @@ static const char *origin(const struct rule *r)
 	case ORIGIN_ENVIRONMENT:
 		return deny ? "CODEX_INIT_DENY" : "OPENAI_ALLOWED_DOMAINS";
 	case ORIGIN_RUNTIME:
-		return "codex-egress deny";
+		return deny ? "codex-egress deny" : "codex-egress allow";
 	}
 	return "";
 }
@@ -56,10 +56,16 @@ static void put_head(const struct target *t, bool allowed, FILE *to)
 
 static void put_denied(const struct rule *r, FILE *to)
 {
+	char text[LIMIT_RULE_TEXT];
+
+	rule_text(r, text, sizeof(text));
 	put_rule(r, to);
 	if (r->reason)
 		fprintf(to, "  why        %s\n", r->reason);
-	fprintf(to, "  remedy     no --allow helps: a deny wins over all of them\n");
+	if (r->origin == ORIGIN_RUNTIME)
+		fprintf(to, "  remedy     codex-egress undo %s\n", text);
+	else
+		fprintf(to, "  remedy     no --allow helps: a deny wins over all of them\n");
 }
 
 /* Whether there is a gate, which takes ports 443 and 80. */
@@ -140,10 +146,10 @@ static struct verdict any_port(const struct policy *p, const struct address *a)
 	struct verdict all = {0};
 	unsigned tried = 0;
 
-	for (size_t i = 0; i < p->count; i++) {
-		const struct rule *r = &p->rules[i];
+	for (size_t i = 0, end = policy_rules(p); i < end; i++) {
+		const struct rule *r = policy_rule(p, i);
 
-		if (r->effect != RULE_ALLOW || !rule_has_address(r, a))
+		if (!r || r->effect != RULE_ALLOW || !rule_has_address(r, a))
 			continue;
 		for (unsigned j = 0; j < r->ports.count; j++) {
 			struct verdict v;

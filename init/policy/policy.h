@@ -1,10 +1,10 @@
 /*
  * The compiled policy: which names and networks may be reached, on which ports, and by which
- * rule. Pure: no system calls, and no allocation after policy_compile() except in
- * policy_deny(). Every decision is made here.
+ * rule. Pure: no system calls, and no allocation after policy_compile() except in policy_say()
+ * and policy_undo(). Every decision is made here.
  *
  * A policy is filled with policy_add() in any order, compiled once, and from then on only
- * read, or narrowed by policy_deny().
+ * read; policy_say() lays runtime rules over it.
  */
 #ifndef INIT_POLICY_POLICY_H
 #define INIT_POLICY_POLICY_H
@@ -34,7 +34,7 @@ enum rule_origin {
 	ORIGIN_DEFAULT,     /* the names that are always allowed */
 	ORIGIN_OPTION,      /* --allow, --deny */
 	ORIGIN_ENVIRONMENT, /* OPENAI_ALLOWED_DOMAINS, CODEX_INIT_DENY */
-	ORIGIN_RUNTIME,     /* codex-egress deny */
+	ORIGIN_RUNTIME,     /* codex-egress allow, codex-egress deny */
 };
 
 struct port_list {
@@ -64,13 +64,20 @@ struct policy_name {
 };
 
 /*
- * Rules denied at run time, in memory that the workers map read-only. PID 1 writes the rule
- * first and count last: the workers have nothing to parse, and from the moment count changes
- * everybody applies the new rule.
+ * Rules given at run time, in memory that the workers map read-only and have nothing to parse
+ * in. A slot's rule is written once, before count includes it, and never changes; only whether
+ * it is in force does, which everybody obeys at once. So no reader sees half a rule, and the
+ * rule in a verdict stays valid.
  */
-struct policy_denials {
-	_Atomic uint32_t count;
-	struct rule rules[LIMIT_DENIALS];
+struct overlay_slot {
+	_Atomic uint32_t in_force;
+	struct rule rule;
+};
+
+struct policy_overlay {
+	_Atomic uint32_t count;   /* slots that have a rule */
+	_Atomic uint32_t version; /* another one after each change */
+	struct overlay_slot slots[LIMIT_OVERLAY];
 };
 
 struct policy {
@@ -81,7 +88,8 @@ struct policy {
 	char proxy[NAME_TEXT]; /* the proxy's name, which only the gate uses; "": none */
 	uint16_t proxy_port;   /* 0: no proxy */
 	const struct exceptions *direct; /* not owned; names reached without the proxy */
-	struct policy_denials *denials; /* not owned; NULL: nothing can be denied at run time */
+	struct policy_overlay *overlay; /* not owned; NULL: no rules can be given at run time */
+	bool widest;                    /* policy_widest() */
 	bool compiled;
 };
 
@@ -152,17 +160,49 @@ bool policy_is_proxy(const struct policy *p, const char *name);
  * name. */
 struct verdict policy_check_pin(const struct policy *p, const char *name);
 
+/* What a change came to. */
+struct policy_change {
+	bool widened, narrowed;    /* neither: nothing has changed */
+	bool networks;             /* a rule for networks is among what changed, ... */
+	bool private;              /* ... one with +private */
+	const struct rule *winner; /* policy_say(): nothing has changed, since this rule denies
+				    * all that was to be allowed */
+};
+
 /*
- * Denies more in a compiled policy that has denials. text as for policy_add(); the origin is
- * ORIGIN_RUNTIME. Duplicates aren't added. Returns 0, or -1 with *e filled and nothing
- * changed, if the text is invalid or there isn't room for all of it.
+ * Allows or denies more in a compiled policy that has an overlay. text as for policy_add(); the
+ * origin is ORIGIN_RUNTIME. The last word about a rule counts: an allow revokes a runtime deny
+ * of the same text, and vice versa. Any other deny wins over every allow. Returns 0 with *c
+ * filled; or -1 with *e filled and nothing changed, if the text is invalid or there isn't room
+ * for all of it.
  */
-int policy_deny(struct policy *p, const char *text, policy_preset_reader *reader, void *context,
+int policy_say(struct policy *p, const char *text, enum rule_effect effect,
+	policy_preset_reader *reader, void *context, struct policy_change *c,
 	struct rule_error *e);
-/* The number of runtime denials; those below it may be read. */
-size_t policy_denials(const struct policy *p);
-/* Writes the runtime denials, one per line. */
-void policy_print_denials(const struct policy *p, FILE *f);
+/* Revokes the runtime rules with this text, suffixes aside. Returns as policy_say() does. */
+int policy_undo(struct policy *p, const char *text, policy_preset_reader *reader, void *context,
+	struct policy_change *c, struct rule_error *e);
+/* A number that changes with every change. */
+uint32_t policy_version(const struct policy *p);
+/* The number of overlay slots used so far. */
+size_t policy_overlaid(const struct policy *p);
+/* Writes the runtime rules in force, one per line, as options of the launcher; at most `most`.
+ * Returns how many there are. */
+size_t policy_print_overlay(const struct policy *p, size_t most, FILE *f);
+
+/*
+ * All rules by number: first those of the start, then the overlay's. policy_rule() returns NULL
+ * for one that isn't in force. Every number is below policy_rules_most().
+ */
+size_t policy_rules(const struct policy *p);
+size_t policy_rules_most(const struct policy *p);
+const struct rule *policy_rule(const struct policy *p, size_t number);
+/* The number of a rule in a verdict. */
+size_t policy_rule_number(const struct policy *p, const struct rule *r);
+
+/* A view of the policy with everything that was ever allowed, and without runtime denials: what
+ * may have been opened at some time. Valid as long as p; not to be freed. */
+struct policy policy_widest(const struct policy *p);
 
 /* Sorts and merges the rules. Returns 0, or -1 if out of memory. */
 int policy_compile(struct policy *p);
@@ -222,6 +262,9 @@ void rule_text(const struct rule *r, char *out, size_t size);
  */
 char *rule_for_name(const char *name, uint16_t port, char out[RULE_FOR_NAME]);
 
+/* Prints one rule by its number. Returns false, and prints nothing, if it isn't in force or has
+ * no effect. */
+bool policy_print_rule(const struct policy *p, size_t number, FILE *f);
 /* Prints the compiled policy, one rule per line, in the format of --check and
  * /etc/codex/allowed_domains.txt. Returns 0, or -1 if f has an error. */
 int policy_print(const struct policy *p, FILE *f);

@@ -133,7 +133,7 @@ struct verdict policy_check_pin(const struct policy *p, const char *name)
 
 typedef void see_rule(struct verdict *v, const struct rule *r, uint16_t port);
 
-/* Calls see() for each rule of this kind and name, runtime denials included. Returns whether
+/* Calls see() for each rule of this kind and name, runtime rules included. Returns whether
  * one of them denies. */
 static bool each_of(const struct policy *p, enum rule_kind kind, const char *name,
 	see_rule *see, struct verdict *v, uint16_t port)
@@ -144,12 +144,12 @@ static bool each_of(const struct policy *p, enum rule_kind kind, const char *nam
 		see(v, &p->rules[i], port);
 		denies |= p->rules[i].effect == RULE_DENY;
 	}
-	for (size_t i = 0, count = policy_denials(p); i < count; i++) {
-		const struct rule *r = &p->denials->rules[i];
+	for (size_t i = p->count, end = policy_rules(p); i < end; i++) {
+		const struct rule *r = policy_rule(p, i);
 
-		if (r->kind == kind && strcmp(r->name, name) == 0) {
+		if (r && r->kind == kind && strcmp(r->name, name) == 0) {
 			see(v, r, port);
-			denies = true;
+			denies |= r->effect == RULE_DENY;
 		}
 	}
 	return denies;
@@ -232,13 +232,13 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
-/* Network rules sort last; after them come the runtime denials, of any kind. */
+/* Network rules sort last; after them come the runtime rules, of any kind. */
 static const struct rule *network_rule(
 	const struct policy *p, size_t i, const struct address *a)
 {
-	const struct rule *r = i < p->count ? &p->rules[i] : &p->denials->rules[i - p->count];
+	const struct rule *r = policy_rule(p, i);
 
-	return rule_has_address(r, a) ? r : NULL;
+	return r && rule_has_address(r, a) ? r : NULL;
 }
 
 struct verdict policy_check_address(
@@ -249,8 +249,7 @@ struct verdict policy_check_address(
 
 	if (!p->compiled || port == 0)
 		return v;
-	for (size_t i = find(p, RULE_NETWORK, ""), end = p->count + policy_denials(p); i < end;
-		i++) {
+	for (size_t i = find(p, RULE_NETWORK, ""), end = policy_rules(p); i < end; i++) {
 		const struct rule *r = network_rule(p, i, a);
 
 		if (!r || !covers(r, port))
@@ -311,7 +310,7 @@ bool policy_address_usable(const struct policy *p, const struct verdict *v,
 	else if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
 		*reason = "its address is not a public one";
 	for (size_t i = p->compiled ? find(p, RULE_NETWORK, "") : p->count,
-		    end = p->count + policy_denials(p);
+		    end = policy_rules(p);
 		i < end && !*reason; i++) {
 		const struct rule *r = network_rule(p, i, a);
 
@@ -355,22 +354,28 @@ static const char *origin_text(const struct rule *r)
 	return "";
 }
 
-int policy_print(const struct policy *p, FILE *f)
+bool policy_print_rule(const struct policy *p, size_t number, FILE *f)
 {
+	const struct rule *r = policy_rule(p, number);
 	char text[LIMIT_RULE_TEXT];
 
-	for (size_t i = 0; i < p->count; i++) {
-		const struct rule *r = &p->rules[i];
+	if (!r)
+		return false;
+	/* Effective rules: an allow that a deny takes away whole is none. */
+	if (r->kind == RULE_NAME && r->effect == RULE_ALLOW &&
+		!policy_check_name(p, r->name).allowed)
+		return false;
+	rule_text(r, text, sizeof(text));
+	fprintf(f, "%s%-*s # %s%s%s%s%s\n", r->effect == RULE_DENY ? "deny " : "",
+		r->effect == RULE_DENY ? 35 : 40, text, origin_text(r),
+		r->preset[0] ? " @" : "", r->preset, r->reason ? ": " : "",
+		r->reason ? r->reason : "");
+	return true;
+}
 
-		/* Only effective rules: omit allow rules that are denied entirely. */
-		if (r->kind == RULE_NAME && r->effect == RULE_ALLOW &&
-			!policy_check_name(p, r->name).allowed)
-			continue;
-		rule_text(r, text, sizeof(text));
-		fprintf(f, "%s%-*s # %s%s%s%s%s\n", r->effect == RULE_DENY ? "deny " : "",
-			r->effect == RULE_DENY ? 35 : 40, text, origin_text(r),
-			r->preset[0] ? " @" : "", r->preset, r->reason ? ": " : "",
-			r->reason ? r->reason : "");
-	}
+int policy_print(const struct policy *p, FILE *f)
+{
+	for (size_t i = 0, end = policy_rules(p); i < end; i++)
+		policy_print_rule(p, i, f);
 	return ferror(f) ? -1 : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The input of both fences (nftables and policy routing): the policy and the facts about
  * this container. Filled during boot and constant afterwards, except for the policy's
- * runtime denials.
+ * runtime rules.
  */
 #ifndef INIT_POLICY_WALL_CONFIG_H
 #define INIT_POLICY_WALL_CONFIG_H

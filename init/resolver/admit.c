@@ -58,7 +58,7 @@ static int refuse(struct worker *w, const char *name, enum resolver_reason reaso
  */
 static bool may_come_up(struct worker *w, const struct rule *rule, const char *name)
 {
-	struct ration *r = &w->config->rations[rule - w->config->policy->rules];
+	struct ration *r = ration_of(w, rule);
 
 	return policy_by_proxy(w->config->policy, name)
 		       ? ration_take(r, w->now, LIMIT_WILDCARD_QUESTIONS)
@@ -159,7 +159,7 @@ static int admit_allowed(struct worker *w, const char *name, const struct verdic
 		return refuse(w, name, REASON_LIMIT);
 	w->cache.names[index].allowed = true;
 	w->cache.names[index].internal = v->private;
-	w->cache.names[index].ration = &w->config->rations[v->rule - w->config->policy->rules];
+	w->cache.names[index].ration = ration_of(w, v->rule);
 	return index;
 }
 
@@ -169,8 +169,8 @@ int admit_name(
 	struct verdict v = {0};
 	int index;
 
-	if (w->denials != policy_denials(w->config->policy))
-		denied_invalidate(w);
+	if (w->version != policy_version(w->config->policy))
+		follow_policy(w);
 	index = plain ? cache_find(&w->cache, name) : -1;
 	if (index >= 0 && !w->cache.names[index].denied)
 		return known(w, name, index);

@@ -228,7 +228,7 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++) {
 		struct cache_record *r = &n->record[f];
 		size_t size = cache_size(f);
-		uint8_t *a = cache_addresses(n, f);
+		uint8_t *a = cache_addresses(n, f), given = r->count;
 		unsigned kept = 0;
 
 		if (r->work != WORK_PINNING)
@@ -239,7 +239,10 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 				memmove(a + kept++ * size, a + i * size, size);
 		r->count = (uint8_t)kept;
 		n->pins_out[f] = 0;
-		if (kept)
+		/* /etc/hosts is answered as it stands where nothing of it may be open. */
+		if (kept == 0 && n->hosts)
+			r->count = given;
+		if (r->count)
 			settle(w, index, f, CACHE_ADDRESSES, REASON_NONE, r->ttl);
 		else
 			settle(w, index, f, CACHE_FAILED, REASON_NOT_PUBLIC, CACHE_FAILURE_TTL);

@@ -153,7 +153,7 @@ static int add_names(struct worker *w)
 			return -1;
 		n = &w->cache.names[index];
 		n->allowed = true;
-		n->ration = &w->config->rations[p->count + i];
+		n->ration = &w->config->rations[policy_rules_most(p) + i];
 		n->internal = p->names[i].private || !strchr(p->names[i].name, '.');
 	}
 	return 0;

@@ -99,7 +99,7 @@ int resolver_listen_inward(struct resolver_sockets *out, struct failure *f)
 
 size_t resolver_rations(const struct policy *p)
 {
-	return p->count + p->names_count;
+	return policy_rules_most(p) + p->names_count;
 }
 
 /* ---- Callers of an upstream ---------------------------------------------------------- */
@@ -162,7 +162,7 @@ static int allocate(struct worker *w, int channel)
 {
 	const struct resolver_config *c = w->config;
 	size_t fixed = c->policy->names_count + c->hosts_count;
-	bool dynamic = c->audit;
+	bool dynamic = c->audit || c->policy->overlay;
 	uint32_t seed;
 
 	for (size_t i = 0; i < c->policy->count; i++)
@@ -252,8 +252,8 @@ pid_t resolver_start(
 		.filter = FILTER_RESOLVER,
 		.keep = {s->udp4, s->tcp4, s->udp6, s->tcp6},
 		.keep_count = 4,
-		.shared = c->policy->denials,
-		.shared_size = sizeof(*c->policy->denials),
+		.shared = c->policy->overlay,
+		.shared_size = sizeof(*c->policy->overlay),
 		.prepare = prepare,
 		.serve = serve};
 	/* It allocates everything else itself, in its own memory. */

@@ -44,7 +44,8 @@ int resolver_listen_inward(struct resolver_sockets *out, struct failure *f);
 /* Closes them, so that queries are refused at once, if no resolver will be started any more. */
 void resolver_unlisten(struct resolver_sockets *s);
 
-/* The number of rations: one for each rule of the policy, one for each of its names. */
+/* The number of rations: one for each rule that the policy has or may get, one for each of its
+ * names. */
 size_t resolver_rations(const struct policy *p);
 
 /*

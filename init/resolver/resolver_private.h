@@ -79,10 +79,16 @@ struct worker {
 	struct upstream *upstream;
 	struct channel channel;
 	struct lookup lookup;
-	size_t denials; /* the policy's denials that the cache reflects */
+	uint32_t version; /* of the policy that the cache reflects */
 	struct clients *clients;
 	struct services *services;
 };
+
+/* The ration of a rule in a verdict. */
+static inline struct ration *ration_of(const struct worker *w, const struct rule *rule)
+{
+	return &w->config->rations[policy_rule_number(w->config->policy, rule)];
+}
 
 /* The source of an epoll event: a kind plus a number. */
 #define WORKER_KIND(data)   ((data) >> 32)
@@ -125,8 +131,8 @@ void admit_explain_ration(
 /* A pin of the name is in use: sees to it that the record is fresh, as a question would. */
 void admit_in_use(struct worker *w, const struct resolver_in_use *m);
 
-/* ---- denied.c: updates the cache for runtime denials. -------------------------------- */
-void denied_invalidate(struct worker *w);
+/* ---- follow.c: updates the cache for runtime rules. ---------------------------------- */
+void follow_policy(struct worker *w);
 
 /* ---- lookup.c ------------------------------------------------------------------------ */
 int lookup_init(struct worker *w, bool boot);

@@ -225,14 +225,13 @@ static struct service *place_for(struct worker *w, const char *name, uint16_t ty
 /* The ration for its queries: the name's own, or its wildcard's. */
 static void set_ration(struct worker *w, struct service *s, const struct verdict *v)
 {
-	const struct policy *p = w->config->policy;
 	int index = cache_find(&w->cache, s->owner);
 
 	if (index >= 0 && !w->cache.names[index].dynamic && w->cache.names[index].ration) {
 		s->ration = w->cache.names[index].ration;
 		s->most = LIMIT_NAME_QUESTIONS;
 	} else {
-		s->ration = &w->config->rations[v->rule - p->rules];
+		s->ration = ration_of(w, v->rule);
 		s->most = LIMIT_WILDCARD_QUESTIONS;
 	}
 }

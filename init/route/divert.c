@@ -72,18 +72,27 @@ static int throw_back(struct routes *r, const struct address *to, uint8_t prefix
 	return rtnl_add_route(r->socket, &back);
 }
 
+static int throw_networks(struct routes *r, const struct policy *p, uint8_t family)
+{
+	int error = 0;
+
+	for (size_t i = 0, end = policy_rules(p); error >= 0 && i < end; i++) {
+		const struct rule *rule = policy_rule(p, i);
+
+		if (rule && rule->kind == RULE_NETWORK && rule->network.family == family)
+			error = throw_back(r, &rule->network, rule->prefix);
+	}
+	return error;
+}
+
 static int add_routes(struct routes *r, const struct wall_config *c, uint8_t family)
 {
 	const struct rtnl_route all = fence_to_loopback(family, TABLE_WEB);
 	/* First, because a rule about all addresses also throws the default route back. */
 	int error = rtnl_add_route(r->socket, &all);
 
-	for (size_t i = 0; error >= 0 && c->policy && i < c->policy->count; i++) {
-		const struct rule *rule = &c->policy->rules[i];
-
-		if (rule->kind == RULE_NETWORK && rule->network.family == family)
-			error = throw_back(r, &rule->network, rule->prefix);
-	}
+	if (error >= 0 && c->policy)
+		error = throw_networks(r, c->policy, family);
 	for (size_t i = 0; error >= 0 && i < address_ranges_count; i++) {
 		const struct address_range *range = &address_ranges[i];
 		size_t unused;
@@ -119,6 +128,17 @@ void divert_build(struct routes *r, const struct wall_config *c)
 		divert(r, c, 4);
 	if (c->diverts && r->default6 && !r->ipv6_off)
 		divert(r, c, 6);
+}
+
+void divert_follow(struct routes *r, const struct wall_config *c)
+{
+	for (uint8_t family = 4; family <= 6 && c->diverts; family += 2) {
+		int error = throw_networks(r, c->policy, family);
+
+		if (error < 0)
+			say_detail("routes", "route a network past the gate: IPv%u: %s", family,
+				nl_geterror(error));
+	}
 }
 
 void divert_end(struct routes *r)

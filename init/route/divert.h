@@ -19,6 +19,10 @@
  */
 void divert_build(struct routes *r, const struct wall_config *c);
 
+/* Applies the policy's current networks: new ones use the main table. Connections to former
+ * ones still reach the gate, by NAT. */
+void divert_follow(struct routes *r, const struct wall_config *c);
+
 /* Removes the rules: connections use NAT from now on. */
 void divert_end(struct routes *r);
 

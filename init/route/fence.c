@@ -17,22 +17,12 @@
 
 /* ---- The list ------------------------------------------------------------------------ */
 
-/* Within a preference, rules for any destination come first: after a narrower one the kernel
- * takes such a rule for a duplicate and refuses it. */
-static bool is_before(const struct rtnl_rule *a, const struct rtnl_rule *b)
-{
-	if (a->preference != b->preference)
-		return a->preference < b->preference;
-	return a->to_prefix == 0 && b->to_prefix > 0;
-}
-
 int fence_add(struct fence *f, const struct rtnl_rule *rule)
 {
 	size_t at = f->count;
 
-	for (size_t i = 0; i < f->count; i++)
-		if (rtnl_same_rule(&f->item[i], rule))
-			return 0;
+	if (fence_has(f, rule))
+		return 0;
 	if (f->count == f->room) {
 		size_t room = f->room ? f->room * 2 : 128;
 		struct rtnl_rule *more = realloc(f->item, room * sizeof(*more));
@@ -42,7 +32,7 @@ int fence_add(struct fence *f, const struct rtnl_rule *rule)
 		f->item = more;
 		f->room = room;
 	}
-	while (at > 0 && is_before(rule, &f->item[at - 1]))
+	while (at > 0 && rule->preference < f->item[at - 1].preference)
 		at--;
 	memmove(&f->item[at + 1], &f->item[at], (f->count - at) * sizeof(*f->item));
 	f->item[at] = *rule;
@@ -61,6 +51,21 @@ bool fence_opens(const struct fence *f, const struct address *a)
 			return rule->action == FR_ACT_TO_TBL;
 	}
 	return false;
+}
+
+bool fence_has(const struct fence *f, const struct rtnl_rule *rule)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (rtnl_same_rule(&f->item[i], rule))
+			return true;
+	return false;
+}
+
+void fence_remove(struct fence *f, size_t at)
+{
+	f->hosts -= f->item[at].preference == PREFER_HOSTS;
+	f->count--;
+	memmove(&f->item[at], &f->item[at + 1], (f->count - at) * sizeof(*f->item));
 }
 
 void fence_free(struct fence *f)
@@ -157,11 +162,17 @@ static int add_network(struct fence *f, const struct rule *rule)
 		.preference = PREFER_NETWORKS,
 		.action = FR_ACT_TO_TBL,
 		.table = RT_TABLE_MAIN,
-		.to_prefix = rule->prefix};
+		.to = rule->network,
+		.to_prefix = rule->prefix ? rule->prefix : 1};
 
-	if (rule->prefix) /* else: any destination */
-		open.to = rule->network;
-	return add_both(f, &open) < 0 || add_parts(f, rule) < 0 ? -1 : 0;
+	if (add_both(f, &open) < 0)
+		return -1;
+	/* Any destination, in two halves: after a narrower rule the kernel takes one without a
+	 * destination for a duplicate, and refuses it. */
+	open.to.bytes[0] = 0x80;
+	if (rule->prefix == 0 && add_both(f, &open) < 0)
+		return -1;
+	return add_parts(f, rule);
 }
 
 static int add_networks(struct fence *f, const struct wall_config *c)
@@ -172,11 +183,11 @@ static int add_networks(struct fence *f, const struct wall_config *c)
 
 	if (fence_add(f, &here) < 0)
 		return -1;
-	for (size_t i = 0; c->policy && i < c->policy->count; i++) {
-		const struct rule *rule = &c->policy->rules[i];
+	for (size_t i = 0, end = c->policy ? policy_rules(c->policy) : 0; i < end; i++) {
+		const struct rule *rule = policy_rule(c->policy, i);
 
-		if (rule->kind == RULE_NETWORK && rule->effect == RULE_ALLOW && rule->private &&
-			add_network(f, rule) < 0)
+		if (rule && rule->kind == RULE_NETWORK && rule->effect == RULE_ALLOW &&
+			rule->private && add_network(f, rule) < 0)
 			return -1;
 	}
 	return 0;

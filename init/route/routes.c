@@ -282,6 +282,49 @@ int routes_allow(struct routes *r, const struct address *a, struct failure *f)
 	return fence_add(&r->fence, &host) < 0 ? fail_errno(f, "add a routing rule", "") : 0;
 }
 
+static int change_rule(
+	struct routes *r, const struct rtnl_rule *rule, bool add, struct failure *f)
+{
+	char on[RULE_TEXT];
+	int error = 0;
+
+	if (rule->family == 4 || !r->ipv6_off)
+		error = add ? rtnl_add_rule(r->socket, rule)
+			    : rtnl_delete_rule(r->socket, rule);
+	if (error < 0)
+		return fail_rtnl(f, add ? "add a routing rule" : "delete a routing rule",
+			describe(rule, on), error);
+	return 0;
+}
+
+int routes_follow(struct routes *r, const struct wall_config *c, struct failure *f)
+{
+	struct fence wanted = {0};
+	int status = 0;
+
+	if (!r->built)
+		return 0;
+	if (fence_plan(&wanted, c) < 0)
+		status = fail_errno(f, "plan the routes", "");
+	for (size_t i = 0; i < wanted.count && status == 0; i++) {
+		if (fence_has(&r->fence, &wanted.item[i]))
+			continue;
+		status = change_rule(r, &wanted.item[i], true, f);
+		if (status == 0 && fence_add(&r->fence, &wanted.item[i]) < 0)
+			status = fail_errno(f, "add a routing rule", "");
+	}
+	/* Single addresses stay: those that pins have opened aren't in the plan. */
+	for (size_t i = r->fence.count; i-- > 0 && status == 0;)
+		if (r->fence.item[i].preference == PREFER_NETWORKS &&
+			!fence_has(&wanted, &r->fence.item[i])) {
+			status = change_rule(r, &r->fence.item[i], false, f);
+			if (status == 0)
+				fence_remove(&r->fence, i);
+		}
+	fence_free(&wanted);
+	return status;
+}
+
 /* ---- Read back ----------------------------------------------------------------------- */
 
 /* The fence's next rule of that family, starting at *at; NULL at the end. */

@@ -26,6 +26,8 @@ size_t routes_gateways(const struct routes *r, struct address out[LIMIT_GATEWAYS
 int routes_build(struct routes *r, const struct wall_config *c, struct failure *f);
 /* Removes the fence and the routes to resolver and gate; see wall_remove(). */
 int routes_remove(struct routes *r, struct failure *f);
+/* Applies the policy's current +private networks: opens new ones and closes former ones. */
+int routes_follow(struct routes *r, const struct wall_config *c, struct failure *f);
 /* Reads the rules and tables back and compares. */
 int routes_verify(struct routes *r, const struct wall_config *c, struct failure *f);
 /* Opens one address in the fence, for a +private pin. */

@@ -61,11 +61,13 @@ struct routes {
 int fence_plan(struct fence *f, const struct wall_config *c);
 /* The rule that opens one address. */
 struct rtnl_rule fence_host(const struct address *a);
-/* Adds a rule after those of the same preference (but one for any destination before
- * narrower ones) unless it exists. Returns 0, or -1 if out of memory. */
+/* Adds a rule after those of the same preference, unless it exists. Returns 0, or -1 if out of
+ * memory. */
 int fence_add(struct fence *f, const struct rtnl_rule *rule);
 /* True if a rule of the fence opens this address. */
 bool fence_opens(const struct fence *f, const struct address *a);
+bool fence_has(const struct fence *f, const struct rtnl_rule *rule);
+void fence_remove(struct fence *f, size_t at);
 void fence_free(struct fence *f);
 
 /* A default route to lo, with source 127.0.0.1 or ::1. */

@@ -554,3 +554,24 @@ def test_a_name_that_is_denied_while_it_runs(lab, internet, start):
     assert box.exec("codex-egress", "explain", "allowed.test", user=user).status == 0
     box.exec("codex-egress", "deny", "allowed.test", user=user).ok()
     assert box.exec("codex-egress", "explain", "allowed.test", user=user).status == 1
+
+
+def test_rules_at_run_time_in_the_cell(start, runner, sinks):
+    """Where the command has a uid of its own, names can be allowed; addresses can't be reached."""
+    if runner.flags != FORMS["flagless"]:
+        return  # see above
+    box = start("sleep", "60", allow="allowed.test")
+    until(lambda: box.exec("codex-egress", "status").status == 0)
+    by_proxy = ("bash", "-c", "HTTPS_PROXY=$(tr '\\0' '\\n' </proc/$(pgrep -u 1000 sleep)/environ"
+                " | sed -n s/^HTTPS_PROXY=//p) curl -sS -m 5 https://other.test/")
+    assert box.exec(*by_proxy, user="1000").status != 0
+    assert not sinks.seen()
+    box.exec("codex-egress", "allow", "other.test").ok()
+    box.exec(*by_proxy, user="1000").ok()
+    assert {f.address for f in sinks.seen()} == {address_of("other.test")}
+    told = box.exec("codex-egress", "allow", "45.5.0.0/16:443").ok(1)
+    assert "can't be reached in the cell" in told.out
+    box.exec("codex-egress", "undo", "other.test").ok()
+    sinks.mark()
+    assert box.exec(*by_proxy, user="1000").status != 0
+    assert not sinks.seen()

@@ -1,12 +1,13 @@
 """`codex-egress deny`: a rule revoked while the container runs ends its flows, and no others. The
-flows are a program's in the container (FLOWS); it tells of each how far it got, or how it ended."""
+flows are a program's in the container (flows.py)."""
 
 import re
 import time
 
 import hello as tls
 import pytest
-from conftest import CA_PATH, ROOT, program, until
+from conftest import ROOT, program, until
+from flows import Flows, booted, kinds, refused_by_dns
 from gate_box import ACCESS_DENIED
 from internet import GREETING, address_of
 from proxy import PORT
@@ -15,100 +16,6 @@ INIT = ROOT / "build/codex-init"
 BAD, GOOD = address_of("bad.test"), address_of("good.test")
 PROXY = address_of("proxy.corp.test")
 ALLOW = "bad.test:443,80,2222 good.test:443,80,2222"
-
-# FLOWS LABEL KIND HOST PORT...: keeps a connection of each kind busy, and writes to /tmp/flow.LABEL
-# a line for each step that got through, and "ended" when it is over.
-FLOWS = r"""
-import base64, os, socket, ssl, sys, threading, time
-
-def connect(host, port):
-    return socket.create_connection((host, int(port)), 10)
-
-def secure(s, host):
-    return ssl.create_default_context(cafile="%s").wrap_socket(s, server_hostname=host)
-
-def ask(s, host, path, *fields):
-    s.sendall("\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", *fields, "", ""]).encode())
-
-def download(s, host):
-    ask(s, host, "/endless")
-    while True:
-        for _ in range(40):
-            assert s.recv(65536)
-        yield
-        time.sleep(0.02)
-
-def tls(host, port):
-    yield from download(secure(connect(host, port), host), host)
-
-def http(host, port):
-    yield from download(connect(host, port), host)
-
-def websocket(host, port):
-    s = connect(host, port)
-    key = base64.b64encode(os.urandom(16)).decode()
-    ask(s, host, "/websocket", "Upgrade: websocket", "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key)
-    assert b" 101 " in s.recv(4096)
-    while True:
-        s.sendall(bytes([0x81, 0x84, 0, 0, 0, 0]) + b"tick")
-        assert s.recv(4096).endswith(b"tick")
-        yield
-        time.sleep(0.05)
-
-def plain(host, port):
-    s = connect(host, port)
-    assert s.recv(4096)
-    while True:
-        s.sendall(b"tick\n")
-        yield
-        time.sleep(0.05)
-
-def keep(label, kind, host, port):
-    with open("/tmp/flow." + label, "a", buffering=1) as out:
-        try:
-            for _ in globals()[kind](host, port):
-                out.write("step\n")
-        except BaseException as error:
-            out.write(f"ended {error!r}\n")
-
-words = sys.argv[1:]
-for i in range(0, len(words), 4):
-    threading.Thread(target=keep, args=words[i : i + 4]).start()
-""" % CA_PATH
-
-
-class Flows:
-    """Some flows in a box: {label: (kind, host, port)}."""
-
-    def __init__(self, box, **flows):
-        self.box, self.labels = box, list(flows)
-        words = [str(word) for label, flow in flows.items() for word in (label, *flow)]
-        box.docker("exec", "-d", "-u", "1000", box.name, "python3", "-c", FLOWS, *words).ok()
-        until(lambda: all(self.steps(label) > 2 for label in flows), 20, self.said)
-
-    def said(self, label=None):
-        names = [f"/tmp/flow.{name}" for name in ([label] if label else self.labels)]
-        return self.box.exec("tail", "-n", "+1", *names).out
-
-    def steps(self, label):
-        return self.said(label).count("step")
-
-    def ended(self, label):
-        return "ended" in self.said(label)
-
-    def end(self, *labels):
-        """They have ended, or do with the next packet."""
-        for label in labels:
-            until(lambda: self.ended(label), 5, f"the end of {label}")  # noqa: B023
-
-    def live(self, *labels):
-        """They get on."""
-        before = {label: self.steps(label) for label in labels}
-        for label in labels:
-            until(lambda: self.steps(label) > before[label] + 3, 10, label)  # noqa: B023
-            assert not self.ended(label), self.said(label)
-
 
 @pytest.fixture
 def names(dns):
@@ -121,31 +28,12 @@ def box(boxes, names):
     return booted(boxes(allow=ALLOW))
 
 
-def booted(box):
-    until(lambda: box.exec("test", "-S", "/run/codex/control").status == 0, 30)
-    return box
-
-
 def deny(box, rule, status=0, **rest):
     return box.exec("codex-egress", "deny", rule, **rest).ok(status)
 
 
 def status(box):
     return box.exec("codex-egress", "status").ok().out
-
-
-def refused_by_dns(box, name):
-    done = box.shell(f"dig +noall +comments {name}").ok()
-    return "NXDOMAIN" in done.out and re.search(rf"EDE: 15.*{re.escape(name)} is denied", done.out)
-
-
-def kinds(name, prefix):
-    return {
-        f"{prefix}_tls": ("tls", name, 443),
-        f"{prefix}_http": ("http", name, 80),
-        f"{prefix}_websocket": ("websocket", name, 80),
-        f"{prefix}_plain": ("plain", name, 2222),
-    }
 
 
 # ---- Names -------------------------------------------------------------------------------------
@@ -174,7 +62,7 @@ def test_a_denied_name_ends_its_flows_and_no_others(box, sinks):
     assert box.event(event="denied", name="bad.test")
     box.event(event="refused-tls", name="bad.test", reason="denied while connected")
     box.event(event="refused-http", name="bad.test", reason="denied while connected")
-    assert re.search(r"^denied     1 of 64 rules at run time\n  bad\.test$", status(box), re.M)
+    assert re.search(r"^rules      1 by codex-egress \(1 of 256 .*\n  --deny bad\.test$", status(box), re.M)
     told = box.exec("codex-egress", "explain", "bad.test").ok(1).out
     assert "deny bad.test (codex-egress deny)" in told
 
@@ -366,15 +254,15 @@ def test_only_root_denies(box):
 
 
 def test_no_more_than_there_is_room_for(box):
-    box.exec("bash", "-ec", "for i in {1..63}; do codex-egress deny n$i.test; done >/dev/null").ok()
+    box.exec("bash", "-ec", "for i in {1..255}; do codex-egress deny n$i.test; done >/dev/null").ok()
     # All of a preset or nothing of it; what stands there already takes no room.
     full = deny(box, "@pypi", 100)
-    assert "there is room for 1 more of the 64 rules denied at run time" in full.err
+    assert "there is room for 1 more of the 256 different rules of a session" in full.err
     assert deny(box, "n7.test").out == "n7.test: denied already\n"
     deny(box, "bad.test")
     assert "room for 0 more" in deny(box, "good.test", 100).err
     assert refused_by_dns(box, "bad.test") and not refused_by_dns(box, "good.test")
-    assert "64 of 64" in status(box) and len(box.events("denied")) == 64
+    assert "256 of 256" in status(box) and "  and 192 more\n" in status(box)
 
 
 def test_workers_that_are_started_again_deny_it_too(box):
@@ -426,5 +314,5 @@ def test_the_closing_report_tells_of_it(start, names):
     box.exec("curl", "-sS", "-m", "5", "https://bad.test", user="1000")
     box.wait()
     told = box.logs()
-    assert "codex-init: denied by codex-egress:\n  bad.test\n" in told
+    assert "codex-init: codex-egress gave these rules for this session:\n  --deny bad.test\n" in told
     assert re.search(r"^  bad\.test +\d+x   denied by a rule$", told, re.M), told

@@ -211,7 +211,12 @@ def test_nobody_to_ask(run):
     "words, quoted",
     [
         ([], "Usage"),
-        (["allow", "x"], "allow: there is no such command"),
+        (["permit", "x"], "permit: there is no such command"),
+        (["rules", "x"], "rules: it takes no argument"),
+        (["allow"], "allow: it takes one RULE"),
+        (["undo", ""], "a rule has 1 to 512 characters"),
+        (["--by", "me", "status"], "status: --by is for rules"),
+        (["--by"], "--by: it takes a name"),
         (["status", "x"], "status: it takes no argument"),
         (["explain"], "explain: it takes one"),
         (["explain", "a", "b"], "explain: it takes one"),
@@ -231,7 +236,7 @@ def test_wrong_words(words, quoted):
 
 def test_help_and_version():
     text = program(["codex-egress", "--help"], executable=INIT).ok().out
-    assert re.findall(r"^  (\w+)", text, re.M) == ["status", "explain", "deny"]
+    assert re.findall(r"^  (\w+)", text, re.M) == ["status", "explain", "allow", "deny", "undo", "rules"]
     assert re.match(r"codex-egress \d+\.\d+", program(["codex-egress", "--version"],
                                                       executable=INIT).ok().out)
 

@@ -90,9 +90,10 @@ static void answered(void *context, const struct resolver_pinned *answers, size_
 static void begin(void)
 {
 	static const struct exceptions direct;
-	static struct policy_denials denials;
+	static struct policy_overlay overlay;
 	static const char *const rules[] = {"a.example", "db:5432+private", "*.wild.example",
 		"!denied.example", "!9.0.0.0/8", "denied.example"};
+	struct policy_change change;
 	struct rule_error e;
 	struct failure f;
 
@@ -105,8 +106,9 @@ static void begin(void)
 	}
 	policy_set_proxy(&policy, "proxy.example", 3128, &direct);
 	check(policy_compile(&policy) == 0);
-	policy.denials = &denials;
-	check(policy_deny(&policy, "gone.wild.example", NULL, NULL, &e) == 0);
+	policy.overlay = &overlay;
+	check(policy_say(&policy, "gone.wild.example", RULE_DENY, NULL, NULL, &change, &e) ==
+		0);
 	/* Shared by all inputs: they are large, and what they remember has no effect here. */
 	check(events_open(&talk.events, NULL, &f) == 0);
 	talk.pin_index = pin_index_new();

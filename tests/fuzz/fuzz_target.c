@@ -52,7 +52,7 @@ static void use(const struct target *t)
 	check(t->name[0] ? t->address.family == 0 : t->address.family != 0);
 	check(target_parse(target_text(t, text), &again, &reason));
 	the_same(t, &again);
-	control_ipc_make(&request, CONTROL_EXPLAIN, t, NULL);
+	control_ipc_make(&request, CONTROL_EXPLAIN, t, NULL, NULL);
 	check(control_ipc_check(&request, sizeof(request), &again));
 	the_same(t, &again);
 	to = fmemopen(answer, sizeof(answer), "w");
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		request.magic = CONTROL_MAGIC;
 	if (control_ipc_check(&request, sizeof(request), &t)) {
 		control_ipc_make(&made, request.type,
-			request.type == CONTROL_EXPLAIN ? &t : NULL, request.text);
+			request.type == CONTROL_EXPLAIN ? &t : NULL, request.text, request.by);
 		check(memcmp(&made, &request, sizeof(made)) == 0);
 		if (request.type == CONTROL_EXPLAIN)
 			use(&t);

@@ -31,9 +31,10 @@ static unsigned asked;
 static size_t answer_bytes;
 static struct target target;
 
-static int answer(
-	void *context, const struct control_request *r, const struct target *t, FILE *to)
+static int answer(void *context, const struct control_request *r, pid_t peer,
+	const struct target *t, FILE *to)
 {
+	assert_true(peer > 0);
 	assert_ptr_equal(context, &asked);
 	asked++;
 	target = *t;
@@ -116,7 +117,7 @@ static void request(int fd, enum control_type type, const struct target *t)
 {
 	struct control_request r;
 
-	control_ipc_make(&r, type, t, NULL);
+	control_ipc_make(&r, type, t, NULL, NULL);
 	assert_int_equal(send(fd, &r, sizeof(r), MSG_NOSIGNAL), sizeof(r));
 }
 
@@ -272,7 +273,7 @@ static void what_is_no_request_is_not_answered(void **state)
 		dropped(fd);
 	}
 	/* A valid one followed by something else isn't valid. */
-	control_ipc_make((void *)bytes, CONTROL_STATUS, NULL, NULL);
+	control_ipc_make((void *)bytes, CONTROL_STATUS, NULL, NULL, NULL);
 	fd = connected();
 	assert_int_equal(send(fd, bytes, sizeof(struct control_request) + 1, MSG_NOSIGNAL),
 		sizeof(struct control_request) + 1);
@@ -299,7 +300,7 @@ static int as_nobody(void)
 		fd = reach();
 		if (fd < 0)
 			_exit(errno == EACCES ? 1 : 11);
-		control_ipc_make(&r, CONTROL_STATUS, NULL, NULL);
+		control_ipc_make(&r, CONTROL_STATUS, NULL, NULL, NULL);
 		if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			_exit(12);
 		close(go[1]);
@@ -386,7 +387,7 @@ static void every_field_is_checked(void **state)
 
 	(void)state;
 	assert_true(target_parse("a.example:443", &t, &reason));
-	control_ipc_make(&good, CONTROL_EXPLAIN, &t, NULL);
+	control_ipc_make(&good, CONTROL_EXPLAIN, &t, NULL, NULL);
 	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	assert_false(control_ipc_check(&good, sizeof(good) - 1, &t));
 #define REFUSED(change)                                                                        \
@@ -398,7 +399,8 @@ static void every_field_is_checked(void **state)
 	REFUSED(r.magic++);
 	REFUSED(r.type = 0);
 	REFUSED(r.type = CONTROL_DENY); /* which has no port */
-	REFUSED(r.type = CONTROL_DENY + 1);
+	REFUSED(r.type = CONTROL_UNDO + 1);
+	REFUSED(r.by[0] = 'a'); /* nobody gives a rule */
 	REFUSED(r.type = UINT32_MAX);
 	REFUSED(r.type = CONTROL_STATUS); /* which has no target */
 	REFUSED(r.reserved = 1);
@@ -415,20 +417,24 @@ static void every_field_is_checked(void **state)
 	REFUSED(memset(r.text, 'a', sizeof(r.text)));
 	REFUSED(for (size_t i = 0; i < sizeof(r.text); i++) r.text[i] = i % 9 ? 'a' : '.');
 	assert_true(target_parse("1.2.3.4", &v4, &reason));
-	control_ipc_make(&good, CONTROL_EXPLAIN, &v4, NULL);
+	control_ipc_make(&good, CONTROL_EXPLAIN, &v4, NULL, NULL);
 	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	assert_int_equal(t.address.family, 4);
 	REFUSED(r.address[4] = 1); /* behind an IPv4 address */
 	REFUSED(r.text[0] = 'a');
 	REFUSED(r.family = 0);
-	control_ipc_make(&good, CONTROL_STATUS, NULL, NULL);
+	control_ipc_make(&good, CONTROL_STATUS, NULL, NULL, NULL);
 	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 6);
 	REFUSED(r.text[0] = 'a');
-	control_ipc_make(&good, CONTROL_DENY, NULL, "a.example:22");
+	REFUSED(r.by[0] = 'a');
+	control_ipc_make(&good, CONTROL_DENY, NULL, "a.example:22", "somebody");
 	assert_true(control_ipc_check(&good, sizeof(good), &t));
 	assert_string_equal(good.text, "a.example:22");
+	REFUSED(r.by[0] = '\n');
+	REFUSED(r.by[0] = '\0'); /* and more behind it */
+	REFUSED(memset(r.by, 'a', sizeof(r.by)));
 	REFUSED(r.port = 1);
 	REFUSED(r.family = 4);
 	REFUSED(r.text[0] = '\0');

@@ -52,7 +52,7 @@ static size_t helpers_count;
 static struct policy policy;
 static struct resolvconf conf = {.search = {"lab.test"}, .search_count = 1, .ndots = 1};
 static struct gate_config config;
-static struct policy_denials *denials;
+static struct policy_overlay *overlay;
 static pid_t gate;
 static int channel;
 
@@ -321,10 +321,10 @@ static int begin(void **state)
 				 NULL, &e),
 		0);
 	assert_int_equal(policy_compile(&policy), 0);
-	denials = mmap(NULL, sizeof(*denials), PROT_READ | PROT_WRITE,
+	overlay = mmap(NULL, sizeof(*overlay), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(denials != MAP_FAILED);
-	policy.denials = denials;
+	assert_true(overlay != MAP_FAILED);
+	policy.overlay = overlay;
 	config.policy = &policy;
 	config.conf = &conf;
 	config.resolver_port = 5300;
@@ -1151,6 +1151,7 @@ static void what_is_denied_ends(void **state)
 	int kept = client("45.0.0.4", 80);
 	uint8_t bytes[512];
 	size_t len = hello(bytes, "echo.lab.test", false);
+	struct policy_change change;
 	struct rule_error e;
 	char name[256] = "", c;
 
@@ -1162,7 +1163,8 @@ static void what_is_denied_ends(void **state)
 	/* Nothing is denied: nothing ends. */
 	assert_int_equal(ring(name), 0);
 	echoes(bad, "still");
-	assert_int_equal(policy_deny(&policy, "echo.lab.test", NULL, NULL, &e), 0);
+	assert_int_equal(
+		policy_say(&policy, "echo.lab.test", RULE_DENY, NULL, NULL, &change, &e), 0);
 	assert_int_equal(ring(name), 1);
 	assert_string_equal(name, "echo.lab.test");
 	assert_true(is_over(bad));
@@ -1172,7 +1174,8 @@ static void what_is_denied_ends(void **state)
 	assert_true(alerted(half));
 	assert_int_equal(told(WAIT_MS).reason, GATE_DENIED);
 	/* Requests end, too, also because of a denied address. */
-	assert_int_equal(policy_deny(&policy, "45.0.0.4:80", NULL, NULL, &e), 0);
+	assert_int_equal(
+		policy_say(&policy, "45.0.0.4:80", RULE_DENY, NULL, NULL, &change, &e), 0);
 	assert_int_equal(ring(name), 1);
 	assert_string_equal(name, "answers.lab.test");
 	while (recv(kept, bytes, sizeof(bytes), 0) > 0)
@@ -1205,6 +1208,7 @@ static void attempts_begin_anew_when_something_is_denied(void **state)
 {
 	uint8_t bytes[512];
 	char name[256] = "";
+	struct policy_change change;
 	struct rule_error e;
 	int s = client("45.0.0.8", 443);
 
@@ -1214,7 +1218,8 @@ static void attempts_begin_anew_when_something_is_denied(void **state)
 		usleep(50000);
 	usleep(1200000); /* the SYN has been sent again by now, from the same port */
 	assert_int_equal(attempts(), 1);
-	assert_int_equal(policy_deny(&policy, "evil.example", NULL, NULL, &e), 0);
+	assert_int_equal(
+		policy_say(&policy, "evil.example", RULE_DENY, NULL, NULL, &change, &e), 0);
 	assert_int_equal(ring(name), 0);
 	for (int i = 0; i < 100 && attempts() < 2; i++)
 		usleep(50000);
@@ -1230,7 +1235,7 @@ static void the_gate_can_only_read_what_is_denied(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)gate);
-	snprintf(mine, sizeof(mine), "%lx-", (unsigned long)(uintptr_t)denials);
+	snprintf(mine, sizeof(mine), "%lx-", (unsigned long)(uintptr_t)overlay);
 	maps = fopen(path, "r");
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps))
@@ -1243,11 +1248,13 @@ static void the_gate_can_only_read_what_is_denied(void **state)
 static void audit_ends_nothing(void **state)
 {
 	int s = greeted("45.0.0.1", "echo.lab.test");
+	struct policy_change change;
 	struct rule_error e;
 	char name[256];
 
 	(void)state;
-	assert_int_equal(policy_deny(&policy, "echo.lab.test", NULL, NULL, &e), 0);
+	assert_int_equal(
+		policy_say(&policy, "echo.lab.test", RULE_DENY, NULL, NULL, &change, &e), 0);
 	assert_int_equal(ring(name), 0);
 	echoes(s, "through");
 	close(s);

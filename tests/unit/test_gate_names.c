@@ -23,6 +23,7 @@
 #include "init/gate/connection.h"
 
 static struct gate g;
+static struct policy policy;
 static struct gate_config config;
 static int resolver;
 
@@ -42,7 +43,7 @@ static int begin(void **state)
 	resolver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(resolver, (void *)&a, sizeof(a)), 0);
 	assert_int_equal(getsockname(resolver, (void *)&a, &len), 0);
-	config = (struct gate_config){.resolver_port = ntohs(a.sin_port)};
+	config = (struct gate_config){.policy = &policy, .resolver_port = ntohs(a.sin_port)};
 	g = (struct gate){.config = &config,
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 		.now = 1000000,

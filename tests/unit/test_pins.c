@@ -19,7 +19,7 @@
 
 struct fixture {
 	struct policy policy;
-	struct policy_denials denials;
+	struct policy_overlay overlay;
 	struct wall_config config;
 	struct pins pins;
 	char events[64];
@@ -432,13 +432,14 @@ static void a_failing_request_does_not_affect_others(void **state)
 
 static void deny(struct fixture *x, const char *rule)
 {
+	struct policy_change change;
 	struct rule_error e;
 	struct failure f;
 
-	x->policy.denials = &x->denials;
-	if (policy_deny(&x->policy, rule, NULL, NULL, &e) < 0)
+	x->policy.overlay = &x->overlay;
+	if (policy_say(&x->policy, rule, RULE_DENY, NULL, NULL, &change, &e) < 0)
 		fail_msg("%s: at %zu: %s", rule, e.position, e.reason);
-	if (pins_deny(&x->pins, &f) < 0)
+	if (pins_follow(&x->pins, &x->config, &change, &f) < 0)
 		fail_msg("%s: %s: %s", f.operation, f.subject, f.reason);
 }
 
@@ -449,7 +450,7 @@ static void what_is_denied_is_closed(void **state)
 				wild = PIN("a.wild.example", "9.9.9.9", "2600::1");
 	uint32_t accepted;
 
-	x->policy.denials = &x->denials;
+	x->policy.overlay = &x->overlay;
 	assert_int_equal(give(x, &good, &accepted), 0);
 	assert_int_equal(give(x, &wild, &accepted), 0);
 	deny(x, "good.example:443");
@@ -470,7 +471,7 @@ static void what_is_denied_is_closed(void **state)
 	assert_int_equal(accepted, 0);
 	/* Without such a rule it would. */
 	good = PIN("evil.example", "9.9.9.7");
-	x->policy.denials = NULL;
+	x->policy.overlay = NULL;
 	assert_int_equal(give(x, &good, &accepted), -1);
 }
 
@@ -482,7 +483,7 @@ static void what_another_name_opens_stays_open(void **state)
 				three = PIN("three.wild.example", "9.9.9.8");
 	uint32_t accepted;
 
-	x->policy.denials = &x->denials;
+	x->policy.overlay = &x->overlay;
 	assert_int_equal(give(x, &one, &accepted), 0);
 	assert_int_equal(give(x, &two, &accepted), 0);
 	deny(x, "one.wild.example");
@@ -505,7 +506,7 @@ static void networks_are_closed_as_such(void **state)
 	struct resolver_message m = PIN("good.example", "9.9.9.9");
 	uint32_t accepted;
 
-	x->policy.denials = &x->denials;
+	x->policy.overlay = &x->overlay;
 	assert_int_equal(give(x, &m, &accepted), 0);
 	deny(x, "9.9.9.9:443");
 	assert_int_equal(listed("denied_ports4", "9.9.9.9 . 443"), 1);
@@ -530,7 +531,7 @@ static void what_a_network_opens_stays_open(void **state)
 
 	allow(&x->policy, "9.9.0.0/16:443");
 	assert_int_equal(policy_compile(&x->policy), 0);
-	x->policy.denials = &x->denials;
+	x->policy.overlay = &x->overlay;
 	assert_int_equal(give(x, &m, &accepted), 0);
 	assert_int_equal(accepted, 3);
 	deny(x, "good.example");
@@ -545,12 +546,13 @@ static void what_a_network_opens_stays_open(void **state)
 static void what_is_forgotten_is_reported(void **state)
 {
 	struct fixture *x = *state;
+	struct policy_change change;
 	struct rule_error e;
 	struct failure f;
 	struct resolver_message m = PIN("one.wild.example", "9.9.9.9");
 	uint32_t accepted, given = 0;
 
-	x->policy.denials = &x->denials;
+	x->policy.overlay = &x->overlay;
 	assert_int_equal(give(x, &m, &accepted), 0);
 	deny(x, "nobody.example");
 	while (given < LIMIT_PIN_INDEX) {
@@ -564,8 +566,10 @@ static void what_is_forgotten_is_reported(void **state)
 		}
 		assert_int_equal(give(x, &m, &accepted), 0);
 	}
-	assert_int_equal(policy_deny(&x->policy, "*.wild.example", NULL, NULL, &e), 0);
-	assert_int_equal(pins_deny(&x->pins, &f), -1);
+	assert_int_equal(
+		policy_say(&x->policy, "*.wild.example", RULE_DENY, NULL, NULL, &change, &e),
+		0);
+	assert_int_equal(pins_follow(&x->pins, &x->config, &change, &f), -1);
 	assert_int_equal(listed("revoked4", "9.9.9.9 . 8443"), 0);
 	assert_int_equal(listed("revoked4", "9.13.63.255 . 8443"), 1);
 }
@@ -683,6 +687,7 @@ static void what_is_not_in_use_is_not_looked_up(void **state)
 				b = PIN("good.example", "9.9.9.9"),
 				c = PIN("c.wild.example", "9.9.9.10");
 	struct fixture *x = *state;
+	struct policy_change change;
 	struct rule_error e;
 	uint32_t accepted;
 
@@ -703,8 +708,10 @@ static void what_is_not_in_use_is_not_looked_up(void **state)
 	assert_string_equal(look(x).first.name, "a.wild.example");
 	assert_int_equal(look(x).count, 1);
 	/* Nor what has been denied since. */
-	x->policy.denials = &x->denials;
-	assert_int_equal(policy_deny(&x->policy, "a.wild.example", NULL, NULL, &e), 0);
+	x->policy.overlay = &x->overlay;
+	assert_int_equal(
+		policy_say(&x->policy, "a.wild.example", RULE_DENY, NULL, NULL, &change, &e),
+		0);
 	assert_int_equal(look(x).count, 0);
 }
 

@@ -178,34 +178,66 @@ static void what_is_open_and_what_was_refused(void **state)
 	free(text);
 }
 
-static void what_was_denied_since(void **state)
+static void what_was_said_since(void **state)
 {
-	static struct policy_denials denials;
+	static struct policy_overlay overlay;
+	struct policy_change change;
 	struct rule_error e;
 	char rule[300], *text;
 
 	(void)state;
-	policy.denials = &denials;
+	policy.overlay = &overlay;
 	text = reported(1, 17);
-	assert_null(strstr(text, "denied"));
+	assert_null(strstr(text, "\nrules"));
 	free(text);
-	assert_int_equal(policy_deny(&policy, "bad.example:22", NULL, NULL, &e), 0);
+	assert_int_equal(
+		policy_say(&policy, "bad.example:22", RULE_DENY, NULL, NULL, &change, &e), 0);
 	text = reported(1, 17);
 	assert_non_null(
-		strstr(text, "\ndenied     1 of 64 rules at run time\n  bad.example:22\n"));
+		strstr(text, "\nrules      1 by codex-egress (1 of 256 places are used)\n"
+			     "  --deny bad.example:22\n"));
 	free(text);
 	/* As many and as long as possible. */
-	for (unsigned i = 1; i < LIMIT_DENIALS; i++) {
-		snprintf(rule, sizeof(rule), "n%02u.%s%s%s", i,
+	for (unsigned i = 1; i < LIMIT_OVERLAY; i++) {
+		snprintf(rule, sizeof(rule), "n%03u.%s%s%s", i,
 			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
 			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
 			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:60000,"
 			"60001");
-		assert_int_equal(policy_deny(&policy, rule, NULL, NULL, &e), 0);
+		assert_int_equal(policy_say(&policy, rule, i % 2 ? RULE_ALLOW : RULE_DENY, NULL,
+					 NULL, &change, &e),
+			0);
 	}
 	text = reported(1, 17);
-	assert_non_null(strstr(text, "denied     64 of 64 rules at run time\n"));
-	assert_non_null(strstr(text, "  n63."));
+	assert_non_null(strstr(text, "rules      256 by codex-egress (256 of 256 places"));
+	assert_non_null(strstr(text, "  --allow n063."));
+	assert_non_null(strstr(text, "  and 192 more\n"));
+	assert_null(strstr(text, "n064."));
+	free(text);
+}
+
+/* Those given later come first, and no reply is longer than it may be. */
+static void rules_as_many_as_fit(void **state)
+{
+	char *text = calloc(1, CONTROL_TEXT);
+	struct rule_error e;
+	char rule[64];
+	FILE *f;
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(rule, sizeof(rule), "r%u.example", i);
+		assert_int_equal(
+			policy_add(&policy, rule, RULE_ALLOW, ORIGIN_OPTION, NULL, NULL, &e),
+			0);
+	}
+	assert_int_equal(policy_compile(&policy), 0);
+	f = fmemopen(text, CONTROL_TEXT, "w");
+	report_rules(&policy, CONTROL_TEXT, f);
+	assert_int_equal(fclose(f), 0);
+	assert_memory_equal(text, "deny bad.example:22", 19);
+	assert_non_null(strstr(text, "# option\n"));
+	assert_non_null(strstr(text, " more: /etc/codex/allowed_domains.txt\n"));
 	free(text);
 }
 
@@ -299,9 +331,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_happened_yet),
 		cmocka_unit_test(what_is_open_and_what_was_refused),
-		cmocka_unit_test(what_was_denied_since),
+		cmocka_unit_test(what_was_said_since),
 		cmocka_unit_test(lists_are_bounded),
 		cmocka_unit_test(what_is_refused_by_address_has_its_reason),
+		cmocka_unit_test(rules_as_many_as_fit),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -98,6 +98,98 @@ static void test_denied_name_says_so(void **state)
 	play_end(p);
 }
 
+static void say(struct play *p, const char *rule, enum rule_effect effect)
+{
+	struct policy_change change;
+	struct rule_error e;
+
+	assert_int_equal(policy_say(&p->policy, rule, effect, NULL, NULL, &change, &e), 0);
+	assert_true(change.widened || change.narrowed);
+}
+
+static void undo(struct play *p, const char *rule)
+{
+	struct policy_change change;
+	struct rule_error e;
+
+	assert_int_equal(policy_undo(&p->policy, rule, NULL, NULL, &change, &e), 0);
+	assert_true(change.widened || change.narrowed);
+}
+
+/* What PID 1 says while it runs counts from that moment on, both ways, and nothing that was
+ * allowed once is asked for when it isn't any more. */
+static void test_names_are_allowed_and_undone(void **state)
+{
+	struct play *p = play_new();
+	unsigned count;
+
+	(void)state;
+	allow(p, "good.test");
+	p->policy.overlay = mmap(NULL, sizeof(struct policy_overlay), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(p->policy.overlay != MAP_FAILED);
+	play_start(p, true);
+	play_booted(p);
+	count = shared->count;
+	assert_int_equal(ask_for(p, "later.good.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
+	assert_int_equal(shared->count, count);
+	for (int i = 0; i < 2; i++) {
+		const char *rule = i ? "*.good.test" : "later.good.test";
+
+		say(p, rule, RULE_ALLOW);
+		assert_int_equal(ask_for(p, "later.good.test", DNS_A, false).count, 1);
+		assert_non_null(play_find(p, RESOLVER_PIN, "later.good.test"));
+		count = shared->count;
+		assert_true(count > 0);
+		say(p, "later.good.test", RULE_DENY);
+		assert_int_equal(
+			ask_for(p, "later.good.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
+		assert_int_equal(shared->count, count);
+		undo(p, "later.good.test");
+		if (i) {
+			assert_int_equal(ask_for(p, "later.good.test", DNS_A, false).count, 1);
+			undo(p, rule);
+		}
+		count = shared->count;
+		assert_int_equal(
+			ask_for(p, "later.good.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
+		assert_int_equal(shared->count, count);
+	}
+	/* One of the start's, and what it had is known no longer: its ports may be others. */
+	say(p, "good.test", RULE_DENY);
+	assert_int_equal(ask_for(p, "good.test", DNS_A, false).rcode, RCODE_NXDOMAIN);
+	undo(p, "good.test");
+	count = p->count;
+	assert_int_equal(ask_for(p, "good.test", DNS_A, false).count, 1);
+	assert_true(p->count > count);
+	play_end(p);
+}
+
+/* Who is allowed a name again has no new ration of questions. */
+static void test_a_rule_that_is_given_again_has_its_old_ration(void **state)
+{
+	struct play *p = play_new();
+	unsigned answered = 0;
+	char name[40];
+
+	(void)state;
+	p->policy.overlay = mmap(NULL, sizeof(struct policy_overlay), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(p->policy.overlay != MAP_FAILED);
+	play_start(p, true);
+	play_booted(p);
+	for (int i = 0; i < 300; i++) {
+		if (i % 100 == 0)
+			say(p, "*.good.test", RULE_ALLOW);
+		snprintf(name, sizeof(name), "n%d.good.test", i);
+		answered += ask_for(p, name, DNS_A, false).rcode == RCODE_NOERROR;
+		if (i % 100 == 99)
+			undo(p, "*.good.test");
+	}
+	assert_int_equal(answered, LIMIT_WILDCARD_QUESTIONS);
+	play_end(p);
+}
+
 /* A flood of refusals is counted rather than reported one by one, and no count is lost. */
 static void test_refusals_are_counted(void **state)
 {
@@ -807,6 +899,8 @@ int main(void)
 		cmocka_unit_test(test_refused_name_never_reaches_upstream),
 		cmocka_unit_test(test_refusal_explains_itself),
 		cmocka_unit_test(test_denied_name_says_so),
+		cmocka_unit_test(test_names_are_allowed_and_undone),
+		cmocka_unit_test(test_a_rule_that_is_given_again_has_its_old_ration),
 		cmocka_unit_test(test_refusals_are_counted),
 		cmocka_unit_test(test_repeated_refusals_are_one_report),
 		cmocka_unit_test(test_other_types_are_empty_and_stay_here),

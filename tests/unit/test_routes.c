@@ -333,6 +333,43 @@ static void the_widest_rule_opens_private_ranges_alone(void **state)
 		assert_way(special[i], "prohibited");
 }
 
+/* The fence goes by what codex-egress says of +private networks. */
+static void networks_are_allowed_and_undone(void **state)
+{
+	static struct policy_overlay overlay;
+	struct policy_change change;
+	struct rule_error e;
+	struct failure f = {0};
+	const struct address host = {4, {10, 7, 7, 7}};
+
+	(void)state;
+	bridge();
+	allow("10.1.0.0/16:443+private");
+	policy.overlay = &overlay;
+	fence();
+	assert_int_equal(routes_allow(routes, &host, &f), 0);
+	for (int i = 0; i < 2; i++) {
+		const char *rule = i ? "0.0.0.0/0:22+private" : "10.2.0.0/16:22+private";
+
+		assert_way("10.2.0.9", "prohibited");
+		assert_int_equal(
+			policy_say(&policy, rule, RULE_ALLOW, NULL, NULL, &change, &e), 0);
+		assert_true(change.private);
+		assert_int_equal(routes_follow(routes, &config, &f), 0);
+		assert_int_equal(routes_verify(routes, &config, &f), 0);
+		assert_way("10.2.0.9", "via 172.17.0.1");
+		assert_way("10.3.0.9", i ? "via 172.17.0.1" : "prohibited");
+		assert_way("169.254.169.254", "prohibited");
+		assert_int_equal(policy_undo(&policy, rule, NULL, NULL, &change, &e), 0);
+		assert_int_equal(routes_follow(routes, &config, &f), 0);
+		assert_int_equal(routes_verify(routes, &config, &f), 0);
+		assert_way("10.2.0.9", "prohibited");
+		assert_way("10.1.0.9", "via 172.17.0.1");
+		assert_way("10.7.7.7", "via 172.17.0.1"); /* a pin's */
+	}
+	policy.overlay = NULL;
+}
+
 /* NAT64 addresses are treated like the IPv4 ones inside them. */
 static void nat64_addresses_are_just_as_closed(void **state)
 {
@@ -744,6 +781,7 @@ int main(void)
 		T(private_rules_keep_their_route),
 		T(a_rule_within_a_range_leaves_the_range_closed),
 		T(the_widest_rule_opens_private_ranges_alone),
+		T(networks_are_allowed_and_undone),
 		T(nat64_addresses_are_just_as_closed),
 		T(public_addresses_keep_their_route),
 		T(a_private_pin_gets_a_route),

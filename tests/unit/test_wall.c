@@ -461,11 +461,16 @@ static void a_denied_flow_ends(void **state)
 /* The rules are denied, and these addresses closed. */
 static void shut(const char *const *deny, const struct endpoint *list, size_t count)
 {
+	struct policy_change change = {0};
 	struct rule_error e;
+	bool networks = false;
 
-	for (; deny && *deny; deny++)
-		assert_int_equal(policy_deny(&policy, *deny, NULL, NULL, &e), 0);
-	assert_ok(wall_revoke(wall, &policy, list, count, f));
+	for (; deny && *deny; deny++) {
+		assert_int_equal(
+			policy_say(&policy, *deny, RULE_DENY, NULL, NULL, &change, &e), 0);
+		networks |= change.networks;
+	}
+	assert_ok(wall_follow(wall, &policy, networks, list, count, f));
 	reached(NULL);
 }
 
@@ -475,15 +480,15 @@ static void a_revoked_flow_ends(void **state)
 	static const char *const allow[] = {"20.9.0.0/16:443,80", NULL},
 				 *const deny[] = {"20.9.1.0/24", "20.9.2.0/24:80", NULL};
 	const struct endpoint list[] = {{addr("20.1.2.3"), 443}, {addr("2600::7"), 443}};
-	static struct policy_denials denials;
+	static struct policy_overlay overlay;
 	struct sockaddr_storage a;
 	socklen_t len = to_sockaddr("20.1.2.3", 443, &a);
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 
 	(void)state;
 	begin_with(allow, NULL);
-	denials.count = 0;
-	policy.denials = &denials;
+	memset(&overlay, 0, sizeof(overlay));
+	policy.overlay = &overlay;
 	build();
 	pin("20.1.2.3", 443, false, 0);
 	pin("20.1.2.3", 22, false, 0);
@@ -510,7 +515,7 @@ static void a_revoked_flow_ends(void **state)
 	assert_int_equal(tcp(PAYLOAD, "2600::7", 443), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 443), ECONNREFUSED);
 	assert_ok(wall_verify(wall, &config, f));
-	policy.denials = NULL;
+	policy.overlay = NULL;
 	close(s);
 }
 
@@ -523,12 +528,12 @@ static void more_networks_are_denied(void **state)
 				 *const allow[] = {"20.0.0.0/8:443,80", NULL},
 				 *const deny[] = {"20.9.0.0/16", "20.9.1.1", "20.7.1.1:443",
 					 "20.8.0.0/16", "20.7.0.0/16:80", "[2600::/16]", NULL};
-	static struct policy_denials denials;
+	static struct policy_overlay overlay;
 
 	(void)state;
 	begin_with(allow, before);
-	denials.count = 0;
-	policy.denials = &denials;
+	memset(&overlay, 0, sizeof(overlay));
+	policy.overlay = &overlay;
 	build();
 	assert_int_equal(tcp(PAYLOAD, "20.9.2.1", 443), 0);
 	assert_int_equal(tcp(PAYLOAD, "20.9.1.2", 443), ECONNREFUSED);
@@ -542,7 +547,87 @@ static void more_networks_are_denied(void **state)
 	assert_int_equal(tcp(PAYLOAD, "20.8.1.1", 443), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "20.7.1.1", 80), ECONNREFUSED);
 	assert_int_equal(tcp(PAYLOAD, "20.6.1.1", 80), 0);
-	policy.denials = NULL;
+	policy.overlay = NULL;
+}
+
+static void say(const char *rule, bool allow, struct policy_change *change)
+{
+	struct rule_error e;
+
+	assert_int_equal(policy_say(&policy, rule, allow ? RULE_ALLOW : RULE_DENY, NULL, NULL,
+				 change, &e),
+		0);
+	assert_ok(wall_follow(wall, &policy, change->networks, NULL, 0, f));
+	assert_ok(wall_verify(wall, &config, f));
+	reached(NULL);
+}
+
+static void take_back(const char *rule)
+{
+	struct policy_change change;
+	struct rule_error e;
+
+	assert_int_equal(policy_undo(&policy, rule, NULL, NULL, &change, &e), 0);
+	assert_true(change.networks);
+	assert_ok(wall_follow(wall, &policy, true, NULL, 0, f));
+	assert_ok(wall_verify(wall, &config, f));
+	reached(NULL);
+}
+
+/* A network that is allowed later is open; when that is taken back its flows end, but for those
+ * that something else allows. */
+static void networks_are_allowed_and_undone(void **state)
+{
+	static const char *const allow[] = {"20.9.1.0/24:22", NULL};
+	static struct policy_overlay overlay;
+	struct sockaddr_storage a, b, c;
+	socklen_t len = to_sockaddr("20.9.2.3", 22, &a);
+	int gone = socket(AF_INET, SOCK_STREAM, 0), pinned = socket(AF_INET, SOCK_STREAM, 0),
+	    kept = socket(AF_INET, SOCK_STREAM, 0);
+	struct policy_change change;
+
+	(void)state;
+	to_sockaddr("20.9.2.4", 22, &b);
+	to_sockaddr("20.9.1.1", 22, &c);
+	begin_with(allow, NULL);
+	memset(&overlay, 0, sizeof(overlay));
+	policy.overlay = &overlay;
+	build();
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.3", 22), ECONNREFUSED);
+	say("20.9.0.0/16:22", true, &change);
+	assert_int_equal(connect(gone, (void *)&a, len), 0);
+	assert_int_equal(connect(pinned, (void *)&b, len), 0);
+	assert_int_equal(connect(kept, (void *)&c, len), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.3", 80), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.10.2.3", 22), ECONNREFUSED);
+	pin("20.9.2.4", 22, false, 0);
+	take_back("20.9.0.0/16:22");
+	(void)!send(gone, "x", 1, MSG_NOSIGNAL);
+	usleep(20 * 1000);
+	assert_false(reached("20.9.2.3"));
+	assert_int_equal(send(gone, "y", 1, MSG_NOSIGNAL), -1);
+	assert_true(errno == ECONNRESET || errno == EPIPE);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.3", 22), ECONNREFUSED);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(send(kept, "x", 1, MSG_NOSIGNAL), 1);
+		assert_int_equal(send(pinned, "x", 1, MSG_NOSIGNAL), 1);
+		usleep(20 * 1000);
+	}
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 22), 0);
+	/* And again. */
+	say("20.9.0.0/16:22", true, &change);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.3", 22), 0);
+	say("20.9.0.0/16:22", false, &change);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.3", 22), ECONNREFUSED);
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 22), ECONNREFUSED);
+	/* A deny that is taken back shuts nothing any more. */
+	take_back("20.9.0.0/16:22");
+	assert_int_equal(tcp(PAYLOAD, "20.9.1.1", 22), 0);
+	assert_int_equal(tcp(PAYLOAD, "20.9.2.3", 22), ECONNREFUSED);
+	policy.overlay = NULL;
+	close(gone);
+	close(pinned);
+	close(kept);
 }
 
 static void only_the_resolver_reaches_the_upstreams(void **state)
@@ -990,6 +1075,7 @@ int main(void)
 		W(a_denied_flow_ends),
 		W(a_revoked_flow_ends),
 		W(more_networks_are_denied),
+		W(networks_are_allowed_and_undone),
 		W(only_the_resolver_reaches_the_upstreams),
 		W(an_upstream_on_another_port),
 		W(port_53_comes_to_our_resolver),

@@ -1,0 +1,38 @@
+/*
+ * What codex-egress allows and denies while the resolver runs. It needs not be told: before
+ * each question it looks whether the policy is another one than its cache goes by.
+ */
+#include "resolver_private.h"
+
+#include <string.h>
+
+/* As after a start with these rules: /etc/hosts is answered as it stands, and in audit mode all
+ * is, and reported. */
+static void judge(struct worker *w, struct cache_name *n)
+{
+	const struct verdict v = policy_check_pin(w->config->policy, n->name);
+	const bool audit = w->config->audit;
+
+	n->allowed = v.allowed;
+	n->denied = !n->allowed && !n->hosts && !audit;
+	n->open = !n->allowed && !n->hosts && audit;
+	n->internal = v.private || (!n->dynamic && !strchr(n->name, '.'));
+	if (n->dynamic && v.allowed)
+		n->ration = ration_of(w, v.rule);
+}
+
+void follow_policy(struct worker *w)
+{
+	w->version = policy_version(w->config->policy);
+	for (size_t i = 0; i < w->cache.count; i++) {
+		struct cache_name *n = &w->cache.names[i];
+
+		judge(w, n);
+		/* Addresses may be in a network that is denied, or need pins for other ports.
+		 * They are asked for again, or pinned again where they can't be. */
+		for (enum cache_family f = FAMILY_4; f < FAMILIES && n->allowed; f++)
+			if (!policy_by_proxy(w->config->policy, n->name) &&
+				(!n->hosts || n->record[f].result == CACHE_ADDRESSES))
+				n->record[f].expires = w->now;
+	}
+}

@@ -1,0 +1,125 @@
+"""What the tests of rules that are given later share: a container's flows, which tell how far they
+got, and codex-egress."""
+
+import re
+
+from conftest import CA_PATH, until
+
+# FLOWS LABEL KIND HOST PORT...: keeps a connection of each kind busy, and writes to /tmp/flow.LABEL
+# a line for each step that got through, and "ended" when it is over.
+FLOWS = r"""
+import base64, os, socket, ssl, sys, threading, time
+
+def connect(host, port):
+    return socket.create_connection((host, int(port)), 10)
+
+def secure(s, host):
+    return ssl.create_default_context(cafile="%s").wrap_socket(s, server_hostname=host)
+
+def ask(s, host, path, *fields):
+    s.sendall("\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", *fields, "", ""]).encode())
+
+def download(s, host):
+    ask(s, host, "/endless")
+    while True:
+        for _ in range(40):
+            assert s.recv(65536)
+        yield
+        time.sleep(0.02)
+
+def tls(host, port):
+    yield from download(secure(connect(host, port), host), host)
+
+def http(host, port):
+    yield from download(connect(host, port), host)
+
+def websocket(host, port):
+    s = connect(host, port)
+    key = base64.b64encode(os.urandom(16)).decode()
+    ask(s, host, "/websocket", "Upgrade: websocket", "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key)
+    assert b" 101 " in s.recv(4096)
+    while True:
+        s.sendall(bytes([0x81, 0x84, 0, 0, 0, 0]) + b"tick")
+        assert s.recv(4096).endswith(b"tick")
+        yield
+        time.sleep(0.05)
+
+def plain(host, port):
+    s = connect(host, port)
+    assert s.recv(4096)
+    while True:
+        s.sendall(b"tick\n")
+        yield
+        time.sleep(0.05)
+
+def keep(label, kind, host, port):
+    with open("/tmp/flow." + label, "a", buffering=1) as out:
+        try:
+            for _ in globals()[kind](host, port):
+                out.write("step\n")
+        except BaseException as error:
+            out.write(f"ended {error!r}\n")
+
+words = sys.argv[1:]
+for i in range(0, len(words), 4):
+    threading.Thread(target=keep, args=words[i : i + 4]).start()
+""" % CA_PATH
+
+
+class Flows:
+    """Some flows in a box: {label: (kind, host, port)}."""
+
+    def __init__(self, box, **flows):
+        self.box, self.labels = box, list(flows)
+        words = [str(word) for label, flow in flows.items() for word in (label, *flow)]
+        box.docker("exec", "-d", "-u", "1000", box.name, "python3", "-c", FLOWS, *words).ok()
+        until(lambda: all(self.steps(label) > 2 for label in flows), 20, self.said)
+
+    def said(self, label=None):
+        names = [f"/tmp/flow.{name}" for name in ([label] if label else self.labels)]
+        return self.box.exec("tail", "-n", "+1", *names).out
+
+    def steps(self, label):
+        return self.said(label).count("step")
+
+    def ended(self, label):
+        return "ended" in self.said(label)
+
+    def end(self, *labels):
+        """They have ended, or do with the next packet."""
+        for label in labels:
+            until(lambda: self.ended(label), 5, f"the end of {label}")  # noqa: B023
+
+    def live(self, *labels):
+        """They get on."""
+        before = {label: self.steps(label) for label in labels}
+        for label in labels:
+            until(lambda: self.steps(label) > before[label] + 3, 10, label)  # noqa: B023
+            assert not self.ended(label), self.said(label)
+
+
+def kinds(name, prefix):
+    """One flow of each kind to a name."""
+    return {
+        f"{prefix}_tls": ("tls", name, 443),
+        f"{prefix}_http": ("http", name, 80),
+        f"{prefix}_websocket": ("websocket", name, 80),
+        f"{prefix}_plain": ("plain", name, 2222),
+    }
+
+
+def booted(box):
+    until(lambda: box.exec("test", "-S", "/run/codex/control").status == 0, 30)
+    return box
+
+
+def egress(box, *words, status=0, **rest):
+    return box.exec("codex-egress", *words, **rest).ok(status)
+
+
+def refused_by_dns(box, name, why="denied"):
+    done = box.shell(f"dig +noall +comments {name}").ok()
+    return "NXDOMAIN" in done.out and re.search(
+        rf"EDE: 15.*{re.escape(name)} is {why}", done.out
+    )
