@@ -117,7 +117,7 @@ def reader(image, lab, internet, tmp_path, docker, start):
 
 class Reader:
     def __init__(self, lab, internet, root, docker, start):
-        self.root, self.model = root, internet.openai
+        self.root, self.ca, self.model = root, lab.ca, internet.openai
         self.cwd = root / "path/to/project"
         self._docker, self._start, self._container = docker, start, None
         self.model.script("curl -sS https://example.com")
@@ -143,6 +143,8 @@ class Reader:
             for name in ("sandbox-setup.sh", "sandbox-setup-java-25.sh", "my-agent"):
                 (where / name).write_text(script)
                 (where / name).chmod(0o755)
+            shutil.copy(self.ca, where / "corp-ca.crt")
+            (where / "corp.rules").write_text("git.corp.example\n")
         for name in ("home/keys/deploy", "etc/codex/requirements.toml", "path/ca.pem"):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name).write_text("")
