@@ -23,7 +23,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/lab"))
-# A shell that became root by su may lack the places of ip, nft and dockerd.
+# A root shell started by su may lack the directories of ip, nft and dockerd in PATH.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 import lab as laboratory  # noqa: E402
@@ -34,7 +34,7 @@ IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
 FLAGS = ("--cap-drop=ALL",) + tuple(
     f"--cap-add={name}" for name in ("NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL")
 )
-# What makes clients in the container trust the lab's certificates.
+# Variables that make clients in the container trust the lab's certificates.
 TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
 CA_PATH = "/lab-ca.pem"
 
@@ -51,7 +51,7 @@ def until(condition, seconds=10, what="it"):
 
 
 class Result:
-    """What a finished program left: status, out, err, and how long it took."""
+    """The result of a program: status, out, err, and how long it took."""
 
     def __init__(self, arguments, status, out, err, seconds):
         self.arguments, self.status, self.seconds = arguments, status, seconds
@@ -62,7 +62,7 @@ class Result:
         return self.out + self.err
 
     def ok(self, status=0):
-        """Insists on the exit status and returns self; shows everything if it is another."""
+        """Asserts the exit status and returns self; on failure shows everything."""
         assert self.status == status, f"{self!r}"
         return self
 
@@ -102,7 +102,7 @@ class Container:
         return self._docker(*arguments, **options)
 
     def exec(self, *command, user="root", options=()):
-        """Runs a command in it beside the payload, by the engine's own door."""
+        """Runs a command in it beside the payload, with `docker exec`."""
         return self._docker("exec", "-u", user, *options, self.name, *command)
 
     def inspect(self, field):
@@ -122,7 +122,7 @@ class Container:
         return False
 
     def wait(self, seconds=30):
-        """Waits for its end; the status."""
+        """Waits until it ends; returns the status."""
         return int(self._docker("wait", self.name, timeout=seconds).ok().out)
 
     def kill(self, signal):
@@ -211,7 +211,7 @@ def sinks(internet):
 
 @pytest.fixture
 def wire(lab, internet):
-    """Every packet that containers send, seen at their own end of the wire: also those to the
+    """Every packet that containers send, captured at their own end of the wire: also those to the
     gateway and to each other, which the Internet never sees."""
     lab.wire.mark()
     return lab.wire
@@ -239,8 +239,8 @@ def shell(runner):
 
 @pytest.fixture
 def start(runner):
-    """start(command..., what run() takes): a Container. It isn't removed when it ends by itself, so
-    that its log and status can be looked at."""
+    """start(command..., run()'s parameters): a Container. It isn't removed when it ends by itself,
+    so that its log and status can be read."""
     names = []
 
     def begin(
@@ -298,7 +298,7 @@ def network(runner):
 
 @pytest.fixture
 def host_home(tmp_path):
-    """A home directory for the person who calls the stub."""
+    """A home directory for the user who runs the stub."""
     home = tmp_path / "home"
     home.mkdir()
     return home
@@ -306,7 +306,7 @@ def host_home(tmp_path):
 
 @pytest.fixture
 def workdir(tmp_path):
-    """A project of uid 1000's."""
+    """A project owned by uid 1000."""
     place = tmp_path / "project"
     place.mkdir()
     tmp_path.chmod(0o755)
@@ -316,7 +316,7 @@ def workdir(tmp_path):
 
 @pytest.fixture
 def stub_environment(lab, internet, host_home):
-    """What the stub gets from the shell it is called in: no more than it needs."""
+    """The stub's environment: no more than it needs."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(host_home),
@@ -338,7 +338,7 @@ def stub(stub_environment, workdir):
 
 
 class Terminal:
-    """A program that believes it talks to a person."""
+    """A program at a terminal."""
 
     def __init__(self, arguments, **options):
         self._master, slave = pty.openpty()
@@ -400,13 +400,13 @@ def terminal():
 
 @pytest.fixture(scope="session", autouse=True)
 def tools():
-    """The programs that tests themselves call, named at once rather than one by one."""
+    """Checks for all programs that tests call, at once rather than one by one."""
     missing = [name for name in ("docker", "ip", "nft", "podman", "strace", "zstd") if not shutil.which(name)]
     if missing:
         pytest.exit(f"missing: {' '.join(missing)}; `make test` installs them", returncode=1)
 
 
-# Who asks for one of these judges an attack by what came out, not by what the client says.
+# A test with one of these fixtures judges an attack by what got out, not by what the client says.
 JUDGES = {"sinks", "wire"}
 TOTALS = {"passed": 0, "failed": 0, "leaked": 0}
 
@@ -436,7 +436,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_runtest_logreport(report):
-    """A test counts once; what goes wrong around it, or is skipped, counts as a failure."""
+    """A test counts once; an error in its setup or teardown, or a skip, counts as a failure."""
     if report.when == "call" and report.passed:
         TOTALS["passed"] += 1
     elif not report.passed:
@@ -445,8 +445,8 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_unconfigure(config):
-    """The last line, in the form that ci/test.sh adds up; not that of each worker. Of attacks: one
-    leaked where its test says no, and is broken where the test could not be made."""
+    """The last line, in the form that ci/test.sh adds up; not from each worker. An attack leaked if
+    its test failed, and is broken if the test couldn't be run."""
     if hasattr(config, "workerinput"):
         return
     passed, failed, leaked = TOTALS.values()

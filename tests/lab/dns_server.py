@@ -17,12 +17,12 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-# source, port: whose question it was.
+# source, port: the sender of the query.
 Query = collections.namedtuple("Query", "time name type tcp source port wire")
 
 
 class Dns:
-    """Programmable while it runs; every method may be called at any time."""
+    """Can be programmed while it runs; all methods are thread-safe."""
 
     def __init__(self):
         self._lock = threading.RLock()
@@ -30,15 +30,15 @@ class Dns:
         self.clear()
 
     def clear(self):
-        """Forgets every record, behaviour and question."""
+        """Forgets all records, behaviours and queries."""
         with self._lock:
             self._records = {}
             self._behaviour = collections.defaultdict(dict)
             self.queries = []
 
     def add(self, name, *values, type=None, ttl=60):
-        """Gives a name records: addresses, or those of another type. What it had of that type is
-        replaced; no value at all makes a name that exists and is empty."""
+        """Gives a name records: addresses, or those of another type, which replace existing ones of
+        that type. Without a value, the name exists and is empty."""
         name = name.lower().rstrip(".")
         with self._lock:
             records = self._records.setdefault(name, {})
@@ -52,7 +52,7 @@ class Dns:
         self.add(name, target.rstrip(".") + ".", type="CNAME", ttl=ttl)
 
     def rotate(self, name, addresses, ttl=1):
-        """Every question for the name gets the next address of the iterable, round and round."""
+        """Each query for the name gets the next address of the iterable, cyclically."""
         self._set(name, rotate=(itertools.cycle(addresses), ttl))
 
     def remove(self, name):
@@ -61,19 +61,18 @@ class Dns:
             self._behaviour.pop(name.lower(), None)
 
     def delay(self, name, seconds):
-        """Answers for the name are that late. "*" stands for every name, here and below."""
+        """Delays answers for the name. "*" stands for every name, here and below."""
         self._set(name, delay=seconds)
 
     def drop(self, name, times=1 << 30, udp_only=False, kind=None, edns=False):
-        """That many questions for the name get no answer at all; of this type alone, or with EDNS
-        alone."""
+        """Ignores that many queries for the name; only of this type, or only with EDNS."""
         self._set(name, drop=[times, udp_only, kind, edns])
 
     def fail(self, name, rcode="SERVFAIL"):
         self._set(name, rcode=dns.rcode.from_text(rcode))
 
     def truncate(self, name):
-        """By UDP the name's answers are empty and marked as cut short; by TCP they are whole."""
+        """UDP answers for the name are empty and truncated; those by TCP are complete."""
         self._set(name, truncate=True)
 
     def forge(self, name, maker, udp_only=False):
@@ -85,14 +84,14 @@ class Dns:
             self._behaviour[name.lower().rstrip(".")].update(behaviour)
 
     def asked(self, name=None):
-        """The questions so far, or those for one name and the names below it."""
+        """The queries so far, or those for a name and the names below it."""
         queries = list(self.queries)
         if name is None:
             return queries
         return [q for q in queries if q.name == name or q.name.endswith("." + name)]
 
     def answer(self, wire, tcp, source):
-        """The packets to send for a question of source, an address and a port; it is slept for here,
+        """The packets to send for a query from source, an address and a port. Delays happen here,
         in the caller's thread."""
         query = dns.message.from_wire(wire)
         question = query.question[0]
@@ -192,7 +191,7 @@ def kind_of(value):
 
 
 def start(function, *arguments):
-    """A thread that ends with the process, or quietly when its socket goes."""
+    """A thread that ends with the process, or quietly when its socket is closed."""
 
     def run():
         try:

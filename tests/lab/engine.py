@@ -24,11 +24,11 @@ PR_SET_PDEATHSIG = 1
 
 
 class Missing(RuntimeError):
-    """Something the tests need isn't there; the text says what, and how to get it."""
+    """Something that the tests need is missing; the text says what, and how to get it."""
 
 
 def host_docker(*arguments):
-    """The machine's own engine, the one `make image` builds with."""
+    """The machine's own engine, which `make image` builds with."""
     environment = {k: v for k, v in os.environ.items() if k != "DOCKER_HOST"}
     try:
         return command("docker", *arguments, env=environment)
@@ -92,7 +92,7 @@ class Engine:
                 )
 
     def _enter(self):
-        """In the child: dies with us, and lives in the engine's namespace."""
+        """In the child: ends with us, and runs in the engine's namespace."""
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         descriptor = os.open(self.namespace.path, os.O_RDONLY)
         if LIBC.setns(descriptor, 0x40000000):
@@ -122,7 +122,8 @@ class Engine:
             self.docker("load", stdin=save.stdout)
 
     def in_container(self, container, *arguments):
-        """Runs a program of the machine's in a container's network, with every right there."""
+        """Runs a program of the machine's in a container's network namespace, with full
+        privileges."""
         child = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         dockerd = child.read_text().split()[0]
         pid = self.docker("inspect", "-f", "{{.State.Pid}}", container).strip()
@@ -131,7 +132,7 @@ class Engine:
 
     def stop(self):
         if self._process:
-            self._process.kill()  # unshare; --kill-child takes the process namespace with it
+            self._process.kill()  # unshare; --kill-child ends the process namespace with it
             self._process.wait()
         remove(self.directory)
         remove_cgroups(self.cgroup)
@@ -148,7 +149,7 @@ def inspect(image):
 
 def link_images(records, data):
     """Fills a data root with these images of the machine's engine, by links to its layers. Returns
-    those it could do."""
+    those for which that was possible."""
     root = pathlib.Path(host_docker("info", "-f", "{{.DockerRootDir}}").strip())
     driver = host_docker("info", "-f", "{{.Driver}}").strip()
     source, target = root / "image/overlay2", data / "image/overlay2"
@@ -191,8 +192,8 @@ def digest(text):
 
 
 def remove(directory):
-    """Removes a lab's directory. Its mounts went with the mount namespace; what a plain mount table
-    still shows below it is taken down first, so that nothing outside is ever emptied."""
+    """Removes a lab's directory. Its mounts went with the mount namespace; any that are still
+    visible are unmounted first, so that nothing outside is ever emptied."""
     for line in reversed(pathlib.Path("/proc/self/mountinfo").read_text().splitlines()):
         if line.split()[4].startswith(f"{directory}/"):
             command("umount", "-l", line.split()[4])
@@ -200,7 +201,7 @@ def remove(directory):
 
 
 def remove_cgroups(cgroup):
-    """The engine's empty control groups, children first, in every hierarchy."""
+    """Removes the engine's empty control groups, children first, in every hierarchy."""
     top = pathlib.Path("/sys/fs/cgroup")
     places = [top / cgroup.strip("/")] + [
         h / cgroup.strip("/") for h in top.iterdir() if h.is_dir()

@@ -1,4 +1,4 @@
-"""ClientHellos, as a real TLS library writes them and as nobody should. Bytes in, bytes out."""
+"""ClientHellos, as a real TLS library writes them, and malformed ones. Bytes in, bytes out."""
 
 import ssl
 import struct
@@ -8,7 +8,7 @@ ENCRYPTED_CLIENT_HELLO, ESNI = 0xFE0D, 0xFFCE
 
 
 def client(name, **settings):
-    """What Python's ssl says first to that name ("" or None: it names nobody)."""
+    """The ClientHello of Python's ssl for that name ("" or None: without a name)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -23,7 +23,7 @@ def client(name, **settings):
 
 
 def random_of(hello):
-    """The 32 octets by which a hello is known on the wire."""
+    """The 32 octets that identify a hello on the wire."""
     return hello[11:43]
 
 
@@ -53,7 +53,7 @@ def record(fragment, kind=22, version=0x0301):
 
 
 def over_records(hello, sizes):
-    """The same message in records of these sizes, the last of them over and over."""
+    """The same message in records of these sizes, the last of them repeated."""
     message, records, sizes = hello[5:], b"", list(sizes)
     while message:
         size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
@@ -91,7 +91,7 @@ def asks_for_a_second(name):
 
 
 def second(first, name):
-    """What such a client sends then, for whatever name."""
+    """What such a client sends next, for any name."""
     _, extensions = taken_apart(client(name))
     body = dict(extensions)
     return changed(
@@ -100,6 +100,6 @@ def second(first, name):
 
 
 def grease_ech():
-    """encrypted_client_hello as Chromium fills it where it has no key of the server's."""
+    """encrypted_client_hello as Chromium fills it without a key of the server's."""
     head = b"\0" + struct.pack("!HHBH", 1, 1, 77, 32) + b"e" * 32
     return head + struct.pack("!H", 144) + b"p" * 144

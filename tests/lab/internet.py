@@ -35,7 +35,7 @@ CATCH_ALL = 7
 RETRY = "45.198.0.1"
 BLACK_HOLE, BLACK_HOLE6 = "45.199.0.0/16", "2a0f:77:dead::/48"
 OPENAI = ("api.openai.com", "chatgpt.com", "auth.openai.com")
-# Names that every test finds in place; the addresses follow from the name, see address_of().
+# Names that exist in every test; the addresses follow from the name, see address_of().
 NAMES = OPENAI + (
     "ab.chatgpt.com",
     "chat.openai.com",
@@ -55,7 +55,7 @@ Packet = collections.namedtuple("Packet", "time protocol source address port dat
 
 
 def address_of(name):
-    """The address a name has unless a test says otherwise: public, its own, the same every run."""
+    """The address of a name unless a test sets another: public, unique, the same in every run."""
     digest = hashlib.sha256(name.encode()).digest()
     return f"45.{80 + digest[0] % 40}.{digest[1]}.{1 + digest[2] % 254}"
 
@@ -353,7 +353,7 @@ class Internet:
             threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def reset(self):
-        """As at the start of a test: the usual names, nothing seen."""
+        """As at the start of a test: the usual names, nothing recorded."""
         self.dns.clear()
         self.dns2.clear()
         self.web.clear()

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 
-# What is read of an answer.
+# How much of an answer is read.
 MOST = 1 << 16
 
 
@@ -41,7 +41,7 @@ def tell(attempt):
 
 
 def read(s, got, deadline, enough):
-    """Until the other ends, or it has said that much, or the time is up."""
+    """Reads until the other side closes, that many bytes arrived, or the time is up."""
     while enough is None or len(got) < enough:
         s.settimeout(max(0.01, deadline - time.monotonic()))
         try:

@@ -25,7 +25,7 @@ PREFIX = "codex-lab-"
 
 
 class Lab:
-    """Use as a context manager. images: what the engine is to have, by name."""
+    """A context manager. images: the names of those that the engine gets."""
 
     def __init__(self, images=("codex-sandbox",)):
         if os.geteuid() != 0:
@@ -73,7 +73,7 @@ class Lab:
 
 
 def remove_stale():
-    """Takes away the labs whose process is gone. Their engines died with them."""
+    """Removes the labs whose process is gone. Their engines ended with them."""
     for directory in BASE.glob(f"{PREFIX}*") if BASE.is_dir() else []:
         try:
             with open(directory / "lock", "a") as lock:

@@ -23,7 +23,7 @@ CONTAINERS6 = "fd77:1::/32"
 
 
 def command(*arguments, **options):
-    """Runs a program that must succeed; says what it said when it doesn't."""
+    """Runs a program that must succeed; the exception has its output."""
     done = subprocess.run(arguments, capture_output=True, text=True, **options)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
@@ -31,7 +31,7 @@ def command(*arguments, **options):
 
 
 class Namespace:
-    """A named network namespace, as `ip netns` makes them."""
+    """A named network namespace, as created by `ip netns`."""
 
     def __init__(self, name):
         self.name, self.path = name, f"/run/netns/{name}"
@@ -51,8 +51,8 @@ class Namespace:
             self.run("sysctl", "-qw", f"{name.replace('__', '.')}={value}")
 
     def call(self, function, *arguments):
-        """Calls a function in a thread of its own that is in this namespace. What it opens there
-        stays there: this is how the servers of the Internet get their sockets."""
+        """Calls a function in a thread that is in this namespace. Sockets opened there stay there,
+        which is how the servers of the Internet get theirs."""
         result = []
 
         def enter():
@@ -64,7 +64,7 @@ class Namespace:
                 finally:
                     os.close(descriptor)
                 result.append((True, function(*arguments)))
-            except BaseException as error:  # handed to the caller's thread
+            except BaseException as error:  # passed to the caller's thread
                 result.append((False, error))
 
         thread = threading.Thread(target=enter)
@@ -91,7 +91,7 @@ class Namespace:
 
 
 def connect(engine, internet):
-    """Joins the two by a veth and makes every address of both families local to the Internet."""
+    """Connects the two by a veth and makes every address of both families local to the Internet."""
     engine.ip("link", "add", "up0", "type", "veth", "peer", "name", "in0", "netns", internet.name)
     engine.sysctl(
         net__ipv4__ip_forward=1,
@@ -116,7 +116,7 @@ def connect(engine, internet):
     engine.ip("route", "add", "default", "via", INTERNET_ADDRESS)
     engine.ip("-6", "route", "add", "default", "via", INTERNET_ADDRESS6)
     internet.ip("-6", "route", "add", CONTAINERS6, "via", ENGINE_ADDRESS6)
-    # The way back is looked up before the table in which everything is local.
+    # The route back is looked up before the table in which everything is local.
     for family, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
         internet.ip(family, "rule", "add", "pref", "1", "iif", "in0", "lookup", "local")
         internet.ip(family, "rule", "add", "pref", "100", "lookup", "local")

@@ -31,7 +31,7 @@ import zlib
 
 FINAL = "The command said:"
 
-# The tools that Codex has offered for running a command, old and new, with the arguments of each.
+# The tools that Codex has offered for running a command, old and new, with their arguments.
 SHELL_TOOLS = {
     "exec_command": lambda command: {"cmd": command},
     "shell_command": lambda command: {"command": command},
@@ -58,7 +58,7 @@ def text_of(output):
 
 
 def decoded(body, encoding):
-    """A request's body with its Content-Encoding undone. Codex compresses with zstd."""
+    """A request's body, decompressed. Codex uses zstd."""
     if encoding == "zstd":
         done = subprocess.run(["zstd", "-dcq"], input=body, stdout=subprocess.PIPE, check=True)
         return done.stdout
@@ -68,7 +68,7 @@ def decoded(body, encoding):
 
 
 def authorization_kind(headers):
-    """Which credential a request carries: "key", "chatgpt", "other" or "none"; never its value."""
+    """The kind of credential in a request: "key", "chatgpt", "other" or "none"; never its value."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     if not token:
         return "none"
@@ -87,7 +87,7 @@ class Reply:
 
 
 def proves(verifier, login):
-    """Is it what this login began with?"""
+    """True if it belongs to the challenge of this login."""
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     return verifier == login.get("code_verifier") or challenge == login.get("code_challenge")
@@ -110,33 +110,33 @@ class StandIn:
         self._lock = threading.Lock()
 
     def script(self, *commands):
-        """Sets the commands of the turns that follow and forgets what was seen."""
+        """Sets the commands of the turns that follow and clears what was recorded."""
         with self._lock:
             self.commands = list(commands)
             self.requests = []
 
     def spent(self, token):
-        """Has this refresh token been used?"""
+        """True if this refresh token has been used."""
         with self._lock:
             return any(used == token for used, _ in self.renewals)
 
     def approve(self, user_code):
-        """What a person does in a browser elsewhere: allows the login that shows this code."""
+        """What a user does in a browser: approves the login that shows this code."""
         with self._lock:
             waiting = [d for d in self._devices.values() if d["user_code"] == user_code]
             assert len(waiting) == 1, f"nobody waits with the code {user_code!r}"
             waiting[0]["approved"] = True
 
     def allow_browser(self, challenge):
-        """The same at the page that Codex's other login opens: the code that the browser is sent
-        back with, for whoever knows what the challenge was made of (RFC 7636)."""
+        """The same for the page that Codex's other login opens: returns the code that the browser
+        is redirected with, for the client that knows the verifier (RFC 7636)."""
         code = f"code_{uuid.uuid4().hex}"
         with self._lock:
             self._devices[code] = {"code_challenge": challenge, "user_code": None}
         return code
 
     def outputs(self):
-        """Every output of a tool that Codex has sent so far, each once, in order."""
+        """All tool outputs that Codex has sent so far, each once, in order."""
         seen = {}
         for request in list(self.requests):
             for call, text in request["tool_outputs"]:
@@ -161,7 +161,7 @@ class StandIn:
         }
         try:
             reply = self._answer(method, path, headers, body, record)
-        except Exception as error:  # whatever Codex sent, say what was wrong with it
+        except Exception as error:  # report any error in what Codex sent
             reply = Reply(400, {"error": {"message": f"stand-in: {error!r}"}})
             record["error"] = repr(error)
         record["status"] = reply.status
@@ -173,8 +173,8 @@ class StandIn:
 
     def _answer(self, method, path, headers, body, record):
         if headers.get("upgrade"):
-            # Codex tries a WebSocket first. At "upgrade required" it turns to plain requests at
-            # once; at any other error it tries five times more, for seven seconds.
+            # Codex tries a WebSocket first. On "upgrade required" it switches to plain requests at
+            # once; on any other error it retries five times, for seven seconds.
             return Reply(426, {"error": {"message": "no WebSocket here"}})
         if method == "POST" and path.endswith("/responses"):
             if expired(headers):
@@ -194,7 +194,7 @@ class StandIn:
         if method == "POST" and path.endswith("/api/accounts/deviceauth/token"):
             return self._device_asks(fields(body, headers))
         if path.endswith("/models"):
-            return Reply(200, {"models": []})  # Codex goes by those that it was built with
+            return Reply(200, {"models": []})  # Codex then uses its built-in list
         if path.endswith("/analytics-events/events"):
             return Reply(200, {})
         return Reply(404, {"error": {"message": f"stand-in: nothing at {path}"}})
@@ -246,7 +246,7 @@ class StandIn:
         outputs = []
         for item in request.get("input", []):
             if item.get("type") == "message" and item.get("role") == "user":
-                outputs = []  # a new question of the user's: its commands start over
+                outputs = []  # a new message of the user: its commands start over
             elif str(item.get("type", "")).endswith("_call_output"):
                 outputs.append((item.get("call_id"), text_of(item.get("output"))))
         tools = tools_of(request)
@@ -264,8 +264,8 @@ class StandIn:
 
 
 def tools_of(request):
-    """The tools a request offers, as (namespace or None, tool). They stand in the request, or
-    among its input, and may be grouped in namespaces."""
+    """The tools offered by a request, as (namespace or None, tool). They are in the request, or in
+    its input, and may be grouped in namespaces."""
     offered = list(request.get("tools") or [])
     for item in request.get("input", []):
         if item.get("type") == "additional_tools":
@@ -280,7 +280,7 @@ def tools_of(request):
 
 
 def call(tools, command, number):
-    """The item by which the model calls the shell tool that is on offer."""
+    """The item by which the model calls the shell tool on offer."""
     offered = {(tool.get("type"), tool.get("name")): namespace for namespace, tool in tools}
 
     def item(kind, offer, **fields):
@@ -309,7 +309,7 @@ def message(text):
 
 
 def events(item):
-    """The server-sent events of one response that consists of one item."""
+    """The server-sent events of a response that consists of one item."""
     usage = {
         "input_tokens": 1,
         "input_tokens_details": None,
@@ -353,7 +353,7 @@ def fields(body, headers):
 
 
 def expired(headers):
-    """Does the request carry a ChatGPT token whose time is over?"""
+    """True if the request has an expired ChatGPT token."""
     parts = headers.get("authorization", "").partition(" ")[2].split(".")
     if len(parts) != 3:
         return False
@@ -370,7 +370,8 @@ def new_refresh_token():
 
 
 def jwt(lifetime=30 * 86400):
-    """A token in the shape of ChatGPT's, signed by nobody, that lives that many seconds."""
+    """A token in ChatGPT's format, with an invalid signature, that expires after that many
+    seconds."""
 
     def part(data):
         return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
@@ -388,8 +389,8 @@ def jwt(lifetime=30 * 86400):
 
 
 def chatgpt_login(lifetime=30 * 86400, refresh_token=None):
-    """The contents of an auth.json for a ChatGPT login that the stand-in accepts; with a refresh
-    token of its own that nobody has used yet, unless one is given."""
+    """The contents of an auth.json for a ChatGPT login that the stand-in accepts; with a new
+    refresh token unless one is given."""
     return {
         "auth_mode": "chatgpt",
         "OPENAI_API_KEY": None,
@@ -455,15 +456,15 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def finish_request(self, request, client_address):
-        # The handshake happens here, in the connection's own thread, so that a client that
-        # opens a connection and says nothing holds up nobody.
+        # The handshake happens here, in the connection's own thread, so that a silent client
+        # doesn't block others.
         request.settimeout(30)
         with self.context.wrap_socket(request, server_side=True) as connection:
             super().finish_request(connection, client_address)
 
     def handle_error(self, request, client_address):
         error = sys.exc_info()[1]
-        if not isinstance(error, (OSError, EOFError)):  # a client that went away is no news
+        if not isinstance(error, (OSError, EOFError)):  # a client that disconnected isn't an error
             super().handle_error(request, client_address)
 
 

@@ -62,7 +62,7 @@ exec "$3" --egress=off -- sleep infinity
 
 
 class Podman:
-    """kind: "rootful" or "rootless". namespace: the network that it lives in."""
+    """kind: "rootful" or "rootless". namespace: the network namespace to run in."""
 
     def __init__(self, kind, namespace, directory, stub, init):
         self.kind, self.namespace = kind, namespace
@@ -84,7 +84,7 @@ class Podman:
                   "driver": "vfs" if self.uid else "overlay"}
         (self.directory / "containers.conf").write_text(CONTAINERS.format(**values))
         (self.directory / "storage.conf").write_text(STORAGE.format(**values))
-        # Where the user may reach it, whatever the modes above the source are.
+        # Readable for the user, whatever the modes above the source are.
         self.stub = pathlib.Path(shutil.copy(self._stub, self.directory / "bin"))
         if self.uid:
             self._add_user()
@@ -101,7 +101,7 @@ class Podman:
         self._import()
 
     def _enter(self):
-        """In the child: dies with us, and lives in the engine's network."""
+        """In the child: ends with us, and runs in the engine's network."""
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         descriptor = os.open(self.namespace.path, os.O_RDONLY)
         if LIBC.setns(descriptor, 0x40000000):
@@ -140,7 +140,7 @@ class Podman:
                     "codex-sandbox")
 
     def inside(self, directory, *arguments, env=None):
-        """The words that run a program there as the user, with nothing of our environment."""
+        """The command that runs a program there as the user, with none of our environment."""
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": self.home,
@@ -159,7 +159,7 @@ class Podman:
         return command(*map(str, self.inside(self.home, "podman", *arguments)))
 
     def project(self, name):
-        """A workdir of the user's (as root: of uid 1000's)."""
+        """A workdir owned by the user (for root: by uid 1000)."""
         place = self.home / name
         place.mkdir()
         os.chown(place, self.owner, self.owner)

@@ -31,7 +31,7 @@ class Proxy:
         self._login = f"Basic {told}"
 
     def refuse(self, target, status, phrase="from the proxy"):
-        """status: what it answers when it is asked for that host:port."""
+        """status: the reply to requests for that host:port."""
         self._refuse[target] = (status, phrase)
 
     def targets(self):
