@@ -142,7 +142,8 @@ static void link_login(const char *from, const char *to)
 /* Where no id can be changed, nobody can make the home the user's that isn't: another will do. */
 static int own_home(struct boot *b, struct failure *f)
 {
-	static const char *const others[] = {RUN_DIR "/home", "/tmp/codex_home"};
+	static const char *const others[] = {
+		RUN_DIR "/home", "/tmp/codex_home", "/dev/shm/codex_home"};
 
 	if (home_own(b->home, b->uid, b->gid, f) == 0)
 		return 0;

@@ -130,13 +130,14 @@ def inside(script, **options):
                "-ec", script, **options)
 
 
-def boot(root, names):
+def boot(root, names, wall="nft"):
     """Milliseconds from the exec of codex-init to the payload's first instruction."""
     text = inside(f"mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev; "
                   f"mount -t tmpfs tmpfs {root}/run; mount -t sysfs -o ro sysfs {root}/sys; "
                   f"exec {HARNESS} confine {root} /bin/harness stamp /bin/codex-init -q "
                   "--workdir /workspace -- /bin/harness stamp",
-                  env={"PATH": os.environ["PATH"], "OPENAI_ALLOWED_DOMAINS": " ".join(names)})
+                  env={"PATH": os.environ["PATH"], "OPENAI_ALLOWED_DOMAINS": " ".join(names),
+                       "CODEX_INIT_WALL": wall})
     begun, ended = (int(n) for n in text.split()[:2])
     return (ended - begun) / 1e6
 
@@ -182,6 +183,43 @@ def boots(rounds):
     line(f"{NAMES} names more", f"{median:.1f}", f"({min(ours):.1f})", "", "goal: under 25")
     line(f"a shell loop of dig and ipset, {NAMES} names", f"{loop:.0f}", "",
          f"x{loop / median:.0f}", "goal: x100 or more")
+
+
+# ---- The cell --------------------------------------------------------------------------------
+
+
+def sockets(root, option):
+    """Microseconds for a socket of the payload's."""
+    return int(inside(f"mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev; "
+                      f"mount -t tmpfs tmpfs {root}/run; mount -t sysfs -o ro sysfs {root}/sys; "
+                      f"exec {HARNESS} confine {root} /bin/codex-init -q {option} "
+                      "--workdir /workspace -- /bin/harness sockets 20000",
+                      env={"PATH": os.environ["PATH"]})) / 1000
+
+
+def cell(rounds):
+    root = root_directory()
+    times = {option: [] for option in ("--egress=off", "--wall=nft", "--wall=cell")}
+    walls = {wall: [] for wall in ("nft", "cell")}
+    for _ in range(rounds):
+        for option, taken in times.items():
+            with two_namespaces():
+                taken.append(sockets(root, option))
+        for wall, taken in walls.items():
+            root = root_directory()
+            with two_namespaces():
+                taken.append(boot(root, [], wall))
+    print(f"\nThe cell, median of {rounds} (fastest)")
+    plain_socket = statistics.median(times["--egress=off"])
+    for option, taken in times.items():
+        median = statistics.median(taken)
+        line(f"a socket, microseconds, {option}", f"{median:.2f}", f"({min(taken):.2f})",
+             f"x{median / plain_socket:.2f}", "goal: under 4" if "cell" in option else "")
+    nft = statistics.median(walls["nft"])
+    for wall, taken in walls.items():
+        median = statistics.median(taken)
+        line(f"a boot, milliseconds, {wall}", f"{median:.1f}", f"({min(taken):.1f})",
+             f"x{median / nft:.2f}", "goal: x1.00 or less" if wall == "cell" else "")
 
 
 # ---- Sizes -----------------------------------------------------------------------------------
@@ -237,6 +275,7 @@ def main():
     plain(int(os.environ.get("BENCH_SPAWNS", 1000)))
     launcher(int(os.environ.get("BENCH_LAUNCHES", 20)))
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
+    cell(int(os.environ.get("BENCH_CELL", 5)))
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)
     import gate  # which takes its tools from here

@@ -161,6 +161,29 @@ static int answer(uint16_t port)
 	}
 }
 
+/* Nanoseconds for socket(2) and close(2), each of them, over so many. */
+static int sockets(unsigned count)
+{
+	struct timespec begun, ended;
+
+	for (unsigned i = 0; i < count + count / 10; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0) {
+			perror("socket");
+			return 1;
+		}
+		close(fd);
+		if (i == count / 10)
+			clock_gettime(CLOCK_MONOTONIC, &begun);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	printf("%.0f\n", ((double)(ended.tv_sec - begun.tv_sec) * 1e9 +
+				 (double)(ended.tv_nsec - begun.tv_nsec)) /
+				 count);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 3 && strcmp(argv[1], "spawn") == 0)
@@ -171,6 +194,8 @@ int main(int argc, char **argv)
 		return confine(argv + 2);
 	if (argc > 2 && strcmp(argv[1], "answer") == 0)
 		return answer((uint16_t)atoi(argv[2]));
-	fputs("usage: harness spawn|stamp|confine|answer ...\n", stderr);
+	if (argc > 2 && strcmp(argv[1], "sockets") == 0)
+		return sockets((unsigned)atoi(argv[2]));
+	fputs("usage: harness spawn|stamp|confine|answer|sockets ...\n", stderr);
 	return 2;
 }

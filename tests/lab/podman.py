@@ -127,6 +127,7 @@ class Podman:
         for name in ("sbin", "bin", "etc/codex", "tmp", "proc", "sys", "dev", "run", "workspace",
                      "codex_home"):
             (root / name).mkdir(parents=True)
+        os.chown(root / "codex_home", 1000, 1000)  # as in the real image
         shutil.copy(self._init, root / "sbin/codex-init")
         shutil.copy(shutil.which("busybox"), root / "bin/busybox")
         for applet in APPLETS:
