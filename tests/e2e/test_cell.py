@@ -575,3 +575,23 @@ def test_rules_at_run_time_in_the_cell(start, runner, sinks):
     sinks.mark()
     assert box.exec(*by_proxy, user="1000").status != 0
     assert not sinks.seen()
+
+
+# ---- The launcher ----------------------------------------------------------------------------
+
+
+def test_the_launcher_asks_for_no_capability(stub):
+    line = stub("--wall=cell", "--dry-run").ok().out
+    assert "--cap-" not in line and "--wall cell" in line
+    assert "--cap-add=NET_ADMIN" in stub("--dry-run").ok().out
+    for option in (["--audit"], ["--publish", "8080"]):
+        assert stub("--wall=cell", *option, "--dry-run").status == 100, option
+    assert stub("--wall=maybe", "--dry-run").status == 100
+
+
+def test_the_launchers_sandbox_is_a_cell(stub, workdir, sinks):
+    script = "id -u; touch made; curl -sS -o /dev/null -w '%{http_code}' https://8.8.8.8; codex-egress"
+    done = stub("--wall=cell", "--exec", "sh", "-c", script)
+    assert done.lines()[0] == "1000" and "in the cell" in done.err, done
+    assert (workdir / "made").stat().st_uid == 1000
+    assert sinks.seen() == []
