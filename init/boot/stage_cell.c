@@ -215,7 +215,7 @@ static int set_proxy_variables(struct boot *b, struct failure *f)
 /* ---- The stages -------------------------------------------------------------------------- */
 
 /* With this setting the kernel forwards what comes in by lo from an address of ours. */
-static int look_at_lo(struct failure *f)
+static int look_at_lo(const struct boot *b, struct failure *f)
 {
 	static const char *const settings[] = {"/proc/sys/net/ipv4/conf/all/accept_local",
 		"/proc/sys/net/ipv4/conf/lo/accept_local"};
@@ -226,6 +226,8 @@ static int look_at_lo(struct failure *f)
 		if (get(settings[i], &value, 1) == 1 && value != '0')
 			return cannot(
 				f, settings[i], "it is set, so what is on lo could leave");
+		if (b->shared && access(settings[i], W_OK) == 0)
+			return cannot(f, settings[i], "the command could set it");
 	}
 	return 0;
 }
@@ -316,7 +318,7 @@ int stage_cell(struct boot *b, struct failure *f)
 		return cannot(f, "127.0.0.11",
 			"this kernel can't keep the command from the engine's resolver "
 			"(CONFIG_TCP_MD5SIG); the default network has none");
-	if (look_at_lo(f) < 0 || look_at_descriptors(f) < 0 || listen_all(b, f) < 0 ||
+	if (look_at_lo(b, f) < 0 || look_at_descriptors(f) < 0 || listen_all(b, f) < 0 ||
 		set_proxy_variables(b, f) < 0 || cell_open(&b->calls, f) < 0)
 		return -1;
 	b->gate.counters = gate_counters_new();

@@ -53,8 +53,10 @@ static int confine(int fd)
 
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, sizeof(device)) < 0)
 		return -1;
-	/* Not every kernel has it: cell_socket_bars_embedded(). */
-	bar_embedded(fd);
+	/* Not every kernel has it: cell_socket_bars_embedded(). One that has it may be out of
+	 * memory. */
+	if (bar_embedded(fd) < 0 && (errno == ENOMEM || errno == ENOBUFS))
+		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &tries, sizeof(tries));
 	return 0;
 }

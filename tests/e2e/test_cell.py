@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import ROOT, Runner, program, until
+from conftest import IMAGE, ROOT, Runner, program, until
 from internet import DNS_ADDRESS, OPENAI, Wire, address_of
 from test_codex import (  # noqa: F401
     model,
@@ -208,6 +208,25 @@ def test_what_cannot_work_is_refused_at_the_start(run, sinks, init, quoted):
     done = run("echo", "ran", init=init).ok(100)
     assert quoted.split("/")[0] in done.err and "NET_ADMIN" in done.err and "ran" not in done.out, done
     assert sinks.seen(dns=True) == []
+
+
+def test_a_setting_that_would_open_the_loopback_device_ends_the_start(runner, sinks):
+    setting = ("--sysctl", "net.ipv4.conf.lo.accept_local=1")
+    done = runner.run("echo", "ran", options=setting).ok(111)
+    assert "accept_local" in done.err and "ran" not in done.out
+    assert sinks.seen(dns=True) == []
+
+
+def test_a_connection_for_standard_input_ends_the_start(runner):
+    """Whoever starts the container may have handed one down; the command would have it."""
+    script = (
+        "import os, socket; s = socket.create_server(('127.0.0.1', 0));"
+        "c = socket.create_connection(s.getsockname()); os.dup2(c.fileno(), 0);"
+        "os.execv('/sbin/codex-init', ['codex-init', '--', 'echo', 'ran'])"
+    )
+    made = [*runner.flags, "--entrypoint", "python3", IMAGE, "-c", script]
+    done = runner.docker("run", "--rm", "--pull=never", *made).ok(111)
+    assert "descriptor 0" in done.err and "ran" not in done.out, done
 
 
 # ---- Ways out --------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-/* The cell's hosts file: whatever the engine's says, the policy's names have their own addresses
- * in it and no others; and resolv.conf leads to us, and back. */
+/* The cell's hosts file: whatever the engine's says, the policy's names have their own
+ * addresses in it and no others; and resolv.conf leads to us, and back. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
