@@ -17,6 +17,10 @@
 #include "../lib/codex_use.h"
 #include "../monitor/report.h"
 #include "../monitor/terminal.h"
+#include "presets.h"
+
+/* A terminal's usual width, without room for " \\". */
+#define LINE_COLUMNS 78
 
 struct closing {
 	FILE *to; /* stderr if there is no memory for a stream */
@@ -107,18 +111,40 @@ static void report_denials(struct boot *b, FILE *to)
 {
 	struct failure f = {0};
 
-	if (b->wall && report_refusals(b->events, b->wall, &b->fence, &f) < 0)
+	if (b->wall &&
+		report_refusals(b->events, b->wall, &b->fence, b->pins.pin_index, &f) < 0)
 		say_failure_detail("payload", &f);
 	if (policy_print_overlay(&b->o->policy, 0, NULL) && !b->o->quiet) {
 		fprintf(to, "codex-init: codex-egress gave these rules for this session:\n");
 		policy_print_overlay(&b->o->policy, LIMIT_OVERLAY, to);
 	}
-	if (b->events && !b->o->quiet)
+	if (b->events && !b->o->quiet) {
+		events_presets(b->events, presets_covering);
 		events_summary(b->events, to);
+	}
 	b->status.refused = b->events ? events_refused(b->events) : 0;
 	b->status.exit_status = b->exit_status;
 	if ((b->wall || b->cell) && status_write(RUN_DIR, &b->status, &f) < 0)
 		say_failure_detail("payload", &f);
+}
+
+/* A line that is too long for a terminal goes on behind a backslash, as a shell reads it: so no
+ * name is broken where it is copied. */
+static void print_command(const char *launcher, const char *options, FILE *to)
+{
+	int column = fprintf(to, "codex-init: %s: %s",
+		*options ? "again, with these allowed" : "to continue this session", launcher);
+
+	while (*options) {
+		int size = 1 + (int)strcspn(options + 1, " "); /* " --allow" */
+
+		size += 1 + (int)strcspn(options + size + 1, " ");
+		if (column + size > LINE_COLUMNS)
+			column = fprintf(to, " \\\n   ") - 3;
+		column += fprintf(to, "%.*s", size, options);
+		options += size;
+	}
+	fprintf(to, " resume --last\n");
 }
 
 /*
@@ -128,11 +154,15 @@ static void report_denials(struct boot *b, FILE *to)
  */
 static void print_resume_command(const struct boot *b, FILE *to)
 {
-	if (b->o->launcher && *b->o->launcher && !b->o->quiet &&
-		codex_use(stages_command(b)) == CODEX_SESSION &&
-		(b->exit_status < EXIT_OPTIONS || b->exit_status > 127))
-		fprintf(to, "codex-init: to continue this session: %s resume --last\n",
-			b->o->launcher);
+	char *options = NULL;
+
+	if (!b->o->launcher || !*b->o->launcher || b->o->quiet ||
+		codex_use(stages_command(b)) != CODEX_SESSION ||
+		(b->exit_status >= EXIT_OPTIONS && b->exit_status <= 127))
+		return;
+	options = b->events ? events_options(b->events) : NULL;
+	print_command(b->o->launcher, options ? options : "", to);
+	free(options);
 }
 
 /* The workers report their counts after the payload's processes are gone, and before they

@@ -11,6 +11,7 @@
 #include "../lib/file.h"
 #include "../lib/limits.h"
 #include "../lib/nearest.h"
+#include "../policy/policy.h"
 
 /* In the image; and beside this program, installed or in its build directory. '%' stands for
  * the program's own directory. */
@@ -105,4 +106,37 @@ int presets_hint(struct failure *f, const char *wanted)
 	while (n > 0)
 		free(names[--n]);
 	return -1;
+}
+
+static bool covers(const char *preset, const char *name, uint16_t port)
+{
+	struct rule_error unused;
+	struct policy p;
+	char rule[80];
+	bool allows;
+
+	policy_init(&p);
+	allows = snprintf(rule, sizeof(rule), "@%s", preset) < (int)sizeof(rule) &&
+		 policy_add(&p, rule, RULE_ALLOW, ORIGIN_OPTION, presets_read, NULL, &unused) ==
+			 0 &&
+		 policy_compile(&p) == 0 && policy_check_name_port(&p, name, port).allowed;
+	policy_free(&p);
+	return allows;
+}
+
+const char *presets_covering(const char *name, uint16_t port)
+{
+	static char found[64];
+	char *names[LIMIT_PRESETS];
+	size_t n = 0;
+
+	found[0] = '\0';
+	for (size_t i = 0; i < PLACES && n == 0; i++)
+		n = list(i, names);
+	while (n > 0) {
+		if (!found[0] && covers(names[n - 1], name, port))
+			snprintf(found, sizeof(found), "%s", names[n - 1]);
+		free(names[--n]);
+	}
+	return found[0] ? found : NULL;
 }

@@ -4,6 +4,7 @@
 #define INIT_BOOT_PRESETS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../lib/say.h"
 
@@ -14,5 +15,9 @@ long presets_read(void *context, const char *preset, char *text, size_t size);
 
 /* Adds a hint that lists the presets, and names the one that was probably meant. Returns -1. */
 int presets_hint(struct failure *f, const char *wanted);
+
+/* The name of a preset that allows this name on this port, or NULL. Valid until the next call.
+ */
+const char *presets_covering(const char *name, uint16_t port);
 
 #endif

@@ -31,6 +31,7 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 		.events = b->events,
 		.wall = b->wall,
 		.config = &b->fence,
+		.names = b->pins.pin_index,
 		.gate = b->gate.counters};
 
 	/* The command has our uid and could ask as well: what it hears and narrows is no harm. */

@@ -234,6 +234,16 @@ void events_places(const struct events *e, size_t most, FILE *to)
 		tally_print(&e->refused, most, to);
 }
 
+void events_presets(struct events *e, events_preset_finder *find)
+{
+	e->refused.preset = find;
+}
+
+char *events_options(const struct events *e)
+{
+	return tally_options(&e->refused);
+}
+
 void events_summary(const struct events *e, FILE *to)
 {
 	if (!e)

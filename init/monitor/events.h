@@ -64,6 +64,13 @@ void events_add(struct events *e, const struct event *event);
 /* The closing report: each refused name or address once, how often, and the --allow option
  * that would permit it; then failures at the proxy. Prints nothing if there are none. */
 void events_summary(const struct events *e, FILE *to);
+/* The presets' finder, for suggestions: the name of one that allows a name and port, or NULL.
+ */
+typedef const char *events_preset_finder(const char *name, uint16_t port);
+void events_presets(struct events *e, events_preset_finder *find);
+/* The options that would permit what the report suggests rules for, each once, with a blank
+ * before it; "" if there are none. Returns NULL if out of memory; the caller frees it. */
+char *events_options(const struct events *e);
 /* The same list without its headline, limited to `most` entries; for a status during the
  * session. */
 void events_places(const struct events *e, size_t most, FILE *to);

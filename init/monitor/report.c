@@ -68,6 +68,7 @@ static void put_pins(const struct report *r, FILE *to)
 struct refusals {
 	struct events *events;
 	const struct wall_config *config;
+	const struct pin_index *names;
 	struct address proxies[LIMIT_ANSWER_ADDRESSES];
 	size_t proxies_count;
 };
@@ -105,6 +106,32 @@ static const char *why_refused(const struct refusals *all, const struct wall_ref
 	return NULL;
 }
 
+/* The name that an address was last opened for. */
+struct named {
+	const struct address *address;
+	const char *name;
+};
+
+static bool is_named(void *context, const char *name, const struct address *a)
+{
+	struct named *found = context;
+
+	if (address_compare(a, found->address) == 0)
+		found->name = name;
+	return !found->name;
+}
+
+/* A program that asked for a name meant the name, whatever port it went to. */
+static const char *name_of(const struct refusals *all, const struct wall_refusal *r)
+{
+	struct named found = {.address = &r->address};
+	size_t cursor = 0;
+
+	if (all->names && r->protocol == IPPROTO_TCP)
+		pin_index_walk(all->names, &cursor, is_named, &found);
+	return found.name;
+}
+
 static void see_refusal(void *context, const struct wall_refusal *r)
 {
 	const struct refusals *all = context;
@@ -114,6 +141,11 @@ static void see_refusal(void *context, const struct wall_refusal *r)
 		.reason = why_refused(all, r),
 		.count = r->packets};
 
+	if (!e.reason) {
+		e.name = name_of(all, r);
+		if (e.name && address_classify(&r->address) == ADDRESS_PRIVATE)
+			e.advice = "+private";
+	}
 	/* A gateway is refused like a private address, whatever its class. */
 	if (!e.reason &&
 		is_among(&r->address, all->config->gateways, all->config->gateways_count))
@@ -121,10 +153,10 @@ static void see_refusal(void *context, const struct wall_refusal *r)
 	events_add(all->events, &e);
 }
 
-int report_refusals(
-	struct events *e, struct wall *w, const struct wall_config *c, struct failure *f)
+int report_refusals(struct events *e, struct wall *w, const struct wall_config *c,
+	const struct pin_index *names, struct failure *f)
 {
-	struct refusals all = {.events = e, .config = c};
+	struct refusals all = {.events = e, .config = c, .names = names};
 
 	if (c->proxied && wall_pins(w, see_proxy, &all, f) < 0)
 		return -1;
@@ -139,7 +171,7 @@ static void put_refusals(const struct report *r, FILE *to)
 	struct failure f = {0};
 
 	if (events_open(&addresses, NULL, &f) < 0 ||
-		(r->wall && report_refusals(addresses, r->wall, r->config, &f) < 0))
+		(r->wall && report_refusals(addresses, r->wall, r->config, r->names, &f) < 0))
 		fprintf(to, "refused    %s: %s\n", f.operation, f.reason);
 	fprintf(to, "refused    %" PRIu64 "\n",
 		events_refused(r->events) + events_refused(addresses));

@@ -9,6 +9,7 @@
 #include "../gate/gate_ipc.h"
 #include "../nft/wall.h"
 #include "events.h"
+#include "pin_index.h"
 #include "status.h"
 
 #define REPORT_WORKERS 4
@@ -26,6 +27,7 @@ struct report {
 	const struct events *events;
 	struct wall *wall;
 	const struct wall_config *config;
+	const struct pin_index *names;    /* for which addresses were opened; NULL: unknown */
 	const struct gate_counters *gate; /* NULL: no gate */
 	long long uptime;                 /* seconds */
 	struct report_worker workers[REPORT_WORKERS];
@@ -40,8 +42,9 @@ void report_status(const struct report *r, FILE *to);
 void report_rules(const struct policy *p, size_t room, FILE *to);
 
 /* Counts as events what the wall has refused by address, with reasons from the policy and
- * the wall's config. Returns 0, or -1 with *f filled. */
-int report_refusals(
-	struct events *e, struct wall *w, const struct wall_config *c, struct failure *f);
+ * the wall's config. An address that was opened for a name on other ports counts as that name;
+ * names may be NULL. Returns 0, or -1 with *f filled. */
+int report_refusals(struct events *e, struct wall *w, const struct wall_config *c,
+	const struct pin_index *names, struct failure *f);
 
 #endif

@@ -9,6 +9,8 @@
 
 /* Widest column in the report; a longer entry shifts only its own line. */
 #define PLACE_COLUMN 44
+/* A terminal's usual width. */
+#define LINE_COLUMNS 80
 
 static bool is_place(const struct place *p, const struct place *wanted)
 {
@@ -69,22 +71,6 @@ static void place_text(const struct place *p, char *out, size_t size)
 			*out = '?';
 }
 
-/* The rule that would permit an address and port, if one can. */
-static void print_address_advice(const struct place *p, const char *text, FILE *to)
-{
-	enum address_class class = address_classify(&p->address);
-
-	if (!p->port)
-		fprintf(to, "only TCP can be allowed\n");
-	else if (class == ADDRESS_PUBLIC || class == ADDRESS_PRIVATE)
-		fprintf(to, "allow with: --allow %s%s\n", text,
-			p->advice[0]               ? p->advice
-			: class == ADDRESS_PRIVATE ? "+private"
-						   : "");
-	else
-		fprintf(to, "no rule can allow these: %s\n", address_range_name(&p->address));
-}
-
 /* What Codex itself wanted there, or NULL if it may have been somebody else. */
 static const char *background_of(const struct place *p)
 {
@@ -92,28 +78,113 @@ static const char *background_of(const struct place *p)
 }
 
 /*
- * Prints what to do about a refusal: the rule that would permit it, but only if there can be
- * one, and only with a name that is safe to paste into a shell.
+ * Writes the rule that would permit a destination, safe to paste into a shell. Returns false if
+ * there can be none, with *why, static text.
  */
-static void print_advice(const struct place *p, const char *text, FILE *to)
+static bool rule_of(const struct place *p, char *rule, size_t size, const char **why)
 {
-	char name[NAME_TEXT], rule[RULE_FOR_NAME];
-	const char *why;
+	enum address_class class = address_classify(&p->address);
+	char name[NAME_TEXT], text[RULE_FOR_NAME];
+	const char *unused;
 	size_t position;
 
-	if (p->reason[0])
-		fprintf(to, "%s%s", p->reason, p->advised ? "; " : "\n");
+	if (p->name[0]) {
+		*why = "not a valid host name";
+		if (!name_normalise(p->name, strlen(p->name), name, &position, &unused))
+			return false;
+		snprintf(rule, size, "%s%s", rule_for_name(name, p->port, text), p->advice);
+		return true;
+	}
+	*why = "only TCP can be allowed";
+	if (!p->port)
+		return false;
+	*why = address_range_name(&p->address);
+	if (class != ADDRESS_PUBLIC && class != ADDRESS_PRIVATE)
+		return false;
+	place_text(p, rule, size);
+	strncat(rule,
+		p->advice[0]               ? p->advice
+		: class == ADDRESS_PRIVATE ? "+private"
+					   : "",
+		size - strlen(rule) - 1);
+	return true;
+}
+
+static const char *preset_of(const struct tally *t, const struct place *p)
+{
+	return t->preset && p->name[0] && !p->advice[0]
+		       ? t->preset(p->name, p->port ? p->port : 443)
+		       : NULL;
+}
+
+/* What to do about a refusal: the rule that would permit it, but only if there can be one. */
+static void advise(const struct tally *t, const struct place *p, char *out, size_t size)
+{
+	char rule[RULE_FOR_NAME + sizeof(p->advice)];
+	const char *why, *preset = preset_of(t, p), *before = p->reason[0] ? "; " : "";
+
 	if (p->reason[0] && !p->advised)
-		return;
-	if (background_of(p))
-		fprintf(to, "Codex's own request for %s: nothing is lost\n", background_of(p));
-	else if (!p->name[0])
-		print_address_advice(p, text, to);
-	else if (!name_normalise(p->name, strlen(p->name), name, &position, &why))
-		fprintf(to, "not a valid host name\n");
+		snprintf(out, size, "%s", p->reason);
+	else if (background_of(p))
+		snprintf(out, size, "Codex's own request for %s: nothing is lost",
+			background_of(p));
+	else if (rule_of(p, rule, sizeof(rule), &why))
+		snprintf(out, size, "%s%sallow with: --allow %s%s%s", p->reason, before, rule,
+			preset ? ", or --allow @" : "", preset ? preset : "");
+	else if (p->name[0] || !p->port)
+		snprintf(out, size, "%s%s%s", p->reason, before, why);
 	else
-		fprintf(to, "allow with: --allow %s%s\n", rule_for_name(name, p->port, rule),
-			p->advice);
+		snprintf(out, size, "%s%sno rule can allow these: %s", p->reason, before, why);
+}
+
+static bool is_there(const char *options, const char *option)
+{
+	const size_t n = strlen(option);
+
+	for (const char *s = strstr(options, option); s; s = strstr(s + n, option))
+		if (s[n] == ' ' || !s[n])
+			return true;
+	return false;
+}
+
+char *tally_options(const struct tally *t)
+{
+	char *out = NULL, rule[RULE_FOR_NAME + 16], option[sizeof(rule) + 16];
+	size_t size;
+	FILE *to = open_memstream(&out, &size);
+
+	for (size_t i = 0; to && i < t->count; i++) {
+		const struct place *p = &t->places[i];
+		const char *preset = preset_of(t, p), *why;
+
+		if ((p->reason[0] && !p->advised) || background_of(p) ||
+			!rule_of(p, rule, sizeof(rule), &why))
+			continue;
+		snprintf(option, sizeof(option), " --allow %s%s", preset ? "@" : "",
+			preset ? preset : rule);
+		/* Once: the blank, or the end, behind it makes it a whole word. */
+		fflush(to);
+		if (!is_there(out, option))
+			fputs(option, to);
+	}
+	if (to)
+		fclose(to);
+	return out;
+}
+
+/* One line; or two where a terminal would break it within a rule. */
+static void print_place(const struct tally *t, const struct place *p, size_t width, FILE *to)
+{
+	char text[NAME_TEXT + 8], advice[TALLY_REASON + 2 * NAME_TEXT];
+	int n;
+
+	place_text(p, text, sizeof(text));
+	advise(t, p, advice, sizeof(advice));
+	n = fprintf(to, "  %-*s  %4" PRIu64 "x", (int)width, text, p->count);
+	if (strstr(advice, "--allow ") && n + 3 + (int)strlen(advice) > LINE_COLUMNS)
+		fprintf(to, "\n      %s\n", advice);
+	else
+		fprintf(to, "   %s\n", advice);
 }
 
 void tally_print(const struct tally *t, size_t most, FILE *to)
@@ -138,9 +209,7 @@ void tally_print(const struct tally *t, size_t most, FILE *to)
 
 			if ((background_of(p) != NULL) != own)
 				continue;
-			place_text(p, text, sizeof(text));
-			fprintf(to, "  %-*s  %4" PRIu64 "x   ", (int)width, text, p->count);
-			print_advice(p, text, to);
+			print_place(t, p, width, to);
 		}
 	if (others)
 		fprintf(to, "  %-*s  %4" PRIu64 "x   see the event log\n", (int)width, "others",

@@ -26,7 +26,8 @@ struct place {
 /* Distinct destinations in order of first appearance. */
 struct tally {
 	uint64_t total;
-	uint64_t others; /* those of total that didn't fit into places */
+	uint64_t others;              /* those of total that didn't fit into places */
+	events_preset_finder *preset; /* NULL: no presets are suggested */
 	size_t count;
 	struct place places[LIMIT_SUMMARY];
 };
@@ -37,6 +38,10 @@ void tally_add(struct tally *t, const struct event *event, uint64_t count);
 /* Prints at most `most` destinations, each with what to do about it, and how many others there
  * are. */
 void tally_print(const struct tally *t, size_t most, FILE *to);
+
+/* " --allow RULE" for each destination that a rule can allow, or " --allow @PRESET" for those
+ * of one; each once. NULL if out of memory; the caller frees it. */
+char *tally_options(const struct tally *t);
 
 /* Prints a headline, and then all of them; nothing if there are none. */
 void tally_summary(const struct tally *t, const char *before, const char *what,

@@ -111,6 +111,63 @@ static void refuse_address(
 			      .reason = reason});
 }
 
+static const char *find_preset(const char *name, uint16_t port)
+{
+	return strstr(name, "pypi") && port == 443 ? "pypi" : NULL;
+}
+
+static void the_options_that_would_permit_it_are_one_line(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	text = events_options(x->events);
+	assert_string_equal(text, "");
+	free(text);
+	events_presets(x->events, find_preset);
+	refuse_name(x->events, "a.example", 2, NULL);
+	refuse_name(x->events, "pypi.org", 1, NULL);
+	refuse_name(x->events, "files.pypihosted.example", 1, NULL);
+	refuse_name(x->events, "denied.example", 1, "denied by a rule");
+	refuse_name(x->events, "a b; rm -rf", 1, NULL);
+	refuse_address(x->events, "45.9.9.9", 5432, 1, NULL);
+	refuse_address(x->events, "10.1.2.3", 22, 1, NULL);
+	refuse_address(x->events, "127.0.0.11", 22, 1, NULL);
+	events_add(x->events, &(struct event){.kind = EVENT_REFUSED_ADDRESS,
+				      .name = "a.example",
+				      .address = address("45.9.9.9"),
+				      .port = 22});
+	text = events_options(x->events);
+	assert_string_equal(text,
+		" --allow a.example --allow @pypi --allow 45.9.9.9:5432 --allow "
+		"10.1.2.3:22+private --allow a.example:22");
+	free(text);
+	text = summary(x->events);
+	assert_non_null(strstr(text, "allow with: --allow pypi.org, or --allow @pypi\n"));
+	assert_non_null(strstr(text, "a.example:22 "));
+	free(text);
+}
+
+static void no_line_of_the_report_breaks_a_name(void **state)
+{
+	static const char name[] = "a-name-of-forty-letters-that-needs-room.example";
+	struct fixture *x = *state;
+	char *text, *line;
+
+	events_presets(x->events, NULL);
+	refuse_name(x->events, name, 1, NULL);
+	refuse_name(x->events, "b.example", 1, NULL);
+	refuse_address(x->events, "2600:1111:2222:3333:4444:5555:6666:7777", 8443, 1, NULL);
+	text = summary(x->events);
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (strlen(line) > 80)
+			fail_msg("%zu columns: %s", strlen(line), line);
+	free(text);
+	text = summary(x->events);
+	assert_non_null(strstr(text, "x\n      allow with: --allow a-name-of-forty"));
+	free(text);
+}
+
 static void a_line_has_every_field(void **state)
 {
 	struct fixture *x = *state;
@@ -313,7 +370,7 @@ static void codexs_own_requests(void **state)
 				      .port = 22,
 				      .reason = "a rule denies it"});
 	text = summary(x->events);
-	assert_non_null(strstr(text, "3x   allow with: --allow raw.githubusercontent.com\n"));
+	assert_non_null(strstr(text, "3x\n      allow with: --allow raw.githubusercontent.com\n"));
 	assert_non_null(strstr(text, "--allow raw.githubusercontent.com:22\n"));
 	assert_non_null(strstr(text, "1x   a rule denies it\n"));
 	free(text);
@@ -559,6 +616,8 @@ static void no_log_at_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(the_options_that_would_permit_it_are_one_line),
+		TEST(no_line_of_the_report_breaks_a_name),
 		TEST(a_line_has_every_field),
 		TEST(a_field_that_is_not_there_is_left_out),
 		TEST(strings_are_escaped),

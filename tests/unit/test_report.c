@@ -307,7 +307,7 @@ static void what_is_refused_by_address_has_its_reason(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		knock(cases[i].address, cases[i].port);
 	assert_int_equal(events_open(&seen, NULL, &f), 0);
-	assert_int_equal(report_refusals(seen, wall, &config, &f), 0);
+	assert_int_equal(report_refusals(seen, wall, &config, NULL, &f), 0);
 	to = open_memstream(&text, &size);
 	events_places(seen, 100, to);
 	assert_int_equal(fclose(to), 0);

@@ -1,0 +1,64 @@
+"""The closing summary: names rather than addresses, presets, and the line to paste."""
+
+import os
+
+import pytest
+from conftest import STUB
+from internet import address_of
+
+CODEX = """#!/bin/sh
+for name in $NAMES; do getent hosts $name; done
+exit 0
+"""
+
+
+@pytest.fixture
+def session(terminal, stub_environment, workdir):
+    """session(names, options...): what is said in a session whose Codex asks for these names."""
+    home = workdir / ".codex/.environment"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/codex").write_text(CODEX)
+    (home / "bin/codex").chmod(0o755)
+    for path in (home.parent, home, home / "bin", home / "bin/codex"):
+        os.chown(path, 1000, 1000)
+    home.chmod(0o700)
+
+    def run(names, *options):
+        t = terminal([STUB, *options, "-e", f"NAMES={names}"], cwd=workdir, env=stub_environment)
+        assert t.wait() == 0
+        return t.output.decode().replace("\r\n", "\n")
+
+    return run
+
+
+def test_the_last_line_allows_what_was_refused(session):
+    said = session("a.refused.test pypi.org files.pythonhosted.org b.refused.test", "--allow", "allowed.test")
+    assert "allow with: --allow pypi.org, or --allow @pypi" in said
+    last = said[said.index("codex-init: again, with these allowed: ") :].removesuffix("\n")
+    assert all(len(line) <= 80 for line in last.splitlines()[1:]), last
+    words = last.replace(" \\\n   ", "").partition("allowed: ")[2].split()
+    assert words[0] == str(STUB) and words[-2:] == ["resume", "--last"]
+    assert words[1:-2] == ["--allow", "allowed.test", "-e", "'NAMES=a.refused.test", "pypi.org",
+                           "files.pythonhosted.org", "b.refused.test'", "--allow", "a.refused.test",
+                           "--allow", "@pypi", "--allow", "b.refused.test"]  # fmt: skip
+
+
+def test_with_nothing_refused_it_only_goes_on(session):
+    said = session("allowed.test", "--allow", "allowed.test")
+    assert "again, with" not in said and "to continue this session: " in said
+
+
+def test_what_a_rule_denies_is_not_offered(session):
+    said = session("denied.test", "--deny", "denied.test")
+    assert "--allow denied.test" not in said and "to continue this session: " in said
+
+
+def test_a_name_on_another_port_is_named(stub):
+    """The client asked for a name, and went to a port that its rule doesn't have."""
+    script = "exec 3<>/dev/tcp/allowed.test/22"
+    done = stub("--allow", "allowed.test", "--exec", "bash", "-c", script)
+    assert "allow with: --allow allowed.test:22\n" in done.err, done
+    # By its address alone, it is an address.
+    address = address_of("example.org")
+    done = stub("--allow", "allowed.test", "--exec", "bash", "-c", f"exec 3<>/dev/tcp/{address}/22")
+    assert f"allow with: --allow {address}:22\n" in done.err, done
