@@ -62,14 +62,14 @@ static void add_limits(const struct request *r, struct arena *p, struct string_l
 	string_list_add(argv, "--log-opt=max-size=" ARGV_LOG_BYTES);
 }
 
-/* Both sides: the engine forwards the port, and the wall lets it in. */
+/* On both sides: the engine forwards the port, and the wall admits it. */
 static void add_publication(
 	const char *text, bool to_engine, struct arena *p, struct string_list *argv)
 {
 	struct publication port;
 
 	if (values_publish(text, &port))
-		return; /* cli.c has looked at it */
+		return; /* checked by cli.c */
 	if (to_engine)
 		string_list_add(argv,
 			arena_format(p, "--publish=%s%s%s:%u:%u", port.six ? "[" : "",
@@ -91,7 +91,7 @@ static void add_network(const struct request *r, struct arena *p, struct string_
 		add_publication(r->publish.word[i], true, p, argv);
 }
 
-/* In the cell codex-init needs none, and drops what the engine gives. */
+/* In the cell codex-init needs no capability, and drops what the engine gives. */
 static void add_capabilities(const struct request *r, struct string_list *argv)
 {
 	if (r->wall && strcmp(r->wall, "cell") == 0)

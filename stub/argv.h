@@ -15,7 +15,7 @@
 /* A bind mount. Both paths are absolute and have passed quote_mountable(). */
 struct mount {
 	const char *source, *target;
-	const char *shown; /* what the engine is given in source's place, or NULL (idmap.h) */
+	const char *shown; /* the path for the engine instead of source, or NULL (idmap.h) */
 	bool writable;
 	bool optional; /* the user may decline it (git_decline()) */
 	bool remade;   /* prepare.c creates it */
@@ -68,7 +68,7 @@ struct request {
 	bool host_name;         /* a rule allows ARGV_HOST_NAME, so the engine has to add it */
 	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
 	const char *memory, *cpus, *shm_size; /* in the engines' syntax; NULL: their default */
-	struct string_list publish;           /* as --publish takes them */
+	struct string_list publish;           /* in --publish's syntax */
 	struct string_list add_host;          /* NAME:ADDRESS, for the container's hosts file */
 	bool input, terminal; /* forward stdin; stdin and stdout are a terminal */
 	struct mount *mounts;

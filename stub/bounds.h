@@ -57,13 +57,13 @@
 #define BOUND_GIT_POINTER (4096 + 16)
 /* Worktrees of the repository that are protected from being pruned, by a mount each. */
 #define BOUND_WORKTREES 24
-/* Views of root's directories, a mount each: the workdir, a repository around it, and four of
+/* Idmapped mounts of root's directories: the workdir, a repository around it, and four of
  * Codex's. */
 #define BOUND_TREES 16
 /* Variables passed to codex-init besides its options. */
 #define BOUND_VARIABLES 8
-/* The launcher's command line in advice: a longer one is pasted by nobody, and a message of
- * codex-init has room for it. */
+/* The launcher's command line in hints: nobody pastes a longer one, and it has to fit into a
+ * message of codex-init. */
 #define BOUND_LAUNCHER 800
 /* An answer to a yes/no question. */
 #define BOUND_ANSWER 16

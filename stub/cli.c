@@ -159,7 +159,7 @@ static const struct cli_option *recognise(const char *word, const char **attache
 	return find_long(word + 2, size);
 }
 
-/* One that is near is mentioned before Codex's own. */
+/* A similar option of ours is suggested before Codex's own. */
 static int refuse_option(struct error *t, const char *word)
 {
 	struct nearest near = {.word = word + strspn(word, "-")};

@@ -61,7 +61,7 @@ static int refuse_network(
 		engine, engine, quote_shell(p, network));
 }
 
-/* The network that has to exist; NULL: none is named, or one that an engine makes itself. */
+/* The network that must exist; NULL if none is named, or one that an engine creates itself. */
 static const char *network_to_find(const struct request *r)
 {
 	static const char *const made[] = {

@@ -274,7 +274,7 @@ static const char *read_only_place(struct plan *p, const char *wanted, const cha
 	return arena_format(&p->arena, "/app%.*s", (int)n, path);
 }
 
-/* Settings of tools that look for them in the home, which is another one in the container. */
+/* Settings of tools that read them from the home, which differs in the container. */
 static void hint_at_settings(struct plan *p, const struct cli *c, const char *place)
 {
 	static const struct {

@@ -24,7 +24,7 @@
 
 static const char tried[] = "show root's files as Codex's";
 
-/* ---- Which, and where -------------------------------------------------------------------- */
+/* ---- Which, and where ---------------------------------------------------------------- */
 
 static bool is_needed(const struct plan *p, const struct mount *m)
 {
@@ -39,7 +39,7 @@ static bool is_needed(const struct plan *p, const struct mount *m)
 	       lstat(m->source, &st) == 0 && st.st_uid == 0;
 }
 
-/* The one of the needed sources that has all the others around this one in it. */
+/* The outermost of the needed sources around this one. */
 static const char *tree_of(const struct plan *p, const char *source)
 {
 	for (size_t i = 0; i < p->mounts.count; i++) {
@@ -83,9 +83,9 @@ int idmap_plan(struct plan *p, struct error *t)
 	return 0;
 }
 
-/* ---- Making them ------------------------------------------------------------------------- */
+/* ---- Creating them ------------------------------------------------------------------- */
 
-/* linux/mount.h, which C libraries of before 5.12 have not. */
+/* linux/mount.h, which older C libraries don't have. */
 struct attributes {
 	uint64_t set, clear, propagation, userns_fd;
 };
@@ -122,8 +122,8 @@ static bool write_file(pid_t pid, const char *name, const char *text)
 	return n == (ssize_t)strlen(text);
 }
 
-/* A user namespace in which root and IDMAP_USER have changed places: a descriptor, or -1. The
- * child that makes it only waits to be ended. */
+/* A user namespace in which root and IDMAP_USER are swapped: returns a descriptor, or -1.
+ * The child that creates it only waits to be killed. */
 static int exchange(void)
 {
 	static const char map[] = "0 1000 1\n1 1 999\n1000 0 1\n1001 1001 4294966294\n";
@@ -188,7 +188,7 @@ static int show(struct plan *p, const struct tree *tree, int exchanged, struct e
 	return 0;
 }
 
-/* ---- Taking them down -------------------------------------------------------------------- */
+/* ---- Removing them ------------------------------------------------------------------- */
 
 static void take_down(const char *directory)
 {
@@ -211,8 +211,8 @@ static const char *lock_of(const char *directory)
 	return path;
 }
 
-/* Takes the lock beside a directory there, a file that goes with whoever has had it. -1:
- * somebody has it, or an error. */
+/* Locks a directory by a file next to it, which is released when the process ends. -1 if
+ * somebody else has the lock, or on error. */
 static int take_lock(const char *directory)
 {
 	int fd = open(lock_of(directory), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -226,7 +226,7 @@ static int take_lock(const char *directory)
 	return -1;
 }
 
-/* What launchers have left that were killed. */
+/* Removes what killed launchers have left. */
 static void take_down_stale(void)
 {
 	DIR *d = opendir(PLACE);
@@ -249,7 +249,7 @@ static void take_down_stale(void)
 		closedir(d);
 }
 
-/* ---- The process that keeps them --------------------------------------------------------- */
+/* ---- The process that keeps them ----------------------------------------------------- */
 
 static int make_all(struct plan *p, const char *directory, struct error *t)
 {
@@ -273,7 +273,7 @@ static int begin(struct plan *p, const char *directory, bool *ours, struct error
 		return refuse_no_sandbox(t);
 	}
 	take_down_stale();
-	/* The one before may be about to take down its own. */
+	/* The previous one may be about to remove its own. */
 	for (unsigned i = 0; i < 100 && !*ours; i++) {
 		*ours = take_lock(directory) >= 0;
 		if (!*ours)
@@ -304,7 +304,7 @@ static void keep(struct plan *p, int pidfd, int answer)
 	_exit(0);
 }
 
-/* All of it, which may come in pieces. */
+/* Reads the whole answer, which may arrive in pieces. */
 static bool read_answer(int fd, struct error *t)
 {
 	size_t total = 0;

@@ -1,4 +1,4 @@
-/* Messages: what they hold, and how they begin. How a line is written is init/lib/say.c. */
+/* The contents of messages. init/lib/say.c writes the lines. */
 #include "log.h"
 
 #include <errno.h>

@@ -78,7 +78,7 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }
 
-/* Codex never runs as root: it is shown root's files as its own, where we may do that. */
+/* Codex never runs as root: root's files are mapped to its user, if that is permitted. */
 static int plan_root(struct plan *p, struct error *t)
 {
 	const mode_t wanted = p->read_only ? S_IROTH | S_IXOTH : S_IRWXO;
@@ -105,7 +105,7 @@ static int plan_root(struct plan *p, struct error *t)
 		quote_shell(&p->arena, p->workdir));
 }
 
-/* Codex must own its home, so we have to know the user that codex-init will choose. */
+/* Codex must own its home, so this has to make the same choice as codex-init. */
 static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 {
 	const char *user = request_env_setting(&c->env, "CODEX_INIT_USER");
@@ -131,7 +131,7 @@ static int plan_user(struct plan *p, const struct cli *c, struct error *t)
 	}
 	if (!user && p->workdir_uid == 0 && plan_root(p, t) < 0)
 		return -1;
-	/* As a plain init, codex-init stays root unless it is told who to become. */
+	/* As a plain init, codex-init remains root unless it is given a user. */
 	if (!user && !c->audit && egress && strcmp(egress, "off") == 0)
 		p->request.user = arena_format(&p->arena, "%lu:%lu",
 			p->roots ? IDMAP_USER : (unsigned long)p->uid,

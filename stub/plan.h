@@ -35,7 +35,7 @@ enum login {
 	LOGIN_DIR,  /* a link into a directory that is mounted writable */
 };
 
-/* A directory or file of root's, and the place of its view (idmap.h). */
+/* A directory or file of root's, and the path of its idmapped mount (idmap.h). */
 struct tree {
 	const char *source, *place;
 };

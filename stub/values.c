@@ -65,7 +65,7 @@ const char *values_host(const char *text)
 					  "address nor host-gateway";
 }
 
-/* A port at the beginning of text. Returns what follows, or NULL. */
+/* Parses a port at the beginning of text. Returns what follows, or NULL. */
 static const char *read_port(const char *text, unsigned *port)
 {
 	size_t n = number(text);
@@ -74,8 +74,8 @@ static const char *read_port(const char *text, unsigned *port)
 	return *port > 0 && *port <= 65535 ? text + n : NULL;
 }
 
-/* The address and ':' at the beginning. Returns what follows; text itself where there is none.
- */
+/* Skips an address and ':' at the beginning. Returns what follows, or text itself if there
+ * is none. */
 static const char *read_publish_address(const char *text, struct publication *out)
 {
 	bool brackets = *text == '[';

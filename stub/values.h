@@ -20,11 +20,11 @@ const char *values_processors(const char *text);
  * not) or host-gateway. */
 const char *values_host(const char *text);
 
-/* What --publish says: [ADDR:]PORT[:PORT], the engine's side first. */
+/* The value of --publish: [ADDR:]PORT[:PORT], the engine's side first. */
 struct publication {
-	char address[INET6_ADDRSTRLEN]; /* of the machine's; 127.0.0.1 where none was given */
+	char address[INET6_ADDRSTRLEN]; /* on the machine; default 127.0.0.1 */
 	bool six;                       /* it is an IPv6 address */
-	bool loopback;                  /* it is the machine's own alone */
+	bool loopback;                  /* reachable only from the machine itself */
 	unsigned outside, inside;       /* ports */
 };
 const char *values_publish(const char *text, struct publication *out);

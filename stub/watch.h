@@ -18,9 +18,10 @@
  */
 int watch_start(const struct engine *e, const char *name, struct arena *p, struct error *t);
 
-/* For a process that waits likewise: leaves the session, and holds nothing of the client's. */
+/* For a process that waits in the same way: leaves the session, and closes what was
+ * inherited from the client. */
 void watch_close_inherited(void);
-/* Until the process that a pidfd stands for has ended. */
+/* Waits until the process of a pidfd has ended. */
 void watch_wait_for(int pidfd);
 
 #endif

@@ -87,7 +87,7 @@ static void worker_ended(void *context, pid_t pid, int status)
 		supervisor_ended(&b->supervisors[i], pid, status);
 }
 
-/* Where the payload may signal a worker, it may stop one: for no longer than this takes. */
+/* If the payload may signal a worker, it may stop one: wait no longer than this. */
 static void worker_stopped(void *context, pid_t pid)
 {
 	const struct boot *b = context;

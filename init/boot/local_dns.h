@@ -27,7 +27,7 @@ bool local_dns_has(const struct endpoint *e);
  */
 void local_dns_leave_out(struct resolvconf *c, uid_t payload, struct local_dns *out);
 
-/* Is the engine's resolver there? To be called before the payload has run. */
+/* True if the engine's resolver is there. Call before the payload has run. */
 bool local_dns_embedded_is_there(uid_t payload);
 
 /* True if this text, in the format of /proc/net/udp, shows an unconnected socket on

@@ -24,7 +24,7 @@ bool nameserver_is_out_of_reach(const char *text, size_t len, bool ipv6);
  */
 bool nameserver_is_engines(FILE *mountinfo, const char *path);
 
-/* The same by that table itself. */
+/* The same with the table as an argument. */
 bool nameserver_is_engines_own(const char *path);
 
 /*

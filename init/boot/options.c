@@ -22,7 +22,7 @@ static const struct option_row *find_row(const char *word, size_t len)
 	return NULL;
 }
 
-/* A variable with a slip in its name has no effect, and what it was to deny is allowed. */
+/* A misspelt variable has no effect, so what it was to deny would be allowed. */
 static void warn_of_unknown_variables(void)
 {
 	static const char ours[] = "CODEX_INIT_", run[] = "CODEX_INIT_RUN";

@@ -38,7 +38,7 @@ struct options {
 	const char *launcher;             /* the launcher's command line, or NULL */
 	const char *mounts;               /* NULL: no comparison (home/mountcheck.h) */
 	bool check;
-	bool hosts;   /* with check: what the cell needs in /etc/hosts */
+	bool hosts;   /* with check: print what the cell needs in /etc/hosts */
 	bool explain; /* with check: about target */
 	struct target target;
 	bool require_names;

@@ -13,8 +13,8 @@
 #include "../lib/nearest.h"
 #include "../policy/policy.h"
 
-/* In the image; and beside this program, installed or in its build directory. '%' stands for
- * the program's own directory. */
+/* In the image, or relative to this program, installed or in its build directory. '%' stands
+ * for the program's own directory. */
 static const char *const places[] = {
 	PRESETS_DIR, "%/../share/codex-sandbox/presets.d/", "%/../image/presets/"};
 
@@ -65,8 +65,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The presets of one place, sorted. Returns their number; the names are the caller's to free.
- */
+/* The presets of one directory, sorted. Returns their number; the caller frees the names. */
 static size_t list(size_t i, char *names[LIMIT_PRESETS])
 {
 	int fd = open_place(i);

@@ -1,7 +1,7 @@
 /*
- * What the kernel killed: the shell says "Segmentation fault" or "Killed", and nobody does
- * where PID 1 starts the command itself. A lack of memory is the one that people look for
- * longest.
+ * Reports what the kernel killed. A shell prints "Segmentation fault" or "Killed", but if
+ * PID 1 starts the command itself, nothing does; and a lack of memory is hard to diagnose
+ * without a message.
  */
 #include "stages.h"
 
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Signals that the kernel sends to a program for what it did. */
+/* Signals that the kernel sends to a program because of an error in it. */
 static const struct {
 	int signal;
 	const char *name, *meaning, *hint;
@@ -57,8 +57,8 @@ static void report_oom(const struct boot *b, const struct oom *now)
 			(unsigned long long)(now->limit >> 19));
 }
 
-/* A plain init asks only where something went wrong, and as PID 1: then the cgroup is no older
- * than we are. */
+/* A plain init checks only if something went wrong, and as PID 1: then the cgroup is no
+ * older than the container. */
 static bool is_needed(const struct boot *b)
 {
 	return b->oom_known || (b->m->plain && getpid() == 1 && b->exit_status != 0);

@@ -1,7 +1,6 @@
 /*
- * The cell's stages: what takes the place of `wall` and `verify` where a container has no
- * NET_ADMIN. There are no routes to lay, and what can't be had without nftables is refused
- * here.
+ * The cell's stages, which replace `wall` and `verify` in a container without NET_ADMIN.
+ * There are no routes to add, and what isn't possible without nftables is refused here.
  */
 #include "stages.h"
 
@@ -26,7 +25,7 @@
 #define RESOLV   "/etc/resolv.conf"
 #define WITH_NFT "nftables can: start the container as root with" FIVE_FLAGS
 
-/* ---- Which wall -------------------------------------------------------------------------- */
+/* ---- Which wall ---- */
 
 static int cannot(struct failure *f, const char *on, const char *why)
 {
@@ -34,7 +33,7 @@ static int cannot(struct failure *f, const char *on, const char *why)
 	return fail_hint(f, WITH_NFT);
 }
 
-/* Of a name under a wildcard only what is said inside the connection tells which it is. */
+/* Under a wildcard only the contents of the connection tell which name it is. */
 static bool has_other_ports(const struct rule *r)
 {
 	for (unsigned i = 0; i < r->ports.count; i++)
@@ -77,9 +76,9 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* ---- Names ------------------------------------------------------------------------------- */
+/* ---- Names ---- */
 
-/* The engine's own, or the container's: never a file of the host's. */
+/* The engine's own file, or the container's: never one of the host's. */
 static bool may_write(const char *path)
 {
 	struct stat file, directory;
@@ -90,7 +89,7 @@ static bool may_write(const char *path)
 	return nameserver_is_engines_own(path);
 }
 
-/* In its place: the engine has mounted that very file. */
+/* In place, because the engine has mounted that very file. */
 static int put(const char *path, const char *text, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -105,7 +104,7 @@ static int put(const char *path, const char *text, size_t len)
 	return n == (ssize_t)len ? 0 : -1;
 }
 
-/* What is in there now, as it was before an earlier codex-init of this container. */
+/* The file's contents, without the changes of an earlier codex-init in this container. */
 static size_t get(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -145,8 +144,8 @@ static bool leads_already(void)
 }
 
 /*
- * There is no IPv6 in here, and no UDP with which libc could find that out (RFC 6724): servers
- * would listen at :: first.
+ * There is no IPv6 in here, and no UDP with which libc could detect that (RFC 6724), so
+ * servers would listen on :: first.
  */
 static void prefer_ipv4(void)
 {
@@ -162,7 +161,8 @@ static void prefer_ipv4(void)
 		close(fd);
 }
 
-/* Exact names by the hosts file, others by our resolver; what has neither goes by the proxy. */
+/* Exact names through the hosts file, others through our resolver; programs that use neither
+ * need the proxy. */
 static void lead_programs(struct boot *b)
 {
 	const bool listens = b->names.sockets.tcp4 >= 0;
@@ -178,7 +178,7 @@ static void lead_programs(struct boot *b)
 					  "by programs that go by HTTPS_PROXY");
 }
 
-/* What the engine has put into the hosts file and no rule speaks of: the container itself. */
+/* Entries of the hosts file that no rule is about: the container itself. */
 static void add_own_names(const struct boot *b, char *text, size_t size)
 {
 	for (size_t i = 0; i < b->names.hosts_count; i++) {
@@ -212,9 +212,9 @@ static int set_proxy_variables(struct boot *b, struct failure *f)
 	return done ? fail_errno(f, "set the environment", "HTTPS_PROXY") : 0;
 }
 
-/* ---- The stages -------------------------------------------------------------------------- */
+/* ---- The stages ---- */
 
-/* With this setting the kernel forwards what comes in by lo from an address of ours. */
+/* With this setting the kernel forwards packets that arrive on lo from one of our addresses. */
 static int look_at_lo(const struct boot *b, struct failure *f)
 {
 	static const char *const settings[] = {"/proc/sys/net/ipv4/conf/all/accept_local",
@@ -232,7 +232,7 @@ static int look_at_lo(const struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* What we were given might be a connection. */
+/* An inherited descriptor might be a connection. */
 static int look_at_descriptors(struct failure *f)
 {
 	for (int fd = 0; fd <= 2; fd++) {
@@ -276,7 +276,7 @@ static pid_t start_cell(void *context, bool first, int *channel, struct failure 
 	return cell_start(&b->calls, channel, f);
 }
 
-/* It has nothing to say. */
+/* It sends no messages. */
 static int take_cell(void *context, const void *message, size_t size)
 {
 	(void)context;
@@ -296,7 +296,7 @@ static void tell_cell(void *context, const char *reason, bool dead)
 	events_add(b->events, &e);
 }
 
-/* PID 1 takes over whose calls are held back: the hook's, the command's. */
+/* PID 1 passes on a program's listener: the hook's, the command's. */
 int stage_cell_held(void *context, int listener, struct failure *f)
 {
 	struct boot *b = context;
@@ -339,7 +339,7 @@ int stage_cell(struct boot *b, struct failure *f)
 
 int stage_verify_cell(struct boot *b, struct failure *f)
 {
-	/* First: it is what keeps others of our uid from us. */
+	/* First, since it protects us from other processes of our uid. */
 	if (b->shared && privileges_shed(f) < 0)
 		return -1;
 	if (cell_probe(&b->calls, b->supervisors[WORKER_CELL].channel, b->uid, b->gid,

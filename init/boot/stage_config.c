@@ -90,7 +90,7 @@ static int need_capabilities(struct failure *f)
 	if (!missing[0])
 		return 0;
 	fail(f, "build the sandbox", "", "the container lacks these capabilities:%s", missing);
-	/* An image with a USER, which no --cap-add gives any to. */
+	/* An image with USER: --cap-add gives its processes nothing. */
 	if (geteuid() != 0)
 		return fail_hint(f,
 			"start the container as root with --user 0%s; the command still runs "
@@ -99,7 +99,7 @@ static int need_capabilities(struct failure *f)
 	return fail_hint(f, "start the container as root with%s", flags);
 }
 
-/* Where no id can be changed there is no choice. */
+/* If ids can't be changed there is no choice. */
 static int keep_user(struct boot *b, struct failure *f)
 {
 	b->uid = geteuid();
@@ -323,7 +323,7 @@ static void warn_of_localhost(const struct policy *p)
 	}
 }
 
-/* A rule that denies what Codex itself talks to. */
+/* A rule that denies what Codex itself connects to. */
 static void warn_of_denied_service(const struct options *o)
 {
 	static const struct {
@@ -348,7 +348,7 @@ int stage_compile_policy(struct options *o, struct failure *f)
 	return 0;
 }
 
-/* Where there can be none, all that would be in it is missing: that is one warning. */
+/* If it can't be created, everything in it is missing: one warning is enough. */
 static bool make_run_directory(struct boot *b)
 {
 	b->run_dir = (mkdir("/run", 0755) == 0 || errno == EEXIST) &&
@@ -385,7 +385,7 @@ int stage_config(struct boot *b, struct failure *f)
 	else if ((fenced || b->o->user) && !getcwd(b->workdir, sizeof(b->workdir)))
 		return fail_errno(f, "find the working directory", "");
 	b->home = home && home[0] == '/' ? home : DEFAULT_HOME;
-	/* Without any of these it is somebody else's image: its users and HOME stay. */
+	/* Without any of these it isn't our image: its users and HOME stay. */
 	b->codex_home = (home && home[0]) || b->o->home_from ||
 			access(DEFAULT_HOME, F_OK) == 0 || access(DROP_OFF, F_OK) == 0;
 	if (environment_copy(&b->env, environ) < 0)

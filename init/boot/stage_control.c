@@ -34,7 +34,7 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 		.names = b->pins.pin_index,
 		.gate = b->gate.counters};
 
-	/* The command has our uid and could ask as well: what it hears and narrows is no harm. */
+	/* The command has our uid and can ask as well: reading and restricting does no harm. */
 	if (b->shared && (q->type == CONTROL_ALLOW || q->type == CONTROL_UNDO)) {
 		fprintf(to, "codex-egress: the command has codex-init's own user id here, so "
 			    "nothing can be opened while it runs\n");

@@ -16,7 +16,7 @@ void stage_leave_out_local_dns(struct boot *b)
 	struct local_dns *in = &b->local_dns;
 	char text[ADDRESS_TEXT];
 
-	/* Where all have one uid nothing of the payload's runs yet. */
+	/* If all have the same uid, nothing of the payload's is running yet. */
 	local_dns_leave_out(&b->names.conf, b->shared ? (uid_t)-1 : b->uid, in);
 	for (size_t i = 0; i < in->count; i++)
 		say_warning("wall",

@@ -1,8 +1,9 @@
 /*
- * `codex-egress allow`, `deny` and `undo`: how PID 1 changes the policy while the payload runs.
- * The rule goes into memory that the workers share, and from then on everybody decides by it;
- * then the wall and the fence follow, and what is under way and no longer allowed ends, there
- * and in the gate, before codex-egress hears of it. The resolver looks by itself.
+ * `codex-egress allow`, `deny` and `undo`: how PID 1 changes the policy while the payload
+ * runs. The rule goes into memory shared with the workers, and takes effect at once; then
+ * the wall and the fence are updated, and established connections that are no longer allowed
+ * are ended, there and in the gate, before codex-egress gets its reply. The resolver notices
+ * by itself.
  */
 #include "presets.h"
 #include "stages.h"
@@ -10,8 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-/* What each of them is called when it is done, when there was nothing to do, and in the events.
- */
+/* The words for each: when it is done, when there was nothing to do, and in the events. */
 static const struct {
 	const char *name, *done, *already;
 	enum event_kind event;
@@ -33,7 +33,7 @@ int stage_rules_open(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* A gate that is down, or is started again, holds no connection. */
+/* A gate that is down, or is restarted, has no connections. */
 static int end_at_the_gate(struct boot *b, struct failure *f)
 {
 	struct supervisor *k = &b->supervisors[WORKER_GATE];
@@ -41,7 +41,7 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 
 	if (k->channel < 0)
 		return 0;
-	/* What a gate that has just begun has said by now is no answer. */
+	/* A message that a new gate has already sent isn't the reply. */
 	supervisor_wait(k, &never, 1);
 	b->gate_ready = false;
 	supervisor_reply(k, "", 1);
@@ -52,8 +52,8 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
 }
 
-/* The wall first: what the gate begins from then on it begins by the rule. Both, whatever
- * becomes of one. */
+/* The wall first: connections that the gate makes afterwards follow the rule. Both are done
+ * even if one fails. */
 static int follow(struct boot *b, const struct policy_change *change, FILE *to)
 {
 	struct failure f = {0};
@@ -83,7 +83,7 @@ static int tell_winner(const struct rule *winner, const char *rule, FILE *to)
 	return 1;
 }
 
-/* Of a rule that can't be read, false: policy_say() tells why. */
+/* False if the rule can't be parsed; policy_say() reports why. */
 static bool allows_network(const char *text)
 {
 	struct rule_error unused;
@@ -115,11 +115,10 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 			q->text);
 		return 1;
 	}
-	if ((q->type == CONTROL_UNDO
-			    ? policy_undo(p, q->text, presets_read, NULL, &change, &e)
-			    : policy_say(p, q->text,
-				      q->type == CONTROL_DENY ? RULE_DENY : RULE_ALLOW,
-				      presets_read, NULL, &change, &e)) < 0) {
+	if ((q->type == CONTROL_UNDO ? policy_undo(p, q->text, presets_read, NULL, &change, &e)
+				     : policy_say(p, q->text,
+					       q->type == CONTROL_DENY ? RULE_DENY : RULE_ALLOW,
+					       presets_read, NULL, &change, &e)) < 0) {
 		fprintf(to, "codex-egress: %s: \"%s\": at character %zu: %s\n",
 			words[q->type].name, e.rule, e.position + 1, e.reason);
 		return EXIT_OPTIONS;
@@ -131,7 +130,7 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		events_add(b->events, &event);
 	fprintf(to, "%s: %s\n", q->text,
 		changed ? words[q->type].done : words[q->type].already);
-	/* What was not done everywhere is tried again by the same command. */
+	/* What couldn't be done everywhere is retried by the same command. */
 	change.narrowed |= q->type != CONTROL_ALLOW;
 	if (follow(b, &change, to) != 0)
 		return 1;

@@ -128,7 +128,7 @@ static int set_terminal_type(struct boot *b)
 	return environment_set(&b->env, "TERM", instead);
 }
 
-/* A login that is mounted where the home was to be is found in the other one as well. */
+/* A login mounted at the intended home is found in the other one as well. */
 static void link_login(const char *from, const char *to)
 {
 	char target[PATH_MAX], link[PATH_MAX];
@@ -139,7 +139,7 @@ static void link_login(const char *from, const char *to)
 		say_detail("home", "%s can't be linked to", target);
 }
 
-/* Where no id can be changed, nobody can make the home the user's that isn't: another will do. */
+/* If ids can't be changed, a home of another user can't be made ours: use another one. */
 static int own_home(struct boot *b, struct failure *f)
 {
 	static const char *const others[] = {
@@ -164,19 +164,16 @@ static int own_home(struct boot *b, struct failure *f)
 /* Codex's home, its user's name and the environment that goes with them. */
 static int set_up_home(struct boot *b, struct failure *f)
 {
-	struct home_request r = {.from = b->o->home_from,
-		.etc = ETC_DIR,
-		.uid = b->uid,
-		.gid = b->gid};
+	struct home_request r = {
+		.from = b->o->home_from, .etc = ETC_DIR, .uid = b->uid, .gid = b->gid};
 	struct home_result done = {0};
 	char warning[256] = "", advice[1000];
 
 	if (!r.from && access(DROP_OFF, F_OK) == 0)
 		r.from = DROP_OFF;
-	/* Who can't be another has the name that the image gives him. */
-	if (own_home(b, f) < 0 ||
-		(!b->shared && users_write("/etc", b->uid, b->gid, b->home, warning,
-				       sizeof(warning), f) < 0))
+	/* If ids can't be changed, the user keeps the name that the image gives it. */
+	if (own_home(b, f) < 0 || (!b->shared && users_write("/etc", b->uid, b->gid, b->home,
+							 warning, sizeof(warning), f) < 0))
 		return -1;
 	if (warning[0])
 		say_warning("home", "%s", warning);
@@ -201,7 +198,7 @@ static int set_up_home(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* Another image: the command has the home that its user has there. */
+/* Another image: the command gets its user's home there. */
 static int keep_home(struct boot *b, struct failure *f)
 {
 	char engines[PATH_MAX] = "/", home[PATH_MAX];

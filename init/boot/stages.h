@@ -44,7 +44,7 @@ struct boot {
 	bool mounted;  /* the workdir is in a mount: the host's */
 	bool idmapped; /* what the payload creates may be root's on the host */
 	const char *home;
-	bool codex_home; /* home is to be set up: somebody asks for it */
+	bool codex_home; /* set up the home: it was requested */
 	uid_t uid;
 	gid_t gid;
 	bool hook;            /* the home has an init.sh to run */
@@ -54,9 +54,9 @@ struct boot {
 					to report */
 	struct hosts_entry *hosts;
 	struct events *events;
-	bool cell;            /* the cell, and not nftables: there is no wall, and no routes */
-	bool shared;          /* ... in which all have one uid (lib/privileges.h) */
-	bool stand_ins_given; /* ... and /etc/hosts came with the names */
+	bool cell;            /* the cell instead of nftables: no wall, no routes */
+	bool shared;          /* ... in which all have the same uid (lib/privileges.h) */
+	bool stand_ins_given; /* ... and /etc/hosts already had the names */
 	struct cell calls;
 	struct wall *wall;
 	struct routes *routes;
@@ -71,7 +71,7 @@ struct boot {
 	struct gate_config gate; /* counters NULL: no gate */
 	struct supervisor supervisors[WORKERS];
 	struct status status;
-	bool run_dir;            /* there is a RUN_DIR that can be written to */
+	bool run_dir;            /* RUN_DIR exists and is writable */
 	int report_file;         /* for the closing report (home/report_file.h), or -1 */
 	struct control *control; /* NULL: not available */
 	int64_t began;           /* clock_ms() at the end of the boot */
@@ -95,12 +95,12 @@ stage_function stage_cell, stage_verify_cell;          /* stage_cell.c, in their
 stage_function stage_resolver, stage_gate;             /* stage_workers.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
-/* stage_cell.c: nftables or the cell? In the cell, what can't work there is refused. */
+/* stage_cell.c: chooses nftables or the cell. In the cell, what can't work there is refused. */
 int stage_cell_choose(struct boot *b, struct failure *f);
-/* ... and for struct program: who answers the program's calls. */
+/* ... and for struct program: passes on the program's listener. */
 int stage_cell_held(void *context, int listener, struct failure *f);
 
-/* stage_fence.c: servers inside are not asked; the files for people, and the control socket. */
+/* stage_fence.c: leaves out servers inside; the files for people, and the control socket. */
 void stage_leave_out_local_dns(struct boot *b);
 void stage_write_files(struct boot *b);
 

@@ -1,7 +1,7 @@
 /*
- * The worker, and PID 1's half. System calls after the filter is in: poll/ppoll, recvmsg,
- * socket (AF_INET, SOCK_STREAM), setsockopt (those of cell_socket.c), ioctl (those of
- * notify.c), close, exit_group.
+ * The worker, and PID 1's half. System calls after the filter is installed: poll/ppoll,
+ * recvmsg, socket (AF_INET, SOCK_STREAM), setsockopt (those of cell_socket.c), ioctl (those
+ * of notify.c), close, exit_group.
  */
 #include "cell.h"
 
@@ -19,7 +19,7 @@
 #include "cell_socket.h"
 #include "notify.h"
 
-/* Place of the channel, behind the listeners' own. */
+/* The channel's index, after the listeners'. */
 #define CHANNEL LIMIT_CELL_LISTENERS
 
 struct cell_worker {
@@ -27,14 +27,14 @@ struct cell_worker {
 	struct pollfd ready[LIMIT_CELL_LISTENERS + 1];
 };
 
-/* One datagram to the worker; the listener is in its control data. */
+/* One datagram to the worker; the listener is in its control message. */
 struct cell_message {
 	uint32_t place;
 };
 
-/* ---- The worker -------------------------------------------------------------------------- */
+/* ---- The worker ---------------------------------------------------------------------- */
 
-/* The one menu there is. */
+/* The only kind of request there is. */
 static void answer(struct cell_worker *w, size_t place)
 {
 	const int listener = w->ready[place].fd;
@@ -59,9 +59,9 @@ static void answer(struct cell_worker *w, size_t place)
 }
 
 /*
- * What an earlier worker had taken and didn't answer would wait for ever. It noted each call;
- * where it ended before that, it is the one behind. To refuse a call that isn't there, or was
- * not taken by anybody, does nothing.
+ * A call that an earlier worker had received and not answered would wait for ever. Each call
+ * is recorded; if that worker ended before recording it, it is the next one. Refusing a call
+ * that doesn't exist, or wasn't received by anybody, has no effect.
  */
 static void refuse_begun(struct cell_worker *w, size_t place)
 {
@@ -102,7 +102,7 @@ static void serve(void *prepared)
 			if (w->ready[i].revents & POLLIN) {
 				answer(w, i);
 			} else if (w->ready[i].revents) {
-				/* Whoever had this filter is gone. */
+				/* No process with this filter is left. */
 				close(w->ready[i].fd);
 				w->ready[i].fd = -1;
 			}
@@ -122,7 +122,7 @@ static void *prepare(void *context, int channel)
 	return w;
 }
 
-/* ---- PID 1 ------------------------------------------------------------------------------- */
+/* ---- PID 1 --------------------------------------------------------------------------- */
 
 int cell_open(struct cell *c, struct failure *f)
 {
@@ -142,7 +142,7 @@ static int send_listener(const struct cell *c, int channel, size_t place)
 	return descriptor_send(channel, &m, sizeof(m), c->listeners[place]);
 }
 
-/* Nobody has this filter any more: poll(2) says so. */
+/* poll(2) reports that no process has this filter any more. */
 static void let_go_of_ended(struct cell *c)
 {
 	for (size_t i = 0; i < LIMIT_CELL_LISTENERS; i++) {
@@ -168,7 +168,7 @@ pid_t cell_start(struct cell *c, int *channel, struct failure *f)
 	let_go_of_ended(c);
 	pid = worker_start(&self, &w, channel, f);
 	for (size_t i = 0; pid > 0 && i < LIMIT_CELL_LISTENERS; i++)
-		/* One that can't be told ends with its channel, and another is started. */
+		/* If it can't be sent, close the channel, and another worker is started. */
 		if (c->listeners[i] >= 0 && send_listener(c, *channel, i) < 0)
 			shutdown(*channel, SHUT_RDWR);
 	return pid;
@@ -182,7 +182,7 @@ int cell_add(struct cell *c, int channel, int listener, struct failure *f)
 			continue;
 		c->listeners[i] = listener;
 		atomic_store(&c->record->last[i], 0);
-		/* While it is down, it is told at its next start. */
+		/* While it is down: it gets them at its next start. */
 		if (channel >= 0 && send_listener(c, channel, i) < 0 && errno != EPIPE)
 			return fail_errno(f, "have the cell answer for a program", "");
 		return 0;

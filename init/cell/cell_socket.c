@@ -8,13 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of the type the kernel takes the low four bits; flags are above (SOCK_TYPE_MASK). */
+/* The kernel uses the low four bits of the type; flags are above (SOCK_TYPE_MASK). */
 #define TYPE     0xf
 #define EMBEDDED 0x7f00000bU /* 127.0.0.11 */
-/* Nobody has to know it. */
+/* It needn't be secret. */
 #define KEY "codex-cell"
 
-/* What may be asked for: 0, or the negative errno that a kernel without the rest has. */
+/* What may be requested: returns 0, or the negative errno of a kernel without the rest. */
 static int look(uint64_t family, uint64_t type, uint64_t protocol)
 {
 	const uint32_t flags = (uint32_t)type & ~(uint32_t)TYPE;
@@ -30,9 +30,9 @@ static int look(uint64_t family, uint64_t type, uint64_t protocol)
 }
 
 /*
- * To and from this address, segments without a signature (RFC 2385) are dropped, and those with
- * one are dropped by the engine's resolver, which has no key. The payload's filter refuses this
- * option, so it stays.
+ * Segments to and from this address without a signature (RFC 2385) are dropped, and signed
+ * ones are dropped by the engine's resolver, which has no key. The payload's filter refuses
+ * this option, so it can't be undone.
  */
 static int bar_embedded(int fd)
 {
@@ -47,8 +47,8 @@ static int bar_embedded(int fd)
 static int confine(int fd)
 {
 	static const char device[] = "lo";
-	/* What is aimed outside gets no answer, not even a refusal: two tries, and not six, are
-	 * two or three seconds. On loopback none is lost. */
+	/* A connection to the outside gets no answer, not even a refusal: two attempts
+	 * rather than six take two or three seconds. On loopback no packet is lost. */
 	const int tries = 1;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, sizeof(device)) < 0)

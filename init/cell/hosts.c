@@ -8,7 +8,7 @@
 #define LAST_LINE  "options use-vc\n"
 #define KEPT       "#codex-init "
 
-/* The proxy's name is the gate's alone. */
+/* The proxy's name is for the gate only. */
 static bool is_exact(const struct policy *p, size_t i)
 {
 	return !policy_is_proxy(p, p->names[i].name);
@@ -54,7 +54,7 @@ static size_t word(const char *text, size_t len)
 	return n;
 }
 
-/* A line of the old file, but for names that have an entry of ours. */
+/* A line of the old file, without names that have an entry of ours. */
 static void write_others(const struct policy *p, const char *line, size_t len, FILE *to)
 {
 	size_t at = blanks(line, len), address = word(line + at, len - at), names = 0;
@@ -78,7 +78,7 @@ static void write_others(const struct policy *p, const char *line, size_t len, F
 		fputc('\n', to);
 }
 
-/* Takes the next line, without its end, off a text. False: there is none. */
+/* Takes the next line, without its newline, from a text. Returns false if there is none. */
 static bool next_line(const char **text, size_t *len, const char **line, size_t *n)
 {
 	const char *end;
@@ -188,7 +188,7 @@ bool hosts_resolv_leads(const char *text, size_t len)
 
 	while (next_line(&text, &len, &line, &n)) {
 		if (first && begins(line, n, "nameserver")) {
-			/* As it is written here, or by an engine. */
+			/* As written here, or by an engine. */
 			ours = n == strlen(FIRST_LINE) - 1 && memcmp(line, FIRST_LINE, n) == 0;
 			first = false;
 		}

@@ -15,7 +15,7 @@
 #error "name this machine's AUDIT_ARCH"
 #endif
 
-/* <linux/seccomp.h> may be older than what the kernel has since 5.14 and 6.6. */
+/* <linux/seccomp.h> may be older than Linux 5.14 and 6.6. */
 #ifndef SECCOMP_ADDFD_FLAG_SEND
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
 #endif
@@ -24,7 +24,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
 
-/* musl's ioctl(2) has its request in an int, of which the kernel takes 32 bits. */
+/* In musl, the request of ioctl(2) is an int; the kernel uses 32 bits of it. */
 static int request(int listener, unsigned long what, void *with)
 {
 	return ioctl(listener, (int)what, with);
@@ -68,8 +68,8 @@ int notify_give(int listener, uint64_t id, int fd, bool cloexec)
 		return 0;
 	if (errno != EINVAL)
 		return -1;
-	/* Before 5.14 in two steps: whoever is interrupted between them keeps a descriptor that
-	 * nobody told it of. */
+	/* Before 5.14 in two steps: a program interrupted in between keeps a descriptor that
+	 * it doesn't know of. */
 	a.flags = 0;
 	number = request(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
 	return number < 0 ? -1 : respond(listener, id, 0, number);

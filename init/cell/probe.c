@@ -21,7 +21,7 @@
 
 /* For a fork and forty system calls; a machine that swaps may take seconds. */
 #define PROBE_MS 5000
-/* What stands at once is on this machine. */
+/* What connects at once is on this machine. */
 #define CONNECT_MS 5
 /* <sys/syscall.h>, <netinet/in.h> and <sys/socket.h> may be older. */
 #define CALL_IO_URING_SETUP 425
@@ -29,7 +29,7 @@
 #define FAMILY_VSOCK        40
 #define DISCARD             9 /* RFC 863 */
 
-/* The child's report: the first attempt that ended as it must not, or PROBE_DONE. */
+/* The child's report: the first attempt with the wrong result, or PROBE_DONE. */
 struct outcome {
 	int32_t attempt;
 };
@@ -93,7 +93,7 @@ static bool listener(uint16_t gate)
 	return filters_listen(FILTER_CELL_PAYLOAD, &f) >= 0;
 }
 
-/* Where ids are shared only its being not dumpable keeps it. */
+/* If ids are shared, it is protected only by not being dumpable. */
 static bool memory(uint16_t gate)
 {
 	char path[32];
@@ -116,7 +116,7 @@ static bool on_lo(int s)
 	       strcmp(device, "lo") == 0;
 }
 
-/* Every device there is but lo, and none. */
+/* Every device other than lo, and none. */
 static bool rebind(uint16_t gate)
 {
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
@@ -158,7 +158,7 @@ static bool stands(int s, int milliseconds)
 
 static bool connection(uint16_t gate)
 {
-	/* One of documentation's, and the clouds' metadata. */
+	/* A documentation address, and the clouds' metadata service. */
 	const int s[] = {begin("198.51.100.1", DISCARD), begin("169.254.169.254", 80)};
 	bool reached = stands(s[0], CONNECT_MS) || stands(s[1], 0);
 
@@ -178,7 +178,7 @@ static bool no_gate(uint16_t gate)
 	return !reached;
 }
 
-/* Each returns whether it ended as it must not. */
+/* Each returns true if the result was wrong. */
 static const struct {
 	const char *what, *why;
 	bool (*wrong)(uint16_t gate);
@@ -217,7 +217,7 @@ static _Noreturn void run_child(int talk, uid_t uid, gid_t gid, uint16_t gate)
 	_exit(0);
 }
 
-/* The child's two messages: with its listener, and at its end. */
+/* The child's two messages: one with its listener, one at its end. */
 static int judge(struct cell *c, int channel, int talk, struct failure *f)
 {
 	static const char operation[] = "try the cell";

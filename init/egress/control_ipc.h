@@ -31,7 +31,7 @@ enum control_type {
 	CONTROL_UNDO,
 };
 
-/* Who is said to give a rule, with its NUL. */
+/* Who gives a rule, including the NUL. */
 #define CONTROL_BY 64
 
 struct control_request {

@@ -185,8 +185,8 @@ static int put_question(const struct egress_command *q, const char *on, const ch
 	return ask(&request);
 }
 
-/* Takes `--by WHO` away from the front. Returns who, or NULL with *status set where what there
- * is is wrong, and 0 where there is none. */
+/* Parses a leading `--by WHO`. Returns WHO; or NULL, with *status set if it is wrong and 0
+ * if it is missing. */
 static const char *take_by(int *argc, char ***argv, int *status)
 {
 	const char *who = *argc > 2 ? (*argv)[2] : "";
@@ -198,8 +198,8 @@ static const char *take_by(int *argc, char ***argv, int *status)
 	*argv += 2;
 	if (who[0] && strlen(who) < CONTROL_BY && name_printable(who, strlen(who) + 1))
 		return who;
-	*status =
-		report_error(EXIT_OPTIONS, "--by", "it takes a name of 1 to 63 printable characters");
+	*status = report_error(
+		EXIT_OPTIONS, "--by", "it takes a name of 1 to 63 printable characters");
 	return NULL;
 }
 

@@ -141,7 +141,7 @@ int listen_init(struct gate *g)
 		const int fd = table_listener(g, i);
 		const uint16_t port = i < 2 ? 0 : s->inward[i - 2].port;
 
-		/* Behind a proxy, and on other ports of the cell's, there are others. */
+		/* Behind a proxy, and on other ports of the cell, there are other protocols. */
 		set_options(fd, !g->config->proxy.port && (i < 2 || port == 443 || port == 80));
 		if (fd >= 0 &&
 			table_watch(g, fd, EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
@@ -193,7 +193,8 @@ struct connection *listen_take(struct gate *g, uint32_t which)
 	c = table_new(g);
 	c->client.fd = fd;
 	c->client.readable = c->client.writable = true;
-	/* In the cell nobody redirects: what comes to our own port takes us for a proxy. */
+	/* In the cell nothing is redirected: a client that connects to our own port takes us
+	 * for a proxy. */
 	find_orig_dst(
 		c, which == 1 ? AF_INET6 : AF_INET, s->port, g->config->cell && which < 2);
 	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);

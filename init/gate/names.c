@@ -45,7 +45,7 @@ struct entry {
 struct names {
 	int fd;
 	uint32_t seed;
-	uint32_t version; /* of the policy by which its addresses were opened */
+	uint32_t version; /* generation of the policy with which its addresses were opened */
 	size_t asking;    /* entries with a query outstanding */
 	struct entry entries[LIMIT_GATE_NAMES];
 };
@@ -186,7 +186,7 @@ static void wake(struct gate *g, struct entry *e, bool all)
 	}
 }
 
-/* Under another policy what is known may have no pin for the port that it is wanted for. */
+/* With another policy, known addresses may have no pin for the wanted port. */
 static void follow_policy(struct gate *g)
 {
 	const uint32_t version = policy_version(g->config->policy);

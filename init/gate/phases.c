@@ -1,6 +1,6 @@
 /*
- * A connection's way through its phases: which handler a phase has, which phases may follow,
- * what refusals and deadlines lead to.
+ * The phases of a connection: the handler of each, which phases may follow, and what
+ * refusals and deadlines lead to.
  */
 #include "connection.h"
 

@@ -110,8 +110,7 @@ int environment_sandbox(struct environment *e, const char *home)
 		environment_set(e, "USER", "codex") < 0 ||
 		environment_set(e, "LOGNAME", "codex") < 0)
 		return -1;
-	/* What npm -g and pip install for the user goes into the home as well, whose bin is in
-	 * PATH. */
+	/* npm -g and pip --user also install into the home, whose bin is in PATH. */
 	if ((!environment_get(e, "NPM_CONFIG_PREFIX") &&
 		    environment_set(e, "NPM_CONFIG_PREFIX", home) < 0) ||
 		(!environment_get(e, "PYTHONUSERBASE") &&

@@ -30,9 +30,9 @@ int environment_sandbox(struct environment *e, const char *home);
  */
 int environment_api_key(struct environment *e);
 /*
- * Where Codex's home isn't set up, HOME stays as it is, unless it is `engines`: the home of the
- * user that the engine started us as, which it sets by itself. Then it is `home`, the home of
- * the user that the command runs as; NULL: that one has none.
+ * If Codex's home isn't set up, HOME remains unchanged, unless it is `engines`: the home of
+ * the user that the engine started us as, which the engine sets. Then it becomes `home`, the
+ * home of the user that the command runs as, or is removed if that is NULL.
  */
 int environment_plain(struct environment *e, const char *engines, const char *home);
 void environment_free(struct environment *e);

@@ -66,7 +66,7 @@ int home_own(const char *home, uid_t uid, gid_t gid, struct failure *f);
 int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *warning,
 	size_t warning_size, struct failure *f);
 
-/* The home directory that etc's passwd has for uid, in out. False: it has none. */
+/* Stores the home directory of uid in etc's passwd in out. False if there is none. */
 bool users_home(const char *etc, uid_t uid, char *out, size_t size);
 
 /* Finds uid and gid for `NAME` or `UID[:GID]` (NAME in etc's passwd). Returns 0, or -1 with

@@ -37,7 +37,7 @@ static bool has_option(const char *options, const char *name)
 	return false;
 }
 
-/* "device place type options ...", one blank between each two; ro or rw comes first. */
+/* "device place type options ...", separated by single blanks; ro or rw comes first. */
 bool mounts_read(char *line, struct mounts_entry *e)
 {
 	char *place = strchr(line, ' '), *end, *type, *options;

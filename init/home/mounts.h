@@ -10,8 +10,7 @@
 struct mounts_entry {
 	const char *place;
 	bool readonly;
-	bool idmapped; /* users have other numbers there than on the disk: whose files are
-			* made by it isn't known here */
+	bool idmapped; /* owners differ from those on disk */
 };
 
 /* Calls see() for each mount, the lowest first: a later one at the same place hides it. Returns

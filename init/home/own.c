@@ -86,7 +86,7 @@ static int split(struct own *o, struct failure *f)
 	return 0;
 }
 
-/* What to type depends on where the directory comes from. */
+/* The advice depends on where the directory comes from. */
 static int hint_owner(const struct own *o, bool mounted, struct failure *f)
 {
 	const unsigned uid = (unsigned)o->uid;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An entry lies in a directory named after its first letter, on some systems (macOS, musl's) by
- * the letter's number. */
+/* An entry is in a directory named after its first letter or, on some systems (macOS,
+ * musl's), after the letter's number. */
 static bool has_entry(const char *root, const char *term)
 {
 	static const char *const places[] = {"/etc/terminfo", "/lib/terminfo",

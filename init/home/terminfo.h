@@ -1,7 +1,7 @@
 /*
- * Terminal types, as terminfo(5) stores them. A terminal names itself in TERM, and one that is
- * newer than the image (xterm-ghostty, xterm-kitty) has no entry in it: then every program that
- * draws on the screen ends with an error.
+ * Terminal types in terminfo(5). TERM names the user's terminal, which may be newer than the
+ * image (xterm-ghostty, xterm-kitty) and have no entry in it: then every full-screen program
+ * fails.
  */
 #ifndef INIT_HOME_TERMINFO_H
 #define INIT_HOME_TERMINFO_H

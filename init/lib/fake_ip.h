@@ -1,7 +1,7 @@
 /*
- * Addresses that stand for names. Clients need one to connect to; who takes the connection
- * knows the name by it. The n-th name of the policy has the n-th of a range, names that come up
- * under wildcards have those behind. Pure.
+ * Addresses that stand for names. Clients need an address to connect to; whoever accepts the
+ * connection knows the name by it. The n-th name of the policy gets the n-th address of a
+ * range, names found under wildcards those after them. Pure.
  */
 #ifndef INIT_LIB_FAKE_IP_H
 #define INIT_LIB_FAKE_IP_H
@@ -11,13 +11,16 @@
 
 #include "address.h"
 
-/* Behind a proxy, which looks names up itself, the wall leads 198.18.0.0/15 (RFC 2544,
- * nobody's) to the gate. In the cell nothing does, and the gate is on loopback: 127.64.0.0/10.
+/*
+ * Behind a proxy, which resolves names itself, the wall redirects 198.18.0.0/15 (RFC 2544,
+ * not routed) to the gate. In the cell nothing is redirected and the gate is on loopback, so
+ * these are in 127.64.0.0/10.
  */
 enum fake_ip_range { FAKE_IP_PROXY, FAKE_IP_CELL };
 
 #define FAKE_IP_PREFIX 15 /* of both, as far as they are used */
-/* All there are; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together are fewer. */
+/* The size of the range; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together are
+ * fewer. */
 #define FAKE_IP_COUNT (1U << (32 - FAKE_IP_PREFIX))
 
 static inline struct address fake_ip_address(enum fake_ip_range range, size_t index)
@@ -33,8 +36,9 @@ static inline struct address fake_ip_address(enum fake_ip_range range, size_t in
 	return a;
 }
 
-/* Is it one? Then *index is which. */
-static inline bool fake_ip_index(enum fake_ip_range range, const struct address *a, size_t *index)
+/* True if it is one; *index is its number. */
+static inline bool fake_ip_index(
+	enum fake_ip_range range, const struct address *a, size_t *index)
 {
 	const struct address base = fake_ip_address(range, 0);
 

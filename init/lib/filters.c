@@ -69,7 +69,7 @@ int filters_install(enum filter which, struct failure *f)
 
 int filters_listen(enum filter which, struct failure *f)
 {
-	/* A signal doesn't take back a call that is being answered: from Linux 5.19 on. */
+	/* From Linux 5.19 on, a signal doesn't interrupt a call that is being answered. */
 	int fd = install(which,
 		SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 

@@ -79,7 +79,7 @@ static void rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned 
 
 static const struct scmp_arg_cmp none;
 
-/* socket(2) is known by three. */
+/* socket(2) has three. */
 static void socket_rule(scmp_filter_ctx f, uint32_t action, struct scmp_arg_cmp family,
 	struct scmp_arg_cmp type, struct scmp_arg_cmp protocol)
 {
@@ -382,7 +382,8 @@ static void modes(void)
 {
 	static const struct {
 		const char *name;
-		unsigned int mode, flags; /* which arguments; flags 0: it makes one always */
+		unsigned int mode,
+			flags; /* argument positions; flags 0: it always creates a file */
 	} calls[] = {{"chmod", 1, 0}, {"fchmod", 1, 0}, {"fchmodat", 2, 0}, {"creat", 1, 0},
 		{"mknod", 1, 0}, {"mknodat", 2, 0}, {"open", 2, 1}, {"openat", 3, 2}};
 	static const uint64_t bits[] = {S_ISUID, S_ISGID}, made[] = {O_CREAT, O_TMPFILE};
@@ -466,8 +467,8 @@ static void worker(
 }
 
 /*
- * The cell's worker, as the head of cell.c lists it: sockets of one kind, the options that
- * confine them, and the calls that hand them over. No connection, no packet, no file.
+ * The cell's worker, as listed in cell.c: sockets of one kind, the options that confine
+ * them, and the calls that hand them out. No connections, no packets, no files.
  */
 static const char *const cell_calls[] = {"poll", "ppoll", "recvmsg", "close", "rt_sigreturn",
 	"restart_syscall", "exit", "exit_group", NULL};
@@ -547,7 +548,7 @@ static void monitor(void)
 	rule(f, SCMP_ACT_ALLOW, "socket", 1, EQ(0, AF_NETLINK), none);
 	for (size_t i = 0; i < COUNT(monitor_ioctls); i++)
 		rule(f, SCMP_ACT_ALLOW, "ioctl", 1, EQ(1, monitor_ioctls[i]), none);
-	/* What the cell's worker needs that is started again; PID 1 itself does none of it. */
+	/* What a restarted worker of the cell needs; PID 1 itself does none of it. */
 	for (size_t i = 0; i < COUNT(cell_ioctls); i++)
 		rule(f, SCMP_ACT_ALLOW, "ioctl", 1, EQ(1, cell_ioctls[i]), none);
 	print(f, "filter_monitor", NULL, 0);
@@ -559,7 +560,7 @@ int main(int argc, char **argv)
 	if (machine == 0 || argc > 2)
 		die("usage", "filters_gen [x86_64|aarch64]");
 	printf("/* Made by init/lib/filters_gen.c; do not edit. */\n");
-	/* SCMP_ACT_NOTIFY is known whatever kernel this is built on. */
+	/* So that SCMP_ACT_NOTIFY is accepted whatever kernel this is built on. */
 	if (seccomp_api_set(5) != 0)
 		die("libseccomp knows no notifications", "");
 	payload("filter_payload", payload_sockets);

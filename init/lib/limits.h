@@ -248,8 +248,8 @@
 /* How long a worker gets at the end to report the refusals it has only counted: a few
  * messages. */
 #define LIMIT_SETTLE_MS 500
-/* Descriptors that we look whether we were started with: service managers and shells count from
- * 3 up. Higher ones are handed on too, but a plain init then keeps them open as well. */
+/* Descriptors that we check whether we were started with: service managers and shells count
+ * from 3 up. Higher ones are passed on too, but a plain init then keeps them open as well. */
 #define LIMIT_INHERITED 64
 /* /proc/self/cgroup: an engine's path has a hundred characters, one of Kubernetes' twice as
  * many, and v1 has a dozen of them; memory.events has six lines. */
@@ -262,10 +262,10 @@
 /* Children reaped and signals read before the other descriptors are polled again. */
 #define LIMIT_REAP    256
 #define LIMIT_SIGNALS 8
-/* Programs whose sockets the cell makes at one time: what verify tries, the hook (which may
- * leave something running), the command, and one to spare. */
+/* Programs for which the cell creates sockets at the same time: the one of verify, the hook
+ * (which may leave something running), the command, and a spare one. */
 #define LIMIT_CELL_LISTENERS 4
-/* Different ports of its rules on which the gate listens in the cell, a socket each. */
+/* Ports of rules on which the gate listens in the cell, a socket for each. */
 #define LIMIT_CELL_PORTS 32
 /* How long the reader of our standard error, or a terminal that is being restored, may be
  * blocked before we go on without it. */

@@ -20,7 +20,8 @@ static unsigned least(unsigned a, unsigned b)
 
 unsigned nearest_distance(const char *a, size_t a_size, const char *b, unsigned most)
 {
-	/* The last three rows of the table: for swaps one looks back by two. */
+	/* The last three rows of the table: a swap refers to the row before the previous
+	 * one. */
 	unsigned row[3][NEAREST_WORD + 1];
 	const size_t b_size = strlen(b);
 

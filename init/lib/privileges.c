@@ -215,7 +215,7 @@ int privileges_shed(struct failure *f)
 {
 	const struct sets empty = {0};
 
-	/* Without SETPCAP it stays as it is; no_new_privs lets nobody make use of it. */
+	/* Without SETPCAP it remains; with no_new_privs it has no effect. */
 	if (privileges_have(CAP_SETPCAP) && drop_bounding(0, f) < 0)
 		return -1;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)

@@ -40,7 +40,7 @@ bool privileges_have(int capability);
 
 enum filter {
 	FILTER_PAYLOAD,  /* init script and payload: calls that no tool needs fail with EPERM */
-	FILTER_MODES,    /* beside it: no file becomes set-user-ID or set-group-ID */
+	FILTER_MODES,    /* in addition: no file becomes set-user-ID or set-group-ID */
 	FILTER_RESOLVER, /* an allowlist; any other call kills the process */
 	FILTER_GATE,     /* the same */
 	FILTER_MONITOR,  /* PID 1 after the boot */
@@ -49,8 +49,11 @@ enum filter {
 };
 /* Installs a filter compiled at build time (filters_gen.c, with libseccomp). */
 int filters_install(enum filter which, struct failure *f);
-/* The same for a filter that holds calls back: returns the descriptor by which they are
- * answered (close on exec), or -1 with *f filled: a kernel before 5.9, an engine's profile. */
+/*
+ * The same for a filter that holds calls back: returns the descriptor for answering them
+ * (close-on-exec), or -1 with *f filled, for instance before Linux 5.9 or with an engine's
+ * profile.
+ */
 int filters_listen(enum filter which, struct failure *f);
 
 #endif

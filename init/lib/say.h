@@ -41,7 +41,7 @@ int fail_hint(struct failure *f, const char *hint, ...) __attribute__((format(pr
  * several processes never mix. What could manipulate a terminal, and what isn't UTF-8, becomes
  * '?'. */
 void say_line(const char *prefix, const char *text);
-/* Two paths and some words. */
+/* Room for two paths and some text. */
 #define SAY_LINE (3 * 4096)
 
 /* Prints a failure (two lines if it has a hint). Control characters are replaced. */

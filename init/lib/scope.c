@@ -9,7 +9,7 @@
 #define CALL_RESTRICT_SELF  446
 #define SCOPE_SIGNAL        (UINT64_C(1) << 1) /* LANDLOCK_SCOPE_SIGNAL, ABI 6 */
 
-/* struct landlock_ruleset_attr as of ABI 6. A kernel that knows less refuses it (E2BIG). */
+/* struct landlock_ruleset_attr as of ABI 6. A kernel with an older ABI rejects it (E2BIG). */
 struct attributes {
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };

@@ -100,7 +100,7 @@ static struct client *make_room(struct control *c)
 	return oldest;
 }
 
-/* The pid of a peer that is root; -1: it isn't. */
+/* The pid of the peer if it is root, or -1. */
 static pid_t root_peer(int fd)
 {
 	struct ucred peer;

@@ -77,8 +77,9 @@ struct program {
 	bool drop;       /* uid, gid, empty capability sets, no_new_privs, FILTER_PAYLOAD */
 	uid_t uid;
 	gid_t gid;
-	/* In the cell, with drop: the program has FILTER_CELL_PAYLOAD. Takes over the
-	 * descriptor by which its calls are answered; 0, or -1 with *f filled. NULL: it isn't
+	/*
+	 * In the cell, with drop: the program has FILTER_CELL_PAYLOAD. Takes ownership of
+	 * the descriptor for answering its calls; returns 0, or -1 with *f filled. NULL: not
 	 * in the cell.
 	 */
 	int (*held)(void *context, int listener, struct failure *f);

@@ -10,7 +10,7 @@
 #include "../lib/file.h"
 #include "../lib/limits.h"
 
-/* A limit beyond this is none: v1 writes the largest multiple of a page for that. */
+/* Anything above this means no limit: v1 then has the largest multiple of a page. */
 #define NO_LIMIT (UINT64_C(1) << 60)
 
 static const struct {
@@ -47,7 +47,7 @@ bool oom_count(const char *text, uint64_t *kills)
 	return false;
 }
 
-/* Is word one of the list, which has commas between its words and ends at `end`? */
+/* True if word is in the comma-separated list that ends at `end`. */
 static bool is_listed(const char *list, const char *end, const char *word)
 {
 	const size_t length = strlen(word);
@@ -87,7 +87,7 @@ bool oom_path(const char *text, const char *controller, char *out, size_t size)
 	return false;
 }
 
-/* In one directory, if it is the right one. */
+/* Reads one directory, if it is the right one. */
 static bool read_group(size_t kind, const char *below, struct oom *out)
 {
 	char path[LIMIT_CGROUP_PATH + 64], text[LIMIT_CGROUP_TEXT];
@@ -106,8 +106,8 @@ static bool read_group(size_t kind, const char *below, struct oom *out)
 	return true;
 }
 
-/* Engines mount the container's own part of the hierarchy, or, with the host's cgroup namespace
- * and v2, all of it. */
+/* Engines mount the container's own part of the hierarchy or, with the host's cgroup
+ * namespace and v2, all of it. */
 bool oom_read(struct oom *out)
 {
 	char text[LIMIT_CGROUP_PATH * 4], below[LIMIT_CGROUP_PATH];

@@ -184,7 +184,7 @@ void pins_flush(struct pins *p, pins_answer *answer, void *context)
 int pins_follow(struct pins *p, const struct wall_config *c, const struct policy_change *change,
 	struct failure *f)
 {
-	/* In the cell every flow is the gate's. */
+	/* In the cell all connections are the gate's. */
 	if (!p->wall)
 		return 0;
 	p->networks |= change->networks;

@@ -39,7 +39,7 @@ static void put_pins(const struct report *r, FILE *to)
 	struct failure f = {0};
 	char text[ADDRESS_TEXT];
 
-	/* In the cell nothing is opened: the gate connects by what the resolver knows. */
+	/* In the cell nothing is opened: the gate connects to what the resolver returns. */
 	if (!r->wall)
 		return;
 	if (wall_pins(r->wall, see_pin, &seen, &f) < 0) {
@@ -237,7 +237,7 @@ void report_status(const struct report *r, FILE *to)
 	put_pins(r, to);
 }
 
-/* A line of a rule: its text, and where it is from. */
+/* A rule's line: its text, and where it came from. */
 #define RULE_LINE (LIMIT_RULE_TEXT + 256)
 
 void report_rules(const struct policy *p, size_t room, FILE *to)
@@ -245,7 +245,7 @@ void report_rules(const struct policy *p, size_t room, FILE *to)
 	const size_t all = policy_rules(p), given = all - p->count;
 	size_t i = 0;
 
-	/* Those given since the start are the last by number. */
+	/* Runtime rules have the highest numbers. */
 	for (; i < all && (size_t)ftell(to) + 2 * RULE_LINE < room; i++)
 		policy_print_rule(p, i < given ? p->count + i : i - given, to);
 	if (i < all)

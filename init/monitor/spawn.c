@@ -196,7 +196,7 @@ static int synchronise_with_parent(void *context)
 	return recv(channel, &go, 1, 0) == 1 ? 0 : -1;
 }
 
-/* The filter that holds calls back comes with a descriptor for whoever answers them. */
+/* The filter that holds calls back has a descriptor for answering them. */
 static int install_filter(const struct program *p, int channel, struct failure *f)
 {
 	const struct spawn_status held = {0};
@@ -229,7 +229,7 @@ static int prepare(const struct program *p, int channel, struct failure *f)
 	}
 	if (p->drop && p->keep_modes && filters_install(FILTER_MODES, f) < 0)
 		return -1;
-	/* PID 1 and the workers have its uid: where the kernel can, it is kept from them. */
+	/* PID 1 and the workers have its uid: isolate it from them if the kernel can. */
 	if (shared)
 		scope_enter();
 	return p->drop ? install_filter(p, channel, f) : 0;
@@ -340,7 +340,7 @@ static int parent(struct monitor *m, const struct program *p, int channel, bool 
 		if (send(channel, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
-	/* Whatever the reason: it must not go on without the filter. */
+	/* It must not continue without the filter, whatever the reason. */
 	if (n == 0 && p->held && !held)
 		return fail(f, "start", p->argv[0], "it is not in the cell");
 	if (n == 0) { /* closed by exec, or by a signal before it, which is no error here */

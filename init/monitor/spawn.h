@@ -19,7 +19,7 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 /* Kills the program that was started, and reaps it. */
 void spawn_undo(struct monitor *m);
 
-/* Is any descriptor from 3 on open? Looks at LIMIT_INHERITED of them; true on failure. */
+/* True if any descriptor from 3 on is open. Checks LIMIT_INHERITED of them; true on failure. */
 bool spawn_inherited_any(void);
 
 /* Closes every descriptor from 3 on (or sets close-on-exec). */

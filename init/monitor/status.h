@@ -17,7 +17,7 @@
 
 struct status {
 	const char *version, *egress;
-	const char *wall; /* what enforces: "nft", "cell", or "none" */
+	const char *wall; /* how it is enforced: "nft", "cell", or "none" */
 	struct {
 		const char *name;
 		uint64_t microseconds;

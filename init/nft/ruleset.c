@@ -280,8 +280,8 @@ static void output(struct ruleset *r, const struct wall_config *c)
 	then_verdict(&s, NFT_GOTO, "egress6");
 }
 
-/* A published port: the gateway may connect to it, or anybody. The server's answers leave as
- * what is approved does. */
+/* A published port: the gateway, or anybody, may connect to it. The server's packets leave
+ * like those of any approved connection. */
 static void published(struct ruleset *r, const struct wall_config *c)
 {
 	for (size_t i = 0; i < c->published_count; i++)

@@ -43,8 +43,7 @@ enum set_kind {
 	SET_KINDS,
 };
 #define SETS (2 * SET_KINDS)
-/* Those that change with codex-egress's rules: about networks from the first on, and about
- * names the last. */
+/* Sets that change with runtime rules: network rules from the first on, names in the last. */
 #define SETS_NETWORKS (2 * SET_DENIED)
 #define SETS_REVOKED  (2 * SET_REVOKED)
 #define SETS_CHANGING (SETS_REVOKED + 2)

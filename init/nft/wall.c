@@ -400,8 +400,7 @@ int wall_follow(struct wall *w, const struct policy *p, bool networks,
 	for (size_t i = 0; i < count && !r.failed; i++)
 		sets_revoke(&r, &list[i]);
 	nft_begin(&w->nft);
-	/* The networks' sets only where they change: the kernel takes its time for large ones.
-	 */
+	/* The networks' sets only if they change: large ones take the kernel long. */
 	for (size_t i = networks ? SETS_NETWORKS : SETS_REVOKED; i < SETS_CHANGING && !r.failed;
 		i++) {
 		const char *name = nftnl_set_get_str(r.sets[i].set, NFTNL_SET_NAME);

@@ -1,4 +1,4 @@
-/* What codex-egress has said since the start; see struct policy_overlay in policy.h. */
+/* Rules given with codex-egress since the start; see struct policy_overlay in policy.h. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ size_t policy_rules_most(const struct policy *p)
 
 size_t policy_rule_number(const struct policy *p, const struct rule *r)
 {
-	/* Numbers: pointers into two arrays must not be compared. */
+	/* As numbers, since pointers into two arrays must not be compared. */
 	uintptr_t slots = (uintptr_t)(p->overlay ? p->overlay->slots : NULL), at = (uintptr_t)r;
 
 	if (slots && at >= slots && at - slots < sizeof(p->overlay->slots))
@@ -62,16 +62,16 @@ struct policy policy_widest(const struct policy *p)
 	return widest;
 }
 
-/* ---- Changes ----------------------------------------------------------------------------- */
+/* ---- Changes ------------------------------------------------------------------------- */
 
-/* What a change comes to before it is made: which slots come into force, which go. */
+/* A change before it is made: which slots become effective, which are revoked. */
 struct plan {
-	size_t count; /* slots in use when it is done */
+	size_t count; /* slots in use afterwards */
 	bool comes[LIMIT_OVERLAY], goes[LIMIT_OVERLAY];
-	struct rule fresh[LIMIT_OVERLAY]; /* those from the count before it on */
+	struct rule fresh[LIMIT_OVERLAY]; /* the new slots, from the previous count on */
 };
 
-/* One that changes nothing, to be freed; NULL with *e filled: there is no memory. */
+/* A plan without changes, to be freed; NULL with *e filled if out of memory. */
 static struct plan *new_plan(
 	const struct policy *p, struct policy_change *c, struct rule_error *e)
 {
@@ -98,14 +98,15 @@ static bool same_ports(const struct port_list *a, const struct port_list *b)
 	       memcmp(a->port, b->port, a->count * sizeof(a->port[0])) == 0;
 }
 
-/* Do they say the same, whatever preset they came from? */
+/* True if they are the same rule, whatever preset they came from. */
 static bool same_word(const struct rule *a, const struct rule *b)
 {
 	return a->effect == b->effect && same_place(a, b) && same_ports(&a->ports, &b->ports) &&
 	       a->private == b->private && a->ech == b->ech;
 }
 
-/* Of a name without ports an allow means the web's and a deny all: written, it is the same. */
+/* For a name without ports, allow means the web's ports and deny all of them, but the text
+ * is the same. */
 static bool is_bare(const struct rule *r)
 {
 	if (r->effect == RULE_DENY)
@@ -114,15 +115,15 @@ static bool is_bare(const struct rule *r)
 	       r->ports.port[1] == 443;
 }
 
-/* Is the one the other's opposite, written alike but for suffixes? */
+/* True if one is the opposite of the other, with the same text apart from suffixes. */
 static bool opposite(const struct rule *a, const struct rule *b)
 {
 	return a->effect != b->effect && same_place(a, b) &&
 	       (same_ports(&a->ports, &b->ports) || (is_bare(a) && is_bare(b)));
 }
 
-/* Lists what comes into force for one rule, and what of the opposite goes. Returns 0, or -1:
- * there is no slot left for it. */
+/* Plans one rule: what becomes effective, and which opposites are revoked. Returns 0, or -1
+ * if there is no slot left. */
 static int plan_rule(struct plan *plan, const struct policy *p, const struct rule *r)
 {
 	size_t before = policy_overlaid(p), at = plan->count;
@@ -146,7 +147,7 @@ static int plan_rule(struct plan *plan, const struct policy *p, const struct rul
 	return 0;
 }
 
-/* Does the rule that denies leave nothing of the one that allows? */
+/* True if the deny rule leaves nothing of the allow rule. */
 static bool denies_whole(const struct rule *deny, const struct rule *allow)
 {
 	for (unsigned i = 0; deny->ports.count > 0 && i < allow->ports.count; i++)
@@ -174,7 +175,7 @@ static const struct rule *denied_by(
 	return NULL;
 }
 
-/* The rule that denies all of them, or the last of those that do; NULL: something is left. */
+/* The rule that denies all of them, or the last of several; NULL if something is left. */
 static const struct rule *denied_all(
 	const struct policy *p, const struct plan *plan, const struct policy *read)
 {
@@ -198,8 +199,8 @@ static void note_change(struct policy_change *c, const struct rule *r, bool come
 	c->private |= r->kind == RULE_NETWORK && r->private;
 }
 
-/* What comes into force does before anything goes: at no moment is more allowed than before and
- * after. */
+/* New rules become effective before others are revoked, so that at no moment is more allowed
+ * than before and after. */
 static void carry_out(struct policy *p, const struct plan *plan, struct policy_change *c)
 {
 	struct policy_overlay *o = p->overlay;
@@ -249,8 +250,8 @@ int policy_say(struct policy *p, const char *text, enum rule_effect effect,
 	return done;
 }
 
-/* Reads a rule to be undone, as one that denies: in that form each can be written that an allow
- * may have, but for suffixes, which are only looked at. */
+/* Parses a rule to be revoked as a deny rule, the form in which any rule can be written but
+ * for suffixes, which are only checked. */
 static int read_undone(struct policy *out, const char *text, policy_preset_reader *reader,
 	void *context, struct rule_error *e)
 {

@@ -75,8 +75,8 @@ struct overlay_slot {
 };
 
 struct policy_overlay {
-	_Atomic uint32_t count;   /* slots that have a rule */
-	_Atomic uint32_t version; /* another one after each change */
+	_Atomic uint32_t count;   /* slots in use */
+	_Atomic uint32_t version; /* changes with each change */
 	struct overlay_slot slots[LIMIT_OVERLAY];
 };
 
@@ -101,8 +101,7 @@ struct rule_error {
 	char preset[64]; /* the preset whose file it is in, or "" */
 };
 
-/* The reason of a rule_error about a preset that the reader doesn't find begins so; its name
- * follows. */
+/* The reason in a rule_error about a missing preset begins with this; its name follows. */
 #define POLICY_NO_PRESET "there is no preset "
 
 /*
@@ -160,10 +159,10 @@ bool policy_is_proxy(const struct policy *p, const char *name);
  * name. */
 struct verdict policy_check_pin(const struct policy *p, const char *name);
 
-/* What a change came to. */
+/* The result of a change. */
 struct policy_change {
 	bool widened, narrowed;    /* neither: nothing has changed */
-	bool networks;             /* a rule for networks is among what changed, ... */
+	bool networks;             /* a network rule has changed, ... */
 	bool private;              /* ... one with +private */
 	const struct rule *winner; /* policy_say(): nothing has changed, since this rule denies
 				    * all that was to be allowed */

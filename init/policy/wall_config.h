@@ -15,8 +15,8 @@
 #include "../lib/limits.h"
 #include "policy.h"
 
-/* A TCP port in the container to which others may connect: the gateway alone, by which the
- * machine itself comes, or anybody. */
+/* A TCP port in the container to which others may connect: only the gateway, through which
+ * the machine itself connects, or anybody. */
 struct published {
 	uint16_t port;
 	bool any;

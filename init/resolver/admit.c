@@ -187,10 +187,8 @@ int admit_name(
 	return -1;
 }
 
-/*
- * As a client's question would do; what is known is left as it is, since its pins live longer.
- * A new process of the resolver's, or one that has had many other names, may have lost it.
- */
+/* As for a client's query, but a known name is left unchanged, since its pins live longer. A
+ * new resolver process, or one that had many other names, may have lost it. */
 void admit_in_use(struct worker *w, const struct resolver_in_use *m)
 {
 	char unused[ADMIT_TEXT];

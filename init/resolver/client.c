@@ -83,9 +83,8 @@ static bool explain_failure(const struct worker *w, struct cache_name *n,
 }
 
 /*
- * In the cell the payload is never told where a name really is, since it can't go there: it
- * gets the address at which the gate takes connections for that name, whichever family the name
- * has.
+ * In the cell the payload can't connect to a name's real address: it gets the one at which
+ * the gate accepts connections for that name, whatever families the name has.
  */
 static bool reply_stand_in(struct worker *w, const struct origin *o,
 	const struct dns_asked *asked, struct cache_name *n, enum cache_family family)

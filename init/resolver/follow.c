@@ -1,13 +1,13 @@
 /*
- * What codex-egress allows and denies while the resolver runs. It needs not be told: before
- * each question it looks whether the policy is another one than its cache goes by.
+ * Rules given with codex-egress while the resolver runs. No message is needed: before each
+ * query it checks whether the policy has changed since its cache was updated.
  */
 #include "resolver_private.h"
 
 #include <string.h>
 
-/* As after a start with these rules: /etc/hosts is answered as it stands, and in audit mode all
- * is, and reported. */
+/* As after a start with these rules: /etc/hosts is answered as it stands, and in audit mode
+ * everything is, and reported. */
 static void judge(struct worker *w, struct cache_name *n)
 {
 	const struct verdict v = policy_check_pin(w->config->policy, n->name);
@@ -28,8 +28,8 @@ void follow_policy(struct worker *w)
 		struct cache_name *n = &w->cache.names[i];
 
 		judge(w, n);
-		/* Addresses may be in a network that is denied, or need pins for other ports.
-		 * They are asked for again, or pinned again where they can't be. */
+		/* Addresses may be in a denied network, or need pins for other ports. They
+		 * are queried again or, if that isn't possible, pinned again. */
 		for (enum cache_family f = FAMILY_4; f < FAMILIES && n->allowed; f++)
 			if (!policy_by_proxy(w->config->policy, n->name) &&
 				(!n->hosts || n->record[f].result == CACHE_ADDRESSES))

@@ -239,7 +239,7 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 				memmove(a + kept++ * size, a + i * size, size);
 		r->count = (uint8_t)kept;
 		n->pins_out[f] = 0;
-		/* /etc/hosts is answered as it stands where nothing of it may be open. */
+		/* /etc/hosts is answered as it stands even if none of it is open. */
 		if (kept == 0 && n->hosts)
 			r->count = given;
 		if (r->count)

@@ -30,22 +30,22 @@ struct resolver_config {
 	struct ration *rations; /* resolver_rations() of them */
 	bool patient;           /* the boot waits its full time for servers that don't answer */
 	bool audit; /* answer for every name, report those that strict would refuse */
-	/* Who asks by TCP is the payload, and gets the address that stands for a name
-	 * (FAKE_IP_CELL); who asks by UDP is the gate, since the payload has no UDP. */
+	/* A client that uses TCP is the payload, and gets the address that stands for a name
+	 * (FAKE_IP_CELL); one that uses UDP is the gate, since the payload has no UDP. */
 	bool cell;
 };
 
 /* Binds the four sockets, close-on-exec. Called before the wall is built, which redirects to
  * them. Returns 0, or -1 with *f filled. */
 int resolver_listen(struct resolver_sockets *out, struct failure *f);
-/* In the cell: UDP at a port of its own, and TCP at 127.0.0.1:53, where programs ask that can.
- * Without that port (it may need CAP_NET_BIND_SERVICE) tcp4 is -1. */
+/* In the cell: UDP on a port of its own, and TCP on 127.0.0.1:53 for programs that can use
+ * it. Without that port (it may need CAP_NET_BIND_SERVICE) tcp4 is -1. */
 int resolver_listen_inward(struct resolver_sockets *out, struct failure *f);
 /* Closes them, so that queries are refused at once, if no resolver will be started any more. */
 void resolver_unlisten(struct resolver_sockets *s);
 
-/* The number of rations: one for each rule that the policy has or may get, one for each of its
- * names. */
+/* The number of rations: one for each rule that the policy has or may get, and one for each
+ * of its names. */
 size_t resolver_rations(const struct policy *p);
 
 /*

@@ -79,7 +79,7 @@ struct worker {
 	struct upstream *upstream;
 	struct channel channel;
 	struct lookup lookup;
-	uint32_t version; /* of the policy that the cache reflects */
+	uint32_t version; /* generation of the policy that the cache reflects */
 	struct clients *clients;
 	struct services *services;
 };
@@ -128,7 +128,7 @@ int admit_name(
 void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
-/* A pin of the name is in use: sees to it that the record is fresh, as a question would. */
+/* A pin of the name is in use: refreshes the record if needed, as a query would. */
 void admit_in_use(struct worker *w, const struct resolver_in_use *m);
 
 /* ---- follow.c: updates the cache for runtime rules. ---------------------------------- */

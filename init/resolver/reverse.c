@@ -70,7 +70,7 @@ const char *reverse_find(const struct worker *w, const char *name)
 			? !read_v4(name, len, &a)
 			: !ends_with(name, V6_ZONE, &len) || !read_v6(name, len, &a))
 		return NULL;
-	/* In the cell names have no other. */
+	/* In the cell names have no other addresses. */
 	if (w->config->cell)
 		return fake_ip_index(FAKE_IP_CELL, &a, &index) && index < w->cache.count &&
 				       w->cache.names[index].allowed

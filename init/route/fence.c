@@ -106,8 +106,8 @@ static int add_hosts(struct fence *f, const struct wall_config *c)
 	return 0;
 }
 
-/* Answers of servers that anybody may reach go to anybody; that nothing else leaves from their
- * ports is nftables' to see to. */
+/* Servers that anybody may reach reply to any address; nftables ensures that nothing else
+ * leaves from their ports. */
 static int add_published(struct fence *f, const struct wall_config *c, uint8_t family)
 {
 	for (size_t i = 0; i < c->published_count; i++) {
@@ -167,8 +167,8 @@ static int add_network(struct fence *f, const struct rule *rule)
 
 	if (add_both(f, &open) < 0)
 		return -1;
-	/* Any destination, in two halves: after a narrower rule the kernel takes one without a
-	 * destination for a duplicate, and refuses it. */
+	/* Any destination, as two halves: after a narrower rule the kernel considers one
+	 * without a destination a duplicate. */
 	open.to.bytes[0] = 0x80;
 	if (rule->prefix == 0 && add_both(f, &open) < 0)
 		return -1;
