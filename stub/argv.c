@@ -163,6 +163,9 @@ static void add_codex_init_options(
 		add_two(argv, "--wall", r->wall);
 	if (r->user)
 		add_two(argv, "--user", r->user);
+	/* As an option: a codex-init that doesn't know it ends. */
+	if (r->git_config)
+		add_two(argv, "--git-config", r->git_config);
 	string_list_add(argv, "--");
 }
 

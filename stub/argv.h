@@ -81,6 +81,7 @@ struct request {
 	const char *user;               /* for codex-init's --user; NULL: it chooses */
 	const char *wall;               /* "nft", "cell" (no capabilities), or NULL: as nft */
 	const char *selinux;            /* "disable", "relabel" or NULL: leave labels alone */
+	const char *git_config; /* codex-init is to guard the config in there; or NULL */
 	bool audit;
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; otherwise codex's arguments */

@@ -53,6 +53,8 @@
 #define BOUND_GIT_FILES    32
 #define BOUND_GIT_DEPTH    10
 #define BOUND_GIT_IDENTITY 256
+/* A repository's config that codex-init guards: as much as it reads (LIMIT_GITCONFIG_BYTES). */
+#define BOUND_GIT_CONFIG (256 * 1024)
 /* The file .git of a worktree or submodule: "gitdir: " and a path. */
 #define BOUND_GIT_POINTER (4096 + 16)
 /* Worktrees of the repository that are protected from being pruned, by a mount each. */

@@ -53,8 +53,11 @@ static const struct cli_option options[] = {
 		"tells Codex to trust the project: it then obeys the project's\nown .codex "
 		"configuration without asking"},
 	{"no-protect", 0, FLAG, AT(no_protect), NULL,
-		"lets Codex write .codex, .git/hooks and .git/config, which\nprograms on your "
-		"machine obey"},
+		"lets Codex write .codex and .git/hooks, and git's settings as it\nlikes, "
+		"which "
+		"programs on your machine obey"},
+	{"lock-git-config", 0, FLAG, AT(lock_git_config), NULL,
+		"mounts .git/config read-only: git can't change it in there"},
 	{"allow", 0, LIST, AT(allow), "RULE",
 		"a host that may be reached: example.com, *.example.com,\nexample.com:22, "
 		"10.1.0.0/16:5432+private, @pypi (repeatable)"},

@@ -21,7 +21,7 @@ struct cli {
 	const char *program;    /* argv[0] */
 	struct string_list own; /* our options as given, to be repeated in a later command;
 				   without --dry-run and secret variables */
-	bool trust, audit, no_protect, yes, dry_run, help, version;
+	bool trust, audit, no_protect, lock_git_config, yes, dry_run, help, version;
 	bool exec;   /* rest is a command, not codex's arguments */
 	char **rest; /* terminated by NULL; may be empty */
 };

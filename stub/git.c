@@ -133,6 +133,22 @@ static int add_own_worktree(struct plan *p, int git, bool protect, struct error 
 		       : 0;
 }
 
+/*
+ * git writes its config in ordinary work (branch -m, remote add, switch --track), by a rename
+ * that no mount at its place lets through. So codex-init guards it (init/home/git_guard.h),
+ * where it can read it whole and it is this repository's alone.
+ */
+static int protect_config(struct plan *p, int git, struct error *t)
+{
+	struct stat st;
+
+	if (p->lock_git_config || fstatat(git, "config", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_size > BOUND_GIT_CONFIG)
+		return protect_part(p, git, "config", S_IFREG, t);
+	p->request.git_config = p->repository.place;
+	return 0;
+}
+
 static int add_parts(struct plan *p, int git, bool protect, struct error *t)
 {
 	if (p->repository.kind == REPOSITORY_WORKTREE &&
@@ -144,7 +160,7 @@ static int add_parts(struct plan *p, int git, bool protect, struct error *t)
 		return 0;
 	if (protect_part(p, git, "hooks", S_IFDIR, t) < 0)
 		return -1;
-	return protect_part(p, git, "config", S_IFREG, t);
+	return protect_config(p, git, t);
 }
 
 /* ---- Everything ---------------------------------------------------------------------- */
@@ -231,6 +247,7 @@ void git_decline(struct plan *p)
 		if (strcmp(p->request.told[i].name, VARIABLE_GIT_DIR) == 0)
 			p->request.told[i].value = NULL;
 	p->worktree_pointer = NULL;
+	p->request.git_config = NULL;
 	p->repository.kind = REPOSITORY_CLOSED;
 	p->repository.why = "only a part of this repository is mounted, the workdir";
 	warn_of_closed(&p->repository);

@@ -277,6 +277,8 @@ static int plan_command(struct plan *p, const struct cli *c, struct error *t)
 
 int plan_make(struct plan *p, const struct cli *c, struct error *t)
 {
+	const char *egress;
+
 	*p = (struct plan){.workdir_fd = -1};
 	request_env_terminal(&p->request);
 	if (plan_command(p, c, t) < 0)
@@ -287,6 +289,10 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
+	egress = request_env_setting(&c->env, "CODEX_INIT_EGRESS");
+	/* As a plain init, codex-init guards nothing. */
+	p->lock_git_config = c->lock_git_config ||
+			     (!c->audit && egress && strcmp(egress, "off") == 0);
 	if (git_add(p, !c->no_protect, t) < 0)
 		return -1;
 	identity_take(p);

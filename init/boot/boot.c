@@ -154,6 +154,7 @@ int boot_run(struct options *o, struct monitor *m)
 	/* Workers exit when their channel is closed, which happens when we exit. */
 	control_close(b->control);
 	events_close(b->events);
+	git_guard_free(b->git_guard);
 	host_exec_free(b->host_exec);
 	environment_free(&b->env);
 	routes_close(b->routes);

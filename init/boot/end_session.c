@@ -89,6 +89,23 @@ static void closing_end(struct closing *c)
 	free(c->text);
 }
 
+static void report_git(struct boot *b, FILE *to)
+{
+	struct failure f = {0};
+
+	if (!b->git_guard)
+		return;
+	monitor_unwatch(b->m, git_guard_fd(b->git_guard));
+	if (git_guard_look(b->git_guard, true, &f) < 0)
+		say_failure_warning("payload", &f);
+	if (git_guard_times(b->git_guard) > LIMIT_GIT_UNDONE)
+		say_warning("payload",
+			"the command was ended: it wrote settings again and again that make "
+			"git on your machine run something");
+	if (!b->o->quiet)
+		git_guard_print(b->git_guard, to);
+}
+
 static void report_host_exec(struct boot *b, FILE *to)
 {
 	struct failure f = {0};
@@ -195,6 +212,7 @@ void end_session(struct boot *b, const char *stage, const struct failure *f)
 	report_denials(b, c.to);
 	closing_show(&c);
 	/* Scanning the project may take a while on a slow disk. */
+	report_git(b, c.to);
 	report_host_exec(b, c.to);
 	print_resume_command(b, c.to);
 	closing_show(&c);

@@ -234,6 +234,11 @@ static int set_git_dir(struct options *o, const struct given *g, struct failure 
 	return set_directory(&o->git_dir, g, f);
 }
 
+static int set_git_config(struct options *o, const struct given *g, struct failure *f)
+{
+	return set_directory(&o->git_config, g, f);
+}
+
 static int set_git_name(struct options *o, const struct given *g, struct failure *f)
 {
 	return set_printable(&o->git_name, g, f);
@@ -311,6 +316,9 @@ const struct option_row option_rows[] = {
 		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher,
 		"launcher\'s own command line, for advice; codex-sandbox sets it"},
+	{"--git-config", NULL, "DIR", NULL, set_git_config,
+		"undo what makes something run in this git directory's config; codex-sandbox "
+		"sets it"},
 	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_git_dir,
 		"the project's git directory outside it, to be watched; codex-sandbox sets "
 		"it"},

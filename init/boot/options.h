@@ -33,6 +33,7 @@ struct options {
 	const char *workdir;   /* NULL: the current directory */
 	const char *home_from; /* NULL: /run/codex/in if it exists */
 	const char *events;    /* NULL: /run/codex/events.jsonl */
+	const char *git_config; /* the git directory whose config is guarded, or NULL */
 	const char *git_dir; /* the project's git directory where that is elsewhere, or NULL */
 	const char *git_name, *git_email; /* for git; NULL: unknown */
 	const char *launcher;             /* the launcher's command line, or NULL */

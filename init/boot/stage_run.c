@@ -1,6 +1,7 @@
 /* The stages that run the user's programs: `home`, `hook`, `payload`. */
 #include "stages.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static void look_at_project(struct boot *b)
 
 	if (b->o->egress == EGRESS_OFF || !b->mounted)
 		return;
-	if (host_exec_begin(&b->host_exec, b->workdir, b->o->git_dir, b->uid, b->gid, &f) < 0)
+	if (host_exec_begin(&b->host_exec, b->workdir, b->o->git_dir, b->o->git_config, b->uid,
+		    b->gid, &f) < 0)
 		say_warning("home", "%s: %s: %s; changes to such files can't be reported",
 			f.operation, f.subject, f.reason);
 }
@@ -111,6 +113,31 @@ static int settle_git(struct boot *b, struct failure *f)
 	if (s.name || s.email)
 		say_failure_warning("home", &why);
 	return 0;
+}
+
+/* A payload that plants the same again and again waits for the moment in which the host looks.
+ */
+static void look_at_git(void *context, int fd)
+{
+	struct boot *b = context;
+	struct failure f = {0};
+
+	(void)fd;
+	if (git_guard_look(b->git_guard, false, &f) < 0)
+		say_failure_detail("payload", &f);
+	if (git_guard_times(b->git_guard) > LIMIT_GIT_UNDONE && b->m->child > 0)
+		kill(b->m->child, SIGKILL);
+}
+
+static int guard_git(struct boot *b, struct failure *f)
+{
+	if (!b->o->git_config)
+		return 0;
+	if (git_guard_begin(&b->git_guard, b->o->git_config, b->uid, b->gid, f) < 0)
+		return -1;
+	return monitor_watch(b->m, git_guard_fd(b->git_guard), look_at_git, b) < 0
+		       ? fail_errno(f, "watch the repository's config", b->o->git_config)
+		       : 0;
 }
 
 static int set_terminal_type(struct boot *b)
@@ -214,7 +241,7 @@ int stage_home(struct boot *b, struct failure *f)
 {
 	if ((b->codex_home ? set_up_home(b, f) : keep_home(b, f)) < 0)
 		return -1;
-	if (settle_git(b, f) < 0)
+	if (settle_git(b, f) < 0 || guard_git(b, f) < 0)
 		return -1;
 	look_at_project(b);
 	open_report_file(b);

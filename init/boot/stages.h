@@ -9,6 +9,7 @@
 #include "../cell/cell.h"
 #include "../gate/gate.h"
 #include "../home/environment.h"
+#include "../home/git_guard.h"
 #include "../home/host_exec.h"
 #include "../monitor/control.h"
 #include "../monitor/events.h"
@@ -50,6 +51,7 @@ struct boot {
 	bool hook;            /* the home has an init.sh to run */
 	bool ran;             /* something of the user's was run, or attempted */
 	char login_link[128]; /* the target of the home's auth.json if it is a link, or "" */
+	struct git_guard *git_guard; /* of the repository's config; NULL: there is none */
 	struct host_exec *host_exec; /* state of the files that the host executes; NULL: nothing
 					to report */
 	struct hosts_entry *hosts;

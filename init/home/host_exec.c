@@ -44,6 +44,8 @@ struct file_list {
 struct host_exec {
 	const char *workdir;
 	const char *git; /* its git directory if that is elsewhere, or NULL */
+	char skip[PATH_MAX]; /* a config that is guarded (git_guard.h), as it is visited; or ""
+			      */
 	uid_t uid;
 	gid_t gid;
 	time_t begun;
@@ -112,10 +114,12 @@ static int scan(const struct host_exec *o, host_exec_visit *visit, void *context
 	struct host_exec_place project = {.root = open_place(o->workdir, f),
 		.host = host_path(o->workdir),
 		.prefix = "",
+		.skip = o->skip,
 		.below = below(o),
 		.elsewhere = -1};
 	struct host_exec_place git = {.host = project.host,
 		.prefix = prefix,
+		.skip = o->skip,
 		.git = true,
 		.below = "",
 		.elsewhere = -1};
@@ -183,8 +187,18 @@ static bool is_valid(const struct file_list *l)
 	return true;
 }
 
-int host_exec_begin(struct host_exec **out, const char *workdir, const char *git, uid_t uid,
-	gid_t gid, struct failure *f)
+static void skip_config(struct host_exec *o, const char *guarded)
+{
+	const size_t n = strlen(o->workdir);
+	const char *path = host_path(guarded);
+
+	if (strncmp(guarded, o->workdir, n) == 0 && guarded[n] == '/')
+		path = guarded + n + 1;
+	snprintf(o->skip, sizeof(o->skip), "%s/config", path);
+}
+
+int host_exec_begin(struct host_exec **out, const char *workdir, const char *git,
+	const char *guarded, uid_t uid, gid_t gid, struct failure *f)
 {
 	struct host_exec *o = calloc(1, sizeof(*o));
 	int done;
@@ -197,6 +211,8 @@ int host_exec_begin(struct host_exec **out, const char *workdir, const char *git
 	o->gid = gid;
 	o->workdir = workdir;
 	o->git = git;
+	if (guarded)
+		skip_config(o, guarded);
 	done = child_run_as(uid, gid, NULL, first_scan, o, &o->before, sizeof(o->before), f);
 	if (done == 0 && !is_valid(&o->before))
 		done = fail(f, operation, workdir, "the list is malformed");

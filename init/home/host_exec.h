@@ -20,10 +20,11 @@ struct host_exec; /* their state before init script and payload ran */
  * identified by type, mode, size, times and inode; an unprivileged program can't set the time
  * of change. No contents are read except a repository's config. git is the project's git
  * directory if that is outside workdir, or NULL; it is scanned as well. Returns 0 with *out, to
- * be freed by the caller, or -1 with *f filled. Both strings must outlive *out.
+ * be freed by the caller, or -1 with *f filled. guarded is a git directory whose config is
+ * left out here, because git_guard.h reports on it, or NULL. The strings must outlive *out.
  */
-int host_exec_begin(struct host_exec **out, const char *workdir, const char *git, uid_t uid,
-	gid_t gid, struct failure *f);
+int host_exec_begin(struct host_exec **out, const char *workdir, const char *git,
+	const char *guarded, uid_t uid, gid_t gid, struct failure *f);
 
 /*
  * Scans again and prints to `to` what is new, changed or removed, or nothing if there are no

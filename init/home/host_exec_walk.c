@@ -30,7 +30,7 @@ struct queue {
 
 struct project_walk {
 	int root;
-	const char *host, *below, *prefix;
+	const char *host, *below, *prefix, *skip;
 	host_exec_visit *visit;
 	void *context;
 	struct queue host_exec, ordinary;
@@ -80,7 +80,11 @@ static void report_entry(
 		if (target.st_ino && S_ISDIR(target.st_mode) && is != HOST_EXEC_NO)
 			enqueue(w, path, is, true);
 	}
-	if (snprintf(whole, sizeof(whole), "%s%s", w->prefix, path) >= (int)sizeof(whole) ||
+	if (snprintf(whole, sizeof(whole), "%s%s", w->prefix, path) >= (int)sizeof(whole)) {
+		w->complete = false;
+		return;
+	}
+	if (strcmp(whole, w->skip) != 0 &&
 		!w->visit(w->context, whole, st, &target)) {
 		w->complete = false;
 		w->stop = true;
@@ -342,6 +346,7 @@ bool host_exec_walk(const struct host_exec_place *place, host_exec_visit *visit,
 		.host = place->host,
 		.below = place->below,
 		.prefix = place->prefix,
+		.skip = place->skip,
 		.visit = visit,
 		.context = context,
 		.complete = true};

@@ -23,6 +23,7 @@ struct host_exec_place {
 	/* root's path on the host, without a trailing slash: core.hooksPath may refer to it */
 	const char *host;
 	const char *prefix; /* put before each path, with its slash; or "" */
+	const char *skip;   /* a path, with its prefix, that isn't visited; or "" */
 	bool git;           /* root is a git directory */
 	int elsewhere;      /* the project's git directory if that isn't beneath root, or -1 */
 	const char *below;  /* root's path in its work tree: "", or "sub/directory/" */

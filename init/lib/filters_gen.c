@@ -528,7 +528,9 @@ static const char *const monitor_calls[] = {
 	"socketpair", "pipe2", "dup", "dup2", "dup3", "close_range", "chdir",
 	/* what a worker drops */
 	"prctl", "capget", "capset", "setgroups", "getgroups", "setuid", "setgid", "setresuid",
-	"setresgid", "getresuid", "getresgid", "seccomp", NULL};
+	"setresgid", "getresuid", "getresgid", "seccomp",
+	/* what the guard of git's config works with */
+	"setfsuid", "setfsgid", NULL};
 
 /* Terminal modes and foreground group; interface indexes (if_nametoindex). */
 static const uint64_t monitor_ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TCXONC, TCSBRK,

@@ -54,7 +54,12 @@ def test_what_the_host_obeys_is_protected(project):
     place = f"/app{project.work}"
     c = project.dry()
     assert c.mounts[f"{place}/.git/hooks"] == (f"{project.work}/.git/hooks", "ro")
-    assert c.mounts[f"{place}/.git/config"] == (f"{project.work}/.git/config", "ro")
+    # git writes it, and codex-init undoes what makes something run.
+    assert f"{place}/.git/config" not in c.mounts
+    assert c.init[c.init.index("--git-config") + 1] == f"{place}/.git"
+    locked = project.dry("--lock-git-config")
+    assert locked.mounts[f"{place}/.git/config"] == (f"{project.work}/.git/config", "ro")
+    assert "--git-config" not in locked.init
     assert c.mounts[f"{place}/.codex"][1] == "ro"
     # A mount can't be renamed: without this, .git could be moved out of the way as a whole.
     assert c.mounts[f"{place}/.git"] == (f"{project.work}/.git", "rw")

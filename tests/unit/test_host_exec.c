@@ -303,7 +303,7 @@ static int two_looks(void *context, void *result, struct failure *f)
 	int done;
 
 	assert_non_null(to);
-	if (host_exec_begin(&o, project(l->t), NULL, USER, GROUP, f) < 0)
+	if (host_exec_begin(&o, project(l->t), NULL, NULL, USER, GROUP, f) < 0)
 		return -1;
 	tick();
 	l->session(l->t);
@@ -868,7 +868,7 @@ static int looks_at_nothing(void *context, void *result, struct failure *f)
 	int done;
 
 	(void)result;
-	assert_int_equal(host_exec_begin(&o, project(l->t), NULL, USER, GROUP, f), 0);
+	assert_int_equal(host_exec_begin(&o, project(l->t), NULL, NULL, USER, GROUP, f), 0);
 	removes_project(l->t);
 	done = host_exec_report(o, stderr, f);
 	back_again(l->t);
@@ -882,7 +882,7 @@ static void a_project_that_vanishes_is_a_failure_and_no_crash(void **state)
 	struct host_exec *o = NULL;
 
 	assert_int_equal(looks_at_nothing(&l, NULL, &why), -1);
-	assert_int_equal(host_exec_begin(&o, at(*state, "no"), NULL, USER, GROUP, &why), -1);
+	assert_int_equal(host_exec_begin(&o, at(*state, "no"), NULL, NULL, USER, GROUP, &why), -1);
 	assert_null(o);
 	host_exec_free(o);
 }
@@ -904,7 +904,7 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 	char name[200];
 	int root = open(at(t, "home"), O_RDONLY | O_DIRECTORY), fd = dup(root), next;
 	const struct host_exec_place place = {
-		.root = root, .host = "/p", .prefix = "", .below = "", .elsewhere = -1};
+		.root = root, .host = "/p", .prefix = "", .skip = "", .below = "", .elsewhere = -1};
 
 	assert_true(host_exec_walk(&place, count, &n));
 	assert_int_equal(n, 4); /* config, pre-commit, settings.json, .envrc */
