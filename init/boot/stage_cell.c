@@ -42,6 +42,19 @@ static bool has_other_ports(const struct rule *r)
 	return false;
 }
 
+const char *stage_cell_refuses(const struct rule *r, bool later)
+{
+	if (r->effect != RULE_ALLOW)
+		return NULL;
+	if (r->kind == RULE_NETWORK)
+		return "addresses can't be reached in the cell, names can";
+	if (!has_other_ports(r))
+		return NULL;
+	if (r->kind == RULE_WILDCARD)
+		return "in the cell a wildcard is for ports 443 and 80, where the name is said";
+	return later ? "in the cell other ports than 443 and 80 are given at the start" : NULL;
+}
+
 int stage_cell_choose(struct boot *b, struct failure *f)
 {
 	const struct policy *p = &b->o->policy;
@@ -60,18 +73,11 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 	if (b->o->published_count)
 		return cannot(f, "--publish", "in there servers are on loopback alone");
 	for (size_t i = 0; i < p->count; i++) {
-		const struct rule *r = &p->rules[i];
+		const char *reason = stage_cell_refuses(&p->rules[i], false);
 
-		if (r->effect != RULE_ALLOW)
-			continue;
-		rule_text(r, text, sizeof(text));
-		if (r->kind == RULE_NETWORK)
-			return cannot(
-				f, text, "addresses can't be reached in there, names can");
-		if (r->kind == RULE_WILDCARD && has_other_ports(r))
-			return cannot(f, text,
-				"in there a wildcard is for ports 443 and 80, where the name "
-				"is said");
+		rule_text(&p->rules[i], text, sizeof(text));
+		if (reason)
+			return cannot(f, text, reason);
 	}
 	return 0;
 }

@@ -83,19 +83,20 @@ static int tell_winner(const struct rule *winner, const char *rule, FILE *to)
 	return 1;
 }
 
-/* False if the rule can't be parsed; policy_say() reports why. */
-static bool allows_network(const char *text)
+/* The reason why the cell can't do that; NULL if the rule can't be parsed: policy_say() reports
+ * why. */
+static const char *cell_refuses(const char *text)
 {
+	const char *reason = NULL;
 	struct rule_error unused;
 	struct policy read;
-	bool found = false;
 
 	policy_init(&read);
 	policy_add(&read, text, RULE_ALLOW, ORIGIN_RUNTIME, presets_read, NULL, &unused);
-	for (size_t i = 0; i < read.count; i++)
-		found |= read.rules[i].kind == RULE_NETWORK;
+	for (size_t i = 0; i < read.count && !reason; i++)
+		reason = stage_cell_refuses(&read.rules[i], true);
 	policy_free(&read);
-	return found;
+	return reason;
 }
 
 int stage_rules_change(struct boot *b, const struct control_request *q, pid_t peer, FILE *to)
@@ -107,12 +108,12 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		.pid = peer};
 	struct policy_change change;
 	struct rule_error e;
+	const char *reason;
 	bool changed;
 
-	if (b->cell && q->type == CONTROL_ALLOW && allows_network(q->text)) {
-		fprintf(to,
-			"%s: not allowed: addresses can't be reached in the cell, names can\n",
-			q->text);
+	reason = b->cell && q->type == CONTROL_ALLOW ? cell_refuses(q->text) : NULL;
+	if (reason) {
+		fprintf(to, "%s: not allowed: %s\n", q->text, reason);
 		return 1;
 	}
 	if ((q->type == CONTROL_UNDO ? policy_undo(p, q->text, presets_read, NULL, &change, &e)

@@ -590,6 +590,8 @@ def test_rules_at_run_time_in_the_cell(start, runner, sinks):
     assert {f.address for f in sinks.seen()} == {address_of("other.test")}
     told = box.exec("codex-egress", "allow", "45.5.0.0/16:443").ok(1)
     assert "can't be reached in the cell" in told.out
+    for rule in ("other.test:2222", "*.wild.test:22"):
+        assert "in the cell" in box.exec("codex-egress", "allow", rule).ok(1).out
     box.exec("codex-egress", "undo", "other.test").ok()
     sinks.mark()
     assert box.exec(*by_proxy, user="1000").status != 0
