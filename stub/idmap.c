@@ -190,7 +190,7 @@ static int show(struct plan *p, const struct tree *tree, int exchanged, struct e
 
 /* ---- Removing them ------------------------------------------------------------------- */
 
-static void take_down(const char *directory)
+static void remove_mounts(const char *directory)
 {
 	char place[PATH_MAX];
 
@@ -227,7 +227,7 @@ static int take_lock(const char *directory)
 }
 
 /* Removes what killed launchers have left. */
-static void take_down_stale(void)
+static void remove_stale(void)
 {
 	DIR *d = opendir(PLACE);
 	char path[PATH_MAX];
@@ -241,7 +241,7 @@ static void take_down_stale(void)
 		lock = take_lock(path);
 		if (lock < 0)
 			continue;
-		take_down(path);
+		remove_mounts(path);
 		unlink(lock_of(path));
 		close(lock);
 	}
@@ -272,7 +272,7 @@ static int begin(struct plan *p, const char *directory, bool *ours, struct error
 		refuse(t, tried, PLACE, "it isn't a directory that only root can enter");
 		return refuse_no_sandbox(t);
 	}
-	take_down_stale();
+	remove_stale();
 	/* The previous one may be about to remove its own. */
 	for (unsigned i = 0; i < 100 && !*ours; i++) {
 		*ours = take_lock(directory) >= 0;
@@ -298,7 +298,7 @@ static void keep(struct plan *p, int pidfd, int answer)
 		watch_wait_for(pidfd);
 	}
 	if (ours) {
-		take_down(directory);
+		remove_mounts(directory);
 		unlink(lock_of(directory));
 	}
 	_exit(0);

@@ -96,7 +96,7 @@ static bool may_write(const char *path)
 }
 
 /* In place, because the engine has mounted that very file. */
-static int put(const char *path, const char *text, size_t len)
+static int write_file(const char *path, const char *text, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	ssize_t n;
@@ -111,7 +111,7 @@ static int put(const char *path, const char *text, size_t len)
 }
 
 /* The file's contents, without the changes of an earlier codex-init in this container. */
-static size_t get(const char *path, char *text, size_t size)
+static size_t read_file(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : file_read(fd, text, size);
@@ -124,7 +124,7 @@ static size_t get(const char *path, char *text, size_t size)
 static bool rewrite(struct boot *b, const char *path, bool hosts)
 {
 	static char old[LIMIT_HOSTS_BYTES];
-	size_t len = get(path, old, sizeof(old)), size = 0;
+	size_t len = read_file(path, old, sizeof(old)), size = 0;
 	char *text = NULL;
 	FILE *to;
 	bool done;
@@ -137,7 +137,7 @@ static bool rewrite(struct boot *b, const char *path, bool hosts)
 		hosts_write(&b->o->policy, old, len, to);
 	else
 		hosts_resolv_write(old, len, to);
-	done = fclose(to) == 0 && put(path, text, size) == 0;
+	done = fclose(to) == 0 && write_file(path, text, size) == 0;
 	free(text);
 	return done;
 }
@@ -146,7 +146,7 @@ static bool leads_already(void)
 {
 	static char text[LIMIT_RESOLV_CONF_BYTES];
 
-	return hosts_resolv_leads(text, get(RESOLV, text, sizeof(text)));
+	return hosts_resolv_leads(text, read_file(RESOLV, text, sizeof(text)));
 }
 
 /*
@@ -169,7 +169,7 @@ static void prefer_ipv4(void)
 
 /* Exact names through the hosts file, others through our resolver; programs that use neither
  * need the proxy. */
-static void lead_programs(struct boot *b)
+static void redirect_programs(struct boot *b)
 {
 	const bool listens = b->names.sockets.tcp4 >= 0;
 
@@ -221,7 +221,7 @@ static int set_proxy_variables(struct boot *b, struct failure *f)
 /* ---- The stages ---- */
 
 /* With this setting the kernel forwards packets that arrive on lo from one of our addresses. */
-static int look_at_lo(const struct boot *b, struct failure *f)
+static int check_lo(const struct boot *b, struct failure *f)
 {
 	static const char *const settings[] = {"/proc/sys/net/ipv4/conf/all/accept_local",
 		"/proc/sys/net/ipv4/conf/lo/accept_local"};
@@ -229,7 +229,7 @@ static int look_at_lo(const struct boot *b, struct failure *f)
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		char value = '0';
 
-		if (get(settings[i], &value, 1) == 1 && value != '0')
+		if (read_file(settings[i], &value, 1) == 1 && value != '0')
 			return cannot(
 				f, settings[i], "it is set, so what is on lo could leave");
 		if (b->shared && access(settings[i], W_OK) == 0)
@@ -239,7 +239,7 @@ static int look_at_lo(const struct boot *b, struct failure *f)
 }
 
 /* An inherited descriptor might be a connection. */
-static int look_at_descriptors(struct failure *f)
+static int check_descriptors(struct failure *f)
 {
 	for (int fd = 0; fd <= 2; fd++) {
 		int domain = AF_UNSPEC;
@@ -324,7 +324,7 @@ int stage_cell(struct boot *b, struct failure *f)
 		return cannot(f, "127.0.0.11",
 			"this kernel can't keep the command from the engine's resolver "
 			"(CONFIG_TCP_MD5SIG); the default network has none");
-	if (look_at_lo(b, f) < 0 || look_at_descriptors(f) < 0 || listen_all(b, f) < 0 ||
+	if (check_lo(b, f) < 0 || check_descriptors(f) < 0 || listen_all(b, f) < 0 ||
 		set_proxy_variables(b, f) < 0 || cell_open(&b->calls, f) < 0)
 		return -1;
 	b->gate.counters = gate_counters_new();
@@ -336,7 +336,7 @@ int stage_cell(struct boot *b, struct failure *f)
 	b->fence.policy = &b->o->policy;
 	memcpy(b->fence.upstreams, b->names.conf.upstreams, sizeof(b->fence.upstreams));
 	b->fence.upstreams_count = b->names.conf.upstreams_count;
-	lead_programs(b);
+	redirect_programs(b);
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;

@@ -268,7 +268,7 @@ static int read_dns_files(struct boot *b, struct failure *f)
 	if (!b->cell)
 		return 0;
 	b->stand_ins_given = hosts_complete(&b->o->policy, b->hosts, c->hosts_count);
-	c->hosts_count = hosts_without_stand_ins(b->hosts, c->hosts_count);
+	c->hosts_count = hosts_without_fake_ips(b->hosts, c->hosts_count);
 	return 0;
 }
 

@@ -143,7 +143,7 @@ static int send_listener(const struct cell *c, int channel, size_t place)
 }
 
 /* poll(2) reports that no process has this filter any more. */
-static void let_go_of_ended(struct cell *c)
+static void close_ended(struct cell *c)
 {
 	for (size_t i = 0; i < LIMIT_CELL_LISTENERS; i++) {
 		struct pollfd p = {.fd = c->listeners[i], .events = POLLIN};
@@ -165,7 +165,7 @@ pid_t cell_start(struct cell *c, int *channel, struct failure *f)
 		.serve = serve};
 	pid_t pid;
 
-	let_go_of_ended(c);
+	close_ended(c);
 	pid = worker_start(&self, &w, channel, f);
 	for (size_t i = 0; pid > 0 && i < LIMIT_CELL_LISTENERS; i++)
 		/* If it can't be sent, close the channel, and another worker is started. */
@@ -176,7 +176,7 @@ pid_t cell_start(struct cell *c, int *channel, struct failure *f)
 
 int cell_add(struct cell *c, int channel, int listener, struct failure *f)
 {
-	let_go_of_ended(c);
+	close_ended(c);
 	for (size_t i = 0; i < LIMIT_CELL_LISTENERS; i++) {
 		if (c->listeners[i] >= 0)
 			continue;

@@ -15,7 +15,7 @@
 #define KEY "codex-cell"
 
 /* What may be requested: returns 0, or the negative errno of a kernel without the rest. */
-static int look(uint64_t family, uint64_t type, uint64_t protocol)
+static int check_request(uint64_t family, uint64_t type, uint64_t protocol)
 {
 	const uint32_t flags = (uint32_t)type & ~(uint32_t)TYPE;
 
@@ -34,7 +34,7 @@ static int look(uint64_t family, uint64_t type, uint64_t protocol)
  * ones are dropped by the engine's resolver, which has no key. The payload's filter refuses
  * this option, so it can't be undone.
  */
-static int bar_embedded(int fd)
+static int block_embedded(int fd)
 {
 	struct tcp_md5sig m = {.tcpm_keylen = sizeof(KEY) - 1};
 	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(EMBEDDED)};
@@ -55,7 +55,7 @@ static int confine(int fd)
 		return -1;
 	/* Not every kernel has it: cell_socket_bars_embedded(). One that has it may be out of
 	 * memory. */
-	if (bar_embedded(fd) < 0 && (errno == ENOMEM || errno == ENOBUFS))
+	if (block_embedded(fd) < 0 && (errno == ENOMEM || errno == ENOBUFS))
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &tries, sizeof(tries));
 	return 0;
@@ -64,7 +64,7 @@ static int confine(int fd)
 bool cell_socket_bars_embedded(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool bars = fd >= 0 && bar_embedded(fd) == 0;
+	bool bars = fd >= 0 && block_embedded(fd) == 0;
 
 	if (fd >= 0)
 		close(fd);
@@ -73,7 +73,7 @@ bool cell_socket_bars_embedded(void)
 
 int cell_socket(uint64_t family, uint64_t type, uint64_t protocol)
 {
-	int error = look(family, type, protocol), fd;
+	int error = check_request(family, type, protocol), fd;
 
 	if (error < 0)
 		return error;

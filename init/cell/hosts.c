@@ -121,7 +121,7 @@ bool hosts_complete(const struct policy *p, const struct hosts_entry *entries, s
 	return true;
 }
 
-size_t hosts_without_stand_ins(struct hosts_entry *entries, size_t count)
+size_t hosts_without_fake_ips(struct hosts_entry *entries, size_t count)
 {
 	size_t left = 0, unused;
 

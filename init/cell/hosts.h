@@ -19,7 +19,7 @@ void hosts_write(const struct policy *p, const char *old, size_t len, FILE *to);
 /* True if each exact name has its entry. */
 bool hosts_complete(const struct policy *p, const struct hosts_entry *entries, size_t count);
 /* Removes such entries, which aren't real addresses. Returns how many are left. */
-size_t hosts_without_stand_ins(struct hosts_entry *entries, size_t count);
+size_t hosts_without_fake_ips(struct hosts_entry *entries, size_t count);
 
 /*
  * Writes resolv.conf: our resolver by TCP, and the old one's other lines. Its servers become

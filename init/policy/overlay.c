@@ -99,7 +99,7 @@ static bool same_ports(const struct port_list *a, const struct port_list *b)
 }
 
 /* True if they are the same rule, whatever preset they came from. */
-static bool same_word(const struct rule *a, const struct rule *b)
+static bool same_rule(const struct rule *a, const struct rule *b)
 {
 	return a->effect == b->effect && same_place(a, b) && same_ports(&a->ports, &b->ports) &&
 	       a->private == b->private && a->ech == b->ech;
@@ -132,7 +132,7 @@ static int plan_rule(struct plan *plan, const struct policy *p, const struct rul
 		const struct overlay_slot *s = &p->overlay->slots[i];
 		const struct rule *had = i < before ? &s->rule : &plan->fresh[i];
 
-		if (same_word(had, r))
+		if (same_rule(had, r))
 			at = i;
 		else if (i < before && in_force(s) && opposite(had, r))
 			plan->goes[i] = true;
@@ -286,7 +286,7 @@ int policy_undo(struct policy *p, const char *text, policy_preset_reader *reader
 
 			plan->goes[j] |=
 				in_force(&p->overlay->slots[j]) &&
-				(opposite(r, &read.rules[i]) || same_word(r, &read.rules[i]));
+				(opposite(r, &read.rules[i]) || same_rule(r, &read.rules[i]));
 		}
 	if (done == 0)
 		carry_out(p, plan, c);

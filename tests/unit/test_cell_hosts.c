@@ -84,7 +84,7 @@ static void what_was_given_is_known(void **state)
 	(void)state;
 	assert_true(hosts_complete(&policy, entries, n));
 	assert_false(hosts_complete(&policy, entries + 1, n - 1));
-	assert_int_equal(hosts_without_stand_ins(entries, n), 1);
+	assert_int_equal(hosts_without_fake_ips(entries, n), 1);
 	assert_string_equal(entries[0].name, "localhost");
 	n = resolvconf_parse_hosts(swapped, sizeof(swapped) - 1, entries, 8);
 	assert_false(hosts_complete(&policy, entries, n));
