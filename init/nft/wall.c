@@ -413,7 +413,7 @@ int wall_follow(struct wall *w, const struct policy *p, bool networks,
 		r.failed = put_elements(&w->nft, r.sets[i].set) < 0;
 	}
 	errno = ENOMEM;
-	status = r.failed ? fail_errno(f, "go by codex-egress's rules", "")
+	status = r.failed ? fail_errno(f, "apply the rules of codex-egress", "")
 			  : nft_commit(&w->nft, f);
 	ruleset_free(&r);
 	return status;
