@@ -157,6 +157,8 @@ static void add_codex_init_options(
 		add_two(argv, "--deny", r->deny.word[i]);
 	for (size_t i = 0; i < r->publish.count; i++)
 		add_publication(r->publish.word[i], false, p, argv);
+	for (size_t i = 0; i < r->writable.count; i++)
+		add_two(argv, "--compare", r->writable.word[i]);
 	if (r->audit)
 		string_list_add(argv, "--egress=audit");
 	if (r->wall)

@@ -68,6 +68,7 @@ struct request {
 	bool host_name;         /* a rule allows ARGV_HOST_NAME, so the engine has to add it */
 	const char *pids_limit; /* a number or "max"; NULL: ARGV_PIDS_LIMIT */
 	const char *memory, *cpus, *shm_size; /* in the engines' syntax; NULL: their default */
+	struct string_list writable;          /* --mount: their places in the container */
 	struct string_list publish;           /* in --publish's syntax */
 	struct string_list add_host;          /* NAME:ADDRESS, for the container's hosts file */
 	bool input, terminal; /* forward stdin; stdin and stdout are a terminal */

@@ -49,6 +49,8 @@ static const struct cli_option options[] = {
 		"runs in the project, inside the wall, before Codex starts"},
 	{"read-only", 0, LIST, AT(read_only), "PATH",
 		"makes a file or directory readable at /app/PATH (repeatable)"},
+	{"mount", 0, LIST, AT(mount), "DIR",
+		"a further directory that Codex may write, at /app/DIR (asks;\nrepeatable)"},
 	{"trust", 0, FLAG, AT(trust), NULL,
 		"tells Codex to trust the project: it then obeys the project's\nown .codex "
 		"configuration without asking"},
@@ -329,6 +331,7 @@ void cli_free(struct cli *c)
 	string_list_free(&c->env_file);
 	string_list_free(&c->add_host);
 	string_list_free(&c->publish);
+	string_list_free(&c->mount);
 	string_list_free(&c->own);
 }
 

@@ -23,6 +23,7 @@
 #include "report.h"
 #include "request_env.h"
 #include "variables.h"
+#include "writable.h"
 
 static const char use_workdir[] = "use the workdir";
 
@@ -287,6 +288,8 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
 		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 || variables_take(p, c, t) < 0)
 		return -1;
+	if (writable_add(p, c, t) < 0)
+		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
 		return -1;
 	egress = request_env_setting(&c->env, "CODEX_INIT_EGRESS");
@@ -339,5 +342,6 @@ void plan_free(struct plan *p)
 	string_list_free(&p->request.rest);
 	string_list_free(&p->request.add_host);
 	string_list_free(&p->request.publish);
+	string_list_free(&p->request.writable);
 	arena_free(&p->arena);
 }

@@ -156,6 +156,8 @@ int boot_run(struct options *o, struct monitor *m)
 	events_close(b->events);
 	git_guard_free(b->git_guard);
 	host_exec_free(b->host_exec);
+	for (size_t i = 0; i < LIMIT_COMPARED; i++)
+		host_exec_free(b->compared[i]);
 	environment_free(&b->env);
 	routes_close(b->routes);
 	wall_close(b->wall);

@@ -106,14 +106,24 @@ static void report_git(struct boot *b, FILE *to)
 		git_guard_print(b->git_guard, to);
 }
 
-static void report_host_exec(struct boot *b, FILE *to)
+static void report_changes(const struct host_exec *e, FILE *to)
 {
 	struct failure f = {0};
 
-	if (!b->host_exec || b->o->quiet)
-		return;
-	if (host_exec_report(b->host_exec, to, &f) < 0)
+	if (e && host_exec_report(e, to, &f) < 0)
 		say_failure_warning("payload", &f);
+}
+
+static void report_host_exec(struct boot *b, FILE *to)
+{
+	if (b->o->quiet)
+		return;
+	report_changes(b->host_exec, to);
+	for (size_t i = 0; i < b->o->compared_count; i++) {
+		if (b->compared[i])
+			host_exec_name(b->compared[i], b->o->compared[i]);
+		report_changes(b->compared[i], to);
+	}
 }
 
 static void keep_login(const struct boot *b)

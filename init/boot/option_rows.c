@@ -204,6 +204,13 @@ static int set_directory(const char **out, const struct given *g, struct failure
 	return 0;
 }
 
+static int set_compare(struct options *o, const struct given *g, struct failure *f)
+{
+	if (o->compared_count == LIMIT_COMPARED)
+		return bad_value(f, g, "these are too many directories");
+	return set_directory(&o->compared[o->compared_count++], g, f);
+}
+
 static int set_workdir(struct options *o, const struct given *g, struct failure *f)
 {
 	return set_directory(&o->workdir, g, f);
@@ -297,6 +304,8 @@ const struct option_row option_rows[] = {
 		"auto (default), nft, or cell: needs no capability; auto: nft with NET_ADMIN"},
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", option_set_upstream,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
+	{"--compare", NULL, "DIR", "CODEX_INIT_COMPARE", set_compare,
+		"report changes in this directory as in the project; codex-sandbox sets it"},
 	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish,
 		"let the gateway (or anybody) connect to this TCP port; may be repeated"},
 	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,

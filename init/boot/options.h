@@ -28,12 +28,14 @@ struct options {
 	struct gate_proxy proxy;      /* port 0: none */
 	bool proxy_off;               /* ignore the one in the environment as well */
 	struct exceptions exceptions; /* names reached without the proxy */
-	const char *proxy_url; /* pointer to its text in argv or the environment, or NULL */
-	const char *user;      /* NULL: the owner of the working directory */
-	const char *workdir;   /* NULL: the current directory */
-	const char *home_from; /* NULL: /run/codex/in if it exists */
-	const char *events;    /* NULL: /run/codex/events.jsonl */
+	const char *proxy_url;  /* pointer to its text in argv or the environment, or NULL */
+	const char *user;       /* NULL: the owner of the working directory */
+	const char *workdir;    /* NULL: the current directory */
+	const char *home_from;  /* NULL: /run/codex/in if it exists */
+	const char *events;     /* NULL: /run/codex/events.jsonl */
 	const char *git_config; /* the git directory whose config is guarded, or NULL */
+	const char *compared[LIMIT_COMPARED]; /* --compare */
+	size_t compared_count;
 	const char *git_dir; /* the project's git directory where that is elsewhere, or NULL */
 	const char *git_name, *git_email; /* for git; NULL: unknown */
 	const char *launcher;             /* the launcher's command line, or NULL */

@@ -18,16 +18,24 @@
 #define GIT_SETTINGS RUN_DIR "/gitconfig"
 
 /* Failing to scan the project is no reason not to run. */
-static void look_at_project(struct boot *b)
+static void look_at(struct boot *b, struct host_exec **out, const char *directory,
+	const char *git, const char *guarded)
 {
 	struct failure f = {0};
 
-	if (b->o->egress == EGRESS_OFF || !b->mounted)
-		return;
-	if (host_exec_begin(&b->host_exec, b->workdir, b->o->git_dir, b->o->git_config, b->uid,
-		    b->gid, &f) < 0)
+	if (host_exec_begin(out, directory, git, guarded, b->uid, b->gid, &f) < 0)
 		say_warning("home", "%s: %s: %s; changes to such files can't be reported",
 			f.operation, f.subject, f.reason);
+}
+
+static void look_at_project(struct boot *b)
+{
+	if (b->o->egress == EGRESS_OFF)
+		return;
+	if (b->mounted)
+		look_at(b, &b->host_exec, b->workdir, b->o->git_dir, b->o->git_config);
+	for (size_t i = 0; i < b->o->compared_count; i++)
+		look_at(b, &b->compared[i], b->o->compared[i], NULL, NULL);
 }
 
 char *const *stages_command(const struct boot *b)

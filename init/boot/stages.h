@@ -52,6 +52,7 @@ struct boot {
 	bool ran;             /* something of the user's was run, or attempted */
 	char login_link[128]; /* the target of the home's auth.json if it is a link, or "" */
 	struct git_guard *git_guard; /* of the repository's config; NULL: there is none */
+	struct host_exec *compared[LIMIT_COMPARED]; /* the same for --compare */
 	struct host_exec *host_exec; /* state of the files that the host executes; NULL: nothing
 					to report */
 	struct hosts_entry *hosts;

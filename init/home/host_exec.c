@@ -43,6 +43,7 @@ struct file_list {
 
 struct host_exec {
 	const char *workdir;
+	const char *name; /* for the report; NULL: "the project" */
 	const char *git; /* its git directory if that is elsewhere, or NULL */
 	char skip[PATH_MAX]; /* a config that is guarded (git_guard.h), as it is visited; or ""
 			      */
@@ -292,7 +293,8 @@ void host_exec_quote(const char *path, char *out, size_t size)
 	out[n] = '\0';
 }
 
-static void print(const struct change_report *r, const struct file_list *before, FILE *to)
+static void print(const struct change_report *r, const struct file_list *before,
+	const char *name, FILE *to)
 {
 	static const char *const words[] = {
 		[IS_NEW] = "new", [HAS_CHANGED] = "changed", [IS_GONE] = "removed"};
@@ -302,9 +304,9 @@ static void print(const struct change_report *r, const struct file_list *before,
 
 	if (r->count > 0)
 		fprintf(to,
-			"codex-init: %u file%s in the project that programs on your machine "
+			"codex-init: %u file%s in %s that programs on your machine "
 			"obey %s changed:\n",
-			(unsigned)r->count, r->count == 1 ? "" : "s",
+			(unsigned)r->count, r->count == 1 ? "" : "s", name,
 			r->count == 1 ? "has" : "have");
 	for (uint32_t i = 0; i < listed; i++) {
 		host_exec_quote(r->listed[i].path, text, sizeof(text));
@@ -317,8 +319,10 @@ static void print(const struct change_report *r, const struct file_list *before,
 		fprintf(to, "  hint: read them before you use git, an editor or a shell in "
 			    "there\n");
 	if (!r->complete || !before->complete)
-		fprintf(to, "codex-init: the project could not be searched completely for "
-			    "files that programs on your machine obey\n");
+		fprintf(to,
+			"codex-init: %s could not be searched completely for "
+			"files that programs on your machine obey\n",
+			name);
 }
 
 int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f)
@@ -333,9 +337,14 @@ int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f)
 	for (size_t i = 0; i < LIMIT_HOST_EXEC_REPORTED; i++)
 		r->listed[i].path[sizeof(r->listed[i].path) - 1] = '\0';
 	if (done == 0)
-		print(r, &o->before, to);
+		print(r, &o->before, o->name ? o->name : "the project", to);
 	free(r);
 	return done;
+}
+
+void host_exec_name(struct host_exec *o, const char *name)
+{
+	o->name = name;
 }
 
 void host_exec_free(struct host_exec *o)

@@ -33,6 +33,9 @@ int host_exec_begin(struct host_exec **out, const char *workdir, const char *git
  */
 int host_exec_report(const struct host_exec *o, FILE *to, struct failure *f);
 
+/* What the report calls the directory, instead of "the project"; must live as long as *o. */
+void host_exec_name(struct host_exec *o, const char *name);
+
 void host_exec_free(struct host_exec *o);
 
 /* Writes a path for printing: a backslash, and what isn't printable ASCII, becomes \ooo, as

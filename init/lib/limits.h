@@ -50,6 +50,8 @@
 #define LIMIT_ANSWER_TEXT     512
 /* Length of a CNAME chain (BIND follows 16). */
 #define LIMIT_CNAME_CHAIN 16
+/* Further writable directories that are compared; each is scanned twice. */
+#define LIMIT_COMPARED 8
 /* Published ports: a project has a handful of servers. */
 #define LIMIT_PUBLISHED 16
 /* Default gateways: one for each network and family. */
