@@ -57,7 +57,7 @@ struct plan {
 	const char *home_path; /* if so: its path beneath the workdir, without links */
 	const char *dot_codex; /* the same for .codex */
 	struct repository repository;
-	bool lock_git_config; /* its config is mounted read-only, and not guarded */
+	bool lock_git_config;         /* its config is mounted read-only, and not guarded */
 	const char *worktree_pointer; /* contents of a copy of its gitdir, or NULL */
 	bool declined;                /* an optional question was answered with no */
 	enum login login;

@@ -48,8 +48,8 @@ struct gate_config {
 int gate_listen(struct gate_sockets *out, struct failure *f);
 /*
  * In the cell, after gate_listen(): one more socket for each port of the policy's names, on the
- * loopback device. Ports that can't be bound (below 1024 that may need CAP_NET_BIND_SERVICE) are
- * left out. Returns how many those are; -1 with *f filled if there are more ports than
+ * loopback device. Ports that can't be bound (below 1024 that may need CAP_NET_BIND_SERVICE)
+ * are left out. Returns how many those are; -1 with *f filled if there are more ports than
  * LIMIT_CELL_PORTS.
  */
 int gate_listen_inward(struct gate_sockets *out, const struct policy *p, struct failure *f);

@@ -43,8 +43,8 @@ struct file_list {
 
 struct host_exec {
 	const char *workdir;
-	const char *name; /* for the report; NULL: "the project" */
-	const char *git; /* its git directory if that is elsewhere, or NULL */
+	const char *name;    /* for the report; NULL: "the project" */
+	const char *git;     /* its git directory if that is elsewhere, or NULL */
 	char skip[PATH_MAX]; /* a config that is guarded (git_guard.h), as it is visited; or ""
 			      */
 	uid_t uid;

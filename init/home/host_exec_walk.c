@@ -84,8 +84,7 @@ static void report_entry(
 		w->complete = false;
 		return;
 	}
-	if (strcmp(whole, w->skip) != 0 &&
-		!w->visit(w->context, whole, st, &target)) {
+	if (strcmp(whole, w->skip) != 0 && !w->visit(w->context, whole, st, &target)) {
 		w->complete = false;
 		w->stop = true;
 	}

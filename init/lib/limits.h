@@ -98,8 +98,8 @@
 #define LIMIT_GITCONFIG_VALUE 4096
 /* Settings in the closing report: more than a screen nobody reads. */
 #define LIMIT_GIT_REPORTED 24
-/* How often a session may write settings that have to be undone: a project's set-up does it once
- * or twice (core.hooksPath). */
+/* How often a session may write settings that have to be undone: a project's set-up does it
+ * once or twice (core.hooksPath). */
 #define LIMIT_GIT_UNDONE 20
 /* config.toml: bytes read, nesting of brackets, and length of a key with its tables. */
 #define LIMIT_TOML_BYTES (256 * 1024)

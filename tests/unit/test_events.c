@@ -370,7 +370,8 @@ static void codexs_own_requests(void **state)
 				      .port = 22,
 				      .reason = "a rule denies it"});
 	text = summary(x->events);
-	assert_non_null(strstr(text, "3x\n      allow with: --allow raw.githubusercontent.com\n"));
+	assert_non_null(
+		strstr(text, "3x\n      allow with: --allow raw.githubusercontent.com\n"));
 	assert_non_null(strstr(text, "--allow raw.githubusercontent.com:22\n"));
 	assert_non_null(strstr(text, "1x   a rule denies it\n"));
 	free(text);

@@ -882,7 +882,8 @@ static void a_project_that_vanishes_is_a_failure_and_no_crash(void **state)
 	struct host_exec *o = NULL;
 
 	assert_int_equal(looks_at_nothing(&l, NULL, &why), -1);
-	assert_int_equal(host_exec_begin(&o, at(*state, "no"), NULL, NULL, USER, GROUP, &why), -1);
+	assert_int_equal(
+		host_exec_begin(&o, at(*state, "no"), NULL, NULL, USER, GROUP, &why), -1);
 	assert_null(o);
 	host_exec_free(o);
 }
@@ -903,8 +904,12 @@ static void a_path_that_is_too_long_is_a_gap(void **state)
 	unsigned n = 0;
 	char name[200];
 	int root = open(at(t, "home"), O_RDONLY | O_DIRECTORY), fd = dup(root), next;
-	const struct host_exec_place place = {
-		.root = root, .host = "/p", .prefix = "", .skip = "", .below = "", .elsewhere = -1};
+	const struct host_exec_place place = {.root = root,
+		.host = "/p",
+		.prefix = "",
+		.skip = "",
+		.below = "",
+		.elsewhere = -1};
 
 	assert_true(host_exec_walk(&place, count, &n));
 	assert_int_equal(n, 4); /* config, pre-commit, settings.json, .envrc */
