@@ -179,7 +179,7 @@ def test_private_networks(box):
 
 def test_what_no_rule_opens_is_opened_by_none(box, sinks):
     for rule, why in (
-        ("169.254.169.254:80", "no rule can open these"),
+        ("169.254.169.254:80", "no rule can allow these"),
         ("10.0.0.0/8:22", "it needs +private"),
         ("127.0.0.1:80", "loopback needs no rule"),
         ("*.com", "too wide"),
