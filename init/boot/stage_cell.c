@@ -67,11 +67,13 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 		return 0;
 	b->shared = privileges_shared();
 	if (b->o->egress == EGRESS_AUDIT)
-		return cannot(f, "--egress=audit", "it can let nothing through, only refuse");
+		return cannot(
+			f, "--egress=audit", "it can't let anything through, only refuse");
 	if (b->o->egress == EGRESS_PIN)
-		return cannot(f, "--egress=pin", "in there every connection is the gate's");
+		return cannot(f, "--egress=pin",
+			"in the cell every connection goes through the gate");
 	if (b->o->published_count)
-		return cannot(f, "--publish", "in there servers are on loopback alone");
+		return cannot(f, "--publish", "in the cell servers listen on loopback only");
 	for (size_t i = 0; i < p->count; i++) {
 		const char *reason = stage_cell_refuses(&p->rules[i], false);
 
@@ -176,12 +178,12 @@ static void redirect_programs(struct boot *b)
 	prefer_ipv4();
 	if (!b->stand_ins_given && !rewrite(b, HOSTS, true)) {
 		say_warning("wall", HOSTS
-			" can't be written: only programs that go by HTTPS_PROXY find names");
+			" can't be written: only programs that use HTTPS_PROXY find names");
 		say_hint("codex-init --check --hosts prints the options that put them there");
 	}
 	if (listens && !leads_already() && !rewrite(b, RESOLV, false))
-		say_detail("wall", RESOLV " can't be written: names under wildcards are found "
-					  "by programs that go by HTTPS_PROXY");
+		say_detail("wall", RESOLV " can't be written: only programs that use "
+					  "HTTPS_PROXY find names under wildcards");
 }
 
 /* Entries of the hosts file that no rule is about: the container itself. */
@@ -265,8 +267,8 @@ static int listen_all(struct boot *b, struct failure *f)
 	missing = gate_listen_inward(&b->gate.sockets, &b->o->policy, f);
 	if (missing > 0 || (missing == 0 && b->names.sockets.tcp4 < 0)) {
 		say_warning("wall",
-			"%d ports of rules%s can't be listened on: names are reached there by "
-			"programs that go by HTTPS_PROXY alone",
+			"%d ports of rules%s can't be listened on: on these, only programs "
+			"that use HTTPS_PROXY reach names",
 			missing, b->names.sockets.tcp4 < 0 ? " and DNS's" : "");
 		say_hint("start the container with --sysctl "
 			 "net.ipv4.ip_unprivileged_port_start=0");
@@ -317,7 +319,7 @@ int stage_cell(struct boot *b, struct failure *f)
 	struct supervisor *k = &b->supervisors[WORKER_CELL];
 
 	say_warning("wall",
-		"%s: the command is in the cell, which has sockets to codex-init alone",
+		"%s: the command is in the cell, which has only sockets to codex-init",
 		b->o->wall == WALL_CELL ? "as told" : "without NET_ADMIN");
 	stage_leave_out_local_dns(b);
 	if (!cell_socket_bars_embedded() && local_dns_embedded_is_there(b->uid))
@@ -329,7 +331,7 @@ int stage_cell(struct boot *b, struct failure *f)
 		return -1;
 	b->gate.counters = gate_counters_new();
 	if (!b->gate.counters)
-		return fail_errno(f, "have memory for the gate's counters", "");
+		return fail_errno(f, "allocate memory for the gate's counters", "");
 	if (stage_rules_open(b, f) < 0)
 		return -1;
 	b->names.cell = b->gate.cell = true;

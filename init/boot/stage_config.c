@@ -314,8 +314,8 @@ static void warn_of_localhost(const struct policy *p)
 		rule_text(r, text, sizeof(text));
 		port = strchr(text, ':');
 		say_warning("config",
-			"allow %s: this opens nothing: localhost is the container "
-			"itself, where every port is open",
+			"allow %s: this allows nothing: localhost is the container itself, "
+			"where every port is open",
 			text);
 		say_hint("the machine that the engine runs on: --allow host.docker.internal%.*s"
 			 "+private",

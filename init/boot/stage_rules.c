@@ -49,7 +49,7 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 		return 0;
 	if (k->pid > 0)
 		kill(k->pid, SIGKILL);
-	return fail(f, "end what is denied", "", "the gate did not answer and was ended");
+	return fail(f, "end what is denied", "", "the gate did not answer and was killed");
 }
 
 /* The wall first: connections that the gate makes afterwards follow the rule. Both are done

@@ -132,7 +132,7 @@ int cell_open(struct cell *c, struct failure *f)
 	for (size_t i = 0; i < LIMIT_CELL_LISTENERS; i++)
 		c->listeners[i] = -1;
 	c->record = pages == MAP_FAILED ? NULL : pages;
-	return c->record ? 0 : fail_errno(f, "have memory for the cell", "");
+	return c->record ? 0 : fail_errno(f, "allocate memory for the cell", "");
 }
 
 static int send_listener(const struct cell *c, int channel, size_t place)

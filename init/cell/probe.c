@@ -234,17 +234,16 @@ static int judge(struct cell *c, int channel, int talk, struct failure *f)
 		return -1;
 	}
 	if (n != sizeof(message.out) || listener < 0)
-		return fail(f, operation, "", "the process that was to try it has ended");
+		return fail(f, operation, "", "the probe process has ended");
 	if (cell_add(c, channel, listener, f) < 0)
 		return -1;
 	if (poll(&p, 1, PROBE_MS) != 1 ||
 		recv(talk, &message.out, sizeof(message.out), 0) != sizeof(message.out))
-		return fail(
-			f, operation, "", "the process that tries it did not come to an end");
+		return fail(f, operation, "", "the probe process did not end");
 	if (message.out.attempt == PROBE_DONE)
 		return 0;
 	if (message.out.attempt < 0 || message.out.attempt >= ATTEMPTS)
-		return fail(f, operation, "", "its report makes no sense");
+		return fail(f, operation, "", "its report is malformed");
 	return fail(f, operation, attempts[message.out.attempt].what, "%s",
 		attempts[message.out.attempt].why);
 }

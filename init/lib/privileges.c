@@ -203,7 +203,7 @@ static int check_shed(struct failure *f)
 	if (sets_get(&sets) < 0 || sets.permitted || sets.effective || sets.inheritable)
 		return fail(f, operation, "capabilities", "some are left");
 	if (sets_put(&one) == 0)
-		return fail(f, operation, "capabilities", "one could be taken back");
+		return fail(f, operation, "capabilities", "one could be regained");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return fail(f, operation, "no_new_privs", "it isn't set");
 	if (geteuid() != 0 && (setresuid(0, 0, 0) == 0 || setuid(0) == 0))

@@ -75,7 +75,7 @@ def test_a_variable_that_is_misspelt():
 ])  # fmt: skip
 def test_localhost_is_the_container_itself(rule, host):
     done = check("--allow", rule)
-    assert "this opens nothing: localhost is the container itself" in done.stderr
+    assert "this allows nothing: localhost is the container itself" in done.stderr
     assert f"--allow {host}\n" in done.stderr
 
 
