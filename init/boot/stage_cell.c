@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../cell/cell_rules.h"
 #include "../cell/cell_socket.h"
 #include "../cell/hosts.h"
 #include "../cell/probe.h"
@@ -31,28 +32,6 @@ static int cannot(struct failure *f, const char *on, const char *why)
 {
 	fail(f, "use the cell", on, "%s", why);
 	return fail_hint(f, WITH_NFT);
-}
-
-/* Under a wildcard only the contents of the connection tell which name it is. */
-static bool has_other_ports(const struct rule *r)
-{
-	for (unsigned i = 0; i < r->ports.count; i++)
-		if (r->ports.port[i] != 443 && r->ports.port[i] != 80)
-			return true;
-	return false;
-}
-
-const char *stage_cell_refuses(const struct rule *r, bool later)
-{
-	if (r->effect != RULE_ALLOW)
-		return NULL;
-	if (r->kind == RULE_NETWORK)
-		return "addresses can't be reached in the cell, names can";
-	if (!has_other_ports(r))
-		return NULL;
-	if (r->kind == RULE_WILDCARD)
-		return "in the cell a wildcard is for ports 443 and 80, where the name is said";
-	return later ? "in the cell other ports than 443 and 80 are given at the start" : NULL;
 }
 
 int stage_cell_choose(struct boot *b, struct failure *f)
@@ -75,7 +54,7 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 	if (b->o->published_count)
 		return cannot(f, "--publish", "in the cell servers listen on loopback only");
 	for (size_t i = 0; i < p->count; i++) {
-		const char *reason = stage_cell_refuses(&p->rules[i], false);
+		const char *reason = cell_refuses(&p->rules[i], false);
 
 		rule_text(&p->rules[i], text, sizeof(text));
 		if (reason)

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "../cell/cell_rules.h"
+
 /* The words for each: when it is done, when there was nothing to do, and in the events. */
 static const struct {
 	const char *name, *done, *already;
@@ -94,7 +96,7 @@ static const char *cell_refuses(const char *text)
 	policy_init(&read);
 	policy_add(&read, text, RULE_ALLOW, ORIGIN_RUNTIME, presets_read, NULL, &unused);
 	for (size_t i = 0; i < read.count && !reason; i++)
-		reason = stage_cell_refuses(&read.rules[i], true);
+		reason = cell_refuses(&read.rules[i], true);
 	policy_free(&read);
 	return reason;
 }

@@ -100,8 +100,6 @@ stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
 /* stage_cell.c: chooses nftables or the cell. In the cell, what can't work there is refused. */
 int stage_cell_choose(struct boot *b, struct failure *f);
-/* ... and the reason why this rule can't work there, or later no more; NULL: it can. */
-const char *stage_cell_refuses(const struct rule *r, bool later);
 /* ... and for struct program: passes on the program's listener. */
 int stage_cell_held(void *context, int listener, struct failure *f);
 
