@@ -54,7 +54,7 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 	if (b->o->published_count)
 		return cannot(f, "--publish", "in the cell servers listen on loopback only");
 	for (size_t i = 0; i < p->count; i++) {
-		const char *reason = cell_refuses(&p->rules[i], false);
+		const char *reason = cell_rules_refuses(&p->rules[i], false);
 
 		rule_text(&p->rules[i], text, sizeof(text));
 		if (reason)

@@ -96,7 +96,7 @@ static const char *cell_refuses(const char *text)
 	policy_init(&read);
 	policy_add(&read, text, RULE_ALLOW, ORIGIN_RUNTIME, presets_read, NULL, &unused);
 	for (size_t i = 0; i < read.count && !reason; i++)
-		reason = cell_refuses(&read.rules[i], true);
+		reason = cell_rules_refuses(&read.rules[i], true);
 	policy_free(&read);
 	return reason;
 }

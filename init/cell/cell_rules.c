@@ -12,7 +12,7 @@ static bool has_other_ports(const struct rule *r)
 	return false;
 }
 
-const char *cell_refuses(const struct rule *r, bool later)
+const char *cell_rules_refuses(const struct rule *r, bool later)
 {
 	if (r->effect != RULE_ALLOW)
 		return NULL;

@@ -8,6 +8,6 @@
 
 /* The reason why this rule can't work there, or (later) not once the command runs; NULL: it
  * can. */
-const char *cell_refuses(const struct rule *r, bool later);
+const char *cell_rules_refuses(const struct rule *r, bool later);
 
 #endif
