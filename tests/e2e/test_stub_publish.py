@@ -33,7 +33,7 @@ def host(lab):
 
 
 @pytest.fixture
-def serve(terminal, stub_environment, workdir):
+def serve(terminal, stub_environment, workdir, runner):
     """serve(options...): a container with servers at 3000 and 4000."""
 
     def begin(*options):
@@ -42,7 +42,11 @@ def serve(terminal, stub_environment, workdir):
         t.until_says(b"serving", 30)
         return t
 
-    return begin
+    yield begin
+    # The port is the next one's.
+    names = runner.docker("ps", "-aq").ok().out.split()
+    if names:
+        runner.docker("rm", "-f", *names)
 
 
 @pytest.fixture
