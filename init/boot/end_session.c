@@ -95,7 +95,8 @@ static void report_git(struct boot *b, FILE *to)
 
 	if (!b->git_guard)
 		return;
-	monitor_unwatch(b->m, git_guard_fd(b->git_guard));
+	monitor_unwatch(b->m, git_guard_events(b->git_guard));
+	monitor_unwatch(b->m, git_guard_timer(b->git_guard));
 	if (git_guard_look(b->git_guard, true, &f) < 0)
 		say_failure_warning("payload", &f);
 	if (git_guard_times(b->git_guard) > LIMIT_GIT_UNDONE)

@@ -143,7 +143,9 @@ static int guard_git(struct boot *b, struct failure *f)
 		return 0;
 	if (git_guard_begin(&b->git_guard, b->o->git_config, b->uid, b->gid, f) < 0)
 		return -1;
-	return monitor_watch(b->m, git_guard_fd(b->git_guard), look_at_git, b) < 0
+	return monitor_watch(b->m, git_guard_events(b->git_guard), look_at_git, b) < 0 ||
+			       monitor_watch(
+				       b->m, git_guard_timer(b->git_guard), look_at_git, b) < 0
 		       ? fail_errno(f, "watch the repository's config", b->o->git_config)
 		       : 0;
 }

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -28,8 +30,9 @@ struct git_guard {
 	uid_t uid;
 	gid_t gid;
 	int events; /* inotify(7) */
+	int timer;  /* what is written by mmap(2), or by another name, makes no event */
 	unsigned times;
-	struct text before;
+	struct text before, now, last; /* last: what was looked at last */
 	struct git_report report;
 };
 
@@ -98,6 +101,8 @@ static int begin(void *context, void *result, struct failure *f)
 int git_guard_begin(
 	struct git_guard **out, const char *directory, uid_t uid, gid_t gid, struct failure *f)
 {
+	static const struct itimerspec tick = {
+		{0, LIMIT_GIT_TICK_MS * 1000000L}, {0, LIMIT_GIT_TICK_MS * 1000000L}};
 	struct git_guard *g = calloc(1, sizeof(*g));
 	int done;
 
@@ -108,10 +113,13 @@ int git_guard_begin(
 	g->uid = uid;
 	g->gid = gid;
 	g->events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	done = g->events < 0 ? fail_errno(f, tried, directory)
-			     : child_run(begin, g, &g->before, sizeof(g->before), f);
+	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	done = g->events < 0 || g->timer < 0 || timerfd_settime(g->timer, 0, &tick, NULL) < 0
+		       ? fail_errno(f, tried, directory)
+		       : child_run(begin, g, &g->before, sizeof(g->before), f);
 	if (done == 0 && g->before.size > sizeof(g->before.bytes))
 		done = fail(f, tried, directory, "what was read is malformed");
+	g->last = g->before;
 	if (done == 0)
 		*out = g;
 	else
@@ -123,12 +131,19 @@ void git_guard_free(struct git_guard *g)
 {
 	if (g && g->events >= 0)
 		close(g->events);
+	if (g && g->timer >= 0)
+		close(g->timer);
 	free(g);
 }
 
-int git_guard_fd(const struct git_guard *g)
+int git_guard_events(const struct git_guard *g)
 {
 	return g->events;
+}
+
+int git_guard_timer(const struct git_guard *g)
+{
+	return g->timer;
 }
 
 unsigned git_guard_times(const struct git_guard *g)
@@ -196,23 +211,39 @@ static int look(void *context, void *result, struct failure *f)
 		       : fail_errno(f, "put the repository's config back", g->directory);
 }
 
-/* Takes what is to be read. Returns whether any of it is about the config. */
-static bool is_touched(int events)
+/* Takes what there is to be read, as much as one flood may bring at a time. */
+static bool drain(int fd)
 {
-	_Alignas(struct inotify_event) char text[4096];
-	bool touched = false;
-	ssize_t n;
+	char text[4096];
+	bool any = false;
 
-	while ((n = read(events, text, sizeof(text))) > 0)
-		for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= n;) {
-			const struct inotify_event *e =
-				(const struct inotify_event *)(const void *)(text + at);
+	for (unsigned i = 0; i < LIMIT_GIT_EVENTS && read(fd, text, sizeof(text)) > 0; i++)
+		any = true;
+	return any;
+}
 
-			touched |= (e->mask & IN_Q_OVERFLOW) ||
-				   (e->len > 0 && strcmp(e->name, "config") == 0);
-			at += (ssize_t)(sizeof(*e) + e->len);
-		}
-	return touched;
+/* Has the config other bytes than at the last look? They are compared, not read. */
+static bool is_changed(struct git_guard *g)
+{
+	struct text *now = &g->now, *last = &g->last;
+	int fd;
+
+	setfsgid(g->gid);
+	setfsuid(g->uid);
+	fd = open(g->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	now->there = false;
+	now->size = 0;
+	if (fd >= 0)
+		read_config(fd, now);
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	if (fd >= 0)
+		close(fd);
+	if (now->there == last->there && now->size == last->size &&
+		memcmp(now->bytes, last->bytes, now->size) == 0)
+		return false;
+	*last = *now;
+	return true;
 }
 
 int git_guard_look(struct git_guard *g, bool always, struct failure *f)
@@ -220,7 +251,9 @@ int git_guard_look(struct git_guard *g, bool always, struct failure *f)
 	struct look *l;
 	int done;
 
-	if (!is_touched(g->events) && !always)
+	drain(g->timer);
+	drain(g->events);
+	if (!is_changed(g) && !always)
 		return 0;
 	l = calloc(1, sizeof(*l));
 	if (!l)
@@ -237,6 +270,9 @@ int git_guard_look(struct git_guard *g, bool always, struct failure *f)
 		l->report.keys[i].key[LIMIT_GITCONFIG_KEY - 1] = '\0';
 	g->report = l->report;
 	g->times += l->put_back;
+	/* The same may be written once more before this is compared again. */
+	if (l->put_back)
+		g->last.size = SIZE_MAX;
 	free(l);
 	return done;
 }

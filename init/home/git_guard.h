@@ -26,8 +26,10 @@ int git_guard_begin(
 	struct git_guard **out, const char *directory, uid_t uid, gid_t gid, struct failure *f);
 void git_guard_free(struct git_guard *g);
 
-/* Readable when something has changed; then git_guard_look() is to be called. */
-int git_guard_fd(const struct git_guard *g);
+/* Each is readable when something may have changed, or it is time to see; git_guard_look() is
+ * to be called then. */
+int git_guard_events(const struct git_guard *g);
+int git_guard_timer(const struct git_guard *g);
 
 /* Looks at the config, if it may have changed, and takes out what makes something run. always:
  * looks in any case, for the last time, and puts back what is missing too. Returns 0, or -1

@@ -101,6 +101,10 @@
 /* How often a session may write settings that have to be undone: a project's set-up does it
  * once or twice (core.hooksPath). */
 #define LIMIT_GIT_UNDONE 20
+/* How often the config is compared, beside each event of its directory; and how many of these
+ * are taken at one time. */
+#define LIMIT_GIT_TICK_MS 200
+#define LIMIT_GIT_EVENTS  16
 /* config.toml: bytes read, nesting of brackets, and length of a key with its tables. */
 #define LIMIT_TOML_BYTES (256 * 1024)
 #define LIMIT_TOML_DEPTH 32

@@ -264,10 +264,11 @@ def test_the_other_worktrees_are_not_forgotten(stub, repository, worktree, git, 
     git("worktree", "add", "-q", "-b", "locked", tmp_path / "more")
     own(repository, tmp_path / "more")
     before = state(git, repository)
-    script = "git worktree prune -v; git gc -q --prune=now; git worktree list"
+    script = "git worktree prune -v; git gc -q --prune=now; git branch -m tree renamed; git worktree list"
     done = stub("--exec", "bash", "-ec", script).ok()
     assert "Removing" not in done.said and "prunable" not in done.out, done
-    assert state(git, repository) == before
+    assert state(git, repository) == before.replace("heads/tree", "heads/renamed")
+    assert git("status", "-sb", at=worktree) == "## renamed"
 
 
 def test_a_worktree_that_is_gone_is_forgotten_as_on_the_host(stub, repository, worktree, git):

@@ -182,6 +182,43 @@ def test_what_the_host_sees_while_codex_is_at_work(stub_environment, repository,
     assert process.returncode == 0 and f"{UNDONE}core.fsmonitor\n" in err, err
 
 
+SILENT = {
+    "by another name": """
+import os, time
+os.link('.git/config', '.git/name')
+with open('.git/name', 'a') as file:
+    file.write('[core]\\nfsmonitor = touch witness\\n')
+""",
+    "by a map": """
+import mmap, os, time
+comment = b'# ' + 60 * b'x' + b'\\n'
+with open('.git/config', 'ab') as file:
+    file.write(comment)
+time.sleep(1)
+file = open('.git/config', 'r+b')
+view = mmap.mmap(file.fileno(), 0)
+at = view.find(comment)
+view[at:at + 1] = b'#'
+time.sleep(1)
+plant = b'[core]\\nfsmonitor = touch witness\\n#'
+view[at:at + len(plant)] = plant
+""",
+}
+
+
+@pytest.mark.parametrize("how", SILENT)
+def test_what_makes_no_event_is_seen_all_the_same(stub_environment, repository, git, workdir, how):
+    script = SILENT[how] + "open('planted', 'w'); time.sleep(6)"
+    process = subprocess.Popen([STUB, "--exec", "python3", "-c", script], cwd=workdir, env=stub_environment,
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    until((workdir / "planted").exists, 30, "the plant")
+    until(lambda: "fsmonitor" not in (workdir / ".git/config").read_text(), 3, "its end")
+    host_works(git)
+    assert not (workdir / "witness").exists()
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 0 and f"{UNDONE}core.fsmonitor\n" in err, err
+
+
 def test_who_plants_again_and_again_is_ended(stub, repository, git):
     script = "for i in $(seq 2000); do git config core.fsmonitor 'touch witness'; done; touch .git/survived"
     done = stub("--exec", "bash", "-c", script).ok(137)

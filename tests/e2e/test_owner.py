@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 from conftest import STUB, program, until
+from git_host import Git
 
 SCRIPT = "echo by the tool >made; mkdir -p dir/deep; touch dir/deep/f; id -u; cat made"
 
@@ -102,6 +103,22 @@ def test_a_workdir_of_roots_is_worked_in(beside, roots):
     gone(beside)
     again = beside("--exec", "bash", "-ec", "cat moved $CODEX_HOME/note; git log --format=%s").ok()
     assert again.lines() == ["new", "x", "by root?"], again
+
+
+def test_a_worktree_of_roots(beside, roots, host_home, tmp_path):
+    """Its repository, which lies elsewhere, is root's as well."""
+    git = Git(host_home, roots)
+    git("init", "-q", "-b", "main")
+    git("commit", "-q", "--allow-empty", "-m", "begin")
+    git("worktree", "add", "-q", tmp_path / "tree")
+    script = "git status --porcelain; git commit -q --allow-empty -m inside; git branch -m tree leaf; git worktree list"
+    done = beside("--work_dir", tmp_path / "tree", "--exec", "bash", "-ec", script).ok()
+    assert "prunable" not in done.out and "undone" not in done.err, done
+    assert git("log", "-1", "--format=%s %an", at=tmp_path / "tree") == "inside Root"
+    assert git("status", "-sb", at=tmp_path / "tree").splitlines()[0] == "## leaf"
+    assert set(owners(roots / ".git")) == {(0, 0)}, owners(roots / ".git")
+    git("fsck")
+    gone(beside)
 
 
 def test_the_same_without_the_view(stub, roots):

@@ -243,3 +243,17 @@ def test_the_closing_report_is_kept_out_of_its_reach(podman, call):
     assert "The session ended at" in text and "--allow no.test" in text and "forged" not in text
     assert done.err.count("Permission denied") >= 2, done
     assert kept.stat().st_uid == podman.home.stat().st_uid
+
+
+def test_a_workdir_of_roots(podman, call, work):
+    """As root it is worked in, by a view; without root it ends before the start, with what helps."""
+    (work / "given").write_text("root's text")
+    (work / "given").chmod(0o600)
+    subprocess.run(["chown", "-R", "0:0", work], check=True)
+    work.chmod(0o755)
+    done = call("--exec", "sh", "-c", "id -u; cat given; echo more >made")
+    if not podman.uid:
+        assert done.ok().out == "1000\nroot's text" and (work / "made").stat().st_uid == 0, done
+        until(lambda: not list(pathlib.Path("/run/codex-sandbox").glob("codex_*")), what="its end")
+    else:
+        assert done.ok(100).out == "" and not (work / "made").exists() and "chown -R" in done.err
