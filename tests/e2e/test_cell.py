@@ -24,10 +24,8 @@ from test_contract import (  # noqa: F401
     test_the_exit_status_is_the_payloads,
 )
 from test_gate_proxy import proxy, test_everything_goes_by_the_proxy  # noqa: F401
-from test_names import (  # noqa: F401
-    test_options_add_to_the_environment,
-    test_require_names_makes_that_fatal,
-)
+from test_names_boot import test_require_names_makes_that_fatal  # noqa: F401
+from test_names_rules import test_options_add_to_the_environment  # noqa: F401
 from test_payload import (  # noqa: F401
     test_docker_stop_is_quick_and_kind,
     test_nothing_but_the_standard_descriptors,

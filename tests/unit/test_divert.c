@@ -1,6 +1,6 @@
 /*
  * Policy routing to the gate, with the wall: what arrives at the gate's socket unchanged,
- * what arrives through NAT, and what goes elsewhere. Checked as in test_wall.c. Runs as
+ * what arrives through NAT, and what goes elsewhere. Checked as in test_wall_pins.c. Runs as
  * root.
  */
 #include "wall_fixture.h"

@@ -1,5 +1,5 @@
 /*
- * The seccomp filters whole: what each lets through of all calls there are. test_filters.c
+ * The seccomp filters whole: what each lets through of all calls there are. test_filter_payload.c
  * makes calls; here the programs themselves are run, on numbers that nobody can call in a test
  * without harm (vhangup, kexec_file_load) and on every other, so that a call which finds its
  * way into a list, or out of one, is seen.

@@ -1,5 +1,5 @@
 /*
- * The gate's part of the wall, tested as in test_wall.c: whatever the payload sends to web
+ * The gate's part of the wall, tested as in test_wall_pins.c: whatever the payload sends to web
  * ports arrives at the gate and not on the wire, unless a rule for an address decides; and
  * only the gate can connect to a pin there. Runs as root.
  */

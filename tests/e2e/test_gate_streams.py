@@ -1,0 +1,88 @@
+"""HTTP through the gate: halves of connections, amounts, and what stands for minutes."""
+
+import hashlib
+
+import pytest
+import hello as tls
+from conftest import until
+from internet import GREETING
+from gate_http import FOREIGN, HERE, LAST, asked, box, connect, get, shared  # noqa: F401
+
+
+def test_a_client_that_has_said_all(box, asked, internet):
+    """It ends its half and still gets its answer; and the server gets to know of it."""
+    raw, old, tunnel = box.knock(
+        (FOREIGN, 80, connect("allowed.test:22"), "read", b"all of it", "half"),
+        (HERE, 80, get("allowed.test", "/half", version="1.0"), "half"),
+        (HERE, 80, get("allowed.test", "/half", LAST), "half"),
+        seconds=4,
+    )
+    assert GREETING in raw.bytes and raw.end == "eof", raw
+    assert b"all of it" in b"".join(internet.ports.told)
+    assert old.statuses == [200] and old.end == "eof", old
+    assert tunnel.statuses == [200] and tunnel.end == "eof", tunnel
+
+
+HALF = f"""
+import socket, time
+s = socket.create_connection(("{FOREIGN}", 80), 9)
+s.sendall(b"CONNECT allowed.test:22 HTTP/1.1\\r\\nHost: allowed.test:22\\r\\n\\r\\n")
+got = b""
+while b"lab\\n" not in got:
+    got += s.recv(100)
+s.sendall(b"one")
+time.sleep(0.5)
+s.sendall(b"two")
+s.shutdown(socket.SHUT_WR)
+print(s.recv(100))
+"""
+
+
+def test_octets_of_a_tunnel_go_at_once(box, internet):
+    done = box.docker("exec", "-u", "1000", box.name, "python3", "-c", HALF).ok()
+    assert done.out == "b''\n"
+    assert internet.ports.told[-2:] == [b"one", b"two"]
+
+
+def test_servers_that_break(box):
+    reset, silent = box.knock(
+        (HERE, 80, get("allowed.test", "/reset")),
+        (HERE, 80, get("allowed.test", "/silence")),
+        seconds=2,
+    )
+    assert reset.bytes == b"" and reset.end == "reset", reset
+    assert silent.bytes == b"" and silent.end == "open", silent
+
+
+SIZE = 20 * 1000 * 1000
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_twenty_megabytes_up_and_down(box, internet, scheme):
+    data = hashlib.shake_256(scheme.encode()).digest(SIZE)
+    internet.web.pages["allowed.test", "/big"] = data
+    done = box.shell(
+        f"curl -sS -m 50 -o /tmp/big {scheme}://allowed.test/big && sha256sum </tmp/big;"
+        f"curl -sS -m 50 --data-binary @/tmp/big {scheme}://allowed.test/digest",
+    ).ok()
+    digest = hashlib.sha256(data).hexdigest()
+    assert done.lines() == [f"{digest}  -", f"{SIZE} {digest}"], done
+
+
+def test_two_hundred_at_a_time(box, asked):
+    script = (
+        "curl -sS -m 50 -Z --parallel-immediate --parallel-max 200 -o /dev/null"
+        " -w '%{http_code} %{errormsg}\\n' "
+    )
+    done = box.shell(f"{script} 'http://allowed.test/many[1-200]'").ok()
+    assert done.lines() == ["200 "] * 200, [line for line in done.lines() if line != "200 "]
+    assert {path for _, path in asked()} == {f"/many{i}" for i in range(1, 201)}
+    done = box.shell(f"{script} --http1.1 'https://allowed.test/tls[1-200]'").ok()
+    assert done.lines() == ["200 "] * 200, [line for line in done.lines() if line != "200 "]
+
+
+def test_websockets_stand_for_minutes(shared):
+    def said():
+        return shared.exec("cat", "/tmp/websockets").out
+
+    until(lambda: "they work" in said(), 140, said)

@@ -1,0 +1,146 @@
+"""The launcher while what it looks at is swapped, and when it is killed on the way."""
+
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+from stub_project import STUB, UID, project  # noqa: F401
+from stub_hostile import Flipper, NAMED, SECRET, SILENT_ENGINE, directory, host  # noqa: F401
+
+pytestmark = pytest.mark.attack
+
+
+@pytest.mark.parametrize("place", [".codex", ".codex/.environment", "home", "kept/codex"])
+def test_a_directory_that_is_swapped_for_a_link(host, place):
+    """Four hundred starts while directory and link change places all the time: whatever each comes
+    to, it makes nothing in the host's home and shows nothing of it."""
+    path = host.trap(place)
+    directory(host, path, None)
+    if place == "kept/codex":
+        (host.work / ".codex").symlink_to("kept/codex")
+    other = host.work / "other"
+    other.symlink_to(host.keys)
+    host.engine(SILENT_ENGINE)
+    before, statuses = host.outside(), set()
+    with Flipper(path, other):
+        for _ in range(400):
+            done = host.project.start(*NAMED.get(place, ()), "--exec", "true")
+            statuses.add(done.returncode)
+            assert SECRET.encode() not in done.stdout + done.stderr
+    assert statuses <= {0, 100, 111} and 100 in statuses, statuses
+    assert host.outside() == before
+
+
+def test_a_workdir_that_is_swapped_for_a_link(host):
+    """Inside a directory that is hostile as well. WORKSPACE_ROOT_DIR says where it must end."""
+    outer, other = host.work / "outer", host.work / "other"
+    for path in (outer, outer / "prompts"):
+        directory(host, path, None)
+    other.symlink_to(host.keys)
+    host.engine(SILENT_ENGINE)
+    before, statuses = host.outside(), set()
+    with Flipper(outer, other):
+        for _ in range(400):
+            done = host.project.start("--work_dir", "outer/prompts", "--exec", "true",
+                                      env={"WORKSPACE_ROOT_DIR": str(host.work)})
+            statuses.add(done.returncode)
+            assert host.outside() == before, done
+    assert statuses == {0, 100} or statuses == {0, 100, 111}, statuses
+
+
+def test_a_login_that_is_swapped_for_a_link(host):
+    path = host.project.write(host.trap("codex/auth.json"), "not json at all")
+    other = host.work / "other"
+    other.symlink_to(host.keys / "auth.json")
+    with Flipper(path, other):
+        for _ in range(400):
+            done = host.project.start("--dry-run")
+            # Were the host's file read in its place, it would be taken for good.
+            assert b"auth.json" not in done.stdout, done
+
+
+def test_a_launcher_that_is_killed_leaves_nothing_that_stops_the_next(host):
+    """SIGKILL at every system call that changes something, from the first to the last."""
+    calls = "mkdirat,openat2,fchmod,fchown,write"
+    host.engine(SILENT_ENGINE)
+    environment = {"HOME": str(host.home), "PATH": str(host.project.bin)}
+    killed = 0
+    for call in calls.split(","):
+        for n in range(1, 30):
+            subprocess.run(["rm", "-rf", host.work / ".codex"], check=True)
+            inject = f"inject={call}:signal=SIGKILL:when={n}"
+            done = subprocess.run(
+                ["/usr/bin/strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, STUB,
+                 "--exec", "true"],
+                env=environment, cwd=host.work, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=30)
+            if done.returncode == 0:
+                break
+            killed += done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+            again = host.project.start("--exec", "true")
+            assert again.returncode == 0, (call, n, again)
+            home = host.work / ".codex/.environment"
+            assert (home / ".gitignore").read_text() == "*\n", (call, n)
+            for path, mode in ((home, 0o700), (home.parent, 0o755)):
+                st = path.stat()
+                assert (stat.S_IMODE(st.st_mode), st.st_uid) == (mode, UID), (call, n, path)
+    assert killed > 8
+
+
+def test_what_takes_the_place_of_the_link_is_not_given_away(host):
+    """As root, between making auth.json and giving it to Codex's user."""
+    host.engine(SILENT_ENGINE)
+    (host.work / "logins").mkdir()
+    os.chown(host.work / "logins", UID, UID)
+    roots = host.work / "roots"
+    roots.write_text(SECRET)
+    link = host.work / ".codex/.environment/auth.json"
+    slow = ["/usr/bin/strace", "-o", "/dev/null", "-e", "trace=symlinkat",
+            "-e", "inject=symlinkat:delay_exit=1000000"]
+    with subprocess.Popen(
+        [*slow, STUB, "-y", "--auth_dir", "./logins", "--exec", "true"],
+        env={"HOME": str(host.home), "PATH": str(host.project.bin)}, cwd=host.work,
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as launcher:
+        while not link.is_symlink() and launcher.poll() is None:
+            time.sleep(0.01)
+        roots.rename(link)
+        launcher.communicate(timeout=30)
+    assert link.read_text() == SECRET and link.stat().st_uid == 0
+
+
+@pytest.mark.parametrize("links, written", [(1, "*\n"), (2, "")])
+def test_an_empty_file_is_filled_in_where_it_is_ours_alone(host, links, written):
+    """What a run that was cut short has left is finished; what has a second name is somebody's."""
+    host.engine(SILENT_ENGINE)
+    home = host.work / ".codex/.environment"
+    home.mkdir(parents=True, mode=0o700)
+    ignore = home / ".gitignore"
+    ignore.touch()
+    for path in (home.parent, home, ignore):
+        os.chown(path, UID, UID)
+    if links == 2:
+        os.link(ignore, host.work / "another")
+    assert host.project.start("--exec", "true").returncode == 0
+    assert ignore.read_text() == written and ignore.stat().st_nlink == links
+
+
+def test_two_at_once_create_one_home(host):
+    host.engine(SILENT_ENGINE)
+    results = []
+    for _ in range(10):
+        subprocess.run(["rm", "-rf", host.work / ".codex"], check=True)
+        start = lambda: results.append(host.project.start("--exec", "true"))  # noqa: E731
+        threads = [threading.Thread(target=start) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [r.returncode for r in results] == [0] * 60, [r for r in results if r.returncode]
+    home = host.work / ".codex/.environment"
+    assert (home / ".gitignore").read_text() == "*\n"
+    assert (home.stat().st_uid, stat.S_IMODE(home.stat().st_mode)) == (UID, 0o700)

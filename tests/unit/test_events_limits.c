@@ -1,0 +1,134 @@
+/* The event log and summary: hostile names, bounds, disks. */
+#include "events_fixture.h"
+
+/* A worker may have counted more than it could report individually. */
+static void what_is_only_counted_has_no_line_of_its_own(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_name(x->events, "", 3, NULL);
+	events_add(x->events, &(struct event){.kind = EVENT_REFUSED_HTTP, .count = 2});
+	text = summary(x->events);
+	assert_string_equal(text, "codex-init: refused 5 requests:\n"
+				  "  others     5x   see the event log\n");
+	free(text);
+}
+
+static void the_terminal_is_safe_from_names(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_name(x->events, "\x1b]0;gotcha\x07\x9b.exa\xc3\xbcmple\n", 1, NULL);
+	refuse_name(x->events, "a b\x7f.example", 1, NULL);
+	text = summary(x->events);
+	for (const char *c = text; *c; c++)
+		assert_true(*c == '\n' || (*c >= ' ' && *c <= '~'));
+	assert_non_null(strstr(text, "?]0;gotcha??.exa??mple?"));
+	assert_non_null(strstr(text, "  a?b?.example "));
+	assert_int_equal(lines(text), 3);
+	free(text);
+}
+
+static void the_table_is_bounded(void **state)
+{
+	struct fixture *x = *state;
+	char name[32], *text;
+
+	for (int i = 0; i < LIMIT_SUMMARY + 10; i++) {
+		snprintf(name, sizeof(name), "n%d.example", i);
+		refuse_name(x->events, name, 2, NULL);
+	}
+	refuse_name(x->events, "n0.example", 1, NULL);
+	assert_int_equal(events_refused(x->events), 2 * (LIMIT_SUMMARY + 10) + 1);
+	text = summary(x->events);
+	assert_non_null(strstr(text, "to more than 256 places:"));
+	assert_non_null(strstr(text, "  n0.example       3x"));
+	assert_non_null(strstr(text, "--allow n255.example\n"));
+	assert_null(strstr(text, "n256.example"));
+	assert_non_null(strstr(text, "  others          20x   see the event log\n"));
+	assert_int_equal(lines(text), LIMIT_SUMMARY + 2);
+	free(text);
+}
+
+static void ports_and_families_are_distinguished(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_address(x->events, "9.9.9.9", 1, 1, NULL);
+	refuse_address(x->events, "9.9.9.9", 2, 1, NULL);
+	refuse_address(x->events, "909:909::", 1, 1, NULL);
+	refuse_address(x->events, "9.9.9.9", 1, 4, NULL);
+	text = summary(x->events);
+	assert_non_null(strstr(text, "refused 7 requests to 3 places"));
+	assert_non_null(strstr(text, "9.9.9.9:1 "));
+	free(text);
+}
+
+static void the_exit_status_is_reported_unchanged(void **state)
+{
+	struct fixture *x = *state;
+
+	events_add(x->events, &(struct event){.kind = EVENT_PAYLOAD, .count = 0});
+	assert_non_null(strstr(logged(x), "\"event\":\"payload\",\"count\":0}"));
+}
+
+static void a_full_disk_is_no_failure(void **state)
+{
+	struct events *e;
+	struct failure f;
+
+	(void)state;
+	assert_int_equal(events_open(&e, "/dev/full", &f), 0);
+	for (int i = 0; i < 300; i++)
+		refuse_name(e, "a.example", 1, NULL);
+	assert_int_equal(events_refused(e), 300);
+	events_close(e);
+}
+
+static void a_path_that_cannot_be_opened(void **state)
+{
+	struct fixture *x = *state;
+	struct events *e = x->events;
+	struct failure f;
+	char pipe[80];
+
+	assert_int_equal(events_open(&e, "/nonexistent/log", &f), -1);
+	assert_null(e);
+	assert_string_equal(f.subject, "/nonexistent/log");
+	/* A pipe without a reader fails at once; it doesn't block PID 1. */
+	snprintf(pipe, sizeof(pipe), "%s/pipe", x->directory);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(events_open(&e, pipe, &f), -1);
+	unlink(pipe);
+}
+
+static void no_log_at_all(void **state)
+{
+	struct event odd = {.kind = (enum event_kind)99, .name = "x"};
+	struct fixture *x = *state;
+
+	events_add(NULL, &odd);
+	assert_int_equal(events_refused(NULL), 0);
+	events_close(NULL);
+	events_add(x->events, &odd);
+	assert_string_equal(logged(x), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_only_counted_has_no_line_of_its_own),
+		TEST(the_terminal_is_safe_from_names),
+		TEST(the_table_is_bounded),
+		TEST(ports_and_families_are_distinguished),
+		TEST(the_exit_status_is_reported_unchanged),
+		TEST(a_full_disk_is_no_failure),
+		TEST(a_path_that_cannot_be_opened),
+		TEST(no_log_at_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
