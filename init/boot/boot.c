@@ -87,12 +87,12 @@ static void worker_ended(void *context, pid_t pid, int status)
 		supervisor_ended(&b->supervisors[i], pid, status);
 }
 
-/* If the payload may signal a worker, it may stop one: wait no longer than this. */
+/* Where the payload has a worker's uid it may stop one, which must not last. */
 static void worker_stopped(void *context, pid_t pid)
 {
 	const struct boot *b = context;
 
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; b->shared && i < WORKERS; i++)
 		if (b->supervisors[i].pid == pid)
 			kill(pid, SIGCONT);
 }
