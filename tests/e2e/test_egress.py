@@ -192,7 +192,8 @@ def test_a_hundred_connections_that_say_nothing(lab, start):
 
 def test_no_control_directory_is_no_end(run):
     done = run("true", options=["--read-only", "--tmpfs", "/codex_home:uid=1000,gid=1000"]).ok()
-    assert "open the control socket: /run/codex/control: " in done.err, done
+    assert "create /run/codex: Read-only file system: " in done.err, done
+    assert "no codex-egress" in done.err, done
 
 
 def test_it_comes_back_after_a_restart(start):
