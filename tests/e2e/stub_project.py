@@ -120,8 +120,11 @@ class Project:
         return path
 
     def engine(self, name="docker"):
-        self.bin.joinpath(name).write_text(FAKE_ENGINE)
-        self.bin.joinpath(name).chmod(0o755)
+        # Put in its place as a whole: one that is being executed can't be written to.
+        made = self.bin / f".{name}"
+        made.write_text(FAKE_ENGINE)
+        made.chmod(0o755)
+        made.rename(self.bin / name)
 
     def start(self, *arguments, env=None, cwd=None, **more):
         surroundings = {

@@ -138,7 +138,8 @@ def small_disk(tmp_path):
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", place], check=True)
     yield place
-    subprocess.run(["umount", place], check=True)
+    # What was started here may take a moment to let go of it.
+    until(lambda: subprocess.run(["umount", place]).returncode == 0, 30, "the disk to be free")
 
 
 def test_a_full_disk_leaves_room_for_it(small_disk):

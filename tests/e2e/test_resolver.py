@@ -220,7 +220,7 @@ CHANNELS = {
 
 
 def test_a_wildcards_questions_are_rationed_whatever_is_answered(start, dns):
-    """At most 120 leave in any minute, retries and renewals among them, and nearly as many may.
+    """At most 120 leave in any minute, retries and renewals among them, and half as many at least.
     What is known is answered all the same."""
     for zone, prepare in CHANNELS.items():
         for i in range(60):
@@ -232,7 +232,7 @@ def test_a_wildcards_questions_are_rationed_whatever_is_answered(start, dns):
     )
     box.until_says("status: NXDOMAIN", 60)
     asked = {zone: len(dns.asked(zone)) for zone in zones}
-    assert all(100 <= count <= 120 for count in asked.values()), asked
+    assert all(60 <= count <= 120 for count in asked.values()), asked
     answered = r"n0\.ttl0\.test\.\s+\d+\s+IN\s+A\s+45\.32\.1\.1"
     assert re.search(answered, box.logs()), box.logs()
     assert "more than 120 questions for names under *.ttl0.test" in box.logs()
@@ -320,7 +320,7 @@ def test_guesses_at_answers_change_the_port_and_are_reported(start, dns, sinks):
     dns.forge("allowed.test", guesses(30), udp_only=True)
     box = start("sleep", "60", allow="allowed.test")
     (told,) = until(lambda: dropped(box), what="the report")
-    assert "guesses" in told["reason"] and 8 <= told["count"] <= 60
+    assert "guessed" in told["reason"] and 8 <= told["count"] <= 60
     asked = [q for q in dns.asked("allowed.test") if q.type == "A"]
     assert [q.tcp for q in asked] == [False, False, True]
     assert len({(q.port, q.wire[:2]) for q in asked}) == 3
@@ -332,7 +332,7 @@ def test_a_wrong_id_or_two_change_nothing(start, dns, sinks):
     dns.forge("allowed.test", guesses(2))
     box = start("sleep", "60", allow="allowed.test")
     (told,) = until(lambda: dropped(box), what="the report")
-    assert "guesses" not in told["reason"] and told["count"] == 4
+    assert "guessed" not in told["reason"] and told["count"] == 4
     assert sorted(q.type for q in dns.asked("allowed.test")) == ["A", "AAAA"]
     assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
     assert sinks.addresses() == {address_of("allowed.test")}
