@@ -1,8 +1,8 @@
 /*
- * The seccomp filters whole: what each lets through of all calls there are. test_filter_payload.c
- * makes calls; here the programs themselves are run, on numbers that nobody can call in a test
- * without harm (vhangup, kexec_file_load) and on every other, so that a call which finds its
- * way into a list, or out of one, is seen.
+ * The seccomp filters whole: what each lets through of all calls there are.
+ * test_filter_payload.c makes calls; here the programs themselves are run, on numbers that
+ * nobody can call in a test without harm (vhangup, kexec_file_load) and on every other, so that
+ * a call which finds its way into a list, or out of one, is seen.
  */
 #include <errno.h>
 #include <fcntl.h>
