@@ -211,34 +211,11 @@ static int check_shed(struct failure *f)
 	return 0;
 }
 
-int privileges_shed(struct failure *f)
+/* What every process that drops gives up last, whatever its uid. */
+static int give_up_all(struct failure *f)
 {
 	const struct sets empty = {0};
 
-	/* Without SETPCAP it remains; with no_new_privs it has no effect. */
-	if (privileges_have(CAP_SETPCAP) && drop_bounding(0, f) < 0)
-		return -1;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-		return fail_errno(f, "empty the ambient set", "");
-	if (sets_put(&empty) < 0)
-		return fail_errno(f, "empty the capability sets", "");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail_errno(f, "set no_new_privs", "");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return fail_errno(f, "make the process untraceable", "");
-	return check_shed(f);
-}
-
-int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
-{
-	const struct sets empty = {0};
-
-	if (uid == geteuid() && privileges_shared())
-		return privileges_shed(f);
-	if (uid == 0)
-		return fail(f, "drop privileges", "user 0", "root keeps its privileges");
-	if (drop_bounding(0, f) < 0 || lock_securebits(f) < 0 || change_ids(uid, gid, f) < 0)
-		return -1;
 	/* Kernels before 4.3 have no ambient set. */
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return fail_errno(f, "empty the ambient set", "");
@@ -249,7 +226,26 @@ int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
 	/* Other processes of the same uid can't trace us before exec, which resets this. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return fail_errno(f, "make the process untraceable", "");
-	if (check_dropped(uid, gid, f) < 0)
+	return 0;
+}
+
+int privileges_shed(struct failure *f)
+{
+	/* Without SETPCAP it remains; with no_new_privs it has no effect. */
+	if (privileges_have(CAP_SETPCAP) && drop_bounding(0, f) < 0)
+		return -1;
+	return give_up_all(f) < 0 ? -1 : check_shed(f);
+}
+
+int privileges_drop(uid_t uid, gid_t gid, struct failure *f)
+{
+	if (uid == geteuid() && privileges_shared())
+		return privileges_shed(f);
+	if (uid == 0)
+		return fail(f, "drop privileges", "user 0", "root keeps its privileges");
+	if (drop_bounding(0, f) < 0 || lock_securebits(f) < 0 || change_ids(uid, gid, f) < 0)
+		return -1;
+	if (give_up_all(f) < 0 || check_dropped(uid, gid, f) < 0)
 		return -1;
 	return try_to_regain(gid, f);
 }
