@@ -219,20 +219,26 @@ CHANNELS = {
 }
 
 
+def busiest_minute(queries):
+    """The most of them in any minute, less what they may take on their way."""
+    times = [q.time for q in queries]
+    return max(sum(1 for u in times if t <= u < t + 59.5) for t in times)
+
+
 def test_a_wildcards_questions_are_rationed_whatever_is_answered(start, dns):
-    """At most 120 leave in any minute, retries and renewals among them, and half as many at least.
+    """At most 120 leave in any minute, retries and renewals among them, and nearly as many may.
     What is known is answered all the same."""
     for zone, prepare in CHANNELS.items():
         for i in range(60):
             prepare(dns, f"n{i}.{zone}.test")
     zones = [f"{zone}.test" for zone in CHANNELS]
     box = start(
-        *("bash", "-c", 'python3 "$@"; sleep 60', "-", "-c", CHANNEL, "25", *zones),
+        *("bash", "-c", 'python3 "$@"; sleep 60', "-", "-c", CHANNEL, "40", *zones),
         allow=" ".join(f"*.{zone}" for zone in zones),
     )
-    box.until_says("status: NXDOMAIN", 60)
-    asked = {zone: len(dns.asked(zone)) for zone in zones}
-    assert all(60 <= count <= 120 for count in asked.values()), asked
+    box.until_says("status: NXDOMAIN", 90)
+    asked = {zone: busiest_minute(dns.asked(zone)) for zone in zones}
+    assert all(100 <= count <= 120 for count in asked.values()), asked
     answered = r"n0\.ttl0\.test\.\s+\d+\s+IN\s+A\s+45\.32\.1\.1"
     assert re.search(answered, box.logs()), box.logs()
     assert "more than 120 questions for names under *.ttl0.test" in box.logs()
