@@ -18,7 +18,7 @@
 
 #include "beneath.h"
 #include "quote.h"
-#include "watch.h"
+#include "reaper.h"
 
 #define PLACE "/run/codex-sandbox"
 
@@ -292,10 +292,10 @@ static void keep(struct plan *p, int pidfd, int answer)
 	bool ours = false;
 	int done = begin(p, directory, &ours, &t);
 
-	watch_close_inherited();
+	reaper_close_inherited();
 	if (write(answer, &t, sizeof(t)) == (ssize_t)sizeof(t) && done == 0) {
 		close(answer);
-		watch_wait_for(pidfd);
+		reaper_wait_for(pidfd);
 	}
 	if (ours) {
 		remove_mounts(directory);

@@ -18,9 +18,9 @@
 #include "log.h"
 #include "plan.h"
 #include "prepare.h"
+#include "reaper.h"
 #include "report.h"
 #include "variables.h"
-#include "watch.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -66,7 +66,7 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 		return -1;
 	if (!dry_run)
 		report_prepare(p);
-	if (!dry_run && watch_start(e, p->request.name, &p->arena, t) < 0)
+	if (!dry_run && reaper_start(e, p->request.name, &p->arena, t) < 0)
 		return refuse_no_sandbox(t);
 	argv_build(&p->request, &p->arena, &argv);
 	result = dry_run ? print(argv_line(&argv, &p->arena), t)

@@ -1,4 +1,4 @@
-#include "watch.h"
+#include "reaper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 /* Closes what was inherited from the client: whoever waits for the end of its output must
  * not wait for us. */
-void watch_close_inherited(void)
+void reaper_close_inherited(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -25,7 +25,7 @@ void watch_close_inherited(void)
 		_exit(1);
 }
 
-void watch_wait_for(int pidfd)
+void reaper_wait_for(int pidfd)
 {
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
@@ -46,22 +46,22 @@ static void end_container(const struct engine *e, const char *id)
 }
 
 /* Usually the container has ended and is gone; then there is nothing to do. */
-static void watch(const struct engine *e, const char *name, const char *format, int pidfd)
+static void reap(const struct engine *e, const char *name, const char *format, int pidfd)
 {
 	const char *const find[] = {
 		e->name, "container", "inspect", "--format", format, name, NULL};
 	struct ask a;
 	char *mark;
 
-	watch_close_inherited();
-	watch_wait_for(pidfd);
+	reaper_close_inherited();
+	reaper_wait_for(pidfd);
 	if (ask(&a, e->program, find, false) != 0 || !(mark = strchr(a.line, ' ')))
 		return;
 	*mark = '\0';
 	end_container(e, a.line);
 }
 
-int watch_start(const struct engine *e, const char *name, struct arena *p, struct error *t)
+int reaper_start(const struct engine *e, const char *name, struct arena *p, struct error *t)
 {
 	const char *run, *format;
 	uint64_t number;
@@ -83,7 +83,7 @@ int watch_start(const struct engine *e, const char *name, struct arena *p, struc
 		return 0;
 	child = fork();
 	if (child == 0) {
-		watch(e, name, format, pidfd);
+		reap(e, name, format, pidfd);
 		_exit(0);
 	}
 	close(pidfd);

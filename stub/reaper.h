@@ -4,8 +4,8 @@
  * remains outside of the client's session, waits for the client to exit, and ends the
  * container if it still exists.
  */
-#ifndef STUB_WATCH_H
-#define STUB_WATCH_H
+#ifndef STUB_REAPER_H
+#define STUB_REAPER_H
 
 #include "engine.h"
 #include "log.h"
@@ -16,12 +16,12 @@
  * which is to become the engine's client. Returns 0, or -1 with *t filled. If the kernel has
  * no pidfd_open(2) (before 5.3), does nothing and returns 0.
  */
-int watch_start(const struct engine *e, const char *name, struct arena *p, struct error *t);
+int reaper_start(const struct engine *e, const char *name, struct arena *p, struct error *t);
 
 /* For a process that waits in the same way: leaves the session, and closes what was
  * inherited from the client. */
-void watch_close_inherited(void);
+void reaper_close_inherited(void);
 /* Waits until the process of a pidfd has ended. */
-void watch_wait_for(int pidfd);
+void reaper_wait_for(int pidfd);
 
 #endif
