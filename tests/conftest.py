@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 # A root shell started by su may lack the directories of ip, nft and dockerd in PATH.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
+import events  # noqa: E402
 import lab as laboratory  # noqa: E402
 
 STUB = ROOT / "build/codex-sandbox"
@@ -89,7 +90,9 @@ def program(arguments, timeout=60, **options):
         **options,
     )
     took = time.monotonic() - began
-    return Result(arguments, done.returncode, done.stdout, done.stderr, took)
+    result = Result(arguments, done.returncode, done.stdout, done.stderr, took)
+    events.check_output(result.out)  # every line of events that any test reads
+    return result
 
 
 class Container:

@@ -223,6 +223,10 @@ static int set_home_from(struct options *o, const struct given *g, struct failur
 
 static int set_events(struct options *o, const struct given *g, struct failure *f)
 {
+	if (strcmp(g->value, "-") == 0) {
+		o->events = g->value;
+		return 0;
+	}
 	return set_directory(&o->events, g, f);
 }
 
@@ -320,7 +324,8 @@ const struct option_row option_rows[] = {
 	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
 		"directory with config.toml, skills/, init.sh to copy; default: /run/codex/in"},
 	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
-		"JSON lines, one for each decision; default: /run/codex/events.jsonl"},
+		"JSON lines, one for each decision; default: /run/codex/events.jsonl; -: "
+		"standard error"},
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
 		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher,

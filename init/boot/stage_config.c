@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../cell/hosts.h"
@@ -367,6 +368,24 @@ static bool make_run_directory(struct boot *b)
 	return false;
 }
 
+static int open_events(struct boot *b, const char *path, struct failure *f)
+{
+	struct utsname host = {0};
+
+	if (events_open(&b->events, path, f) < 0) {
+		/* A file that the user asked for is mandatory; the default one is optional. */
+		if (b->o->events)
+			return -1;
+		say_warning("config", "%s: %s: %s; events are only counted", f->operation,
+			f->subject, f->reason);
+		if (events_open(&b->events, NULL, f) < 0)
+			return -1;
+	}
+	uname(&host);
+	events_context(b->events, host.nodename, b->workdir, &b->o->policy);
+	return 0;
+}
+
 /* Validates everything and opens the event log; changes nothing else that is visible. */
 int stage_config(struct boot *b, struct failure *f)
 {
@@ -413,12 +432,5 @@ int stage_config(struct boot *b, struct failure *f)
 		return -1;
 	if (fenced && make_run_directory(b) && !events)
 		events = EVENTS_FILE;
-	if (events_open(&b->events, events, f) == 0)
-		return 0;
-	/* A file that the user asked for is mandatory; the default one is optional. */
-	if (b->o->events)
-		return -1;
-	say_warning("config", "%s: %s: %s; events are only counted", f->operation, f->subject,
-		f->reason);
-	return events_open(&b->events, NULL, f);
+	return open_events(b, events, f);
 }

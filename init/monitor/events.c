@@ -20,20 +20,25 @@
 #include <unistd.h>
 
 #include "../lib/limits.h"
+#include "../policy/policy.h"
 #include "tally.h"
 
 /* Longest name or reason in a line; names are shorter. */
 #define STRING_BYTES 255
-/* Three strings with six characters for each byte, and the fixed parts. */
-#define LINE_BYTES (3 * 6 * STRING_BYTES + 512)
+/* Six strings with six characters for each byte, and the fixed parts. */
+#define LINE_BYTES (6 * 6 * STRING_BYTES + 512)
+/* Of the form of the lines; docs/events.md says when it changes. */
+#define SCHEMA 1
 
 struct events {
-	int fd;           /* -1: counts only */
-	bool audit;       /* nothing is refused, only recorded */
-	bool torn;        /* the last line is incomplete: the disk was full */
-	time_t second;    /* the second that `lines` refers to, CLOCK_MONOTONIC */
-	unsigned lines;   /* written in that second */
-	uint64_t skipped; /* lines omitted and not yet reported */
+	int fd;                      /* -1: counts only */
+	bool audit;                  /* nothing is refused, only recorded */
+	bool torn;                   /* the last line is incomplete: the disk was full */
+	time_t second;               /* the second that `lines` refers to, CLOCK_MONOTONIC */
+	unsigned lines;              /* written in that second */
+	uint64_t skipped;            /* lines omitted and not yet reported */
+	char *tail;                  /* what each line ends with, or NULL */
+	const struct policy *policy; /* not owned; NULL: rules aren't told */
 	struct tally refused;
 	struct tally proxy; /* connections that failed at the proxy */
 };
@@ -55,14 +60,26 @@ static const char *const kinds[] = {
 	[EVENT_PAYLOAD] = "payload",
 };
 
+static const char operation[] = "open the event log";
+
 int events_open(struct events **out, const char *path, struct failure *f)
 {
 	struct events *e = calloc(1, sizeof(*e));
 
 	*out = NULL;
 	if (!e)
-		return fail_errno(f, "open the event log", path ? path : "");
+		return fail_errno(f, operation, path ? path : "");
 	e->fd = -1;
+	if (path && strcmp(path, EVENTS_TO_LOG) == 0) {
+		if (isatty(STDERR_FILENO)) {
+			free(e);
+			fail(f, operation, "-", "standard error is a terminal");
+			return fail_hint(
+				f, "the terminal is the command's: give --events a file");
+		}
+		/* Opened anew: O_NONBLOCK would otherwise be the command's as well. */
+		path = "/proc/self/fd/2";
+	}
 	/* O_NONBLOCK: if the path is a pipe that nobody reads, lines are lost rather than
 	 * PID 1 blocked. */
 	if (path)
@@ -71,7 +88,7 @@ int events_open(struct events **out, const char *path, struct failure *f)
 			0644);
 	if (path && e->fd < 0) {
 		free(e);
-		return fail_errno(f, "open the event log", path);
+		return fail_errno(f, operation, path);
 	}
 	*out = e;
 	return 0;
@@ -143,7 +160,7 @@ static void write_line(struct events *e, struct line *l)
 {
 	ssize_t n;
 
-	put(l, "}\n");
+	put(l, "%s}\n", e->tail ? e->tail : "");
 	/* Terminate an incomplete line first. */
 	if (e->torn) {
 		memmove(l->text + 1, l->text, l->used);
@@ -165,6 +182,40 @@ static void write_suppressed(struct events *e, struct line *l)
 	put(l, ",\"count\":%" PRIu64, e->skipped);
 	e->skipped = 0;
 	write_line(e, l);
+}
+
+void events_context(struct events *e, const char *container, const char *workdir,
+	const struct policy *policy)
+{
+	struct line l = {.used = 0};
+
+	e->policy = policy;
+	put_string(&l, "container", container);
+	put_string(&l, "workdir", workdir);
+	put(&l, ",\"schema\":%d", SCHEMA);
+	/* Without memory for it the lines are only shorter. */
+	free(e->tail);
+	e->tail = strdup(l.text);
+}
+
+/* The rule that decided about the name or address; none if no rule matches. */
+static void put_rule(const struct events *e, struct line *l, const struct event *event)
+{
+	struct verdict v = {0};
+	char text[LIMIT_RULE_TEXT];
+
+	if (!e->policy || event->kind == EVENT_ALLOWED || event->kind == EVENT_DENIED ||
+		event->kind == EVENT_UNDONE)
+		return;
+	if (event->name && event->name[0])
+		v = event->port ? policy_check_name_port(e->policy, event->name, event->port)
+				: policy_check_name(e->policy, event->name);
+	else if (event->address.family)
+		v = policy_check_address(e->policy, &event->address, event->port);
+	if (!v.rule)
+		return;
+	rule_text(v.rule, text, sizeof(text));
+	put_string(l, "rule", text);
 }
 
 static bool is_refusal(const struct event *event)
@@ -201,6 +252,7 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	if (event->port)
 		put(&l, ",\"port\":%u", event->port);
 	put_string(&l, "reason", reason);
+	put_rule(e, &l, event);
 	put_string(&l, "by", event->by);
 	if (event->pid > 0)
 		put(&l, ",\"pid\":%d", (int)event->pid);
@@ -263,5 +315,6 @@ void events_close(struct events *e)
 		write_suppressed(e, &l);
 		close(e->fd);
 	}
+	free(e->tail);
 	free(e);
 }

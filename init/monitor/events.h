@@ -1,5 +1,6 @@
 /*
- * The sandbox's decisions: one JSON line for each, and the closing report.
+ * The sandbox's decisions: one JSON line for each, and the closing report. docs/events.md
+ * describes a line, docs/events.schema.json what it must look like.
  *
  * Only PID 1 writes. A refusal is counted even if its line is omitted because there were too
  * many in that second.
@@ -53,10 +54,19 @@ struct event {
 };
 
 struct events; /* opaque; one per process */
+struct policy;
 
-/* Opens path for appending (created with mode 0644); path NULL: only counts. Returns 0, or
- * -1 with *f filled. */
+/*
+ * Opens path for appending (created with mode 0644); path NULL: only counts. EVENTS_TO_LOG: the
+ * lines go to our standard error, the container's log, which must not be a terminal: that is
+ * the command's. Returns 0, or -1 with *f filled.
+ */
+#define EVENTS_TO_LOG "-"
 int events_open(struct events **out, const char *path, struct failure *f);
+/* What each line says of the container: its host name and the working directory; and the
+ * policy, not owned, that tells which rule decided about a name or an address. */
+void events_context(struct events *e, const char *container, const char *workdir,
+	const struct policy *policy);
 /* Audit mode: refusals are let through, and the report says so. */
 void events_audit(struct events *e);
 /* Logs or counts an event. Never fails: a full disk only loses lines. */

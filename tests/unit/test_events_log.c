@@ -120,6 +120,34 @@ static void a_string_without_end_is_cut(void **state)
 	free(long_text);
 }
 
+/* Where it was, and which rule decided: not of what codex-egress did, whose name is a rule. */
+static void a_line_says_where_and_by_which_rule(void **state)
+{
+	static const char tail[] = ",\"container\":\"box\",\"workdir\":\"/a \\\"b\\u000a\","
+				   "\"schema\":1}\n";
+	struct fixture *x = *state;
+	struct rule_error e;
+	struct policy p;
+	const char *text;
+
+	policy_init(&p);
+	assert_int_equal(
+		policy_add(&p, "*.b.example", RULE_DENY, ORIGIN_OPTION, NULL, NULL, &e), 0);
+	assert_int_equal(policy_compile(&p), 0);
+	events_context(x->events, "box", "/a \"b\n", &p);
+	refuse_name(x->events, "a.b.example", 1, "denied");
+	text = logged(x);
+	assert_non_null(
+		strstr(text, ",\"reason\":\"denied\",\"rule\":\"*.b.example\",\"count"));
+	assert_string_equal(text + strlen(text) - strlen(tail), tail);
+	refuse_name(x->events, "c.example", 1, NULL);
+	events_add(x->events, &(struct event){.kind = EVENT_DENIED, .name = "a.b.example"});
+	text = strstr(logged(x), "c.example");
+	assert_non_null(text);
+	assert_null(strstr(text, "\"rule\""));
+	policy_free(&p);
+}
+
 static void lines_are_appended(void **state)
 {
 	struct fixture *x = *state;
@@ -182,6 +210,7 @@ int main(void)
 		TEST(a_field_that_is_not_there_is_left_out),
 		TEST(strings_are_escaped),
 		TEST(a_string_without_end_is_cut),
+		TEST(a_line_says_where_and_by_which_rule),
 		TEST(lines_are_appended),
 		TEST(lines_are_rationed_and_the_rest_is_reported),
 		TEST(what_was_left_out_last_is_reported_at_the_end),
