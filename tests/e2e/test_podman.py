@@ -183,8 +183,8 @@ def test_a_client_that_is_killed_takes_its_container_with_it(podman, call, work)
     words = podman.inside(work, podman.stub, "--engine", "podman", "--exec", "sh", "-c",
                           "echo up; exec sleep 600")
 
-    def names():
-        return podman.podman("ps", "--format", "{{.Names}}").split()
+    def names():  # one that has ended is there until Podman has removed it
+        return podman.podman("ps", "--all", "--format", "{{.Names}}").split()
 
     call("--exec", "true").ok()  # whose watch lets the next one of that name be
     with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
