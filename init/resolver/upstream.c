@@ -125,8 +125,11 @@ static void unsolicited(
 	uint16_t id = (uint16_t)(len < 2 ? 0 : packet[0] << 8 | packet[1]);
 
 	for (unsigned i = 0; len >= DNS_HEADER && i < LIMIT_QUESTIONS; i++)
-		if (u->late[i].id == id && u->late[i].which == which && u->late[i].slot == slot)
+		if (u->late[i].id == id && u->late[i].which == which &&
+			u->late[i].slot == slot) {
+			upstream_late(u, which, slot, id, now);
 			return;
+		}
 	upstream_wrong(u, which, slot, len, now);
 }
 

@@ -24,6 +24,14 @@ void upstream_answered_by(struct upstream *u, int which, int64_t now)
 	u->servers[which].silent = false;
 }
 
+void upstream_late(struct upstream *u, int which, int slot, uint16_t id, int64_t now)
+{
+	const struct server *v = &u->servers[which];
+
+	if (v->silent && v->retry_id == id && v->retry_slot == slot)
+		upstream_answered_by(u, which, now);
+}
+
 bool upstream_any_answered(const struct upstream *u)
 {
 	bool heard = false;
@@ -78,6 +86,8 @@ bool upstream_begin(struct upstream *u, struct question *q, int64_t now)
 			continue;
 		v->retry = now + RETRY_MS;
 		upstream_send(u, q, i);
+		v->retry_id = q->sent[i].id;
+		v->retry_slot = q->sent[i].slot;
 	}
 	return is_out(q);
 }

@@ -68,14 +68,16 @@ enum spelling { SPELLING_UNKNOWN, SPELLING_KEPT, SPELLING_LOST };
 
 struct server {
 	enum spelling spelling;
-	unsigned respelt; /* consecutive responses, each to another socket, with wrong letter
-			     case */
-	bool edns;        /* has answered a query with EDNS */
-	bool plain;       /* must be queried without EDNS: says so, or doesn't answer */
-	bool silent;      /* later servers are used instead */
-	bool probed;      /* a probe is outstanding */
-	int64_t heard;    /* time of its last answer; 0: never */
-	int64_t retry;    /* when to query a silent one again */
+	unsigned respelt;  /* consecutive responses, each to another socket, with wrong letter
+			      case */
+	bool edns;         /* has answered a query with EDNS */
+	bool plain;        /* must be queried without EDNS: says so, or doesn't answer */
+	bool silent;       /* later servers are used instead */
+	bool probed;       /* a probe is outstanding */
+	int64_t heard;     /* time of its last answer; 0: never */
+	int64_t retry;     /* when to query a silent one again */
+	uint16_t retry_id; /* of the last such query, and its socket */
+	uint8_t retry_slot;
 	union sockaddr_any address;
 };
 
@@ -187,6 +189,10 @@ int upstream_connect(struct upstream *u, int which, int type, unsigned number, u
 /* upstream_order.c */
 /* An upstream has answered. */
 void upstream_answered_by(struct upstream *u, int which, int64_t now);
+/* A response to a completed query. That to the retry of a silent server shows that it is back:
+ * others may be faster each time. The id and the port are checked, no more: only the order
+ * depends on it. */
+void upstream_late(struct upstream *u, int which, int slot, uint16_t id, int64_t now);
 /* Sends a new query. Returns false if nothing may be sent. */
 bool upstream_begin(struct upstream *u, struct question *q, int64_t now);
 /* Sends it again, or to the next server. This may complete it, as may the next two. */

@@ -77,13 +77,26 @@ static void test_a_slow_answer_is_waited_for(void **state)
 	play_end(p);
 }
 
-/* If it is completely silent, the next one is queried from then on, until the first is back. */
-static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
+/* Asks for new names, which begin with `begin`, until the first server is queried for one. */
+static void ask_until_retried(struct play *p, const char *begin)
 {
-	struct play *p = two_servers("good.test", "*.order.test");
 	char name[32];
 
-	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "%s%d.order.test", begin, i);
+		assert_int_equal(ask_for(p, name, DNS_A, true).count, 1);
+		drain(p, 100);
+		if (asked(name, 0))
+			break;
+	}
+	assert_int_equal(asked(name, 0), 1);
+}
+
+/* If it is completely silent, the next one is queried from then on, until the first is back. */
+static void first_comes_back(const char *begin)
+{
+	struct play *p = two_servers("good.test", "*.order.test");
+
 	play_start(p, true);
 	assert_int_equal(play_booted(p), 1);
 	shared->down[0] = true;
@@ -92,19 +105,26 @@ static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
 	assert_int_equal(ask_for(p, "b.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked("b.order.test", 0), 0);
 	shared->down[0] = false;
-	for (int i = 0; i < 100; i++) {
-		snprintf(name, sizeof(name), "c%d.order.test", i);
-		assert_int_equal(ask_for(p, name, DNS_A, true).count, 1);
-		if (asked(name, 0))
-			break;
-		drain(p, 100);
-	}
-	assert_int_equal(asked(name, 0), 1);
-	drain(p, 100);
+	shared->slow_ms = 200;
+	ask_until_retried(p, begin);
+	drain(p, 400);
 	assert_int_equal(ask_for(p, "d.order.test", DNS_A, true).count, 1);
 	assert_int_equal(asked("d.order.test", 0), 1);
 	assert_int_equal(asked("d.order.test", 1), 0);
 	play_end(p);
+}
+
+static void test_a_silent_server_is_passed_over_until_it_answers(void **state)
+{
+	(void)state;
+	first_comes_back("c");
+}
+
+/* Even if the other one was faster, and its answer is of no use any more. */
+static void test_a_silent_server_is_back_when_its_answer_is_late(void **state)
+{
+	(void)state;
+	first_comes_back("slow");
 }
 
 /* Without a name for a probe, a server counts as silent when a query has timed out. */
@@ -378,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_is_queried),
 		cmocka_unit_test(test_a_slow_answer_is_waited_for),
 		cmocka_unit_test(test_a_silent_server_is_passed_over_until_it_answers),
+		cmocka_unit_test(test_a_silent_server_is_back_when_its_answer_is_late),
 		cmocka_unit_test(test_a_silent_server_without_a_probe),
 		cmocka_unit_test(test_a_no_of_the_second_does_not_beat_the_first),
 		cmocka_unit_test(test_what_the_second_says_counts_when_the_first_is_silent),
