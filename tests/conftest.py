@@ -285,6 +285,22 @@ def boxes(lab, internet):
 
 
 @pytest.fixture
+def watch(lab):
+    """watch(box, options...): a Watcher (tests/e2e/watcher.py), who leaves with the test."""
+    from watcher import Watcher
+
+    made = []
+
+    def begin(box, *options):
+        made.append(Watcher(lab, box, *options))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
 def network(runner):
     """network(options...): the name of a user-defined network, removed with the test."""
     names = []

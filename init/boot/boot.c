@@ -152,6 +152,7 @@ int boot_run(struct options *o, struct monitor *m)
 	status = b->exit_status;
 	take_down(b);
 	/* Workers exit when their channel is closed, which happens when we exit. */
+	events_read(b->events, NULL, NULL);
 	control_close(b->control);
 	events_close(b->events);
 	git_guard_free(b->git_guard);

@@ -1,6 +1,8 @@
 /* Answers requests on the control socket. */
 #include "stages.h"
 
+#include <inttypes.h>
+
 #include "../lib/clock.h"
 #include "../monitor/report.h"
 #include "../policy/explain.h"
@@ -21,6 +23,27 @@ static size_t list_workers(const struct boot *b, struct report_worker out[REPORT
 }
 
 _Static_assert(WORKERS <= REPORT_WORKERS, "each worker has its line");
+
+/* The first line for a watcher. */
+static void greet(const struct boot *b, FILE *to)
+{
+	fprintf(to, "{\"event\":\"hello\",\"version\":1,\"ask\":0,\"refused\":%" PRIu64 "}\n",
+		events_refused(b->events));
+}
+
+/* Somebody watches, or nobody any more. */
+static void watched(void *context, size_t watchers)
+{
+	(void)context;
+	(void)watchers;
+}
+
+static void tell(void *context, const char *line, size_t len)
+{
+	struct boot *b = context;
+
+	control_tell(b->control, line, len);
+}
 
 static int answer(void *context, const struct control_request *q, pid_t peer,
 	const struct target *t, FILE *to)
@@ -47,6 +70,12 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 		return stage_rules_change(b, q, peer, to);
 	case CONTROL_EXPLAIN:
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
+	case CONTROL_WATCH:
+		greet(b, to);
+		return 0;
+	case CONTROL_ANSWER:
+		fprintf(to, "there is no question %" PRIu32 "\n", q->question);
+		return 1;
 	case CONTROL_RULES:
 		report_rules(&b->o->policy, CONTROL_TEXT, to);
 		return 0;
@@ -64,7 +93,9 @@ void stage_control_open(struct boot *b)
 	struct failure f = {0};
 
 	b->began = clock_ms();
-	if (control_open(&b->control, CONTROL_PATH, b->m, answer, b, &f) < 0)
+	if (control_open(&b->control, CONTROL_PATH, b->m, answer, watched, b, &f) == 0)
+		events_read(b->events, tell, b);
+	else
 		say_warning("verify", "%s: %s: %s; codex-egress won't work", f.operation,
 			f.subject, f.reason);
 }

@@ -21,6 +21,14 @@ void control_ipc_make(struct control_request *out, enum control_type type,
 		strncpy(out->by, by, CONTROL_BY - 1);
 }
 
+void control_ipc_make_answer(
+	struct control_request *out, uint32_t question, bool allows, const char *by)
+{
+	control_ipc_make(out, CONTROL_ANSWER, NULL, NULL, by);
+	out->question = question;
+	out->allows = allows;
+}
+
 /* True if the text is a name as the policy stores it: terminated, normalised, followed by
  * zeros. */
 static bool take_name(const struct control_request *r, struct target *t)
@@ -41,6 +49,7 @@ bool control_ipc_check(const struct control_request *r, size_t size, struct targ
 	memset(t, 0, sizeof(*t));
 	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC || r->type < CONTROL_STATUS ||
 		r->type > CONTROL_UNDO || (rule && !r->text[0]) ||
+		(r->type == CONTROL_ANSWER && r->question == 0) ||
 		!name_printable(r->by, sizeof(r->by)))
 		return false;
 	if (r->type == CONTROL_EXPLAIN) {
@@ -53,7 +62,10 @@ bool control_ipc_check(const struct control_request *r, size_t size, struct targ
 		}
 	}
 	/* The parsed request, written again, must be identical: so nothing was ignored. */
-	control_ipc_make(
-		&again, r->type, rule ? NULL : t, rule ? r->text : NULL, rule ? r->by : NULL);
+	if (r->type == CONTROL_ANSWER)
+		control_ipc_make_answer(&again, r->question, r->allows == 1, r->by);
+	else
+		control_ipc_make(&again, r->type, rule ? NULL : t, rule ? r->text : NULL,
+			rule ? r->by : NULL);
 	return memcmp(&again, r, sizeof(again)) == 0;
 }

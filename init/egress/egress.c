@@ -13,6 +13,8 @@
 #include "../lib/limits.h"
 #include "../lib/version.h"
 #include "control_ipc.h"
+#include "output.h"
+#include "watch.h"
 
 static const struct egress_command {
 	const char *name, *argument; /* argument NULL: takes none */
@@ -28,6 +30,8 @@ static const struct egress_command {
 	{"undo", "RULE", CONTROL_UNDO,
 		"take back what allow or deny did; ends connections as deny does"},
 	{"rules", NULL, CONTROL_RULES, "the rules in force"},
+	{"watch", NULL, CONTROL_WATCH,
+		"events and questions as they come, a JSON object a line; takes commands"},
 };
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
@@ -54,25 +58,6 @@ static void help(FILE *to)
 	fprintf(to, "\n--by WHO: who gives the rule, for the events.\n"
 		    "Exit status: 0 done, or allowed; 1 refused, or not done everywhere; 100 "
 		    "wrong arguments\nor rule; 111 codex-init can't be asked.\n");
-}
-
-/* Outside data may contain anything, and is printed on a terminal. */
-static void clean(char *text, size_t len)
-{
-	for (; len > 0; len--, text++)
-		if (*text != '\n' && (*text < ' ' || *text > '~'))
-			*text = '?';
-}
-
-/* Prints an error and returns status. `on` may contain anything. */
-static int report_error(int status, const char *on, const char *why)
-{
-	char quoted[128];
-
-	snprintf(quoted, sizeof(quoted), "%s", on);
-	clean(quoted, strlen(quoted));
-	fprintf(stderr, "codex-egress: %s: %s\n", quoted, why);
-	return status;
 }
 
 static const char *connect_hint(int error)
@@ -132,7 +117,7 @@ static int take_answer(int fd)
 			errno = EPROTO;
 		return -1;
 	}
-	to = head.status == EXIT_OPTIONS ? stderr : stdout;
+	to = head.status >= EXIT_OPTIONS ? stderr : stdout;
 	for (size_t left = head.bytes; left > 0; left -= (size_t)got) {
 		got = recv(fd, text, sizeof(text), MSG_TRUNC);
 		if (got <= 0 || (size_t)got > sizeof(text) || (size_t)got > left) {
@@ -140,29 +125,31 @@ static int take_answer(int fd)
 				errno = EPROTO;
 			return -1;
 		}
-		clean(text, (size_t)got);
+		output_clean(text, (size_t)got);
 		fwrite(text, 1, (size_t)got, to);
 	}
 	return fflush(to) == 0 ? (int)head.status : -1;
 }
 
-static int ask(const struct control_request *request)
+static int ask(const struct control_request *request, const char *by)
 {
 	int fd = reach(CONTROL_PATH), status = -1;
 
 	if (fd < 0)
-		return report_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
+		return output_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
 	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request))
 		status = take_answer(fd);
 	if (status < 0)
-		status = report_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
+		status = output_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
+	else if (status == 0 && request->type == CONTROL_WATCH)
+		status = watch_run(fd, by);
 	close(fd);
 	return status;
 }
 
 static int usage(const struct egress_command *q)
 {
-	return report_error(EXIT_OPTIONS, q->name,
+	return output_error(EXIT_OPTIONS, q->name,
 		!q->argument                 ? "it takes no argument"
 		: q->type == CONTROL_EXPLAIN ? "it takes one HOST[:PORT]"
 					     : "it takes one RULE");
@@ -176,13 +163,14 @@ static int put_question(const struct egress_command *q, const char *on, const ch
 	const char *reason;
 
 	if (explain && !target_parse(on, &target, &reason))
-		return report_error(EXIT_OPTIONS, on, reason);
+		return output_error(EXIT_OPTIONS, on, reason);
 	if (rule && strlen(on) - 1 >= LIMIT_RULE_TEXT)
-		return report_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
-	if (by && !rule)
-		return report_error(EXIT_OPTIONS, q->name, "--by is for rules");
-	control_ipc_make(&request, q->type, explain ? &target : NULL, rule ? on : NULL, by);
-	return ask(&request);
+		return output_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
+	if (by && !rule && q->type != CONTROL_WATCH)
+		return output_error(EXIT_OPTIONS, q->name, "--by is for rules");
+	control_ipc_make(&request, q->type, explain ? &target : NULL, rule ? on : NULL,
+		rule ? by : NULL);
+	return ask(&request, by);
 }
 
 /* Parses a leading `--by WHO`. Returns WHO; or NULL, with *status set if it is wrong and 0
@@ -198,7 +186,7 @@ static const char *take_by(int *argc, char ***argv, int *status)
 	*argv += 2;
 	if (who[0] && strlen(who) < CONTROL_BY && name_printable(who, strlen(who) + 1))
 		return who;
-	*status = report_error(
+	*status = output_error(
 		EXIT_OPTIONS, "--by", "it takes a name of 1 to 63 printable characters");
 	return NULL;
 }
@@ -232,6 +220,6 @@ int egress_main(int argc, char **argv)
 			return usage(q);
 		return put_question(q, q->argument ? argv[2] : NULL, by);
 	}
-	return report_error(
+	return output_error(
 		EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
 }

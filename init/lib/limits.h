@@ -241,14 +241,15 @@
 #define LIMIT_GATE_PER_SECOND 100
 /*
  * The control socket, which only root can reach: concurrent clients (a new one evicts the
- * oldest), and pins, refused hosts
+ * oldest), those that watch (a terminal, a hook, a desktop), and pins, refused hosts
  * and runtime rules in one status reply, so that it is at most 64 KB,
  * which the kernel accepts at once: no client can block PID 1.
  */
-#define LIMIT_CONTROL_CLIENTS 8
-#define LIMIT_REPORT_PINS     256
-#define LIMIT_REPORT_PLACES   32
-#define LIMIT_REPORT_RULES    64
+#define LIMIT_CONTROL_CLIENTS  8
+#define LIMIT_CONTROL_WATCHERS 4
+#define LIMIT_REPORT_PINS      256
+#define LIMIT_REPORT_PLACES    32
+#define LIMIT_REPORT_RULES     64
 /* How long codex-egress waits for PID 1, which may be processing a thousand refusals. */
 #define LIMIT_CONTROL_SECONDS 10
 /* How long remaining processes get to end after SIGTERM. With everything after it the end of

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../lib/exit_status.h"
 #include "../lib/limits.h"
 #include "../policy/explain.h"
 #include "report.h"
@@ -21,68 +22,135 @@
 #define BACKLOG 16
 /* Accepted at a time, so that a flood can't keep PID 1 from its signals. */
 #define BURST 64
+/* Clients that have sent no request yet, then watchers. */
+#define CLIENTS (LIMIT_CONTROL_CLIENTS + LIMIT_CONTROL_WATCHERS)
 /* Identifies the listener in an epoll event; clients are identified by their index. */
-#define LISTENER LIMIT_CONTROL_CLIENTS
+#define LISTENER CLIENTS
 
 _Static_assert(EXPLAIN_TEXT <= CONTROL_TEXT, "one buffer holds every answer");
 
 struct control {
 	struct monitor *monitor;
 	control_answer *answer;
+	control_watched *watched;
 	void *context;
 	int listener, epoll; /* -1: none */
 	struct client {
 		int fd; /* -1: free */
 		pid_t peer;
 		uint64_t number;
-	} clients[LIMIT_CONTROL_CLIENTS];
+	} clients[CLIENTS];
+	size_t watchers;
 	uint64_t accepted;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	char text[CONTROL_TEXT];
 };
 
-static void drop(struct client *client)
+static bool is_watcher(const struct control *c, const struct client *client)
 {
-	if (client->fd >= 0)
-		close(client->fd); /* which removes it from the epoll set */
-	client->fd = -1;
+	return client - c->clients >= LIMIT_CONTROL_CLIENTS;
 }
 
-/* Sends the reply at once or not at all: a client that doesn't read is dropped. */
-static void send_reply(struct control *c, int fd, int status)
+static void drop(struct control *c, struct client *client)
+{
+	if (client->fd < 0)
+		return;
+	close(client->fd); /* which removes it from the epoll set */
+	client->fd = -1;
+	if (is_watcher(c, client))
+		c->watched(c->context, --c->watchers);
+}
+
+static bool send_now(int fd, const void *bytes, size_t len)
+{
+	return send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* Sends the reply at once or not at all. Returns false for a client that doesn't read, which is
+ * to be dropped. */
+static bool send_reply(struct control *c, int fd, int status)
 {
 	struct control_reply head = {CONTROL_MAGIC, (uint32_t)status, 0};
 	size_t len = strnlen(c->text, sizeof(c->text));
 
 	head.bytes = (uint32_t)len;
-	if (send(fd, &head, sizeof(head), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(head))
-		return;
+	if (!send_now(fd, &head, sizeof(head)))
+		return false;
 	for (size_t at = 0, n; at < len; at += n) {
 		n = len - at < CONTROL_DATAGRAM ? len - at : CONTROL_DATAGRAM;
-		if (send(fd, c->text + at, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
-			return;
+		if (!send_now(fd, c->text + at, n))
+			return false;
 	}
+	return true;
 }
 
-/* Handles the client's one request, if it has arrived; then the connection is closed. */
+/* The place that a client gets if it becomes a watcher, or NULL. */
+static struct client *watchers_place(struct control *c)
+{
+	for (size_t i = LIMIT_CONTROL_CLIENTS; i < CLIENTS; i++)
+		if (c->clients[i].fd < 0)
+			return &c->clients[i];
+	return NULL;
+}
+
+static bool become_watcher(struct control *c, struct client *client)
+{
+	struct client *to = watchers_place(c);
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = (uint32_t)(to - c->clients)};
+
+	if (epoll_ctl(c->epoll, EPOLL_CTL_MOD, client->fd, &e) < 0)
+		return false;
+	*to = *client;
+	client->fd = -1;
+	c->watched(c->context, ++c->watchers);
+	return true;
+}
+
+/* Answers a request. Returns true if the client stays: it is a watcher. */
+static bool answer_request(struct control *c, struct client *client,
+	const struct control_request *request, const struct target *target)
+{
+	const bool begins = request->type == CONTROL_WATCH && !is_watcher(c, client);
+	const bool stays = is_watcher(c, client) || (begins && watchers_place(c));
+	FILE *to = fmemopen(c->text, sizeof(c->text), "w");
+	int status = EXIT_SANDBOX;
+
+	if (!to)
+		return false;
+	if (begins && !stays)
+		fprintf(to,
+			"codex-egress: watch: %d watch already, and there is room for no "
+			"more\n",
+			LIMIT_CONTROL_WATCHERS);
+	else if (begins || request->type != CONTROL_WATCH)
+		status = c->answer(c->context, request, client->peer, target, to);
+	fclose(to);
+	/* Answering may have dropped it. */
+	return client->fd >= 0 && send_reply(c, client->fd, status) && stays &&
+	       (!begins || become_watcher(c, client));
+}
+
+/* Handles a request, if one has arrived. Then the connection is closed, unless the client
+ * watches. */
 static void serve_client(struct control *c, struct client *client)
 {
 	struct control_request request = {0};
 	struct target target;
 	ssize_t got;
-	FILE *to;
 
 	got = recv(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got > 0 && control_ipc_check(&request, (size_t)got, &target) &&
-		(to = fmemopen(c->text, sizeof(c->text), "w")) != NULL) {
-		int status = c->answer(c->context, &request, client->peer, &target, to);
+	if (got <= 0 || !control_ipc_check(&request, (size_t)got, &target) ||
+		!answer_request(c, client, &request, &target))
+		drop(c, client);
+}
 
-		fclose(to);
-		send_reply(c, client->fd, status);
-	}
-	drop(client);
+void control_tell(struct control *c, const char *line, size_t len)
+{
+	for (size_t i = LIMIT_CONTROL_CLIENTS; c && c->watchers > 0 && i < CLIENTS; i++)
+		if (c->clients[i].fd >= 0 && !send_now(c->clients[i].fd, line, len))
+			drop(c, &c->clients[i]);
 }
 
 /* A free slot, or that of the oldest client, which hasn't sent its request. */
@@ -96,7 +164,7 @@ static struct client *make_room(struct control *c)
 		if (c->clients[i].number < oldest->number)
 			oldest = &c->clients[i];
 	}
-	drop(oldest);
+	drop(c, oldest);
 	return oldest;
 }
 
@@ -136,7 +204,7 @@ static void take_client(struct control *c, int fd)
 	client->peer = peer;
 	client->number = c->accepted++;
 	if (watch(c, fd, (uint32_t)(client - c->clients), EPOLLIN) < 0)
-		drop(client);
+		drop(c, client);
 	else
 		serve_client(c, client);
 }
@@ -144,8 +212,8 @@ static void take_client(struct control *c, int fd)
 static void ready(void *context, int fd)
 {
 	struct control *c = context;
-	struct epoll_event events[LIMIT_CONTROL_CLIENTS + 1];
-	int count = epoll_wait(fd, events, LIMIT_CONTROL_CLIENTS + 1, 0);
+	struct epoll_event events[CLIENTS + 1];
+	int count = epoll_wait(fd, events, CLIENTS + 1, 0);
 	bool newcomers = false;
 
 	for (int i = 0; i < count; i++) {
@@ -192,7 +260,7 @@ static int bind_to(struct control *c, const char *path)
 }
 
 int control_open(struct control **out, const char *path, struct monitor *m,
-	control_answer *answer, void *context, struct failure *f)
+	control_answer *answer, control_watched *watched, void *context, struct failure *f)
 {
 	struct control *c = calloc(1, sizeof(*c));
 
@@ -200,9 +268,10 @@ int control_open(struct control **out, const char *path, struct monitor *m,
 	if (!c)
 		return fail_errno(f, "open the control socket", path);
 	c->answer = answer;
+	c->watched = watched;
 	c->context = context;
 	c->listener = c->epoll = -1;
-	for (size_t i = 0; i < LIMIT_CONTROL_CLIENTS; i++)
+	for (size_t i = 0; i < CLIENTS; i++)
 		c->clients[i].fd = -1;
 	/* Edge-triggered: if accept fails for lack of memory, PID 1 sleeps until the next
 	 * client arrives and then tries again. */
@@ -224,8 +293,8 @@ void control_close(struct control *c)
 		return;
 	if (c->monitor)
 		monitor_unwatch(c->monitor, c->epoll);
-	for (size_t i = 0; i < LIMIT_CONTROL_CLIENTS; i++)
-		drop(&c->clients[i]);
+	for (size_t i = 0; i < CLIENTS; i++)
+		drop(c, &c->clients[i]);
 	if (c->epoll >= 0)
 		close(c->epoll);
 	if (c->listener >= 0)

@@ -3,7 +3,8 @@
  *
  * The socket is root's, mode 0600, and the uid of each client is checked again. PID 1 never
  * waits for a client: a request is one message, the kernel accepts the whole reply or the
- * client is dropped, and an idle client keeps its slot until a new one needs it.
+ * client is dropped, and an idle client keeps its slot until a new one needs it. A watcher has
+ * a slot of its own, which nobody else gets.
  */
 #ifndef INIT_MONITOR_CONTROL_H
 #define INIT_MONITOR_CONTROL_H
@@ -19,6 +20,9 @@
 typedef int control_answer(void *context, const struct control_request *r, pid_t peer,
 	const struct target *t, FILE *to);
 
+/* The number of watchers has changed. */
+typedef void control_watched(void *context, size_t watchers);
+
 struct control; /* opaque */
 
 /*
@@ -26,7 +30,10 @@ struct control; /* opaque */
  * using one of its sources. Returns 0, or -1 with *f filled and *out NULL.
  */
 int control_open(struct control **out, const char *path, struct monitor *m,
-	control_answer *answer, void *context, struct failure *f);
+	control_answer *answer, control_watched *watched, void *context, struct failure *f);
+/* Sends a line, of at most CONTROL_LINE bytes, to each watcher; one that doesn't read is
+ * dropped. NULL is permitted. */
+void control_tell(struct control *c, const char *line, size_t len);
 /* Drops the clients and removes the socket. NULL is permitted. */
 void control_close(struct control *c);
 

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../egress/control_ipc.h"
 #include "../lib/limits.h"
 #include "../policy/policy.h"
 #include "tally.h"
@@ -27,6 +28,7 @@
 #define STRING_BYTES 255
 /* Six strings with six characters for each byte, and the fixed parts. */
 #define LINE_BYTES (6 * 6 * STRING_BYTES + 512)
+_Static_assert(LINE_BYTES <= CONTROL_LINE, "a watcher gets each line whole");
 /* Of the form of the lines; docs/events.md says when it changes. */
 #define SCHEMA 1
 
@@ -39,6 +41,8 @@ struct events {
 	uint64_t skipped;            /* lines omitted and not yet reported */
 	char *tail;                  /* what each line ends with, or NULL */
 	const struct policy *policy; /* not owned; NULL: rules aren't told */
+	events_reader *reader;       /* NULL: nobody else gets the lines */
+	void *reader_context;
 	struct tally refused;
 	struct tally proxy; /* connections that failed at the proxy */
 };
@@ -161,6 +165,11 @@ static void write_line(struct events *e, struct line *l)
 	ssize_t n;
 
 	put(l, "%s}\n", e->tail ? e->tail : "");
+	if (e->reader)
+		e->reader(e->reader_context, l->text, l->used);
+	e->lines++;
+	if (e->fd < 0)
+		return;
 	/* Terminate an incomplete line first. */
 	if (e->torn) {
 		memmove(l->text + 1, l->text, l->used);
@@ -170,7 +179,6 @@ static void write_line(struct events *e, struct line *l)
 	n = write(e->fd, l->text, l->used);
 	if (n > 0)
 		e->torn = (size_t)n < l->used;
-	e->lines++;
 }
 
 /* Logs how many lines were omitted, once there may be lines again. */
@@ -271,8 +279,16 @@ void events_add(struct events *e, const struct event *event)
 		tally_add(&e->refused, event, count);
 	else if (event->proxy)
 		tally_add(&e->proxy, event, count);
-	if (e->fd >= 0)
+	if (e->fd >= 0 || e->reader)
 		log_event(e, event, count);
+}
+
+void events_read(struct events *e, events_reader *reader, void *context)
+{
+	if (!e)
+		return;
+	e->reader = reader;
+	e->reader_context = context;
 }
 
 uint64_t events_refused(const struct events *e)
@@ -311,10 +327,10 @@ void events_close(struct events *e)
 
 	if (!e)
 		return;
-	if (e->fd >= 0) {
+	if (e->fd >= 0 || e->reader)
 		write_suppressed(e, &l);
+	if (e->fd >= 0)
 		close(e->fd);
-	}
 	free(e->tail);
 	free(e);
 }

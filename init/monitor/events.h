@@ -71,6 +71,10 @@ void events_context(struct events *e, const char *container, const char *workdir
 void events_audit(struct events *e);
 /* Logs or counts an event. Never fails: a full disk only loses lines. */
 void events_add(struct events *e, const struct event *event);
+/* Gives each line that is logged, its newline included, to somebody else as well, who must not
+ * add events meanwhile. reader NULL: no longer. */
+typedef void events_reader(void *context, const char *line, size_t len);
+void events_read(struct events *e, events_reader *reader, void *context);
 /* The closing report: each refused name or address once, how often, and the --allow option
  * that would permit it; then failures at the proxy. Prints nothing if there are none. */
 void events_summary(const struct events *e, FILE *to);

@@ -83,8 +83,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size && data[0] & 1)
 		request.magic = CONTROL_MAGIC;
 	if (control_ipc_check(&request, sizeof(request), &t)) {
-		control_ipc_make(&made, request.type,
-			request.type == CONTROL_EXPLAIN ? &t : NULL, request.text, request.by);
+		if (request.type == CONTROL_ANSWER)
+			control_ipc_make_answer(
+				&made, request.question, request.allows, request.by);
+		else
+			control_ipc_make(&made, request.type,
+				request.type == CONTROL_EXPLAIN ? &t : NULL, request.text,
+				request.by);
 		check(memcmp(&made, &request, sizeof(made)) == 0);
 		if (request.type == CONTROL_EXPLAIN)
 			use(&t);

@@ -1,125 +1,5 @@
 /* The control socket with good and malicious clients; and every field of a request. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "../../init/monitor/control.h"
-#include "../../init/egress/egress.h"
-#include "../../init/monitor/report.h"
-#include "../../init/lib/limits.h"
-
-#include <cmocka.h>
-
-static struct monitor monitor;
-static struct control *control;
-static char directory[] = "/tmp/test_control.XXXXXX", path[64];
-static unsigned asked;
-static size_t answer_bytes;
-static struct target target;
-
-static int answer(void *context, const struct control_request *r, pid_t peer,
-	const struct target *t, FILE *to)
-{
-	assert_true(peer > 0);
-	assert_ptr_equal(context, &asked);
-	asked++;
-	target = *t;
-	for (size_t i = 0; i < answer_bytes; i++)
-		fputc('a' + (int)(i % 26), to);
-	return r->type == CONTROL_EXPLAIN ? 1 : 0;
-}
-
-static int begin(void **state)
-{
-	struct failure f;
-
-	(void)state;
-	memset(&monitor, 0, sizeof(monitor));
-	monitor.epoll = epoll_create1(0);
-	for (size_t i = 0; i < MONITOR_SOURCES; i++)
-		monitor.sources[i].fd = -1;
-	strcpy(directory + strlen(directory) - 6, "XXXXXX");
-	assert_non_null(mkdtemp(directory));
-	assert_int_equal(chmod(directory, 0755), 0);
-	snprintf(path, sizeof(path), "%s/control", directory);
-	asked = 0;
-	answer_bytes = 10;
-	return control_open(&control, path, &monitor, answer, &asked, &f);
-}
-
-static int end(void **state)
-{
-	(void)state;
-	control_close(control);
-	control = NULL;
-	close(monitor.epoll);
-	assert_int_equal(access(path, F_OK), -1);
-	return rmdir(directory);
-}
-
-/* PID 1's loop while there is something to do; returns the number of rounds. */
-static unsigned serve(void)
-{
-	struct pollfd p = {.fd = monitor.sources[0].fd, .events = POLLIN};
-	unsigned rounds = 0;
-
-	for (; poll(&p, 1, 0) == 1; rounds++) {
-		assert_true(rounds < 100); /* it would spin */
-		monitor.sources[0].ready(monitor.sources[0].context, p.fd);
-	}
-	return rounds;
-}
-
-static int reach(void)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	strcpy(a.sun_path, path);
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int connected(void)
-{
-	int fd = reach();
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static int open_descriptors(void)
-{
-	int count = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
-}
-
-static void request(int fd, enum control_type type, const struct target *t)
-{
-	struct control_request r;
-
-	control_ipc_make(&r, type, t, NULL, NULL);
-	assert_int_equal(send(fd, &r, sizeof(r), MSG_NOSIGNAL), sizeof(r));
-}
+#include "control_fixture.h"
 
 /* Reads a whole answer; its text must be the expected one. Returns the status. */
 static int take(int fd)
@@ -335,9 +215,9 @@ static void a_socket_of_an_earlier_life_is_replaced(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), 0);
+	assert_int_equal(control_open(&again, path, &monitor, answer, watched, &asked, &f), 0);
 	control_close(again);
-	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), 0);
+	assert_int_equal(control_open(&again, path, &monitor, answer, watched, &asked, &f), 0);
 	control_close(control);
 	control = again;
 	/* The former one removed the name at its end; that is all. */
@@ -345,7 +225,7 @@ static void a_socket_of_an_earlier_life_is_replaced(void **state)
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
 	/* Something that isn't a socket isn't ours: it stays. */
-	assert_int_equal(control_open(&again, path, &monitor, answer, &asked, &f), -1);
+	assert_int_equal(control_open(&again, path, &monitor, answer, watched, &asked, &f), -1);
 	assert_null(again);
 	assert_string_equal(f.subject, path);
 	unlink(path);
@@ -358,24 +238,28 @@ static void a_place_that_cannot_hold_it(void **state)
 	struct failure f;
 
 	(void)state;
-	assert_int_equal(
-		control_open(&none, "/nonexistent/control", &monitor, answer, &asked, &f), -1);
+	assert_int_equal(control_open(&none, "/nonexistent/control", &monitor, answer, watched,
+				 &asked, &f),
+		-1);
 	assert_null(none);
 	/* Something else of that name isn't ours. */
 	snprintf(longer, sizeof(longer), "%s3", path);
 	close(open(longer, O_WRONLY | O_CREAT, 0600));
-	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
+	assert_int_equal(
+		control_open(&none, longer, &monitor, answer, watched, &asked, &f), -1);
 	assert_int_equal(unlink(longer), 0);
 	memset(longer, 'x', sizeof(longer));
 	longer[0] = '/';
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
+	assert_int_equal(
+		control_open(&none, longer, &monitor, answer, watched, &asked, &f), -1);
 	/* No room in PID 1's loop. */
 	for (size_t i = 0; i < MONITOR_SOURCES; i++)
 		if (monitor.sources[i].fd < 0)
 			monitor.sources[i].fd = 1000;
 	snprintf(longer, sizeof(longer), "%s2", path);
-	assert_int_equal(control_open(&none, longer, &monitor, answer, &asked, &f), -1);
+	assert_int_equal(
+		control_open(&none, longer, &monitor, answer, watched, &asked, &f), -1);
 	assert_int_equal(access(longer, F_OK), -1);
 }
 
@@ -403,7 +287,8 @@ static void every_field_is_checked(void **state)
 	REFUSED(r.by[0] = 'a'); /* nobody gives a rule */
 	REFUSED(r.type = UINT32_MAX);
 	REFUSED(r.type = CONTROL_STATUS); /* which has no target */
-	REFUSED(r.reserved = 1);
+	REFUSED(r.allows = 1);
+	REFUSED(r.question = 1);
 	REFUSED(r.family = 5);
 	REFUSED(r.family = 4); /* a name and an address */
 	REFUSED(r.address[0] = 1);
@@ -444,6 +329,14 @@ static void every_field_is_checked(void **state)
 	REFUSED(memset(r.text, 'a', sizeof(r.text))); /* without an end */
 	memset(good.text, 'a', LIMIT_RULE_TEXT);
 	assert_true(control_ipc_check(&good, sizeof(good), &t));
+	control_ipc_make_answer(&good, 3, false, "somebody");
+	assert_true(control_ipc_check(&good, sizeof(good), &t));
+	REFUSED(r.question = 0);
+	REFUSED(r.allows = 2);
+	REFUSED(r.by[0] = '\n');
+	REFUSED(r.text[0] = 'a');
+	REFUSED(r.port = 1);
+	REFUSED(r.type = CONTROL_WATCH); /* which answers none */
 }
 
 static void the_second_name(void **state)
@@ -457,8 +350,6 @@ static void the_second_name(void **state)
 	assert_false(egress_called(""));
 	assert_false(egress_called(NULL));
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
