@@ -95,6 +95,9 @@ static void serve(void *prepared)
 {
 	struct cell_worker *w = prepared;
 
+	/* Never closed: with the last socket that has a TCP-MD5 key the kernel gives up what
+	 * it needs for one, and having that made anew takes as long as the socket itself. */
+	cell_socket(AF_INET, SOCK_STREAM, 0);
 	for (;;) {
 		if (poll(w->ready, LIMIT_CELL_LISTENERS + 1, -1) < 0 && errno != EINTR)
 			_exit(1);

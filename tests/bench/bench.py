@@ -185,46 +185,6 @@ def boots(rounds):
          f"x{loop / median:.0f}", "goal: x100 or more")
 
 
-# ---- The cell --------------------------------------------------------------------------------
-
-
-def sockets(root, option):
-    """Microseconds for a socket of the payload's."""
-    return int(inside(f"mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev; "
-                      f"mount -t tmpfs tmpfs {root}/run; mount -t sysfs -o ro sysfs {root}/sys; "
-                      f"exec {HARNESS} confine {root} /bin/codex-init -q {option} "
-                      "--workdir /workspace -- /bin/harness sockets 20000",
-                      env={"PATH": os.environ["PATH"]})) / 1000
-
-
-def cell(rounds):
-    root = root_directory()
-    times = {option: [] for option in ("--egress=off", "--wall=nft", "--wall=cell")}
-    walls = {wall: [] for wall in ("nft", "cell")}
-    for _ in range(rounds):
-        for option, taken in times.items():
-            with two_namespaces():
-                taken.append(sockets(root, option))
-        for wall, taken in walls.items():
-            root = root_directory()
-            with two_namespaces():
-                taken.append(boot(root, [], wall))
-    print(f"\nThe cell, median of {rounds} (fastest)")
-    plain_socket = statistics.median(times["--egress=off"])
-    for option, taken in times.items():
-        median = statistics.median(taken)
-        line(f"a socket, microseconds, {option}", f"{median:.2f}", f"({min(taken):.2f})",
-             f"x{median / plain_socket:.2f}", "goal: under 4" if "cell" in option else "")
-    nft = statistics.median(walls["nft"])
-    for wall, taken in walls.items():
-        median = statistics.median(taken)
-        line(f"a boot, milliseconds, {wall}", f"{median:.1f}", f"({min(taken):.1f})",
-             f"x{median / nft:.2f}", "goal: x1.00 or less" if wall == "cell" else "")
-
-
-# ---- Sizes -----------------------------------------------------------------------------------
-
-
 # ---- The launcher ----------------------------------------------------------------------------
 
 # Answers a question as slowly as a real engine's client, and runs nothing.
@@ -275,10 +235,11 @@ def main():
     plain(int(os.environ.get("BENCH_SPAWNS", 1000)))
     launcher(int(os.environ.get("BENCH_LAUNCHES", 20)))
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
-    cell(int(os.environ.get("BENCH_CELL", 5)))
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)
-    import gate  # which takes its tools from here
+    import cell  # these two take their tools from here
+    import gate
+    cell.measure(int(os.environ.get("BENCH_CELL", 5)))
     gate.measure()
 
 

@@ -138,9 +138,9 @@ class Processes:
 
     def start(self, *words, ready=None, **options):
         pipe = subprocess.PIPE if ready else subprocess.DEVNULL
+        options.setdefault("stdin", subprocess.DEVNULL)
         process = subprocess.Popen([str(w) for w in words], stdout=pipe, text=True,
-                                   stdin=subprocess.DEVNULL, start_new_session=True,
-                                   **options)
+                                   start_new_session=True, **options)
         self.started.append(process)
         if ready:
             assert process.stdout.readline().strip() == ready, words
@@ -199,6 +199,10 @@ class Subject:
         return within(self.namespace, "setpriv", f"--reuid={UID}", f"--regid={UID}",
                       "--clear-groups", PLACE / "flow_client", mode, self.address, self.port,
                       *words)
+
+    def ask(self, mode, *words):
+        """The numbers that a client prints."""
+        return [float(n) for n in run(*self.client(mode, *words)).split()]
 
     def pids(self):
         return family(self.pid) if self.pid else []
@@ -282,10 +286,6 @@ def walled(processes):
 # ---- Measuring -------------------------------------------------------------------------------
 
 
-def numbers(subject, mode, *words):
-    return [float(n) for n in run(*subject.client(mode, *words)).split()]
-
-
 def one_processor(pids, only):
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -296,10 +296,10 @@ def measure_round(subjects, server):
     for streams in (1, 8):
         for mode in ("bulk", "tls"):
             for s in subjects:
-                s.note(f"{mode} {streams}", numbers(s, mode, streams, SECONDS)[0])
+                s.note(f"{mode} {streams}", s.ask(mode, streams, SECONDS)[0])
     for s in subjects:
         before = s.cpu()
-        s.note("a second", numbers(s, "sequence", SEQUENCE)[0])
+        s.note("a second", s.ask("sequence", SEQUENCE)[0])
         s.note("cpu", (s.cpu() - before) / SEQUENCE * 1e6)
     every = os.sched_getaffinity(0)
     one = {min(every)}
@@ -307,7 +307,7 @@ def measure_round(subjects, server):
         everybody = [os.getpid(), server.pid, *s.pids()]
         one_processor(everybody, one)
         try:
-            first, turn = numbers(s, "latency", LATENCY)
+            first, turn = s.ask("latency", LATENCY)
         finally:
             one_processor(everybody, every)
         s.note("first", first)
