@@ -34,6 +34,20 @@ static int cannot(struct failure *f, const char *on, const char *why)
 	return fail_hint(f, WITH_NFT);
 }
 
+/*
+ * In a rootless engine what belongs to the user belongs to root in here. The command then is
+ * uid 0, which is nobody but that user, as if the container had been given no capability.
+ */
+static int stay_root(const struct boot *b, struct failure *f)
+{
+	struct stat st;
+
+	if (b->o->user || !privileges_root_is_user() || stat(b->workdir, &st) < 0 ||
+		st.st_uid != 0)
+		return 0;
+	return privileges_keep_none(f);
+}
+
 int stage_cell_choose(struct boot *b, struct failure *f)
 {
 	const struct policy *p = &b->o->policy;
@@ -44,6 +58,8 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 	b->status.wall = b->cell ? "cell" : "nft";
 	if (!b->cell)
 		return 0;
+	if (stay_root(b, f) < 0)
+		return -1;
 	b->shared = privileges_shared();
 	if (b->o->egress == EGRESS_AUDIT)
 		return cannot(

@@ -120,9 +120,10 @@ static int keep_user(struct boot *b, struct failure *f)
 		}
 	}
 	if (b->uid == 0)
-		say_warning("config",
-			"the command runs as uid 0, without a capability: the container gives "
-			"no right to become another");
+		say_warning("config", "the command runs as uid 0, without a capability: %s",
+			privileges_root_is_user()
+				? "outside, that is who runs the engine"
+				: "the container gives no right to become another");
 	return 0;
 }
 

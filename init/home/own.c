@@ -23,6 +23,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../lib/privileges.h"
 #include "child.h"
 #include "safe.h"
 
@@ -98,6 +99,9 @@ static int hint_owner(const struct own *o, bool mounted, struct failure *f)
 	if (statfs(o->home, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
 		return fail_hint(
 			f, "mount it for that uid: --tmpfs %s:uid=%u,mode=0700", o->home, uid);
+	if (privileges_root_is_user())
+		return fail_hint(f, "with rootless Docker: codex-sandbox --wall=cell, or -e "
+				    "CODEX_INIT_WALL=cell, where the command has your own uid");
 	return fail_hint(f, "give the directory on the host to uid %u (chown -R %u)", uid, uid);
 }
 

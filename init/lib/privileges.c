@@ -194,6 +194,18 @@ bool privileges_shared(void)
 	       !privileges_have(CAP_SETPCAP) || !privileges_have(CAP_KILL);
 }
 
+bool privileges_root_is_user(void)
+{
+	unsigned long inside = 0, outside = 0;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	bool is = map && fscanf(map, "%lu %lu", &inside, &outside) == 2 && inside == 0 &&
+		  outside != 0;
+
+	if (map)
+		fclose(map);
+	return is;
+}
+
 static int check_shed(struct failure *f)
 {
 	static const char operation[] = "make sure that privilege is gone";
@@ -280,6 +292,11 @@ int privileges_keep_needed(struct failure *f)
 	return keep(bit(CAP_NET_ADMIN) | bit(CAP_SETUID) | bit(CAP_SETGID) | bit(CAP_SETPCAP) |
 			    bit(CAP_KILL),
 		f);
+}
+
+int privileges_keep_none(struct failure *f)
+{
+	return keep(0, f);
 }
 
 int privileges_keep_to_kill(struct failure *f)

@@ -26,7 +26,15 @@ int privileges_drop(uid_t uid, gid_t gid, struct failure *f);
  * dumpable.
  */
 bool privileges_shared(void);
-/* The same for the calling process: no capability, no_new_privs, not dumpable. */
+/*
+ * True if uid 0 in here is another one outside: that of whoever runs a rootless engine. Where
+ * what it owns is mounted, its files are root's in here.
+ */
+bool privileges_root_is_user(void);
+/* Gives up all capabilities, for good, so that from now on privileges_shared(). */
+int privileges_keep_none(struct failure *f);
+/* privileges_drop() for the calling process, as it is: no capability, no_new_privs, not
+ * dumpable. */
 int privileges_shed(struct failure *f);
 
 /* Reduces PID 1 to NET_ADMIN, SETUID, SETGID, SETPCAP and KILL (those of them it has), and

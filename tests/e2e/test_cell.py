@@ -85,6 +85,14 @@ def test_the_command_has_no_privilege(run):
     assert fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
 
 
+def test_roots_workdir_makes_nobody_root(lab, internet, tmp_path):
+    """Only in a rootless engine is uid 0 a user, and stays (test_rootless_docker.py)."""
+    flagless = CellRunner(lab, FORMS["flagless"])
+    tmp_path.chmod(0o755)
+    done = flagless.run("id", "-u", options=["-v", f"{tmp_path}:/project", "-w", "/project"]).ok()
+    assert done.out == "1000\n" and "belongs to root" in done.err, done
+
+
 def test_a_turn_of_codex(run, model, sinks):  # noqa: F811
     """Its tools reach what is allowed, and nothing else."""
     model.script(

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -367,6 +368,46 @@ static void pid_1_gains_nothing_by_keeping(void **state)
 	assert_int_equal(in_child(child_keep_few), 0);
 }
 
+/* As a rootless engine's: uid 0 inside is a user outside. */
+static int child_is_a_users_root(void)
+{
+	static const char map[] = "0 4321 1";
+	int fd;
+
+	CHECK(!privileges_root_is_user());
+	CHECK(setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+	CHECK(unshare(CLONE_NEWUSER) == 0);
+	CHECK((fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC)) >= 0);
+	CHECK(write(fd, map, sizeof(map) - 1) == sizeof(map) - 1);
+	CHECK(close(fd) == 0 && getuid() == 0);
+	CHECK(privileges_root_is_user());
+	return 0;
+}
+
+static void it_is_known_whether_root_is_a_user(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_is_a_users_root), 0);
+}
+
+static int child_keeps_none(void)
+{
+	struct failure f;
+
+	CHECK(!privileges_shared());
+	CHECK(privileges_keep_none(&f) == 0);
+	CHECK(privileges_shared() && geteuid() == 0);
+	CHECK(status_value("CapPrm", 16) == 0 && status_value("CapBnd", 16) == 0);
+	CHECK(raise_capability(CAP_SETUID) < 0 && setuid(USER) < 0);
+	return 0;
+}
+
+static void root_without_a_right_regains_none(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_keeps_none), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +424,8 @@ int main(void)
 		cmocka_unit_test(dropping_what_is_dropped_needs_nothing),
 		cmocka_unit_test(pid_1_keeps_what_it_needs_and_no_more),
 		cmocka_unit_test(pid_1_gains_nothing_by_keeping),
+		cmocka_unit_test(it_is_known_whether_root_is_a_user),
+		cmocka_unit_test(root_without_a_right_regains_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
