@@ -19,7 +19,7 @@ SHOW = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
 GENERATOR   := init/lib/filters_gen.c
 SHIM        := $(sort $(wildcard init/libc/*.c))
 INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
-STUB_SRC    := $(sort $(wildcard stub/*.c))
+STUB_SRC    := $(sort $(wildcard stub/*.c stub/*/*.c))
 # What the launcher may use of codex-init's (docs/architecture.md). The linker leaves out what it does not call.
 SHARED_SRC  := $(filter-out $(GENERATOR),$(sort $(wildcard init/lib/*.c init/policy/*.c)))
 HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)

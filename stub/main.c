@@ -1,100 +1,24 @@
 /*
- * codex-sandbox: builds the engine's command line for one sandboxed Codex, creates what must
- * exist beforehand, and executes the engine. Nothing is created before all checks have
- * passed.
+ * codex-sandbox: starts a sandbox (launch.h), or does what one of its commands says
+ * (commands/commands.h). This file only tells them apart.
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "argv.h"
 #include "cli.h"
-#include "confirm.h"
-#include "engine.h"
-#include "git.h"
-#include "idmap.h"
-#include "workdir.h"
+#include "launch.h"
 #include "log.h"
-#include "plan.h"
-#include "prepare.h"
-#include "reaper.h"
-#include "report.h"
-#include "variables.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
 #endif
 
-static int print(const char *line, struct error *t)
+static int print_version(struct error *t)
 {
-	return puts(line) >= 0 && fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
-}
-
-/* Sets a variable for codex-init in our environment; the engine's command passes it on by
- * name. A value that the user has set takes precedence. */
-static int set_variable(const char *variable, const char *value, struct error *t)
-{
-	if (!value || setenv(variable, value, 0) == 0)
-		return 0;
-	refuse_errno(t, "set", variable);
-	return refuse_no_sandbox(t);
-}
-
-/* Passes on the device and inode of the mounts, and the request's variables. */
-static int set_variables(struct plan *p, struct error *t)
-{
-	const char *list = workdir_list(p, t);
-
-	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
-		return -1;
-	for (size_t i = 0; i < p->request.passed_count; i++)
-		if (set_variable(p->request.told[i].name, p->request.told[i].value, t) < 0)
-			return -1;
-	return 0;
-}
-
-/* Returns only with *t filled, or after --dry-run. */
-static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
-{
-	struct string_list argv = {0};
-	int result;
-
-	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-				workdir_settle(p, true, t) < 0 || idmap_start(p, t) < 0 ||
-				variables_hand_over(p, t) < 0 || set_variables(p, t) < 0))
-		return -1;
-	if (!dry_run)
-		report_prepare(p);
-	if (!dry_run && reaper_start(e, p->request.name, &p->arena, t) < 0)
-		return refuse_no_sandbox(t);
-	argv_build(&p->request, &p->arena, &argv);
-	result = dry_run ? print(argv_line(&argv, &p->arena), t)
-			 : engine_become(e->program, &argv, t);
-	string_list_free(&argv);
-	return result;
-}
-
-static int launch(const struct cli *c, struct error *t)
-{
-	struct engine engine;
-	struct plan plan;
-	int result = -1;
-
-	if (plan_make(&plan, c, t) == 0) {
-		engine_find(&engine, &plan, c->engine);
-		/* If the first in PATH is not the one, the command shows which is. */
-		if (plan_engine(&plan, engine.name,
-			    engine.passed_over && engine.program ? engine.program : engine.name,
-			    t) == 0 &&
-			confirm_questions(&plan, c->yes, t) == 0) {
-			if (plan.declined)
-				git_decline(&plan);
-			result = run(&plan, &engine, c->dry_run, t);
-		}
-	}
-	plan_free(&plan);
-	return result;
+	return puts("codex-sandbox " VERSION) >= 0 && fflush(stdout) == 0
+		       ? 0
+		       : refuse_errno(t, "print", "stdout");
 }
 
 int main(int argc, char **argv)
@@ -111,7 +35,7 @@ int main(int argc, char **argv)
 	if (result == 0 && c.help)
 		result = cli_help(&t);
 	else if (result == 0 && c.version)
-		result = print("codex-sandbox " VERSION, &t);
+		result = print_version(&t);
 	else if (result == 0)
 		result = launch(&c, &t);
 	cli_free(&c);
