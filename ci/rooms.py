@@ -7,7 +7,8 @@ usage: ci/rooms.py check        every #include, and every call where build/unit 
        ci/rooms.py tcb          what runs with root's privileges; last line: lines of code
 
 A row's last column names the folders that it may use; `*` is all, and `ROOM/*_ipc` what a folder
-says to others. A file of init/ itself is the room `main`.
+says to others. A file of init/ itself is the room `main`; of stub/ itself, `stub`, but for its
+main.c, the room `launcher`.
 """
 
 import html
@@ -20,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs/architecture.md"
 PICTURE = ROOT / "docs/architecture.svg"
+HOST = ("launcher", "commands", "stub")  # the other program, of which init/ uses nothing
 ROW = re.compile(r"^\| `(init|stub)/(?:(\w+)/|(main)\.c)?` \|([^|]*)\|([^|]*)\|([^|]*)\|$", re.M)
 
 
@@ -27,7 +29,7 @@ def table():
     """{room: (runs as, what it is, [the rooms that it may use])}, in the document's order."""
     rooms = {}
     for top, folder, main, runs, what, uses in ROW.findall(DOCUMENT.read_text()):
-        rooms[folder or main or top] = (runs.strip(), what.strip(), uses.replace(",", " ").split())
+        rooms[folder or (main and room_of(f"{top}/main.c")) or top] = (runs.strip(), what.strip(), uses.replace(",", " ").split())
     if not rooms:
         sys.exit(f"{DOCUMENT}: the table of folders is not there")
     return rooms
@@ -35,7 +37,9 @@ def table():
 
 def room_of(path):
     parts = path.split("/")
-    return parts[0] if parts[0] != "init" else parts[1] if len(parts) > 2 else "main"
+    if len(parts) > 2:
+        return parts[1]
+    return "main" if parts[0] == "init" else "launcher" if parts[1:] == ["main.c"] else parts[0]
 
 
 def may(rooms, source, target):
@@ -140,12 +144,12 @@ def used_by(rooms, room):
     """The folders that a row's last column means: `*` is all but those that use this one."""
     uses = rooms[room][2]
     if "*" in uses:
-        return [b for b in rooms if b != room and room not in rooms[b][2]]
+        return [b for b in rooms if b not in (room, *HOST) and room not in rooms[b][2]]
     return [b for b in (use.split("/")[0] for use in uses) if b in rooms]
 
 
 def depth(rooms, room):
-    return 1 + max((depth(rooms, b) for b in used_by(rooms, room) if b != "stub"), default=-1)
+    return 1 + max((depth(rooms, b) for b in used_by(rooms, room)), default=-1)
 
 
 def drawing(rooms):
@@ -176,7 +180,7 @@ def drawing(rooms):
             )
     for room, (x, y) in place.items():
         runs, _, uses = rooms[room]
-        name = room if room in ("stub", "main") else f"{room}/"
+        name = room if room in ("stub", "main", "launcher") else f"{room}/"
         fill = "#fde8e8" if runs.startswith("root") else "#e8f0fd"
         out.append(
             f'<rect x="{x - box[0] / 2:.0f}" y="{y - box[1] / 2:.0f}" width="{box[0]}" height="{box[1]}" rx="6" '

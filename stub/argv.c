@@ -100,6 +100,15 @@ static void add_capabilities(const struct request *r, struct string_list *argv)
 		string_list_add(argv, capabilities[i]);
 }
 
+static void add_labels(const struct request *r, struct arena *p, struct string_list *argv)
+{
+	string_list_add(argv,
+		arena_format(p, "--label=" ARGV_LABEL_UID "=%lu", (unsigned long)r->caller));
+	string_list_add(argv, arena_format(p, "--label=" ARGV_LABEL_WORKDIR "=%s",
+				      r->directory + strlen("/app")));
+	string_list_add(argv, arena_format(p, "--label=" ARGV_LABEL_WALL "=%s", r->enforces));
+}
+
 static void add_engine_options(
 	const struct request *r, struct arena *p, struct string_list *argv)
 {
@@ -112,6 +121,7 @@ static void add_engine_options(
 	string_list_add(argv, "--pull=never");
 	add_two(argv, "--name", r->name);
 	add_two(argv, "--hostname", host_name(r, p));
+	add_labels(r, p, argv);
 	if (r->terminal) {
 		string_list_add(argv, "-it");
 		string_list_add(argv,

@@ -46,6 +46,12 @@ struct mount {
  * the same name. */
 #define ARGV_RUN "CODEX_INIT_RUN"
 
+/* Labels of our containers: by them the launcher's commands know whose they are, and where they
+ * work. Only who may use the engine can set them. */
+#define ARGV_LABEL_UID     "codex-sandbox.uid"
+#define ARGV_LABEL_WORKDIR "codex-sandbox.workdir"
+#define ARGV_LABEL_WALL    "codex-sandbox.wall"
+
 /* The name by which a Docker container can reach its host, if Docker is asked to add it.
  * Podman's is host.containers.internal, which it adds by itself. */
 #define ARGV_HOST_NAME "host.docker.internal"
@@ -63,6 +69,7 @@ struct request {
 	const char *image;
 	const char *name;       /* the container's; a hash follows its last '_' */
 	const char *directory;  /* the workdir's path in the container */
+	uid_t caller;           /* who starts it, for ARGV_LABEL_UID */
 	const char *env_dir;    /* SANDBOX_ENV_DIR */
 	const char *network;    /* NULL: the engine's default */
 	bool host_name;         /* a rule allows ARGV_HOST_NAME, so the engine has to add it */
@@ -81,6 +88,7 @@ struct request {
 	struct string_list allow, deny; /* rules for codex-init */
 	const char *user;               /* for codex-init's --user; NULL: it chooses */
 	const char *wall;               /* "nft", "cell" (no capabilities), or NULL: as nft */
+	const char *enforces;           /* the same in words, for ARGV_LABEL_WALL */
 	const char *selinux;            /* "disable", "relabel" or NULL: leave labels alone */
 	const char *git_config; /* codex-init is to guard the config in there; or NULL */
 	bool audit;

@@ -20,8 +20,8 @@ static void become_question(const char *program, const char *const *argv, int ou
 	_exit(127);
 }
 
-/* Reads a pipe to its end, keeps what fits, and truncates it after the first line. */
-static void keep_line(int fd, char *kept, size_t size)
+/* Reads a pipe to its end and keeps what fits. */
+static void keep(int fd, char *kept, size_t size)
 {
 	char rest[512];
 	size_t n = 0;
@@ -38,7 +38,6 @@ static void keep_line(int fd, char *kept, size_t size)
 		n += full ? 0 : (size_t)got;
 	}
 	kept[n] = '\0';
-	kept[strcspn(kept, "\n")] = '\0';
 }
 
 void ask_begin(struct ask *a, const char *program, const char *const *argv, bool complaint)
@@ -56,12 +55,14 @@ void ask_begin(struct ask *a, const char *program, const char *const *argv, bool
 	a->fd = pipes[0];
 }
 
-int ask_end(struct ask *a)
+/* Keeps the answer in text, and returns as ask_end() does. */
+static int end(struct ask *a, char *text, size_t size)
 {
 	int status;
 
+	text[0] = '\0';
 	if (a->child > 0)
-		keep_line(a->fd, a->line, sizeof(a->line));
+		keep(a->fd, text, size);
 	if (a->fd >= 0)
 		close(a->fd);
 	if (a->child < 0)
@@ -70,6 +71,23 @@ int ask_end(struct ask *a)
 		if (errno != EINTR)
 			return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int ask_end(struct ask *a)
+{
+	int status = end(a, a->line, sizeof(a->line));
+
+	a->line[strcspn(a->line, "\n")] = '\0';
+	return status;
+}
+
+char *ask_all(struct arena *p, const char *program, const char *const *argv)
+{
+	char *text = arena_bytes(p, BOUND_ANSWERS);
+	struct ask a;
+
+	ask_begin(&a, program, argv, false);
+	return end(&a, text, BOUND_ANSWERS) == 0 ? text : NULL;
 }
 
 int ask(struct ask *a, const char *program, const char *const *argv, bool complaint)

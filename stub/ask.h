@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "arena.h"
 #include "bounds.h"
 
 struct ask {
@@ -27,5 +28,9 @@ int ask_end(struct ask *a);
 
 /* Both in one call. */
 int ask(struct ask *a, const char *program, const char *const *argv, bool complaint);
+
+/* The whole answer (stdout), up to BOUND_ANSWERS bytes. Returns NULL if the program couldn't be
+ * run or its exit status isn't 0. */
+char *ask_all(struct arena *p, const char *program, const char *const *argv);
 
 #endif

@@ -42,6 +42,11 @@
 #define BOUND_REPORT_BYTES (64 * 1024)
 /* How much is kept of an error message of the engine. */
 #define BOUND_COMPLAINT 400
+/* The engine's list of a user's sandboxes: some hundred, with their paths. */
+#define BOUND_ANSWERS   (256 * 1024)
+#define BOUND_SANDBOXES 256
+/* Directories around the current one in which a sandbox may work. */
+#define BOUND_PARENTS 64
 /* How much is read of the settings of the engine's client. */
 #define BOUND_ENGINE_SETTINGS (64 * 1024)
 /*

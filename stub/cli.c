@@ -271,7 +271,7 @@ static int check_values(const struct cli *c, struct error *t)
 	return 0;
 }
 
-static int check_combinations(const struct cli *c, struct error *t)
+int cli_check(const struct cli *c, struct error *t)
 {
 	static const char operation[] = "read the command line";
 
@@ -297,9 +297,36 @@ static int check_combinations(const struct cli *c, struct error *t)
 	return check_environment(c, t);
 }
 
+/* Which sandbox is meant, rather than how one is started. */
+static bool says_which(const struct cli_option *o)
+{
+	static const size_t which[] = {AT(work_dir), AT(codex_home), AT(engine), AT(help)};
+
+	for (size_t i = 0; i < sizeof(which) / sizeof(which[0]); i++)
+		if (o->offset == which[i])
+			return true;
+	return false;
+}
+
+int cli_take(struct cli *c, char **argv, struct error *t)
+{
+	int taken = take_option(c, argv, t);
+	const char *attached;
+	const struct cli_option *o;
+
+	if (taken < 0)
+		return -1;
+	o = recognise(argv[0], &attached);
+	if (!c->start_only && !says_which(o))
+		c->start_only = argv[0];
+	for (int i = 0; i < taken; i++)
+		if (may_be_given_again(c, o))
+			string_list_add(&c->own, argv[i]);
+	return taken;
+}
+
 int cli_parse(struct cli *c, int argc, char **argv, struct error *t)
 {
-	const char *attached;
 	int i = 1;
 
 	*c = (struct cli){.program = argc > 0 ? argv[0] : "codex-sandbox"};
@@ -308,18 +335,15 @@ int cli_parse(struct cli *c, int argc, char **argv, struct error *t)
 
 		if (strcmp(argv[i], "--") == 0)
 			break;
-		taken = take_option(c, argv + i, t);
+		taken = cli_take(c, argv + i, t);
 		if (taken < 0)
 			return -1;
-		for (int own = i; own < i + taken; own++)
-			if (may_be_given_again(c, recognise(argv[i], &attached)))
-				string_list_add(&c->own, argv[own]);
 		i += taken;
 	}
-	if (i < argc && strcmp(argv[i], "--") == 0)
-		i++;
+	c->divided = i < argc && strcmp(argv[i], "--") == 0;
+	i += c->divided;
 	c->rest = argv + i;
-	return c->help || c->version ? 0 : check_combinations(c, t);
+	return c->help || c->version ? 0 : cli_check(c, t);
 }
 
 void cli_free(struct cli *c)
@@ -337,6 +361,7 @@ void cli_free(struct cli *c)
 
 static const char before[] =
 	"Usage: codex-sandbox [options] [--] [codex arguments]\n"
+	"       codex-sandbox [options] COMMAND ...\n"
 	"\n"
 	"Runs the Codex CLI in a container of its own, where it can write to the project and\n"
 	"reach only the hosts that you allow.\n"
@@ -388,11 +413,12 @@ static void help_option(const struct cli_option *o)
 	}
 }
 
-int cli_help(struct error *t)
+int cli_help(void commands(void), struct error *t)
 {
 	fputs(before, stdout);
 	for (size_t i = 0; i < OPTIONS; i++)
 		help_option(&options[i]);
+	commands();
 	fputs(after, stdout);
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : refuse_errno(t, "print", "stdout");
 }

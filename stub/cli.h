@@ -22,16 +22,25 @@ struct cli {
 	struct string_list own; /* our options as given, to be repeated in a later command;
 				   without --dry-run and secret variables */
 	bool trust, audit, no_protect, lock_git_config, yes, dry_run, help, version;
-	bool exec;   /* rest is a command, not codex's arguments */
-	char **rest; /* terminated by NULL; may be empty */
+	bool exec;              /* rest is a command, not codex's arguments */
+	bool divided;           /* by "--": what follows is Codex's, whatever it says */
+	const char *start_only; /* the first option that only the start of a sandbox heeds */
+	char **rest;            /* terminated by NULL; may be empty */
 };
 
 /* Returns 0, or -1 with *t filled. Call cli_free() in both cases. */
 int cli_parse(struct cli *c, int argc, char **argv, struct error *t);
 void cli_free(struct cli *c);
 
-/* Prints the help text, made from the same table, to stdout. Returns 0, or -1 with *t
+/* Takes the option at argv[0], and its value. Returns the number of arguments used, or -1 with
+ * *t filled. */
+int cli_take(struct cli *c, char **argv, struct error *t);
+/* Judges what was taken as a whole, as cli_parse() does at its end. Returns 0, or -1 with *t
  * filled. */
-int cli_help(struct error *t);
+int cli_check(const struct cli *c, struct error *t);
+
+/* Prints the help text, made from the same table, to stdout; `commands` prints what follows the
+ * options. Returns 0, or -1 with *t filled. */
+int cli_help(void commands(void), struct error *t);
 
 #endif

@@ -28,21 +28,31 @@ static const char no_permission[] =
 	"sudo usermod -aG docker $USER, and log in again: whoever is in that group may use "
 	"docker, and by it do what root can";
 
-/* Distinguishes a missing image from an engine that doesn't respond. */
-static int refuse_engine(struct arena *p, const char *program, const char *engine,
-	const char *image, struct error *t)
+int engine_answers(const struct engine *e, struct error *t)
 {
-	const char *const version[] = {engine, "version", NULL};
+	const char *const version[] = {e->name, "version", NULL};
 	struct ask a;
 
-	if (ask(&a, program, version, true) != 0) {
-		refuse(t, "talk to the container engine", engine, "%s",
-			a.line[0] ? a.line : "it doesn't answer");
-		if (strcmp(engine, "docker") == 0)
-			refuse_hint(t, strstr(a.line, "permission denied")
-					       ? no_permission
-					       : "is it running (systemctl start docker)?");
-	} else if (strcmp(image, DEFAULT_IMAGE) == 0) {
+	if (ask(&a, e->program, version, true) == 0)
+		return 0;
+	refuse(t, "talk to the container engine", e->name, "%s",
+		a.line[0] ? a.line : "it doesn't answer");
+	if (strcmp(e->name, "docker") == 0)
+		refuse_hint(t, strstr(a.line, "permission denied")
+				       ? no_permission
+				       : "is it running (systemctl start docker)?");
+	return refuse_no_sandbox(t);
+}
+
+/* Distinguishes a missing image from an engine that doesn't respond. */
+static int refuse_engine(
+	struct arena *p, const struct engine *e, const char *image, struct error *t)
+{
+	const char *engine = e->name;
+
+	if (engine_answers(e, t) < 0)
+		return -1;
+	if (strcmp(image, DEFAULT_IMAGE) == 0) {
 		refuse(t, "use the image", image, "%s doesn't have it", engine);
 		refuse_hint(t, "build it with `make image`");
 	} else {
@@ -81,10 +91,10 @@ static int refuse_second(
 		refuse(t, "start the sandbox", name,
 			"it is already running: another Codex is working in this workdir");
 		return refuse_hint(t,
-			"join it with: %s attach %s; end it with: %s stop %s; or start a "
-			"second "
-			"one with a home of its own: --codex-home DIR",
-			engine, name, engine, name);
+			"join it with: codex-sandbox attach; end it with: codex-sandbox stop "
+			"(or %s stop %s); or start a second one with a home of its own: "
+			"--codex-home DIR",
+			engine, name);
 	}
 	refuse(t, "start the sandbox", name, "a container of this name already exists (%s)",
 		state);
@@ -104,6 +114,14 @@ static int refuse_no_engine(const struct engine *e, struct error *t)
 	return refuse_no_sandbox(t);
 }
 
+int engine_prepare(const struct engine *e, struct plan *p, struct error *t)
+{
+	if (!e->program)
+		return refuse_no_engine(e, t);
+	return programs_check_settings(p, e->name, t) < 0 ? -1
+							  : programs_clean_environment(p, t);
+}
+
 int engine_check(struct engine *e, struct plan *p, struct error *t)
 {
 	const char *image = p->request.image, *name = p->request.name,
@@ -117,9 +135,7 @@ int engine_check(struct engine *e, struct plan *p, struct error *t)
 	struct ask of_image, of_container, of_network;
 	int no_image, no_container, no_network = 0;
 
-	if (!e->program)
-		return refuse_no_engine(e, t);
-	if (programs_check_settings(p, e->name, t) < 0 || programs_clean_environment(p, t) < 0)
+	if (engine_prepare(e, p, t) < 0)
 		return -1;
 	ask_begin(&of_image, e->program, has_image, false);
 	ask_begin(&of_container, e->program, has_container, false);
@@ -130,7 +146,7 @@ int engine_check(struct engine *e, struct plan *p, struct error *t)
 	if (network)
 		no_network = ask_end(&of_network);
 	if (no_image != 0)
-		return refuse_engine(&p->arena, e->program, e->name, image, t);
+		return refuse_engine(&p->arena, e, image, t);
 	if (no_network != 0)
 		return refuse_network(&p->arena, e->name, network, t);
 	if (no_container == 0 && of_container.line[0])

@@ -21,6 +21,13 @@ struct engine {
  * first; docker if neither is. */
 void engine_find(struct engine *e, struct plan *p, const char *wanted);
 
+/* Before the engine is run: fails if there is none, or if the sandbox could write its settings,
+ * and cleans our environment (programs.h). Returns 0, or -1 with *t filled. */
+int engine_prepare(const struct engine *e, struct plan *p, struct error *t);
+
+/* Returns 0 if the engine answers us, or -1 with *t filled (STATUS_NO_SANDBOX). */
+int engine_answers(const struct engine *e, struct error *t);
+
 /*
  * Asks the engine whether it can do what p requests. Returns 0, or -1 with *t filled: the
  * engine isn't installed, isn't running or doesn't have the image (STATUS_NO_SANDBOX), a

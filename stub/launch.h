@@ -1,4 +1,5 @@
-/* The start of a sandbox: from the options to the engine's client, which this process becomes. */
+/* The start of a sandbox: from the options to the engine's client, which this process becomes.
+ */
 #ifndef STUB_LAUNCH_H
 #define STUB_LAUNCH_H
 

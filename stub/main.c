@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "commands/commands.h"
 #include "launch.h"
 #include "log.h"
 
@@ -24,6 +25,7 @@ static int print_version(struct error *t)
 int main(int argc, char **argv)
 {
 	static struct error t;
+	const struct command *command;
 	struct cli c;
 	int result;
 
@@ -32,15 +34,18 @@ int main(int argc, char **argv)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
 			return STATUS_NO_SANDBOX;
 	result = cli_parse(&c, argc, argv, &t);
+	command = result == 0 ? commands_find(&c) : NULL;
 	if (result == 0 && c.help)
-		result = cli_help(&t);
+		result = cli_help(commands_list, &t);
 	else if (result == 0 && c.version)
 		result = print_version(&t);
+	else if (command)
+		result = commands_run(command, &c, &t);
 	else if (result == 0)
 		result = launch(&c, &t);
 	cli_free(&c);
-	if (result == 0)
-		return 0;
+	if (result >= 0)
+		return result;
 	log_error(&t);
 	return t.status;
 }

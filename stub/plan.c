@@ -44,8 +44,7 @@ static int check_root_dir(const struct plan *p, struct error *t)
 
 static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 {
-	const char *why, *home = find_variable("HOME");
-	char real[PATH_MAX];
+	const char *why;
 	struct stat st;
 
 	p->workdir = find_named(p, use_workdir, wanted ? wanted : ".", S_IFDIR, t);
@@ -69,14 +68,21 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 		return refuse_errno(t, use_workdir, p->workdir);
 	p->workdir_uid = st.st_uid;
 	p->workdir_gid = st.st_gid;
-	if (home && realpath(home, real) && beneath_contains(p->workdir, real)) {
-		log_warning("the workdir %s your home directory: Codex can reach everything in "
-			    "it, including keys and passwords",
-			strcmp(real, p->workdir) == 0 ? "is" : "contains");
-		log_hint("name a project in it: --work_dir %s/PROJECT", real);
-	}
 	p->request.directory = arena_format(&p->arena, "/app%s", p->workdir);
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
+}
+
+static void warn_of_home(const struct plan *p)
+{
+	const char *home = find_variable("HOME");
+	char real[PATH_MAX];
+
+	if (!home || !realpath(home, real) || !beneath_contains(p->workdir, real))
+		return;
+	log_warning("the workdir %s your home directory: Codex can reach everything in it, "
+		    "including keys and passwords",
+		strcmp(real, p->workdir) == 0 ? "is" : "contains");
+	log_hint("name a project in it: --work_dir %s/PROJECT", real);
 }
 
 /* Codex never runs as root: root's files are mapped to its user, if that is permitted. */
@@ -285,8 +291,11 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (plan_command(p, c, t) < 0)
 		return -1;
 	argv_pass(&p->request, "CODEX_INIT_LAUNCHER", hints_launcher(p, c));
-	if (plan_workdir(p, c->work_dir, t) < 0 || plan_user(p, c, t) < 0 ||
-		plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 || variables_take(p, c, t) < 0)
+	if (plan_workdir(p, c->work_dir, t) < 0)
+		return -1;
+	warn_of_home(p);
+	if (plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
+		variables_take(p, c, t) < 0)
 		return -1;
 	if (writable_add(p, c, t) < 0)
 		return -1;
@@ -310,6 +319,20 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	p->request.mounts = p->mounts.mount;
 	p->request.mounts_count = p->mounts.count;
 	hints_print(p, c);
+	return 0;
+}
+
+int plan_place(struct plan *p, const struct cli *c, struct error *t)
+{
+	*p = (struct plan){.workdir_fd = -1};
+	if (plan_workdir(p, c->work_dir, t) < 0)
+		return -1;
+	if (c->codex_home) {
+		p->home = find_named(p, "use --codex-home", c->codex_home, S_IFDIR, t);
+		if (!p->home || mounts_add(&p->mounts, p->home, "/codex_home", true, t) < 0)
+			return -1;
+	}
+	p->request.name = quote_container_name(&p->arena, p->workdir, p->home);
 	return 0;
 }
 

@@ -75,6 +75,10 @@ struct plan {
 int plan_make(struct plan *p, const struct cli *c, struct error *t);
 void plan_free(struct plan *p);
 
+/* Only what tells a sandbox from others: workdir, home and the container's name, as plan_make()
+ * works them out, and the mounts by which an engine is judged. The same otherwise. */
+int plan_place(struct plan *p, const struct cli *c, struct error *t);
+
 /* Sets the engine: "docker" or "podman", and the program to execute. Returns 0, or -1 with
  * *t filled. */
 int plan_engine(struct plan *p, const char *engine, const char *program, struct error *t);

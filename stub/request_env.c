@@ -203,6 +203,21 @@ void request_env_terminal(struct request *r)
 	r->terminal = terminal && isatty(STDOUT_FILENO);
 }
 
+/* What will hold the rules, as far as it can be known here. */
+static const char *enforces(const struct cli *c)
+{
+	const char *egress = request_env_setting(&c->env, "CODEX_INIT_EGRESS");
+	const char *wall = request_env_setting(&c->env, "CODEX_INIT_WALL");
+
+	if (c->audit || (egress && strcmp(egress, "audit") == 0))
+		return "audit";
+	if (egress && strcmp(egress, "off") == 0)
+		return "off";
+	if (c->wall)
+		return c->wall;
+	return wall && strcmp(wall, "cell") == 0 ? "cell" : "nft";
+}
+
 int request_env_take(struct request *r, struct arena *p, const struct cli *c, struct error *t)
 {
 	r->pids_limit = c->pids_limit;
@@ -221,6 +236,8 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	r->trust = c->trust;
 	r->selinux = c->selinux;
 	r->wall = c->wall;
+	r->caller = geteuid();
+	r->enforces = enforces(c);
 	r->exec = c->exec;
 	return 0;
 }

@@ -87,7 +87,7 @@ def test_the_codex_that_is_shipped_is_named():
     assert f"Codex is {shipped};" in LAUNCHER
 
 
-SOURCES = {p.relative_to(TOP) for p in [*TOP.rglob("init/**/*.[ch]"), *TOP.rglob("stub/*.[ch]"),
+SOURCES = {p.relative_to(TOP) for p in [*TOP.rglob("init/**/*.[ch]"), *TOP.rglob("stub/**/*.[ch]"),
                                         *TOP.rglob("tests/**/*.*"), *TOP.rglob("image/**/*"),
                                         *TOP.rglob("ci/*")]}  # fmt: skip
 CODE = "".join((TOP / p).read_text() for p in SOURCES if p.suffix in (".c", ".h"))
@@ -138,3 +138,10 @@ def test_a_preset_can_be_read_and_is_in_the_documents(preset):
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert rules and done.returncode == 0, done.stderr
     assert f"`{preset}`" in INIT and f"@{preset}" in README
+
+
+def test_the_launchers_document_names_every_command():
+    said = subprocess.run([TOP / "build/codex-sandbox", "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  ([a-z]+)", said.split("\nCommands, ")[1].split("\n\n")[0], re.M)
+    assert len(commands) >= 9
+    assert [c for c in commands if f"| `codex-sandbox {c}" not in LAUNCHER] == []

@@ -106,7 +106,7 @@ def test_a_second_one_is_told_of_the_first(podman, call, work):
                              stderr=subprocess.DEVNULL)
     assert first.stdout.readline() == b"up\n"
     second = call("--exec", "true").ok(100)
-    assert "podman attach codex_" in second.err and "--codex-home" in second.err
+    assert "codex-sandbox attach" in second.err and "--codex-home" in second.err
     first.communicate(timeout=30)
     assert first.returncode == 0
     call("--exec", "true").ok()

@@ -12,7 +12,8 @@
 
 #define RUN(engine)                                                                            \
 	engine " run --rm --init=false --pull=never --name codex_p_1 --hostname "              \
-	       "codex-sandbox-1 "
+	       "codex-sandbox-1 --label=codex-sandbox.uid=1000 "                               \
+	       "--label=codex-sandbox.workdir=/p --label=codex-sandbox.wall=nft "
 #define RIGHTS                                                                                 \
 	"--cap-drop=ALL --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID "                \
 	"--cap-add=SETPCAP --cap-add=KILL --security-opt no-new-privileges "                   \
@@ -31,6 +32,8 @@ static struct request plain(void)
 		.image = "codex-sandbox",
 		.name = "codex_p_1",
 		.directory = "/app/p",
+		.caller = 1000,
+		.enforces = "nft",
 		.env_dir = "/app/p/.codex/.environment",
 	};
 }

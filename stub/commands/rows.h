@@ -1,0 +1,20 @@
+/* A function for each row of the table in commands.c; see struct command. */
+#ifndef STUB_COMMANDS_ROWS_H
+#define STUB_COMMANDS_ROWS_H
+
+#include "commands.h"
+
+/* egress.c: through codex-egress, with its exit status. */
+int command_status(struct call *call, struct error *t);
+int command_explain(struct call *call, struct error *t);
+int command_allow(struct call *call, struct error *t);
+int command_deny(struct call *call, struct error *t);
+int command_undo(struct call *call, struct error *t);
+int command_rules(struct call *call, struct error *t);
+/* ls.c */
+int command_ls(struct call *call, struct error *t);
+/* session.c */
+int command_attach(struct call *call, struct error *t);
+int command_stop(struct call *call, struct error *t);
+
+#endif

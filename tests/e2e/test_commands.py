@@ -1,0 +1,124 @@
+"""The launcher's commands on a sandbox that runs, with a real engine: each, and its opposite."""
+
+import re
+
+import pytest
+from conftest import STUB, until
+
+@pytest.fixture
+def session(terminal, stub_environment, workdir, runner):
+    """session(options..., script=...): a sandbox in the workdir that waits for a line."""
+
+    def begin(*options, script="echo up; read x; echo got $x; exit 7", cwd=workdir):
+        made = terminal([STUB, *options, "--exec", "sh", "-c", script], cwd=cwd, env=stub_environment)
+        made.until_says(b"up")
+        began.append(made)
+        return made
+
+    began = []
+    yield begin
+    for made in began:
+        made.close()
+        made.close = lambda: None
+    if began:  # the launcher's watch ends what its client has left
+        until(lambda: not runner.docker("ps", "-q").out, seconds=30, what="the containers' end")
+
+
+def container(runner):
+    return runner.docker("ps", "-q", "--no-trunc").ok().out.strip()
+
+
+def test_a_rule_is_asked_for_given_and_taken_back(session, stub, runner, internet):
+    session()
+    assert stub("status").ok().out
+    assert stub("explain", "www.example.com").status == 1
+    assert "www.example.com" not in stub("rules").ok().out
+    stub("allow", "www.example.com").ok()
+    assert stub("explain", "www.example.com").ok()
+    rules = stub("rules").ok().out
+    assert "www.example.com" in rules
+    stub("undo", "www.example.com").ok()
+    assert stub("explain", "www.example.com").status == 1
+    stub("deny", "chatgpt.com").ok()
+    assert stub("explain", "chatgpt.com").status == 1
+    assert stub("allow", "not a rule").status == 100
+
+
+def test_from_inside_the_workdir_and_from_elsewhere(session, stub, workdir, tmp_path):
+    inner = workdir / "src"
+    inner.mkdir()
+    session()
+    said = stub("rules").ok().out
+    assert stub("rules", cwd=inner).ok().out == said
+    assert stub("rules", workdir, cwd=tmp_path).ok().out == said
+    other = tmp_path / "other"
+    other.mkdir()
+    assert "none works there" in stub("rules", cwd=other).ok(100).err
+    assert "none works there" in stub("rules", inner).ok(100).err
+
+
+def test_ls_lists_what_runs_and_only_ours(session, stub, workdir, start):
+    none = stub("ls").ok()
+    assert none.out == "" and "no sandbox of yours" in none.err
+    start("sleep", "60")  # another container of this engine
+    session()
+    head, *lines = stub("ls").ok().lines()
+    assert head.split() == ["SINCE", "WALL", "CONTAINER", "WORKDIR"]
+    (line,) = lines
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +nft +codex_\S+ +" + re.escape(str(workdir)), line)
+
+
+def test_stop_waits_for_the_end(session, stub, runner):
+    made = session(script="trap 'echo ending; exit 3' TERM; echo up; while :; do sleep 0.1; done")
+    stub("stop").ok()
+    assert container(runner) == ""
+    assert made.wait() == 3 and b"ending" in made.output
+    assert stub("stop").status == 100
+
+
+def test_attach_shares_the_terminal(session, terminal, stub_environment, workdir):
+    made = session()
+    second = terminal([STUB, "attach"], cwd=workdir, env=stub_environment)
+    until(lambda: second.type(b"\r") is None and b"got" in second._read(), what="an answer")
+    assert made.wait() == 7 and b"got" in made.output
+    assert second.wait() == 7
+
+
+def test_another_container_of_the_name_is_left_alone(stub, start, runner, workdir):
+    """It has the name, and no label of ours: nothing is run in it."""
+    name = re.search(r"--name (\S+)", stub("--dry-run").ok().out).group(1)
+    start("sleep", "60", name=name)
+    for command in (["status"], ["stop"], ["attach"], ["allow", "a.example"]):
+        assert "isn't one of codex-sandbox's" in stub(*command).ok(100).err
+    assert container(runner)
+
+
+def test_another_users_is_left_alone(stub, start, workdir):
+    name = re.search(r"--name (\S+)", stub("--dry-run").ok().out).group(1)
+    start("sleep", "60", name=name, options=["--label=codex-sandbox.uid=4711"])
+    for command in (["status"], ["stop"], ["attach"], ["allow", "a.example"]):
+        assert "another user's (uid 4711)" in stub(*command).ok(100).err
+    assert "4711" not in stub("ls").ok().said
+
+
+def test_the_payload_cannot_pass_for_codex_egress(session, stub, workdir):
+    """What is run as root is the image's own, whatever the payload, or the caller's PATH, has."""
+    for place in (workdir / "bin", workdir):
+        place.mkdir(exist_ok=True)
+        fake = place / "codex-egress"
+        fake.write_text("#!/bin/sh\necho faked\n")
+        fake.chmod(0o755)
+    session("-e", f"PATH=/app{workdir}/bin:/usr/bin:/bin")
+    done = stub("rules").ok()
+    assert "faked" not in done.said and "api.openai.com" in done.out
+
+
+def test_no_command_of_codexs_is_taken_from_it(run, stub):
+    """The one exception, `doctor`, is documented."""
+    listed = run("codex", "--help").ok().out
+    codexs = set(re.findall(r"^  ([a-z][a-z-]+)  +\S", listed.split("Arguments:")[0], re.M))
+    codexs |= set(re.findall(r"\[aliases: ([a-z]+)\]", listed))
+    assert {"exec", "resume", "login", "apply", "a", "e"} <= codexs
+    said = stub("--help").ok().out
+    ours = set(re.findall(r"^  ([a-z]+)", said.split("\nCommands, ")[1].split("\n\n")[0], re.M))
+    assert "status" in ours and ours & codexs <= {"doctor"}

@@ -1,0 +1,184 @@
+"""The launcher's commands: told from Codex's command line, and what they ask of an engine that only
+records it. (What they do to a sandbox that runs is test_commands.py's matter.)"""
+
+import json
+import os
+import re
+
+import pytest
+from stub_project import project  # noqa: F401
+
+ID = "f" * 64
+US = os.geteuid()
+ASKED = ("status", "explain", "allow", "deny", "undo", "rules")
+WORDS = {"explain": ["h.example"], "allow": ["h.example:22"], "deny": ["h.example"], "undo": ["x.example"]}
+
+
+def running(project, owner=US, state="true", workdir=None, engine="docker"):
+    """An engine that has the project's container, or what else is said of it."""
+    project.engine(engine)
+    project.log.write_text("")
+    line = f"{ID} {state} {owner} {workdir or project.work}\n"
+    return {"ENGINE_ANSWERS": json.dumps({"container inspect": [0, line, ""]})}
+
+
+def nothing_runs(project):
+    project.engine()
+    project.log.write_text("")
+    return {"ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", "no such container"]})}
+
+
+def name_of(project, *options):
+    return project.dry(*options).value("--name")
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_a_question_goes_to_codex_egress_in_the_container(project, command):
+    env, words = running(project), WORDS.get(command, [])
+    name = name_of(project)
+    project.log.write_text("")
+    done = project.start(command, *words, env=env)
+    assert (done.returncode, done.stderr) == (0, b""), done
+    found, asked = project.asked()
+    assert found[1:3] == ["container", "inspect"] and found[5] == name
+    by = ["--by", "root"] if command in ("allow", "deny", "undo") else []
+    assert asked[1:] == ["exec", "--user=0:0", ID, "/sbin/codex-egress", *by, command, *words]
+    project.log.write_text("")
+    elsewhere = project.start(command, *words, project.work, env=env, cwd="/")
+    assert elsewhere.returncode == 0 and [a[5:6] for a in project.asked()][0] == [name]
+
+
+def test_its_status_is_the_commands(project):
+    env = running(project)
+    for status in (0, 1, 100, 111):
+        answers = json.loads(env["ENGINE_ANSWERS"]) | {"exec": [status, "said\n", ""]}
+        done = project.start("status", env={"ENGINE_ANSWERS": json.dumps(answers)})
+        assert (done.returncode, done.stdout) == (status, b"said\n")
+
+
+def test_a_directory_inside_the_workdir_is_the_workdirs(project):
+    env = running(project)
+    name, inner = name_of(project), project.work / "src/deep"
+    inner.mkdir(parents=True)
+    project.log.write_text("")
+    project.start("status", env=env, cwd=inner)
+    assert len(project.asked()[0][5:]) == 1  # no sandbox has ever worked around it
+    (project.work / ".codex/.environment").mkdir(parents=True)
+    project.log.write_text("")
+    project.start("status", env=env, cwd=inner)
+    names = project.asked()[0][5:]
+    assert len(names) == 2 and names[1] == name != names[0]
+    # One that is named is meant itself, and so is a home of its own.
+    for options in ([inner], ["--work_dir", inner], ["--codex-home", inner]):
+        project.log.write_text("")
+        project.start("status", *options, env=env, cwd=inner)
+        assert len(project.asked()[0][5:]) == 1
+
+
+def test_a_home_of_its_own_has_a_container_of_its_own(project):
+    env = running(project)
+    other = project.home / "other"
+    other.mkdir()
+    project.log.write_text("")
+    project.start("status", "--codex-home", other, env=env)
+    asked = project.asked()[0][5]
+    os.chown(other, 1000, 1000)
+    assert asked == name_of(project, "-y", "--codex-home", other) != name_of(project)
+
+
+@pytest.mark.parametrize("command", [*ASKED, "attach", "stop"])
+def test_what_is_not_there_or_not_ours_is_one_line(project, command):
+    words = WORDS.get(command, [])
+    for env, why in (
+        (nothing_runs(project), "none works there"),
+        (running(project, owner=US + 1), f"another user's (uid {US + 1})"),
+        (running(project, owner=""), "isn't one of codex-sandbox's"),
+        (running(project, state="false"), "it has ended"),
+    ):
+        project.log.write_text("")
+        done = project.start(command, *words, env=env)
+        lines = done.stderr.decode().splitlines()
+        assert (done.returncode, done.stdout) == (100, b""), done
+        assert why in lines[0] and all(line.startswith("  hint: ") for line in lines[1:]), lines
+        assert not [a for a in project.asked() if a[1] in ("exec", "attach", "stop")]
+
+
+def test_an_engine_that_does_not_answer(project):
+    project.engine()
+    down = [1, "", "Cannot connect to the Docker daemon.\n"]
+    answers = {"container inspect": down, "version": down, "ps": down}
+    for command in ("status", "ls", "stop"):
+        done = project.start(command, env={"ENGINE_ANSWERS": json.dumps(answers)})
+        assert done.returncode == 111 and b"Cannot connect to the Docker daemon." in done.stderr
+
+
+def test_podman_is_asked_where_docker_has_none(project):
+    project.engine("podman")
+    env = nothing_runs(project)
+    done = project.start("status", env=env)
+    assert done.returncode == 100
+    assert [os.path.basename(a[0]) for a in project.asked()] == ["docker", "docker", "podman", "podman"]
+    project.log.write_text("")
+    project.start("status", "--engine", "podman", env=env)
+    assert {os.path.basename(a[0]) for a in project.asked()} == {"podman"}
+
+
+def test_an_engine_of_the_projects_own_is_not_run(project):
+    env = running(project)
+    (project.bin / "docker").rename(project.work / "docker")
+    done = project.start("status", env=env | {"PATH": str(project.work)})
+    assert done.returncode == 111 and b"is skipped" in done.stderr
+    # The same from further inside.
+    inner = project.work / "src"
+    inner.mkdir()
+    (project.work / ".codex/.environment").mkdir(parents=True)
+    for path in (project.home, project.work, project.work / "docker"):
+        os.chown(path, US, US)
+    done = project.start("status", env=env | {"PATH": str(project.work)}, cwd=inner)
+    assert done.returncode == 111 and b"where the sandbox can write" in done.stderr
+    assert project.log.read_text() == ""
+
+
+def test_attach_has_the_detach_keys_of_the_start(project):
+    env = running(project)
+    project.start("attach", env=env)
+    assert project.asked()[-1][1:] == ["attach", "--detach-keys=ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^", ID]
+    running(project, engine="podman")
+    project.start("attach", "--engine", "podman", env=env)
+    assert project.asked()[-1][1:] == ["attach", "--detach-keys=", ID]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["status of this project"], ["exec", "status"], ["--", "status"], ["--", "ls"], ["resume", "--last"],
+    ["apply"], ["Status"], ["-y", "--", "stop"],
+])  # fmt: skip
+def test_codexs_own_command_lines_stay_what_they_are(project, arguments):
+    words = [a for a in arguments if a not in ("--", "-y")]
+    assert project.dry(*arguments).payload == ["codex", *words]
+
+
+def test_what_a_command_has_no_use_for_is_refused(project):
+    env = nothing_runs(project)
+    for arguments, why in (
+        (["--allow", "a.example", "status"], "has no use for it"),
+        (["status", "--dry-run"], "has no use for it"),
+        (["status", "a", "b"], "too many words"),
+        (["explain"], "a word is missing"),
+        (["status", "--json"], "there is no such option"),
+        (["--work_dir", project.work, "status", project.work], "names another workdir"),
+        (["status", project.work / "nowhere"], "No such file"),
+        (["status", "/"], "the whole machine"),
+    ):
+        done = project.start(*arguments, env=env)
+        assert done.returncode == 100 and why in done.stderr.decode(), done
+    assert project.log.read_text() == ""
+
+
+def test_help_names_every_command(project):
+    said = project.start("--help").stdout.decode()
+    listed = re.search(r"\nCommands, .*?:\n(.*?)\n\n", said, re.S).group(1)
+    names = re.findall(r"^  ([a-z]+)", listed, re.M)
+    assert len(names) >= 9 and len(set(names)) == len(names)
+    for name in names:
+        done = project.start(name, "--help")
+        assert done.returncode == 0 and done.stdout.decode().startswith(f"Usage: codex-sandbox {name}"), done
