@@ -1,9 +1,11 @@
 /* See local_dns.h. */
 #include "local_dns.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/sockaddr.h"
 
 #define SOCKETS     "/proc/net/udp"
@@ -15,12 +17,13 @@ bool local_dns_embedded(FILE *udp, uid_t payload)
 	char line[256];
 
 	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), udp); i++) {
-		unsigned address, state;
-		unsigned long uid;
+		/* Slot, local and remote address, state, queues, timer, retries, uid. */
+		char *field[8];
 
-		if (sscanf(line, " %*u: %8x:%*4x %*8x:%*4x %2x %*x:%*x %*x:%*x %*x %lu",
-			    &address, &state, &uid) == 3 &&
-			address == htonl(EMBEDDED) && state == UNCONNECTED && uid != payload)
+		file_fields(line, field, 8);
+		if (strtoul(field[1], NULL, 16) == htonl(EMBEDDED) &&
+			strtoul(field[3], NULL, 16) == UNCONNECTED && *field[7] &&
+			strtoul(field[7], NULL, 10) != payload)
 			return true;
 	}
 	return false;

@@ -89,18 +89,12 @@ bool nameserver_is_engines(FILE *mountinfo, const char *path)
 	bool is = false;
 
 	while (getline(&line, &room, mountinfo) > 0) {
-		char *rest = line, *root = NULL, *place = NULL;
+		char *field[5]; /* mount id, parent, device, root, mount point */
 
-		/* Mount id, parent, device, root, mount point (proc(5)). */
-		for (int i = 0; i < 5; i++) {
-			char *word = strsep(&rest, " ");
-
-			root = i == 3 ? word : root;
-			place = i == 4 ? word : place;
-		}
+		file_fields(line, field, 5);
 		/* The last mount at a path is the visible one. */
-		if (root && place && strcmp(place, path) == 0)
-			is = has_id(root);
+		if (strcmp(field[4], path) == 0)
+			is = has_id(field[3]);
 	}
 	free(line);
 	return is;

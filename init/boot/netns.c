@@ -5,11 +5,13 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 
 #define TRIED "build the wall"
@@ -35,16 +37,18 @@ static bool is_long(FILE *table, const char *name, char on[NETNS_TEXT])
 
 bool netns_inet_taken(FILE *table, const char *name, char on[NETNS_TEXT])
 {
-	char line[512], local[40];
-	unsigned long uid, inode;
+	/* Slot, local and remote address, state, queues, timer, retransmissions, uid, timeout,
+	 * inode. */
+	char line[512], *field[10];
 
 	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), table); i++) {
-		/* Inode 0: a connection without a process. */
-		if (sscanf(line, " %*u: %39s %*s %*x %*x:%*x %*x:%*x %*x %lu %*u %lu", local,
-			    &uid, &inode) != 3 ||
-			inode == 0 || strncmp(local, EMBEDDED ":", sizeof(EMBEDDED)) == 0)
+		file_fields(line, field, 10);
+		/* No inode: the heading, or a connection without a process. */
+		if (strtoul(field[9], NULL, 10) == 0 ||
+			strncmp(field[1], EMBEDDED ":", sizeof(EMBEDDED)) == 0)
 			continue;
-		snprintf(on, NETNS_TEXT, "%s socket %s of uid %lu", name, local, uid);
+		snprintf(on, NETNS_TEXT, "%s socket %.39s of uid %.10s", name, field[1],
+			field[7]);
 		return true;
 	}
 	return is_long(table, name, on);
@@ -56,14 +60,14 @@ static const char *const services[] = {"/systemd/", "/dbus/system_bus_socket", "
 
 bool netns_unix_taken(FILE *table, char on[NETNS_TEXT])
 {
-	char line[512], path[160];
+	/* Number, references, protocol, flags, type, state, inode, path. */
+	char line[512], *field[8];
 
 	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), table); i++) {
-		if (sscanf(line, " %*x: %*x %*x %*x %*x %*x %*u %159s", path) != 1)
-			continue;
+		file_fields(line, field, 8);
 		for (size_t j = 0; j < sizeof(services) / sizeof(services[0]); j++)
-			if (strstr(path, services[j])) {
-				snprintf(on, NETNS_TEXT, "%.120s", path);
+			if (strstr(field[7], services[j])) {
+				snprintf(on, NETNS_TEXT, "%.120s", field[7]);
 				return true;
 			}
 	}

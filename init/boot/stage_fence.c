@@ -2,9 +2,11 @@
 #include "stages.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../home/agent.h"
+#include "../lib/file.h"
 #include "../lib/privileges.h"
 #include "../lib/worker.h"
 #include "../route/divert.h"
@@ -33,9 +35,15 @@ static void check_ports(void)
 {
 	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
 	FILE *f = fopen(range, "re");
+	char line[64] = "", *field[2];
 	unsigned low, high;
 
-	if (f && fscanf(f, "%u %u", &low, &high) == 2 && high >= WORKER_FIRST_PORT) {
+	if (!f || !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	file_fields(line, field, 2);
+	low = (unsigned)strtoul(field[0], NULL, 10);
+	high = (unsigned)strtoul(field[1], NULL, 10);
+	if (high >= WORKER_FIRST_PORT) {
 		say_warning("wall",
 			"assign ports: %s: programs get ports up to %u, but those from %u up "
 			"are codex-init's: DNS questions from there are refused",

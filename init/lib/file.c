@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,4 +35,16 @@ ssize_t file_read(int fd, void *bytes, size_t size)
 		total += (size_t)n;
 	}
 	return (ssize_t)total;
+}
+
+void file_fields(char *line, char *field[], size_t n)
+{
+	static const char blanks[] = " \t\n";
+
+	for (size_t i = 0; i < n; i++) {
+		field[i] = line + strspn(line, blanks);
+		line = field[i] + strcspn(field[i], blanks);
+		if (*line)
+			*line++ = '\0';
+	}
 }

@@ -1,4 +1,4 @@
-/* Opening and reading files. */
+/* Opening and reading files, and the lines of those in /proc (proc(5)). */
 #ifndef INIT_LIB_FILE_H
 #define INIT_LIB_FILE_H
 
@@ -13,5 +13,9 @@ int file_open(int dir, const char *path, int flags, mode_t mode, uint64_t resolv
 /* Reads until there are size bytes or the file ends; continues after EINTR. Returns the number
  * of bytes, or -1 with errno set. */
 ssize_t file_read(int fd, void *bytes, size_t size);
+
+/* Cuts a line of a table of the kernel's into its first n fields, which blanks separate; those
+ * that aren't there are "". They point into the line. */
+void file_fields(char *line, char *field[], size_t n);
 
 #endif

@@ -139,6 +139,21 @@ static void test_files(void **state)
 	rmdir(dir);
 }
 
+static void test_fields_of_a_line(void **state)
+{
+	char line[] = "  0: 0B00007F:9C40\t\t07\n", none[] = "", *field[4];
+
+	(void)state;
+	file_fields(line, field, 4);
+	assert_string_equal(field[0], "0:");
+	assert_string_equal(field[1], "0B00007F:9C40");
+	assert_string_equal(field[2], "07");
+	assert_string_equal(field[3], "");
+	file_fields(none, field, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(field[i], "");
+}
+
 /* The list, forwards and backwards, as a number: 213 for 2, 1, 3. */
 static void see(const struct index_list *l, const struct index_link *links, int forward)
 {
@@ -211,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_addresses_to_and_fro),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_fields_of_a_line),
 		cmocka_unit_test(test_lists_by_index),
 		cmocka_unit_test(test_so_many_a_second),
 		cmocka_unit_test(test_what_is_pending_is_due_in_a_second),
