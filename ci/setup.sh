@@ -14,7 +14,6 @@ needs() {
 build,test,fuzz   make                  make
 build,test        gcc                   gcc
 build,test        libc6-dev             /usr/include/stdio.h
-build             musl-tools            musl-gcc
 build,test        libseccomp-dev        /usr/include/seccomp.h
 image,test        docker.io             dockerd
 image,test        docker-cli            docker
@@ -58,6 +57,7 @@ bench             dnsmasq-base          dnsmasq
 bench             unbound               unbound
 bench             util-linux            setpriv
 bench             gcc                   gcc
+bench             musl-tools            musl-gcc
 bench             libssl-dev            /usr/include/openssl/ssl.h
 bench             openssl               openssl
 bench             haproxy               haproxy

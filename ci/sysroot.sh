@@ -1,14 +1,15 @@
 #!/bin/sh
-# Fills a directory with what codex-init links statically: libmnl, libnftnl, libnl and the
-# kernel's headers, from Debian trixie's packages (bookworm's libmnl has no archive). The
-# packages come from the mirror that this machine's apt uses already, with the same keys and
-# proxy, checked by apt; apt's own state and the machine's packages stay untouched.
+# Fills a directory with what codex-init links statically, all of it from Debian trixie: musl,
+# libmnl, libnftnl and the kernel's headers as packages, libnl as its source, which the Makefile
+# compiles. They come from the mirror that this machine's apt uses already, with the same keys
+# and proxy, checked by apt; apt's own state and the machine's packages stay untouched.
 #
 # usage: ci/sysroot.sh DIRECTORY
 set -eu
 
 suite=trixie
-packages="libmnl-dev libnftnl-dev libnl-3-dev linux-libc-dev"
+packages="musl-dev libmnl-dev libnftnl-dev linux-libc-dev"
+source=libnl3
 say() { printf 'sysroot: %s\n' "$*"; }
 die() { printf 'sysroot: %s\n' "$*" >&2; exit 1; }
 
@@ -55,10 +56,12 @@ set -- $(source_line | head -n 1)
 [ $# -ge 1 ] || die "no apt source of $codename's main component is configured: can't tell which mirror to use"
 mirror=$1
 shift
-say "fetching $packages of $suite"
+say "fetching $packages and the source of $source of $suite"
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/debs" "$state/none"
 : >"$state/status"
-printf 'deb %s %s %s main\n' "$*" "$mirror" "$suite" >"$state/sources.list"
+for kind in deb deb-src; do
+  printf '%s %s %s %s main\n' $kind "$*" "$mirror" "$suite"
+done >"$state/sources.list"
 
 # The machine's apt.conf (proxy, certificates) and keys still apply: only the state is ours.
 private_apt() {
@@ -70,28 +73,23 @@ private_apt() {
 }
 private_apt update || die "apt could not read $suite from this machine's mirror"
 (cd "$state/debs" && private_apt download $packages) || die "apt could not download $packages"
+# Upstream's archive alone: Debian's patches concern what the shared library exports.
+(cd "$state/debs" && private_apt source --download-only --tar-only $source >/dev/null) ||
+  die "apt could not download the source of $source"
 
 rm -rf "$root.new"
-mkdir "$root.new"
+mkdir -p "$root.new/src/$source"
 for deb in "$state"/debs/*.deb; do
   dpkg-deb -x "$deb" "$root.new"
-  basename "$deb"
-done | sort >"$state/versions"
-# Unwind tables are for C++ and debuggers: 45 KB that a stripped C program never reads. And
-# libnl's calls for names and fractions go to init/libc/lean.c, which has neither.
-for archive in "$root.new"/usr/lib/*/*.a; do
-  set -- -R .eh_frame -R .rela.eh_frame -R .rel.eh_frame -R .comment
-  case $archive in
-  */libnl-*)
-    for symbol in getaddrinfo freeaddrinfo getnameinfo gai_strerror getprotobyname \
-      getprotobynumber strtod; do
-      set -- "$@" --redefine-sym "$symbol=lean_$symbol"
-    done
-    ;;
-  esac
-  objcopy "$@" "$archive"
 done
-mv "$state/versions" "$root.new/VERSIONS"
+tar -x -f "$state/debs/$source"_*.orig.tar.* -C "$root.new/src/$source" --strip-components 1
+# Where configure would write its choices: none of its switches is on.
+: >"$root.new/src/$source/include/defs.h"
+# Unwind tables are for C++ and debuggers: 45 KB that a stripped C program never reads.
+for archive in "$root.new"/usr/lib/*-gnu/*.a; do
+  objcopy -R .eh_frame -R .rela.eh_frame -R .rel.eh_frame "$archive"
+done
+(cd "$state/debs" && ls) >"$root.new/VERSIONS"
 rm -rf "$root" "$state"
 mv "$root.new" "$root"
 say "$(tr '\n' ' ' <"$root/VERSIONS")"

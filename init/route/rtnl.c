@@ -6,6 +6,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
+#include <netlink/handlers.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <stdlib.h>
@@ -45,9 +46,12 @@ static void get_address(const struct nlattr *attribute, uint8_t family, struct a
 
 int rtnl_open(struct nl_sock **out)
 {
+	/* Named, since nl_socket_alloc() would let the environment choose (NLCB). */
+	struct nl_cb *callbacks = nl_cb_alloc(NL_CB_DEFAULT);
 	int error;
 
-	*out = nl_socket_alloc();
+	*out = callbacks ? nl_socket_alloc_cb(callbacks) : NULL;
+	nl_cb_put(callbacks); /* the socket has its own reference */
 	if (!*out)
 		return -NLE_NOMEM;
 	error = nl_connect(*out, NETLINK_ROUTE);

@@ -179,6 +179,11 @@ def test_events_are_json_lines(shell):
     assert any("example.com" in json.dumps(event) for event in events), done
 
 
+@pytest.mark.parametrize("callbacks", ["debug", "verbose"])
+def test_libnl_does_not_print_its_messages(run, callbacks):
+    assert run("true", env={"NLCB": callbacks}).ok().err == run("true").ok().err
+
+
 def test_the_environment(run):
     done = run("env", env={"KEPT": "a b"}).ok()
     env = dict(line.split("=", 1) for line in done.lines())
