@@ -2,7 +2,6 @@
 #include "stages.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../home/agent.h"
@@ -34,27 +33,17 @@ void stage_leave_out_local_dns(struct boot *b)
 static void check_ports(void)
 {
 	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
-	FILE *f = fopen(range, "re");
-	char line[64] = "", *field[2];
-	unsigned low, high;
+	unsigned long port[2]; /* the first and the last */
 
-	if (!f || !fgets(line, sizeof(line), f))
-		line[0] = '\0';
-	file_fields(line, field, 2);
-	low = (unsigned)strtoul(field[0], NULL, 10);
-	high = (unsigned)strtoul(field[1], NULL, 10);
-	if (high >= WORKER_FIRST_PORT) {
-		say_warning("wall",
-			"assign ports: %s: programs get ports up to %u, but those from %u up "
-			"are codex-init's: DNS questions from there are refused",
-			range, high, WORKER_FIRST_PORT);
-		say_hint("start the container with --sysctl "
-			 "net.ipv4.ip_local_port_range='%u %u'",
-			low < WORKER_FIRST_PORT - 1 ? low : WORKER_FIRST_PORT / 2,
-			WORKER_FIRST_PORT - 1);
-	}
-	if (f)
-		fclose(f);
+	if (!file_two_numbers(range, port) || port[1] < WORKER_FIRST_PORT)
+		return;
+	say_warning("wall",
+		"assign ports: %s: programs get ports up to %lu, but those from %u up "
+		"are codex-init's: DNS questions from there are refused",
+		range, port[1], WORKER_FIRST_PORT);
+	say_hint("start the container with --sysctl net.ipv4.ip_local_port_range='%lu %u'",
+		port[0] < WORKER_FIRST_PORT - 1 ? port[0] : WORKER_FIRST_PORT / 2,
+		WORKER_FIRST_PORT - 1);
 }
 
 /*

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,4 +49,22 @@ void file_fields(char *line, char *field[], size_t n)
 		if (*line)
 			*line++ = '\0';
 	}
+}
+
+bool file_two_numbers(const char *path, unsigned long out[2])
+{
+	FILE *f = fopen(path, "re");
+	char line[64], *field[2], *end = NULL;
+	bool there = f && fgets(line, sizeof(line), f);
+
+	if (f)
+		fclose(f);
+	if (!there)
+		return false;
+	file_fields(line, field, 2);
+	for (int i = 0; i < 2; i++) {
+		out[i] = strtoul(field[i], &end, 10);
+		there &= end != field[i] && *end == '\0';
+	}
+	return there;
 }

@@ -2,6 +2,7 @@
 #ifndef INIT_LIB_FILE_H
 #define INIT_LIB_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,5 +18,8 @@ ssize_t file_read(int fd, void *bytes, size_t size);
 /* Cuts a line of a table of the kernel's into its first n fields, which blanks separate; those
  * that aren't there are "". They point into the line. */
 void file_fields(char *line, char *field[], size_t n);
+
+/* Reads the two numbers at the beginning of such a file. False if they aren't there. */
+bool file_two_numbers(const char *path, unsigned long out[2]);
 
 #endif

@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "file.h"
+
 /* Capabilities are bits of a 64-bit mask in every kernel; the highest known one may be
  * lower. */
 #define LIMIT_CAPABILITIES 64
@@ -196,14 +198,9 @@ bool privileges_shared(void)
 
 bool privileges_root_is_user(void)
 {
-	unsigned long inside = 0, outside = 0;
-	FILE *map = fopen("/proc/self/uid_map", "re");
-	bool is = map && fscanf(map, "%lu %lu", &inside, &outside) == 2 && inside == 0 &&
-		  outside != 0;
+	unsigned long uid[2]; /* inside, outside */
 
-	if (map)
-		fclose(map);
-	return is;
+	return file_two_numbers("/proc/self/uid_map", uid) && uid[0] == 0 && uid[1] != 0;
 }
 
 static int check_shed(struct failure *f)

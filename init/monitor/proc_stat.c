@@ -1,4 +1,4 @@
-/* See proc_stat.h. Not sscanf(), which would add 10 KB to the binary. */
+/* See proc_stat.h. */
 #include "proc_stat.h"
 
 #include <signal.h>

@@ -4,6 +4,7 @@
 #include <linux/openat2.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -154,6 +155,34 @@ static void test_fields_of_a_line(void **state)
 		assert_string_equal(field[i], "");
 }
 
+static bool two_numbers_of(const char *text)
+{
+	char path[] = "/tmp/codex-lib-XXXXXX";
+	int fd = mkstemp(path);
+	unsigned long n[2] = {0, 0};
+	bool there;
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	there = file_two_numbers(path, n);
+	unlink(path);
+	assert_int_equal(there && (n[0] != 32768 || n[1] != 60999), 0);
+	return there;
+}
+
+static void test_two_numbers(void **state)
+{
+	unsigned long n[2];
+
+	(void)state;
+	assert_true(two_numbers_of("32768\t60999\n"));
+	assert_true(two_numbers_of("     32768      60999          1\n0 0 1\n"));
+	assert_false(two_numbers_of(""));
+	assert_false(two_numbers_of("32768\n60999\n"));
+	assert_false(two_numbers_of("32768 60999x\n"));
+	assert_false(file_two_numbers("/proc/no-such-file", n));
+}
+
 /* The list, forwards and backwards, as a number: 213 for 2, 1, 3. */
 static void see(const struct index_list *l, const struct index_link *links, int forward)
 {
@@ -227,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_to_and_fro),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_fields_of_a_line),
+		cmocka_unit_test(test_two_numbers),
 		cmocka_unit_test(test_lists_by_index),
 		cmocka_unit_test(test_so_many_a_second),
 		cmocka_unit_test(test_what_is_pending_is_due_in_a_second),
