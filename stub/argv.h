@@ -52,6 +52,9 @@ struct mount {
 #define ARGV_LABEL_WORKDIR "codex-sandbox.workdir"
 #define ARGV_LABEL_WALL    "codex-sandbox.wall"
 
+/* codex-egress in the container, where the payload can put no other. */
+#define ARGV_EGRESS "/sbin/codex-egress"
+
 /* The name by which a Docker container can reach its host, if Docker is asked to add it.
  * Podman's is host.containers.internal, which it adds by itself. */
 #define ARGV_HOST_NAME "host.docker.internal"

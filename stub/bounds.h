@@ -74,5 +74,21 @@
 #define BOUND_LAUNCHER 800
 /* An answer to a yes/no question. */
 #define BOUND_ANSWER 16
+/*
+ * `codex-egress watch`, whose lines come from the container: a line (a reply holds an
+ * explanation of some hundred bytes, an event four strings of 255), its strings, its words
+ * and addresses, and the text of a reply, of which this many lines are shown.
+ */
+#define BOUND_WATCH_LINE   (16 * 1024)
+#define BOUND_WATCH_STRING 320
+#define BOUND_WATCH_WORD   48
+#define BOUND_WATCH_TEXT   4096
+#define BOUND_WATCH_ROWS   24
+/* The widest row that is printed: terminals are narrower, and nobody reads on in a file. */
+#define BOUND_WATCH_WIDTH 1000
+/* Questions that wait to be answered; as many as codex-init asks at one time. */
+#define BOUND_WATCH_QUESTIONS 64
+/* How long a question may wait: a day. */
+#define BOUND_WATCH_EXPIRES 86400
 
 #endif

@@ -18,6 +18,8 @@ static const struct command table[] = {
 	{"undo", command_undo, 1, 2, "", false, "RULE [WORKDIR]",
 		"take back what allow or deny did"},
 	{"rules", command_rules, 0, 1, "", false, "[WORKDIR]", "the rules in force"},
+	{"watch", command_watch, 0, 1, "wait", false, "[--wait] [WORKDIR]",
+		"see what it decides as it does, and answer its questions"},
 	{"ls", command_ls, 0, 0, "", false, "", "your sandboxes"},
 	{"attach", command_attach, 0, 1, "", false, "[WORKDIR]",
 		"share the terminal of a session"},
@@ -30,7 +32,7 @@ static const struct command table[] = {
 static const struct {
 	const char *name;
 	size_t offset;
-} flags[] = {{"save", offsetof(struct call, save)}};
+} flags[] = {{"save", offsetof(struct call, save)}, {"wait", offsetof(struct call, wait)}};
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
 
 const struct command *commands_find(const struct cli *c)

@@ -1,19 +1,6 @@
 /* The commands that PID 1 of the container answers: codex-egress's own (init/egress). */
-#include <pwd.h>
-#include <unistd.h>
-
 #include "rows.h"
 #include "sandbox.h"
-
-/* Who gives a rule, for the events: codex-egress takes a name of 63 printable characters. */
-static const char *who(struct arena *arena)
-{
-	const struct passwd *user = getpwuid(getuid());
-
-	return user && user->pw_name[0]
-		       ? arena_format(arena, "%.60s", user->pw_name)
-		       : arena_format(arena, "uid %lu", (unsigned long)getuid());
-}
 
 /* codex-egress [--by WHO] NAME [argument] */
 static int ask_inside(struct call *call, const char *argument, const char *workdir, bool rule,
@@ -26,10 +13,10 @@ static int ask_inside(struct call *call, const char *argument, const char *workd
 		string_list_add(&words, "exec");
 		string_list_add(&words, "--user=0:0");
 		string_list_add(&words, s.id);
-		string_list_add(&words, SANDBOX_EGRESS);
+		string_list_add(&words, ARGV_EGRESS);
 		if (rule) {
 			string_list_add(&words, "--by");
-			string_list_add(&words, who(&s.plan.arena));
+			string_list_add(&words, sandbox_caller(&s));
 		}
 		string_list_add(&words, call->command->name);
 		if (argument)

@@ -11,6 +11,8 @@ int command_allow(struct call *call, struct error *t);
 int command_deny(struct call *call, struct error *t);
 int command_undo(struct call *call, struct error *t);
 int command_rules(struct call *call, struct error *t);
+/* watch.c */
+int command_watch(struct call *call, struct error *t);
 /* ls.c */
 int command_ls(struct call *call, struct error *t);
 /* session.c */

@@ -1,6 +1,7 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -174,4 +175,14 @@ int sandbox_run(struct sandbox *s, const char *const *words, struct error *t)
 		if (errno != EINTR)
 			return refuse_errno(t, "wait for", s->engine.name);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* codex-egress takes 63 characters. */
+const char *sandbox_caller(struct sandbox *s)
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	return user && user->pw_name[0]
+		       ? arena_format(&s->plan.arena, "%.60s", user->pw_name)
+		       : arena_format(&s->plan.arena, "uid %lu", (unsigned long)getuid());
 }

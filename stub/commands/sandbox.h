@@ -33,7 +33,7 @@ int sandbox_become(struct sandbox *s, const char *const *words, struct error *t)
 /* Runs the same with our input and output. Returns its exit status, or -1 with *t filled. */
 int sandbox_run(struct sandbox *s, const char *const *words, struct error *t);
 
-/* The one in the container, where the payload can put no other. */
-#define SANDBOX_EGRESS "/sbin/codex-egress"
+/* Who gives a rule, for the events: the user's name, 63 printable characters at most. */
+const char *sandbox_caller(struct sandbox *s);
 
 #endif

@@ -1,0 +1,66 @@
+"""A sandbox that does what it is told, line by line, and `codex-sandbox watch` beside it."""
+
+import os
+import re
+import subprocess
+
+from conftest import CA_PATH, STUB, until
+
+ESCAPES = re.compile(rb"\033\[[0-9;]*[mK]|\r")
+# Carries out a line at a time, and says when it is done.
+OBEY = 'echo up; while read -r line; do sh -c "$line" 2>&1; echo "did it: $?"; done'
+
+
+class Sandbox:
+    """codex-sandbox with a shell instead of Codex."""
+
+    def __init__(self, environment, cwd, options, log):
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [STUB, *map(str, options), "--exec", "sh", "-c", OBEY],
+                env=environment, cwd=cwd, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
+        self.until_says("up\n")
+
+    @property
+    def said(self):
+        return self.log.read_text(errors="replace")
+
+    def until_says(self, text, seconds=30):
+        until(lambda: text in self.said, seconds, lambda: f"{text!r} in {self.said!r}")
+
+    def begin(self, command):
+        """A command in the sandbox; returns what has been said before it."""
+        before = len(self.said)
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
+        return before
+
+    def result(self, before, seconds=30):
+        """What a command has said, and its status."""
+        done = re.compile(r"did it: (\d+)\n")
+        until(lambda: done.search(self.said[before:]), seconds, lambda: f"the end of {self.said[before:]!r}")
+        text = self.said[before:]
+        return text, int(done.search(text)[1])
+
+    def run(self, command, seconds=30):
+        return self.result(self.begin(command), seconds)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(30)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def rows(terminal):
+    """What a terminal has shown, without colours and redrawing."""
+    return ESCAPES.sub(b"", terminal._read())
+
+
+def trusted(lab):
+    """Options with which curl in the sandbox trusts the lab's certificates."""
+    return ["--read-only", str(lab.ca), "-e", f"CURL_CA_BUNDLE=/app{lab.ca}"]
