@@ -3,7 +3,9 @@ imported are those of the nft wall, held to here as well. What leaves is judged 
 
 import json
 import os
+import re
 import subprocess
+import uuid
 
 import pytest
 from conftest import IMAGE, ROOT, Runner, program, until
@@ -105,6 +107,25 @@ def test_a_turn_of_codex(run, model, sinks):  # noqa: F811
     assert "allowed 200" in said and "refused 56" in said and "in /workspace" in said, done
     assert {f.address for f in sinks.seen()} <= {address_of("allowed.test"), *map(address_of, OPENAI)}
     assert "--allow other.test" in done.err
+
+
+def test_docker_run_it_and_no_more(lab, internet, terminal, sinks):
+    """What README begins with, word for word: Codex's screen, in the cell."""
+    docker = CellRunner(lab, ()).docker
+    first = (ROOT / "README.md").read_text()[:600]
+    words = re.search(r"`(docker run -it codex-sandbox)`", first).group(1).split()
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    words = [{"codex-sandbox": IMAGE, "run": f"--host={lab.engine.host} run --name {name}"}.get(w, w) for w in words]
+    t = terminal(" ".join(words).split())
+    try:
+        t.until_says(b"the command is in the cell", 30)
+        t.until_says(b"\x1b[?1049h", 30)  # Codex takes the terminal over
+        t.until_says(b"Sign in with Device Code", 30)
+        none = docker("inspect", "-f", "{{.HostConfig.CapAdd}} {{.HostConfig.Privileged}} {{.HostConfig.CapDrop}}", name)
+        assert none.ok().out == "[] false []\n"
+    finally:
+        docker("rm", "-f", name)
+    assert {f.address for f in sinks.seen()} <= {address_of(n) for n in OPENAI}
 
 
 def test_a_turn_with_a_login(run, runner, model, tmp_path):  # noqa: F811

@@ -1,11 +1,16 @@
-"""The files of image/deploy: the pods of their jobs run, by podman, with what they say; the stack's
-names are those that an engine takes."""
+"""The files of image/deploy: the pods of their jobs run, by podman, with what they say; the stack on a
+swarm; the other agent's image and job."""
 
+import base64
+import json
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 from conftest import IMAGE, ROOT, program, until
+from engine import host_docker
 from internet import OPENAI, address_of
 from podman import Podman
 
@@ -14,8 +19,17 @@ DEPLOY = ROOT / "image/deploy"
 
 @pytest.fixture(scope="module")
 def podman(lab):
+    """With the image's Codex in its own image."""
+    box = host_docker("create", IMAGE).strip()
+    found = "/usr/local/lib/node_modules/@openai/codex/node_modules/@openai"
+    for place, name in ((found, "openai"), ("/etc/codex", "settings")):
+        host_docker("cp", f"{box}:{place}", lab.directory / name)
+    host_docker("rm", box)
+    more = {"etc/codex": lab.directory / "settings"}
+    for name in ("codex", "codex-code-mode-host"):
+        more[f"bin/{name}"] = next((lab.directory / "openai").glob(f"*/vendor/*/bin/{name}"))
     made = Podman("rootful", lab.engine.namespace, lab.directory, ROOT / "build/codex-sandbox",
-                  ROOT / "build/codex-init")
+                  ROOT / "build/codex-init", more)
     try:
         made.start()
         yield made
@@ -23,41 +37,142 @@ def podman(lab):
         made.stop()
 
 
-def pod(text, name, command):
-    """The pod of a job, which this podman takes alone; with another command, and an image that it has."""
+def pod(text, name, command=None, **images):
+    """The pod of a job, which this podman takes alone; with an image that it has, and perhaps another
+    command."""
     template = text.split("  template:\n", 1)[1]
     spec = "\n".join(line[4:] for line in template.splitlines())
-    spec = re.sub(r"args: \[.*\]", f"args: {command}", spec)
-    spec = spec.replace("image: codex-sandbox", "image: localhost/codex-sandbox")
-    spec = re.sub(r"\n *- secretRef:.*", "", spec)
+    if command:
+        spec = re.sub(r"args: \[.*\]", f"args: {command}", spec)
+    spec = re.sub(r"image: ([\w-]+)", r"image: localhost/\1", spec)
     return f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n{spec}\n"
 
 
-@pytest.mark.parametrize("job, wall", [("job-restricted", "cell"), ("job-nft", "nft")])
+def secret(podman, name, **values):
+    """As `kubectl create secret generic` makes it; before podman 4.4 its data alone."""
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    whole = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+    version = [int(n) for n in re.findall(r"\d+", podman.podman("--version"))]
+    file = podman.home / f"{name}.json"
+    file.write_text(json.dumps(whole if version >= [4, 4] else data))
+    podman.podman("secret", "create", name, file)
+
+
+def play(podman, name, text, container, *options):
+    """Plays a pod to its end. Returns what its container said, with the exit status."""
+    file = podman.home / f"{name}.yaml"
+    file.write_text(text)
+    podman.podman("play", "kube", *options, file)
+    try:
+        box = f"{name}-{container}"
+        ended = lambda: podman.podman("inspect", "-f", "{{.State.Status}}", box).strip() == "exited"  # noqa: E731
+        until(ended, 60, lambda: podman.podman("logs", box))
+        logs = program(podman.inside(podman.home, "podman", "logs", box)).ok()
+        logs.status = int(podman.podman("inspect", "-f", "{{.State.ExitCode}}", box))
+        return logs
+    finally:
+        podman.podman("pod", "rm", "-f", name)
+
+
+JOBS = pytest.mark.parametrize("job, wall", [("job-restricted", "cell"), ("job-nft", "nft")])
+
+
+def policy(podman, job):
+    file = podman.home / f"{job}-policy.yaml"
+    file.write_text(re.sub(r'"@.*"', '"allowed.test"', (DEPLOY / "policy.yaml").read_text()))
+    return "--configmap", file
+
+
+@JOBS
 def test_a_job_reaches_what_its_policy_allows_and_nothing_else(podman, internet, sinks, job, wall):
-    policy = podman.home / f"{job}-policy.yaml"
-    text = (DEPLOY / "policy.yaml").read_text()
-    policy.write_text(re.sub(r'"@.*"', '"allowed.test"', text))
     script = (
         "wget -qO- http://allowed.test/; wget -qO- http://other.test/; "
         "grep -E 'CapEff|NoNewPrivs' /proc/self/status; id -u"
     )
-    file = podman.home / f"{job}.yaml"
-    file.write_text(pod((DEPLOY / f"{job}.yaml").read_text(), job, f'["--", "sh", "-c", "{script}"]'))
-    podman.podman("play", "kube", "--configmap", policy, file)
+    text = pod((DEPLOY / f"{job}.yaml").read_text(), job, f'["--", "sh", "-c", "{script}"]')
+    done = play(podman, job, text, "codex", *policy(podman, job)).ok()
+    assert '"host": "allowed.test"' in done.out, done
+    assert f"{wall == 'cell'}" == f"{'the cell' in done.err}", done
+    assert "CapEff:\t0000000000000000" in done.out and "NoNewPrivs:\t1" in done.out, done
+    assert done.lines()[-1] == "1000", done
+    assert {f.address for f in sinks.seen()} == {address_of("allowed.test")}
+
+
+@JOBS
+def test_a_job_is_a_whole_turn_of_codex(podman, lab, internet, sinks, job, wall):
+    """With the command and the secret that its file names."""
+    internet.openai.script("echo the tool ran as $(id -u); wget -qO- http://other.test/; echo refused $?")
+    text = pod((DEPLOY / f"{job}.yaml").read_text(), job)
+    # The laboratory's certificates.
+    text = text.replace("    envFrom:\n", "    env:\n    - {name: SSL_CERT_FILE, value: /lab/ca.pem}\n    envFrom:\n")
+    mount, volume = "    - {name: lab, mountPath: /lab}\n", "  - {name: lab, hostPath: {path: %s}}\n" % lab.directory
+    for key, line, indent in (("volumeMounts", mount, "    "), ("volumes", volume, "  ")):
+        head = f"\n{indent}{key}:\n"
+        text = text.replace(head, head + line) if head in text else text.rstrip() + head + line
+    secret(podman, "codex-login", CODEX_API_KEY="sk-lab-key")
     try:
-        name = f"{job}-codex"
-        status = lambda: podman.podman("inspect", "-f", "{{.State.Status}}", name).strip()  # noqa: E731
-        until(lambda: status() == "exited", 30)
-        logs = program(podman.inside(podman.home, "podman", "logs", name))
-        said = logs.ok().out
-        assert '"host": "allowed.test"' in said, logs
-        assert f"{wall == 'cell'}" == f"{'the cell' in logs.err}", logs
-        assert "CapEff:\t0000000000000000" in said and "NoNewPrivs:\t1" in said, said
-        assert said.splitlines()[-1] == "1000", said
-        assert {f.address for f in sinks.seen()} == {address_of("allowed.test")}
+        done = play(podman, job, text, "codex", *policy(podman, job)).ok()
     finally:
-        podman.podman("pod", "rm", "-f", job)
+        podman.podman("secret", "rm", "codex-login")
+    assert "the tool ran as 1000" in "".join(internet.openai.outputs()), done
+    assert "refused 1" in "".join(internet.openai.outputs()), done
+    assert f"{wall == 'cell'}" == f"{'the cell' in done.err}", done
+    assert {r["authorization"] for r in internet.openai.requests if r["method"] == "POST"} == {"key"}
+    assert set(sinks.seen()) <= {("tcp", address_of(name), 443) for name in OPENAI}
+
+
+# ---- Another agent ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def agent(lab, tmp_path_factory):
+    """The agent's image in the lab's engine: as its file says, from a base that is there."""
+    place = tmp_path_factory.mktemp("agent")
+    shutil.copytree(DEPLOY / "agent", place, dirs_exist_ok=True)
+    base = place / "base"
+    for name in ("bin", "etc", "proc", "dev", "sys", "run", "tmp", "sbin"):
+        (base / name).mkdir(parents=True)
+    shutil.copy(shutil.which("busybox"), base / "bin/busybox")
+    for name in ("sh", "cat", "id", "wget"):
+        (base / "bin" / name).symlink_to("busybox")
+    docker = lab.engine.docker
+    with subprocess.Popen(["tar", "-C", base, "-c", "."], stdout=subprocess.PIPE) as tar:
+        docker("import", "-", "agent-base", stdin=tar.stdout)
+    file = place / "Dockerfile"
+    file.write_text(file.read_text().replace("FROM alpine:3", "FROM agent-base")
+                    .replace("--from=codex-sandbox", f"--from={IMAGE}"))
+    docker("build", "-q", "-t", "my-agent", str(place))
+    return "my-agent"
+
+
+AGENT = ("-e", "OPENAI_ALLOWED_DOMAINS=allowed.test", "-e", "AGENT_KEY=k", "-e", "AGENT_MODEL=http://allowed.test/")
+LEAVE = "wget -qO- http://api.openai.com/; echo refused $?; id -u"
+
+
+@pytest.mark.parametrize("flags", [(), ("--cap-drop=ALL", "--read-only", "--tmpfs", "/run", "--tmpfs", "/tmp")])
+def test_another_agent_has_its_own_rules_alone(agent, docker, internet, sinks, flags):
+    done = docker("run", "--rm", "--pull=never", *flags, *AGENT, "-e", f"AGENT_TASK={LEAVE}", agent).ok()
+    assert "my-agent: the model says: {" in done.out and "refused 1\n1000" in done.out, done
+    assert "the cell" in done.err and "api.openai.com" in done.err, done
+    assert {f.address for f in sinks.seen()} == {address_of("allowed.test")}
+
+
+def test_another_agents_job(agent, podman, docker, internet, sinks):
+    saved = podman.home / "agent.tar"
+    docker("save", "-o", saved, agent).ok()
+    podman.podman("load", "-q", "-i", saved)
+    text = pod((DEPLOY / "agent/job.yaml").read_text(), "agent-task").replace("model.example.com", "allowed.test")
+    secret(podman, "agent-login", AGENT_KEY="sk-agent")
+    try:
+        done = play(podman, "agent-task", text, "agent").ok()
+    finally:
+        podman.podman("secret", "rm", "agent-login")
+    assert "my-agent: the model says: {" in done.out and "the cell" in done.err, done
+    assert sinks.carried(b"Bearer sk-agent")
+    assert {f.address for f in sinks.seen()} == {address_of("allowed.test")}
+
+
+# ---- What they name --------------------------------------------------------------------------
 
 
 def test_what_the_files_name_is_there():

@@ -63,6 +63,7 @@ def test_documents_name_no_option_that_is_not_there(document):
     others = {"--tmpfs", "--cap-drop", "--cap-add", "--device-auth", "--with-api-key", "--json", "--filter"}
     others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto", "--last", "--init"}
     others |= {"--rm", "--ulimit", "--memory", "--tmpfs", "--dns-option", "--security-opt"}
+    others |= {"--skip-git-repo-check"}  # Codex's
     others |= {"--by", "--wait"}  # codex-egress's, and of the command watch
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", document.read_text()))
     assert used <= known | others, used - known - others

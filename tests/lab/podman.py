@@ -64,8 +64,9 @@ exec "$3" --egress=off -- sleep infinity
 class Podman:
     """kind: "rootful" or "rootless". namespace: the network namespace to run in."""
 
-    def __init__(self, kind, namespace, directory, stub, init):
-        self.kind, self.namespace = kind, namespace
+    def __init__(self, kind, namespace, directory, stub, init, more=None):
+        """more: what the image has besides, by its place there."""
+        self.kind, self.namespace, self._more = kind, namespace, more or {}
         self.uid = USER if kind == "rootless" else 0
         self.directory = pathlib.Path(directory) / f"podman-{kind}"
         self.home = self.directory / "home"
@@ -132,6 +133,8 @@ class Podman:
         shutil.copy(shutil.which("busybox"), root / "bin/busybox")
         for applet in APPLETS:
             (root / "bin" / applet).symlink_to("busybox")
+        for place, source in self._more.items():
+            command("cp", "-aT", "--link", source, root / place)
         (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\ncodex:x:1000:1000::/:/bin/sh\n")
         (root / "etc/group").write_text("root:x:0:\ncodex:x:1000:\n")
         archive = self.directory / "rootfs.tar"
