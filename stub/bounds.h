@@ -47,6 +47,10 @@
 #define BOUND_SANDBOXES 256
 /* Directories around the current one in which a sandbox may work. */
 #define BOUND_PARENTS 64
+/* A file of options, and one of rules that a project proposes: many times what anybody keeps.
+ */
+#define BOUND_KEPT_BYTES (64 * 1024)
+#define BOUND_KEPT_LINES 2000
 /* How much is read of the settings of the engine's client. */
 #define BOUND_ENGINE_SETTINGS (64 * 1024)
 /*

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "commands/commands.h"
+#include "kept.h"
 #include "launch.h"
 #include "log.h"
 
@@ -42,7 +43,7 @@ int main(int argc, char **argv)
 	else if (command)
 		result = commands_run(command, &c, &t);
 	else if (result == 0)
-		result = launch(&c, &t);
+		result = kept_take(&c, &t) < 0 ? -1 : launch(&c, &t);
 	cli_free(&c);
 	if (result >= 0)
 		return result;

@@ -102,6 +102,15 @@ static bool is_ours(struct program_search *w, const struct plan *p, const char *
 	return !w->why[0];
 }
 
+bool programs_ours(const struct plan *p, const char *path, char *why, size_t size)
+{
+	struct program_search program_search;
+	const bool ours = is_ours(&program_search, p, path);
+
+	snprintf(why, size, "%s", program_search.why);
+	return ours;
+}
+
 const char *programs_find(struct plan *p, const char *name, bool *passed_over)
 {
 	const char *path = getenv("PATH");
@@ -214,22 +223,25 @@ int programs_check_settings(struct plan *p, const char *engine, struct error *t)
 		{"podman", "XDG_DATA_HOME", "/containers", NULL},
 		{"podman", "HOME", "/.local/share/containers", "XDG_DATA_HOME"},
 		{"podman", "XDG_RUNTIME_DIR", "/containers", NULL},
+		/* The next start's options (kept.h). */
+		{NULL, "XDG_CONFIG_HOME", "/codex-sandbox", NULL},
+		{NULL, "HOME", "/.config/codex-sandbox", "XDG_CONFIG_HOME"},
 	};
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		struct program_search program_search = {.plan = p};
-		const char *path, *unless = settings[i].unless;
+		const char *path, *unless = settings[i].unless, *whose = settings[i].engine;
 
-		if (strcmp(settings[i].engine, engine) != 0 ||
-			(unless && find_variable(unless)))
+		if ((whose && strcmp(whose, engine) != 0) || (unless && find_variable(unless)))
 			continue;
 		path = setting(p, settings[i].variable, settings[i].rest);
 		/* What doesn't exist, the sandbox could create. */
 		if (!path || beneath_trace(path, judge_step, &program_search) == 0 ||
 			!program_search.why[0])
 			continue;
-		refuse(t, "use the container engine's settings", path,
-			"%s: %s would obey what it puts there", program_search.why, engine);
+		refuse(t, whose ? "use the container engine's settings" : "keep options", path,
+			"%s: %s would obey what it puts there", program_search.why,
+			whose ? engine : "the next start");
 		return refuse_hint(t,
 			"work in another directory, or set %s to a place outside this one",
 			unless ? unless : settings[i].variable);

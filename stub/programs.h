@@ -13,6 +13,10 @@
 #include "log.h"
 #include "plan.h"
 
+/* True if the absolute path, and everything it leads through, is root's or ours, closed to
+ * other users, and not where p's sandbox can write; otherwise *why is the reason. */
+bool programs_ours(const struct plan *p, const char *path, char *why, size_t size);
+
 /*
  * The first executable of that name in PATH that may be run, or NULL. One that may not is
  * skipped with a warning, and *passed_over is set: it is where the sandbox can write, it or

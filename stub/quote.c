@@ -150,6 +150,18 @@ const char *quote_container_name(struct arena *p, const char *path, const char *
 	return arena_format(p, "codex_%s_%08x", readable, (unsigned)hash);
 }
 
+const char *quote_project_name(struct arena *p, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *s = slash ? slash + 1 : path;
+	char readable[BOUND_NAME_TEXT + 1];
+	size_t n = 0;
+
+	for (; *s && n < BOUND_NAME_TEXT; s++)
+		readable[n++] = is_letter_or_digit(*s) || *s == '-' || *s == '.' ? *s : '_';
+	readable[n] = '\0';
+	return arena_format(p, "%s-%08x", readable, (unsigned)fnv1a(FNV1A_START, path));
+}
+
 bool quote_is_variable(const char *name, size_t size)
 {
 	if (size == 0 || (name[0] >= '0' && name[0] <= '9'))

@@ -44,6 +44,10 @@ const char *quote_percent(struct arena *p, const char *text);
  */
 const char *quote_container_name(struct arena *p, const char *path, const char *home);
 
+/* <the last component of the path, in letters, digits, '-', '.' and '_'>-<8 hex digits>, for a
+ * file about the project. */
+const char *quote_project_name(struct arena *p, const char *path);
+
 /* True if this is the name of an environment variable: a letter or '_', then letters,
  * digits, '_'. */
 bool quote_is_variable(const char *name, size_t size);

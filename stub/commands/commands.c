@@ -25,6 +25,8 @@ static const struct command table[] = {
 		"share the terminal of a session"},
 	{"stop", command_stop, 0, 1, "", false, "[WORKDIR]",
 		"end a session, and wait for its end"},
+	{"config", command_config, 0, 1, "", true, "[WORKDIR]",
+		"the options of a start here, and where each comes from"},
 };
 #define COMMANDS (sizeof(table) / sizeof(table[0]))
 

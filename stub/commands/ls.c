@@ -6,6 +6,7 @@
 #include "../ask.h"
 #include "../bounds.h"
 #include "../engine.h"
+#include "../kept.h"
 #include "../plan.h"
 #include "../programs.h"
 #include "rows.h"
@@ -93,14 +94,18 @@ static int list(
 
 int command_ls(struct call *call, struct error *t)
 {
-	const char *engine = call->cli->engine;
 	struct plan p = {.workdir_fd = -1};
+	const char *engine;
 	struct engine e;
-	bool skipped = false;
-	int n = list(&p, &e, engine, 0, t);
-	const bool second = n >= 0 && !engine && strcmp(e.name, "podman") != 0 &&
-			    programs_find(&p, "podman", &skipped);
+	bool skipped = false, second;
+	int n;
 
+	if (kept_take(call->cli, t) < 0)
+		return -1;
+	engine = call->cli->engine;
+	n = list(&p, &e, engine, 0, t);
+	second = n >= 0 && !engine && strcmp(e.name, "podman") != 0 &&
+		 programs_find(&p, "podman", &skipped);
 	/* One that is installed and can't be used has none. */
 	if (n == 0 && (!second || list(&p, &e, "podman", 0, t) <= 0))
 		fputs("codex-sandbox: no sandbox of yours runs\n", stderr);

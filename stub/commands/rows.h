@@ -18,5 +18,7 @@ int command_ls(struct call *call, struct error *t);
 /* session.c */
 int command_attach(struct call *call, struct error *t);
 int command_stop(struct call *call, struct error *t);
+/* config.c */
+int command_config(struct call *call, struct error *t);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "../ask.h"
 #include "../bounds.h"
+#include "../kept.h"
 #include "../programs.h"
 #include "../quote.h"
 
@@ -108,7 +109,7 @@ static int look(struct sandbox *s, const char *engine, struct error *t)
 int sandbox_find(struct sandbox *s, struct call *call, const char *workdir, struct error *t)
 {
 	const bool above = !workdir && !call->cli->work_dir && !call->cli->codex_home;
-	const char *engine = call->cli->engine;
+	const char *engine;
 	bool skipped = false;
 	int found;
 
@@ -118,8 +119,9 @@ int sandbox_find(struct sandbox *s, struct call *call, const char *workdir, stru
 			"--work_dir names another workdir");
 	if (workdir)
 		call->cli->work_dir = workdir;
-	if (plan_place(&s->plan, call->cli, t) < 0)
+	if (kept_take(call->cli, t) < 0 || plan_place(&s->plan, call->cli, t) < 0)
 		return -1;
+	engine = call->cli->engine;
 	string_list_add(&s->names, s->plan.request.name);
 	if (above && add_around(s, t) < 0)
 		return -1;

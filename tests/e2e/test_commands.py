@@ -122,3 +122,21 @@ def test_no_command_of_codexs_is_taken_from_it(run, stub):
     said = stub("--help").ok().out
     ours = set(re.findall(r"^  ([a-z]+)", said.split("\nCommands, ")[1].split("\n\n")[0], re.M))
     assert "status" in ours and ours & codexs <= {"doctor"}
+
+
+def test_kept_options_rule_a_session_that_cannot_reach_them(stub, host_home, workdir):
+    kept = host_home / ".config/codex-sandbox"
+    kept.mkdir(parents=True, mode=0o700)
+    (kept / "defaults").write_text("allow marked.example\n")
+    (kept / "defaults").chmod(0o600)
+    script = (
+        f"ls -d {host_home} /app{host_home} /home/* /root/* /run/codex/host/*;"
+        "find / -xdev -path /proc -prune -o -name 'codex-sandbox' -path '*config*' -print;"
+        "cat /proc/mounts; true"
+    )
+    done = stub("--exec", "sh", "-c", script).ok()
+    assert ".config" not in done.out
+    allowed = stub("--exec", "cat", "/etc/codex/allowed_domains.txt").ok().out
+    assert "marked.example" in allowed
+    without = stub("--no-config", "--exec", "cat", "/etc/codex/allowed_domains.txt").ok().out
+    assert "api.openai.com" in without and "marked.example" not in without
