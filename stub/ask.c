@@ -81,13 +81,14 @@ int ask_end(struct ask *a)
 	return status;
 }
 
-char *ask_all(struct arena *p, const char *program, const char *const *argv)
+char *ask_all(struct arena *p, const char *program, const char *const *argv, int *status)
 {
 	char *text = arena_bytes(p, BOUND_ANSWERS);
 	struct ask a;
 
 	ask_begin(&a, program, argv, false);
-	return end(&a, text, BOUND_ANSWERS) == 0 ? text : NULL;
+	*status = end(&a, text, BOUND_ANSWERS);
+	return text;
 }
 
 int ask(struct ask *a, const char *program, const char *const *argv, bool complaint)

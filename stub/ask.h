@@ -29,8 +29,8 @@ int ask_end(struct ask *a);
 /* Both in one call. */
 int ask(struct ask *a, const char *program, const char *const *argv, bool complaint);
 
-/* The whole answer (stdout), up to BOUND_ANSWERS bytes. Returns NULL if the program couldn't be
- * run or its exit status isn't 0. */
-char *ask_all(struct arena *p, const char *program, const char *const *argv);
+/* The whole answer (stdout), up to BOUND_ANSWERS bytes. *status becomes what ask_end() returns.
+ */
+char *ask_all(struct arena *p, const char *program, const char *const *argv, int *status);
 
 #endif

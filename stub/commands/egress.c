@@ -1,8 +1,28 @@
 /* The commands that PID 1 of the container answers: codex-egress's own (init/egress). */
+#include <string.h>
+
+#include "../kept_edit.h"
+#include "../rules.h"
 #include "rows.h"
 #include "sandbox.h"
 
-/* codex-egress [--by WHO] NAME [argument] */
+/* codex-egress [--by WHO] NAME [argument], in a list that the caller frees. */
+static void gather(struct call *call, struct sandbox *s, const char *argument, bool rule,
+	struct string_list *words)
+{
+	string_list_add(words, "exec");
+	string_list_add(words, "--user=0:0");
+	string_list_add(words, s->id);
+	string_list_add(words, ARGV_EGRESS);
+	if (rule) {
+		string_list_add(words, "--by");
+		string_list_add(words, sandbox_caller(s));
+	}
+	string_list_add(words, call->command->name);
+	if (argument)
+		string_list_add(words, argument);
+}
+
 static int ask_inside(struct call *call, const char *argument, const char *workdir, bool rule,
 	struct error *t)
 {
@@ -10,22 +30,76 @@ static int ask_inside(struct call *call, const char *argument, const char *workd
 	struct sandbox s;
 
 	if (sandbox_find(&s, call, workdir, t) == 0) {
-		string_list_add(&words, "exec");
-		string_list_add(&words, "--user=0:0");
-		string_list_add(&words, s.id);
-		string_list_add(&words, ARGV_EGRESS);
-		if (rule) {
-			string_list_add(&words, "--by");
-			string_list_add(&words, sandbox_caller(&s));
-		}
-		string_list_add(&words, call->command->name);
-		if (argument)
-			string_list_add(&words, argument);
+		gather(call, &s, argument, rule, &words);
 		sandbox_become(&s, words.word, t);
 		string_list_free(&words);
 	}
 	sandbox_free(&s);
 	return -1;
+}
+
+/* Writes the rule into the project's file, or takes it out. */
+static int keep(
+	struct sandbox *s, const char *workdir, const struct kept_edit *edit, struct error *t)
+{
+	const char *path;
+	int changed = kept_edit_project(&s->plan.arena, workdir, edit, &path, t);
+
+	if (changed < 0)
+		return -1;
+	log_warning("%s %s: %s%s", edit->name, edit->value,
+		changed        ? edit->remove ? "no longer in " : "kept in "
+		: edit->remove ? "was not in "
+			       : "is already in ",
+		path);
+	return 0;
+}
+
+/* `undo` takes out what either of the others has kept. */
+static int keep_all(struct call *call, struct sandbox *s, const char *rule, const char *workdir,
+	struct error *t)
+{
+	const bool deny = strcmp(call->command->name, "deny") == 0,
+		   undo = strcmp(call->command->name, "undo") == 0;
+	const struct kept_edit edit = {.name = deny ? "deny" : "allow",
+		.value = rule,
+		.remove = undo,
+		.instead_of = deny ? "allow" : "deny"};
+
+	return keep(s, workdir, &edit, t);
+}
+
+/* With --save it is kept once the sandbox has taken it; or, where none runs, for the next
+ * start. */
+static int give_rule(struct call *call, struct error *t)
+{
+	const char *rule = call->word[0];
+	struct string_list words = {0};
+	struct sandbox s;
+	int status;
+
+	if (!call->save)
+		return ask_inside(call, rule, call->word[1], true, t);
+	status = rules_check(rule,
+		strcmp(call->command->name, "deny") == 0 ? RULE_DENY : RULE_ALLOW,
+		"keep the rule", rule, t);
+	if (status < 0)
+		return -1;
+	status = sandbox_find(&s, call, call->word[1], t);
+	if (status == 0) {
+		gather(call, &s, rule, true, &words);
+		status = sandbox_run(&s, words.word, t);
+		string_list_free(&words);
+	} else if (s.none) {
+		log_warning("no sandbox works in %s now: this is for the next start",
+			s.plan.workdir);
+		s.workdir = s.plan.workdir;
+		status = 0;
+	}
+	if (status == 0)
+		status = keep_all(call, &s, rule, s.workdir, t);
+	sandbox_free(&s);
+	return status;
 }
 
 int command_status(struct call *call, struct error *t)
@@ -45,15 +119,15 @@ int command_explain(struct call *call, struct error *t)
 
 int command_allow(struct call *call, struct error *t)
 {
-	return ask_inside(call, call->word[0], call->word[1], true, t);
+	return give_rule(call, t);
 }
 
 int command_deny(struct call *call, struct error *t)
 {
-	return ask_inside(call, call->word[0], call->word[1], true, t);
+	return give_rule(call, t);
 }
 
 int command_undo(struct call *call, struct error *t)
 {
-	return ask_inside(call, call->word[0], call->word[1], true, t);
+	return give_rule(call, t);
 }

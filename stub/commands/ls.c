@@ -52,6 +52,7 @@ static char *inspect(const struct engine *e, struct arena *arena, char *ids)
 {
 	struct string_list argv = {0};
 	char *answer;
+	int status; /* not 0 if one of them has just ended */
 
 	string_list_add(&argv, e->name);
 	string_list_add(&argv, "container");
@@ -60,7 +61,7 @@ static char *inspect(const struct engine *e, struct arena *arena, char *ids)
 	for (char *id; (id = strsep(&ids, "\n")) && argv.count < BOUND_SANDBOXES;)
 		if (*id)
 			string_list_add(&argv, id);
-	answer = argv.count > 4 ? ask_all(arena, e->program, argv.word) : NULL;
+	answer = argv.count > 4 ? ask_all(arena, e->program, argv.word, &status) : NULL;
 	string_list_free(&argv);
 	return answer;
 }
@@ -73,14 +74,15 @@ static int list(
 	const char *filter = arena_format(
 		&p->arena, "--filter=label=" ARGV_LABEL_UID "=%lu", (unsigned long)geteuid());
 	char *ids, *lines, *line;
-	int n = 0;
+	int n = 0, status;
 
 	engine_find(e, p, engine);
 	if (engine_prepare(e, p, t) < 0)
 		return -1;
 	ids = ask_all(&p->arena, e->program,
-		(const char *const[]){e->name, "ps", "--quiet", "--no-trunc", filter, NULL});
-	if (!ids)
+		(const char *const[]){e->name, "ps", "--quiet", "--no-trunc", filter, NULL},
+		&status);
+	if (status != 0)
 		return engine_answers(e, t);
 	lines = inspect(e, &p->arena, ids);
 	while (lines && (line = strsep(&lines, "\n")))

@@ -20,8 +20,9 @@ enum { ID, RUNNING, OWNER, WORKDIR, PARTS };
 
 static const char operation[] = "find the sandbox";
 
-static int refuse_none(const struct sandbox *s, bool above, struct error *t)
+static int refuse_none(struct sandbox *s, bool above, struct error *t)
 {
+	s->none = true;
 	refuse(t, operation, s->plan.workdir, "none works %s",
 		above ? "there, or in a directory around it" : "there");
 	return refuse_hint(t, "codex-sandbox ls lists yours");
@@ -87,7 +88,8 @@ static int add_around(struct sandbox *s, struct error *t)
 static int look(struct sandbox *s, const char *engine, struct error *t)
 {
 	struct string_list argv = {0};
-	struct ask a;
+	char *line;
+	int status;
 
 	engine_find(&s->engine, &s->plan, engine);
 	if (engine_prepare(&s->engine, &s->plan, t) < 0)
@@ -99,10 +101,11 @@ static int look(struct sandbox *s, const char *engine, struct error *t)
 		string_list_add(&argv, *word);
 	for (size_t i = 0; i < s->names.count; i++)
 		string_list_add(&argv, s->names.word[i]);
-	ask(&a, s->engine.program, argv.word, false);
+	line = ask_all(&s->plan.arena, s->engine.program, argv.word, &status);
 	string_list_free(&argv);
-	if (a.line[0])
-		return take(s, a.line, t) < 0 ? -1 : 1;
+	line[strcspn(line, "\n")] = '\0';
+	if (*line)
+		return take(s, line, t) < 0 ? -1 : 1;
 	return engine_answers(&s->engine, t);
 }
 

@@ -15,6 +15,7 @@ struct sandbox {
 	struct string_list names; /* the container that is looked for, or those */
 	const char *id;      /* the container's, so that no later one of its name is meant */
 	const char *workdir; /* absolute and resolved */
+	bool none;           /* there is none, not even another's */
 };
 
 /*

@@ -124,6 +124,20 @@ def test_no_command_of_codexs_is_taken_from_it(run, stub):
     assert "status" in ours and ours & codexs <= {"doctor"}
 
 
+def test_a_saved_rule_is_in_force_now_and_next_time(session, stub, host_home):
+    made = session()
+    stub("allow", "www.example.com", "--save").ok()
+    assert stub("explain", "www.example.com").ok()
+    made.type(b"\r")
+    made.wait()
+    (kept,) = (host_home / ".config/codex-sandbox/projects").iterdir()
+    assert kept.read_text().splitlines()[1:] == ["allow www.example.com"]
+    made = session()
+    assert "www.example.com" in stub("rules").ok().out
+    stub("deny", "www.example.com", "--save").ok()
+    assert kept.read_text().splitlines()[1:] == ["deny www.example.com"]
+
+
 def test_kept_options_rule_a_session_that_cannot_reach_them(stub, host_home, workdir):
     kept = host_home / ".config/codex-sandbox"
     kept.mkdir(parents=True, mode=0o700)

@@ -347,8 +347,8 @@ def test_settings_by_a_relative_path(project):
 
 
 def test_settings_named_elsewhere_take_the_place_of_the_homes(project):
-    """A home within the workdir: only what the engine reads there is in the way."""
-    for engine, elsewhere in (("docker", ["DOCKER_CONFIG"]),
+    """A home within the workdir: only what the engine, or the next start, reads there is in the way."""
+    for engine, elsewhere in (("docker", ["DOCKER_CONFIG", "XDG_CONFIG_HOME"]),
                               ("podman", ["XDG_CONFIG_HOME", "XDG_DATA_HOME"])):
         project.engine(engine)
         env = {"HOME": str(project.work), **{v: str(project.root / "x") for v in elsewhere}}

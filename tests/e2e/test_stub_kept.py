@@ -1,11 +1,13 @@
 """Options that are kept in ~/.config/codex-sandbox: what is in force, what takes precedence, and what is
 read from nobody else's hands."""
 
+import json
 import os
 import re
+import subprocess
 
 import pytest
-from stub_project import Project, project, snapshot  # noqa: F401
+from stub_project import STUB, project, snapshot  # noqa: F401
 
 US = os.geteuid()
 
@@ -199,9 +201,71 @@ def test_a_start_asks_the_engine_no_more_for_it(project, kept):
     project.engine()
     project.log.write_text("")
     project.start("--no-config")
-    without = [a[1:3] for a in project.asked()]
+    without = sorted(a[1:3] for a in project.asked())  # two of them go out at one time
     kept.write("allow @pypi\n")
     kept.write_project("deny a.example\n")
     project.log.write_text("")
     project.start()
-    assert [a[1:3] for a in project.asked()] == without
+    assert sorted(a[1:3] for a in project.asked()) == without
+
+
+def saved(kept):
+    return kept.name().read_text() if kept.name().exists() else None
+
+
+def test_save_keeps_a_rule_for_the_project(project, kept):
+    """In an engine that has no sandbox here, for the next start; see test_commands.py for one that has."""
+    project.engine()
+    env = {"ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", ""]})}
+    done = project.start("allow", "a.example:22", "--save", env=env)
+    assert done.returncode == 0 and str(kept.name()) in done.stderr.decode(), done
+    assert saved(kept) == f"# {project.work}\nallow a.example:22\n"
+    assert kept.name().stat().st_mode & 0o777 == 0o600
+    assert project.dry().init == ["--allow", "a.example:22"]
+    # Not twice; and the opposite takes its place.
+    assert b"is already in" in project.start("--work_dir", project.work, "allow", "--save", "a.example:22", env=env).stderr
+    project.start("deny", "a.example:22", project.work, "--save", env=env, cwd="/")
+    assert saved(kept) == f"# {project.work}\ndeny a.example:22\n"
+    project.start("undo", "a.example:22", "--save", env=env)
+    assert saved(kept) == f"# {project.work}\n"
+    assert [p.name for p in (kept.top / "projects").iterdir()] == [kept.name().name]
+
+
+def test_save_makes_the_directories_for_us_alone(project):
+    for path in (project.home, project.work):
+        os.chown(path, US, US)
+    project.engine()
+    env = {"ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", ""]})}
+    assert project.start("allow", "@pypi", "--save", env=env).returncode == 0
+    for path in (".config", ".config/codex-sandbox", ".config/codex-sandbox/projects"):
+        assert (project.home / path).stat().st_mode & 0o7777 == 0o700
+
+
+def test_what_is_not_saved(project, kept):
+    """A rule that can't be read, one that the sandbox refuses, and where others may write."""
+    env = {"ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", ""]})}
+    project.engine()
+    for rule, why in (("not a rule", "character"), ("a.example:99999", "character"), ("*.com", "character")):
+        done = project.start("allow", rule, "--save", env=env)
+        assert done.returncode == 100 and why in done.stderr.decode(), done
+    for status in (1, 100, 111):
+        there = {"container inspect": [0, f"{'f' * 64} true {US} {project.work}\n", ""], "exec": [status, "", ""]}
+        done = project.start("allow", "a.example", "--save", env={"ENGINE_ANSWERS": json.dumps(there)})
+        assert done.returncode == status
+    theirs = {"container inspect": [0, f"{'f' * 64} true {US + 1} {project.work}\n", ""]}
+    assert project.start("allow", "a.example", "--save", env={"ENGINE_ANSWERS": json.dumps(theirs)}).returncode == 100
+    assert saved(kept) is None
+    (kept.top / "projects").chmod(0o777)
+    done = project.start("allow", "a.example", "--save", env=env)
+    assert done.returncode == 100 and b"other users may change" in done.stderr and saved(kept) is None
+
+
+def test_many_saves_at_once_are_all_kept(project, kept):
+    project.engine()
+    env = {"HOME": str(project.home), "PATH": str(project.bin), "ENGINE_LOG": "/dev/null",
+           "ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", ""]})}  # fmt: skip
+    rules = [f"n{i}.example" for i in range(12)]
+    made = [subprocess.Popen([STUB, "allow", rule, "--save"], cwd=project.work, env=env, stderr=subprocess.DEVNULL)
+            for rule in rules]  # fmt: skip
+    assert [p.wait() for p in made] == [0] * len(rules)
+    assert sorted(saved(kept).splitlines()[1:]) == sorted(f"allow {rule}" for rule in rules)

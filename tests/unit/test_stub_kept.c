@@ -10,6 +10,7 @@
 
 #include "../../stub/bounds.h"
 #include "../../stub/cli.h"
+#include "../../stub/kept_edit.h"
 #include "../../stub/kept_text.h"
 #include "../../stub/quote.h"
 
@@ -147,6 +148,42 @@ static void a_projects_file_is_called_after_it(void **state)
 	arena_free(&arena);
 }
 
+static void expect_edit(const char *text, const struct kept_edit *e, const char *wanted)
+{
+	struct arena arena = {0};
+	const char *made = kept_edit_text(&arena, text, strlen(text), e);
+
+	if (wanted)
+		assert_string_equal(made, wanted);
+	else
+		assert_null(made);
+	arena_free(&arena);
+}
+
+static void an_edit_leaves_the_rest_alone(void **state)
+{
+	const struct kept_edit allow = {.name = "allow",
+				       .value = "a.example",
+				       .instead_of = "deny"},
+			       undo = {.name = "allow",
+				       .value = "a.example",
+				       .remove = true,
+				       .instead_of = "deny"};
+
+	(void)state;
+	expect_edit("", &allow, "allow a.example\n");
+	expect_edit("# x\n\nallow b.example # why\nmemory 4g", &allow,
+		"# x\n\nallow b.example # why\nmemory 4g\nallow a.example\n");
+	expect_edit("  allow\ta.example   # by hand\n", &allow, NULL);
+	expect_edit("allow a.example.org\n", &allow, "allow a.example.org\nallow a.example\n");
+	expect_edit("deny a.example\ndeny b.example\n", &allow,
+		"deny b.example\nallow a.example\n");
+	expect_edit("# deny a.example\n", &allow, "# deny a.example\nallow a.example\n");
+	expect_edit("allow a.example\n# x\ndeny a.example\ncpus 2\n", &undo, "# x\ncpus 2\n");
+	expect_edit("allow b.example\n", &undo, NULL);
+	expect_edit("", &undo, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +193,7 @@ int main(void)
 		cmocka_unit_test(what_is_kept_is_in_force),
 		cmocka_unit_test(what_cannot_be_kept),
 		cmocka_unit_test(a_single_value_twice_in_a_file),
+		cmocka_unit_test(an_edit_leaves_the_rest_alone),
 		cmocka_unit_test(a_projects_file_is_called_after_it),
 	};
 

@@ -1,0 +1,13 @@
+/* Rules that aren't for codex-init at once: judged here as it will judge them (init/policy). */
+#ifndef STUB_RULES_H
+#define STUB_RULES_H
+
+#include "../init/policy/policy.h"
+#include "log.h"
+
+/* Returns 0 if this is a rule; or -1 with *t filled, operation and subject as given. Presets
+ * are part of the image: of "@name" only the form is judged. */
+int rules_check(const char *rule, enum rule_effect effect, const char *operation,
+	const char *subject, struct error *t);
+
+#endif
