@@ -119,10 +119,10 @@ class Project:
         os.chown(path, UID, UID)
         return path
 
-    def engine(self, name="docker"):
+    def engine(self, name="docker", code=FAKE_ENGINE):
         # Put in its place as a whole: one that is being executed can't be written to.
         made = self.bin / f".{name}"
-        made.write_text(FAKE_ENGINE)
+        made.write_text(code)
         made.chmod(0o755)
         made.rename(self.bin / name)
 

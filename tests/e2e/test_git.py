@@ -92,7 +92,7 @@ def identity(project):  # noqa: F811
         code += "    print(os.environ.get('CODEX_INIT_GIT_NAME'))\n"
         code += "    print(os.environ.get('CODEX_INIT_GIT_EMAIL'))\n"
         code += "    print('-e' in sys.argv and 'CODEX_INIT_GIT_NAME' in sys.argv)\n"
-        project.bin.joinpath("docker").write_text(code)
+        project.engine(code=code)
         done = project.start("--exec", "true", env={"GIT_CONFIG_NOSYSTEM": "1", **(env or {})})
         assert done.returncode == 0, done
         name, email, passed = done.stdout.decode().splitlines()

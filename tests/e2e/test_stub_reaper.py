@@ -19,7 +19,7 @@ def running(runner):
 
 
 @pytest.fixture
-def begin(stub_environment, workdir, runner):
+def begin(stub_environment, workdir, runner, running):
     """begin(arguments...): a launcher that has become the engine's client, its container up."""
     made = []
 
@@ -28,6 +28,7 @@ def begin(stub_environment, workdir, runner):
             [STUB, "--exec", "sh", "-c", FOREVER, *arguments], env=stub_environment, cwd=workdir,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **more))
         assert made[-1].stdout.readline() == b"up\n"
+        until(running, 20, "it in the engine's list, which may lag behind")
         return made[-1]
 
     yield call
@@ -65,7 +66,7 @@ def test_a_reader_that_goes(stub_environment, workdir, running):
 def test_a_terminal_that_is_closed(terminal, stub_environment, workdir, running):
     t = terminal([STUB, "--exec", "sh", "-c", FOREVER], env=stub_environment, cwd=workdir)
     t.until_says(b"up")
-    assert len(running()) == 1
+    until(running, 20, "it in the engine's list")
     os.kill(t.process.pid, signal.SIGHUP)
     until(lambda: not running(), 20, "its end")
 

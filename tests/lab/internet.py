@@ -177,6 +177,7 @@ class Sinks:
     ALL = 0x0003
     OUTGOING = 4
     UNREACHABLE = 3
+    ENGINES = frozenset({("icmp", UNREACHABLE)})
     # What IPv6 does on a link by itself: membership reports and neighbour discovery.
     LINK_CHATTER = {130, 131, 132, 133, 134, 135, 136, 137, 143}
 
@@ -207,11 +208,12 @@ class Sinks:
         """Where packets went, each destination once, in order: [("tcp", address, port), ...]. For
         ICMP the port is its type. Questions to the lab's own resolver are left out unless asked
         for: the engine's embedded resolver forwards in every container's name. So is the engine's
-        word that a container is gone for which an answer comes late."""
+        word that a container is gone for which something comes late: no payload can send one."""
         flows = dict.fromkeys(Flow(p.protocol, p.address, p.port) for p in self.packets())
         ours = (DNS_ADDRESS, DNS_ADDRESS2, DNS_ADDRESS6)
         known = {("udp", 53), ("tcp", 53), ("icmp", self.UNREACHABLE)}
-        return [f for f in flows if dns or (f.protocol, f.port) not in known or f.address not in ours]
+        return [f for f in flows if (f.protocol, f.port) not in self.ENGINES and
+                (dns or (f.protocol, f.port) not in known or f.address not in ours)]
 
     def addresses(self):
         return {flow.address for flow in self.seen()}
@@ -229,6 +231,7 @@ class Wire(Sinks):
 
     SOURCES = ("172.29.", "172.30.", "fd77:1:", "fe80:")
     GATEWAY = "172.30.0.1"
+    ENGINES = frozenset()  # told by its address here
 
     def serve(self):
         capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
