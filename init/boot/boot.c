@@ -85,6 +85,7 @@ static void worker_ended(void *context, pid_t pid, int status)
 
 	for (int i = 0; i < WORKERS; i++)
 		supervisor_ended(&b->supervisors[i], pid, status);
+	asker_ended(b->asker, pid);
 }
 
 /* Where the payload has a worker's uid it may stop one, which must not last. */
@@ -154,6 +155,7 @@ int boot_run(struct options *o, struct monitor *m)
 	/* Workers exit when their channel is closed, which happens when we exit. */
 	events_read(b->events, NULL, NULL);
 	control_close(b->control);
+	asker_close(b->asker);
 	events_close(b->events);
 	git_guard_free(b->git_guard);
 	host_exec_free(b->host_exec);

@@ -200,6 +200,8 @@ static void end_processes(struct boot *b)
 	pid_t workers[WORKERS];
 	int64_t end;
 
+	asker_close(b->asker);
+	b->asker = NULL;
 	monitor_end_remaining(b->m, workers, stage_workers(b, workers));
 	for (int i = 0; i < WORKERS; i++)
 		supervisor_finish(&b->supervisors[i]);

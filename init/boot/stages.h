@@ -11,6 +11,7 @@
 #include "../home/environment.h"
 #include "../home/git_guard.h"
 #include "../home/host_exec.h"
+#include "../monitor/asker.h"
 #include "../monitor/control.h"
 #include "../monitor/events.h"
 #include "../monitor/oom.h"
@@ -77,6 +78,7 @@ struct boot {
 	bool run_dir;            /* RUN_DIR exists and is writable */
 	int report_file;         /* for the closing report (home/report_file.h), or -1 */
 	struct control *control; /* NULL: not available */
+	struct asker *asker;     /* the same */
 	int64_t began;           /* clock_ms() at the end of the boot */
 	unsigned unresolved;     /* names without an address after the boot; */
 	unsigned unanswered;     /* of them, those that no server answered; */

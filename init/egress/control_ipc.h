@@ -39,8 +39,8 @@ enum control_type {
 
 /* Who gives a rule, including the NUL. */
 #define CONTROL_BY 64
-/* The longest line that is sent to watchers: an event with six long strings. */
-#define CONTROL_LINE 10240
+/* The longest line that is sent to watchers: an event with eight long strings. */
+#define CONTROL_LINE 12800
 
 struct control_request {
 	uint32_t magic; /* CONTROL_MAGIC */

@@ -95,6 +95,7 @@ struct connection {
 	uint16_t generation;
 	uint16_t port;           /* the destination port that the policy is asked about */
 	uint16_t orig_dst_port;  /* the client's original destination */
+	uint16_t client_port;    /* its own */
 	struct address orig_dst; /* family 0: unknown */
 	struct side client, server;
 	struct direction up, down; /* client to server, server to client */

@@ -51,7 +51,9 @@ struct gate_message {
 	uint32_t count;  /* number of refusals this message stands for, at least 1 */
 	uint16_t port;   /* destination port, host order; 0 with name "": refusals not reported
 			    individually */
-	uint8_t family;  /* of the original destination: 4, 6, or 0 if unknown */
+	uint16_t client, client_to; /* ports of the client's socket, its own and where it went;
+				       0: unknown */
+	uint8_t family;             /* of the original destination: 4, 6, or 0 if unknown */
 	uint8_t reserved;
 	uint8_t address[16];
 	char said[GATE_PROXY_REPLY]; /* GATE_PROXY: status and reason phrase of the proxy's

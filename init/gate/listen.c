@@ -186,12 +186,16 @@ struct connection *listen_take(struct gate *g, uint32_t which)
 	const struct gate_sockets *s = &g->config->sockets;
 	struct gate_counters *counters = g->config->counters;
 	struct connection *c;
-	int fd = accept4(table_listener(g, which), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	union sockaddr_any from;
+	socklen_t len = sizeof(from);
+	int fd = accept4(
+		table_listener(g, which), &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return NULL;
 	c = table_new(g);
 	c->client.fd = fd;
+	c->client_port = sockaddr_endpoint(&from).port;
 	c->client.readable = c->client.writable = true;
 	/* In the cell nothing is redirected: a client that connects to our own port takes us
 	 * for a proxy. */

@@ -81,6 +81,8 @@ void report_refused(
 		.reason = reason,
 		.count = 1,
 		.port = c->port,
+		.client = c->client_port,
+		.client_to = c->orig_dst_port,
 		.family = c->orig_dst.family};
 	const struct inspect_buffer *d = table_buffer(g, c);
 	struct refusal_report *r = g->report;
@@ -108,6 +110,8 @@ void report_refused(
 	}
 	report_pending(g, h);
 	*h = m;
+	/* What is counted from now on may be another client's. */
+	h->client = h->client_to = 0;
 	if (send_message(g, &m))
 		h->count = 0;
 }

@@ -497,6 +497,28 @@ static void cell(void)
 }
 
 /*
+ * Whoever looks for the process that asked, as listed in asker_look.c: it reads /proc, and
+ * talks by two sockets that it has. It has the payload's uid, and makes no socket, process or
+ * file.
+ */
+static const char *const asker_calls[] = {"poll", "ppoll", "recvfrom", "sendto", "getdents64",
+	"readlinkat", "read", "lseek", "close", "rt_sigreturn", "restart_syscall", "exit",
+	"exit_group", NULL};
+
+static void asker(void)
+{
+	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+
+	rules(f, SCMP_ACT_ALLOW, asker_calls);
+#ifdef FOR_SANITIZERS
+	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
+#endif
+	rule(f, SCMP_ACT_ALLOW, "openat", 1, BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
+		none);
+	print(f, "filter_asker", NULL, 0);
+}
+
+/*
  * PID 1 while the payload runs. A forked child inherits the filter, so it is installed after
  * the payload has been started, and permits what a restarted worker needs before it installs
  * its own. There is no execve: workers are forked, and PID 1 never runs a program.
@@ -568,6 +590,7 @@ int main(int argc, char **argv)
 	payload("filter_payload", payload_sockets);
 	payload("filter_cell_payload", cell_sockets);
 	cell();
+	asker();
 	modes();
 	worker("filter_resolver", resolver_calls, NULL, 0);
 	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));

@@ -66,6 +66,19 @@
 #define LIMIT_SUMMARY 256
 /* Event lines written per second; further ones are only counted. */
 #define LIMIT_EVENTS_PER_SECOND 200
+/*
+ * Finding out which process asked (monitor/asker.h): questions in a second, since each goes
+ * through /proc; how many may wait at one time, and for how long before the event is logged
+ * without; how soon after its start the child is started again. And how far it looks: messages
+ * of the kernel about sockets, each of a hundred; processes; open files of all of them.
+ */
+#define LIMIT_WHO_PER_SECOND 10
+#define LIMIT_WHO_WAITING    16
+#define LIMIT_WHO_MS         250
+#define LIMIT_WHO_START_MS   1000
+#define LIMIT_WHO_REPLIES    64
+#define LIMIT_WHO_PROCESSES  4096
+#define LIMIT_WHO_FILES      16384
 /* The drop-off directory: number of files, depth, and size of each. */
 #define LIMIT_HOME_FILES 1024
 #define LIMIT_HOME_DEPTH 8
@@ -190,6 +203,8 @@
  * per second. */
 #define LIMIT_REFUSED_HELD       64
 #define LIMIT_REFUSED_PER_SECOND 100
+/* First uses of names that are reported per second; others are when they are used again. */
+#define LIMIT_USED_PER_SECOND 25
 /*
  * The gate. A ClientHello: Codex's has 1,490 octets, and one with every post-quantum key
  * share proposed so far less than 8 KB. A request head: servers accept 8 KB (Apache, nginx)

@@ -53,6 +53,7 @@ enum filter {
 	FILTER_GATE,     /* the same */
 	FILTER_MONITOR,  /* PID 1 after the boot */
 	FILTER_CELL,     /* the cell's worker: an allowlist */
+	FILTER_ASKER,    /* whoever looks for the process that asked: an allowlist */
 	FILTER_CELL_PAYLOAD, /* init script and payload in the cell; only by filters_listen() */
 };
 /* Installs a filter compiled at build time (filters_gen.c, with libseccomp). */

@@ -104,7 +104,11 @@ static _Noreturn void worker_main(const struct worker_config *c, void *context, 
 	struct failure f;
 	void *prepared;
 
-	if (privileges_drop(shared ? geteuid() : c->uid, shared ? getegid() : c->uid, &f) < 0)
+	if (privileges_drop(shared ? geteuid() : c->uid,
+		    shared   ? getegid()
+		    : c->gid ? c->gid
+			     : c->uid,
+		    &f) < 0)
 		_exit(1);
 	/* After the change of uid, which clears it. If PID 1 ended in between, the channel
 	 * is closed. */

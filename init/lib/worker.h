@@ -19,8 +19,9 @@
 #define WORKER_KEEP (4 + LIMIT_CELL_PORTS)
 
 struct worker_config {
-	const char *name;      /* process name: "codex-resolver" */
-	uid_t uid;             /* also its gid */
+	const char *name; /* process name: "codex-resolver" */
+	uid_t uid;
+	gid_t gid;             /* 0: the number of its uid */
 	enum filter filter;    /* installed between prepare() and serve() */
 	int keep[WORKER_KEEP]; /* descriptors to keep open; -1: none */
 	size_t keep_count;

@@ -26,8 +26,8 @@
 
 /* Longest name or reason in a line; names are shorter. */
 #define STRING_BYTES 255
-/* Six strings with six characters for each byte, and the fixed parts. */
-#define LINE_BYTES (6 * 6 * STRING_BYTES + 512)
+/* Eight strings with six characters for each byte, and the fixed parts. */
+#define LINE_BYTES (8 * 6 * STRING_BYTES + 512)
 _Static_assert(LINE_BYTES <= CONTROL_LINE, "a watcher gets each line whole");
 /* Of the form of the lines; docs/events.md says when it changes. */
 #define SCHEMA 1
@@ -43,6 +43,8 @@ struct events {
 	const struct policy *policy; /* not owned; NULL: rules aren't told */
 	events_reader *reader;       /* NULL: nobody else gets the lines */
 	void *reader_context;
+	events_ask *ask; /* NULL: nobody is asked who it was */
+	void *ask_context;
 	struct tally refused;
 	struct tally proxy; /* connections that failed at the proxy */
 };
@@ -50,6 +52,7 @@ struct events {
 static const char *const kinds[] = {
 	[EVENT_BOOT] = "boot",
 	[EVENT_PIN] = "pin",
+	[EVENT_USED] = "used",
 	[EVENT_REFUSED_NAME] = "refused-name",
 	[EVENT_REFUSED_ADDRESS] = "refused-address",
 	[EVENT_REFUSED_TLS] = "refused-tls",
@@ -147,13 +150,17 @@ static void put_string(struct line *l, const char *key, const char *value)
 	put(l, "\"");
 }
 
-static void begin_line(struct line *l, const char *event)
+/* at: NULL or 0: now. */
+static void begin_line(struct line *l, const char *event, const struct timespec *at)
 {
 	struct timespec now = {0};
 	struct tm utc = {0};
 
 	l->used = 0;
-	clock_gettime(CLOCK_REALTIME, &now);
+	if (at && at->tv_sec)
+		now = *at;
+	else
+		clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	put(l, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ\",\"event\":\"%s\"",
 		utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
@@ -186,7 +193,7 @@ static void write_suppressed(struct events *e, struct line *l)
 {
 	if (e->skipped == 0)
 		return;
-	begin_line(l, "suppressed");
+	begin_line(l, "suppressed", NULL);
 	put(l, ",\"count\":%" PRIu64, e->skipped);
 	e->skipped = 0;
 	write_line(e, l);
@@ -232,7 +239,17 @@ static bool is_refusal(const struct event *event)
 	       event->kind == EVENT_REFUSED_TLS || event->kind == EVENT_REFUSED_HTTP;
 }
 
-static void log_event(struct events *e, const struct event *event, uint64_t count)
+static void put_who(struct line *l, const struct event_who *who)
+{
+	if (!who)
+		return;
+	put(l, ",\"who\":{\"pid\":%d", (int)who->pid);
+	put_string(l, "program", who->program);
+	put_string(l, "line", who->line);
+	put(l, "}");
+}
+
+void events_log(struct events *e, const struct event *event, uint64_t count)
 {
 	const char *reason = event->reason;
 	struct timespec now = {0};
@@ -250,7 +267,7 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	}
 	if (!reason && is_refusal(event))
 		reason = "no rule allows it";
-	begin_line(&l, kinds[event->kind]);
+	begin_line(&l, kinds[event->kind], &event->at);
 	put_string(&l, "name", event->name);
 	if (event->address.family) {
 		char text[ADDRESS_TEXT];
@@ -264,6 +281,7 @@ static void log_event(struct events *e, const struct event *event, uint64_t coun
 	put_string(&l, "by", event->by);
 	if (event->pid > 0)
 		put(&l, ",\"pid\":%d", (int)event->pid);
+	put_who(&l, event->who);
 	put(&l, ",\"count\":%" PRIu64, count);
 	write_line(e, &l);
 }
@@ -279,8 +297,17 @@ void events_add(struct events *e, const struct event *event)
 		tally_add(&e->refused, event, count);
 	else if (event->proxy)
 		tally_add(&e->proxy, event, count);
-	if (e->fd >= 0 || e->reader)
-		log_event(e, event, count);
+	if (e->fd < 0 && !e->reader)
+		return;
+	if (event->client.port && e->ask && e->ask(e->ask_context, event, count))
+		return;
+	events_log(e, event, count);
+}
+
+void events_who(struct events *e, events_ask *ask, void *context)
+{
+	e->ask = ask;
+	e->ask_context = context;
 }
 
 void events_read(struct events *e, events_reader *reader, void *context)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "../lib/address.h"
 #include "../lib/name.h"
@@ -20,6 +21,7 @@
 enum event_kind {
 	EVENT_BOOT,            /* a stage has finished; count is its duration in microseconds */
 	EVENT_PIN,             /* an address of an allowed name has been opened */
+	EVENT_USED,            /* an allowed name was asked for, for the first time */
 	EVENT_REFUSED_NAME,    /* a DNS query for a name that no rule allows */
 	EVENT_REFUSED_ADDRESS, /* a connection to an address that isn't open */
 	EVENT_REFUSED_TLS,     /* a name in a ClientHello, or one without a name */
@@ -32,6 +34,18 @@ enum event_kind {
 	EVENT_UNDONE,          /* codex-egress undo */
 	EVENT_WORKER,          /* a worker ended or was restarted */
 	EVENT_PAYLOAD,         /* the payload started or ended */
+};
+
+/* The socket of whoever caused an event. */
+struct event_client {
+	bool udp;
+	uint16_t port, to; /* its own port, 0: unknown; the one it went to, 0: any */
+};
+
+/* The process that has that socket (asker.h). */
+struct event_who {
+	pid_t pid;
+	const char *program, *line; /* its executable and command line, or "" */
 };
 
 struct event {
@@ -49,6 +63,9 @@ struct event {
 		       well */
 	const char *by; /* who gave the rule, or NULL */
 	pid_t pid;      /* the process that did; 0: none */
+	struct event_client client;
+	const struct event_who *who; /* NULL: unknown */
+	struct timespec at;          /* when, CLOCK_REALTIME; 0: now */
 	uint64_t count; /* number of occurrences; 0 counts as 1, except for EVENT_PAYLOAD, for
 			   which it is the exit status */
 };
@@ -75,6 +92,15 @@ void events_add(struct events *e, const struct event *event);
  * add events meanwhile. reader NULL: no longer. */
 typedef void events_reader(void *context, const char *line, size_t len);
 void events_read(struct events *e, events_reader *reader, void *context);
+/*
+ * From now on, an event with a client is passed to ask() when it has been counted. If that
+ * returns true it is logged later, by events_log(), with what was found out meanwhile. ask
+ * NULL: no more.
+ */
+typedef bool events_ask(void *context, const struct event *event, uint64_t count);
+void events_who(struct events *e, events_ask *ask, void *context);
+/* Logs an event that has been counted. */
+void events_log(struct events *e, const struct event *event, uint64_t count);
 /* The closing report: each refused name or address once, how often, and the --allow option
  * that would permit it; then failures at the proxy. Prints nothing if there are none. */
 void events_summary(const struct events *e, FILE *to);

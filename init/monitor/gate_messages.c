@@ -44,6 +44,7 @@ int gate_messages_take(
 	e.kind = kinds[m->type];
 	e.count = m->count;
 	e.port = m->port;
+	e.client = (struct event_client){.port = m->client, .to = m->client_to};
 	e.reason = gate_ipc_reason_text(m->reason);
 	e.address.family = m->family;
 	memcpy(e.address.bytes, m->address, m->family == 4 ? 4 : m->family == 6 ? 16 : 0);

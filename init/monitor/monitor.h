@@ -15,7 +15,7 @@
 
 #include "../lib/say.h"
 
-#define MONITOR_SOURCES 12
+#define MONITOR_SOURCES 16
 
 struct monitor {
 	sigset_t inherited;  /* signal mask that codex-init was started with */

@@ -220,6 +220,20 @@ const char *pins_why(
 	return text;
 }
 
+static struct event_client client_of(const struct resolver_message *m)
+{
+	return (struct event_client){.udp = m->client < RESOLVER_BY_TCP,
+		.port = (uint16_t)m->client,
+		.to = m->client < RESOLVER_BY_TCP ? 0 : 53};
+}
+
+static void report_used(struct pins *p, const struct resolver_message *m)
+{
+	struct event e = {.kind = EVENT_USED, .name = m->name, .client = client_of(m)};
+
+	events_add(p->events, &e);
+}
+
 static void report(struct pins *p, enum event_kind kind, const struct resolver_message *m)
 {
 	char why[POLICY_WHY];
@@ -236,6 +250,7 @@ static void report(struct pins *p, enum event_kind kind, const struct resolver_m
 			e.advice = ""; /* a rule for the name itself permits it */
 		e.port = (uint16_t)m->port;
 		e.count = m->count;
+		e.client = client_of(m);
 	}
 	events_add(p->events, &e);
 }
@@ -255,6 +270,9 @@ static int take(struct pins *p, const struct resolver_message *m)
 	if (m->port > UINT16_MAX || (m->port > 0) != (m->reason == REASON_TARGET) ||
 		(m->reason == REASON_TARGET && m->type != RESOLVER_REFUSED))
 		return -1;
+	if (m->client >= 2 * RESOLVER_BY_TCP ||
+		(m->client && m->type != RESOLVER_REFUSED && m->type != RESOLVER_USED))
+		return -1;
 	if (m->reason > REASON_LAST || !name_printable(m->name, sizeof(m->name)))
 		return -1;
 	if (m->type != RESOLVER_REFUSED && m->type != RESOLVER_BOOTED &&
@@ -271,6 +289,9 @@ static int take(struct pins *p, const struct resolver_message *m)
 		return 0;
 	case RESOLVER_DROPPED:
 		report(p, EVENT_DROPPED_ANSWER, m);
+		return 0;
+	case RESOLVER_USED:
+		report_used(p, m);
 		return 0;
 	case RESOLVER_UNSOLICITED:
 		report_unsolicited(p, m);

@@ -34,7 +34,7 @@ int channel_init(struct worker *w, int fd)
 
 	c->fd = fd;
 	c->first = c->last = NONE;
-	c->rate = (struct rate)RATE_INIT;
+	c->rate = c->used = (struct rate)RATE_INIT;
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
@@ -241,7 +241,8 @@ static bool may_report(struct worker *w)
 	return rate_left(&c->rate, w->now, LIMIT_REFUSED_PER_SECOND) && !c->blocked;
 }
 
-static bool report_refused(struct worker *w, const char *name, uint32_t reason, uint32_t count)
+static bool report_refused(
+	struct worker *w, const char *name, uint32_t reason, uint32_t count, uint32_t client)
 {
 	struct resolver_message *m = may_report(w) ? new_message(w, RESOLVER_REFUSED) : NULL;
 
@@ -249,6 +250,7 @@ static bool report_refused(struct worker *w, const char *name, uint32_t reason, 
 		return false;
 	m->reason = reason;
 	m->count = count;
+	m->client = client;
 	set_name(m, name);
 	rate_use(&w->channel.rate);
 	return true;
@@ -256,7 +258,7 @@ static bool report_refused(struct worker *w, const char *name, uint32_t reason, 
 
 static void report_pending(struct worker *w, struct refused_held *h)
 {
-	if (h->count && !report_refused(w, h->name, h->reason, h->count))
+	if (h->count && !report_refused(w, h->name, h->reason, h->count, 0))
 		w->channel.unreported += h->count;
 	h->count = 0;
 	h->name[0] = '\0';
@@ -280,7 +282,7 @@ void channel_refused(struct worker *w, const char *name, enum resolver_reason re
 	strcpy(h->name, name);
 	h->reason = reason;
 	/* The first is reported at once, for whoever watches the events. */
-	h->count = report_refused(w, name, reason, 1) ? 0 : 1;
+	h->count = report_refused(w, name, reason, 1, w->client) ? 0 : 1;
 }
 
 void channel_target(struct worker *w, const struct dns_service *v)
@@ -294,8 +296,25 @@ void channel_target(struct worker *w, const struct dns_service *v)
 	m->reason = REASON_TARGET;
 	m->count = 1;
 	m->port = v->port;
+	m->client = w->client;
 	set_name(m, v->target);
 	rate_use(&w->channel.rate);
+}
+
+bool channel_used(struct worker *w, const char *name)
+{
+	struct channel *c = &w->channel;
+	struct resolver_message *m = NULL;
+
+	/* A ration of their own, so that no refusal goes unreported for them. */
+	if (rate_left(&c->used, w->now, LIMIT_USED_PER_SECOND) && !c->blocked)
+		m = new_message(w, RESOLVER_USED);
+	if (!m)
+		return false;
+	m->client = w->client;
+	set_name(m, name);
+	rate_use(&c->used);
+	return true;
 }
 
 void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
@@ -347,7 +366,7 @@ int64_t channel_tick(struct worker *w)
 		return c->rate.due;
 	for (int i = 0; i < LIMIT_REFUSED_HELD; i++)
 		report_pending(w, &c->held[i]);
-	if (c->unreported && report_refused(w, "", REASON_NONE, c->unreported))
+	if (c->unreported && report_refused(w, "", REASON_NONE, c->unreported, 0))
 		c->unreported = 0;
 	report_unsolicited(w);
 	return rate_done(&c->rate, w->now, c->unreported || c->unsolicited);

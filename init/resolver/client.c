@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../lib/fake_ip.h"
+#include "../lib/worker.h"
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -186,6 +187,17 @@ static void answer_reverse(struct worker *w, const struct dns_query *q, const st
 	client_reply(w, o, &q->asked, &r);
 }
 
+/* The client's socket, for PID 1 to find out whose it is. A question of the gate's is asked for
+ * somebody else. */
+static uint32_t client_of(const struct origin *o)
+{
+	const uint16_t port = o->fd < 0 ? o->port : sockaddr_endpoint(&o->address).port;
+
+	if (port >= WORKER_FIRST_PORT)
+		return 0;
+	return port | (o->fd < 0 ? RESOLVER_BY_TCP : 0);
+}
+
 static void question(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o)
 {
@@ -209,11 +221,15 @@ static void question(
 		answer_reverse(w, &q, o);
 		return;
 	}
+	w->client = client_of(o);
 	if (service_question(w, &q, o))
 		return;
 	lookup = q.type == DNS_A || q.type == DNS_AAAA;
 	index = admit_name(w, q.name, q.plain, lookup, why);
 	if (index < 0 && index != ADMIT_ABSENT) {
+		/* PID 1 hears of it while the client has its socket; by UDP it does anyway. */
+		if (o->fd < 0)
+			channel_flush(w);
 		client_reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
 		return;
 	}
@@ -226,6 +242,8 @@ static void question(
 		client_reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
 		return;
 	}
+	if (!w->cache.names[index].told && !w->cache.names[index].open)
+		w->cache.names[index].told = channel_used(w, w->cache.names[index].name);
 	family = q.type == DNS_A ? FAMILY_4 : FAMILY_6;
 	if (cache_fresh(&w->cache.names[index].record[family], w->now) ||
 		(family == FAMILY_6 && lookup_is_lame(w, &w->cache.names[index])))

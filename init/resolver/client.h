@@ -25,6 +25,7 @@ struct origin {
 	int fd;              /* the UDP socket, or -1 for TCP: */
 	int tcp;             /* the TCP connection, */
 	uint32_t generation; /* if it is still the same one */
+	uint16_t port;       /* the client's, of a TCP connection */
 	socklen_t len;
 	union sockaddr_any address;
 };
@@ -38,7 +39,8 @@ struct waiter {
 struct client_connection {
 	int fd; /* -1: free */
 	uint32_t generation;
-	bool waiting; /* for the reply to its query */
+	bool waiting;  /* for the reply to its query */
+	uint16_t port; /* its own */
 	int64_t since;
 	size_t got, out_len, out_sent;
 };

@@ -56,7 +56,9 @@ static struct client_connection *find_connection(struct worker *w)
 void client_tcp_accept(struct worker *w, int listener)
 {
 	for (int i = 0; i < BURST; i++) {
-		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		union sockaddr_any from;
+		socklen_t len = sizeof(from);
+		int fd = accept4(listener, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		struct client_connection *c;
 
 		if (fd < 0)
@@ -64,6 +66,7 @@ void client_tcp_accept(struct worker *w, int listener)
 		c = find_connection(w);
 		c->fd = fd;
 		c->waiting = false;
+		c->port = sockaddr_endpoint(&from).port;
 		c->since = w->now;
 		c->got = c->out_len = c->out_sent = 0;
 		w->clients->open++;
@@ -133,7 +136,8 @@ static void pull(struct worker *w, struct client_connection *c, client_taken *ta
 {
 	struct origin o = {.fd = -1,
 		.tcp = (int)(c - w->clients->connections),
-		.generation = c->generation};
+		.generation = c->generation,
+		.port = c->port};
 	uint8_t *in = data_of(w, c)->in;
 	ssize_t n = recv(c->fd, in + c->got, octets_needed(c, in) - c->got, MSG_DONTWAIT);
 

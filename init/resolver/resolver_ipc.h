@@ -24,6 +24,7 @@ enum resolver_message_type {
 	RESOLVER_UNRESOLVED, /* name, reason: an allowed name without a usable address */
 	RESOLVER_DROPPED,    /* name, reason, addresses[0]: an answer that was not used */
 	RESOLVER_BOOTED,     /* every exact name is pinned or reported; count: names pinned */
+	RESOLVER_USED,       /* name, client: the first question about an allowed name */
 	RESOLVER_UNSOLICITED, /* count: datagrams from upstreams that matched no query;
 				 REASON_GUESSED: so many that the query was sent again from
 				 another port */
@@ -52,6 +53,8 @@ struct resolver_address {
 	uint8_t bytes[16];
 };
 
+#define RESOLVER_BY_TCP 0x10000U
+
 struct resolver_message {
 	uint32_t type;
 	uint32_t sequence; /* RESOLVER_PIN: returned in the reply */
@@ -59,6 +62,8 @@ struct resolver_message {
 	uint32_t count;    /* addresses; names in RESOLVER_BOOTED; queries in RESOLVER_REFUSED;
 			      datagrams in RESOLVER_UNSOLICITED */
 	uint32_t port;     /* for REASON_TARGET, else 0 */
+	uint32_t client;   /* RESOLVER_REFUSED, RESOLVER_USED: the port of the client's socket,
+			      plus RESOLVER_BY_TCP; 0: unknown */
 	char name[256];    /* normalised, NUL-padded; "" if there is none */
 	struct resolver_address addresses[LIMIT_ANSWER_ADDRESSES];
 };

@@ -43,7 +43,7 @@ struct channel {
 	uint32_t sequence;
 	bool booted_due; /* send RESOLVER_BOOTED when the queue is empty */
 	uint32_t booted_count;
-	struct rate rate;
+	struct rate rate, used; /* of reports; of first uses */
 	uint32_t unreported;  /* refusals reported neither individually nor by name */
 	uint32_t unsolicited; /* unmatched datagrams from upstreams, not reported yet */
 	bool guessed;         /* there were so many that a port was changed */
@@ -79,6 +79,7 @@ struct worker {
 	struct upstream *upstream;
 	struct channel channel;
 	struct lookup lookup;
+	uint32_t client;  /* whose query is being handled, as in struct resolver_message */
 	uint32_t version; /* generation of the policy that the cache reflects */
 	struct clients *clients;
 	struct services *services;
@@ -103,6 +104,8 @@ void channel_ready(struct worker *w, uint32_t events);
 void channel_queue(struct worker *w, int index);
 void channel_flush(struct worker *w);
 void channel_refused(struct worker *w, const char *name, enum resolver_reason reason);
+/* An allowed name was asked for. Returns false if it can't be told now. */
+bool channel_used(struct worker *w, const char *name);
 void channel_dropped(struct worker *w, const char *name, enum resolver_reason reason,
 	const struct address *address);
 /* Reports a service's target that no rule allows. */
