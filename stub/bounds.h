@@ -40,6 +40,18 @@
 #define BOUND_REPORTS      200
 #define BOUND_REPORTS_SEEN 10000
 #define BOUND_REPORT_BYTES (64 * 1024)
+/* Sessions of one project whose events are kept (codex-init bounds each: LIMIT_TRAIL_BYTES
+ * there); and how much of the disk is reserved for one. */
+#define BOUND_TRAILS      10
+#define BOUND_TRAIL_BYTES (64 * 1024)
+/* What is read of such a file: codex-init's bound with room to spare. And names of earlier
+ * sessions that a session's are compared with. */
+#define BOUND_TRAIL_READ (8 * 1024 * 1024)
+#define BOUND_NAMES      100000
+/* Rules that learn proposes: a session's summary has 256. And names below one domain from which on
+ * it mentions a wildcard. */
+#define BOUND_PROPOSALS 512
+#define BOUND_WILDCARD  4
 /* How much is kept of an error message of the engine. */
 #define BOUND_COMPLAINT 400
 /* The engine's list of a user's sandboxes: some hundred, with their paths. */

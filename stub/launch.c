@@ -15,6 +15,7 @@
 #include "prepare.h"
 #include "reaper.h"
 #include "report.h"
+#include "trail.h"
 #include "variables.h"
 
 static int print(const char *line, struct error *t)
@@ -55,8 +56,10 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 				workdir_settle(p, true, t) < 0 || idmap_start(p, t) < 0 ||
 				variables_hand_over(p, t) < 0 || set_variables(p, t) < 0))
 		return -1;
-	if (!dry_run)
+	if (!dry_run) {
 		report_prepare(p);
+		trail_prepare(p);
+	}
 	if (!dry_run && reaper_start(e, p->request.name, &p->arena, t) < 0)
 		return refuse_no_sandbox(t);
 	argv_build(&p->request, &p->arena, &argv);

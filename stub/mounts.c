@@ -57,6 +57,17 @@ static size_t depth(const char *path)
 	return n;
 }
 
+void mounts_remove(struct mounts *m, const char *target)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (strcmp(m->mount[i].target, target) == 0) {
+			memmove(&m->mount[i], &m->mount[i + 1],
+				(m->count - i - 1) * sizeof(m->mount[0]));
+			m->count--;
+			break;
+		}
+}
+
 void mounts_sort(struct mounts *m)
 {
 	/* Insertion sort: it is stable, and there are a dozen. */

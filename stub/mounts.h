@@ -17,6 +17,8 @@ struct mounts {
  * and for a target that is taken, unless the very same mount is already there. */
 int mounts_add(struct mounts *m, const char *source, const char *target, bool writable,
 	struct error *t);
+/* Removes the mount on this path in the container, if there is one. */
+void mounts_remove(struct mounts *m, const char *target);
 /* Sorts parents before children; mounts of the same depth keep their order. */
 void mounts_sort(struct mounts *m);
 void mounts_free(struct mounts *m);

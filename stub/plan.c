@@ -21,6 +21,7 @@
 #include "protect.h"
 #include "quote.h"
 #include "report.h"
+#include "trail.h"
 #include "request_env.h"
 #include "variables.h"
 #include "writable.h"
@@ -311,6 +312,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (request_env_take(&p->request, &p->arena, c, t) < 0)
 		return -1;
 	report_plan(p);
+	trail_plan(p);
 	mounts_sort(&p->mounts);
 	if (workdir_settle(p, false, t) < 0)
 		return -1;

@@ -61,10 +61,15 @@ struct plan {
 	const char *worktree_pointer; /* contents of a copy of its gitdir, or NULL */
 	bool declined;                /* an optional question was answered with no */
 	enum login login;
-	const char *report;      /* the file for the closing report, or NULL (report.h) */
-	const char *report_home; /* the home directory, without links, and its owner */
-	uid_t report_uid;
-	gid_t report_gid;
+	const char *report; /* the file for the closing report, or NULL (report.h) */
+	const char *trail;  /* the file for the events, or NULL (trail.h) */
+	struct {
+		const char *base;    /* a directory that exists, without links; its owner: */
+		const char *beneath; /* the path of ours in it */
+		const char *shown;   /* what stands for base in messages */
+		uid_t uid;
+		gid_t gid;
+	} state;       /* state.h */
 	bool sessions; /* a directory is mounted on /codex_home/sessions */
 	struct plan_question questions[BOUND_QUESTIONS];
 	size_t questions_count;

@@ -4,7 +4,7 @@
  * payload could hide that or scroll it away. So it is also written to a file outside the
  * workdir, mounted below a directory of the container that only root may enter:
  *
- *	~/.local/state/codex-sandbox/reports/CONTAINER.txt
+ *	~/.local/state/codex-sandbox/reports/CONTAINER.txt	(state.h)
  *
  * The previous session's report is renamed to CONTAINER.DATE-TIME.txt; the newest of these
  * are kept.

@@ -19,6 +19,7 @@
 #include "../home/home.h"
 #include "../home/mountcheck.h"
 #include "../home/mounts.h"
+#include "../home/report_file.h"
 #include "../lib/privileges.h"
 #include "netns.h"
 
@@ -369,6 +370,24 @@ static bool make_run_directory(struct boot *b)
 	return false;
 }
 
+/* Of the launcher's, where it has made them; before anything unprivileged runs. */
+static void open_host_files(struct boot *b)
+{
+	struct failure f = {0};
+	int fd;
+
+	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, REPORT_FILE_NAME, &f);
+	if (b->report_file < 0 && f.reason[0])
+		say_failure_warning("config", &f);
+	fd = report_file_open(REPORT_FILE_DIRECTORY, REPORT_FILE_EVENTS, &f);
+	if (fd >= 0) {
+		events_copy(b->events, report_file_append(fd, &f));
+		close(fd);
+	}
+	if (f.reason[0])
+		say_failure_warning("config", &f);
+}
+
 static int open_events(struct boot *b, const char *path, struct failure *f)
 {
 	struct utsname host = {0};
@@ -382,6 +401,7 @@ static int open_events(struct boot *b, const char *path, struct failure *f)
 		if (events_open(&b->events, NULL, f) < 0)
 			return -1;
 	}
+	open_host_files(b);
 	uname(&host);
 	events_context(b->events, host.nodename, b->workdir, &b->o->policy);
 	return 0;

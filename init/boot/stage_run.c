@@ -11,7 +11,6 @@
 #include "../home/advice.h"
 #include "../home/gitsettings.h"
 #include "../home/home.h"
-#include "../home/report_file.h"
 #include "../home/terminfo.h"
 #include "../lib/codex_use.h"
 
@@ -90,16 +89,6 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 			launcher);
 	else
 		say_hint("choose \"Sign in with Device Code\" in Codex's menu");
-}
-
-/* Failing to keep the report is no reason either. */
-static void open_report_file(struct boot *b)
-{
-	struct failure f = {0};
-
-	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, &f);
-	if (f.reason[0])
-		say_failure_warning("home", &f);
 }
 
 /* Nor are commits without an author's name. */
@@ -254,7 +243,6 @@ int stage_home(struct boot *b, struct failure *f)
 	if (settle_git(b, f) < 0 || guard_git(b, f) < 0)
 		return -1;
 	look_at_project(b);
-	open_report_file(b);
 	return 0;
 }
 

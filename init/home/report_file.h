@@ -1,7 +1,7 @@
 /*
- * The file on the host for the closing report: the launcher creates it outside the workdir
- * and has it mounted in a directory that only root may enter. So the payload can neither
- * write nor remove it, whatever it does to the terminal.
+ * Files on the host, for the closing report and the events: the launcher creates them outside
+ * the workdir and has them mounted in a directory that only root may enter. So the payload can
+ * neither write nor remove them, whatever it does to the terminal.
  */
 #ifndef INIT_HOME_REPORT_FILE_H
 #define INIT_HOME_REPORT_FILE_H
@@ -12,13 +12,18 @@
 
 #define REPORT_FILE_DIRECTORY "/run/codex/host"
 #define REPORT_FILE_NAME      "report"
+#define REPORT_FILE_EVENTS    "events"
 
 /*
  * Call before anything unprivileged runs: closes the directory to all but root and opens the
- * file in it, for report_file_write() only. Returns the descriptor; or -1, with f->reason ""
- * if there is no such file, otherwise *f filled.
+ * file of this name in it, for the functions below only. Returns the descriptor; or -1, with
+ * f->reason "" if there is no such file, otherwise *f filled.
  */
-int report_file_open(const char *directory, struct failure *f);
+int report_file_open(const char *directory, const char *name, struct failure *f);
+
+/* Opens it for appending, in such a child, which passes the descriptor on. Returns it, or -1
+ * with *f filled. */
+int report_file_append(int fd, struct failure *f);
 
 /* Writes the text, in a child with the uid of the file's owner, because root in the
  * container can't write another's file. Returns 0, or -1 with *f filled. */

@@ -66,6 +66,10 @@
 #define LIMIT_SUMMARY 256
 /* Event lines written per second; further ones are only counted. */
 #define LIMIT_EVENTS_PER_SECOND 200
+/* What a session writes to the copy of its events on the host: 200 lines a second of a flood
+ * fill it in a minute. The last part is left for rules, workers and the end. */
+#define LIMIT_TRAIL_BYTES (4 * 1024 * 1024)
+#define LIMIT_TRAIL_KEPT  (256 * 1024)
 /*
  * Finding out which process asked (monitor/asker.h): questions in a second, since each goes
  * through /proc; how many may wait at one time, and for how long before the event is logged

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../egress/control_ipc.h"
+#include "../lib/event_words.h"
 #include "../lib/limits.h"
 #include "../policy/policy.h"
 #include "tally.h"
@@ -32,10 +33,16 @@ _Static_assert(LINE_BYTES <= CONTROL_LINE, "a watcher gets each line whole");
 /* Of the form of the lines; docs/events.md says when it changes. */
 #define SCHEMA 1
 
+struct sink {
+	int fd;       /* -1: none */
+	bool torn;    /* the last line is incomplete: the disk was full */
+	size_t bytes; /* written so far */
+};
+
 struct events {
-	int fd;                      /* -1: counts only */
+	struct sink log, copy;       /* copy: the file on the host */
+	bool copy_full;              /* which was said there */
 	bool audit;                  /* nothing is refused, only recorded */
-	bool torn;                   /* the last line is incomplete: the disk was full */
 	time_t second;               /* the second that `lines` refers to, CLOCK_MONOTONIC */
 	unsigned lines;              /* written in that second */
 	uint64_t skipped;            /* lines omitted and not yet reported */
@@ -76,7 +83,7 @@ int events_open(struct events **out, const char *path, struct failure *f)
 	*out = NULL;
 	if (!e)
 		return fail_errno(f, operation, path ? path : "");
-	e->fd = -1;
+	e->log.fd = e->copy.fd = -1;
 	if (path && strcmp(path, EVENTS_TO_LOG) == 0) {
 		if (isatty(STDERR_FILENO)) {
 			free(e);
@@ -90,10 +97,10 @@ int events_open(struct events **out, const char *path, struct failure *f)
 	/* O_NONBLOCK: if the path is a pipe that nobody reads, lines are lost rather than
 	 * PID 1 blocked. */
 	if (path)
-		e->fd = open(path,
+		e->log.fd = open(path,
 			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 			0644);
-	if (path && e->fd < 0) {
+	if (path && e->log.fd < 0) {
 		free(e);
 		return fail_errno(f, operation, path);
 	}
@@ -167,25 +174,47 @@ static void begin_line(struct line *l, const char *event, const struct timespec 
 		utc.tm_sec, now.tv_nsec / 1000, event);
 }
 
-static void write_line(struct events *e, struct line *l)
+static void sink_write(struct sink *s, const struct line *l)
 {
 	ssize_t n;
 
+	/* Terminate an incomplete line first. */
+	if (s->fd < 0 || (s->torn && write(s->fd, "\n", 1) != 1))
+		return;
+	n = write(s->fd, l->text, l->used);
+	s->torn = n > 0 && (size_t)n < l->used;
+	s->bytes += n > 0 ? (size_t)n : 0;
+}
+
+/* The payload mustn't be able to fill the host's disk, nor the file, before it does something.
+ */
+static void write_copy(struct events *e, const struct line *l, bool lasting)
+{
+	const size_t most = LIMIT_TRAIL_BYTES - (lasting ? 0 : LIMIT_TRAIL_KEPT);
+	struct line full;
+
+	if (e->copy.fd < 0)
+		return;
+	if (e->copy.bytes + l->used <= most) {
+		sink_write(&e->copy, l);
+		return;
+	}
+	if (e->copy_full)
+		return;
+	e->copy_full = true;
+	begin_line(&full, "full", NULL);
+	put(&full, ",\"count\":1%s}\n", e->tail ? e->tail : "");
+	sink_write(&e->copy, &full);
+}
+
+static void write_line(struct events *e, struct line *l, bool lasting)
+{
 	put(l, "%s}\n", e->tail ? e->tail : "");
 	if (e->reader)
 		e->reader(e->reader_context, l->text, l->used);
 	e->lines++;
-	if (e->fd < 0)
-		return;
-	/* Terminate an incomplete line first. */
-	if (e->torn) {
-		memmove(l->text + 1, l->text, l->used);
-		l->text[0] = '\n';
-		l->used++;
-	}
-	n = write(e->fd, l->text, l->used);
-	if (n > 0)
-		e->torn = (size_t)n < l->used;
+	sink_write(&e->log, l);
+	write_copy(e, l, lasting);
 }
 
 /* Logs how many lines were omitted, once there may be lines again. */
@@ -196,7 +225,12 @@ static void write_suppressed(struct events *e, struct line *l)
 	begin_line(l, "suppressed", NULL);
 	put(l, ",\"count\":%" PRIu64, e->skipped);
 	e->skipped = 0;
-	write_line(e, l);
+	write_line(e, l, false);
+}
+
+void events_copy(struct events *e, int fd)
+{
+	e->copy.fd = fd;
 }
 
 void events_context(struct events *e, const char *container, const char *workdir,
@@ -239,6 +273,18 @@ static bool is_refusal(const struct event *event)
 	       event->kind == EVENT_REFUSED_TLS || event->kind == EVENT_REFUSED_HTTP;
 }
 
+/* What the payload can't cause as often as it likes: none of these is left out. */
+static bool is_lasting(enum event_kind kind)
+{
+	return kind == EVENT_ALLOWED || kind == EVENT_DENIED || kind == EVENT_UNDONE ||
+	       kind == EVENT_WORKER || kind == EVENT_PAYLOAD;
+}
+
+static bool is_logged(const struct events *e)
+{
+	return e->log.fd >= 0 || e->copy.fd >= 0 || e->reader;
+}
+
 static void put_who(struct line *l, const struct event_who *who)
 {
 	if (!who)
@@ -252,6 +298,7 @@ static void put_who(struct line *l, const struct event_who *who)
 void events_log(struct events *e, const struct event *event, uint64_t count)
 {
 	const char *reason = event->reason;
+	const bool lasting = is_lasting(event->kind);
 	struct timespec now = {0};
 	struct line l;
 
@@ -261,12 +308,12 @@ void events_log(struct events *e, const struct event *event, uint64_t count)
 		e->lines = 0;
 		write_suppressed(e, &l);
 	}
-	if (e->lines >= LIMIT_EVENTS_PER_SECOND) {
+	if (e->lines >= LIMIT_EVENTS_PER_SECOND && !lasting) {
 		e->skipped++;
 		return;
 	}
 	if (!reason && is_refusal(event))
-		reason = "no rule allows it";
+		reason = EVENT_NO_RULE;
 	begin_line(&l, kinds[event->kind], &event->at);
 	put_string(&l, "name", event->name);
 	if (event->address.family) {
@@ -283,7 +330,7 @@ void events_log(struct events *e, const struct event *event, uint64_t count)
 		put(&l, ",\"pid\":%d", (int)event->pid);
 	put_who(&l, event->who);
 	put(&l, ",\"count\":%" PRIu64, count);
-	write_line(e, &l);
+	write_line(e, &l, lasting);
 }
 
 void events_add(struct events *e, const struct event *event)
@@ -297,7 +344,7 @@ void events_add(struct events *e, const struct event *event)
 		tally_add(&e->refused, event, count);
 	else if (event->proxy)
 		tally_add(&e->proxy, event, count);
-	if (e->fd < 0 && !e->reader)
+	if (!is_logged(e))
 		return;
 	if (event->client.port && e->ask && e->ask(e->ask_context, event, count))
 		return;
@@ -354,10 +401,12 @@ void events_close(struct events *e)
 
 	if (!e)
 		return;
-	if (e->fd >= 0 || e->reader)
+	if (is_logged(e))
 		write_suppressed(e, &l);
-	if (e->fd >= 0)
-		close(e->fd);
+	if (e->log.fd >= 0)
+		close(e->log.fd);
+	if (e->copy.fd >= 0)
+		close(e->copy.fd);
 	free(e->tail);
 	free(e);
 }

@@ -84,6 +84,12 @@ int events_open(struct events **out, const char *path, struct failure *f);
  * policy, not owned, that tells which rule decided about a name or an address. */
 void events_context(struct events *e, const char *container, const char *workdir,
 	const struct policy *policy);
+/*
+ * From now on each line goes to this descriptor as well, which is then ours: a file on the host
+ * (home/report_file.h). At most LIMIT_TRAIL_BYTES, of which LIMIT_TRAIL_KEPT are for lines that
+ * the payload can't cause at will. -1: none.
+ */
+void events_copy(struct events *e, int fd);
 /* Audit mode: refusals are let through, and the report says so. */
 void events_audit(struct events *e);
 /* Logs or counts an event. Never fails: a full disk only loses lines. */

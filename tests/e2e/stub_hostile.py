@@ -100,14 +100,19 @@ class Host:
         }
 
     def kept(self):
-        """What the launcher itself may make in the home: one file for the closing report."""
+        """What the launcher itself may make in the home: a file for the closing report, and one for
+        the events in a directory of the project's. Returns the number of reports."""
         made = snapshot(self.home / ".local") if (self.home / ".local").exists() else {}
         files = {p: what for p, what in made.items() if stat.S_ISREG(what[0])}
         ways = {f"{self.home}/.local/{w}" for w in ("state", "state/codex-sandbox", REPORTS)}
+        state = f"{self.home}/.local/state/codex-sandbox/"
+        ways |= {p for p in made if re.fullmatch(rf"{state}codex_\w+", p)}
         assert set(made) - set(files) <= ways, made
         assert {(stat.S_IMODE(what[0]), what[1]) for what in files.values()} <= {(0o600, UID)}
-        assert all(re.fullmatch(rf"{self.home}/.local/{REPORTS}/codex_.*\.txt", p) for p in files)
-        return len(files)
+        events = {p for p in files if re.fullmatch(rf"{state}codex_\w+/events\.jsonl", p)}
+        reports = {p for p in files if re.fullmatch(rf"{state}reports/codex_.*\.txt", p)}
+        assert set(files) == events | reports, made
+        return len(reports)
 
     def is_outside(self, path):
         inside = (f"{self.work}/", f"{self.home}/.local/")

@@ -19,6 +19,7 @@ STUB = Path(__file__).resolve().parents[2] / "build" / "codex-sandbox"
 UID = 1000
 GOOD = {"OPENAI_API_KEY": "k"}
 REPORT = "/run/codex/host/report"
+TRAIL = "/run/codex/host/events"
 
 FAKE_ENGINE = """#!/usr/bin/python3
 import json, os, sys
@@ -88,7 +89,9 @@ class Command:
                 i += 1
         # The file for the closing report: test_report_file.py's matter.
         self.report = self.mounts.pop(REPORT, (None, None))[0]
-        self.order = [target for target in self.order if target != REPORT]
+        # And that for the events: test_trail.py's.
+        self.trail = self.mounts.pop(TRAIL, (None, None))[0]
+        self.order = [target for target in self.order if target not in (REPORT, TRAIL)]
         self.image = words[i]
         cut = words.index("--", i)
         self.init = words[i + 1 : cut]

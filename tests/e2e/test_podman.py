@@ -243,6 +243,9 @@ def test_the_closing_report_is_kept_out_of_its_reach(podman, call):
     assert "The session ended at" in text and "--allow no.test" in text and "forged" not in text
     assert done.err.count("Permission denied") >= 2, done
     assert kept.stat().st_uid == podman.home.stat().st_uid
+    kept = max(place.parent.glob("codex_*/events.jsonl"), key=lambda p: p.stat().st_mtime_ns)
+    assert '"event":"refused-name","name":"no.test"' in kept.read_text()
+    assert kept.stat().st_uid == podman.home.stat().st_uid
 
 
 def test_a_workdir_of_roots(podman, call, work):

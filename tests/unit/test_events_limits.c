@@ -1,6 +1,8 @@
 /* The event log and summary: hostile names, bounds, disks. */
 #include "events_fixture.h"
 
+#include <fcntl.h>
+
 /* A worker may have counted more than it could report individually. */
 static void what_is_only_counted_has_no_line_of_its_own(void **state)
 {
@@ -117,6 +119,62 @@ static void no_log_at_all(void **state)
 	assert_string_equal(logged(x), "");
 }
 
+/* A flood of the payload's leaves room for what it can't cause, and ends with a word about it.
+ */
+static void the_copy_is_bounded(void **state)
+{
+	struct fixture *x = *state;
+	char path[80], *text = NULL;
+	size_t size = 0;
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/copy", x->directory);
+	events_copy(x->events, open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+	/* The ration per second isn't what is tested here. */
+	for (int i = 0; i < 2 * LIMIT_TRAIL_BYTES / 128; i++)
+		events_add(x->events, &(struct event){.kind = EVENT_WORKER,
+					      .name = "gate",
+					      .reason = "it ended and is started again"});
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, LIMIT_TRAIL_BYTES - 256, LIMIT_TRAIL_BYTES + 256);
+	refuse_name(x->events, "late.example", 1, NULL);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(getdelim(&text, &size, '\0', f) > 0);
+	fclose(f);
+	assert_non_null(strstr(text, "\"event\":\"full\",\"count\":1}\n"));
+	assert_null(strstr(strstr(text, "\"full\"") + 1, "\"full\""));
+	assert_null(strstr(text, "late.example"));
+	/* The container's own log isn't bounded. */
+	assert_int_equal(stat(x->path, &st), 0);
+	assert_true(st.st_size > LIMIT_TRAIL_BYTES + LIMIT_TRAIL_BYTES / 8);
+	free(text);
+	unlink(path);
+}
+
+static void what_the_payload_causes_leaves_room(void **state)
+{
+	struct fixture *x = *state;
+	char path[80];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/copy", x->directory);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	events_copy(x->events, fd);
+	while (fstat(fd, &st) == 0 && st.st_size < LIMIT_TRAIL_BYTES - LIMIT_TRAIL_KEPT - 256)
+		events_add(x->events, &(struct event){.kind = EVENT_WORKER, .name = "gate"});
+	for (int i = 0; i < 100; i++)
+		refuse_name(x->events, "a.example", 1, NULL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_size < LIMIT_TRAIL_BYTES - LIMIT_TRAIL_KEPT + 256);
+	events_add(x->events, &(struct event){.kind = EVENT_PAYLOAD, .count = 7});
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_size > LIMIT_TRAIL_BYTES - LIMIT_TRAIL_KEPT - 256);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +186,8 @@ int main(void)
 		TEST(a_full_disk_is_no_failure),
 		TEST(a_path_that_cannot_be_opened),
 		TEST(no_log_at_all),
+		TEST(the_copy_is_bounded),
+		TEST(what_the_payload_causes_leaves_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,9 +73,9 @@ static void none_is_no_failure(void **state)
 	struct place *p = *state;
 	struct stat st;
 
-	assert_int_equal(report_file_open("/nowhere", &p->f), -1);
+	assert_int_equal(report_file_open("/nowhere", REPORT_FILE_NAME, &p->f), -1);
 	assert_string_equal(p->f.reason, "");
-	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_int_equal(report_file_open(p->directory, REPORT_FILE_NAME, &p->f), -1);
 	assert_string_equal(p->f.reason, "");
 	/* What may be put there later is unreachable nevertheless. */
 	assert_int_equal(stat(p->directory, &st), 0);
@@ -103,7 +103,7 @@ static int keep(struct place *p)
 	int fd;
 
 	without_override();
-	fd = report_file_open(p->directory, &p->f);
+	fd = report_file_open(p->directory, REPORT_FILE_NAME, &p->f);
 	if (fd < 0)
 		return 1;
 	if (report_file_write(fd, "one\n", 4, &p->f) < 0 ||
@@ -142,15 +142,15 @@ static void only_a_file_will_do(void **state)
 	struct place *p = *state;
 
 	assert_int_equal(mkdir(p->file, 0700), 0);
-	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_int_equal(report_file_open(p->directory, REPORT_FILE_NAME, &p->f), -1);
 	assert_string_not_equal(p->f.reason, "");
 	rmdir(p->file);
 	assert_int_equal(mkfifo(p->file, 0600), 0);
-	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_int_equal(report_file_open(p->directory, REPORT_FILE_NAME, &p->f), -1);
 	assert_string_not_equal(p->f.reason, "");
 	unlink(p->file);
 	assert_int_equal(symlink("/etc/passwd", p->file), 0);
-	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_int_equal(report_file_open(p->directory, REPORT_FILE_NAME, &p->f), -1);
 	assert_string_not_equal(p->f.reason, "");
 }
 
@@ -160,7 +160,7 @@ static void a_directory_of_anothers_will_not(void **state)
 
 	put(p, 0);
 	assert_int_equal(chown(p->directory, OWNER, OWNER), 0);
-	assert_int_equal(report_file_open(p->directory, &p->f), -1);
+	assert_int_equal(report_file_open(p->directory, REPORT_FILE_NAME, &p->f), -1);
 	assert_string_not_equal(p->f.reason, "");
 }
 
@@ -170,7 +170,7 @@ static void what_was_removed_meanwhile_is_reported(void **state)
 	int fd;
 
 	put(p, OWNER);
-	fd = report_file_open(p->directory, &p->f);
+	fd = report_file_open(p->directory, REPORT_FILE_NAME, &p->f);
 	assert_true(fd >= 0);
 	unlink(p->file);
 	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
@@ -186,7 +186,7 @@ static void what_cannot_be_written_is_reported(void **state)
 
 	put(p, OWNER);
 	assert_int_equal(chmod(p->file, 0400), 0);
-	fd = report_file_open(p->directory, &p->f);
+	fd = report_file_open(p->directory, REPORT_FILE_NAME, &p->f);
 	assert_true(fd >= 0);
 	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
 	assert_non_null(strstr(p->f.reason, "Permission denied"));

@@ -1,0 +1,164 @@
+"""The copy of the events on the host: written as they happen, out of the payload's reach, bounded,
+and kept for some sessions."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import STUB, until
+from events import check_line
+from stub_project import TRAIL, UID, project  # noqa: F401
+
+STATE = ".local/state/codex-sandbox"
+WALLS = pytest.mark.parametrize("wall", ["nft", "cell"])
+ASK = "getent hosts refused.test; "
+
+
+def trail(home, number=""):
+    (found,) = home.glob(f"{STATE}/codex_*/events{number}.jsonl")
+    return found
+
+
+def events(path):
+    return [check_line(line) for line in path.read_text().splitlines()]
+
+
+@WALLS
+def test_the_events_are_on_the_host(stub, host_home, workdir, wall):
+    stub(f"--wall={wall}", "--exec", "bash", "-c", ASK + "exit 3").ok(3)
+    kept = trail(host_home)
+    found = events(kept)
+    assert {"refused-name", "boot"} <= {e["event"] for e in found}
+    assert {e["workdir"] for e in found} == {f"/app{workdir}"}
+    assert [e["count"] for e in found if e["event"] == "payload"] == [3]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    for place in (kept.parent, kept.parent.parent):
+        assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_session_that_is_killed_has_left_its_events(stub_environment, host_home, workdir, docker):
+    process = subprocess.Popen(
+        [STUB, "--exec", "bash", "-c", ASK + "sleep 60"], cwd=workdir,
+        env=stub_environment, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: list(host_home.glob(f"{STATE}/*/events.jsonl")), 15)
+        until(lambda: "refused-name" in trail(host_home).read_text(), 15)
+        name = trail(host_home).parent.name
+        docker("kill", name).ok()
+        process.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+    assert "refused-name" in {e["event"] for e in events(trail(host_home))}
+
+
+TRY = """
+echo '{"event":"allowed","name":"forged.test","count":1}' >/tmp/forged
+cat /tmp/forged >>{0}; cat {0}; rm -f {0}; mv {0} /tmp/x; ln {0} /tmp/y; : >{0}; truncate -s 0 {0}
+for fd in /proc/*/fd/*; do cat /tmp/forged >>$fd; done
+mount --bind /etc/passwd {0}; chmod 777 /run/codex/host; chmod 777 {0}
+""".replace("{0}", TRAIL)
+
+
+@pytest.mark.attack
+@WALLS
+@pytest.mark.parametrize("uid", [1000, 0], ids=["the owner's own uid", "another owner"])
+def test_the_payload_cannot_reach_it(stub, host_home, workdir, uid, wall):
+    os.chown(host_home, uid, uid)
+    stub(f"--wall={wall}", "--exec", "bash", "-c", f"({TRY}) >/dev/null 2>&1; {ASK}true").ok()
+    found = events(trail(host_home))
+    assert found[0]["event"] == "boot"
+    assert {"refused-name", "payload"} <= {e["event"] for e in found}
+    assert "forged" not in json.dumps(found)
+
+
+def test_a_disk_that_is_full_stops_nothing(stub, host_home, workdir):
+    """Where the trail can't be opened, the session runs, and says so."""
+    place = host_home / ".local/state"
+    place.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=3", "none", place], check=True)
+    try:
+        os.chown(place, host_home.stat().st_uid, host_home.stat().st_gid)
+        done = stub("--exec", "true").ok()
+        assert "isn't saved on this machine" in done.err or "aren't saved" in done.err, done
+    finally:
+        until(lambda: subprocess.run(["umount", place]).returncode == 0, 30, "the disk to be free")
+
+
+# ---- What the launcher does -----------------------------------------------------------------
+
+
+def started(project, *arguments, **more):  # noqa: F811
+    """With an engine that does nothing: what is made beforehand."""
+    project.engine()
+    done = project.start("--exec", "true", *arguments, **more)
+    assert done.returncode == 0, done.stderr
+    return done.stderr.decode()
+
+
+def test_ten_sessions_are_kept(project):  # noqa: F811
+    started(project)
+    for i in range(15):
+        # An empty one is of a session that never began: it takes no place.
+        started(project)
+        kept = trail(project.home)
+        assert kept.read_bytes() == b"" and kept.stat().st_uid == UID
+        kept.write_text(f"session {i}\n")
+    names = sorted(p.name for p in kept.parent.iterdir())
+    assert names == sorted(["events.jsonl", *(f"events.{i}.jsonl" for i in range(1, 10))])
+    assert [trail(project.home, f".{i}").read_text() for i in (1, 9)] == ["session 13\n", "session 5\n"]
+
+
+def test_dry_run_names_it_and_makes_nothing(project):  # noqa: F811
+    command = project.dry()
+    assert command.trail == f"{project.home}/{STATE}/{command.value('--name')}/events.jsonl"
+    assert not (project.home / ".local").exists()
+
+
+def test_the_place_can_be_chosen(project):  # noqa: F811
+    state = project.root / "state"
+    state.mkdir()
+    os.chown(state, UID, UID)
+    command = project.dry(env={"XDG_STATE_HOME": str(state)})
+    assert command.trail.startswith(f"{state}/codex-sandbox/codex_")
+    assert command.report.startswith(f"{state}/codex-sandbox/reports/")
+    started(project, env={"XDG_STATE_HOME": str(state)})
+    assert list(state.glob("codex-sandbox/codex_*/events.jsonl"))
+    assert not (project.home / ".local").exists()
+    # A relative one doesn't count.
+    assert project.dry(env={"XDG_STATE_HOME": "state"}).trail.startswith(f"{project.home}/")
+
+
+@pytest.mark.parametrize("what", ["the home", "the state"])
+def test_never_where_the_sandbox_writes(project, what):  # noqa: F811
+    env = {}
+    if what == "the state":
+        env["XDG_STATE_HOME"] = str(project.work)
+    else:
+        os.chown(project.root, UID, UID)
+    work = project.home if what == "the home" else project.work
+    assert project.dry("--work_dir", work, env=env).trail is None
+    assert "can be reached from the sandbox" in project.warnings
+
+
+@pytest.mark.parametrize("kind", ["link", "stranger"])
+def test_a_place_that_is_another(project, kind):  # noqa: F811
+    name = project.dry().value("--name")
+    place = project.home / STATE / name
+    place.parent.mkdir(parents=True)
+    for path in (place.parent, place.parent.parent, place.parent.parent.parent):
+        os.chown(path, UID, UID)
+    target = project.work / "planted"
+    target.mkdir()
+    if kind == "link":
+        place.symlink_to(target)
+    else:
+        place.mkdir()
+        os.chown(place, 4242, 4242)
+    command = project.dry()
+    assert command.trail is None and command.report
+    assert "the events aren't saved on this machine: ~/" in project.warnings
+    started(project)
+    assert list(target.iterdir()) == []
