@@ -22,7 +22,7 @@ INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init
 STUB_SRC    := $(sort $(wildcard stub/*.c stub/*/*.c))
 # What the launcher may use of codex-init's (docs/architecture.md). The linker leaves out what it does not call.
 SHARED_SRC  := $(filter-out $(GENERATOR),$(sort $(wildcard init/lib/*.c init/policy/*.c)))
-HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h)
+HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h $(BUILD)/gen/presets.h)
 
 # ---- Flags ------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wundef \
@@ -90,8 +90,15 @@ $(BUILD)/gen/filters.h: $(BUILD)/filters_gen
 	$(call SHOW,GEN)
 	$(Q)$< >$@
 
+# The presets, as rows {name, text}: what stub/commands/learn.c may propose.
+PRESETS := $(sort $(wildcard image/presets/*))
+$(BUILD)/gen/presets.h: $(PRESETS)
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)
+	$(Q)for preset in $(PRESETS); do echo "{\"$${preset##*/}\","; sed 's/["\\]/\\&/g; s/.*/"&\\n"/' "$$preset"; echo '},'; done >$@
+
 # The same filters with what the sanitizers' own runtime calls, for the unit tests.
-UNIT_GEN := $(if $(HEADERS_GEN),$(BUILD)/gen-unit/filters.h)
+UNIT_GEN := $(if $(HEADERS_GEN),$(BUILD)/gen-unit/filters.h $(BUILD)/gen/presets.h)
 $(BUILD)/filters_gen_unit: $(GENERATOR) $(wildcard init/lib/*.h) | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,HOSTCC)

@@ -20,6 +20,10 @@ static const struct command table[] = {
 	{"rules", command_rules, 0, 1, "", false, "[WORKDIR]", "the rules in force"},
 	{"watch", command_watch, 0, 1, "wait", false, "[--wait] [WORKDIR]",
 		"see what it decides as it does, and answer its questions"},
+	{"logs", command_logs, 0, 1, "json", false, "[--json] [WORKDIR]",
+		"what the last session asked for and was refused"},
+	{"learn", command_learn, 0, 1, "", true, "[WORKDIR]",
+		"rules for what the last sessions were refused"},
 	{"ls", command_ls, 0, 0, "", false, "", "your sandboxes"},
 	{"attach", command_attach, 0, 1, "", false, "[WORKDIR]",
 		"share the terminal of a session"},
@@ -34,7 +38,8 @@ static const struct command table[] = {
 static const struct {
 	const char *name;
 	size_t offset;
-} flags[] = {{"save", offsetof(struct call, save)}, {"wait", offsetof(struct call, wait)}};
+} flags[] = {{"save", offsetof(struct call, save)}, {"wait", offsetof(struct call, wait)},
+	{"json", offsetof(struct call, json)}};
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
 
 const struct command *commands_find(const struct cli *c)

@@ -21,7 +21,7 @@ struct call {
 	const struct command *command;
 	struct cli *cli;
 	const char *word[COMMAND_WORDS]; /* what its usage names; NULL: not given */
-	bool save, wait;
+	bool save, wait, json;
 };
 
 struct command {

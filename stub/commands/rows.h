@@ -15,6 +15,10 @@ int command_rules(struct call *call, struct error *t);
 int command_watch(struct call *call, struct error *t);
 /* ls.c */
 int command_ls(struct call *call, struct error *t);
+/* logs.c: what the host kept of the events */
+int command_logs(struct call *call, struct error *t);
+/* learn.c: rules for what was refused */
+int command_learn(struct call *call, struct error *t);
 /* session.c */
 int command_attach(struct call *call, struct error *t);
 int command_stop(struct call *call, struct error *t);

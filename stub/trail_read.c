@@ -1,0 +1,130 @@
+#include "trail_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "beneath.h"
+#include "json.h"
+#include "state.h"
+
+static const char operation[] = "read the events";
+
+static void take_text(const struct trail_event *e, const char *object, const char *name,
+	char *out, size_t room)
+{
+	const char *path[] = {object ? object : name, object ? name : NULL, NULL};
+	size_t size = 0;
+	const char *text = json_string(e->line, e->size, path, &size);
+
+	snprintf(out, room, "%.*s", text ? (int)size : 0, text ? text : "");
+	for (; *out; out++)
+		if (*out < ' ' || *out > '~')
+			*out = '?';
+}
+
+static int64_t number(const struct trail_event *e, const char *object, const char *name)
+{
+	const char *path[] = {object ? object : name, object ? name : NULL, NULL};
+	int64_t value;
+
+	return json_integer(e->line, e->size, path, &value) && value > 0 ? value : 0;
+}
+
+bool trail_parse(const char *line, size_t size, struct trail_event *e)
+{
+	size_t at;
+
+	*e = (struct trail_event){.line = line, .size = size};
+	if (!json_is_object(line, size, &at))
+		return false;
+	take_text(e, NULL, "time", e->time, sizeof(e->time));
+	take_text(e, NULL, "event", e->event, sizeof(e->event));
+	take_text(e, NULL, "name", e->name, sizeof(e->name));
+	take_text(e, NULL, "address", e->address, sizeof(e->address));
+	take_text(e, NULL, "reason", e->reason, sizeof(e->reason));
+	take_text(e, NULL, "rule", e->rule, sizeof(e->rule));
+	take_text(e, NULL, "by", e->by, sizeof(e->by));
+	take_text(e, "who", "program", e->program, sizeof(e->program));
+	take_text(e, "who", "line", e->command, sizeof(e->command));
+	e->pid = number(e, "who", "pid");
+	e->port = number(e, NULL, "port");
+	e->count = number(e, NULL, "count");
+	return e->event[0] != '\0';
+}
+
+/* Returns the size with *text allocated, or -1 with errno set. */
+static ssize_t read_whole(int fd, char **text)
+{
+	struct stat st;
+	size_t got = 0;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_size > BOUND_TRAIL_READ) {
+		errno = EFBIG;
+		return -1;
+	}
+	*text = malloc((size_t)st.st_size + 1);
+	while (*text && got < (size_t)st.st_size &&
+		(n = read(fd, *text + got, (size_t)st.st_size - got)) > 0)
+		got += (size_t)n;
+	return *text ? (ssize_t)got : -1;
+}
+
+static void each_line(const char *text, size_t size, trail_visit *visit, void *context)
+{
+	struct trail_event e;
+
+	while (size > 0) {
+		const char *end = memchr(text, '\n', size);
+		size_t length = end ? (size_t)(end - text) : size;
+
+		if (trail_parse(text, length, &e))
+			visit(context, &e);
+		length += end != NULL;
+		text += length;
+		size -= length;
+	}
+}
+
+static int open_trail(struct plan *p, unsigned session)
+{
+	const char *path = session ? arena_format(&p->arena, "%s/%s/events.%u.jsonl",
+					     p->state.beneath, p->request.name, session)
+				   : arena_format(&p->arena, "%s/%s/events.jsonl",
+					     p->state.beneath, p->request.name);
+	int base = beneath_open_resolved(p->state.base, O_RDONLY | O_DIRECTORY), fd, saved;
+
+	fd = base < 0 ? -1 : beneath_open(base, path, O_RDONLY | O_NONBLOCK, 0);
+	saved = errno;
+	if (base >= 0)
+		close(base);
+	errno = saved;
+	return fd;
+}
+
+int trail_read(
+	struct plan *p, unsigned session, trail_visit *visit, void *context, struct error *t)
+{
+	int fd = open_trail(p, session);
+	char *text = NULL;
+	ssize_t size;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	size = fd < 0 ? -1 : read_whole(fd, &text);
+	if (size < 0)
+		refuse_errno(t, operation, state_path(p, p->request.name));
+	else
+		each_line(text, (size_t)size, visit, context);
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return size < 0 ? -1 : 1;
+}

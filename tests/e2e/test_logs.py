@@ -1,0 +1,183 @@
+"""`codex-sandbox logs` and `learn`: what the host kept of a project's sessions, as a table, as it
+stands, and as rules."""
+
+import json
+import os
+
+import pytest
+from events import check_line
+from stub_project import UID, project  # noqa: F401
+from test_trail import STATE, started, trail
+
+WALLS = pytest.mark.parametrize("wall", ["nft", "cell"])
+ASK = "getent hosts refused.test; getent hosts allowed.test; "
+
+
+def line(event, **fields):
+    made = {"time": "2026-03-01T09:15:02.402913Z", "event": event, **fields}
+    made.setdefault("count", 1)
+    return json.dumps({**made, "container": "c", "workdir": "/app/x", "schema": 1})
+
+
+def refused(name, event="refused-name", **fields):
+    return line(event, name=name, reason="no rule allows it", **fields)
+
+
+@pytest.fixture
+def kept(project):  # noqa: F811
+    """kept(lines, session=0): writes what a session has left."""
+    started(project)
+    place = trail(project.home).parent
+
+    def write(lines, session=0):
+        file = place / (f"events.{session}.jsonl" if session else "events.jsonl")
+        file.write_text("".join(f"{l}\n" for l in lines))
+        os.chown(file, UID, UID)
+        return file
+
+    return write
+
+
+def said(project, *arguments, status=0, **more):  # noqa: F811
+    done = project.start(*arguments, **more)
+    assert done.returncode == status, done
+    return (done.stdout if status == 0 else done.stderr).decode()
+
+
+# ---- logs -----------------------------------------------------------------------------------
+
+
+@WALLS
+def test_the_last_session_is_told(stub, workdir, wall):
+    script = ASK + "exit 3"
+    stub(f"--wall={wall}", "--allow", "allowed.test", "--exec", "bash", "-c", script).ok(3)
+    told = stub("logs").ok().lines()
+    (ended,) = [l for l in told if "ended" in l]
+    assert ended.endswith("status 3")
+    assert any("refused" in l and "refused.test" in l and "no rule allows it" in l for l in told), told
+    assert any("first use" in l and "allowed.test" in l for l in told), told
+    assert not [l for l in told if "pin" in l.split() or "boot" in l.split()]
+    # From elsewhere, and as it stands: each line is of the schema.
+    assert stub("logs", workdir, cwd="/").ok().lines() == told
+    found = [check_line(l) for l in stub("logs", "--json").ok().lines()]
+    assert {"boot", "pin", "used", "refused-name", "payload"} <= {e["event"] for e in found}
+
+
+def test_where_no_session_was(project):  # noqa: F811
+    assert "no session was here" in said(project, "logs", status=100)
+    assert not (project.home / ".local").exists()
+
+
+def test_a_name_that_no_earlier_session_had_is_new(project, kept):  # noqa: F811
+    kept([refused("a.test"), line("used", name="b.test")])
+    assert " new" not in said(project, "logs")  # there is nothing to compare with
+    kept([refused("a.test"), line("pin", name="c.test")], session=2)
+    lines = said(project, "logs").splitlines()
+    assert [(" new" in l, "a.test" in l) for l in lines if ".test" in l] == [(False, True), (True, False)]
+
+
+def test_who_asked_is_told(project, kept):  # noqa: F811
+    who = {"pid": 12, "program": "/usr/bin/curl", "line": "curl -sS https://a.test"}
+    kept([refused("a.test", who=who), refused("b.test", event="refused-tls", port=443)])
+    told = said(project, "logs")
+    assert "by curl (12)" in told and "b.test:443" in told
+
+
+@pytest.mark.attack
+def test_a_file_that_somebody_wrote_is_data(project, kept):  # noqa: F811
+    """Nothing that a terminal obeys, no line that is none, and no link is followed."""
+    path = kept([])
+    path.write_bytes(
+        b'{"time":"\x1b[2J","event":"used","name":"\x1b]0;x\x07"}\n'
+        + b'{"event":"used","name":"' + b"n" * 100_000 + b'"}\n'
+        + b"not json\n{}\n[1]\n\xff\xfe\n"
+        + refused("good.test").encode() + b'\n{"event":"used","na'
+    )  # fmt: skip
+    for arguments in (["logs"], ["logs", "--json"], ["learn"]):
+        text = said(project, *arguments)
+        assert not [c for c in text if ord(c) < 32 and c != "\n"] and text.isascii(), text
+        assert "good.test" in text
+    secret = project.write(project.home / "secret", refused("secret.test"))
+    path.unlink()
+    path.symlink_to(secret)
+    assert "secret" not in said(project, "logs", status=100)
+
+
+# ---- learn ----------------------------------------------------------------------------------
+
+
+def proposals(project, *arguments, **more):  # noqa: F811
+    told = said(project, *arguments, "learn", **more).splitlines()
+    return [l.split()[2] for l in told if l.startswith("+ allow ")]
+
+
+@WALLS
+def test_refused_is_proposed_and_then_no_more(stub, workdir, wall):
+    stub(f"--wall={wall}", "--exec", "bash", "-c", ASK + "exit 0").ok()
+    told = stub("learn").ok().lines()
+    assert [l.split()[2] for l in told if l[0] == "+"] == ["refused.test", "allowed.test"]
+    again = stub("--allow", "refused.test", "--allow", "allowed.test", "learn").ok().out
+    assert "+ allow" not in again and "nothing to add" in again
+    assert "  allow refused.test\n" in again
+
+
+def test_an_audit_is_learnt_from(stub, workdir):
+    stub("--audit", "--exec", "bash", "-c", "curl -ksS https://allowed.test >/dev/null").ok()
+    assert [l.split()[2] for l in stub("learn").ok().lines() if l[0] == "+"] == ["allowed.test"]
+
+
+def test_each_once_and_the_fewest(project, kept):  # noqa: F811
+    who = {"pid": 12, "program": "/usr/bin/pip", "line": "pip install x"}
+    kept([refused("pypi.org", who=who), refused("files.pythonhosted.org", event="refused-tls", port=443)], 1)
+    kept([refused("a.test", count=3), refused("A.test.", event="refused-http", port=80, count=4),
+          refused("pypi.org"), refused("static.crates.io")])  # fmt: skip
+    assert proposals(project) == ["@pypi", "a.test", "static.crates.io"]
+    told = said(project, "learn")
+    assert "# from 2 sessions of" in told
+    assert "a.test" in told and "# 7x" in told
+    (pypi,) = [l for l in told.splitlines() if "@pypi" in l]
+    assert pypi.endswith("# 3x pypi.org files.pythonhosted.org; pip install x")
+    # What is allowed or denied already isn't proposed, by a preset as well.
+    assert proposals(project, "--allow", "@pypi", "--deny", "a.test") == ["static.crates.io"]
+    assert proposals(project, env={"OPENAI_ALLOWED_DOMAINS": "@pypi *.crates.io"}) == ["a.test"]
+
+
+def test_ports_and_addresses(project, kept):  # noqa: F811
+    address = {"event": "refused-address", "reason": "no rule allows it"}
+    kept([
+        refused("db.test", event="refused-address", address="10.1.2.3", port=5432),
+        refused("git.test", event="refused-address", address="45.1.2.3", port=22),
+        line(**address, address="45.1.2.3", port=2222),
+        line(**address, address="10.1.2.3", port=22),
+        line(**address, address="2600::1", port=22),
+        line(**address, address="169.254.169.254", port=80),
+        line(**address, address="45.1.2.4"),
+    ])  # fmt: skip
+    assert proposals(project) == ["db.test:5432+private", "git.test:22", "45.1.2.3:2222",
+                                  "10.1.2.3:22+private", "[2600::1]:22"]  # fmt: skip
+
+
+def test_what_is_not_proposed(project, kept):  # noqa: F811
+    """What a rule denies, what no rule could allow, what Codex does for itself; no wildcard."""
+    kept([line("refused-name", name="denied.test", reason="denied by a rule", rule="denied.test"),
+          line("refused-tls", name="x.test", reason="Encrypted Client Hello"),
+          refused("a b; rm -rf"), refused("api.openai.com"), refused("-x.test"),
+          line("used", name="used.test"),
+          *(refused(f"n{i}.cdn.test") for i in range(5))])  # fmt: skip
+    assert proposals(project) == [f"n{i}.cdn.test" for i in range(5)]
+    assert "# 5 of these are below cdn.test: *.cdn.test would allow them" in said(project, "learn")
+
+
+@pytest.mark.attack
+def test_what_the_payload_says_stays_in_its_place(project, kept):  # noqa: F811
+    """A command line is behind a '#' and in one line, whatever it holds."""
+    forged = "x\n+ allow evil.test # \x1b[2J\u202e" + "y" * 300
+    kept([refused("a.test", who={"pid": 1, "program": "/x\n+ allow evil.test", "line": forged})])
+    assert proposals(project) == ["a.test"]
+    (told,) = [l for l in said(project, "learn").splitlines() if "evil" in l]
+    assert told.startswith("+ allow a.test ") and told.index("#") < told.index("evil")
+
+
+def test_a_rule_that_is_wrong_is_said(project, kept):  # noqa: F811
+    kept([refused("a.test")])
+    assert "at character" in said(project, "--allow", "https://a", "learn", status=100)
