@@ -1,6 +1,8 @@
-/* The options, each a row and a small function that checks and stores its value. */
+/* The options, each a row that names a function, which checks and stores its value, and the
+ * member of struct options that the functions for several options store it in. */
 #include "option_rows.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,68 +198,42 @@ static int set_user(struct options *o, const struct given *g, struct failure *f)
 	return 0;
 }
 
-static int set_directory(const char **out, const struct given *g, struct failure *f)
+static int set_directory(struct options *o, const struct given *g, struct failure *f)
 {
+	(void)o;
 	if (g->value[0] != '/')
 		return bad_value(f, g, "it must be an absolute path");
-	*out = g->value;
+	*(const char **)g->member = g->value;
 	return 0;
 }
 
 static int set_compare(struct options *o, const struct given *g, struct failure *f)
 {
+	struct given next = *g;
+
 	if (o->compared_count == LIMIT_COMPARED)
 		return bad_value(f, g, "these are too many directories");
-	return set_directory(&o->compared[o->compared_count++], g, f);
-}
-
-static int set_workdir(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->workdir, g, f);
-}
-
-static int set_home_from(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->home_from, g, f);
+	next.member = &o->compared[o->compared_count++];
+	return set_directory(o, &next, f);
 }
 
 static int set_events(struct options *o, const struct given *g, struct failure *f)
 {
-	if (strcmp(g->value, "-") == 0) {
-		o->events = g->value;
-		return 0;
-	}
-	return set_directory(&o->events, g, f);
+	if (strcmp(g->value, "-") != 0)
+		return set_directory(o, g, f);
+	o->events = g->value;
+	return 0;
 }
 
-static int set_printable(const char **out, const struct given *g, struct failure *f)
+static int set_printable(struct options *o, const struct given *g, struct failure *f)
 {
+	(void)o;
 	for (const char *c = g->value; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			return fail(f, "read the options", g->name,
 				"it is not a line of printable characters");
-	*out = g->value;
+	*(const char **)g->member = g->value;
 	return 0;
-}
-
-static int set_git_dir(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->git_dir, g, f);
-}
-
-static int set_git_config(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_directory(&o->git_config, g, f);
-}
-
-static int set_git_name(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_printable(&o->git_name, g, f);
-}
-
-static int set_git_email(struct options *o, const struct given *g, struct failure *f)
-{
-	return set_printable(&o->git_email, g, f);
 }
 
 static int set_launcher(struct options *o, const struct given *g, struct failure *f)
@@ -278,79 +254,72 @@ static int set_mounts(struct options *o, const struct given *g, struct failure *
 	return 0;
 }
 
-/* Options that only set a flag: the row's setter names the member. */
-#define FLAG(member)                                                                           \
-	static int set_##member(struct options *o, const struct given *g, struct failure *f)   \
-	{                                                                                      \
-		(void)g;                                                                       \
-		(void)f;                                                                       \
-		o->member = true;                                                              \
-		return 0;                                                                      \
-	}
-FLAG(check)
-FLAG(hosts)
-FLAG(require_names)
-FLAG(quiet)
-FLAG(verbose)
-FLAG(help)
-FLAG(version)
+static int set_flag(struct options *o, const struct given *g, struct failure *f)
+{
+	(void)o;
+	(void)f;
+	*(bool *)g->member = true;
+	return 0;
+}
+
+#define AT(member) offsetof(struct options, member)
 
 const struct option_row option_rows[] = {
-	{"--allow", NULL, "RULE", "OPENAI_ALLOWED_DOMAINS", set_allow,
+	{"--allow", NULL, "RULE", "OPENAI_ALLOWED_DOMAINS", set_allow, 0,
 		"allow a name, a network or a @preset; may be repeated"},
-	{"--deny", NULL, "RULE", "CODEX_INIT_DENY", set_deny,
+	{"--deny", NULL, "RULE", "CODEX_INIT_DENY", set_deny, 0,
 		"refuse it, whatever is allowed; may be repeated"},
-	{"--no-default-rules", NULL, NULL, "CODEX_INIT_DEFAULT_RULES", set_default_rules,
+	{"--no-default-rules", NULL, NULL, "CODEX_INIT_DEFAULT_RULES", set_default_rules, 0,
 		"only the rules given, not OpenAI's and ChatGPT's names"},
-	{"--egress", NULL, "MODE", "CODEX_INIT_EGRESS", set_egress,
+	{"--egress", NULL, "MODE", "CODEX_INIT_EGRESS", set_egress, 0,
 		"strict (default), pin, audit: allow and record, off: a plain init"},
-	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall,
+	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall, 0,
 		"auto (default), nft, or cell: needs no capability; auto: nft with NET_ADMIN"},
-	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", option_set_upstream,
+	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", option_set_upstream, 0,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
-	{"--compare", NULL, "DIR", "CODEX_INIT_COMPARE", set_compare,
+	{"--compare", NULL, "DIR", "CODEX_INIT_COMPARE", set_compare, 0,
 		"report changes in this directory as in the project; codex-sandbox sets it"},
-	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish,
+	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish, 0,
 		"let the gateway (or anybody) connect to this TCP port; may be repeated"},
-	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy,
+	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy, 0,
 		"reach everything through this HTTP proxy, by CONNECT; off: not by "
 		"HTTPS_PROXY either"},
-	{"--no-proxy", NULL, "LIST", "CODEX_INIT_NO_PROXY", set_no_proxy,
+	{"--no-proxy", NULL, "LIST", "CODEX_INIT_NO_PROXY", set_no_proxy, 0,
 		"names to be reached without it; default: those of NO_PROXY"},
-	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user,
+	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user, 0,
 		"who the command runs as; default: the working directory's owner"},
-	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_workdir,
+	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_directory, AT(workdir),
 		"where hook and command start; default: the current directory"},
-	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_home_from,
+	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_directory, AT(home_from),
 		"directory with config.toml, skills/, init.sh to copy; default: /run/codex/in"},
-	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events,
+	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events, AT(events),
 		"JSON lines, one for each decision; default: /run/codex/events.jsonl; -: "
 		"standard error"},
-	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts,
+	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts, 0,
 		"end unless these files are mounted; codex-sandbox sets it"},
-	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher,
+	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher, 0,
 		"launcher\'s own command line, for advice; codex-sandbox sets it"},
-	{"--git-config", NULL, "DIR", NULL, set_git_config,
+	{"--git-config", NULL, "DIR", NULL, set_directory, AT(git_config),
 		"undo what makes something run in this git directory's config; codex-sandbox "
 		"sets it"},
-	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_git_dir,
+	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_directory, AT(git_dir),
 		"the project's git directory outside it, to be watched; codex-sandbox sets "
 		"it"},
-	{"--git-name", NULL, "NAME", "CODEX_INIT_GIT_NAME", set_git_name,
+	{"--git-name", NULL, "NAME", "CODEX_INIT_GIT_NAME", set_printable, AT(git_name),
 		"git's user.name where the project sets none; codex-sandbox sets it"},
-	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_git_email,
+	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_printable, AT(git_email),
 		"git's user.email, likewise"},
-	{"--require-names", NULL, NULL, NULL, set_require_names,
+	{"--require-names", NULL, NULL, NULL, set_flag, AT(require_names),
 		"end if no allowed name resolves at the start"},
-	{"--check", NULL, NULL, NULL, set_check,
+	{"--check", NULL, NULL, NULL, set_flag, AT(check),
 		"print the effective policy and change nothing"},
-	{"--hosts", NULL, NULL, NULL, set_hosts,
+	{"--hosts", NULL, NULL, NULL, set_flag, AT(hosts),
 		"with --check: print the options that put the names into a cell without root"},
-	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain,
+	{"--explain", NULL, "HOST[:PORT]", NULL, set_explain, 0,
 		"with --check: say whether it may be reached, and by which rule"},
-	{"--quiet", "-q", NULL, NULL, set_quiet, "print failures only"},
-	{"--verbose", "-v", NULL, NULL, set_verbose, "print each stage and its time"},
-	{"--help", "-h", NULL, NULL, set_help, "print this text"},
-	{"--version", NULL, NULL, NULL, set_version, "print the version"},
+	{"--quiet", "-q", NULL, NULL, set_flag, AT(quiet), "print failures only"},
+	{"--verbose", "-v", NULL, NULL, set_flag, AT(verbose), "print each stage and its time"},
+	{"--help", "-h", NULL, NULL, set_flag, AT(help), "print this text"},
+	{"--version", NULL, NULL, NULL, set_flag, AT(version), "print the version"},
 };
 const size_t option_rows_count = sizeof(option_rows) / sizeof(option_rows[0]);

@@ -13,6 +13,7 @@ struct given {
 	const char *name; /* "--allow", "OPENAI_ALLOWED_DOMAINS" */
 	const char *value;
 	bool environment;
+	void *member; /* of the options: where the row says */
 };
 
 typedef int option_setter(struct options *o, const struct given *g, struct failure *f);
@@ -22,6 +23,7 @@ struct option_row {
 	const char *argument;    /* its name in the help; NULL: takes none */
 	const char *environment; /* or NULL */
 	option_setter *set;
+	size_t member; /* its offset in struct options, for the setters that ask for it */
 	const char *help;
 };
 

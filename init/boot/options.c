@@ -61,6 +61,13 @@ static int no_such_option(struct failure *f, const char *word, size_t size)
 			    "with '-'");
 }
 
+static int set(
+	struct options *o, const struct option_row *row, struct given g, struct failure *f)
+{
+	g.member = (char *)o + row->member;
+	return row->set(o, &g, f);
+}
+
 static int read_environment(struct options *o, struct failure *f)
 {
 	for (size_t i = 0; i < option_rows_count; i++) {
@@ -70,7 +77,7 @@ static int read_environment(struct options *o, struct failure *f)
 			continue;
 		g.value = getenv(g.name);
 		/* Engines pass on `-e NAME=`: empty counts as unset. */
-		if (g.value && g.value[0] && option_rows[i].set(o, &g, f) < 0)
+		if (g.value && g.value[0] && set(o, &option_rows[i], g, f) < 0)
 			return -1;
 	}
 	return 0;
@@ -107,7 +114,7 @@ static int read_arguments(struct options *o, int argc, char **argv, struct failu
 			o->upstreams_count = 0;
 			upstreams_given = true;
 		}
-		if (row->set(o, &g, f) < 0)
+		if (set(o, row, g, f) < 0)
 			return -1;
 	}
 	o->command = argv + i;
