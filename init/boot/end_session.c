@@ -145,6 +145,12 @@ static void report_denials(struct boot *b, FILE *to)
 	if (policy_print_overlay(&b->o->policy, 0, NULL) && !b->o->quiet) {
 		fprintf(to, "codex-init: codex-egress gave these rules for this session:\n");
 		policy_print_overlay(&b->o->policy, LIMIT_OVERLAY, to);
+		if (b->o->launcher && *b->o->launcher) {
+			fprintf(to, "codex-init: to keep them for this project, on your "
+				    "machine:\n");
+			policy_each_overlaid(
+				&b->o->policy, "  codex-sandbox ", " --save\n", to);
+		}
 	}
 	if (b->events && !b->o->quiet) {
 		events_presets(b->events, presets_covering);
@@ -161,7 +167,10 @@ static void report_denials(struct boot *b, FILE *to)
 static void print_command(const char *launcher, const char *options, FILE *to)
 {
 	int column = fprintf(to, "codex-init: %s: %s",
-		*options ? "again, with these allowed" : "to continue this session", launcher);
+		!*options                     ? "to continue this session"
+		: strstr(options, " --deny ") ? "again, with these rules"
+					      : "again, with these allowed",
+		launcher);
 
 	while (*options) {
 		int size = 1 + (int)strcspn(options + 1, " "); /* " --allow" */
@@ -182,14 +191,23 @@ static void print_command(const char *launcher, const char *options, FILE *to)
  */
 static void print_resume_command(const struct boot *b, FILE *to)
 {
-	char *options = NULL;
+	char *refused = NULL, *options = NULL;
+	size_t size;
+	FILE *all;
 
 	if (!b->o->launcher || !*b->o->launcher || b->o->quiet ||
 		codex_use(stages_command(b)) != CODEX_SESSION ||
 		(b->exit_status >= EXIT_OPTIONS && b->exit_status <= 127))
 		return;
-	options = b->events ? events_options(b->events) : NULL;
-	print_command(b->o->launcher, options ? options : "", to);
+	all = open_memstream(&options, &size);
+	if (!all)
+		return;
+	refused = b->events ? events_options(b->events) : NULL;
+	policy_each_overlaid(&b->o->policy, " --", "", all);
+	fputs(refused ? refused : "", all);
+	free(refused);
+	if (fclose(all) == 0)
+		print_command(b->o->launcher, options, to);
 	free(options);
 }
 

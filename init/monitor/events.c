@@ -238,7 +238,7 @@ void events_context(struct events *e, const char *container, const char *workdir
 {
 	struct line l = {.used = 0};
 
-	e->policy = policy;
+	e->policy = e->refused.policy = policy;
 	put_string(&l, "container", container);
 	put_string(&l, "workdir", workdir);
 	put(&l, ",\"schema\":%d", SCHEMA);

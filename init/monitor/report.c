@@ -173,6 +173,7 @@ static void put_refusals(const struct report *r, FILE *to)
 	if (events_open(&addresses, NULL, &f) < 0 ||
 		(r->wall && report_refusals(addresses, r->wall, r->config, r->names, &f) < 0))
 		fprintf(to, "refused    %s: %s\n", f.operation, f.reason);
+	events_context(addresses, NULL, NULL, r->policy);
 	fprintf(to, "refused    %" PRIu64 "\n",
 		events_refused(r->events) + events_refused(addresses));
 	events_places(r->events, LIMIT_REPORT_PLACES, to);

@@ -117,6 +117,21 @@ static const char *preset_of(const struct tally *t, const struct place *p)
 		       : NULL;
 }
 
+/* What codex-egress has said of a place since it was refused, when no rule was about it; NULL:
+ * nothing. */
+static const char *meanwhile(const struct tally *t, const struct place *p)
+{
+	struct verdict v;
+
+	if (!t->policy || p->reason[0])
+		return NULL;
+	v = p->name[0] ? policy_check_name_port(t->policy, p->name, p->port ? p->port : 443)
+		       : policy_check_address(t->policy, &p->address, p->port);
+	if (v.allowed)
+		return "allowed meanwhile";
+	return v.rule && v.rule->effect == RULE_DENY ? "denied meanwhile" : NULL;
+}
+
 /* What to do about a refusal: the rule that would permit it, but only if there can be one. */
 static void advise(const struct tally *t, const struct place *p, char *out, size_t size)
 {
@@ -125,6 +140,8 @@ static void advise(const struct tally *t, const struct place *p, char *out, size
 
 	if (p->reason[0] && !p->advised)
 		snprintf(out, size, "%s", p->reason);
+	else if (meanwhile(t, p))
+		snprintf(out, size, "%s", meanwhile(t, p));
 	else if (background_of(p))
 		snprintf(out, size, "Codex's own request for %s: nothing is lost",
 			background_of(p));
@@ -157,7 +174,7 @@ char *tally_options(const struct tally *t)
 		const struct place *p = &t->places[i];
 		const char *preset = preset_of(t, p), *why;
 
-		if ((p->reason[0] && !p->advised) || background_of(p) ||
+		if ((p->reason[0] && !p->advised) || background_of(p) || meanwhile(t, p) ||
 			!rule_of(p, rule, sizeof(rule), &why))
 			continue;
 		snprintf(option, sizeof(option), " --allow %s%s", preset ? "@" : "",

@@ -28,6 +28,7 @@ struct tally {
 	uint64_t total;
 	uint64_t others;              /* those of total that didn't fit into places */
 	events_preset_finder *preset; /* NULL: no presets are suggested */
+	const struct policy *policy;  /* what is allowed meanwhile; NULL: unknown */
 	size_t count;
 	struct place places[LIMIT_SUMMARY];
 };

@@ -295,23 +295,33 @@ int policy_undo(struct policy *p, const char *text, policy_preset_reader *reader
 	return done;
 }
 
-size_t policy_print_overlay(const struct policy *p, size_t most, FILE *f)
+/* Quoted where a shell would take it for more. */
+static void print_rule(const struct rule *r, const char *before, const char *behind, FILE *f)
 {
 	char text[LIMIT_RULE_TEXT];
+	const char *quote;
+
+	rule_text(r, text, sizeof(text));
+	quote = strpbrk(text, "*[") ? "'" : "";
+	fprintf(f, "%s%s %s%s%s%s", before, r->effect == RULE_DENY ? "deny" : "allow", quote,
+		text, quote, behind);
+}
+
+void policy_each_overlaid(
+	const struct policy *p, const char *before, const char *behind, FILE *f)
+{
+	for (size_t i = p->count, end = policy_rules(p); i < end; i++)
+		if (policy_rule(p, i))
+			print_rule(policy_rule(p, i), before, behind, f);
+}
+
+size_t policy_print_overlay(const struct policy *p, size_t most, FILE *f)
+{
 	size_t count = 0;
 
-	for (size_t i = p->count, end = policy_rules(p); i < end; i++) {
-		const struct rule *r = policy_rule(p, i);
-		const char *quote;
-
-		if (!r || ++count > most)
-			continue;
-		rule_text(r, text, sizeof(text));
-		/* To be pasted into a shell. */
-		quote = strpbrk(text, "*[") ? "'" : "";
-		fprintf(f, "  --%s %s%s%s\n", r->effect == RULE_DENY ? "deny" : "allow", quote,
-			text, quote);
-	}
+	for (size_t i = p->count, end = policy_rules(p); i < end; i++)
+		if (policy_rule(p, i) && ++count <= most)
+			print_rule(policy_rule(p, i), "  --", "\n", f);
 	if (count > most && most > 0)
 		fprintf(f, "  and %zu more\n", count - most);
 	return count;

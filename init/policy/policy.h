@@ -188,6 +188,10 @@ size_t policy_overlaid(const struct policy *p);
 /* Writes the runtime rules in force, one per line, as options of the launcher; at most `most`.
  * Returns how many there are. */
 size_t policy_print_overlay(const struct policy *p, size_t most, FILE *f);
+/* Writes each of them between two texts, as "allow" or "deny", a blank, and the rule as a shell
+ * takes it. */
+void policy_each_overlaid(
+	const struct policy *p, const char *before, const char *behind, FILE *f);
 
 /*
  * All rules by number: first those of the start, then the overlay's. policy_rule() returns NULL

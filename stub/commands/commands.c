@@ -22,7 +22,7 @@ static const struct command table[] = {
 		"see what it decides as it does, and answer its questions"},
 	{"logs", command_logs, 0, 1, "json", false, "[--json] [WORKDIR]",
 		"what the last session asked for and was refused"},
-	{"learn", command_learn, 0, 1, "", true, "[WORKDIR]",
+	{"learn", command_learn, 0, 1, "save", true, "[--save] [WORKDIR]",
 		"rules for what the last sessions were refused"},
 	{"ls", command_ls, 0, 0, "", false, "", "your sandboxes"},
 	{"attach", command_attach, 0, 1, "", false, "[WORKDIR]",

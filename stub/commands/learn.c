@@ -12,6 +12,8 @@
 #include "../../init/policy/background.h"
 #include "../../init/policy/policy.h"
 #include "../bounds.h"
+#include "../kept.h"
+#include "../kept_edit.h"
 #include "../trail_read.h"
 #include "project.h"
 #include "rows.h"
@@ -278,8 +280,27 @@ static void print_wildcards(const struct learning *l)
 	}
 }
 
+static int save(const struct learning *l, const char *workdir, struct error *t)
+{
+	const char *path = NULL;
+	size_t saved = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		const struct kept_edit edit = {.name = "allow", .value = text_of(l, i)};
+
+		if (is_own(&l->list[i]) || is_repeated(l, i))
+			continue;
+		if (kept_edit_project(l->arena, workdir, &edit, &path, t) < 0)
+			return -1;
+		saved++;
+	}
+	if (saved)
+		printf("# kept in %s\n", path);
+	return 0;
+}
+
 static int print_all(struct learning *l, const struct cli *c, unsigned sessions,
-	const char *workdir, struct error *t)
+	const char *workdir, bool saving, struct error *t)
 {
 	size_t added;
 
@@ -294,6 +315,10 @@ static int print_all(struct learning *l, const struct cli *c, unsigned sessions,
 		printf("# and %zu more\n", l->left_out);
 	if (!added)
 		printf("# nothing to add\n");
+	else if (!saving)
+		printf("# to keep them: codex-sandbox learn --save\n");
+	else if (save(l, workdir, t) < 0)
+		return -1;
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : refuse_errno(t, "print", "stdout");
 }
 
@@ -307,7 +332,7 @@ static int learn(struct call *call, struct plan *p, struct error *t)
 	if (take_present(&l, call->cli, t) == 0 && read_sessions(&l, p, &sessions, t) == 0) {
 		for (size_t i = 0; i < PRESETS; i++)
 			use_preset(&l, i);
-		result = print_all(&l, call->cli, sessions, p->workdir, t);
+		result = print_all(&l, call->cli, sessions, p->workdir, call->save, t);
 	}
 	policy_free(&l.policy);
 	return result;
@@ -318,6 +343,9 @@ int command_learn(struct call *call, struct error *t)
 	struct plan p;
 	int result = project_find(&p, call, call->word[0], t);
 
+	/* What is kept is in force at the next start. */
+	if (result == 0)
+		result = kept_take(call->cli, t);
 	if (result == 0)
 		result = learn(call, &p, t);
 	plan_free(&p);

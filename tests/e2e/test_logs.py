@@ -181,3 +181,25 @@ def test_what_the_payload_says_stays_in_its_place(project, kept):  # noqa: F811
 def test_a_rule_that_is_wrong_is_said(project, kept):  # noqa: F811
     kept([refused("a.test")])
     assert "at character" in said(project, "--allow", "https://a", "learn", status=100)
+
+
+def test_what_is_saved_is_proposed_no_more(project, kept):  # noqa: F811
+    """It is the next start's, and of this project alone."""
+    kept([refused("pypi.org"), refused("files.pythonhosted.org"), refused("a.test")])
+    os.chown(project.home, 0, 0)  # root's own: nobody else's file of rules is believed
+    told = said(project, "learn")
+    assert told.endswith("# to keep them: codex-sandbox learn --save\n")
+    assert "# kept in " in said(project, "learn", "--save")
+    assert proposals(project) == []
+    assert project.dry().init[:4] == ["--allow", "@pypi", "--allow", "a.test"]
+    assert "kept" not in said(project, "learn", "--save")
+    other = project.home / "src/other"
+    other.mkdir()
+    os.chown(other, UID, UID)
+    assert "--allow" not in project.dry("--work_dir", other).init
+
+
+def test_nothing_is_saved_that_was_not_asked_for(project, kept):  # noqa: F811
+    kept([refused("a.test")])
+    said(project, "learn")
+    assert not (project.home / ".config").exists()

@@ -62,3 +62,35 @@ def test_a_name_on_another_port_is_named(stub):
     address = address_of("example.org")
     done = stub("--allow", "allowed.test", "--exec", "bash", "-c", f"exec 3<>/dev/tcp/{address}/22")
     assert f"allow with: --allow {address}:22\n" in done.err, done
+
+
+def test_what_was_allowed_meanwhile_is_not_offered_but_kept(terminal, stub, stub_environment, workdir):
+    """The rules given meanwhile are what the next session needs: as options, or kept."""
+    home = workdir / ".codex/.environment"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/codex").write_text(
+        "#!/bin/sh\ngetent hosts new.test old.test bad.test\n"
+        "echo asked; until [ -e go ]; do sleep 0.1; done\n"
+    )
+    (home / "bin/codex").chmod(0o755)
+    for path in (home.parent, home, home / "bin", home / "bin/codex"):
+        os.chown(path, 1000, 1000)
+    home.chmod(0o700)
+    t = terminal([STUB], cwd=workdir, env=stub_environment)
+    t.until_says(b"asked", 30)
+    stub("allow", "new.test").ok()
+    stub("deny", "bad.test").ok()
+    status = stub("status").ok().out
+    (told,) = [l for l in status.splitlines() if l.split()[:1] == ["new.test"]]
+    assert told.endswith("allowed meanwhile"), status
+    (workdir / "go").touch()
+    assert t.wait() == 0
+    said = t.output.decode().replace("\r\n", "\n").replace(" \\\n   ", "")
+    places = {l.split()[0]: l for l in said.splitlines() if l.startswith("  ") and ".test " in l}
+    assert places["new.test"].endswith("allowed meanwhile"), said
+    assert places["bad.test"].endswith("denied meanwhile"), said
+    assert places["old.test"].endswith("allow with: --allow old.test"), said
+    assert "  codex-sandbox allow new.test --save\n  codex-sandbox deny bad.test --save\n" in said
+    last = said[said.index("codex-init: again, with these rules: ") :]
+    assert last.split()[6:] == ["--allow", "new.test", "--deny", "bad.test", "--allow", "old.test",
+                                "resume", "--last"]  # fmt: skip
