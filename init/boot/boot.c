@@ -173,7 +173,7 @@ int boot_check(struct options *o)
 {
 	struct failure f = {0};
 
-	if (stage_compile_policy(o, &f) < 0) {
+	if (config_policy_compile(o, &f) < 0) {
 		say_failure("config", &f);
 		return EXIT_OPTIONS;
 	}

@@ -129,7 +129,21 @@ void report_kills(const struct boot *b);
  * credentials, and the engine's variables in the environment. */
 int stage_proxy_choose(struct boot *b, struct failure *f);
 
-int stage_compile_policy(struct options *o, struct failure *f);
+/* config_user.c: the payload's user: --user, else the workdir's owner, else (root's workdir)
+ * codex. Where ids can't be changed, the one that there is. */
+int config_user_choose(struct boot *b, struct failure *f);
+/*
+ * A login that can't be stored must not be renewed, since that would invalidate the host's. So
+ * the host for renewals is denied, or if denials aren't enforced, Codex is given a URL that
+ * leads nowhere. Also finds out whether the working directory is mounted.
+ */
+int config_user_guard_login(struct boot *b, struct failure *f);
+
+/* config_policy.c: reads resolv.conf and hosts into b->names and b->hosts. */
+int config_policy_read_dns(struct boot *b, struct failure *f);
+/* Compiles the options' rules; warns about those that can't have the effect that they look
+ * like. */
+int config_policy_compile(struct options *o, struct failure *f);
 
 /* stage_rules.c: allocates the memory for runtime rules; carries out a request about one. The
  * answer is written to `to`; the result is codex-egress's exit status. */
