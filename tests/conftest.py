@@ -35,9 +35,24 @@ IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
 FLAGS = ("--cap-drop=ALL",) + tuple(
     f"--cap-add={name}" for name in ("NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL")
 )
+# The walls, by what `docker run` is given: nftables, and the cell's three forms.
+WALLS = {
+    "nft": FLAGS,
+    # Nothing at all: root with what the engine gives, which is dropped.
+    "flagless": (),
+    # No id can be changed: the command is root without a right.
+    "no capability": ("--cap-drop=ALL",),
+    # Kubernetes' restricted pods, and what clusters make of them.
+    "plain uid": (
+        *("--user", "1000:1000", "--cap-drop=ALL", "--read-only"),
+        *("--tmpfs", "/run", "--tmpfs", "/tmp"),
+    ),
+}
 # Variables that make clients in the container trust the lab's certificates.
 TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
 CA_PATH = "/lab-ca.pem"
+# In the cell these name the gate; without them programs find names as behind nftables.
+PROXIES = [f"--unset={n}" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for n in (name, name.lower())]
 
 
 def until(condition, seconds=10, what="it"):
@@ -139,6 +154,8 @@ class Runner:
     """Builds the arguments of `docker run`, in one place for all tests."""
 
     flags = FLAGS
+    # What each command begins with.
+    prefix = ()
 
     def __init__(self, the_lab):
         self.lab = the_lab
@@ -158,7 +175,7 @@ class Runner:
             made += ["-e", f"{name}={value}"]
         if network:
             made += ["--network", network]
-        return [*made, *options, IMAGE, *init, *(["--", *command] if command else [])]
+        return [*made, *options, IMAGE, *init, *(["--", *self.prefix, *command] if command else [])]
 
     def run(
         self,
@@ -221,8 +238,29 @@ def wire(lab, internet):
 
 
 @pytest.fixture
-def runner(lab, internet):
-    return Runner(lab)
+def wall(request):
+    """Which of WALLS runner's containers have: each in turn for a test that is marked `cell`."""
+    return getattr(request, "param", "nft")
+
+
+def pytest_generate_tests(metafunc):
+    """cell: the test is held to in the cell as well, without flags; cell("all"): in each of its forms.
+    names=True: with programs that know no proxy. nft: not this one of a file that is marked."""
+    marker = metafunc.definition.get_closest_marker("cell")
+    differs = metafunc.definition.get_closest_marker("nft")
+    if marker and not differs and "wall" in metafunc.fixturenames:
+        walls = WALLS if marker.args else ("nft", "flagless")
+        metafunc.parametrize("wall", list(walls), indirect=True)
+
+
+@pytest.fixture
+def runner(lab, internet, wall, request):
+    made = Runner(lab)
+    made.flags = WALLS[wall]
+    marker = request.node.get_closest_marker("cell")
+    if wall != "nft" and marker and marker.kwargs.get("names"):
+        made.prefix = ("env", *PROXIES)
+    return made
 
 
 @pytest.fixture
@@ -346,12 +384,13 @@ def stub_environment(lab, internet, host_home):
 
 
 @pytest.fixture
-def stub(stub_environment, workdir):
+def stub(stub_environment, workdir, wall):
     """stub(arguments..., env={}, cwd=workdir): build/codex-sandbox with the lab's engine."""
 
     def call(*arguments, env=None, cwd=workdir, **rest):
         environment = {**stub_environment, **(env or {})}
-        return program([STUB, *arguments], env=environment, cwd=cwd, **rest)
+        cell = ["--wall=cell"] if wall != "nft" else []
+        return program([STUB, *cell, *arguments], env=environment, cwd=cwd, **rest)
 
     return call
 
@@ -435,6 +474,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "cell: it runs with nftables and in the cell, flagless; cell(\"all\"): in each of its forms")
+    config.addinivalue_line("markers", "nft: what it tests is nftables', or differs in the cell (docs/codex-init.md)")
     config.addinivalue_line("markers", "attack: an attack that the sinks and the wire can't judge")
 
 

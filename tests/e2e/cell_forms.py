@@ -1,20 +1,10 @@
 """The cell's three forms, for the tests of it."""
 
 import pytest
-from conftest import Runner
+from conftest import WALLS, Runner
 from internet import DNS_ADDRESS
 
-FORMS = {
-    # Nothing at all: root with what the engine gives, which is dropped.
-    "flagless": (),
-    # No id can be changed: the command is root without a right.
-    "no capability": ("--cap-drop=ALL",),
-    # Kubernetes' restricted pods, and what clusters make of them.
-    "plain uid": (
-        *("--user", "1000:1000", "--cap-drop=ALL", "--read-only"),
-        *("--tmpfs", "/run", "--tmpfs", "/tmp"),
-    ),
-}
+FORMS = {name: flags for name, flags in WALLS.items() if name != "nft"}
 NAMED = {name: flags for name, flags in FORMS.items() if name != "plain uid"}
 LIMIT = ("--pids-limit", "200")
 

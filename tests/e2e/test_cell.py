@@ -1,5 +1,5 @@
-"""The cell: a container without NET_ADMIN, in the three forms that people start. The tests that are
-imported are those of the nft wall, held to here as well. What leaves is judged on the wire."""
+"""The cell: a container without NET_ADMIN, in the three forms that people start. What both walls
+must do is tested where the nft wall's tests are: those marked `cell` run in it as well (conftest.py)."""
 
 import json
 import os
@@ -10,31 +10,8 @@ import pytest
 from cell_forms import FORMS, LIMIT, CellRunner, left, named, runner  # noqa: F401
 from conftest import IMAGE, ROOT, program, until
 from internet import DNS_ADDRESS, OPENAI, address_of
-from test_codex import (  # noqa: F401
-    model,
-    login,
-    test_addresses_of_openai_that_change_at_every_question,
-)
-from test_contract import (  # noqa: F401
-    test_a_bad_rule_in_the_environment_is_quoted_with_its_position,
-    test_a_command_that_cannot_be_executed,
-    test_a_command_that_is_not_there,
-    test_an_allowed_name_is_reached,
-    test_another_name_is_refused_at_once_with_a_reason,
-    test_openai_allowed_domains_allows_a_name,
-    test_openai_allowed_domains_is_a_list,
-    test_the_exit_status_is_the_payloads,
-)
-from test_gate_proxy import proxy, test_everything_goes_by_the_proxy  # noqa: F401
-from test_names_boot import test_require_names_makes_that_fatal  # noqa: F401
-from test_names_rules import test_options_add_to_the_environment  # noqa: F401
-from test_payload import (  # noqa: F401
-    test_docker_stop_is_quick_and_kind,
-    test_nothing_but_the_standard_descriptors,
-    test_orphans_are_reaped,
-    test_signals_reach_it_once,
-    test_system_calls_that_no_tool_needs_fail,
-)
+from test_codex import login, model  # noqa: F401
+
 
 def test_it_says_which_wall_it_is(start):
     box = start("sleep", "60")

@@ -133,6 +133,7 @@ def test_a_writable_login_is_renewed(run, model, tmp_path):
     assert (home / "auth.json").is_symlink()
 
 
+@pytest.mark.cell("all")
 def test_addresses_of_openai_that_change_at_every_question(run, model, dns, sinks):
     dns.rotate("api.openai.com", [f"45.21.0.{i}" for i in range(1, 200)], ttl=1)
     model.script("echo one", "sleep 6; echo two", "echo three")

@@ -8,6 +8,8 @@ import pytest
 from conftest import IMAGE, until
 from internet import address_of
 
+pytestmark = pytest.mark.cell
+
 
 def status_fields(text):
     return dict(re.findall(r"^(\w+):[ \t]*(.*)$", text, re.M))
@@ -34,12 +36,14 @@ def test_pid_1_is_codex_init_and_keeps_only_what_it_needs(shell):
         assert {bit for bit in range(64) if value >> bit & 1} <= needed, name
 
 
+@pytest.mark.cell("all")
 def test_an_allowed_name_is_reached(run, sinks):
     done = run("curl", "-sS", "https://api.openai.com/").ok()
     assert done.out == "this is api.openai.com\n"
     assert sinks.seen() == [("tcp", address_of("api.openai.com"), 443)]
 
 
+@pytest.mark.cell("all")
 def test_another_name_is_refused_at_once_with_a_reason(shell, sinks):
     done = shell(
         "s=$(date +%s%N); curl -sS https://example.com; r=$?; e=$(date +%s%N);"
@@ -51,18 +55,21 @@ def test_another_name_is_refused_at_once_with_a_reason(shell, sinks):
     assert sinks.seen() == []
 
 
+@pytest.mark.cell("all")
 def test_openai_allowed_domains_allows_a_name(run, sinks):
     done = run("curl", "-sS", "https://example.com/", allow="example.com").ok()
     assert json.loads(done.out)["host"] == "example.com"
     assert sinks.seen() == [("tcp", address_of("example.com"), 443)]
 
 
+@pytest.mark.cell("all")
 @pytest.mark.parametrize("allow", ["example.com,example.org", " example.com\n example.org "])
 def test_openai_allowed_domains_is_a_list(shell, sinks, allow):
     shell("curl -sS https://example.com/ https://example.org/", allow=allow).ok()
     assert sinks.addresses() == {address_of("example.com"), address_of("example.org")}
 
 
+@pytest.mark.cell("all")
 @pytest.mark.parametrize(
     "script, status",
     [
@@ -78,11 +85,13 @@ def test_the_exit_status_is_the_payloads(shell, script, status):
     shell(script).ok(status)
 
 
+@pytest.mark.cell("all")
 def test_a_command_that_is_not_there(run):
     done = run("no-such-command").ok(127)
     assert re.search(r"codex-init: payload: .*no-such-command", done.err), done
 
 
+@pytest.mark.cell("all")
 def test_a_command_that_cannot_be_executed(run):
     done = run("/etc/passwd").ok(126)
     assert re.search(r"codex-init: payload: .*/etc/passwd", done.err), done
@@ -118,6 +127,7 @@ def test_a_preset_that_cannot_be_read_is_no_empty_one(run):
     assert "odd" in done.err and "Is a directory" in done.err, done
 
 
+@pytest.mark.cell("all")
 def test_a_bad_rule_in_the_environment_is_quoted_with_its_position(run):
     done = run("true", allow="example.com bad_!name.test").ok(100)
     assert "bad_!name.test" in done.err and re.search(r"character \d+", done.err), done

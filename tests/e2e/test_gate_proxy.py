@@ -31,6 +31,7 @@ def curl(*urls):
 BOTH = curl("https://allowed.test/", "http://allowed.test/")
 
 
+@pytest.mark.cell("all")
 @pytest.mark.parametrize(
     "url, address",
     [(URL, PROXY), (f"http://{NAME}:{PORT}", PROXY), (f"http://{PRIVATE}:{PORT}/", PRIVATE)],

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from conftest import until
 from internet import DNS_ADDRESS, NAMES, address_of
 from names import GET, reached  # noqa: F401
+
+pytestmark = pytest.mark.cell(names=True)
 
 
 def test_a_name_that_does_not_resolve_is_a_warning(run, sinks, dns):
@@ -30,6 +33,7 @@ def test_all_names_failing_names_the_upstreams_and_codex_still_starts(run, dns):
     assert DNS_ADDRESS in done.err and "hint" in done.err, done
 
 
+@pytest.mark.cell("all")
 def test_require_names_makes_that_fatal(run, dns):
     for name in NAMES:
         dns.fail(name, "REFUSED")
@@ -41,6 +45,7 @@ def test_require_names_is_content_with_working_ones(run):
     run("true", init=["--require-names"]).ok()
 
 
+@pytest.mark.nft
 def test_add_host_is_honoured(shell, sinks, dns):
     done = shell(
         f"{GET} https://allowed.test && grep 45.7.7.7 /etc/hosts",
@@ -51,6 +56,7 @@ def test_add_host_is_honoured(shell, sinks, dns):
     assert reached(sinks) == {("tcp", "45.7.7.7", 443)}
 
 
+@pytest.mark.nft
 def test_add_host_does_not_allow_what_no_rule_does(run, sinks):
     done = run(
         "curl",
@@ -110,6 +116,7 @@ def test_an_alias_does_not_allow_its_target(shell, dns, sinks):
     assert done.status == 6, done
 
 
+@pytest.mark.nft
 def test_an_alias_that_bites_its_tail_ends(run, dns):
     dns.alias("loop.test", "pool.test")
     dns.alias("pool.test", "loop.test")
@@ -129,6 +136,7 @@ def test_addresses_that_rotate_stay_reachable(shell, dns, sinks):
     assert sinks.addresses() <= set(addresses)
 
 
+@pytest.mark.nft
 def test_ipv4_only_names_answer_empty_for_ipv6(shell):
     """musl gives up on a name whose AAAA question ends in anything but "no such record"."""
     done = shell("dig +noall +comments api.openai.com AAAA; dig +short api.openai.com AAAA").ok()

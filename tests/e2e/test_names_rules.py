@@ -2,8 +2,11 @@
 
 import uuid
 
+import pytest
 from internet import address_of
 from names import GET, WEB, WEB_REFUSED, knock, reached  # noqa: F401
+
+pytestmark = pytest.mark.cell(names=True)
 
 
 def test_a_name_is_443_and_80_and_nothing_below_it(shell, sinks, dns):
@@ -125,6 +128,7 @@ def test_deny_takes_a_default_name_away(run, sinks):
     assert sinks.seen() == []
 
 
+@pytest.mark.cell("all")
 def test_options_add_to_the_environment(shell, sinks):
     shell(
         f"{GET} https://allowed.test && {GET} https://other.test && {GET} https://example.org",

@@ -5,6 +5,8 @@ from conftest import until
 from internet import DNS_ADDRESS, address_of
 from names import GET, WEB, WEB_REFUSED, knock, reached  # noqa: F401
 
+pytestmark = pytest.mark.cell(names=True)
+
 
 def test_upstream_option_asks_that_server(run, dns, sinks, wire):
     """resolv.conf's server is left alone when another is named."""
@@ -55,6 +57,7 @@ def test_answers_are_kept(shell, dns):
     assert len(dns.asked("allowed.test")) <= 4
 
 
+@pytest.mark.nft
 def test_a_name_outlives_its_servers_for_a_while(start, dns):
     """RFC 8767: what was known is still answered while upstream is down."""
     dns.add("allowed.test", address_of("allowed.test"), ttl=1)
@@ -80,6 +83,7 @@ def test_search_domains(shell, dns, sinks):
     assert dns.asked("nobody.corp.test") == []
 
 
+@pytest.mark.nft
 def test_what_libc_asks_beside_an_allowed_name_is_no_refusal_of_its_own(shell, dns, sinks):
     """ndots as Kubernetes has it: each name goes with every search domain first."""
     done = shell(
@@ -110,6 +114,7 @@ def test_a_short_name_is_completed_by_the_gate_too(shell, dns, sinks, internet):
     assert internet.web.hosts() == {"build"}
 
 
+@pytest.mark.nft
 def test_resolv_conf_does_not_matter(shell, dns, sinks):
     """Whatever server a tool thinks it asks, it is ours that answers."""
     done = shell(

@@ -56,6 +56,7 @@ def test_workdir_option(run):
     assert run("pwd", init=["--workdir", "/tmp", "--user", "1000"]).ok().out == "/tmp\n"
 
 
+@pytest.mark.cell("all")
 def test_nothing_but_the_standard_descriptors(run):
     done = run("ls", "/proc/self/fd").ok()
     assert set(done.lines()) <= {"0", "1", "2", "3"}  # 3 is ls's own
@@ -78,6 +79,7 @@ def test_its_output_can_be_opened_by_name(lab, internet, run, terminal):
 READY = "echo ready; while :; do sleep 0.05; done"
 
 
+@pytest.mark.cell("all")
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "USR1", "QUIT", "WINCH", "RTMIN+3"])
 def test_signals_reach_it_once(start, name):
     box = start("bash", "-c", f"trap 'echo got {name}' {name}; {READY}")
@@ -95,6 +97,7 @@ def test_a_signal_that_ends_it_is_the_status(start):
     assert box.wait() == 128 + signal.SIGTERM
 
 
+@pytest.mark.cell("all")
 def test_docker_stop_is_quick_and_kind(start):
     box = start("bash", "-c", f"trap 'echo bye; exit 3' TERM; {READY}")
     box.until_says("ready")
@@ -116,6 +119,7 @@ def test_stragglers_are_ended(start, tmp_path):
     assert (tmp_path / "kind").read_text() == "asked\n"
 
 
+@pytest.mark.cell("all")
 def test_orphans_are_reaped(shell):
     done = shell(
         """
@@ -210,6 +214,7 @@ for name, (number, *arguments) in calls.items():
 """
 
 
+@pytest.mark.cell("all")
 def test_system_calls_that_no_tool_needs_fail(run):
     results = dict(line.split(" ", 1) for line in run("python3", "-c", FORBIDDEN).ok().lines())
     assert len(results) == 15

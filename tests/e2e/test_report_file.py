@@ -10,6 +10,8 @@ import pytest
 from conftest import STUB, until
 from stub_project import REPORT, UID, Project, project, snapshot  # noqa: F401
 
+pytestmark = pytest.mark.cell
+
 REPORTS = ".local/state/codex-sandbox/reports"
 REFUSED = "curl -sS https://refused.test; "
 
@@ -62,6 +64,7 @@ def test_a_terminal_is_told_where(terminal, stub_environment, workdir, host_home
     assert f"codex-sandbox: the closing report will be saved in {kept}".encode() in t.output
 
 
+@pytest.mark.nft
 def test_a_script_is_not(stub):
     assert stub("--exec", "true").ok().err == ""
 
