@@ -77,7 +77,7 @@ static bool read_sockets(
 			h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
 			return true;
 		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-			see_socket(q, NLMSG_DATA(h), found);
+			see_socket(q, (const void *)((const char *)h + NLMSG_LENGTH(0)), found);
 		if (size >= left)
 			break;
 		left -= size;

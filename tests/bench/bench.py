@@ -237,8 +237,10 @@ def main():
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)
-    import cell  # these two take their tools from here
+    import cell  # these three take their tools from here
     import gate
+    import status
+    status.measure(int(os.environ.get("BENCH_STATUS", 20)))
     cell.measure(int(os.environ.get("BENCH_CELL", 5)))
     gate.measure()
 
