@@ -13,6 +13,7 @@
 #include "../lib/limits.h"
 #include "../lib/version.h"
 #include "control_ipc.h"
+#include "join.h"
 #include "output.h"
 #include "watch.h"
 
@@ -55,6 +56,8 @@ static void help(FILE *to)
 			questions[i].argument ? questions[i].argument : "");
 		fprintf(to, "  %-20s %s\n", left, questions[i].help);
 	}
+	fprintf(to, "  %-20s %s\n", "join [COMMAND...]",
+		"run it, or a shell, as the payload's user, confined like the payload");
 	fprintf(to, "\n--by WHO: who gives the rule, for the events.\n"
 		    "Exit status: 0 done, or allowed; 1 refused, or not done everywhere; 100 "
 		    "wrong arguments\nor rule; 111 codex-init can't be asked.\n");
@@ -210,6 +213,12 @@ int egress_main(int argc, char **argv)
 	if (strcmp(word, "--version") == 0) {
 		printf("codex-egress %s\n", version_text);
 		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	if (strcmp(word, "join") == 0) {
+		const char *why;
+
+		status = join_run(argv + 2, &why);
+		return output_error(status, argv[2] ? argv[2] : "join", why);
 	}
 	for (size_t i = 0; i < QUESTIONS; i++) {
 		const struct egress_command *q = &questions[i];

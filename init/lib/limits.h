@@ -11,6 +11,8 @@
 #define LIMIT_LABEL 63
 /* Length of a rule: a name, a list of ports, suffixes. Longer input is a mistake. */
 #define LIMIT_RULE_TEXT 512
+/* status.json, as far as it says who the payload is. */
+#define LIMIT_STATUS_BYTES 2048
 /* Ports in one rule; for more, write more rules. */
 #define LIMIT_RULE_PORTS 16
 /* Rules after expansion of presets. The largest allowlist seen has ten thousand names. */

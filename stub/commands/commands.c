@@ -27,6 +27,8 @@ static const struct command table[] = {
 	{"ls", command_ls, 0, 0, "", false, "", "your sandboxes"},
 	{"attach", command_attach, 0, 1, "", false, "[WORKDIR]",
 		"share the terminal of a session"},
+	{"join", command_join, 0, 1, "", false, "[WORKDIR]",
+		"a shell beside Codex, with its user, rights and wall"},
 	{"stop", command_stop, 0, 1, "", false, "[WORKDIR]",
 		"end a session, and wait for its end"},
 	{"config", command_config, 0, 1, "", true, "[WORKDIR]",

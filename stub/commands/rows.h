@@ -21,6 +21,7 @@ int command_logs(struct call *call, struct error *t);
 int command_learn(struct call *call, struct error *t);
 /* session.c */
 int command_attach(struct call *call, struct error *t);
+int command_join(struct call *call, struct error *t);
 int command_stop(struct call *call, struct error *t);
 /* config.c */
 int command_config(struct call *call, struct error *t);

@@ -124,6 +124,38 @@ def test_no_command_of_codexs_is_taken_from_it(run, stub):
     assert "status" in ours and ours & codexs <= {"doctor"}
 
 
+CONFINED = "id -u; pwd; echo $HOME; grep -hE '^(Cap|NoNew|Seccomp_)' /proc/self/status"
+
+
+def test_join_is_confined_like_the_payload(session, stub, workdir, host_home):
+    """The payload's own script and a joined shell say the same of themselves."""
+    made = session(script=f"{{ {CONFINED}; }} >mine; echo up; read x")
+    done = stub("join", input=CONFINED.encode()).ok()
+    own = (workdir / "mine").read_text()
+    assert "1000\n" in own and re.search(r"CapBnd:\s0+\n", own)
+    assert done.out == own
+    script = "curl -sS -m 5 https://www.example.com; python3 -c 'import os; os.chmod(\"mine\", 0o755); os.setuid(0)'"
+    refused = stub("join", input=script.encode())
+    assert "403" in refused.said or "denied" in refused.said or "resolve" in refused.said, refused
+    assert "PermissionError" in refused.err
+    made.type(b"\r")
+
+
+def test_join_at_a_terminal(session, terminal, stub_environment, workdir):
+    session()
+    shell = terminal([STUB, "join"], cwd=workdir, env=stub_environment)
+    until(lambda: shell.type(b"echo uid-$(id -u)-$(tty)\r") is None and b"uid-1000-/dev/pts/" in shell._read())
+    shell.type(b"\x04\x04exit 5\r")
+    assert shell.wait() in (0, 5)
+
+
+def test_nobody_joins_a_cell(session, stub):
+    session("--wall", "cell")
+    done = stub("join", input=b"echo inside; id")
+    assert done.status == 111 and "inside" not in done.out and "outside of it" in done.err
+    assert " cell " in stub("ls").ok().out
+
+
 def test_a_saved_rule_is_in_force_now_and_next_time(session, stub, host_home):
     made = session()
     stub("allow", "www.example.com", "--save").ok()

@@ -1,0 +1,117 @@
+/* See join.h. What PID 1 gave the payload it wrote into its status file, which is root's. */
+#include "join.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../home/environment.h"
+#include "../home/mounts.h"
+#include "../lib/exit_status.h"
+#include "../lib/file.h"
+#include "../lib/limits.h"
+#include "../lib/privileges.h"
+
+#define STATUS_FILE "/run/codex/status.json"
+#define NOT_FOUND   127
+#define CANNOT_RUN  126
+
+/* The number after `key` in text; false if there is none. */
+static bool number_after(const char *text, const char *key, unsigned long *n)
+{
+	const char *at = strstr(text, key);
+
+	*n = 0;
+	for (at = at ? at + strlen(key) : ""; *at >= '0' && *at <= '9' && *n < UINT32_MAX; at++)
+		*n = 10 * *n + (unsigned long)(*at - '0');
+	return *n > 0 && *n < UINT32_MAX;
+}
+
+/* Returns NULL, or why nobody can join. */
+static const char *who(uid_t *uid, gid_t *gid)
+{
+	char text[LIMIT_STATUS_BYTES + 1];
+	unsigned long user, group;
+	int fd = file_open(AT_FDCWD, STATUS_FILE, O_RDONLY, 0, 0);
+	ssize_t n = fd < 0 ? -1 : file_read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return "codex-init has no wall here, or hasn't finished starting";
+	text[n] = '\0';
+	if (strstr(text, "\"wall\":\"cell\"") || privileges_shared())
+		return "in the cell a new process would be outside of it: only what the "
+		       "session "
+		       "itself starts is inside";
+	if (!number_after(text, "\"uid\":", &user) || !number_after(text, "\"gid\":", &group))
+		return "nothing is known of the payload's user";
+	*uid = (uid_t)user;
+	*gid = (gid_t)group;
+	return NULL;
+}
+
+static void see_mount(void *context, const struct mounts_entry *e)
+{
+	*(bool *)context |= e->idmapped;
+}
+
+/* As the payload's (monitor/spawn.c). */
+static int confine(uid_t uid, gid_t gid, struct failure *f)
+{
+	bool idmapped = false;
+
+	if (mounts_each(see_mount, &idmapped) < 0)
+		idmapped = true; /* in doubt */
+	if (privileges_drop(uid, gid, f) < 0 ||
+		(idmapped && filters_install(FILTER_MODES, f) < 0))
+		return -1;
+	return filters_install(FILTER_PAYLOAD, f);
+}
+
+static int set_environment(struct environment *e)
+{
+	static const char *const ours[] = {"CODEX_INIT_MOUNTS", "CODEX_INIT_LAUNCHER",
+		"CODEX_INIT_RUN", "CODEX_INIT_GIT_DIR", "CODEX_INIT_GIT_NAME",
+		"CODEX_INIT_GIT_EMAIL"};
+	const char *home;
+
+	if (environment_copy(e, environ) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		environment_unset(e, ours[i]);
+	home = environment_get(e, "CODEX_HOME");
+	return home && home[0] == '/' ? environment_sandbox(e, home) : 0;
+}
+
+int join_run(char *const *argv, const char **why)
+{
+	static char bash[] = "/bin/bash", sh[] = "/bin/sh";
+	static struct failure f;
+	struct environment e = {0};
+	char *const shells[][2] = {{bash, NULL}, {sh, NULL}};
+	uid_t uid;
+	gid_t gid;
+
+	*why = who(&uid, &gid);
+	if (*why)
+		return EXIT_SANDBOX;
+	if (confine(uid, gid, &f) < 0) {
+		*why = f.reason;
+		return EXIT_SANDBOX;
+	}
+	if (set_environment(&e) < 0) {
+		*why = strerror(ENOMEM);
+		return EXIT_SANDBOX;
+	}
+	environ = e.vars; /* execvp(3) looks in the payload's PATH */
+	if (argv[0])
+		execvp(argv[0], argv);
+	for (size_t i = 0; !argv[0] && i < 2; i++)
+		execv(shells[i][0], shells[i]);
+	*why = strerror(errno);
+	return errno == ENOENT ? NOT_FOUND : CANNOT_RUN;
+}
