@@ -33,6 +33,8 @@ static const struct command table[] = {
 		"end a session, and wait for its end"},
 	{"config", command_config, 0, 1, "", true, "[WORKDIR]",
 		"the options of a start here, and where each comes from"},
+	{"doctor", command_doctor, 0, 1, "", true, "[WORKDIR]",
+		"what a start here needs, and whether it is there"},
 };
 #define COMMANDS (sizeof(table) / sizeof(table[0]))
 

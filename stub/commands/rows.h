@@ -23,6 +23,8 @@ int command_learn(struct call *call, struct error *t);
 int command_attach(struct call *call, struct error *t);
 int command_join(struct call *call, struct error *t);
 int command_stop(struct call *call, struct error *t);
+/* doctor.c */
+int command_doctor(struct call *call, struct error *t);
 /* config.c */
 int command_config(struct call *call, struct error *t);
 

@@ -1,7 +1,9 @@
 """The launcher's commands on a sandbox that runs, with a real engine: each, and its opposite."""
 
+import json
 import re
 
+import openai
 import pytest
 from conftest import STUB, until
 
@@ -186,3 +188,38 @@ def test_kept_options_rule_a_session_that_cannot_reach_them(stub, host_home, wor
     assert "marked.example" in allowed
     without = stub("--no-config", "--exec", "cat", "/etc/codex/allowed_domains.txt").ok().out
     assert "api.openai.com" in without and "marked.example" not in without
+
+
+def verdicts(done):
+    return {what: verdict for verdict, what in re.findall(r"^(ok|WRONG) +(\w+)", done.out, re.M)}
+
+
+def test_doctor_says_what_a_start_needs(stub, runner, workdir, host_home, tmp_path):
+    done = stub("doctor").ok()
+    assert verdicts(done) == dict.fromkeys(
+        ("options", "project", "login", "engine", "owner", "image", "wall"), "ok"
+    ), done
+    assert list(workdir.iterdir()) == [] and runner.docker("ps", "-aq").out == ""
+    assert verdicts(stub("--wall", "cell", "doctor").ok())["wall"] == "ok"
+
+
+def test_doctor_names_what_is_wrong_and_what_to_do(stub, workdir, host_home, tmp_path):
+    def wrong(*options, **rest):
+        done = stub(*options, "doctor", **rest).ok(1)
+        assert "hint: " in done.out, done
+        return [name for name, verdict in verdicts(done).items() if verdict == "WRONG"], done.out
+
+    assert wrong("--image", "no-such:1")[0] == ["image"]
+    assert wrong(env={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})[0] == ["engine"]
+    assert "project" in wrong("--work_dir", "/")[0]
+    kept = host_home / ".config/codex-sandbox"
+    kept.mkdir(parents=True, mode=0o700)
+    (kept / "defaults").write_text("memroy 4g\n")
+    (kept / "defaults").chmod(0o600)
+    names, said = wrong()
+    assert names == ["options"] and "defaults:1" in said and "did you mean memory?" in said
+    (kept / "defaults").unlink()
+    (host_home / ".codex").mkdir()
+    old = host_home / ".codex/auth.json"
+    old.write_text(json.dumps(openai.chatgpt_login(-3600)))
+    assert wrong()[0] == ["login"]
