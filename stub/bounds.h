@@ -63,6 +63,8 @@
  */
 #define BOUND_KEPT_BYTES (64 * 1024)
 #define BOUND_KEPT_LINES 2000
+/* Rules that a project may propose: what a person still reads. */
+#define BOUND_PROPOSED 100
 /* How much is read of the settings of the engine's client. */
 #define BOUND_ENGINE_SETTINGS (64 * 1024)
 /*

@@ -344,6 +344,7 @@ void cli_free(struct cli *c)
 	string_list_free(&c->add_host);
 	string_list_free(&c->publish);
 	string_list_free(&c->mount);
+	string_list_free(&c->agree);
 	string_list_free(&c->own);
 	string_list_free(&c->given);
 	string_list_free(&c->overridden);

@@ -17,7 +17,8 @@ struct cli {
 		*init_script, *image, *engine, *network, *selinux, *wall,
 		*pids_limit, /* a number or "max" */
 		*memory, *cpus, *shm_size;
-	struct string_list read_only, allow, deny, env, env_file, add_host, publish, mount;
+	struct string_list read_only, allow, deny, env, env_file, add_host, publish, mount,
+		agree;
 	const char *program;    /* argv[0] */
 	struct string_list own; /* our options as given, to be repeated in a later command;
 				   without --dry-run and secret variables */

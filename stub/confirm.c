@@ -56,6 +56,11 @@ static bool read_yes(void)
 	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 }
 
+bool confirm_yes(const char *question)
+{
+	return dprintf(STDERR_FILENO, "%s", question) > 0 && read_yes();
+}
+
 static void describe(const struct plan_question *q)
 {
 	if (q->writable)
@@ -96,7 +101,7 @@ int confirm_questions(struct plan *p, bool yes, struct error *t)
 			continue;
 		if (!interactive && !q->optional)
 			return refuse_unasked(q, operation, t);
-		if (interactive && dprintf(STDERR_FILENO, "Continue? [y/N] ") > 0 && read_yes())
+		if (interactive && confirm_yes("Continue? [y/N] "))
 			continue;
 		if (!q->optional)
 			return refuse(t, operation, q->path, "you answered no");

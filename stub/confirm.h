@@ -24,4 +24,7 @@ int confirm_optional(struct plan *p, const char *path, const char *what, struct 
  */
 int confirm_questions(struct plan *p, bool yes, struct error *t);
 
+/* Prints a question, and reads a line from stdin. True if that is a yes. */
+bool confirm_yes(const char *question);
+
 #endif

@@ -13,6 +13,7 @@
 #include "workdir.h"
 #include "plan.h"
 #include "prepare.h"
+#include "proposal.h"
 #include "reaper.h"
 #include "report.h"
 #include "trail.h"
@@ -84,6 +85,7 @@ int launch(const struct cli *c, struct error *t)
 			confirm_questions(&plan, c->yes, t) == 0) {
 			if (plan.declined)
 				git_decline(&plan);
+			proposal_ask(&plan, c);
 			result = run(&plan, &engine, c->dry_run, t);
 		}
 	}

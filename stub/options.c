@@ -45,6 +45,10 @@ const struct option options[] = {
 		"10.1.0.0/16:5432+private, @pypi (repeatable)"},
 	{"deny", 0, OPTION_LIST, AT(deny), "RULE",
 		"a host that may not; wins over every allow"},
+	{"agree", 0, OPTION_LIST, AT(agree), "SHA256",
+		"uses the rules that the project proposes, if its\n.codex/egress.rules has "
+		"this "
+		"SHA-256 (repeatable)"},
 	{"audit", 0, OPTION_FLAG, AT(audit), NULL,
 		"lets everything through and records what would be refused"},
 	{"wall", 0, OPTION_VALUE, AT(wall), "nft|cell",

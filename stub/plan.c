@@ -18,6 +18,7 @@
 #include "hints.h"
 #include "identity.h"
 #include "idmap.h"
+#include "proposal.h"
 #include "protect.h"
 #include "quote.h"
 #include "report.h"
@@ -309,6 +310,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (git_add(p, !c->no_protect, t) < 0)
 		return -1;
 	identity_take(p);
+	proposal_take(p, c);
 	if (request_env_take(&p->request, &p->arena, c, t) < 0)
 		return -1;
 	report_plan(p);
@@ -360,6 +362,7 @@ void plan_free(struct plan *p)
 	if (p->workdir_fd >= 0)
 		close(p->workdir_fd);
 	mounts_free(&p->mounts);
+	string_list_free(&p->proposed);
 	string_list_free(&p->request.env);
 	string_list_free(&p->request.file_env);
 	string_list_free(&p->request.allow);

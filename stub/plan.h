@@ -69,8 +69,10 @@ struct plan {
 		const char *shown;   /* what stands for base in messages */
 		uid_t uid;
 		gid_t gid;
-	} state;       /* state.h */
-	bool sessions; /* a directory is mounted on /codex_home/sessions */
+	} state;                     /* state.h */
+	struct string_list proposed; /* by the project (proposal.h) */
+	const char *proposal;        /* the hash of that if nobody has agreed to it, or NULL */
+	bool sessions;               /* a directory is mounted on /codex_home/sessions */
 	struct plan_question questions[BOUND_QUESTIONS];
 	size_t questions_count;
 };

@@ -171,6 +171,11 @@ static bool rules_allow(const struct request *r, const char *name)
 	return allowed;
 }
 
+void request_env_name_host(struct request *r)
+{
+	r->host_name = rules_allow(r, ARGV_HOST_NAME);
+}
+
 /*
  * In the host's network, codex-init's firewall would apply to the whole machine; in another
  * container's, to that one. Both have syntaxes with ':' or '=' (docker's name=host), which
@@ -231,7 +236,7 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	copy_words(&r->deny, &c->deny);
 	copy_words(&r->add_host, &c->add_host);
 	copy_words(&r->publish, &c->publish);
-	r->host_name = rules_allow(r, ARGV_HOST_NAME);
+	request_env_name_host(r);
 	r->audit = c->audit;
 	r->trust = c->trust;
 	r->selinux = c->selinux;

@@ -27,4 +27,7 @@ void request_env_terminal(struct request *r);
  * *t filled. */
 int request_env_take(struct request *r, struct arena *p, const struct cli *c, struct error *t);
 
+/* Has the engine make its host known by name if the request's rules allow that name. */
+void request_env_name_host(struct request *r);
+
 #endif

@@ -190,6 +190,18 @@ def test_kept_options_rule_a_session_that_cannot_reach_them(stub, host_home, wor
     assert "api.openai.com" in without and "marked.example" not in without
 
 
+def test_what_the_payload_proposes_is_a_question_at_the_next_start(stub, workdir):
+    """It can write the file where .codex isn't protected; that opens nothing, then or later."""
+    propose = "echo www.example.com >.codex/egress.rules; cat /etc/codex/allowed_domains.txt"
+    assert "Read-only" in stub("--exec", "sh", "-c", propose).err
+    done = stub("--no-protect", "--exec", "sh", "-c", propose).ok()
+    assert (workdir / ".codex/egress.rules").exists() and "www.example.com" not in done.out
+    done = stub("-y", "--exec", "cat", "/etc/codex/allowed_domains.txt").ok()
+    assert "api.openai.com" in done.out and "www.example.com" not in done.out
+    digest = re.search(r"proposes 1 rules, .*--agree ([0-9a-f]{64})", done.err).group(1)
+    assert "www.example.com" in stub("--agree", digest, "--exec", "cat", "/etc/codex/allowed_domains.txt").ok().out
+
+
 def verdicts(done):
     return {what: verdict for verdict, what in re.findall(r"^(ok|WRONG) +(\w+)", done.out, re.M)}
 
