@@ -106,6 +106,23 @@ static int set_wall(struct options *o, const struct given *g, struct failure *f)
 	return 0;
 }
 
+/* A minute: most programs wait as long. */
+#define ASK_SECONDS 60
+
+static int set_ask(struct options *o, const struct given *g, struct failure *f)
+{
+	char *end = NULL;
+	unsigned long seconds = ASK_SECONDS;
+
+	if (g->value)
+		seconds = strtoul(g->value, &end, 10);
+	if (g->value &&
+		(*g->value < '0' || *g->value > '9' || *end || seconds > LIMIT_ASK_SECONDS))
+		return bad_value(f, g, "it takes seconds, 3600 at most; 0: nobody is asked");
+	o->ask = (unsigned)seconds;
+	return 0;
+}
+
 /* ADDR, ADDR:PORT or [ADDR6]:PORT. */
 int option_set_upstream(struct options *o, const struct given *g, struct failure *f)
 {
@@ -275,6 +292,9 @@ const struct option_row option_rows[] = {
 		"strict (default), pin, audit: allow and record, off: a plain init"},
 	{"--wall", NULL, "KIND", "CODEX_INIT_WALL", set_wall, 0,
 		"auto (default), nft, or cell: needs no capability; auto: nft with NET_ADMIN"},
+	{"--ask", NULL, "[=SECONDS]", "CODEX_INIT_ASK", set_ask, 0,
+		"ask whoever watches (codex-egress watch) about names that no rule decides; "
+		"default: 60"},
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", option_set_upstream, 0,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
 	{"--compare", NULL, "DIR", "CODEX_INIT_COMPARE", set_compare, 0,

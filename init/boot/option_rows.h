@@ -20,7 +20,8 @@ typedef int option_setter(struct options *o, const struct given *g, struct failu
 
 struct option_row {
 	const char *longname, *shortname;
-	const char *argument;    /* its name in the help; NULL: takes none */
+	const char *argument;    /* its name in the help; NULL: takes none; "[=NAME]": may be
+				    missing */
 	const char *environment; /* or NULL */
 	option_setter *set;
 	size_t member; /* its offset in struct options, for the setters that ask for it */

@@ -103,7 +103,7 @@ static int read_arguments(struct options *o, int argc, char **argv, struct failu
 		g.name = row->longname;
 		if (!row->argument && equals)
 			return fail(f, "read the options", argv[i], "it takes no value");
-		if (row->argument && !equals) {
+		if (row->argument && row->argument[0] != '[' && !equals) {
 			if (++i == argc)
 				return fail(f, "read the options", g.name, "its %s is missing",
 					row->argument);
@@ -142,6 +142,11 @@ int options_read(struct options *out, int argc, char **argv, struct failure *f)
 			"with --egress=pin there is no gate to use it");
 		return fail_hint(f, "leave --egress as it is: strict is the default");
 	}
+	if (out->ask && out->egress == EGRESS_PIN) {
+		fail(f, "read the options", "--ask",
+			"with --egress=pin there is no gate that could hold a connection");
+		return fail_hint(f, "leave --egress as it is: strict is the default");
+	}
 	if (out->default_rules && policy_add_defaults(&out->policy) < 0)
 		return fail_errno(f, "add the default rules", "");
 	return 0;
@@ -160,12 +165,12 @@ void options_help(void)
 	       "is allowed.\n\n");
 	for (size_t i = 0; i < option_rows_count; i++) {
 		char left[64];
+		const char *argument = option_rows[i].argument;
 
 		snprintf(left, sizeof(left), "%s%s%s%s%s",
 			option_rows[i].shortname ? option_rows[i].shortname : "",
 			option_rows[i].shortname ? ", " : "", option_rows[i].longname,
-			option_rows[i].argument ? " " : "",
-			option_rows[i].argument ? option_rows[i].argument : "");
+			argument && argument[0] != '[' ? " " : "", argument ? argument : "");
 		printf("  %-28s %s\n", left, option_rows[i].help);
 		if (option_rows[i].environment)
 			printf("  %-28s ($%s)\n", "", option_rows[i].environment);

@@ -28,8 +28,9 @@ struct options {
 	struct gate_proxy proxy;      /* port 0: none */
 	bool proxy_off;               /* ignore the one in the environment as well */
 	struct exceptions exceptions; /* names reached without the proxy */
-	const char *proxy_url;  /* pointer to its text in argv or the environment, or NULL */
-	const char *user;       /* NULL: the owner of the working directory */
+	const char *proxy_url; /* pointer to its text in argv or the environment, or NULL */
+	unsigned ask;     /* seconds that whoever watches has to answer; 0: nobody is asked */
+	const char *user; /* NULL: the owner of the working directory */
 	const char *workdir;    /* NULL: the current directory */
 	const char *home_from;  /* NULL: /run/codex/in if it exists */
 	const char *events;     /* NULL: /run/codex/events.jsonl */

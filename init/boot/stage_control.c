@@ -24,18 +24,9 @@ static size_t list_workers(const struct boot *b, struct report_worker out[REPORT
 
 _Static_assert(WORKERS <= REPORT_WORKERS, "each worker has its line");
 
-/* The first line for a watcher. */
-static void greet(const struct boot *b, FILE *to)
-{
-	fprintf(to, "{\"event\":\"hello\",\"version\":1,\"ask\":0,\"refused\":%" PRIu64 "}\n",
-		events_refused(b->events));
-}
-
-/* Somebody watches, or nobody any more. */
 static void watched(void *context, size_t watchers)
 {
-	(void)context;
-	(void)watchers;
+	stage_ask_watched(context, watchers);
 }
 
 static void tell(void *context, const char *line, size_t len)
@@ -49,6 +40,7 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 	const struct target *t, FILE *to)
 {
 	struct boot *b = context;
+	struct control_request rule;
 	struct report r = {.status = &b->status,
 		.policy = &b->o->policy,
 		.events = b->events,
@@ -58,7 +50,8 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 		.gate = b->gate.counters};
 
 	/* The command has our uid and can ask as well: reading and restricting does no harm. */
-	if (b->shared && (q->type == CONTROL_ALLOW || q->type == CONTROL_UNDO)) {
+	if (b->shared && (q->type == CONTROL_ALLOW || q->type == CONTROL_UNDO ||
+				 q->type == CONTROL_ANSWER)) {
 		fprintf(to, "codex-egress: the command has codex-init's own user id here, so "
 			    "nothing can be opened while it runs\n");
 		return 1;
@@ -71,9 +64,11 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 	case CONTROL_EXPLAIN:
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
 	case CONTROL_WATCH:
-		greet(b, to);
+		stage_ask_greet(b, to);
 		return 0;
 	case CONTROL_ANSWER:
+		if (stage_ask_rule(b, q, &rule))
+			return stage_rules_change(b, &rule, peer, to);
 		fprintf(to, "there is no question %" PRIu32 "\n", q->question);
 		return 1;
 	case CONTROL_RULES:

@@ -95,6 +95,7 @@ int stage_wall(struct boot *b, struct failure *f)
 	if (b->fence.audit)
 		events_audit(b->events);
 	b->fence.proxied = b->o->proxy.port != 0;
+	b->fence.asks = b->gate.ask != 0;
 	check_ports();
 	return build_wall(b, gated, f);
 }

@@ -32,13 +32,14 @@ int stage_rules_open(struct boot *b, struct failure *f)
 	if (pages == MAP_FAILED)
 		return fail_errno(f, "allocate memory for runtime rules", "");
 	b->o->policy.overlay = pages;
-	return 0;
+	return stage_ask_open(b, f);
 }
 
 /* A gate that is down, or is restarted, has no connections. */
 static int end_at_the_gate(struct boot *b, struct failure *f)
 {
 	struct supervisor *k = &b->supervisors[WORKER_GATE];
+	const uint8_t denied = GATE_NOTICE_DENIED;
 	const bool never = false;
 
 	if (k->channel < 0)
@@ -46,7 +47,7 @@ static int end_at_the_gate(struct boot *b, struct failure *f)
 	/* A message that a new gate has already sent isn't the reply. */
 	supervisor_wait(k, &never, 1);
 	b->gate_ready = false;
-	supervisor_reply(k, "", 1);
+	supervisor_reply(k, &denied, sizeof(denied));
 	if (supervisor_wait(k, &b->gate_ready, LIMIT_DENY_MS) || k->channel < 0)
 		return 0;
 	if (k->pid > 0)
@@ -111,7 +112,7 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 	struct policy_change change;
 	struct rule_error e;
 	const char *reason;
-	bool changed;
+	bool changed, followed;
 
 	reason = b->cell && q->type == CONTROL_ALLOW ? cell_refuses(q->text) : NULL;
 	if (reason) {
@@ -135,7 +136,9 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		changed ? words[q->type].done : words[q->type].already);
 	/* What couldn't be done everywhere is retried by the same command. */
 	change.narrowed |= q->type != CONTROL_ALLOW;
-	if (follow(b, &change, to) != 0)
+	followed = follow(b, &change, to) == 0;
+	stage_ask_decided(b);
+	if (!followed)
 		return 1;
 	return changed || q->type != CONTROL_UNDO ? 0 : 1;
 }

@@ -254,7 +254,10 @@ static pid_t start_gate(void *context, bool first, int *channel, struct failure 
 static int take_gate(void *context, const void *message, size_t size)
 {
 	struct boot *b = context;
+	const struct gate_message *m = message;
 
+	if (size == sizeof(*m) && m->type >= GATE_ASK && m->type <= GATE_UNASKED)
+		return stage_ask_message(b, m);
 	return gate_messages_take(b->events, message, size, &b->gate_ready);
 }
 
@@ -262,7 +265,8 @@ static void gate_event(void *context, const char *reason, bool dead)
 {
 	struct boot *b = context;
 
-	(void)dead;
+	if (dead)
+		stage_ask_forget(b);
 	/* Nobody will accept connections there: refuse at once rather than let them hang. */
 	if (b->supervisors[WORKER_GATE].down) {
 		if (b->routes)

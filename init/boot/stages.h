@@ -16,6 +16,7 @@
 #include "../monitor/events.h"
 #include "../monitor/oom.h"
 #include "../monitor/pins.h"
+#include "../monitor/questions.h"
 #include "../monitor/status.h"
 #include "../monitor/supervisor.h"
 #include "../resolver/resolver.h"
@@ -72,7 +73,8 @@ struct boot {
 	bool pins_watched;  /* it runs */
 	bool names_settled; /* all names of the boot are done, or the resolver has ended */
 	bool gate_ready;
-	struct gate_config gate; /* counters NULL: no gate */
+	struct gate_config gate;    /* counters NULL: no gate */
+	struct questions questions; /* those that stand (--ask); gate.ask 0: there are none */
 	struct supervisor supervisors[WORKERS];
 	struct status status;
 	bool run_dir;            /* RUN_DIR exists and is writable */
@@ -149,6 +151,21 @@ int config_policy_compile(struct options *o, struct failure *f);
  * answer is written to `to`; the result is codex-egress's exit status. */
 int stage_rules_open(struct boot *b, struct failure *f);
 int stage_rules_change(struct boot *b, const struct control_request *q, pid_t peer, FILE *to);
+
+/*
+ * stage_ask.c. Whether anybody can be asked; what a new watcher gets first; the number of
+ * watchers has changed; a rule has; the gate has ended, with all that it held. A message of the
+ * gate's about questions: 0, or -1 if it violates the protocol. The rule that a watcher's
+ * answer gives; false: there is no such question.
+ */
+int stage_ask_open(struct boot *b, struct failure *f);
+void stage_ask_greet(struct boot *b, FILE *to);
+void stage_ask_watched(struct boot *b, size_t watchers);
+void stage_ask_decided(struct boot *b);
+void stage_ask_forget(struct boot *b);
+int stage_ask_message(struct boot *b, const struct gate_message *m);
+bool stage_ask_rule(const struct boot *b, const struct control_request *answer,
+	struct control_request *out);
 
 /* stage_control.c: opens the control socket for codex-egress. Failure is only a warning: the
  * sandbox is just as safe without it. */

@@ -50,22 +50,33 @@ void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
 	}
 }
 
+/* Nobody has decided: whoever watches is asked. */
+static enum action refused(struct gate *g, struct connection *c, enum gate_reason reason)
+{
+	return reason == GATE_NOT_ALLOWED && held_begin(g, c) ? WAIT : gate_refused(c, reason);
+}
+
 static enum action judged(struct gate *g, struct connection *c)
 {
 	enum gate_reason reason = client_judge(g, table_buffer(g, c)->name, c->port, false);
 
 	if (reason != GATE_FINE)
-		return gate_refused(c, reason);
+		return refused(g, c, reason);
 	c->phase = PHASE_NAME;
 	return WAIT;
 }
 
-/* Behind a proxy and in the cell, on a port other than 443 and 80, the fake IP identifies the
- * name. */
+/* On a port other than 443 and 80 a fake IP identifies the name: behind a proxy, in the cell,
+ * and if it is to be asked about. */
 static bool is_named(const struct gate *g, const struct connection *c, size_t *index)
 {
+	const enum fake_ip_range range = g->config->cell ? FAKE_IP_CELL : FAKE_IP_PROXY;
+
 	if (c->orig_dst_port == 443 || c->orig_dst_port == 80)
 		return false;
+	if (g->config->stand_ins && fake_ip_index(range, &c->orig_dst, index) &&
+		*index >= FAKE_IP_ASKED)
+		return true;
 	return (g->config->proxy.port && fake_ip_index(FAKE_IP_PROXY, &c->orig_dst, index)) ||
 	       (g->config->cell && fake_ip_index(FAKE_IP_CELL, &c->orig_dst, index));
 }
@@ -77,7 +88,10 @@ static enum action named(struct gate *g, struct connection *c, size_t index)
 	c->raw = true;
 	if (!table_acquire_buffer(g, c))
 		return NO_BUFFER;
-	if (index < p->names_count)
+	if (g->config->stand_ins && index >= FAKE_IP_ASKED)
+		stand_ins_name(
+			g->config->stand_ins, index - FAKE_IP_ASKED, table_buffer(g, c)->name);
+	else if (index < p->names_count)
 		strncpy(table_buffer(g, c)->name, p->names[index].name, NAME_TEXT - 1);
 	return judged(g, c);
 }
@@ -87,6 +101,7 @@ static enum action read_hello(struct gate *g, struct connection *c, struct inspe
 {
 	struct hello h;
 	enum hello_result result = clienthello_read(d->in, d->got, &h);
+	enum gate_reason reason;
 
 	c->tls = true;
 	if (result == HELLO_MORE && d->got < sizeof(d->in))
@@ -97,8 +112,9 @@ static enum action read_hello(struct gate *g, struct connection *c, struct inspe
 	if (c->direct && !c->tunnel)
 		return gate_refused(c, GATE_PROTOCOL);
 	client_complete(g, d->name, c->port);
-	if (h.ech && client_judge(g, d->name, c->port, true) == GATE_ECH)
-		return gate_refused(c, GATE_ECH);
+	/* What a yes to the outer name would not let through is not asked about. */
+	if (h.ech && (reason = client_judge(g, d->name, c->port, true)) != GATE_FINE)
+		return gate_refused(c, reason);
 	d->approved = h.length;
 	return judged(g, c);
 }
@@ -132,7 +148,7 @@ static enum action tunnel(
 	if (c->tunnel)
 		reason = GATE_PROTOCOL; /* a tunnel in a tunnel has no legitimate use */
 	if (reason != GATE_FINE)
-		return gate_refused(c, reason);
+		return refused(g, c, reason);
 	d->got -= head;
 	memmove(d->in, d->in + head, d->got);
 	c->tunnel = true;
@@ -179,6 +195,18 @@ static enum action read_first(struct gate *g, struct connection *c, struct inspe
 	return read_request(g, c, d);
 }
 
+static enum action read_whole(struct gate *g, struct connection *c)
+{
+	struct inspect_buffer *d = table_buffer(g, c);
+	const bool tunnelled = c->tunnel;
+	enum action next = read_first(g, c, d);
+
+	/* What followed a CONNECT is parsed from the start. */
+	if (c->tunnel != tunnelled && c->phase == PHASE_HEAD && next == WAIT && d->got > 0)
+		next = read_first(g, c, d);
+	return next;
+}
+
 enum client_filled client_fill(struct gate *g, struct connection *c)
 {
 	struct inspect_buffer *d;
@@ -212,10 +240,13 @@ enum action client_work(struct gate *g, struct connection *c)
 
 	if (is_named(g, c, &index))
 		return named(g, c, index);
+	if (c->again) {
+		c->again = false;
+		next = read_whole(g, c);
+	}
 	while (c->phase == PHASE_HEAD && next == WAIT && c->client.readable) {
 		enum client_filled filled = client_fill(g, c);
 		struct inspect_buffer *d = table_buffer(g, c);
-		const bool tunnelled = c->tunnel;
 
 		if (filled == FILL_NO_BUFFER)
 			return NO_BUFFER;
@@ -226,11 +257,7 @@ enum action client_work(struct gate *g, struct connection *c)
 		}
 		if (filled != FILL_SOME)
 			return filled == FILL_GONE ? RESET : END;
-		next = read_first(g, c, d);
-		/* What followed a CONNECT is parsed from the start. */
-		if (c->tunnel != tunnelled && c->phase == PHASE_HEAD && next == WAIT &&
-			d->got > 0)
-			next = read_first(g, c, d);
+		next = read_whole(g, c);
 	}
 	return next;
 }

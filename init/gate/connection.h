@@ -10,6 +10,7 @@
  *
  *	table.c, report.c	call no other file
  *	refuse.c		replies to refused clients
+ *	held.c			connections that wait for what a person says
  *	client.c		what a client sends first, and the policy's decision
  *	names.c <- connect.c	addresses of a name, and the connection to it
  *	relay.c			moves data
@@ -37,6 +38,7 @@
 enum phase {
 	PHASE_FREE,
 	PHASE_HEAD,      /* reading the client's hello or request */
+	PHASE_HELD,      /* a person is asked about its name (--ask) */
 	PHASE_NAME,      /* waiting for the resolver */
 	PHASE_CONNECT,   /* connection attempts are under way */
 	PHASE_PROXY,     /* waiting for the proxy's reply to CONNECT */
@@ -89,6 +91,7 @@ struct connection {
 	bool refused;     /* HTTP: the last request was refused; the refusal follows earlier
 			     responses */
 	bool asked;       /* PHASE_PROXY: CONNECT has been sent */
+	bool again;       /* PHASE_HEAD: parse what is there once more */
 	bool queued;      /* in gate.again */
 	uint8_t refusal;  /* enum gate_reason */
 	uint8_t attempt;  /* the attempt that succeeded */
@@ -104,6 +107,7 @@ struct connection {
 				 * free ones */
 	int32_t next;           /* list of connections to be handled again */
 	int64_t deadline;       /* ms; INT64_MAX: none, and not in the list */
+	int64_t until;          /* PHASE_HELD: when the time to answer is over */
 	uint32_t discarded;     /* PHASE_LINGER: octets read and dropped */
 	struct http_body
 		body; /* PHASE_HTTP: body of the current request; if done, a head is next */
@@ -133,6 +137,7 @@ struct inspect_buffer {
 	uint8_t in[LIMIT_GATE_HEAD];
 };
 
+struct asking;         /* held.c */
 struct names;          /* names.c */
 struct refusal_report; /* report.c */
 
@@ -163,6 +168,7 @@ struct gate {
 	size_t pipes_made;
 	int32_t pipes_free;
 	struct names *names;
+	struct asking *asking;
 	struct refusal_report *report;
 	size_t spliced;   /* octets spliced in this round */
 	bool listening;   /* accepting connections */
@@ -251,6 +257,19 @@ void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port);
 /* Checks the port in a request against what is known, and sets c->port. */
 enum gate_reason client_port(struct connection *c, const struct http_head *h);
 
+/* held.c: PHASE_HELD. */
+int held_init(struct gate *g);
+/*
+ * The connection's name isn't allowed: holds it if somebody can be asked. Returns whether it
+ * does; the reason for the refusal stands otherwise.
+ */
+bool held_begin(struct gate *g, struct connection *c);
+enum action held_work(struct gate *g, struct connection *c);
+/* Each held connection in turn, from *at = 0 on; NULL at the end. It may be closed meanwhile.
+ */
+struct connection *held_next(struct gate *g, size_t *at);
+int64_t held_tick(struct gate *g);
+
 /* requests.c: PHASE_HTTP: parses requests and forwards those that are approved. */
 enum action requests_work(struct gate *g, struct connection *c);
 
@@ -324,9 +343,11 @@ enum action phases_timed_out(struct gate *g, struct connection *c);
 /* report.c */
 int report_init(struct gate *g, int channel);
 void report_serving(struct gate *g);
-/* Called when the channel is readable. Returns if PID 1 has denied something; ends the
- * process, after a last report, if PID 1 is gone or has closed its half. */
-void report_ready(struct gate *g);
+/* Called when the channel is readable. Returns what PID 1 says; ends the process, after a last
+ * report, if PID 1 is gone or has closed its half. */
+enum gate_notice report_ready(struct gate *g);
+/* Sends a message now, whatever the rate; false: PID 1 hasn't read the earlier ones. */
+bool report_message(struct gate *g, const struct gate_message *m);
 void report_refused(
 	struct gate *g, const struct connection *c, const char *name, enum gate_reason reason);
 int64_t report_tick(struct gate *g);

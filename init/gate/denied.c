@@ -41,8 +41,9 @@ const char *denied_name(struct gate *g, const struct connection *c)
 bool denied_judge(struct gate *g, const struct connection *c)
 {
 	/* In PHASE_HEAD there is no name yet; in PHASE_LINGER nothing from the server is
-	 * left. */
-	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_LINGER)
+	 * left; what is held isn't allowed anyway. */
+	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_HELD ||
+		c->phase == PHASE_LINGER)
 		return false;
 	return client_judge(g, denied_name(g, c), c->port, false) != GATE_FINE ||
 	       (c->server.fd >= 0 && denied_server(g, c));

@@ -62,7 +62,8 @@ static void side_ready(struct gate *g, uint64_t data, uint32_t events)
 		update_readiness(&c->client, events);
 		/* If the client is gone, and hasn't just finished sending, nobody waits for
 		 * the server. */
-		if ((c->phase == PHASE_NAME || c->phase == PHASE_CONNECT) &&
+		if ((c->phase == PHASE_NAME || c->phase == PHASE_CONNECT ||
+			    c->phase == PHASE_HELD) &&
 			events & (EPOLLHUP | EPOLLERR)) {
 			table_end(g, c, true);
 			return;
@@ -122,6 +123,15 @@ static void judge_again(struct gate *g)
 	report_serving(g);
 }
 
+/* The policy may have changed, or nobody watches any more. */
+static void look_at_held(struct gate *g)
+{
+	struct connection *c;
+
+	for (size_t at = 0; (c = held_next(g, &at));)
+		phases_work(g, c);
+}
+
 static void ready(struct gate *g, const struct epoll_event *e)
 {
 	switch ((enum gate_event)(e->data.u64 >> 56)) {
@@ -129,8 +139,9 @@ static void ready(struct gate *g, const struct epoll_event *e)
 		take(g, (uint32_t)e->data.u64);
 		break;
 	case EVENT_CHANNEL:
-		report_ready(g);
-		judge_again(g);
+		if (report_ready(g) == GATE_NOTICE_DENIED)
+			judge_again(g);
+		look_at_held(g);
 		break;
 	case EVENT_NAMES:
 		names_ready(g);
@@ -158,7 +169,8 @@ static int64_t expire(struct gate *g)
 
 static int timeout(struct gate *g)
 {
-	const int64_t next[] = {expire(g), connect_tick(g), names_tick(g), report_tick(g)};
+	const int64_t next[] = {
+		expire(g), connect_tick(g), names_tick(g), held_tick(g), report_tick(g)};
 	int64_t first = INT64_MAX;
 
 	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++)
@@ -269,7 +281,10 @@ static int allocate(struct gate *g, int channel)
 	}
 	g->now = clock_ms();
 	atomic_store_explicit(&g->config->counters->flows, 0, memory_order_relaxed);
-	return listen_init(g) < 0 || names_init(g) < 0 || report_init(g, channel) < 0 ? -1 : 0;
+	return listen_init(g) < 0 || names_init(g) < 0 || held_init(g) < 0 ||
+			       report_init(g, channel) < 0
+		       ? -1
+		       : 0;
 }
 
 static void *prepare(void *context, int channel)
@@ -278,6 +293,10 @@ static void *prepare(void *context, int channel)
 
 	/* For coalesce(): the default timer slack could add a third to its sleep. */
 	prctl(PR_SET_TIMERSLACK, 1);
+	/* The resolver writes there, not we. */
+	if (g->config->stand_ins &&
+		mprotect(g->config->stand_ins, sizeof(*g->config->stand_ins), PROT_READ) < 0)
+		return NULL;
 	return allocate(g, channel) < 0 ? NULL : g;
 }
 

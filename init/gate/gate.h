@@ -16,6 +16,7 @@
 #include "../lib/proxy_url.h"
 #include "../lib/resolvconf.h"
 #include "../lib/say.h"
+#include "../lib/stand_ins.h"
 #include "../policy/policy.h"
 #include "gate_ipc.h"
 
@@ -41,6 +42,8 @@ struct gate_config {
 	bool audit; /* refuse nothing, but report what would be refused */
 	bool cell;  /* the orig_dst is an address of FAKE_IP_CELL */
 	struct gate_counters *counters;
+	unsigned ask; /* seconds that a person has to answer; 0: nobody is asked */
+	struct stand_ins *stand_ins; /* NULL if nobody is */
 };
 
 /* Binds the sockets. Called before the wall is built, which redirects to them. Returns 0, or

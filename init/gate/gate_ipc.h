@@ -2,8 +2,8 @@
  * Messages from the gate to PID 1: SOCK_SEQPACKET messages of exactly sizeof(struct
  * gate_message), fixed-width integers in host order (same machine, same binary). PID 1
  * checks the range of every field; it kills the worker on a message of another size or an
- * unknown type. PID 1 sends the gate only single octets without meaning, when something is
- * denied at run time. Closing the channel ends the gate.
+ * unknown type. PID 1 sends the gate only single octets, each an enum gate_notice. Closing the
+ * channel ends the gate.
  */
 #ifndef INIT_GATE_GATE_IPC_H
 #define INIT_GATE_GATE_IPC_H
@@ -18,6 +18,17 @@ enum gate_message_type {
 	GATE_REFUSED_TLS,  /* a TLS connection was refused, or would be in audit mode */
 	GATE_REFUSED_HTTP, /* an HTTP request was */
 	GATE_UNREACHED,    /* connecting to an allowed name failed */
+	/* With a normalised name and a port, count 1, and all other fields 0: */
+	GATE_ASK,      /* a connection is held: somebody is to be asked */
+	GATE_ASK_GONE, /* all clients that waited for this have given up */
+	GATE_ASK_LATE, /* the time to answer is over */
+	GATE_UNASKED,  /* only count: connections that were refused rather than asked about,
+			  since  there were too many questions */
+};
+
+enum gate_notice {
+	GATE_NOTICE_DENIED, /* less is allowed: close it, then GATE_READY */
+	GATE_NOTICE_LOOK,   /* more is allowed, or nobody watches any more: see what is held */
 };
 
 /* gate_ipc_reason_text() has the texts. */
@@ -47,7 +58,7 @@ enum gate_reason {
 
 struct gate_message {
 	uint32_t type;
-	uint32_t reason; /* enum gate_reason; GATE_FINE only in GATE_READY */
+	uint32_t reason; /* enum gate_reason; GATE_FINE only in GATE_READY and _ASK... */
 	uint32_t count;  /* number of refusals this message stands for, at least 1 */
 	uint16_t port;   /* destination port, host order; 0 with name "": refusals not reported
 			    individually */

@@ -141,8 +141,10 @@ int listen_init(struct gate *g)
 		const int fd = table_listener(g, i);
 		const uint16_t port = i < 2 ? 0 : s->inward[i - 2].port;
 
-		/* Behind a proxy, and on other ports of the cell, there are other protocols. */
-		set_options(fd, !g->config->proxy.port && (i < 2 || port == 443 || port == 80));
+		/* Behind a proxy, on other ports of the cell, and at addresses that stand for
+		 * names to be asked about, there are other protocols. */
+		set_options(fd, !g->config->proxy.port && !g->config->ask &&
+					(i < 2 || port == 443 || port == 80));
 		if (fd >= 0 &&
 			table_watch(g, fd, EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
 			return -1;

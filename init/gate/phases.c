@@ -21,7 +21,10 @@ static const struct {
 	uint8_t timed_out; /* enum gate_reason */
 } phases[] = {
 	/* To PHASE_CONNECT: in audit mode, if the client waits for its server to begin. */
-	[PHASE_HEAD] = {client_work, TO(PHASE_NAME) | TO(PHASE_CONNECT), true, GATE_TOO_SLOW},
+	[PHASE_HEAD] = {client_work, TO(PHASE_HELD) | TO(PHASE_NAME) | TO(PHASE_CONNECT), true,
+		GATE_TOO_SLOW},
+	/* Its deadline is its own: held_tick(). */
+	[PHASE_HELD] = {held_work, TO(PHASE_HEAD), false, GATE_NOT_ALLOWED},
 	[PHASE_NAME] = {connect_resolve, TO(PHASE_CONNECT), true, GATE_UNRESOLVED},
 	[PHASE_CONNECT] = {connect_work, TO(PHASE_PROXY) | TO(PHASE_CONNECTED), true,
 		GATE_UNREACHABLE},

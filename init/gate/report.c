@@ -33,17 +33,21 @@ int report_init(struct gate *g, int channel)
 	return table_watch(g, channel, EPOLLIN, EVENT_DATA(EVENT_CHANNEL, 0, 0, 0));
 }
 
+bool report_message(struct gate *g, const struct gate_message *m)
+{
+	if (send(g->report->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*m))
+		return true;
+	if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
+		_exit(errno == EPIPE || errno == ECONNRESET ? 0 : 1);
+	return false;
+}
+
 static bool send_message(struct gate *g, const struct gate_message *m)
 {
 	struct refusal_report *r = g->report;
 
-	if (!rate_left(&r->rate, g->now, LIMIT_GATE_PER_SECOND))
+	if (!rate_left(&r->rate, g->now, LIMIT_GATE_PER_SECOND) || !report_message(g, m))
 		return false;
-	if (send(r->fd, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*m)) {
-		if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
-			_exit(errno == EPIPE || errno == ECONNRESET ? 0 : 1);
-		return false;
-	}
 	rate_use(&r->rate);
 	return true;
 }
@@ -136,13 +140,13 @@ int64_t report_tick(struct gate *g)
 }
 
 /* If nothing can be read, PID 1 is gone or has closed its half and wants the last counts. */
-void report_ready(struct gate *g)
+enum gate_notice report_ready(struct gate *g)
 {
 	struct refusal_report *r = g->report;
-	char octet;
+	uint8_t octet;
 
 	if (recv(r->fd, &octet, 1, MSG_DONTWAIT) > 0)
-		return;
+		return octet == GATE_NOTICE_LOOK ? GATE_NOTICE_LOOK : GATE_NOTICE_DENIED;
 	rate_close(&r->rate, g->now);
 	report_tick(g);
 	_exit(0);

@@ -28,6 +28,8 @@ enum message_type {
 	DNS_AAAA = 28,
 	DNS_SRV = 33,
 	DNS_OPT = 41,
+	DNS_SVCB = 64,
+	DNS_HTTPS = 65,
 };
 
 enum { DNS_CLASS_IN = 1 };

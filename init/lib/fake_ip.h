@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "limits.h"
 
 /*
  * Behind a proxy, which resolves names itself, the wall redirects 198.18.0.0/15 (RFC 2544,
@@ -22,6 +23,11 @@ enum fake_ip_range { FAKE_IP_PROXY, FAKE_IP_CELL };
 /* The size of the range; LIMIT_RULES, LIMIT_HOSTS and LIMIT_DYNAMIC_NAMES together are
  * fewer. */
 #define FAKE_IP_COUNT (1U << (32 - FAKE_IP_PREFIX))
+
+/* The last of a range stand for names that somebody is asked about (stand_ins.h). They are a
+ * network of their own. */
+#define FAKE_IP_ASKED        (FAKE_IP_COUNT - LIMIT_STAND_INS)
+#define FAKE_IP_ASKED_PREFIX 24
 
 static inline struct address fake_ip_address(enum fake_ip_range range, size_t index)
 {

@@ -261,6 +261,20 @@
 #define LIMIT_GATE_HELD       64
 #define LIMIT_GATE_PER_SECOND 100
 /*
+ * Questions to whoever watches (--ask): how long they may be considered, in seconds; how many
+ * stand at a time, since a person reads one in a few seconds, and are new in a second; the
+ * connections that are held for them, each with an inspect buffer. What is beyond is refused at
+ * once, and counted.
+ */
+#define LIMIT_ASK_SECONDS    3600
+#define LIMIT_ASKED          32
+#define LIMIT_ASK_PER_SECOND 10
+#define LIMIT_ASK_HELD       128
+/* Addresses that stand for names to be asked about; and how long one stands for the same name
+ * after it was given for it: programs keep addresses for a minute. */
+#define LIMIT_STAND_INS   256
+#define LIMIT_STAND_IN_MS 300000
+/*
  * The control socket, which only root can reach: concurrent clients (a new one evicts the
  * oldest), those that watch (a terminal, a hook, a desktop), and pins, refused hosts
  * and runtime rules in one status reply, so that it is at most 64 KB,

@@ -4,7 +4,7 @@
  *
  *	chain redirect_web {	type nat hook output
  *		oif lo, or skuid of a worker: accept
- *		a fake IP (a name behind the proxy): to the gate
+ *		a fake IP (a name behind the proxy, or to be asked about): to the gate
  *		ports 443 and 80: goto web4;  web6
  *	}
  *	chain web4 {		bypass: a network rule decides, or no rule ever can
@@ -152,6 +152,18 @@ static void diverted_in(struct ruleset *r, const struct wall_config *c)
 		}
 }
 
+/* What is sent to these addresses is for the gate, on any port. */
+static void fake_to_gate(struct ruleset *r, size_t first, uint8_t prefix)
+{
+	const struct address base = fake_ip_address(FAKE_IP_PROXY, first);
+	struct statement s = chains_rule(r, "redirect_web", 4);
+
+	match_family(&s);
+	match_protocol(&s, IPPROTO_TCP);
+	match_to(&s, &base, prefix);
+	then_verdict(&s, NFT_GOTO, "to_gate");
+}
+
 void gate_rules_base_rules(struct ruleset *r, const struct wall_config *c)
 {
 	const uid_t workers[] = {c->gate_uid, c->resolver_uid};
@@ -164,15 +176,10 @@ void gate_rules_base_rules(struct ruleset *r, const struct wall_config *c)
 		match_uid(&s, workers[i]);
 		then_verdict(&s, NF_ACCEPT, NULL);
 	}
-	if (c->proxied) {
-		const struct address base = fake_ip_address(FAKE_IP_PROXY, 0);
-
-		s = chains_rule(r, "redirect_web", 4);
-		match_family(&s);
-		match_protocol(&s, IPPROTO_TCP);
-		match_to(&s, &base, FAKE_IP_PREFIX);
-		then_verdict(&s, NFT_GOTO, "to_gate");
-	}
+	if (c->proxied)
+		fake_to_gate(r, 0, FAKE_IP_PREFIX);
+	else if (c->asks)
+		fake_to_gate(r, FAKE_IP_ASKED, FAKE_IP_ASKED_PREFIX);
 	for (uint8_t family = 4; family <= 6; family += 2)
 		for (size_t i = 0; i < COUNT(web_ports); i++) {
 			s = chains_rule(r, "redirect_web", family);

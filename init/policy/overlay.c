@@ -17,6 +17,17 @@ uint32_t policy_version(const struct policy *p)
 			  : 0;
 }
 
+bool policy_watched(const struct policy *p)
+{
+	return p->overlay && atomic_load_explicit(&p->overlay->watched, memory_order_acquire);
+}
+
+void policy_watch(struct policy *p, bool watched)
+{
+	if (p->overlay)
+		atomic_store_explicit(&p->overlay->watched, watched, memory_order_release);
+}
+
 static bool in_force(const struct overlay_slot *s)
 {
 	return atomic_load_explicit(&s->in_force, memory_order_acquire);

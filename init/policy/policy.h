@@ -77,6 +77,7 @@ struct overlay_slot {
 struct policy_overlay {
 	_Atomic uint32_t count;   /* slots in use */
 	_Atomic uint32_t version; /* changes with each change */
+	_Atomic uint32_t watched; /* somebody can be asked */
 	struct overlay_slot slots[LIMIT_OVERLAY];
 };
 
@@ -192,6 +193,16 @@ size_t policy_print_overlay(const struct policy *p, size_t most, FILE *f);
  * takes it. */
 void policy_each_overlaid(
 	const struct policy *p, const char *before, const char *behind, FILE *f);
+
+/* Whether somebody is there who can be asked (--ask), and PID 1's word that it is so. */
+bool policy_watched(const struct policy *p);
+void policy_watch(struct policy *p, bool watched);
+/* True if that person is to be asked about a name: no rule decides about it on that port (0: on
+ * any), and it isn't one that Codex asks for on its own. */
+bool policy_asks(const struct policy *p, const char *name, uint16_t port);
+
+/* True if rule_for_name() gives the same rule for both ports: one question is about both. */
+bool policy_same_rule(uint16_t port, uint16_t other);
 
 /*
  * All rules by number: first those of the start, then the overlay's. policy_rule() returns NULL

@@ -369,11 +369,21 @@ void rule_text(const struct rule *r, char *out, size_t size)
 		address_text(&r->network, address), bits, ports, private, ech);
 }
 
+static bool is_web(uint16_t port)
+{
+	return port == 443 || port == 80;
+}
+
+bool policy_same_rule(uint16_t port, uint16_t other)
+{
+	return port == other || (is_web(port) && is_web(other));
+}
+
 char *rule_for_name(const char *name, uint16_t port, char out[RULE_FOR_NAME])
 {
 	char at[sizeof(":65535")] = "";
 
-	if (port != 0 && port != 443 && port != 80)
+	if (port != 0 && !is_web(port))
 		snprintf(at, sizeof(at), ":%u", port);
 	snprintf(out, RULE_FOR_NAME, "%s%s%s", name, at, strchr(name, '.') ? "" : "+private");
 	return out;

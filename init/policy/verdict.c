@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "background.h"
 #include "rule.h"
 
 /* If a and b differ only in origin, preset or ports, adds b's ports to a and returns true. */
@@ -230,6 +231,16 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 {
 	/* Port 0 doesn't exist, and to check() it means any port. */
 	return port ? check(p, name, port) : (struct verdict){0};
+}
+
+bool policy_asks(const struct policy *p, const char *name, uint16_t port)
+{
+	struct verdict v;
+
+	if (!policy_watched(p) || !name[0] || background_request(name, UINT64_MAX))
+		return false;
+	v = check(p, name, port);
+	return !v.allowed && !v.rule;
 }
 
 /* Network rules sort last; after them come the runtime rules, of any kind. */

@@ -42,6 +42,9 @@ struct wall_config {
 	size_t published_count;
 	bool proxied; /* the gate may reach the set of proxies, and fake IPs are redirected to
 			 it */
+	bool asks;    /* addresses that stand for names to be asked about are redirected to the
+		       * gate
+		       */
 	bool diverts; /* policy routing leads traffic to ports 443 and 80 to the gate
 			 (route/divert.c) */
 	/*

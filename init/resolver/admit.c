@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../policy/background.h"
+
 /*
  * The allowed name within one that isn't: C libraries append each search domain to a name,
  * and clients prepend a service (RFC 2782). NULL if there is none.
@@ -185,6 +187,54 @@ int admit_name(
 		return refuse(w, name, REASON_NONE);
 	report_refused(w, name);
 	return -1;
+}
+
+/* Codex's own lookups at its start: nobody is asked about those, nor about more than them. */
+static bool is_background(struct worker *w, const char *name)
+{
+	_Atomic uint32_t *seen = &w->config->stand_ins->background;
+
+	if (!background_request(name, 1) || background_request(name, UINT64_MAX))
+		return background_request(name, 1);
+	return background_request(
+		name, 1 + atomic_fetch_add_explicit(seen, 1, memory_order_relaxed));
+}
+
+/*
+ * C libraries append each search domain to a name that has fewer dots than ndots before they
+ * try it as it stands (resolv.conf(5)). Such a name isn't meant, if what it was made from has a
+ * dot: the next one is. (Without a dot, it is the likeliest to be meant.)
+ */
+static bool is_completed(const struct worker *w, const char *name)
+{
+	const struct resolvconf *conf = &w->config->conf;
+
+	for (size_t i = 0; i < conf->search_count; i++) {
+		size_t dots = 0, part;
+
+		if (!name_below(name, conf->search[i]))
+			continue;
+		part = strlen(name) - strlen(conf->search[i]) - 1;
+		for (size_t j = 0; j < part; j++)
+			dots += name[j] == '.';
+		if (dots > 0 && dots < conf->ndots)
+			return true;
+	}
+	return false;
+}
+
+bool admit_asks(struct worker *w, const char *name)
+{
+	const struct policy *p = w->config->policy;
+	char inside[NAME_TEXT];
+	int index;
+
+	if (!w->config->stand_ins || policy_check_name(p, name).rule ||
+		is_background(w, name) || !policy_asks(p, name, 0))
+		return false;
+	index = cache_find(&w->cache, name);
+	return name[0] != '_' && !(index >= 0 && w->cache.names[index].hosts) &&
+	       !is_completed(w, name) && !allowed_within(w, name, inside);
 }
 
 /* As for a client's query, but a known name is left unchanged, since its pins live longer. A

@@ -110,6 +110,32 @@ static bool reply_stand_in(struct worker *w, const struct origin *o,
 	return known;
 }
 
+/*
+ * Nothing is asked upstream about a name that no rule decides. While somebody watches, it gets
+ * an address at once, and its connection is held while that person is asked. Types that
+ * browsers ask for besides (SVCB, HTTPS) are empty, as for every name.
+ */
+static bool answer_asked(struct worker *w, const struct dns_query *q, const struct origin *o)
+{
+	const enum fake_ip_range range = w->config->cell ? FAKE_IP_CELL : FAKE_IP_PROXY;
+	struct dns_reply m = {.type = DNS_A, .ttl = CACHE_TTL_FLOOR, .ede = -1};
+	struct address a;
+
+	if (!q->plain || (q->type != DNS_A && q->type != DNS_AAAA && q->type != DNS_SVCB &&
+				 q->type != DNS_HTTPS))
+		return false;
+	if (!admit_asks(w, q->name))
+		return false;
+	if (q->type == DNS_A) {
+		a = fake_ip_address(range,
+			FAKE_IP_ASKED + stand_ins_give(w->config->stand_ins, q->name, w->now));
+		m.addresses = a.bytes;
+		m.count = 1;
+	}
+	client_reply(w, o, &q->asked, &m);
+	return true;
+}
+
 static void reply_record(struct worker *w, const struct origin *o,
 	const struct dns_asked *asked, struct cache_name *n, enum cache_family family)
 {
@@ -222,7 +248,7 @@ static void question(
 		return;
 	}
 	w->client = client_of(o);
-	if (service_question(w, &q, o))
+	if (service_question(w, &q, o) || answer_asked(w, &q, o))
 		return;
 	lookup = q.type == DNS_A || q.type == DNS_AAAA;
 	index = admit_name(w, q.name, q.plain, lookup, why);

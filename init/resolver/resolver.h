@@ -11,6 +11,7 @@
 
 #include "../lib/resolvconf.h"
 #include "../lib/say.h"
+#include "../lib/stand_ins.h"
 #include "../policy/policy.h"
 #include "ration.h"
 #include "resolver_ipc.h"
@@ -33,6 +34,8 @@ struct resolver_config {
 	/* A client that uses TCP is the payload, and gets the address that stands for a name
 	 * (FAKE_IP_CELL); one that uses UDP is the gate, since the payload has no UDP. */
 	bool cell;
+	/* Addresses for names that somebody is asked about; NULL: nobody is. */
+	struct stand_ins *stand_ins;
 };
 
 /* Binds the four sockets, close-on-exec. Called before the wall is built, which redirects to

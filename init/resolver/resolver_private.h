@@ -131,6 +131,10 @@ int admit_name(
 void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
+/* Whether the name gets an address that stands for it, because somebody who watches is asked
+ * about it when a connection comes (policy_asks()). */
+bool admit_asks(struct worker *w, const char *name);
+
 /* A pin of the name is in use: refreshes the record if needed, as a query would. */
 void admit_in_use(struct worker *w, const struct resolver_in_use *m);
 

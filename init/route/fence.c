@@ -106,6 +106,16 @@ static int add_hosts(struct fence *f, const struct wall_config *c)
 	return 0;
 }
 
+/* Names to be asked about: nftables can redirect only what isn't prohibited here. */
+static int add_stand_ins(struct fence *f, const struct wall_config *c)
+{
+	const struct address base = fake_ip_address(FAKE_IP_PROXY, FAKE_IP_ASKED);
+	struct rtnl_rule open = fence_host(&base);
+
+	open.to_prefix = FAKE_IP_ASKED_PREFIX;
+	return c->asks && !c->proxied ? fence_add(f, &open) : 0;
+}
+
 /* Servers that anybody may reach reply to any address; nftables ensures that nothing else
  * leaves from their ports. */
 static int add_published(struct fence *f, const struct wall_config *c, uint8_t family)
@@ -315,8 +325,8 @@ int fence_plan(struct fence *f, const struct wall_config *c)
 {
 	fence_free(f);
 	if (add_published(f, c, 4) < 0 || add_published(f, c, 6) < 0 || add_hosts(f, c) < 0 ||
-		add_networks(f, c) < 0 || add_ranges(f, c) < 0 || add_owners(f, c, 4) < 0 ||
-		add_owners(f, c, 6) < 0)
+		add_stand_ins(f, c) < 0 || add_networks(f, c) < 0 || add_ranges(f, c) < 0 ||
+		add_owners(f, c, 4) < 0 || add_owners(f, c, 6) < 0)
 		return -1;
 	return 0;
 }

@@ -262,6 +262,37 @@ static void the_proxy_and_its_exceptions(void **state)
 	options_free(&o);
 }
 
+static void how_long_a_person_has(void **state)
+{
+	static const char *const bad[] = {
+		"--ask=", "--ask=x", "--ask=1x", "--ask=-1", "--ask=+1", "--ask=3601"};
+	struct options o;
+	struct failure f;
+
+	(void)state;
+	assert_int_equal(PARSE(&o, &f, "true"), 0);
+	assert_int_equal(o.ask, 0);
+	options_free(&o);
+	/* What follows isn't its value. */
+	assert_int_equal(PARSE(&o, &f, "--ask", "5"), 0);
+	assert_int_equal(o.ask, 60);
+	assert_string_equal(o.command[0], "5");
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--ask=3600"), 0);
+	assert_int_equal(o.ask, 3600);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--ask=5", "--ask=0", "--egress=pin"), 0);
+	assert_int_equal(o.ask, 0);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--ask", "--egress=pin"), -1);
+	assert_string_equal(f.subject, "--ask");
+	options_free(&o);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(PARSE(&o, &f, bad[i]), -1);
+		options_free(&o);
+	}
+}
+
 static void a_command_to_go_on_with_is_one_line(void **state)
 {
 	struct options o;
@@ -365,6 +396,7 @@ int main(void)
 		TEST(published_ports),
 		TEST(upstreams),
 		TEST(the_proxy_and_its_exceptions),
+		TEST(how_long_a_person_has),
 		TEST(a_command_to_go_on_with_is_one_line),
 		TEST(explain_goes_with_check),
 		TEST(mistakes_are_quoted),

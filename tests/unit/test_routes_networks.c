@@ -51,6 +51,20 @@ static void names_behind_a_proxy_have_a_route(void **state)
 	assert_way("10.1.1.1", "prohibited");
 }
 
+/* Nor addresses that stand for names to be asked about: these alone. */
+static void names_to_be_asked_about_have_a_route(void **state)
+{
+	(void)state;
+	bridge();
+	config.asks = true;
+	fence();
+	assert_way("198.19.255.0", "via 172.17.0.1");
+	assert_way("198.19.255.255", "via 172.17.0.1");
+	assert_way("198.19.254.255", "prohibited");
+	assert_way("198.18.0.1", "prohibited");
+	config.asks = false;
+}
+
 static void without_one_they_have_none(void **state)
 {
 	(void)state;
@@ -144,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_bridge_network),
 		T(names_behind_a_proxy_have_a_route),
+		T(names_to_be_asked_about_have_a_route),
 		T(without_one_they_have_none),
 		T(an_internal_network_has_no_default),
 		T(two_interfaces),

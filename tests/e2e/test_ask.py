@@ -1,0 +1,225 @@
+"""`--ask`: a connection to a name that no rule decides is held while whoever watches is asked; it
+goes on when that person allows it, and nothing has left before."""
+
+import time
+
+import pytest
+from conftest import until
+from flows import booted, egress
+from internet import GREETING, address_of
+from jobs import PAYLOAD, Job
+
+NEW, GOOD = address_of("new.test"), address_of("good.test")
+CURL = "curl -sS -m 25 -o /dev/null -w '%{http_code}\n'"
+WALLS = pytest.mark.parametrize("wall", ("nft", "cell"))
+
+
+@pytest.fixture
+def names(dns):
+    dns.add("new.test", NEW)
+    dns.add("good.test", GOOD)
+
+
+@pytest.fixture
+def make(boxes, names):
+    def begin(wall, *options, ask="--ask=20", allow="good.test", **rest):
+        return booted(
+            boxes(f"--wall={wall}", ask, *options, allow=allow, command=PAYLOAD, **rest)
+        )
+
+    return begin
+
+
+@pytest.fixture(params=("nft", "cell"))
+def box(request, make):
+    return make(request.param)
+
+
+@pytest.fixture
+def watcher(box, watch):
+    watcher = watch(box)
+    assert watcher.next("hello")["ask"] == 20
+    return watcher
+
+
+def nothing_left(dns, sinks, name="new.test"):
+    return dns.asked(name) == [] and not [a for a in sinks.addresses() if a == address_of(name)]
+
+
+# ---- Yes and no --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme, port", (("https", 443), ("http", 80)))
+def test_a_held_connection_goes_on(box, watcher, dns, sinks, scheme, port):
+    sinks.mark()
+    job = Job(box, f"{CURL} {scheme}://new.test/")
+    question = watcher.next("question")
+    assert (question["name"], question["port"]) == ("new.test", port)
+    assert question["rule"] == "new.test" and 15 <= question["expires"] <= 20
+    time.sleep(1)
+    assert not job.ended() and nothing_left(dns, sinks)
+    assert watcher.say(f"answer {question['id']} allow") == "new.test: allowed"
+    # That connection, not another: curl doesn't retry.
+    assert job.ok().out == "200\n"
+    answered = [line for line in watcher.seen if line["event"] == "answered"]
+    assert [(a["id"], a["rule"], a["verdict"]) for a in answered] == [
+        (question["id"], "new.test", "allow")
+    ]
+    # From then on nobody is asked.
+    assert Job(box, f"{CURL} https://new.test/").ok().out == "200\n"
+    assert not [line for line in watcher.rest() if line["event"] == "question"]
+    assert box.events("allowed")[0]["name"] == "new.test"
+
+
+def test_a_refusal_is_the_usual_one(box, watcher, dns, sinks):
+    sinks.mark()
+    tls, http = Job(box, f"{CURL} https://new.test/"), Job(box, "curl -sS -m 25 http://new.test/")
+    question = watcher.next("question")
+    time.sleep(1)
+    watcher.say(f"answer {question['id']} deny")
+    assert tls.wait() != 0 and ("access denied" in tls.out or "403" in tls.out)
+    assert http.wait() == 0 and "new.test" in http.out, http.out
+    assert tls.seconds < 15
+    assert nothing_left(dns, sinks)
+    assert any(line.get("verdict") == "deny" for line in watcher.seen)
+    # Refused at once from then on.
+    again = Job(box, f"{CURL} https://new.test/")
+    assert again.wait() != 0 and again.seconds < 5
+    assert nothing_left(dns, sinks)
+    assert not [line for line in watcher.rest() if line["event"] == "question"]
+
+
+def test_what_comes_too_late_decides_the_next_try(make, watch, dns, sinks):
+    box = make("nft", ask="--ask=2")
+    watcher = watch(box)
+    sinks.mark()
+    job = Job(box, f"{CURL} https://new.test/")
+    question = watcher.next("question")
+    watcher.next("answered", id=question["id"], verdict="timeout")
+    assert job.wait() != 0 and "access denied" in job.out
+    assert 1.5 < job.seconds < 10 and nothing_left(dns, sinks)
+    box.event(event="refused-tls", name="new.test", reason="no rule allows it")
+    watcher.say(f"answer {question['id']} allow")
+    assert Job(box, f"{CURL} https://new.test/").ok().out == "200\n"
+
+
+def test_a_rule_is_an_answer(box, watcher):
+    for command, end in (("allow *.wild.test", "allow"), ("deny bad.test", "deny")):
+        name = "a.wild.test" if end == "allow" else "bad.test"
+        job = Job(box, f"{CURL} https://{name}/")
+        question = watcher.next("question", name=name)
+        egress(box, *command.split())
+        watcher.next("answered", id=question["id"], verdict=end)
+        job.wait()
+
+
+def test_one_question_for_many_connections(box, watcher):
+    jobs = [Job(box, f"for i in 1 2 3; do {CURL} https://new.test/ & done; wait") for _ in range(3)]
+    jobs.append(Job(box, f"{CURL} http://new.test/"))
+    question = watcher.next("question")
+    assert not [line for line in watcher.rest(2) if line["event"] == "question"]
+    watcher.say(f"answer {question['id']} allow")
+    for job in jobs:
+        assert set(job.ok().out.split()) == {"200"}
+
+
+def test_another_port(make, watch, dns, sinks):
+    """There is no name in these: the address stands for it."""
+    box = make("nft")
+    watcher = watch(box)
+    sinks.mark()
+    talk = "exec 3<>/dev/tcp/new.test/2222; head -c %d <&3" % len(GREETING)
+    job = Job(box, talk)
+    question = watcher.next("question")
+    assert (question["name"], question["port"]) == ("new.test", 2222)
+    assert question["rule"] == "new.test:2222" and nothing_left(dns, sinks)
+    watcher.say(f"answer {question['id']} allow")
+    assert job.ok().out.encode() == GREETING
+    other = Job(box, "exec 3<>/dev/tcp/other.test/2223; head -c 5 <&3")
+    watcher.say(f"answer {watcher.next('question')['id']} deny")
+    other.wait()
+    assert "reset" in other.out.lower(), other.out
+
+
+def test_behind_a_proxy(make, watch, internet):
+    from proxy import PORT
+
+    proxy = f"http://{address_of('proxy.corp.test')}:{PORT}"
+    box = make("nft", "--proxy", proxy)
+    watcher = watch(box)
+    job = Job(box, f"{CURL} https://new.test/")
+    watcher.say(f"answer {watcher.next('question', name='new.test')['id']} allow")
+    assert job.ok().out == "200\n"
+
+
+# ---- Who is asked, and about what --------------------------------------------------------------
+
+
+def test_where_nobody_watches_it_is_refused_at_once(box, watch, dns, sinks):
+    sinks.mark()
+    job = Job(box, f"{CURL} https://new.test/; getent hosts new.test")
+    assert job.wait() != 0 and job.seconds < 10
+    box.event(name="new.test", reason="no rule allows it")
+    # The same when the last one has left: what is held ends then.
+    watcher = watch(box)
+    job = Job(box, f"{CURL} https://new.test/")
+    watcher.next("question")
+    watcher.leave()
+    began = time.monotonic()
+    assert job.wait() != 0 and time.monotonic() - began < 5
+    assert Job(box, f"{CURL} https://new.test/").wait() != 0
+    assert nothing_left(dns, sinks)
+
+
+def test_who_comes_later_is_asked_as_well(box, watcher, watch):
+    job = Job(box, f"{CURL} https://new.test/")
+    question = watcher.next("question")
+    other = watch(box)
+    assert other.next("question")["id"] == question["id"]
+    other.say(f"answer {question['id']} allow")
+    watcher.next("answered", id=question["id"], verdict="allow")
+    assert job.ok().out == "200\n"
+
+
+def test_one_who_gives_up(box, watcher):
+    Job(box, "curl -sS -m 2 https://new.test/")
+    question = watcher.next("question")
+    watcher.next("answered", id=question["id"], verdict="gone")
+    watcher.say(f"answer {question['id']} allow")
+    assert Job(box, f"{CURL} https://new.test/").ok().out == "200\n"
+
+
+@WALLS
+def test_what_is_not_asked_about(make, watch, dns, sinks, wall):
+    """What a rule denies, Codex's own requests, addresses, and what names no host."""
+    box = make(wall, "--deny", "bad.test")
+    watcher = watch(box)
+    watcher.next("hello")
+    sinks.mark()
+    targets = ("https://bad.test", "https://ab.chatgpt.com", "https://45.5.1.9", "https://10.77.0.9",
+               "http://169.254.169.254", "https://[2001:db8::1]", "http://new.test:53")
+    jobs = [Job(box, f"curl -sSk -m 5 {target}/") for target in targets]
+    jobs.append(Job(box, f"curl -sSk -m 5 --resolve x.test:443:{NEW} https://x.test/"))
+    for job in jobs[:-1]:
+        job.wait()
+    asked = [line["name"] for line in watcher.rest(2) if line["event"] == "question"]
+    assert set(asked) <= {"x.test", "new.test"}, asked
+    assert sinks.addresses() - {NEW} == set()
+
+
+def test_modes(boxes, docker, run):
+    done = run("true", init=("--ask", "--egress=pin"))
+    assert done.status == 100 and "no gate that could hold a connection" in done.err
+    for bad in ("--ask=x", "--ask=3601", "--ask=", "--ask=-1"):
+        assert run("true", init=(bad,)).status == 100
+    assert run("true", init=("--ask", "--egress=audit")).ok()
+    assert run("true", env={"CODEX_INIT_ASK": "0"}).ok()
+
+
+def test_without_the_option_nobody_is_asked(make, watch, dns):
+    box = make("nft", ask="--ask=0")
+    watcher = watch(box)
+    assert watcher.next("hello")["ask"] == 0
+    assert Job(box, "getent hosts new.test").wait() != 0
+    assert until(lambda: box.events("refused-name"))
+    assert not [line for line in watcher.rest() if line["event"] == "question"]

@@ -1,0 +1,207 @@
+"""Attacks on `--ask`: the payload floods, forges, outlasts and evades questions."""
+
+import json
+import time
+
+import hello as tls
+import pytest
+from conftest import until
+from flows import booted, egress
+from gate_box import ACCESS_DENIED
+from internet import address_of
+from jobs import PAYLOAD, Job
+
+pytestmark = pytest.mark.attack
+NEW, GOOD, EVIL = (address_of(f"{name}.test") for name in ("new", "good", "evil"))
+STAND_IN = "198.19.255."
+
+# FLOOD SECONDS: questions and connections for as many names as it can make.
+FLOOD = r"""
+import os, socket, struct, sys, time
+def query(name):
+    labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split("."))
+    return os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
+dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+dns.connect((sys.argv[2], 53))
+dns.setblocking(False)
+end, names, held, got = time.monotonic() + float(sys.argv[1]), 0, [], 0
+while time.monotonic() < end:
+    for _ in range(200):
+        names += 1
+        try:
+            dns.send(query(f"n{names}.{os.urandom(8).hex()}.flood.test"))
+        except OSError:
+            pass
+        try:
+            while dns.recv(512):
+                got += 1
+        except OSError:
+            pass
+    for i in range(20):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("198.19.255.%d" % (names % 250), 80))
+        held.append((s, f"GET / HTTP/1.1\r\nHost: c{names}x{i}.flood.test\r\n\r\n".encode()))
+    for s, request in held[-40:]:
+        try:
+            s.send(request)
+        except OSError:
+            pass
+    while len(held) > 400:
+        held.pop(0)[0].close()
+cpu = os.times()
+print(names, got, cpu.user + cpu.system)
+"""
+
+
+@pytest.fixture
+def box(boxes, dns):
+    for name, address in (("new.test", NEW), ("good.test", GOOD), ("evil.test", EVIL)):
+        dns.add(name, address)
+    return booted(boxes("--wall=nft", "--ask=8", allow="good.test", command=PAYLOAD))
+
+
+@pytest.fixture
+def watcher(box, watch):
+    watcher = watch(box)
+    watcher.next("hello")
+    return watcher
+
+
+def seconds_of(box, pid):
+    """Processor time of a process, in seconds."""
+    fields = box.exec("cat", f"/proc/{pid}/stat").ok().out.rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def test_a_flood_of_names(box, watcher, dns, sinks):
+    server = box.shell("sed -n 's/^nameserver //p' /etc/resolv.conf | head -1").ok().out.strip()
+    before, sinks_before = seconds_of(box, 1), sinks.mark()
+    job = Job(box, f"python3 - 6 {server} <<'EOF'\n{FLOOD}\nEOF")
+    time.sleep(2)
+    # Others are served meanwhile.
+    assert Job(box, "curl -sS -m 10 -o /dev/null https://good.test/").wait() == 0
+    egress(box, "status")
+    assert job.wait(60) == 0, job.out
+    names, answers, cpu = (float(word) for word in job.out.split())
+    assert names / 6 > 10000 and answers > 0, job.out
+    assert seconds_of(box, 1) - before < 0.2 * cpu, (seconds_of(box, 1) - before, cpu)
+    lines = watcher.rest(2)
+    asked = [line for line in lines if line["event"] == "question"]
+    more = sum(line["count"] for line in lines if line["event"] == "more")
+    # No more than a person may be asked, however many there are; the others are counted.
+    assert 0 < len(asked) <= 10 * 9 and more > 100, (len(asked), more)
+    assert watcher.process.poll() is None
+    assert not [query for query in dns.asked() if "flood" in query.name]
+    assert sinks_before is None and STAND_IN not in " ".join(map(str, sinks.addresses()))
+    # Afterwards somebody is asked again.
+    time.sleep(9)
+    job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+    question = watcher.next("question", name="new.test", seconds=15)
+    watcher.say(f"answer {question['id']} allow")
+    assert job.wait() == 0, job.out
+
+
+def test_who_comes_and_goes_asks_no_faster(box, watcher):
+    script = "for i in {1..300}; do curl -sS -m 0.05 https://n$i.churn.test/ & done; wait"
+    Job(box, script).wait(60)
+    Job(box, script).wait(60)
+    lines = watcher.rest(3)
+    standing, most = set(), 0
+    for line in lines:
+        if line["event"] == "question":
+            standing.add(line["id"])
+        elif line["event"] == "answered":
+            standing.discard(line["id"])
+        most = max(most, len(standing))
+    assert most <= 32
+    assert len([line for line in lines if line["event"] == "question"]) <= 150
+
+
+def test_an_address_without_a_name(box, watcher, sinks):
+    """Nobody was asked for a name: there is nothing to ask about, and nothing gets out."""
+    sinks.mark()
+    for place in (0, 7, 254, 255):
+        told = box.knock((f"{STAND_IN}{place}", 2222), seconds=3)[0]
+        assert told.bytes == b"" and "timed out" not in told.end, told
+    udp = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+    box.shell(f"python3 -c '{udp} s.sendto(b\"x\", (\"{STAND_IN}0\", 53000))'")
+    assert box.knock(("198.18.0.1", 2222), seconds=2)[0].bytes == b""
+    assert not [line for line in watcher.rest(1) if line["event"] == "question"]
+    assert sinks.seen() == []
+
+
+def test_the_name_inside_is_what_counts(box, watcher, sinks):
+    """Whatever name the address was given for."""
+    given = box.shell("getent ahostsv4 new.test | head -1").ok().out.split()[0]
+    assert given.startswith(STAND_IN)
+    sinks.mark()
+    job = Job(box, f"curl -sSk -m 15 --connect-to ::{given}: -o /dev/null https://evil.test/")
+    question = watcher.next("question")
+    assert question["name"] == "evil.test"
+    watcher.say(f"answer {question['id']} deny")
+    assert job.wait() != 0
+    # The address of a name that is denied opens nothing, and is no way to another name's server.
+    assert box.hello((given, 443, tls.client("evil.test")))[0].alert == ACCESS_DENIED
+    assert box.hello((given, 443, tls.client("good.test")))[0].served
+    egress(box, "deny", "new.test")
+    assert box.hello((given, 443, tls.client("new.test")))[0].alert == ACCESS_DENIED
+    told = box.knock((given, 2222), seconds=3)[0]
+    assert told.bytes == b"", told
+    assert sinks.addresses() <= {GOOD}
+
+
+def test_a_yes_to_one_name_opens_no_other(box, watcher, sinks):
+    sinks.mark()
+    front = Job(box, f"curl -sS -m 15 --http1.1 -H 'Host: evil.test' http://new.test/")
+    assert watcher.next("question")["name"] == "evil.test"
+    egress(box, "allow", "new.test")
+    assert box.hello((NEW, 443, tls.client("new.test")))[0].served
+    second = box.knock(
+        (NEW, 80, b"GET / HTTP/1.1\r\nHost: new.test\r\n\r\n"
+                  b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"), seconds=3
+    )[0]
+    assert second.statuses[-1] == 403 and EVIL not in sinks.addresses()
+    front.wait()
+    assert "403" in front.out or "evil.test" in front.out
+
+
+def test_no_answer_can_be_forged(box, watcher, sinks):
+    """By lines that look like a watcher's, by every file, and by the socket."""
+    sinks.mark()
+    Job(box, "curl -sS -m 15 https://evil.test/")
+    question = watcher.next("question")
+    words = json.dumps({"event": "answered", "id": question["id"], "verdict": "allow"})
+    done = box.shell(
+        f"for f in /proc/1/fd/* /proc/*/fd/[0-9]* /run/codex/*; do echo 'answer {question['id']} "
+        f"allow' >$f; echo '{words}' >$f; done; codex-egress watch </dev/null"
+    )
+    assert "only root may ask" in done.err
+    assert not [line for line in watcher.rest(2) if line.get("verdict") == "allow"]
+    assert EVIL not in sinks.addresses()
+
+
+def test_names_are_shown_as_they_are(box, watcher):
+    """A question has a normalised name: no escape sequence, no quote, no look-alike in UTF-8."""
+    hostile = ("a\"b.test", "x\\u0000.test", "e\x1b[2J.test", "ex\u00e4mple.test", "A.TEST", "a..test")
+    for name in hostile:
+        request = f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
+        box.knock((f"{STAND_IN}9", 80, request), seconds=1)
+    names = {line["name"] for line in watcher.rest(2) if line["event"] == "question"}
+    assert names == {"a.test"}
+
+
+@pytest.mark.parametrize("uid, name", ((65311, "resolver"), (65312, "gate")))
+def test_workers_that_are_started_again(box, watcher, uid, name):
+    job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+    question = watcher.next("question")
+    old = box.worker(uid)
+    box.exec("kill", "-KILL", str(old)).ok()
+    until(lambda: box.worker(uid) not in (None, old), 10, name)
+    if name == "gate":
+        watcher.next("answered", id=question["id"], verdict="gone")
+        assert job.wait() != 0
+        job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+        question = watcher.next("question")
+    watcher.say(f"answer {question['id']} allow")
+    assert job.wait() == 0, job.out
