@@ -237,10 +237,12 @@ def main():
     boots(int(os.environ.get("BENCH_BOOTS", 20)))
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)
-    import cell  # these three take their tools from here
+    import ask  # these take their tools from here
+    import cell
     import gate
     import status
     status.measure(int(os.environ.get("BENCH_STATUS", 20)))
+    ask.measure(int(os.environ.get("BENCH_ASK", 30)))
     cell.measure(int(os.environ.get("BENCH_CELL", 5)))
     gate.measure()
 
