@@ -190,10 +190,11 @@ int cli_check(const struct cli *c, struct error *t)
 	return check_environment(c, t);
 }
 
-/* Which sandbox is meant, rather than how one is started. */
+/* Which sandbox is meant, rather than how one is started; and the files say that, too. */
 static bool says_which(const struct option *o)
 {
-	static const size_t which[] = {AT(work_dir), AT(codex_home), AT(engine), AT(help)};
+	static const size_t which[] = {
+		AT(work_dir), AT(codex_home), AT(engine), AT(help), AT(no_config)};
 
 	for (size_t i = 0; i < sizeof(which) / sizeof(which[0]); i++)
 		if (o->offset == which[i])

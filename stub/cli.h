@@ -27,6 +27,7 @@ struct cli {
 	struct string_list given, overridden;
 	struct arena arena; /* what is read from files */
 	bool trust, audit, no_protect, lock_git_config, yes, dry_run, help, version, no_config;
+	bool kept;              /* kept_take() has been here: it is done once */
 	bool exec;              /* rest is a command, not codex's arguments */
 	bool divided;           /* by "--": what follows is Codex's, whatever it says */
 	const char *start_only; /* the first option that only the start of a sandbox heeds */

@@ -128,8 +128,9 @@ int kept_take(struct cli *c, struct error *t)
 	const char *directory = kept_directory(&c->arena), *workdir;
 	char real[PATH_MAX];
 
-	if (c->no_config || !directory)
+	if (c->no_config || c->kept || !directory)
 		return 0;
+	c->kept = true;
 	/* One that can't be resolved is refused where it is used. */
 	workdir = realpath(c->work_dir ? c->work_dir : ".", real);
 	if (workdir &&

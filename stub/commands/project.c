@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../bounds.h"
+#include "../kept.h"
 #include "../state.h"
 #include "../trail_read.h"
 
@@ -17,7 +18,8 @@ int project_find(struct plan *p, struct call *call, const char *workdir, struct 
 			"--work_dir names another workdir");
 	if (workdir)
 		call->cli->work_dir = workdir;
-	if (plan_place(p, call->cli, t) < 0)
+	/* A home that is kept makes another session, as at the start. */
+	if (kept_take(call->cli, t) < 0 || plan_place(p, call->cli, t) < 0)
 		return -1;
 	why = state_find(p);
 	return why ? refuse(t, "read the events", p->workdir, "%s", why) : 0;

@@ -56,8 +56,10 @@ static int take(struct sandbox *s, char *line, struct error *t)
 	if (strcmp(parts[OWNER], caller) != 0)
 		return refuse(t, operation, s->plan.workdir, "it is another user's (uid %s)",
 			parts[OWNER]);
-	if (strcmp(parts[RUNNING], "true") != 0)
+	if (strcmp(parts[RUNNING], "true") != 0) {
+		s->none = true; /* or it is about to start */
 		return refuse(t, operation, s->plan.workdir, "it has ended");
+	}
 	s->id = arena_copy(&s->plan.arena, parts[ID]);
 	s->workdir = arena_copy(&s->plan.arena, parts[WORKDIR]);
 	return 0;

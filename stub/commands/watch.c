@@ -264,7 +264,7 @@ static int find(struct watch *w, struct error *t)
 		w->call->cli->work_dir = work_dir;
 		if (sandbox_find(&w->sandbox, w->call, w->call->word[0], t) == 0)
 			return 0;
-		if (!w->call->wait || t->status != STATUS_REFUSED)
+		if (!w->call->wait || !w->sandbox.none)
 			return -1;
 		sandbox_free(&w->sandbox);
 		poll(NULL, 0, PAUSE);

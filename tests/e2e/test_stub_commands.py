@@ -4,8 +4,10 @@ records it. (What they do to a sandbox that runs is test_commands.py's matter.)"
 import json
 import os
 import re
+import subprocess
 
 import pytest
+from conftest import STUB, until
 from stub_project import project  # noqa: F401
 
 ID = "f" * 64
@@ -155,6 +157,32 @@ def test_attach_has_the_detach_keys_of_the_start(project):
 def test_codexs_own_command_lines_stay_what_they_are(project, arguments):
     words = [a for a in arguments if a not in ("--", "-y")]
     assert project.dry(*arguments).payload == ["codex", *words]
+
+
+def test_a_file_that_is_refused_can_be_left_out(project):
+    """As the hint of the refusal says."""
+    env = running(project)
+    settings = project.write(project.home / ".config/codex-sandbox/defaults", "no such option\n")
+    for command in ("status", "stop", "ls"):
+        assert project.start(command, env=env).returncode == 100
+        assert project.start(command, "--no-config", env=env).returncode == 0, command
+    settings.unlink()
+
+
+def test_waiting_reads_the_files_once_and_no_wrong_words(project):
+    settings = project.write(project.home / ".config/codex-sandbox/defaults", "engine docker\n")
+    for path in (project.home, settings):
+        os.chown(path, US, US)
+    env = nothing_runs(project) | {"PATH": str(project.bin)}
+    waiting = subprocess.Popen([STUB, "watch", "--wait"], cwd=project.work, stdin=subprocess.DEVNULL,
+                               env=env | {"HOME": str(project.home), "ENGINE_LOG": str(project.log)})  # fmt: skip
+    try:
+        until(lambda: project.log.read_text().count("inspect") > 2, 30)
+    finally:
+        waiting.kill()
+        waiting.wait()
+    done = project.start("--work_dir", project.work, "watch", "--wait", project.work, env=env)
+    assert done.returncode == 100 and b"names another workdir" in done.stderr
 
 
 def test_what_a_command_has_no_use_for_is_refused(project):
