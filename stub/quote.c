@@ -21,6 +21,25 @@ size_t quote_utf8(const unsigned char *s)
 	return utf8_read(s, strnlen((const char *)s, 4) + (s[0] == '\0'), &unused);
 }
 
+const char *quote_shown(struct arena *p, const char *path)
+{
+	char *made = arena_copy(p, path), *out = made;
+
+	for (size_t n; *path; path += n ? n : 1) {
+		uint32_t c = 0;
+
+		n = utf8_read((const unsigned char *)path, strnlen(path, 4), &c);
+		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0)) {
+			*out++ = '?';
+			continue;
+		}
+		memcpy(out, path, n);
+		out += n;
+	}
+	*out = '\0';
+	return made;
+}
+
 bool quote_mountable(const char *path, const char **why)
 {
 	const unsigned char *s = (const unsigned char *)path;

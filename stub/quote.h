@@ -27,6 +27,10 @@ bool quote_mountable(const char *path, const char **why);
  * doubled. */
 const char *quote_csv(struct arena *p, const char *field);
 
+/* A path to be printed: each control character (of C1, too), and each byte that isn't UTF-8, as
+ * '?'. A path is a name that others may have chosen: it must not move the cursor. */
+const char *quote_shown(struct arena *p, const char *path);
+
 /* Quotes an argument for a POSIX shell: unchanged if no byte is special, otherwise in single
  * quotes. The empty string becomes ''. */
 const char *quote_shell(struct arena *p, const char *word);

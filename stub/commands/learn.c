@@ -14,6 +14,7 @@
 #include "../bounds.h"
 #include "../kept.h"
 #include "../kept_edit.h"
+#include "../quote.h"
 #include "../trail_read.h"
 #include "project.h"
 #include "rows.h"
@@ -304,7 +305,10 @@ static int print_all(struct learning *l, const struct cli *c, unsigned sessions,
 {
 	size_t added;
 
-	printf("# from %u session%s of %s\n", sessions, sessions == 1 ? "" : "s", workdir);
+	const char *shown = quote_shown(l->arena, workdir),
+		   *quoted = quote_shown(l->arena, quote_shell(l->arena, workdir));
+
+	printf("# from %u session%s of %s\n", sessions, sessions == 1 ? "" : "s", shown);
 	for (size_t i = 0; i < c->allow.count; i++)
 		printf("  allow %s\n", c->allow.word[i]);
 	for (size_t i = 0; i < c->deny.count; i++)
@@ -316,7 +320,8 @@ static int print_all(struct learning *l, const struct cli *c, unsigned sessions,
 	if (!added)
 		printf("# nothing to add\n");
 	else if (!saving)
-		printf("# to keep them: codex-sandbox learn --save\n");
+		printf("# to keep them: codex-sandbox learn --save%s%s\n",
+			c->work_dir ? " " : "", c->work_dir ? quoted : "");
 	else if (save(l, workdir, t) < 0)
 		return -1;
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : refuse_errno(t, "print", "stdout");
@@ -343,9 +348,6 @@ int command_learn(struct call *call, struct error *t)
 	struct plan p;
 	int result = project_find(&p, call, call->word[0], t);
 
-	/* What is kept is in force at the next start. */
-	if (result == 0)
-		result = kept_take(call->cli, t);
 	if (result == 0)
 		result = learn(call, &p, t);
 	plan_free(&p);

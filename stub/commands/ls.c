@@ -9,6 +9,7 @@
 #include "../kept.h"
 #include "../plan.h"
 #include "../programs.h"
+#include "../quote.h"
 #include "rows.h"
 
 /* Both engines print a time as RFC 3339 by `json` alone. */
@@ -28,14 +29,6 @@ static const char *when(struct arena *arena, char *json)
 	return arena_format(arena, "%.19sZ", json);
 }
 
-/* A path is a name that others may have chosen: it must not move the cursor. */
-static void print_path(const char *path)
-{
-	for (; *path; path++)
-		putchar((unsigned char)*path < ' ' || *path == 127 ? '?' : *path);
-	putchar('\n');
-}
-
 static void print_sandbox(struct arena *arena, char *line)
 {
 	char *name = strsep(&line, " "), *since = strsep(&line, " "),
@@ -43,8 +36,8 @@ static void print_sandbox(struct arena *arena, char *line)
 
 	if (!line)
 		return;
-	printf("%-20s  %-6s  %s  ", when(arena, since), wall, name + (name[0] == '/'));
-	print_path(line);
+	printf("%-20s  %-6s  %s  %s\n", when(arena, since), wall, name + (name[0] == '/'),
+		quote_shown(arena, line));
 }
 
 /* Inspects the containers whose ids stand in `ids`, a line each. */

@@ -5,6 +5,7 @@
 
 #include "../argv.h"
 #include "../ask.h"
+#include "../quote.h"
 #include "rows.h"
 #include "sandbox.h"
 
@@ -38,7 +39,7 @@ int command_stop(struct call *call, struct error *t)
 		if (ask(&a, s.engine.program, stop, true) != 0)
 			status = refuse(t, "stop the sandbox", s.workdir, "%s", a.line);
 		else
-			printf("%s: ended\n", s.workdir);
+			printf("%s: ended\n", quote_shown(&s.plan.arena, s.workdir));
 	}
 	sandbox_free(&s);
 	return status;

@@ -166,6 +166,17 @@ static void some_paths_cannot_be_passed_to_an_engine(void **state)
 	}
 }
 
+static void what_is_shown_moves_no_cursor(void **state)
+{
+	(void)state;
+	assert_string_equal(quote_shown(&arena, "/a b/\xc3\xa4"), "/a b/\xc3\xa4");
+	assert_string_equal(quote_shown(&arena, "/\033[2J\a\n\x7f"), "/?[2J???");
+	assert_string_equal(quote_shown(&arena, "/\xc2\x9b"
+						"2J\x9b\xc3"),
+		"/?2J??");
+	assert_string_equal(quote_shown(&arena, ""), "");
+}
+
 static void names_of_variables(void **state)
 {
 	(void)state;
@@ -192,6 +203,7 @@ int main(void)
 		TEST(container_names_are_what_an_engine_takes),
 		TEST(paths_that_read_alike_have_two_names),
 		TEST(some_paths_cannot_be_passed_to_an_engine),
+		TEST(what_is_shown_moves_no_cursor),
 		TEST(names_of_variables),
 	};
 
