@@ -76,7 +76,7 @@ static int give_rule(struct call *call, struct error *t)
 	const char *rule = call->word[0];
 	struct string_list words = {0};
 	struct sandbox s;
-	int status;
+	int status, kept;
 
 	if (!call->save)
 		return ask_inside(call, rule, call->word[1], true, t);
@@ -96,8 +96,12 @@ static int give_rule(struct call *call, struct error *t)
 		s.workdir = s.plan.workdir;
 		status = 0;
 	}
-	if (status == 0)
-		status = keep_all(call, &s, rule, s.workdir, t);
+	/* To undo a rule that the sandbox was started with is for the next start: it says that
+	 * it can't (1), and the file is changed. */
+	if (status == 0 || (status == 1 && strcmp(call->command->name, "undo") == 0)) {
+		kept = keep_all(call, &s, rule, s.workdir, t);
+		status = kept < 0 ? -1 : status;
+	}
 	sandbox_free(&s);
 	return status;
 }

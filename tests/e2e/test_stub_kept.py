@@ -231,6 +231,15 @@ def test_save_keeps_a_rule_for_the_project(project, kept):
     assert [p.name for p in (kept.top / "projects").iterdir()] == [kept.name().name]
 
 
+def test_what_a_session_began_with_is_undone_for_the_next(project, kept):
+    kept.write_project("allow a.example\nallow b.example\n")
+    project.engine()
+    there = {"container inspect": [0, f"{'f' * 64} true {US} {project.work}\n", ""], "exec": [1, "nothing to undo", ""]}
+    done = project.start("undo", "a.example", "--save", env={"ENGINE_ANSWERS": json.dumps(there)})
+    assert done.returncode == 1 and b"no longer in" in done.stderr, done
+    assert saved(kept) == "allow b.example\n"
+
+
 def test_save_makes_the_directories_for_us_alone(project):
     for path in (project.home, project.work):
         os.chown(path, US, US)
