@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,7 +12,12 @@
 static void become_question(const char *program, const char *const *argv, int out, int err)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
 
+	/* What we hold back must still be able to end it: it may hang. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 		dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
 		dup2(err >= 0 ? err : null, STDERR_FILENO) < 0)

@@ -103,15 +103,6 @@ void screen_close(struct screen *s)
 		close(s->signals);
 }
 
-void screen_child(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-}
-
 /* ---- Output ---------------------------------------------------------------------------- */
 
 static void put(struct screen *s, const char *text)

@@ -42,7 +42,5 @@ void screen_alert(struct screen *s);
 /* Reads a signal. Stops the process, if that is what it is for, and goes on when the process is
  * continued. After SCREEN_QUIT, *number is the signal. */
 enum screen_event screen_signal(struct screen *s, int *number);
-/* Unblocks all signals, in a child before it becomes another program. */
-void screen_child(void);
 
 #endif
