@@ -27,12 +27,16 @@ static void take_text(const struct trail_event *e, const char *object, const cha
 			*out = '?';
 }
 
-static int64_t number(const struct trail_event *e, const char *object, const char *name)
+/* 0 if it is missing, or not within this limit. */
+static int64_t number(
+	const struct trail_event *e, const char *object, const char *name, int64_t most)
 {
 	const char *path[] = {object ? object : name, object ? name : NULL, NULL};
 	int64_t value;
 
-	return json_integer(e->line, e->size, path, &value) && value > 0 ? value : 0;
+	return json_integer(e->line, e->size, path, &value) && value > 0 && value <= most
+		       ? value
+		       : 0;
 }
 
 bool trail_parse(const char *line, size_t size, struct trail_event *e)
@@ -51,9 +55,9 @@ bool trail_parse(const char *line, size_t size, struct trail_event *e)
 	take_text(e, NULL, "by", e->by, sizeof(e->by));
 	take_text(e, "who", "program", e->program, sizeof(e->program));
 	take_text(e, "who", "line", e->command, sizeof(e->command));
-	e->pid = number(e, "who", "pid");
-	e->port = number(e, NULL, "port");
-	e->count = number(e, NULL, "count");
+	e->pid = number(e, "who", "pid", INT32_MAX);
+	e->port = number(e, NULL, "port", UINT16_MAX);
+	e->count = number(e, NULL, "count", INT32_MAX);
 	return e->event[0] != '\0';
 }
 
