@@ -144,7 +144,7 @@ static bool take_commands(struct watch *w)
 		const char c = w->in[w->in_at++];
 
 		if (c == '\n') {
-			if (w->used > 0 && !carry_out(w))
+			if ((w->used > 0 || w->cut) && !carry_out(w))
 				return false;
 		} else if (w->used < COMMAND && c) {
 			w->line[w->used++] = c;
