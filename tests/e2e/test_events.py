@@ -9,7 +9,11 @@ from conftest import IMAGE, until
 from events import BEGINNING, check_line
 
 WALLS = pytest.mark.parametrize("flags", [None, ()], ids=["nft", "cell"])
-READ = "sleep 0.3; cat /run/codex/events.jsonl"
+# A line waits for a moment for who asked.
+READ = (
+    "cd /run/codex; for i in {1..200}; do grep -q refused.test events.jsonl && grep -q denied.test events.jsonl && break; "
+    "sleep 0.1; done; cat events.jsonl"
+)
 ASK = 'for name in allowed.test refused.test denied.test; do getent hosts "$name"; done; '
 
 
