@@ -76,7 +76,11 @@ static int set_environment(struct environment *e)
 {
 	static const char *const ours[] = {"CODEX_INIT_MOUNTS", "CODEX_INIT_LAUNCHER",
 		"CODEX_INIT_RUN", "CODEX_INIT_GIT_DIR", "CODEX_INIT_GIT_NAME",
-		"CODEX_INIT_GIT_EMAIL"};
+		"CODEX_INIT_GIT_EMAIL",
+		/* With its password, which the payload could read from what runs as its
+		 * user (boot/stage_proxy.c). */
+		"CODEX_INIT_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
+		"ALL_PROXY", "all_proxy", "FTP_PROXY", "ftp_proxy"};
 	const char *home;
 
 	if (environment_copy(e, environ) < 0)
