@@ -17,6 +17,7 @@
 #include "../find.h"
 #include "../kept.h"
 #include "../plan.h"
+#include "../quote.h"
 #include "rows.h"
 
 #ifndef SYS_mount_setattr
@@ -31,17 +32,24 @@ struct doctor {
 	bool wrong;
 };
 
+/* A path, or what an engine says, must not move the cursor. */
+__attribute__((format(printf, 4, 0))) static void print_row(
+	struct doctor *d, const char *verdict, const char *what, const char *text, va_list ap)
+{
+	char row[2 * PATH_MAX];
+
+	vsnprintf(row, sizeof(row), text, ap);
+	printf("%-5s  %-8s %s\n", verdict, what, quote_shown(&d->cli->arena, row));
+}
+
 __attribute__((format(printf, 3, 4))) static void good(
 	struct doctor *d, const char *what, const char *text, ...)
 {
 	va_list ap;
 
-	(void)d;
-	printf("ok     %-8s ", what);
 	va_start(ap, text);
-	vprintf(text, ap);
+	print_row(d, "ok", what, text, ap);
 	va_end(ap);
-	putchar('\n');
 }
 
 __attribute__((format(printf, 4, 5))) static void bad(
@@ -50,13 +58,11 @@ __attribute__((format(printf, 4, 5))) static void bad(
 	va_list ap;
 
 	d->wrong = true;
-	printf("WRONG  %-8s ", what);
 	va_start(ap, text);
-	vprintf(text, ap);
+	print_row(d, "WRONG", what, text, ap);
 	va_end(ap);
-	putchar('\n');
 	if (hint[0])
-		printf("       hint: %s\n", hint);
+		printf("       hint: %s\n", quote_shown(&d->cli->arena, hint));
 }
 
 static void bad_error(struct doctor *d, const char *what, const struct error *t)
