@@ -116,18 +116,21 @@ static enum message_kind kind_of(const char *event)
 static bool is_sound(const struct message *m)
 {
 	char name[NAME_TEXT], rule[MESSAGE_RULE];
-	const char *reason;
+	const char *reason, *private;
 	size_t position;
 
 	if (!m->id || !m->port || !m->expires ||
 		!name_normalise(m->name, strlen(m->name), name, &position, &reason) ||
 		strcmp(m->name, name) != 0)
 		return false;
-	snprintf(rule, sizeof(rule), "%s:%u", name, m->port);
+	/* One without a dot is a name of the user's own network, as in rule_for_name(). */
+	private = strchr(name, '.') ? "" : "+private";
+	snprintf(rule, sizeof(rule), "%s:%u%s", name, m->port, private);
 	if (strcmp(m->rule, rule) == 0)
 		return true;
 	/* A name alone is a rule for these two. */
-	return (m->port == 443 || m->port == 80) && strcmp(m->rule, name) == 0;
+	snprintf(rule, sizeof(rule), "%s%s", name, private);
+	return (m->port == 443 || m->port == 80) && strcmp(m->rule, rule) == 0;
 }
 
 bool message_read(const char *line, size_t size, struct message *m)

@@ -159,7 +159,8 @@ void view_target(const struct question *q, size_t columns, char out[MESSAGE_RULE
 	char whole[MESSAGE_RULE];
 	size_t n;
 
-	snprintf(whole, sizeof(whole), "%s:%u", q->name, q->port);
+	snprintf(whole, sizeof(whole), "%s:%u%s", q->name, q->port,
+		strchr(q->rule, '+') ? "+private" : "");
 	n = strlen(whole);
 	if (n <= columns || columns < 4)
 		snprintf(out, MESSAGE_RULE, "%s", whole);

@@ -163,6 +163,16 @@ static void a_question_about_something_else_is_none(void **state)
 		read_text("{\"event\":\"question\",\"id\":7,\"name\":\"a.test\",\"port\":22,"
 			  "\"rule\":\"a.test:22\",\"expires\":60}",
 			&m));
+	/* A name without a dot is the user's own network's, and the rule says so. */
+	assert_true(read_text("{\"event\":\"question\",\"id\":7,\"name\":\"db\",\"port\":22,"
+			      "\"rule\":\"db:22+private\",\"expires\":60}",
+		&m));
+	assert_true(read_text("{\"event\":\"question\",\"id\":7,\"name\":\"db\",\"port\":80,"
+			      "\"rule\":\"db+private\",\"expires\":60}",
+		&m));
+	assert_false(read_text("{\"event\":\"question\",\"id\":7,\"name\":\"db\",\"port\":80,"
+			       "\"rule\":\"db\",\"expires\":60}",
+		&m));
 }
 
 static void what_is_no_object_is_no_message(void **state)
