@@ -104,9 +104,20 @@
 #define BOUND_WATCH_ROWS   24
 /* The widest row that is printed: terminals are narrower, and nobody reads on in a file. */
 #define BOUND_WATCH_WIDTH 1000
-/* Questions that wait to be answered; as many as codex-init asks at one time. */
+/* Questions that wait to be answered; codex-init has 32 at one time (LIMIT_ASKED). */
 #define BOUND_WATCH_QUESTIONS 64
 /* How long a question may wait: a day. */
 #define BOUND_WATCH_EXPIRES 86400
+/*
+ * Commands of --notify that run at one time: a person answers one question after the other, and
+ * a webhook is quick. What is read of an answer: "allow", and blanks. And the descriptors that
+ * may be open in the launcher when it starts processes.
+ */
+#define BOUND_NOTIFY_JOBS   4
+#define BOUND_NOTIFY_ANSWER 64
+#define BOUND_DESCRIPTORS   256
+/* --ask: how long a connection is held, and at most (LIMIT_ASK_SECONDS of codex-init). */
+#define ASK_SECONDS       "60"
+#define BOUND_ASK_SECONDS 3600
 
 #endif

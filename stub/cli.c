@@ -16,7 +16,7 @@ static void set(struct cli *c, const struct option *o, const char *value)
 {
 	char *member = (char *)c + o->offset;
 
-	if (o->kind == OPTION_VALUE)
+	if (o->kind == OPTION_VALUE || o->kind == OPTION_CHOICE)
 		*(const char **)(void *)member = value;
 	else if (o->kind == OPTION_LIST)
 		string_list_add((struct string_list *)(void *)member, value);
@@ -88,6 +88,10 @@ static int take_option(struct cli *c, char **argv, struct error *t)
 		give(c, o, NULL, CLI_LINE);
 		return taken;
 	}
+	if (!value && o->kind == OPTION_CHOICE) {
+		give(c, o, "", CLI_LINE);
+		return taken;
+	}
 	if (!value) {
 		value = argv[1];
 		taken = 2;
@@ -132,6 +136,17 @@ static int check_pids_limit(const char *limit, struct error *t)
 		"--pids-limit takes a number of processes, or max");
 }
 
+static int check_ask(const char *seconds, struct error *t)
+{
+	const size_t digits = seconds ? strspn(seconds, "0123456789") : 0;
+
+	if (!seconds || (!seconds[digits] && strtoul(seconds, NULL, 10) <= BOUND_ASK_SECONDS &&
+				digits <= BOUND_DIGITS))
+		return 0;
+	return refuse(t, "read the command line", seconds,
+		"--ask=SECONDS takes a number, %d at most", BOUND_ASK_SECONDS);
+}
+
 static int check_value(
 	const char *option, const char *value, const char *why(const char *), struct error *t)
 {
@@ -150,7 +165,7 @@ static const char *why_not_published(const char *text)
 /* Checks the values that are passed on to the engine. */
 static int check_values(const struct cli *c, struct error *t)
 {
-	if (check_pids_limit(c->pids_limit, t) < 0 ||
+	if (check_pids_limit(c->pids_limit, t) < 0 || check_ask(c->ask, t) < 0 ||
 		check_value("--memory", c->memory, values_bytes, t) < 0 ||
 		check_value("--shm-size", c->shm_size, values_bytes, t) < 0 ||
 		check_value("--cpus", c->cpus, values_processors, t) < 0)
@@ -272,7 +287,8 @@ static bool is_decided(const struct cli *c, const struct option *o)
 		return true;
 	if (o->offset == AT(auth_file) && c->auth_dir)
 		return true;
-	return o->kind == OPTION_VALUE && *(const char *const *)(const void *)member;
+	return (o->kind == OPTION_VALUE || o->kind == OPTION_CHOICE) &&
+	       *(const char *const *)(const void *)member;
 }
 
 /* A path in a file counts from nowhere. Returns NULL if it can't be used. */
@@ -295,13 +311,13 @@ static const char *why_not(
 		return options_unkept(o);
 	if (o->kind == OPTION_FLAG)
 		return *value ? "it takes no value" : NULL;
-	if (!*value)
+	if (!*value && o->kind != OPTION_CHOICE)
 		return "its value is missing";
 	if (o->offset == AT(env) && request_env_is_secret(value))
 		return "a secret doesn't belong in this file: write the name alone, and the "
 		       "value comes from your environment";
-	if (o->kind == OPTION_VALUE && (is_given_twice(&c->given, o, origin) ||
-					       is_given_twice(&c->overridden, o, origin)))
+	if (o->kind != OPTION_LIST && (is_given_twice(&c->given, o, origin) ||
+					      is_given_twice(&c->overridden, o, origin)))
 		return "it is given twice in this file";
 	return NULL;
 }

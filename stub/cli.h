@@ -15,6 +15,8 @@
 struct cli {
 	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
 		*init_script, *image, *engine, *network, *selinux, *wall,
+		*ask,        /* seconds; "": the default */
+		*notify,     /* a command */
 		*pids_limit, /* a number or "max" */
 		*memory, *cpus, *shm_size;
 	struct string_list read_only, allow, deny, env, env_file, add_host, publish, mount,

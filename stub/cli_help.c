@@ -49,7 +49,8 @@ static void help_option(const struct option *o)
 	int n;
 
 	n = snprintf(left, sizeof(left), "  %s%.1s%s--%s%s%s", o->letter ? "-" : "", &o->letter,
-		o->letter ? ", " : "", o->name, o->value ? " " : "", o->value ? o->value : "");
+		o->letter ? ", " : "", o->name, o->value && o->kind != OPTION_CHOICE ? " " : "",
+		o->value ? o->value : "");
 	printf("%-24s%s", left, n > 23 ? "\n" : "");
 	for (bool first = n <= 23; line; first = false) {
 		size_t size = strcspn(line, "\n");

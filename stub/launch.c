@@ -47,8 +47,21 @@ static int set_variables(struct plan *p, struct error *t)
 	return 0;
 }
 
+/* The processes that remain beside the engine's client. */
+static int start_others(
+	struct plan *p, const struct engine *e, const struct companion *other, struct error *t)
+{
+	struct reaper r;
+
+	if (reaper_prepare(&r, e, p->request.name, &p->arena, t) == 0 &&
+		other->start(other->state, &r, t) == 0 && reaper_start(&r, t) == 0)
+		return 0;
+	return refuse_no_sandbox(t);
+}
+
 /* Returns only with *t filled, or after --dry-run. */
-static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
+static int run(struct plan *p, struct engine *e, bool dry_run, const struct companion *other,
+	struct error *t)
 {
 	struct string_list argv = {0};
 	int result;
@@ -61,8 +74,8 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 		report_prepare(p);
 		trail_prepare(p);
 	}
-	if (!dry_run && reaper_start(e, p->request.name, &p->arena, t) < 0)
-		return refuse_no_sandbox(t);
+	if (!dry_run && start_others(p, e, other, t) < 0)
+		return -1;
 	argv_build(&p->request, &p->arena, &argv);
 	result = dry_run ? print(argv_line(&argv, &p->arena), t)
 			 : engine_become(e->program, &argv, t);
@@ -70,13 +83,13 @@ static int run(struct plan *p, struct engine *e, bool dry_run, struct error *t)
 	return result;
 }
 
-int launch(const struct cli *c, struct error *t)
+int launch(const struct cli *c, const struct companion *other, struct error *t)
 {
 	struct engine engine;
 	struct plan plan;
 	int result = -1;
 
-	if (plan_make(&plan, c, t) == 0) {
+	if (plan_make(&plan, c, t) == 0 && other->plan(other->state, &plan, c, t) == 0) {
 		engine_find(&engine, &plan, c->engine);
 		/* If the first in PATH is not the one, the command shows which is. */
 		if (plan_engine(&plan, engine.name,
@@ -86,7 +99,7 @@ int launch(const struct cli *c, struct error *t)
 			if (plan.declined)
 				git_decline(&plan);
 			proposal_ask(&plan, c);
-			result = run(&plan, &engine, c->dry_run, t);
+			result = run(&plan, &engine, c->dry_run, other, t);
 		}
 	}
 	plan_free(&plan);

@@ -11,6 +11,7 @@
 #include "kept.h"
 #include "launch.h"
 #include "log.h"
+#include "watch/notify.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -21,6 +22,16 @@ static int print_version(struct error *t)
 	return puts("codex-sandbox " VERSION) >= 0 && fflush(stdout) == 0
 		       ? 0
 		       : refuse_errno(t, "print", "stdout");
+}
+
+static int start(struct cli *c, struct error *t)
+{
+	struct notify n = {0};
+	const struct companion other = {notify_plan, notify_start, &n};
+	int result = kept_take(c, t) < 0 ? -1 : launch(c, &other, t);
+
+	notify_free(&n);
+	return result;
 }
 
 int main(int argc, char **argv)
@@ -43,7 +54,7 @@ int main(int argc, char **argv)
 	else if (command)
 		result = commands_run(command, &c, &t);
 	else if (result == 0)
-		result = kept_take(&c, &t) < 0 ? -1 : launch(&c, &t);
+		result = start(&c, &t);
 	cli_free(&c);
 	if (result >= 0)
 		return result;

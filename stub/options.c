@@ -51,6 +51,12 @@ const struct option options[] = {
 		"SHA-256 (repeatable)"},
 	{"audit", 0, OPTION_FLAG, AT(audit), NULL,
 		"lets everything through and records what would be refused"},
+	{"ask", 0, OPTION_CHOICE, AT(ask), "[=SECONDS]",
+		"asks about a name that no rule decides, and holds its\nconnection so long "
+		"(default: 60); see the command watch"},
+	{"notify", 0, OPTION_VALUE, AT(notify), "COMMAND",
+		"asks as --ask does, and gives each question as JSON to a\nprogram of this "
+		"machine, which may answer it"},
 	{"wall", 0, OPTION_VALUE, AT(wall), "nft|cell",
 		"what enforces the rules: nftables (the default), or the\ncell, for which the "
 		"container "
@@ -145,7 +151,7 @@ const char *options_variable(const struct option *o)
 		const char *name;
 	} variables[] = {{AT(image), "CODEX_DOCKER_IMAGE"}, {AT(auth_file), "CODEX_AUTH_FILE"},
 		{AT(config), "CODEX_CONFIG_DIR"}, {AT(wall), "CODEX_INIT_WALL"},
-		{AT(audit), "CODEX_INIT_EGRESS"}};
+		{AT(audit), "CODEX_INIT_EGRESS"}, {AT(ask), "CODEX_INIT_ASK"}};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
 		if (variables[i].offset == o->offset)

@@ -11,6 +11,8 @@
 enum option_kind {
 	OPTION_FLAG,    /* sets a bool */
 	OPTION_VALUE,   /* sets a string */
+	OPTION_CHOICE,  /* the same; the value may be left out ("--ask", "--ask=30"), and is ""
+			 */
 	OPTION_LIST,    /* adds a string to a list */
 	OPTION_COMMAND, /* sets a bool, and everything after it is a command */
 };

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "argv.h"
-#include "ask.h"
 
 /* Closes what was inherited from the client: whoever waits for the end of its output must
  * not wait for us. */
@@ -45,47 +44,57 @@ static void end_container(const struct engine *e, const char *id)
 	ask(&a, e->program, remove, false);
 }
 
-/* Usually the container has ended and is gone; then there is nothing to do. */
-static void reap(const struct engine *e, const char *name, const char *format, int pidfd)
+bool reaper_find(const struct reaper *r, struct ask *a)
 {
 	const char *const find[] = {
-		e->name, "container", "inspect", "--format", format, name, NULL};
-	struct ask a;
+		r->engine->name, "container", "inspect", "--format", r->format, r->name, NULL};
 	char *mark;
 
-	reaper_close_inherited();
-	reaper_wait_for(pidfd);
-	if (ask(&a, e->program, find, false) != 0 || !(mark = strchr(a.line, ' ')))
-		return;
+	if (ask(a, r->engine->program, find, false) != 0 || !(mark = strchr(a->line, ' ')))
+		return false;
 	*mark = '\0';
-	end_container(e, a.line);
+	return true;
 }
 
-int reaper_start(const struct engine *e, const char *name, struct arena *p, struct error *t)
+/* Usually the container has ended and is gone; then there is nothing to do. */
+static void reap(const struct reaper *r)
 {
-	const char *run, *format;
+	struct ask a;
+
+	reaper_close_inherited();
+	reaper_wait_for(r->pidfd);
+	if (reaper_find(r, &a))
+		end_container(r->engine, a.line);
+}
+
+int reaper_prepare(struct reaper *r, const struct engine *e, const char *name, struct arena *p,
+	struct error *t)
+{
+	const char *run;
 	uint64_t number;
-	int pidfd;
-	pid_t child;
 
 	if (getentropy(&number, sizeof(number)) < 0)
 		return refuse_errno(t, "get a number for this run", "getentropy");
 	run = arena_format(p, "%016llx", (unsigned long long)number);
+	*r = (struct reaper){.engine = e, .name = name};
 	/* Its id, followed by a word if it is ours. podman accepts .Id in this spelling. */
-	format = arena_format(p,
+	r->format = arena_format(p,
 		"{{.Id}}{{range .Config.Env}}{{if eq . \"" ARGV_RUN
 		"=%s\"}} ours{{end}}{{end}}",
 		run);
 	if (setenv(ARGV_RUN, run, 1) < 0)
 		return refuse_errno(t, "set", ARGV_RUN);
-	pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	if (pidfd < 0)
-		return 0;
-	child = fork();
+	r->pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	return 0;
+}
+
+int reaper_start(const struct reaper *r, struct error *t)
+{
+	pid_t child = r->pidfd < 0 ? 1 : fork();
+
 	if (child == 0) {
-		reap(e, name, format, pidfd);
+		reap(r);
 		_exit(0);
 	}
-	close(pidfd);
 	return child < 0 ? refuse_errno(t, "start a process", "fork") : 0;
 }

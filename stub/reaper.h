@@ -7,16 +7,32 @@
 #ifndef STUB_REAPER_H
 #define STUB_REAPER_H
 
+#include <stdbool.h>
+
+#include "arena.h"
+#include "ask.h"
 #include "engine.h"
 #include "log.h"
-#include "arena.h"
 
-/*
- * Sets ARGV_RUN in our environment, and starts a process that waits for the end of this one,
- * which is to become the engine's client. Returns 0, or -1 with *t filled. If the kernel has
- * no pidfd_open(2) (before 5.3), does nothing and returns 0.
- */
-int reaper_start(const struct engine *e, const char *name, struct arena *p, struct error *t);
+/* What a process that remains knows. */
+struct reaper {
+	const struct engine *engine;
+	const char *name;   /* of the container; by then it may be the next session's */
+	const char *format; /* of the engine's answer that tells whether it is ours */
+	int pidfd; /* of the client; -1: the kernel has no pidfd_open(2) (before 5.3) */
+};
+
+/* Sets ARGV_RUN in our environment, and fills *r about this process, which is to become the
+ * engine's client. Returns 0, or -1 with *t filled. */
+int reaper_prepare(struct reaper *r, const struct engine *e, const char *name, struct arena *p,
+	struct error *t);
+
+/* Starts the process that waits for the end of this one. Does nothing without a pidfd. Returns
+ * 0, or -1 with *t filled. */
+int reaper_start(const struct reaper *r, struct error *t);
+
+/* Asks the engine for this run's container. True if it is there: a->line is its id. */
+bool reaper_find(const struct reaper *r, struct ask *a);
 
 /* For a process that waits in the same way: leaves the session, and closes what was
  * inherited from the client. */

@@ -241,6 +241,8 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	r->trust = c->trust;
 	r->selinux = c->selinux;
 	r->wall = c->wall;
+	if (c->ask || c->notify)
+		r->ask = c->ask && *c->ask ? c->ask : ASK_SECONDS;
 	r->caller = geteuid();
 	r->enforces = enforces(c);
 	r->exec = c->exec;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../ask.h"
+#include "../kept_edit.h"
 #include "../watch/client.h"
 #include "../watch/screen.h"
 #include "../watch/session.h"
@@ -62,11 +63,18 @@ static void say(struct watch *w, const char *text)
 
 static void keep(struct watch *w, bool allow, const char *rule)
 {
-	char text[MESSAGE_RULE + 96];
+	const struct kept_edit edit = {.name = allow ? "allow" : "deny",
+		.value = rule,
+		.instead_of = allow ? "deny" : "allow"};
+	struct arena *arena = &w->sandbox.plan.arena;
+	const char *path;
+	struct error t;
 
-	snprintf(text, sizeof(text), "to keep it, start the next session with --%s %s",
-		allow ? "allow" : "deny", rule);
-	say(w, text);
+	if (kept_edit_project(arena, w->sandbox.workdir, &edit, &path, &t) >= 0)
+		say(w, arena_format(arena, "%s %s: kept in %s", edit.name, rule, path));
+	else
+		say(w, arena_format(arena, "%s %s: not kept: %s: %s", edit.name, rule,
+			       t.subject, t.reason));
 }
 
 static void act(void *context, enum session_act what, const char *text)

@@ -30,7 +30,7 @@ static void show_next(struct session *s, int64_t now)
 
 static void on_hello(struct session *s, const struct message *m, const char *clock, int64_t now)
 {
-	char text[96] = "this sandbox refuses without asking";
+	char text[96] = "this sandbox refuses without asking: start it with --ask";
 
 	(void)now;
 	s->greeted = true;

@@ -124,6 +124,30 @@ static void exec_takes_the_rest(void **state)
 	cli_free(&c);
 }
 
+static void a_value_may_be_left_out(void **state)
+{
+	static const char *const wrong[] = {"--ask=", "--ask=x", "--ask=1s", "--ask=-1",
+		"--ask=3601", "--ask=99999999999999999999"};
+	struct cli c;
+
+	(void)state;
+	assert_int_equal(PARSE(&c, "--ask", "exec", "hello"), 0);
+	assert_string_equal(c.ask, "");
+	assert_string_equal(c.rest[0], "exec");
+	cli_free(&c);
+	assert_int_equal(PARSE(&c, "--ask=30", "--audit"), 0);
+	assert_string_equal(c.ask, "30");
+	cli_free(&c);
+	assert_int_equal(PARSE(&c, "--audit"), 0);
+	assert_null(c.ask);
+	cli_free(&c);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		if (PARSE(&c, wrong[i]) == 0)
+			fail_msg("accepted: %s", wrong[i]);
+		cli_free(&c);
+	}
+}
+
 static void mistakes(void **state)
 {
 	static const char *const wrong[][4] = {{"--nonsense"}, {"--work"},
@@ -198,6 +222,7 @@ int main(void)
 		cmocka_unit_test(codex_begins_at_the_first_word_or_after_dashes),
 		cmocka_unit_test(a_value_may_look_like_an_option),
 		cmocka_unit_test(exec_takes_the_rest),
+		cmocka_unit_test(a_value_may_be_left_out),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(containment_goes_by_components),
 		cmocka_unit_test(ids),
