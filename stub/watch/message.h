@@ -23,8 +23,8 @@ enum message_kind {
 	MESSAGE_REPLY,    /* command, status, text: of what we have sent */
 };
 
-/* Room for "NAME:65535". */
-#define MESSAGE_RULE (NAME_TEXT + 6)
+/* Room for "NAME:65535+private". */
+#define MESSAGE_RULE (NAME_TEXT + 14)
 
 struct message {
 	enum message_kind kind;

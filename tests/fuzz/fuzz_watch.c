@@ -47,7 +47,7 @@ static void act(void *context, enum session_act what, const char *text)
 		check(strncmp(text, commands[0], 7) == 0 || strncmp(text, commands[1], 8) == 0);
 		check(columns(text, false) < BOUND_WATCH_STRING);
 	} else {
-		check(*text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_.:") ==
+		check(*text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_.:+") ==
 				       strlen(text));
 	}
 }
