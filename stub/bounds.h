@@ -48,8 +48,8 @@
  * sessions that a session's are compared with. */
 #define BOUND_TRAIL_READ (8 * 1024 * 1024)
 #define BOUND_NAMES      100000
-/* Rules that learn proposes: a session's summary has 256. And names below one domain from which on
- * it mentions a wildcard. */
+/* Rules that learn proposes: a session's summary has 256. And names below one domain from which
+ * on it mentions a wildcard. */
 #define BOUND_PROPOSALS 512
 #define BOUND_WILDCARD  4
 /* How much is kept of an error message of the engine. */

@@ -44,9 +44,9 @@ struct channel {
 	bool booted_due; /* send RESOLVER_BOOTED when the queue is empty */
 	uint32_t booted_count;
 	struct rate rate, used; /* of reports; of first uses */
-	uint32_t unreported;  /* refusals reported neither individually nor by name */
-	uint32_t unsolicited; /* unmatched datagrams from upstreams, not reported yet */
-	bool guessed;         /* there were so many that a port was changed */
+	uint32_t unreported;    /* refusals reported neither individually nor by name */
+	uint32_t unsolicited;   /* unmatched datagrams from upstreams, not reported yet */
+	bool guessed;           /* there were so many that a port was changed */
 	struct refused_held held[LIMIT_REFUSED_HELD];
 };
 
