@@ -16,10 +16,14 @@ struct stand_ins *stand_ins_new(void)
 
 static void write_name(struct stand_in *p, const char *name, uint32_t hash)
 {
-	atomic_fetch_add_explicit(&p->version, 1, memory_order_acq_rel);
+	/* Odd while it is written: also where the last writer ended in between. */
+	const uint32_t odd = atomic_load_explicit(&p->version, memory_order_relaxed) | 1;
+
+	atomic_store_explicit(&p->version, odd, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
 	p->hash = hash;
 	strncpy(p->name, name, sizeof(p->name) - 1);
-	atomic_fetch_add_explicit(&p->version, 1, memory_order_acq_rel);
+	atomic_store_explicit(&p->version, odd + 1, memory_order_release);
 }
 
 size_t stand_ins_give(struct stand_ins *s, const char *name, int64_t now)
