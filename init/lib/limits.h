@@ -80,7 +80,7 @@
  */
 #define LIMIT_WHO_PER_SECOND 10
 #define LIMIT_WHO_WAITING    16
-#define LIMIT_WHO_MS         250
+#define LIMIT_WHO_MS         1000
 #define LIMIT_WHO_START_MS   1000
 #define LIMIT_WHO_REPLIES    64
 #define LIMIT_WHO_PROCESSES  4096

@@ -210,10 +210,11 @@ static void look_at_owner(struct doctor *d)
 	struct ask a;
 
 	if (strcmp(d->engine.name, "docker") == 0 &&
+		!(d->cli->wall && strcmp(d->cli->wall, "cell") == 0) &&
 		ask(&a, d->engine.program, argv, false) == 0 && strstr(a.line, "rootless"))
-		bad(d, "owner", "use Podman without root instead: --engine podman",
-			"in rootless Docker your files are root's, and Codex never runs as "
-			"root");
+		bad(d, "owner", "use the cell: --wall=cell; or Podman: --engine podman",
+			"in rootless Docker your files are root's, and behind nftables Codex "
+			"never runs as root");
 	else if (d->planned && d->plan.roots &&
 		 syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) < 0 && errno == ENOSYS)
 		bad(d, "owner", "give the project to a user: chown -R USER PROJECT",
