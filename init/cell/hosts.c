@@ -8,10 +8,11 @@
 #define LAST_LINE  "options use-vc\n"
 #define KEPT       "#codex-init "
 
-/* The proxy's name is for the gate only. */
+/* The proxy's name is for the gate only, the broker's for the broker. */
 static bool is_exact(const struct policy *p, size_t i)
 {
-	return !policy_is_proxy(p, p->names[i].name);
+	return !policy_is_proxy(p, p->names[i].name) &&
+	       !policy_only_broker(p, p->names[i].name);
 }
 
 static const char *stand_in(size_t index, char text[ADDRESS_TEXT])

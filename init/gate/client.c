@@ -20,17 +20,21 @@ static bool web_port(uint16_t port)
 	return port == 443 || port == 80;
 }
 
-/* GATE_FINE if the name may be reached on this port, else the reason. */
-enum gate_reason client_judge(struct gate *g, const char *name, uint16_t port, bool ech)
+enum gate_reason client_judge(
+	struct gate *g, const struct connection *c, const char *name, bool ech)
 {
-	struct verdict v = policy_check_name_port(g->config->policy, name, port);
+	const struct policy *p = g->config->policy;
+	struct verdict v = c->broker ? policy_check_broker(p, name, c->port)
+				     : policy_check_name_port(p, name, c->port);
 
+	if (!v.allowed && v.rule && v.rule->effect == RULE_DENY)
+		return GATE_DENIED;
 	if (!v.allowed)
-		return v.rule && v.rule->effect == RULE_DENY ? GATE_DENIED : GATE_NOT_ALLOWED;
+		return policy_only_broker(p, name) ? GATE_BROKER : GATE_NOT_ALLOWED;
 	return ech && !v.ech ? GATE_ECH : GATE_FINE;
 }
 
-void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
+void client_complete(struct gate *g, const struct connection *c, char name[NAME_TEXT])
 {
 	const struct resolvconf *conf = g->config->conf;
 	char whole[2 * NAME_TEXT];
@@ -38,12 +42,12 @@ void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port)
 
 	for (const char *p = name; *p; p++)
 		dots += *p == '.';
-	if (!name[0] || dots >= conf->ndots || client_judge(g, name, port, false) == GATE_FINE)
+	if (!name[0] || dots >= conf->ndots || client_judge(g, c, name, false) == GATE_FINE)
 		return;
 	for (size_t i = 0; i < conf->search_count; i++) {
 		int len = snprintf(whole, sizeof(whole), "%s.%s", name, conf->search[i]);
 
-		if (len < NAME_TEXT && client_judge(g, whole, port, false) == GATE_FINE) {
+		if (len < NAME_TEXT && client_judge(g, c, whole, false) == GATE_FINE) {
 			memcpy(name, whole, (size_t)len + 1);
 			return;
 		}
@@ -58,7 +62,7 @@ static enum action refused(struct gate *g, struct connection *c, enum gate_reaso
 
 static enum action judged(struct gate *g, struct connection *c)
 {
-	enum gate_reason reason = client_judge(g, table_buffer(g, c)->name, c->port, false);
+	enum gate_reason reason = client_judge(g, c, table_buffer(g, c)->name, false);
 
 	if (reason != GATE_FINE)
 		return refused(g, c, reason);
@@ -111,9 +115,9 @@ static enum action read_hello(struct gate *g, struct connection *c, struct inspe
 		return gate_refused(c, result == HELLO_MORE ? GATE_TOO_LONG : h.reason);
 	if (c->direct && !c->tunnel)
 		return gate_refused(c, GATE_PROTOCOL);
-	client_complete(g, d->name, c->port);
+	client_complete(g, c, d->name);
 	/* What a yes to the outer name would not let through is not asked about. */
-	if (h.ech && (reason = client_judge(g, d->name, c->port, true)) != GATE_FINE)
+	if (h.ech && (reason = client_judge(g, c, d->name, true)) != GATE_FINE)
 		return gate_refused(c, reason);
 	d->approved = h.length;
 	return judged(g, c);
@@ -143,7 +147,7 @@ static enum action tunnel(
 	struct gate *g, struct connection *c, struct inspect_buffer *d, size_t head)
 {
 	static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
-	enum gate_reason reason = client_judge(g, d->name, c->port, false);
+	enum gate_reason reason = client_judge(g, c, d->name, false);
 
 	if (c->tunnel)
 		reason = GATE_PROTOCOL; /* a tunnel in a tunnel has no legitimate use */
@@ -176,7 +180,7 @@ static enum action read_request(struct gate *g, struct connection *c, struct ins
 					: h.reason;
 	if (reason != GATE_FINE)
 		return gate_refused(c, reason);
-	client_complete(g, d->name, c->port);
+	client_complete(g, c, d->name);
 	if (h.form == HTTP_AUTHORITY)
 		return tunnel(g, c, d, h.length);
 	d->approved = h.length;
@@ -190,6 +194,8 @@ static enum action read_first(struct gate *g, struct connection *c, struct inspe
 {
 	if (d->in[0] == TLS_HANDSHAKE)
 		return read_hello(g, c, d);
+	if (c->broker) /* it speaks nothing but TLS */
+		return gate_refused(c, GATE_PROTOCOL);
 	if (ssh_begins(d->in, d->got))
 		return gate_refused(c, GATE_SSH);
 	return read_request(g, c, d);

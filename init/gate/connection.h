@@ -90,6 +90,7 @@ struct connection {
 	bool pass;        /* audit mode: was refused, and goes to its original destination */
 	bool refused;     /* HTTP: the last request was refused; the refusal follows earlier
 			     responses */
+	bool broker;      /* the client is the broker */
 	bool asked;       /* PHASE_PROXY: CONNECT has been sent */
 	bool again;       /* PHASE_HEAD: parse what is there once more */
 	bool queued;      /* in gate.again */
@@ -206,8 +207,9 @@ struct connection *table_new(struct gate *g);
 /* The oldest connection that hasn't sent a complete head; with_buffer: that has an inspect
  * buffer. NULL if there is none. */
 struct connection *table_silent(struct gate *g, bool with_buffer);
-/* The listening sockets by number: 127.0.0.1, ::1, then those of the cell; -1 if there is none.
- */
+/* The listening sockets by number: 127.0.0.1, ::1, the broker's, then those of the cell; -1 if
+ * there is none. */
+enum { TABLE_BROKER = 2, TABLE_INWARD };
 int table_listener(const struct gate *g, uint32_t which);
 /* Starts or stops accepting connections. */
 void table_listen(struct gate *g, bool on);
@@ -246,14 +248,15 @@ enum client_filled {
 	FILL_NO_BUFFER, /* no inspect buffer is free */
 };
 enum client_filled client_fill(struct gate *g, struct connection *c);
-/* GATE_FINE if the name may be reached on this port, else the reason. */
-enum gate_reason client_judge(struct gate *g, const char *name, uint16_t port, bool ech);
+/* GATE_FINE if this client may reach the name on its port, else the reason. */
+enum gate_reason client_judge(
+	struct gate *g, const struct connection *c, const char *name, bool ech);
 /*
  * Clients name a host as the user wrote it, possibly in a short form that DNS completes with
  * a search domain (resolv.conf(5)). So if the short name isn't allowed, name is replaced by
  * the first completed one that is.
  */
-void client_complete(struct gate *g, char name[NAME_TEXT], uint16_t port);
+void client_complete(struct gate *g, const struct connection *c, char name[NAME_TEXT]);
 /* Checks the port in a request against what is known, and sets c->port. */
 enum gate_reason client_port(struct connection *c, const struct http_head *h);
 

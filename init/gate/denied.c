@@ -45,6 +45,6 @@ bool denied_judge(struct gate *g, const struct connection *c)
 	if (c->phase == PHASE_FREE || c->phase == PHASE_HEAD || c->phase == PHASE_HELD ||
 		c->phase == PHASE_LINGER)
 		return false;
-	return client_judge(g, denied_name(g, c), c->port, false) != GATE_FINE ||
+	return client_judge(g, c, denied_name(g, c), false) != GATE_FINE ||
 	       (c->server.fd >= 0 && denied_server(g, c));
 }

@@ -24,6 +24,7 @@
 struct gate_sockets {
 	int tcp4, tcp6;
 	uint16_t port;
+	int broker;       /* where the broker comes, or -1 */
 	bool transparent; /* accept connections to any address, routed here by tproxy */
 	/* In the cell: on all loopback addresses, one for each port of the rules. */
 	struct gate_inward {
@@ -49,6 +50,14 @@ struct gate_config {
 /* Binds the sockets. Called before the wall is built, which redirects to them. Returns 0, or
  * -1 with *f filled. */
 int gate_listen(struct gate_sockets *out, struct failure *f);
+/*
+ * After gate_listen(): one more socket, for the broker alone, whose uid the gate asks the
+ * kernel for (unix(7), SO_PEERCRED). It is in the abstract namespace, so it needs no directory:
+ * GATE_BROKER_NAME, zero-padded to the whole address, as haproxy's abns@ is. Returns 0, or -1
+ * with *f filled.
+ */
+#define GATE_BROKER_NAME "codex-init-broker"
+int gate_listen_broker(struct gate_sockets *out, struct failure *f);
 /*
  * In the cell, after gate_listen(): one more socket for each port of the policy's names, on the
  * loopback device. Ports that can't be bound (below 1024 that may need CAP_NET_BIND_SERVICE)

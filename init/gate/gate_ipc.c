@@ -22,6 +22,7 @@ static const char texts[][64] = {
 	[GATE_UNREACHABLE] = "no address accepted the connection",
 	[GATE_PROXY] = "the proxy refused or could not be reached",
 	[GATE_REVOKED] = "denied while connected",
+	[GATE_BROKER] = "only the broker, which has the credential, may connect there",
 };
 
 const char *gate_ipc_reason_text(uint32_t reason)

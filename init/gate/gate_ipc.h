@@ -50,7 +50,8 @@ enum gate_reason {
 	GATE_UNREACHABLE,  /* none of its addresses accepted the connection */
 	GATE_PROXY,        /* the HTTP proxy refused, or could not be reached */
 	GATE_REVOKED,      /* denied by a rule while it was established */
-	GATE_REASON_LAST = GATE_REVOKED,
+	GATE_BROKER,       /* only the broker may connect there */
+	GATE_REASON_LAST = GATE_BROKER,
 };
 
 /* Size of the text of a proxy's reply. */

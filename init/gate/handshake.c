@@ -118,11 +118,11 @@ static enum gate_reason read_second(
 	case HELLO_DONE:
 		break;
 	}
-	client_complete(g, h.name, c->port);
+	client_complete(g, c, h.name);
 	memcpy(d->name, h.name, sizeof(d->name));
 	if (strcmp(h.name, g->hosts[table_number(g, c)]) != 0)
 		return GATE_NAMES_DIFFER;
-	if (h.ech && !policy_check_name_port(g->config->policy, h.name, c->port).ech)
+	if (h.ech && client_judge(g, c, h.name, true) == GATE_ECH)
 		return GATE_ECH;
 	d->approved = at + h.length;
 	*done = true;

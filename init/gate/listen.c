@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../lib/sockaddr.h"
@@ -33,7 +34,7 @@ static bool make_transparent(int fd, int level, int option)
 int gate_listen(struct gate_sockets *out, struct failure *f)
 {
 	for (int i = 0; i < WORKER_PORT_TRIES; i++) {
-		*out = (struct gate_sockets){.tcp6 = -1};
+		*out = (struct gate_sockets){.tcp6 = -1, .broker = -1};
 		out->tcp4 = worker_bind(AF_INET, SOCK_STREAM, 0);
 		if (out->tcp4 < 0)
 			return fail_errno(f, "listen for the gate", "127.0.0.1");
@@ -50,6 +51,19 @@ int gate_listen(struct gate_sockets *out, struct failure *f)
 			return fail_errno(f, "listen for the gate", "::1");
 	}
 	return fail(f, "listen for the gate", "127.0.0.1 and ::1", "no port is free for both");
+}
+
+int gate_listen_broker(struct gate_sockets *out, struct failure *f)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+	memcpy(to.sun_path + 1, GATE_BROKER_NAME, sizeof(GATE_BROKER_NAME));
+	out->broker = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (out->broker < 0 ||
+		bind(out->broker, (const struct sockaddr *)&to, sizeof(to)) < 0 ||
+		listen(out->broker, WORKER_BACKLOG) < 0)
+		return fail_errno(f, "listen for the broker", GATE_BROKER_NAME);
+	return 0;
 }
 
 static int listen_inward(uint16_t port)
@@ -113,9 +127,11 @@ void gate_unlisten(struct gate_sockets *s)
 		close(s->tcp4);
 	if (s->tcp6 >= 0)
 		close(s->tcp6);
+	if (s->broker >= 0)
+		close(s->broker);
 	for (size_t i = 0; i < s->inward_count; i++)
 		close(s->inward[i].fd);
-	s->tcp4 = s->tcp6 = -1;
+	s->tcp4 = s->tcp6 = s->broker = -1;
 	s->inward_count = 0;
 }
 
@@ -137,14 +153,14 @@ int listen_init(struct gate *g)
 {
 	const struct gate_sockets *s = &g->config->sockets;
 
-	for (uint32_t i = 0; i < 2 + s->inward_count; i++) {
+	for (uint32_t i = 0; i < TABLE_INWARD + s->inward_count; i++) {
 		const int fd = table_listener(g, i);
-		const uint16_t port = i < 2 ? 0 : s->inward[i - 2].port;
+		const uint16_t port = i < TABLE_INWARD ? 0 : s->inward[i - TABLE_INWARD].port;
 
 		/* Behind a proxy, on other ports of the cell, and at addresses that stand for
 		 * names to be asked about, there are other protocols. */
 		set_options(fd, !g->config->proxy.port && !g->config->ask &&
-					(i < 2 || port == 443 || port == 80));
+					(i < TABLE_INWARD || port == 443 || port == 80));
 		if (fd >= 0 &&
 			table_watch(g, fd, EPOLLIN, EVENT_DATA(EVENT_LISTEN, 0, 0, i)) < 0)
 			return -1;
@@ -181,6 +197,22 @@ static void find_orig_dst(struct connection *c, int family, uint16_t own_port, b
 	c->tls = c->orig_dst_port == 443;
 }
 
+/* The name that it sends in TLS is all that is known, and the port is always the same. */
+static void take_broker(struct connection *c)
+{
+	c->broker = c->tls = true;
+	c->port = 443;
+}
+
+static bool is_broker(int fd)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       peer.uid == UID_BROKER;
+}
+
 /* One at a time: the socket stays ready while there are more. An accept that fails, as a
  * second one mostly would, costs the kernel a socket and a file. */
 struct connection *listen_take(struct gate *g, uint32_t which)
@@ -193,6 +225,11 @@ struct connection *listen_take(struct gate *g, uint32_t which)
 	int fd = accept4(
 		table_listener(g, which), &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd >= 0 && which == TABLE_BROKER && !is_broker(fd)) {
+		close(fd);
+		errno = EACCES;
+		return NULL;
+	}
 	if (fd < 0)
 		return NULL;
 	c = table_new(g);
@@ -201,8 +238,11 @@ struct connection *listen_take(struct gate *g, uint32_t which)
 	c->client.readable = c->client.writable = true;
 	/* In the cell nothing is redirected: a client that connects to our own port takes us
 	 * for a proxy. */
-	find_orig_dst(
-		c, which == 1 ? AF_INET6 : AF_INET, s->port, g->config->cell && which < 2);
+	if (which == TABLE_BROKER)
+		take_broker(c);
+	else
+		find_orig_dst(c, which == 1 ? AF_INET6 : AF_INET, s->port,
+			g->config->cell && which < TABLE_BROKER);
 	atomic_fetch_add_explicit(&counters->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&counters->flows, 1, memory_order_relaxed);
 	table_deadline(g, c, true);

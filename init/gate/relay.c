@@ -112,8 +112,7 @@ static enum step copy_exactly(struct gate *g, struct side *from, struct side *to
 		to->writable = false;
 		return STEP_WAIT;
 	}
-	/* tcp(7): MSG_TRUNC discards the octets. */
-	if (sent <= 0 || recv(from->fd, NULL, (size_t)sent, MSG_TRUNC | MSG_DONTWAIT) != sent)
+	if (sent <= 0 || recv(from->fd, g->scratch, (size_t)sent, MSG_DONTWAIT) != sent)
 		return STEP_BROKEN;
 	*moved += (size_t)sent;
 	return STEP_ON;

@@ -34,11 +34,11 @@ static enum action next_request(struct gate *g, struct connection *c, struct ins
 		break;
 	case HTTP_WHOLE:
 		reason = client_port(c, &h);
-		client_complete(g, h.name, c->port);
+		client_complete(g, c, h.name);
 		same = h.form != HTTP_AUTHORITY && port == c->port && strcmp(h.name, host) == 0;
 		/* Another host may be allowed too, but not through this connection. */
 		if (reason == GATE_FINE && !same)
-			reason = client_judge(g, h.name, c->port, false);
+			reason = client_judge(g, c, h.name, false);
 		if (reason == GATE_FINE && !same)
 			reason = GATE_NAMES_DIFFER;
 		break;

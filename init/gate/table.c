@@ -184,7 +184,9 @@ int table_listener(const struct gate *g, uint32_t which)
 {
 	const struct gate_sockets *s = &g->config->sockets;
 
-	return which == 0 ? s->tcp4 : which == 1 ? s->tcp6 : s->inward[which - 2].fd;
+	if (which >= TABLE_INWARD)
+		return s->inward[which - TABLE_INWARD].fd;
+	return which == 0 ? s->tcp4 : which == 1 ? s->tcp6 : s->broker;
 }
 
 void table_listen(struct gate *g, bool on)
@@ -192,7 +194,7 @@ void table_listen(struct gate *g, bool on)
 	if (g->listening == on)
 		return;
 	g->listening = on;
-	for (uint32_t i = 0; i < 2 + g->config->sockets.inward_count; i++) {
+	for (uint32_t i = 0; i < TABLE_INWARD + g->config->sockets.inward_count; i++) {
 		const int fd = table_listener(g, i);
 		struct epoll_event e = {.events = on ? EPOLLIN : 0,
 			.data.u64 = EVENT_DATA(EVENT_LISTEN, 0, 0, i)};

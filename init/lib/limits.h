@@ -327,6 +327,7 @@
 #define UID_PROBE    65310
 #define UID_RESOLVER 65311
 #define UID_GATE     65312
+#define UID_BROKER   65313
 #define UID_CELL     65309
 /* The image's unprivileged user, used if root owns the working directory. */
 #define UID_CODEX 1000

@@ -112,6 +112,12 @@ static bool explain_name(
 			v.rule = tls.rule;
 	}
 	put_head(t, v.allowed && fits, to);
+	if (policy_only_broker(p, t->name)) {
+		fprintf(to,
+			"  path       443: by the broker alone, which puts in the credential\n"
+			"  remedy     none is needed: Codex goes there through the broker\n");
+		return false;
+	}
 	if (v.rule && !v.allowed) {
 		put_denied(v.rule, to);
 		return false;

@@ -227,6 +227,18 @@ int policy_add_defaults(struct policy *p)
 	return 0;
 }
 
+void policy_set_broker(struct policy *p, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->rules[i].origin != ORIGIN_DEFAULT || p->rules[i].effect != RULE_ALLOW)
+			p->rules[kept++] = p->rules[i];
+	p->count = kept;
+	snprintf(p->broker, sizeof(p->broker), "%s", name);
+	p->compiled = false;
+}
+
 int policy_deny_because(struct policy *p, const char *name, const char *reason)
 {
 	struct rule r = {.kind = RULE_NAME,

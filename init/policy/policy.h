@@ -86,8 +86,9 @@ struct policy {
 	size_t count, room;
 	struct policy_name *names; /* owned; exact names that have a port left, sorted */
 	size_t names_count;
-	char proxy[NAME_TEXT]; /* the proxy's name, which only the gate uses; "": none */
-	uint16_t proxy_port;   /* 0: no proxy */
+	char proxy[NAME_TEXT];  /* the proxy's name, which only the gate uses; "": none */
+	uint16_t proxy_port;    /* 0: no proxy */
+	char broker[NAME_TEXT]; /* the name that only the broker may connect to; "": none */
 	const struct exceptions *direct; /* not owned; names reached without the proxy */
 	struct policy_overlay *overlay; /* not owned; NULL: no rules can be given at run time */
 	bool widest;                    /* policy_widest() */
@@ -156,8 +157,18 @@ void policy_set_proxy(
 bool policy_by_proxy(const struct policy *p, const char *name);
 /* True if this is the proxy's name, whose pins are for the gate alone. */
 bool policy_is_proxy(const struct policy *p, const char *name);
+/*
+ * Leaves a normalised name to the broker, and takes the built-in rules away: the command
+ * reaches none of OpenAI's names unless a rule of the user's allows it. Before
+ * policy_compile().
+ */
+void policy_set_broker(struct policy *p, const char *name);
+/* Whether the broker may connect to it: its name on port 443, if no rule denies that. */
+struct verdict policy_check_broker(const struct policy *p, const char *name, uint16_t port);
+/* True if this is the broker's name, and no rule allows it to the command as well. */
+bool policy_only_broker(const struct policy *p, const char *name);
 /* What may be pinned for a name: what the rules say, or the proxy's port for the proxy's
- * name. */
+ * name, and port 443 for the broker's. */
 struct verdict policy_check_pin(const struct policy *p, const char *name);
 
 /* The result of a change. */

@@ -17,6 +17,8 @@
 #include "background.h"
 #include "rule.h"
 
+#define BROKER_PORT 443
+
 /* If a and b differ only in origin, preset or ports, adds b's ports to a and returns true. */
 static bool merge(struct rule *a, const struct rule *b)
 {
@@ -59,6 +61,23 @@ static bool same(const struct policy *p, size_t i, enum rule_kind kind, const ch
 	return i < p->count && p->rules[i].kind == kind && strcmp(p->rules[i].name, name) == 0;
 }
 
+/* A name that isn't, or not only, the command's. Appended last, so that the indexes of the
+ * others don't change; not twice if a rule names it too. */
+static void add_own(struct policy *p, const char *name)
+{
+	struct verdict v = policy_check_pin(p, name);
+	size_t i = 0;
+
+	if (!name[0] || !v.allowed)
+		return;
+	while (i < p->names_count && strcmp(p->names[i].name, name) != 0)
+		i++;
+	p->names[i] =
+		(struct policy_name){.name = name, .ports = v.ports, .private = v.private};
+	if (i == p->names_count)
+		p->names_count++;
+}
+
 int policy_compile(struct policy *p)
 {
 	size_t kept = 0;
@@ -70,7 +89,7 @@ int policy_compile(struct policy *p)
 			p->rules[kept++] = p->rules[i];
 	p->count = kept;
 	free(p->names);
-	p->names = calloc(kept + 2, sizeof(*p->names));
+	p->names = calloc(kept + 3, sizeof(*p->names));
 	p->names_count = 0;
 	p->compiled = p->names != NULL;
 	if (!p->compiled)
@@ -86,19 +105,8 @@ int policy_compile(struct policy *p)
 			p->names[p->names_count++] = (struct policy_name){
 				.name = name, .ports = v.ports, .private = v.private};
 	}
-	/* Appended last, so that the indexes of the others don't change; not twice if a rule
-	 * names it too. */
-	if (p->proxy[0]) {
-		struct verdict v = policy_check_pin(p, p->proxy);
-		size_t i = 0;
-
-		while (i < p->names_count && !policy_is_proxy(p, p->names[i].name))
-			i++;
-		p->names[i] = (struct policy_name){
-			.name = p->proxy, .ports = v.ports, .private = true};
-		if (i == p->names_count)
-			p->names_count++;
-	}
+	add_own(p, p->broker);
+	add_own(p, p->proxy);
 	return 0;
 }
 
@@ -124,11 +132,18 @@ bool policy_is_proxy(const struct policy *p, const char *name)
 
 struct verdict policy_check_pin(const struct policy *p, const char *name)
 {
-	struct verdict v = {.allowed = true, .private = true};
+	struct verdict v = {.allowed = true, .private = true}, broker;
 
-	if (!policy_is_proxy(p, name))
-		return policy_check_name(p, name);
-	rule_ports_add(&v.ports, p->proxy_port);
+	if (policy_is_proxy(p, name)) {
+		rule_ports_add(&v.ports, p->proxy_port);
+		return v;
+	}
+	v = policy_check_name(p, name);
+	broker = policy_check_broker(p, name, BROKER_PORT);
+	if (!broker.allowed)
+		return v;
+	v.allowed = true;
+	rule_ports_add(&v.ports, BROKER_PORT);
 	return v;
 }
 
@@ -241,6 +256,25 @@ bool policy_asks(const struct policy *p, const char *name, uint16_t port)
 		return false;
 	v = check(p, name, port);
 	return !v.allowed && !v.rule;
+}
+
+struct verdict policy_check_broker(const struct policy *p, const char *name, uint16_t port)
+{
+	struct verdict v = {0};
+
+	if (!p->compiled || !p->broker[0] || port != BROKER_PORT ||
+		strcmp(p->broker, name) != 0)
+		return v;
+	rule_ports_add(&v.ports, port);
+	each_rule(p, name, apply_deny, &v, port);
+	v.allowed = v.ports.count > 0;
+	return v;
+}
+
+bool policy_only_broker(const struct policy *p, const char *name)
+{
+	return policy_check_broker(p, name, BROKER_PORT).allowed &&
+	       !policy_check_name(p, name).allowed;
 }
 
 /* Network rules sort last; after them come the runtime rules, of any kind. */
@@ -386,6 +420,8 @@ bool policy_print_rule(const struct policy *p, size_t number, FILE *f)
 
 int policy_print(const struct policy *p, FILE *f)
 {
+	if (policy_check_broker(p, p->broker, BROKER_PORT).allowed)
+		fprintf(f, "# by the broker: %s:%d\n", p->broker, BROKER_PORT);
 	for (size_t i = 0, end = policy_rules(p); i < end; i++)
 		policy_print_rule(p, i, f);
 	return ferror(f) ? -1 : 0;

@@ -1,0 +1,134 @@
+/* The name that is left to the broker: what the command, the broker and the wall get of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "init/policy/policy.h"
+
+#define NAME "api.openai.com"
+
+static struct policy p;
+
+static void add(const char *rule, enum rule_effect effect)
+{
+	struct rule_error e;
+
+	assert_int_equal(policy_add(&p, rule, effect, ORIGIN_OPTION, NULL, NULL, &e), 0);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	policy_init(&p);
+	return policy_add_defaults(&p);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	policy_free(&p);
+	return 0;
+}
+
+static void with_broker(void)
+{
+	policy_set_broker(&p, NAME);
+	assert_int_equal(policy_compile(&p), 0);
+}
+
+static size_t names_of(const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p.names_count; i++)
+		count += strcmp(p.names[i].name, name) == 0;
+	return count;
+}
+
+static void only_the_broker_reaches_it(void **state)
+{
+	(void)state;
+	with_broker();
+	assert_false(policy_check_name(&p, NAME).allowed);
+	assert_false(policy_check_name(&p, "chatgpt.com").allowed);
+	assert_false(policy_check_name(&p, "auth.openai.com").allowed);
+	assert_true(policy_check_broker(&p, NAME, 443).allowed);
+	assert_false(policy_check_broker(&p, NAME, 80).allowed);
+	assert_false(policy_check_broker(&p, "chatgpt.com", 443).allowed);
+	assert_false(policy_check_broker(&p, "", 443).allowed);
+	assert_true(policy_only_broker(&p, NAME));
+	assert_true(policy_check_pin(&p, NAME).allowed);
+	assert_int_equal(policy_check_pin(&p, NAME).ports.count, 1);
+	assert_int_equal(p.names_count, 1);
+}
+
+static void without_one_it_is_the_commands(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_compile(&p), 0);
+	assert_true(policy_check_name(&p, NAME).allowed);
+	assert_true(policy_check_name(&p, "chatgpt.com").allowed);
+	assert_false(policy_check_broker(&p, NAME, 443).allowed);
+	assert_false(policy_check_broker(&p, "", 443).allowed);
+	assert_false(policy_only_broker(&p, NAME));
+}
+
+static void a_rule_of_the_users_stays(void **state)
+{
+	(void)state;
+	add(NAME ":443", RULE_ALLOW);
+	add("chatgpt.com", RULE_ALLOW);
+	with_broker();
+	assert_true(policy_check_name(&p, NAME).allowed);
+	assert_true(policy_check_name(&p, "chatgpt.com").allowed);
+	assert_true(policy_check_broker(&p, NAME, 443).allowed);
+	assert_false(policy_only_broker(&p, NAME));
+	assert_int_equal(names_of(NAME), 1);
+}
+
+static void a_denial_holds_for_it(void **state)
+{
+	(void)state;
+	add("*.openai.com", RULE_DENY);
+	with_broker();
+	assert_false(policy_check_broker(&p, NAME, 443).allowed);
+	assert_int_equal(policy_check_broker(&p, NAME, 443).rule->effect, RULE_DENY);
+	assert_false(policy_check_pin(&p, NAME).allowed);
+	assert_int_equal(names_of(NAME), 0);
+}
+
+static void a_denial_of_another_port_does_not(void **state)
+{
+	(void)state;
+	add(NAME ":80", RULE_DENY);
+	with_broker();
+	assert_true(policy_check_broker(&p, NAME, 443).allowed);
+}
+
+static void beside_a_proxy(void **state)
+{
+	(void)state;
+	policy_set_proxy(&p, "proxy.test", 3128, NULL);
+	with_broker();
+	assert_int_equal(names_of(NAME), 1);
+	assert_int_equal(names_of("proxy.test"), 1);
+	assert_int_equal(p.names_count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(only_the_broker_reaches_it, begin, end),
+		cmocka_unit_test_setup_teardown(without_one_it_is_the_commands, begin, end),
+		cmocka_unit_test_setup_teardown(a_rule_of_the_users_stays, begin, end),
+		cmocka_unit_test_setup_teardown(a_denial_holds_for_it, begin, end),
+		cmocka_unit_test_setup_teardown(a_denial_of_another_port_does_not, begin, end),
+		cmocka_unit_test_setup_teardown(beside_a_proxy, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
