@@ -19,7 +19,7 @@
 #include "../lib/version.h"
 #include "../policy/explain.h"
 
-enum when { ALWAYS, FENCED, WALLED, CELLED, GATED, AS_USER };
+enum when { ALWAYS, FENCED, WALLED, CELLED, GATED, BROKERED, AS_USER };
 
 static const struct stage {
 	const char *name;
@@ -30,11 +30,13 @@ static const struct stage {
 	{"wall", stage_wall, WALLED},
 	{"wall", stage_cell, CELLED},
 	{"routes", stage_routes, WALLED},
+	{"broker", stage_broker_start, BROKERED},
 	{"resolver", stage_resolver, FENCED},
 	{"gate", stage_gate, GATED},
 	{"home", stage_home, AS_USER},
 	{"verify", stage_verify, WALLED},
 	{"verify", stage_verify_cell, CELLED},
+	{"broker", stage_broker, BROKERED},
 	{"hook", stage_hook, AS_USER},
 	{"payload", stage_payload, ALWAYS},
 };
@@ -43,6 +45,8 @@ static bool applies(const struct boot *b, enum when when)
 {
 	if (when == GATED)
 		return b->gate.counters != NULL;
+	if (when == BROKERED)
+		return b->brokered;
 	if (when == FENCED)
 		return b->o->egress != EGRESS_OFF;
 	if (when == WALLED || when == CELLED)

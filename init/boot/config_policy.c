@@ -113,9 +113,29 @@ static void warn_of_denied_service(const struct options *o)
 	} services[] = {{"api.openai.com", "an API key"}, {"chatgpt.com", "a ChatGPT login"}};
 
 	for (size_t i = 0; o->default_rules && i < sizeof(services) / sizeof(services[0]); i++)
-		if (!policy_check_name(&o->policy, services[i].name).allowed)
+		if (!policy_check_pin(&o->policy, services[i].name).allowed &&
+			(i == 0 || !o->policy.broker[0]))
 			say_warning("config", "deny %s: with %s, Codex can't work without it",
 				services[i].name, services[i].login);
+}
+
+/* A rule by which the command reaches OpenAI by itself, with whatever credential it has. */
+static void warn_of_opened_service(const struct policy *p)
+{
+	static const char *const names[] = {"api.openai.com", "chatgpt.com"};
+	char text[LIMIT_RULE_TEXT];
+
+	for (size_t i = 0; p->broker[0] && i < sizeof(names) / sizeof(names[0]); i++) {
+		struct verdict v = policy_check_name(p, names[i]);
+
+		if (!v.allowed)
+			continue;
+		rule_text(v.rule, text, sizeof(text));
+		say_warning("config",
+			"allow %s: it opens %s to the command, with any key that it finds; "
+			"Codex doesn't need that, since it goes through the broker",
+			text, names[i]);
+	}
 }
 
 int config_policy_compile(struct options *o, struct failure *f)
@@ -127,5 +147,6 @@ int config_policy_compile(struct options *o, struct failure *f)
 	warn_of_examples(&o->policy);
 	warn_of_localhost(&o->policy);
 	warn_of_denied_service(o);
+	warn_of_opened_service(&o->policy);
 	return 0;
 }

@@ -86,7 +86,7 @@ int config_user_choose(struct boot *b, struct failure *f)
 		return fail_hint(f, "give --user another name or number");
 	}
 	if (b->uid == UID_PROBE || b->uid == UID_RESOLVER || b->uid == UID_GATE ||
-		b->uid == UID_CELL)
+		b->uid == UID_CELL || b->uid == UID_BROKER)
 		return fail(f, "choose the user", "",
 			"uid %lu is one of codex-init's own workers", (unsigned long)b->uid);
 	/* Group 0 would give access to what root's group may read. */

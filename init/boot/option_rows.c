@@ -123,6 +123,17 @@ static int set_ask(struct options *o, const struct given *g, struct failure *f)
 	return 0;
 }
 
+static int set_broker(struct options *o, const struct given *g, struct failure *f)
+{
+	static const char *const words[] = {"auto", "on", "off"};
+	int i = 0;
+
+	if (set_choice(&i, words, 3, g, f) < 0)
+		return -1;
+	o->broker = (enum broker_use)i;
+	return 0;
+}
+
 /* ADDR, ADDR:PORT or [ADDR6]:PORT. */
 int option_set_upstream(struct options *o, const struct given *g, struct failure *f)
 {
@@ -295,6 +306,9 @@ const struct option_row option_rows[] = {
 	{"--ask", NULL, "[=SECONDS]", "CODEX_INIT_ASK", set_ask, 0,
 		"ask whoever watches (codex-egress watch) about names that no rule decides; "
 		"default: 60"},
+	{"--broker", NULL, "USE", "CODEX_INIT_BROKER", set_broker, 0,
+		"auto (default), on, off: keep the API key from the command; auto: if "
+		"possible"},
 	{"--upstream", NULL, "ADDR[:PORT]", "CODEX_INIT_UPSTREAM", option_set_upstream, 0,
 		"ask this DNS server, not resolv.conf's; may be repeated"},
 	{"--compare", NULL, "DIR", "CODEX_INIT_COMPARE", set_compare, 0,

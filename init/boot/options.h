@@ -14,12 +14,14 @@
 #include "../policy/policy.h"
 #include "../policy/target.h"
 
+enum broker_use { BROKER_AUTO, BROKER_ON, BROKER_OFF };
 enum wall_kind { WALL_AUTO, WALL_NFT, WALL_CELL };
 
 struct options {
 	struct policy policy; /* owned; not compiled yet */
 	enum egress egress;
 	enum wall_kind wall;
+	enum broker_use broker;
 	bool default_rules;
 	struct published published[LIMIT_PUBLISHED]; /* --publish */
 	size_t published_count;

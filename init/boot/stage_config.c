@@ -160,7 +160,8 @@ int stage_config(struct boot *b, struct failure *f)
 	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");
 	environment_unset(&b->env, "CODEX_INIT_GIT_EMAIL");
 	if (stage_proxy_choose(b, f) < 0 || config_user_guard_login(b, f) < 0 ||
-		config_policy_compile(b->o, f) < 0 || (fenced && stage_cell_choose(b, f) < 0))
+		stage_broker_choose(b, f) < 0 || config_policy_compile(b->o, f) < 0 ||
+		(fenced && stage_cell_choose(b, f) < 0))
 		return -1;
 	b->exit_status = EXIT_SANDBOX;
 	if (fenced && ((!b->cell && need_capabilities(f) < 0) || refuse_machine(f) < 0 ||

@@ -74,7 +74,8 @@ int stage_wall(struct boot *b, struct failure *f)
 	stage_leave_out_local_dns(b);
 	if (wall_open(&b->wall, f) < 0 || routes_open(&b->routes, f) < 0 ||
 		resolver_listen(&c->sockets, f) < 0 ||
-		(gated && gate_listen(&b->gate.sockets, f) < 0))
+		(gated && gate_listen(&b->gate.sockets, f) < 0) ||
+		(b->brokered && stage_broker_listen(b, f) < 0))
 		return -1;
 	if (gated && !(b->gate.counters = gate_counters_new()))
 		return fail_errno(f, "allocate memory for the gate's counters", "");

@@ -134,6 +134,12 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		events_add(b->events, &event);
 	fprintf(to, "%s: %s\n", q->text,
 		changed ? words[q->type].done : words[q->type].already);
+	if (q->type == CONTROL_ALLOW && p->broker[0] && policy_check_name(p, p->broker).allowed)
+		fprintf(to,
+			"  note: this opens %s to the command, with any key that it finds; "
+			"Codex "
+			"goes through the broker\n",
+			p->broker);
 	/* What couldn't be done everywhere is retried by the same command. */
 	change.narrowed |= q->type != CONTROL_ALLOW;
 	followed = follow(b, &change, to) == 0;

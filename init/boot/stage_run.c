@@ -190,8 +190,11 @@ static int own_home(struct boot *b, struct failure *f)
 /* Codex's home, its user's name and the environment that goes with them. */
 static int set_up_home(struct boot *b, struct failure *f)
 {
-	struct home_request r = {
-		.from = b->o->home_from, .etc = ETC_DIR, .uid = b->uid, .gid = b->gid};
+	struct home_request r = {.from = b->o->home_from,
+		.etc = ETC_DIR,
+		.uid = b->uid,
+		.gid = b->gid,
+		.placeholder = b->brokered};
 	struct home_result done = {0};
 	char warning[256] = "", advice[1000];
 
@@ -204,7 +207,7 @@ static int set_up_home(struct boot *b, struct failure *f)
 	if (warning[0])
 		say_warning("home", "%s", warning);
 	r.home = b->home;
-	if (home_prepare(&r, &done, f) < 0)
+	if (home_prepare(&r, &done, f) < 0 || stage_broker_settle(b, f) < 0)
 		return -1;
 	if (done.warning[0])
 		say_warning("home", "%s", done.warning);
@@ -215,7 +218,8 @@ static int set_up_home(struct boot *b, struct failure *f)
 		say_warning("home", "%s", advice);
 	if (advice_hint(done.advice))
 		say_hint("%s", advice_hint(done.advice));
-	look_at_login(b, &done);
+	if (!b->brokered)
+		look_at_login(b, &done);
 	b->hook = done.hook;
 	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
 	if (environment_sandbox(&b->env, b->home) < 0 || set_terminal_type(b) < 0 ||

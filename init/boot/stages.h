@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "../broker/broker.h"
 #include "../cell/cell.h"
 #include "../gate/gate.h"
 #include "../home/environment.h"
@@ -37,7 +38,7 @@
 	" --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP "            \
 	"--cap-add=KILL"
 
-enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKER_CELL, WORKERS };
+enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKER_CELL, WORKER_BROKER, WORKERS };
 
 struct boot {
 	struct options *o;
@@ -75,6 +76,9 @@ struct boot {
 	bool gate_ready;
 	struct gate_config gate;    /* counters NULL: no gate */
 	struct questions questions; /* those that stand (--ask); gate.ask 0: there are none */
+	struct broker_config broker; /* credential NULL: no broker, or it has it already */
+	bool brokered;               /* Codex uses the broker */
+	bool broker_ready;
 	struct supervisor supervisors[WORKERS];
 	struct status status;
 	bool run_dir;            /* RUN_DIR exists and is writable */
@@ -100,6 +104,7 @@ stage_function stage_config; /* stage_config.c: validates; changes nothing */
 stage_function stage_wall, stage_routes, stage_verify; /* stage_fence.c */
 stage_function stage_cell, stage_verify_cell;          /* stage_cell.c, in their place */
 stage_function stage_resolver, stage_gate;             /* stage_workers.c */
+stage_function stage_broker_start, stage_broker;       /* stage_broker.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
 /* stage_cell.c: chooses nftables or the cell. In the cell, what can't work there is refused. */
@@ -146,6 +151,14 @@ int config_policy_read_dns(struct boot *b, struct failure *f);
 /* Compiles the options' rules; warns about those that can't have the effect that they look
  * like. */
 int config_policy_compile(struct options *o, struct failure *f);
+
+/* stage_broker.c: decides whether there is a broker; takes the credential out of the
+ * environment for it, and the service's names out of the command's policy. */
+int stage_broker_choose(struct boot *b, struct failure *f);
+/* ... binds its socket and the gate's for it, before the wall; and tells Codex, in its settings
+ * and its home, where the broker is, or that there is none. */
+int stage_broker_listen(struct boot *b, struct failure *f);
+int stage_broker_settle(struct boot *b, struct failure *f);
 
 /* stage_rules.c: allocates the memory for runtime rules; carries out a request about one. The
  * answer is written to `to`; the result is codex-egress's exit status. */

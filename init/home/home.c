@@ -19,6 +19,7 @@
 #include "../lib/file.h"
 #include "advice.h"
 #include "child.h"
+#include "placeholder.h"
 #include "safe.h"
 #include "sources.h"
 #include "toml.h"
@@ -276,7 +277,8 @@ static void find_login(const struct work *w, struct home_result *out)
 
 	/* A longer target isn't one of ours. */
 	out->login_link[n > 0 && n < (ssize_t)sizeof(out->login_link) ? n : 0] = '\0';
-	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0;
+	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0 &&
+		     !placeholder_is_there(w->home);
 }
 
 static void check_provider(void *context, const char *path, const char *value, size_t size)
@@ -345,6 +347,8 @@ static int as_user(void *context, void *result, struct failure *f)
 	}
 	find_hook(w, out);
 	find_login(w, out);
+	if (placeholder_settle(w->home, w->r->placeholder) < 0)
+		return fail_at(w, "auth.json", strerror(errno), f);
 	layers_look(w->r->etc, &out->layers);
 	check_config(w, out);
 	return 0;

@@ -19,12 +19,13 @@ struct home_request {
 	const char *etc;  /* the directory of an administrator's files for Codex: layers.h */
 	uid_t uid;
 	gid_t gid;
+	bool placeholder; /* the broker has the credential: placeholder.h */
 };
 
 struct home_result {
-	bool hook;            /* HOME/init.sh exists and the user can execute it */
-	bool login;           /* HOME/auth.json exists and isn't empty */
-	bool provider;        /* config.toml sets model_provider, which may not be OpenAI */
+	bool hook;     /* HOME/init.sh exists and the user can execute it */
+	bool login;    /* HOME/auth.json exists, and is neither empty nor a placeholder */
+	bool provider; /* config.toml sets model_provider, which may not be OpenAI */
 	char login_link[128]; /* the target of HOME/auth.json if it is a link, or "" */
 	struct layers layers;
 	uint32_t advice;   /* settings in HOME/config.toml that don't work in the container:

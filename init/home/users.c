@@ -179,7 +179,7 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 static int take_ids(uint32_t id, uint32_t group, uid_t *uid, gid_t *gid, const char *text,
 	struct failure *f)
 {
-	if (id == UID_RESOLVER || id == UID_GATE || id == UID_CELL)
+	if (id == UID_RESOLVER || id == UID_GATE || id == UID_CELL || id == UID_BROKER)
 		return fail(f, "find the user", text, "this uid is codex-init's own");
 	*uid = id;
 	*gid = group;

@@ -408,6 +408,27 @@ static void modes(void)
 	print(f, "filter_modes", NULL, 0);
 }
 
+/*
+ * haproxy, the broker's. It is Debian's program, linked with a C library that is too, so what
+ * is named is what it must not do: it has the payload's filter as well. It starts a thread, but
+ * no process; nothing is signalled or traced; its connections are to the gate's AF_UNIX socket,
+ * and those that come in were accepted.
+ */
+static const char *const broker_refused[] = {"fork", "vfork", "execveat", "ptrace", "kill",
+	"tkill", "pidfd_send_signal", "pidfd_open", "rt_sigqueueinfo", "memfd_create",
+	"process_mrelease", "unshare", "socketpair", NULL};
+
+static void broker(void)
+{
+	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
+	scmp_filter_ctx f = begin(SCMP_ACT_ALLOW);
+
+	rules(f, no, broker_refused);
+	rule(f, no, "clone", 1, BITS(0, CLONE_THREAD, 0), none);
+	rule(f, no, "socket", 1, ATLEAST(0, AF_UNIX + 1), none);
+	print(f, "filter_broker", NULL, 0);
+}
+
 /* ---- Workers and PID 1: nothing is permitted but what is named here. ----------------- */
 
 /* No executable pages, now or later. */
@@ -592,6 +613,7 @@ int main(int argc, char **argv)
 	cell();
 	asker();
 	modes();
+	broker();
 	worker("filter_resolver", resolver_calls, NULL, 0);
 	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));
 	monitor();

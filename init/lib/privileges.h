@@ -51,6 +51,7 @@ enum filter {
 	FILTER_MODES,    /* in addition: no file becomes set-user-ID or set-group-ID */
 	FILTER_RESOLVER, /* an allowlist; any other call kills the process */
 	FILTER_GATE,     /* the same */
+	FILTER_BROKER,   /* haproxy, over FILTER_PAYLOAD: no process, no socket but AF_UNIX */
 	FILTER_MONITOR,  /* PID 1 after the boot */
 	FILTER_CELL,     /* the cell's worker: an allowlist */
 	FILTER_ASKER,    /* whoever looks for the process that asked: an allowlist */

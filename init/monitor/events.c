@@ -53,7 +53,8 @@ struct events {
 	events_ask *ask; /* NULL: nobody is asked who it was */
 	void *ask_context;
 	struct tally refused;
-	struct tally proxy; /* connections that failed at the proxy */
+	struct tally proxy;  /* connections that failed at the proxy */
+	struct tally broker; /* requests that the broker didn't let through, or couldn't */
 };
 
 static const char *const kinds[] = {
@@ -64,6 +65,7 @@ static const char *const kinds[] = {
 	[EVENT_REFUSED_ADDRESS] = "refused-address",
 	[EVENT_REFUSED_TLS] = "refused-tls",
 	[EVENT_REFUSED_HTTP] = "refused-http",
+	[EVENT_REFUSED_BROKER] = "refused-broker",
 	[EVENT_DROPPED_ANSWER] = "dropped-answer",
 	[EVENT_UNRESOLVED] = "unresolved",
 	[EVENT_UNREACHED] = "unreached",
@@ -323,6 +325,7 @@ void events_log(struct events *e, const struct event *event, uint64_t count)
 	}
 	if (event->port)
 		put(&l, ",\"port\":%u", event->port);
+	put_string(&l, "request", event->request);
 	put_string(&l, "reason", reason);
 	put_rule(e, &l, event);
 	put_string(&l, "by", event->by);
@@ -344,6 +347,8 @@ void events_add(struct events *e, const struct event *event)
 		tally_add(&e->refused, event, count);
 	else if (event->proxy)
 		tally_add(&e->proxy, event, count);
+	else if (event->request)
+		tally_add(&e->broker, event, count);
 	if (!is_logged(e))
 		return;
 	if (event->client.port && e->ask && e->ask(e->ask_context, event, count))
@@ -367,13 +372,15 @@ void events_read(struct events *e, events_reader *reader, void *context)
 
 uint64_t events_refused(const struct events *e)
 {
-	return e ? e->refused.total : 0;
+	return e ? e->refused.total + e->broker.total : 0;
 }
 
 void events_places(const struct events *e, size_t most, FILE *to)
 {
-	if (e)
-		tally_print(&e->refused, most, to);
+	if (!e)
+		return;
+	tally_print(&e->refused, most, to);
+	tally_print(&e->broker, most, to);
 }
 
 void events_presets(struct events *e, events_preset_finder *find)
@@ -393,6 +400,7 @@ void events_summary(const struct events *e, FILE *to)
 	tally_summary(
 		&e->refused, e->audit ? "would have refused " : "refused ", "request", "", to);
 	tally_summary(&e->proxy, "", "connection", " failed at the proxy", to);
+	tally_summary(&e->broker, "", "request", " failed at the broker", to);
 }
 
 void events_close(struct events *e)

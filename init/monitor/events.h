@@ -26,6 +26,7 @@ enum event_kind {
 	EVENT_REFUSED_ADDRESS, /* a connection to an address that isn't open */
 	EVENT_REFUSED_TLS,     /* a name in a ClientHello, or one without a name */
 	EVENT_REFUSED_HTTP,    /* a host in an HTTP request, or a malformed request */
+	EVENT_REFUSED_BROKER,  /* a request that the broker doesn't let through */
 	EVENT_DROPPED_ANSWER,  /* a response for an allowed name that can't be used */
 	EVENT_UNRESOLVED,      /* an allowed name without a usable address */
 	EVENT_UNREACHED,       /* connecting to an allowed name failed */
@@ -61,8 +62,9 @@ struct event {
 			   rule that would still permit it ("": nothing); NULL: no rule would */
 	bool proxy; /* EVENT_UNREACHED: the proxy's fault, and listed in the closing report as
 		       well */
-	const char *by; /* who gave the rule, or NULL */
-	pid_t pid;      /* the process that did; 0: none */
+	const char *request; /* method and path, for the broker's; or NULL */
+	const char *by;      /* who gave the rule, or NULL */
+	pid_t pid;           /* the process that did; 0: none */
 	struct event_client client;
 	const struct event_who *who; /* NULL: unknown */
 	struct timespec at;          /* when, CLOCK_REALTIME; 0: now */

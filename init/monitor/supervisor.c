@@ -155,11 +155,13 @@ void supervisor_ended(struct supervisor *k, pid_t pid, int status)
 	close_channel(k);
 	if (clock_ms() - k->started >= SUPERVISOR_STEADY_MS)
 		k->restarts = 0;
-	k->down = k->restarts >= SUPERVISOR_RESTARTS;
+	k->down = k->worker->once || k->restarts >= SUPERVISOR_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
-		k->down ? "stays down: it ended too often" : "is started again");
+		k->worker->once ? "stays down"
+		: k->down       ? "stays down: it ended too often"
+				: "is started again");
 	k->worker->tell(k->context, reason, true);
 	if (!k->down) {
 		arm_timer(k);

@@ -25,8 +25,12 @@ void tally_add(struct tally *t, const struct event *event, uint64_t count)
 	struct place *p = t->places;
 
 	t->total += count;
-	if (event->name)
-		snprintf(new.name, sizeof(new.name), "%s", event->name);
+	new.request = event->request != NULL;
+	if (new.request)
+		new.port = 0;
+	if (new.request || event->name)
+		snprintf(new.name, sizeof(new.name), "%s",
+			new.request ? event->request : event->name);
 	if (!new.name[0] && !event->address.family) {
 		t->others += count;
 		return;
@@ -67,7 +71,7 @@ static void place_text(const struct place *p, char *out, size_t size)
 		snprintf(out, size, p->address.family == 6 ? "[%s]:%u" : "%s:%u",
 			address_text(&p->address, text), p->port);
 	for (; *out; out++)
-		if (*out <= ' ' || *out > '~')
+		if (*out < ' ' || *out > '~' || (*out == ' ' && !p->request))
 			*out = '?';
 }
 

@@ -14,7 +14,8 @@
 
 /* A refused name, or address and port. */
 struct place {
-	char name[NAME_TEXT]; /* "" for an address */
+	char name[NAME_TEXT]; /* "" for an address; or method and path of a request */
+	bool request;         /* the latter */
 	struct address address;
 	uint16_t port; /* for a name: 0 for 443 and 80, which a rule without ports means */
 	uint64_t count;

@@ -271,10 +271,37 @@ static void a_filter_needs_no_new_privs(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* What takes haproxy over can start nothing, signal nobody, and has no network. */
+static void the_brokers_haproxy(void **state)
+{
+	static const struct call refused[] = {
+		CALL(socket, AF_INET, SOCK_STREAM, 0),
+		CALL(socket, AF_INET | HIGH, SOCK_STREAM, 0),
+		CALL(socket, AF_INET6, SOCK_DGRAM, 0),
+		CALL(socket, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
+		CALL(clone, SIGCHLD),
+		CALL(kill, 0, 0),
+		CALL(memfd_create, (long)"x", 0),
+		CALL(unshare, CLONE_FILES),
+		CALL(ptrace, PTRACE_TRACEME),
+	};
+	static const struct call open[] = {CALL(socket, AF_UNIX, SOCK_STREAM, 0), CALL(getpid),
+		CALL(epoll_create1, 0), CALL(mprotect, 0, 0, PROT_READ)};
+
+	(void)state;
+	for
+		EACH(refused)
+	expect_refused(FILTER_BROKER, &refused[i], EPERM);
+	for
+		EACH(open)
+	expect_open(FILTER_BROKER, &open[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #ifdef __x86_64__
+		cmocka_unit_test(the_brokers_haproxy),
 		cmocka_unit_test(another_machines_calls_end_the_process),
 #endif
 		cmocka_unit_test(real_programs_work),

@@ -70,7 +70,10 @@ static void tell(void *context, const char *reason, bool dead)
 	snprintf(s->last, sizeof(s->last), "%s", reason);
 }
 
-static const struct supervisor_worker worker = {"test", start, breaks_the_protocol, NULL, tell};
+static const struct supervisor_worker worker = {"test", start, breaks_the_protocol, NULL, tell,
+					      false},
+				      once = {"once", start, breaks_the_protocol, NULL, tell,
+					      true};
 
 static void reaped(void *context, pid_t pid, int status)
 {
@@ -153,6 +156,20 @@ static void one_that_cannot_be_started_again_is_reported(void **state)
 	assert_int_equal(in_child(child_no_restart), 0);
 }
 
+static int child_once(struct supervisor *k, struct seen *s)
+{
+	k->worker = &once;
+	supervisor_ended(k, s->pid, 0);
+	CHECK(s->down && k->restarts == 0 && strstr(s->last, "status 0 and stays down"));
+	return 0;
+}
+
+static void one_that_runs_once_is_not_started_again(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_once), 0);
+}
+
 /* Ends that many milliseconds after a start that had `restarts` before it. */
 static void ended_after(struct supervisor *k, struct seen *s, unsigned restarts, int64_t ms)
 {
@@ -188,6 +205,7 @@ int main(void)
 		cmocka_unit_test(who_breaks_the_protocol_is_ended),
 		cmocka_unit_test(its_last_messages_affect_nothing_else),
 		cmocka_unit_test(one_that_cannot_be_started_again_is_reported),
+		cmocka_unit_test(one_that_runs_once_is_not_started_again),
 		cmocka_unit_test(restarts_are_counted_in_a_row),
 	};
 

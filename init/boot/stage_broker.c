@@ -1,0 +1,245 @@
+/*
+ * Whether Codex's API key goes to the broker; and the broker's stages. The key is taken out of
+ * the environment before any process that isn't trusted with it exists: the workers are copies
+ * of PID 1, and the command gets what is left.
+ */
+#include "stages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/capability.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../home/child.h"
+#include "../home/endpoint.h"
+#include "../home/uses.h"
+#include "../lib/codex_use.h"
+#include "../lib/privileges.h"
+#include "../lib/worker.h"
+#include "../monitor/broker_messages.h"
+
+/* haproxy takes 20 ms; a machine that swaps may take seconds. */
+#define BROKER_BOOT_MS 10000
+
+/* In the order in which Codex takes them. */
+static const char *const keys[] = {"CODEX_API_KEY", "OPENAI_API_KEY"};
+/* What Codex verifies servers by, in the order in which it takes them. */
+static const char *const roots[] = {"CODEX_CA_CERTIFICATE", "SSL_CERT_FILE"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- The choice ---------------------------------------------------------------------- */
+
+static const char *first_set(const struct boot *b, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *value = environment_get(&b->env, names[i]);
+
+		if (value && *value)
+			return value;
+	}
+	return NULL;
+}
+
+/* Codex doesn't use the key, or not at OpenAI: nothing to be warned of. NULL: it does. */
+static const char *used_otherwise(const struct boot *b, const char *from)
+{
+	static const char provider[] = "Codex is told to send its requests to another place";
+	char *const *command = b->o->command; /* none: codex */
+	struct home_uses uses;
+	struct failure f;
+
+	if (command[0] && codex_use(command) == CODEX_LOGIN)
+		return "this is a login";
+	for (char *const *word = command; *word; word++)
+		if (home_uses_word(*word))
+			return provider;
+	if (home_uses(b->home, from, &uses, &f) < 0)
+		return "Codex's home can't be looked at";
+	if (uses.login)
+		return "Codex has an auth.json in its home and uses that";
+	return uses.provider ? provider : NULL;
+}
+
+static int try_open(void *context, void *result, struct failure *f)
+{
+	(void)result;
+	return access(context, R_OK) < 0 ? fail_errno(f, "read", context) : 0;
+}
+
+static bool broker_may_read(const char *file)
+{
+	struct failure f;
+
+	return child_run_as(UID_BROKER, UID_BROKER, NULL, try_open, (char *)(uintptr_t)file,
+		       NULL, 0, &f) == 0;
+}
+
+/* The reason why the key can't be kept from the command; NULL: it can. */
+static const char *impossible(const struct boot *b, const char *key)
+{
+	const char *file = first_set(b, roots, COUNT(roots));
+
+	if (b->o->wall == WALL_CELL || !privileges_have(CAP_NET_ADMIN) || privileges_shared())
+		return "it needs nftables and a user id of its own, which the cell doesn't "
+		       "have";
+	if (!b->codex_home)
+		return "the image has no home for Codex";
+	if (!b->o->default_rules)
+		return "--no-default-rules leaves OpenAI's names to your rules";
+	if (access(BROKER_PROGRAM, X_OK) < 0)
+		return "the image has no haproxy at " BROKER_PROGRAM;
+	if (!endpoint_settable(ETC_DIR))
+		return "Codex's settings in " ETC_DIR
+		       " aren't the image's, or can't be written";
+	if (!broker_credential_valid(key))
+		return "the API key has characters that no key has";
+	if (file && !broker_path_valid(file))
+		return "the path of its certificates has characters other than letters, digits "
+		       "and -._+/@,";
+	if (file && !broker_may_read(file))
+		return "the file of its certificates isn't readable for everybody";
+	return NULL;
+}
+
+static int refuse_on(const char *why, const char *hint, struct failure *f)
+{
+	fail(f, "use the broker", "--broker=on", "%s", why);
+	return fail_hint(f, "%s", hint);
+}
+
+/* Overwritten in place: /proc/1/environ shows it, and each worker has a copy of our memory. */
+static void wipe(const char *text)
+{
+	if (text)
+		explicit_bzero((char *)(uintptr_t)text, strlen(text));
+}
+
+static int take_key(struct boot *b, const char *key, struct failure *f)
+{
+	const char *file = first_set(b, roots, COUNT(roots));
+
+	b->broker.credential = strdup(key);
+	b->broker.roots = strdup(file ? file : BROKER_ROOTS);
+	if (!b->broker.credential || !b->broker.roots)
+		return fail_errno(f, "keep the API key", "");
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		wipe(environment_get(&b->env, keys[i]));
+		wipe(getenv(keys[i]));
+		environment_unset(&b->env, keys[i]);
+	}
+	policy_set_broker(&b->o->policy, BROKER_SERVER_NAME);
+	b->brokered = true;
+	return 0;
+}
+
+int stage_broker_choose(struct boot *b, struct failure *f)
+{
+	const char *key = first_set(b, keys, COUNT(keys)), *why;
+	const bool on = b->o->broker == BROKER_ON;
+	const char *from = b->o->home_from ? b->o->home_from : DROP_OFF;
+
+	environment_unset(&b->env, "CODEX_INIT_BROKER");
+	if (b->o->broker == BROKER_OFF || (b->o->egress != EGRESS_STRICT && !on))
+		return 0;
+	if (b->o->egress != EGRESS_STRICT)
+		return refuse_on("only --egress=strict keeps the command from OpenAI's names",
+			"leave out one of the two", f);
+	if (!key && on)
+		return refuse_on("there is no API key; it can't serve a ChatGPT login",
+			"give the key with -e OPENAI_API_KEY, or leave out --broker=on", f);
+	if (!key)
+		return 0;
+	why = used_otherwise(b, from);
+	if (why && !on)
+		return 0;
+	if (!why)
+		why = impossible(b, key);
+	if (!why)
+		return take_key(b, key, f);
+	if (on)
+		return refuse_on(why, "--broker=off leaves the API key to the command", f);
+	say_warning("config", "the broker is off: %s: the command can read the API key", why);
+	return 0;
+}
+
+/* ---- The stages ---------------------------------------------------------------------- */
+
+int stage_broker_listen(struct boot *b, struct failure *f)
+{
+	b->broker.to = GATE_BROKER_NAME;
+	b->broker.web = worker_bind(AF_INET, SOCK_STREAM, 0);
+	if (b->broker.web < 0)
+		return fail_errno(f, "listen for the broker", "127.0.0.1");
+	b->broker.port = worker_port(b->broker.web);
+	return gate_listen_broker(&b->gate.sockets, f);
+}
+
+static pid_t start_broker(void *context, bool first, int *channel, struct failure *f)
+{
+	struct boot *b = context;
+
+	(void)first;
+	return broker_start(&b->broker, channel, f);
+}
+
+static int take_broker(void *context, const void *message, size_t size)
+{
+	struct boot *b = context;
+
+	return broker_messages_take(
+		b->events, BROKER_SERVER_NAME, message, size, &b->broker_ready);
+}
+
+static void broker_event(void *context, const char *reason, bool dead)
+{
+	struct boot *b = context;
+	struct event e = {.kind = EVENT_WORKER, .name = "broker", .reason = reason};
+
+	(void)dead;
+	events_add(b->events, &e);
+}
+
+/* The broker has the socket and the key now, and nobody else. */
+int stage_broker_start(struct boot *b, struct failure *f)
+{
+	static const struct supervisor_worker worker = {
+		"broker", start_broker, take_broker, NULL, broker_event, true};
+	struct supervisor *k = &b->supervisors[WORKER_BROKER];
+	int done;
+
+	k->worker = &worker;
+	k->context = b;
+	k->monitor = b->m;
+	done = supervisor_start(k, f);
+	wipe(b->broker.credential);
+	close(b->broker.web);
+	b->broker.web = -1;
+	return done;
+}
+
+int stage_broker(struct boot *b, struct failure *f)
+{
+	const struct supervisor *k = &b->supervisors[WORKER_BROKER];
+
+	if (monitor_wait(b->m, &b->broker_ready, BROKER_BOOT_MS))
+		return 0;
+	fail(f, "start the broker", BROKER_PROGRAM, "%s",
+		k->pid ? "it did not answer in time" : "it ended at once");
+	return fail_hint(f,
+		"the file that it verifies OpenAI's server by, %s, has to be readable "
+		"for everybody; --broker=off leaves the API key to the command",
+		b->broker.roots);
+}
+
+int stage_broker_settle(struct boot *b, struct failure *f)
+{
+	if (endpoint_write(ETC_DIR, b->brokered ? b->broker.port : 0, f) == 0)
+		return 0;
+	if (b->brokered)
+		return -1;
+	say_failure_warning("home", f);
+	return 0;
+}

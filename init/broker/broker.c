@@ -1,0 +1,311 @@
+/*
+ * The broker's worker: makes the configuration, starts haproxy, asks whether it answers, reads
+ * its log, and starts it again when it ends.
+ *
+ * haproxy holds the only writing end of the pipe that it logs to, so the pipe's end is
+ * haproxy's. It is killed with the worker, and the worker ends with PID 1. While there is none
+ * the socket stays open: who connects waits for the next, which is there in a moment.
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/privileges.h"
+#include "../lib/rate.h"
+#include "../lib/sockaddr.h"
+#include "../lib/worker.h"
+
+/* A line of the log; haproxy cuts at 1,024. */
+#define LINE_BYTES 2048
+/* Reports to PID 1 a second; what exceeds them is counted. */
+#define PER_SECOND 50
+/* Starts in a row, each after twice the delay; then the worker ends, and the port is closed. */
+#define STARTS    8
+#define DELAY_MS  50
+#define STEADY_MS 60000
+/* Descriptors for 200 clients, as many servers, and haproxy's own. */
+#define DESCRIPTORS 1024
+#define NAME_OF_FD  "/proc/self/fd/%d"
+
+struct broker {
+	const struct broker_config *config;
+	int channel;
+	int rules;   /* the configuration, with the credential */
+	int log;     /* our end of haproxy's log; -1: it isn't running */
+	int probe;   /* a connection to it that asks whether it is there, or -1 */
+	pid_t pid;   /* haproxy's, or 0 */
+	bool served; /* it has answered once */
+	unsigned starts;
+	int64_t started, due; /* ms; due: when it is started again */
+	struct rate rate;
+	uint32_t unreported;
+	size_t used;
+	char line[LINE_BYTES];
+};
+
+/* ---- Reports ------------------------------------------------------------------------- */
+
+static bool send_message(struct broker *b, const struct broker_message *m)
+{
+	if (send(b->channel, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*m))
+		return true;
+	if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
+		_exit(1);
+	return false;
+}
+
+static void report(struct broker *b, const struct broker_message *m)
+{
+	const int64_t now = clock_ms();
+
+	if (rate_left(&b->rate, now, PER_SECOND) && send_message(b, m)) {
+		rate_use(&b->rate);
+		return;
+	}
+	b->unreported += m->count;
+	rate_pend(&b->rate, now);
+}
+
+static void report_unreported(struct broker *b, int64_t now)
+{
+	const struct broker_message m = {
+		.type = BROKER_REFUSED, .reason = BROKER_REQUEST, .count = b->unreported};
+
+	if (b->rate.due > now)
+		return;
+	if (m.count && rate_left(&b->rate, now, PER_SECOND) && send_message(b, &m))
+		b->unreported = 0;
+	rate_done(&b->rate, now, b->unreported != 0);
+}
+
+static void take_line(struct broker *b, size_t size)
+{
+	struct broker_message m;
+
+	if (broker_log_read(b->line, size, &m))
+		report(b, &m);
+}
+
+/* Takes the lines in the buffer. One that is longer is cut. */
+static void take_lines(struct broker *b)
+{
+	char *end;
+
+	while ((end = memchr(b->line, '\n', b->used)) != NULL) {
+		size_t size = (size_t)(end - b->line);
+
+		take_line(b, size);
+		b->used -= size + 1;
+		memmove(b->line, end + 1, b->used);
+	}
+	if (b->used == sizeof(b->line)) {
+		take_line(b, b->used);
+		b->used = 0;
+	}
+}
+
+/* ---- haproxy ------------------------------------------------------------------------- */
+
+static bool keep(int fd)
+{
+	return fcntl(fd, F_SETFD, 0) == 0;
+}
+
+/* In the forked child. Its standard descriptors are /dev/null. */
+static _Noreturn void become_haproxy(const struct broker *b, int log)
+{
+	const struct rlimit files = {DESCRIPTORS, DESCRIPTORS}, none = {0, 0};
+	char rules[sizeof(NAME_OF_FD) + 16];
+	char name[] = "haproxy", foreground[] = "-db", quiet[] = "-q", file[] = "-f";
+	char *argv[] = {name, foreground, quiet, file, rules, NULL}, *envp[] = {NULL};
+	struct failure f;
+
+	snprintf(rules, sizeof(rules), NAME_OF_FD, b->rules);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_CORE, &none);
+	if (keep(log) && keep(b->rules) && keep(b->config->web) &&
+		filters_install(FILTER_BROKER, &f) == 0)
+		execve(BROKER_PROGRAM, argv, envp);
+	_exit(1);
+}
+
+/* The number of the log's descriptor is in the configuration. */
+static int write_rules(struct broker *b, int log)
+{
+	FILE *to;
+
+	b->rules = memfd_create("broker", MFD_CLOEXEC);
+	to = b->rules < 0 ? NULL : fdopen(dup(b->rules), "w");
+	if (!to)
+		return -1;
+	broker_rules_write(b->config, log, to);
+	return fclose(to);
+}
+
+/* Asks for the path that haproxy answers itself. Without an answer it will be asked again. */
+static void ask(struct broker *b)
+{
+	static const char request[] = "GET " BROKER_PROBE_PATH " HTTP/1.0\r\n\r\n";
+	static const struct address loopback = {4, {127, 0, 0, 1}};
+	union sockaddr_any to;
+	socklen_t len = sockaddr_make(&loopback, b->config->port, &to);
+
+	b->probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (b->probe < 0 || connect(b->probe, &to.any, len) < 0 ||
+		send(b->probe, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0)
+		_exit(1);
+}
+
+static void take_probe(struct broker *b)
+{
+	const struct broker_message ready = {.type = BROKER_READY};
+	char text[64];
+	bool answered = recv(b->probe, text, sizeof(text), MSG_DONTWAIT) > 0;
+
+	close(b->probe);
+	b->probe = -1;
+	if (answered && !b->served)
+		b->served = send_message(b, &ready);
+}
+
+static void start_haproxy(struct broker *b)
+{
+	int log[2];
+
+	if (pipe2(log, O_CLOEXEC) < 0)
+		_exit(1);
+	/* The same number each time, since the configuration has it. */
+	if (b->rules < 0 && write_rules(b, log[1]) < 0)
+		_exit(1);
+	fcntl(log[0], F_SETFL, O_NONBLOCK);
+	fcntl(log[1], F_SETFL, O_NONBLOCK); /* a log that nobody reads holds nothing up */
+	b->pid = fork();
+	if (b->pid == 0)
+		become_haproxy(b, log[1]);
+	if (b->pid < 0)
+		_exit(1);
+	close(log[1]);
+	b->log = log[0];
+	b->used = 0;
+	b->started = clock_ms();
+	b->due = INT64_MAX;
+	if (!b->served)
+		ask(b);
+}
+
+static void haproxy_ended(struct broker *b)
+{
+	const struct broker_message m = {.type = BROKER_RESTARTED, .count = 1};
+	const int64_t now = clock_ms();
+
+	close(b->log);
+	b->log = -1;
+	kill(b->pid, SIGKILL); /* if it has only closed its log */
+	waitpid(b->pid, NULL, 0);
+	b->pid = 0;
+	if (now - b->started >= STEADY_MS)
+		b->starts = 0;
+	if (b->starts == STARTS || !b->served)
+		_exit(1);
+	send_message(b, &m);
+	b->due = now + (DELAY_MS << b->starts++);
+}
+
+static void read_log(struct broker *b)
+{
+	ssize_t n = read(b->log, b->line + b->used, sizeof(b->line) - b->used);
+
+	if (n > 0) {
+		b->used += (size_t)n;
+		take_lines(b);
+	} else if (n == 0) {
+		haproxy_ended(b);
+	}
+}
+
+/* ---- The loop ------------------------------------------------------------------------ */
+
+static int timeout(const struct broker *b)
+{
+	const int64_t first = b->due < b->rate.due ? b->due : b->rate.due,
+		      left = first - clock_ms();
+
+	if (first == INT64_MAX)
+		return -1;
+	return left < 0 ? 0 : (int)left;
+}
+
+/* PID 1 has closed its half: it wants the last counts, or is gone. */
+static _Noreturn void end(struct broker *b)
+{
+	if (b->log >= 0)
+		read_log(b);
+	rate_close(&b->rate, clock_ms());
+	report_unreported(b, clock_ms());
+	_exit(0);
+}
+
+static void serve(void *prepared)
+{
+	struct broker *b = prepared;
+
+	start_haproxy(b);
+	for (;;) {
+		struct pollfd p[] = {{.fd = b->channel, .events = POLLIN},
+			{.fd = b->log, .events = POLLIN}, {.fd = b->probe, .events = POLLIN}};
+
+		if (poll(p, 3, timeout(b)) < 0 && errno != EINTR)
+			_exit(1);
+		if (p[0].revents)
+			end(b);
+		if (p[2].revents)
+			take_probe(b);
+		if (p[1].revents)
+			read_log(b);
+		report_unreported(b, clock_ms());
+		if (clock_ms() >= b->due)
+			start_haproxy(b);
+	}
+}
+
+static void *prepare(void *context, int channel)
+{
+	struct broker *b = context;
+
+	signal(SIGPIPE, SIG_IGN);
+	b->channel = channel;
+	return b;
+}
+
+pid_t broker_start(const struct broker_config *c, int *channel, struct failure *f)
+{
+	const struct worker_config self = {.name = "codex-broker",
+		.uid = UID_BROKER,
+		.filter = FILTER_PAYLOAD,
+		.keep = {c->web},
+		.keep_count = 1,
+		.prepare = prepare,
+		.serve = serve};
+	struct broker b = {.config = c,
+		.rules = -1,
+		.log = -1,
+		.probe = -1,
+		.due = INT64_MAX,
+		.rate = RATE_INIT};
+
+	return worker_start(&self, &b, channel, f);
+}

@@ -1,0 +1,52 @@
+/*
+ * Messages from the broker to PID 1: SOCK_SEQPACKET messages of exactly sizeof(struct
+ * broker_message), fixed-width integers in host order (same machine, same binary). What they
+ * quote was sent by the payload; PID 1 checks the range of every field, and kills the worker on
+ * anything else. PID 1 sends nothing; closing the channel ends the broker.
+ */
+#ifndef INIT_BROKER_BROKER_IPC_H
+#define INIT_BROKER_BROKER_IPC_H
+
+#include <stdint.h>
+
+enum broker_message_type {
+	BROKER_READY = 1, /* it answers; all other fields are 0 */
+	BROKER_REFUSED,   /* a request was refused */
+	BROKER_UNREACHED, /* the server could not be reached, or is not who it should be */
+	BROKER_RESTARTED, /* its haproxy ended and is started again */
+};
+
+/* broker_ipc_reason_text() has the texts. */
+enum broker_reason {
+	BROKER_FINE,
+	BROKER_REQUEST,   /* Codex needs no such request */
+	BROKER_HOST,      /* it is for another host */
+	BROKER_FORM,      /* a URI where a path belongs */
+	BROKER_QUERY,     /* parameters where none belong */
+	BROKER_BODY,      /* a body where none belongs */
+	BROKER_MALFORMED, /* in violation of the RFCs, or too long */
+	BROKER_SERVER,    /* no connection, or a certificate that isn't trusted */
+	BROKER_ECHO, /* the server's response had the credential in it, or was no response */
+	BROKER_REASON_LAST = BROKER_ECHO,
+};
+
+#define BROKER_METHOD 16
+#define BROKER_PATH   128
+
+struct broker_message {
+	uint32_t type;
+	uint32_t reason; /* enum broker_reason; BROKER_FINE in READY and RESTARTED */
+	uint32_t count;  /* requests that this message stands for, at least 1; 0 in READY */
+	char method[BROKER_METHOD]; /* printable, NUL-padded; "": several, or unknown */
+	char path[BROKER_PATH];     /* the same; may be cut */
+};
+
+/* The text of a reason; NULL for BROKER_FINE and invalid values. */
+const char *broker_ipc_reason_text(uint32_t reason);
+/* The reason that a word of the log stands for (broker_rules.c writes them into the rules);
+ * BROKER_FINE if none. */
+enum broker_reason broker_ipc_reason(const char *word);
+/* ... and the word for a reason. */
+const char *broker_ipc_reason_word(enum broker_reason reason);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * What the broker lets through, as two tables, and haproxy's configuration made from them.
+ * Everything else in a request is refused or taken away. Pure.
+ */
+#include "broker.h"
+
+#include <string.h>
+
+/* A credential that the service may send back is looked for: a shorter one is found by chance.
+ */
+#define LEAST_CREDENTIAL 8
+#define MOST_CREDENTIAL  512
+#define MOST_PATH        255
+
+/* ---- The tables ---------------------------------------------------------------------- */
+
+enum kind {
+	PLAIN,     /* a request with a body */
+	WEBSOCKET, /* an upgrade (RFC 6455), without a body */
+	LOOK,      /* no body; may have parameters */
+};
+
+/* What Codex asks for with an API key. */
+static const struct route {
+	const char *method, *path;
+	enum kind kind;
+} routes[] = {
+	{"POST", "/v1/responses", PLAIN},
+	{"GET", "/v1/responses", WEBSOCKET},
+	{"POST", "/v1/responses/compact", PLAIN},
+	{"GET", "/v1/models", LOOK},
+};
+
+/*
+ * Headers that pass, as regular expressions. None can name an account: no cookie, no
+ * organisation, no project, no credential of the client's.
+ */
+static const char *const headers[] = {"host", "accept", "accept-encoding",
+	"content-(?:type|encoding|length)", "transfer-encoding", "connection", "upgrade",
+	"sec-websocket-[a-z]+", "user-agent", "originator", "openai-beta", "version",
+	"session-id", "session_id", "thread-id", "conversation_id", "x-client-request-id",
+	"x-codex-[a-z-]+", "x-openai-internal-codex-[a-z-]+", "x-openai-subagent"};
+
+/* Headers of responses that don't: they say or set who the account is. */
+static const char *const hidden[] = {
+	"set-cookie", "alt-svc", "openai-organization", "openai-project", "x-request-project"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- The configuration --------------------------------------------------------------- */
+
+#define FOUND   "{ var(txn.why) -m found }"
+#define KIND(k) "{ var(txn.kind) -m str " k " }"
+
+static const char *const kinds[] = {
+	[PLAIN] = "plain", [WEBSOCKET] = "websocket", [LOOK] = "look"};
+
+/*
+ * A model may think, and a WebSocket be silent, for an hour. Connections to the server are kept
+ * for a minute, so that the next request finds one.
+ */
+static const char beginning[] = "global\n"
+				"    nbthread 1\n"
+				"    maxconn 200\n"
+				"    log fd@%d len 1024 format raw local0\n"
+				"    ssl-server-verify required\n"
+				"    ssl-default-server-options ssl-min-ver TLSv1.2\n"
+				"    tune.bufsize 32768\n"
+				"defaults\n"
+				"    mode http\n"
+				"    log global\n"
+				"    log-format \"%%ST %%ts %%[var(txn.why)] %%HM %%HP\"\n"
+				"    option dontlognull\n"
+				"    option http-no-delay\n"
+				"    http-reuse safe\n"
+				"    timeout http-request 30s\n"
+				"    timeout http-keep-alive 300s\n"
+				"    timeout connect 30s\n"
+				"    timeout client 1h\n"
+				"    timeout server 1h\n"
+				"    timeout tunnel 1h\n"
+				"    timeout client-fin 10s\n"
+				"frontend codex\n"
+				"    bind fd@%d\n"
+				"    option disable-h2-upgrade\n"
+				"    monitor-uri " BROKER_PROBE_PATH "\n";
+
+/* The first reason stands. */
+static void because(enum broker_reason reason, const char *condition, FILE *to)
+{
+	fprintf(to, "    http-request set-var(txn.why) str(%s) if !" FOUND " %s\n",
+		broker_ipc_reason_word(reason), condition);
+}
+
+static void write_routes(FILE *to)
+{
+	for (size_t i = 0; i < COUNT(routes); i++)
+		fprintf(to,
+			"    http-request set-var(txn.kind) str(%s) if { method %s } "
+			"{ path -m str %s }%s\n",
+			kinds[routes[i].kind], routes[i].method, routes[i].path,
+			routes[i].kind == WEBSOCKET
+				? " { req.fhdr(upgrade),lower -m str websocket }"
+				: "");
+}
+
+static void write_refusals(const struct broker_config *c, FILE *to)
+{
+	char host[64];
+
+	snprintf(host, sizeof(host), "!{ req.fhdr(host) -m str 127.0.0.1:%u }", c->port);
+	because(BROKER_HOST, host, to);
+	because(BROKER_FORM, "!{ url -m beg / }", to);
+	because(BROKER_REQUEST, "!{ var(txn.kind) -m found }", to);
+	because(BROKER_QUERY, "{ url -m sub ? } !" KIND("look"), to);
+	because(BROKER_BODY, "{ req.hdr_cnt(content-length) gt 0 } !" KIND("plain"), to);
+	because(BROKER_BODY, "{ req.hdr_cnt(transfer-encoding) gt 0 } !" KIND("plain"), to);
+	fputs("    http-request deny deny_status 403 content-type application/json string "
+	      "'{\"error\":{\"message\":\"codex-sandbox: the broker lets through only what "
+	      "Codex needs\"}}' if " FOUND "\n",
+		to);
+}
+
+static void write_headers(const struct broker_config *c, FILE *to)
+{
+	fputs("    http-request del-header ^(?!(?:", to);
+	for (size_t i = 0; i < COUNT(headers); i++)
+		fprintf(to, "%s%s", i ? "|" : "", headers[i]);
+	fprintf(to,
+		")$) -m reg\n"
+		"    http-request del-header upgrade if !" KIND(
+			"websocket") "\n"
+				     "    http-request set-header Authorization \"Bearer %s\"\n"
+				     "    http-request set-header Host " BROKER_SERVER_NAME
+				     "\n",
+		c->credential);
+}
+
+static void write_responses(const struct broker_config *c, FILE *to)
+{
+	for (size_t i = 0; i < COUNT(hidden); i++)
+		fprintf(to, "    http-response del-header %s\n", hidden[i]);
+	fprintf(to,
+		"    http-response set-var(txn.why) str(%s) if { res.hdrs -m sub %s }\n"
+		"    http-response set-var(txn.why) str(%s) if { status 101 } !" KIND(
+			"websocket") "\n"
+				     "    http-response deny deny_status 502 if " FOUND "\n",
+		broker_ipc_reason_word(BROKER_ECHO), c->credential,
+		broker_ipc_reason_word(BROKER_ECHO));
+}
+
+void broker_rules_write(const struct broker_config *c, int log, FILE *to)
+{
+	fprintf(to, beginning, log, c->web);
+	write_routes(to);
+	write_refusals(c, to);
+	write_headers(c, to);
+	fputs("    default_backend openai\nbackend openai\n", to);
+	write_responses(c, to);
+	fprintf(to,
+		"    server openai abns@%s ssl verify required ca-file %s "
+		"sni str(" BROKER_SERVER_NAME ") verifyhost " BROKER_SERVER_NAME
+		" alpn http/1.1 pool-purge-delay 60s\n",
+		c->to, c->roots);
+}
+
+/* ---- What may be in it ----------------------------------------------------------------- */
+
+static bool consists_of(const char *text, const char *others, size_t least, size_t most)
+{
+	size_t n = 0;
+
+	for (; text[n]; n++)
+		if (!((text[n] >= 'a' && text[n] <= 'z') ||
+			    (text[n] >= 'A' && text[n] <= 'Z') ||
+			    (text[n] >= '0' && text[n] <= '9') || strchr(others, text[n])))
+			return false;
+	return n >= least && n <= most;
+}
+
+bool broker_credential_valid(const char *text)
+{
+	return consists_of(text, "-._~+/=", LEAST_CREDENTIAL, MOST_CREDENTIAL);
+}
+
+bool broker_path_valid(const char *text)
+{
+	return text[0] == '/' && consists_of(text, "-._+/@,", 2, MOST_PATH);
+}

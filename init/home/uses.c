@@ -1,0 +1,109 @@
+/* See uses.h. */
+#include "uses.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../lib/file.h"
+#include "../lib/limits.h"
+#include "child.h"
+#include "placeholder.h"
+#include "safe.h"
+#include "toml.h"
+
+struct places {
+	const char *home;
+	int from; /* a descriptor, or -1 */
+	const char *from_path;
+};
+
+/* Keys that name another place; a profile may have the first. */
+static const char *const keys[] = {"model_provider", "openai_base_url"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool names_openai(const char *value, size_t size)
+{
+	static const char openai[] = "openai";
+
+	return size == sizeof(openai) - 1 && memcmp(value, openai, size) == 0;
+}
+
+static void visit(void *context, const char *path, const char *value, size_t size)
+{
+	struct home_uses *out = context;
+	const char *last = strrchr(path, '.');
+
+	last = last ? last + 1 : path;
+	for (size_t i = 0; i < COUNT(keys); i++)
+		out->provider |=
+			value && strcmp(last, keys[i]) == 0 && !names_openai(value, size);
+}
+
+/* Returns whether the file is there. */
+static bool look_at_config(int dir, struct home_uses *out)
+{
+	static char text[LIMIT_TOML_BYTES];
+	int fd = safe_open(dir, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return errno != ENOENT;
+	n = file_read(fd, text, sizeof(text));
+	close(fd);
+	if (n > 0)
+		toml_scan(text, (size_t)n, visit, out);
+	return true;
+}
+
+static int look(void *context, void *result, struct failure *f)
+{
+	const struct places *p = context;
+	struct home_uses *out = result;
+	struct stat st;
+	int home = open(p->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (home < 0)
+		return fail_errno(f, "look at Codex's home", p->home);
+	out->login = fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		     !(S_ISREG(st.st_mode) && (st.st_size == 0 || placeholder_is_there(home)));
+	if (!look_at_config(home, out) && p->from >= 0)
+		look_at_config(p->from, out);
+	return 0;
+}
+
+static int open_from(void *context, void *result, struct failure *f)
+{
+	struct places *p = context;
+
+	(void)result, (void)f;
+	if (p->from_path)
+		p->from = open(p->from_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+int home_uses(const char *home, const char *from, struct home_uses *out, struct failure *f)
+{
+	struct places p = {.home = home, .from = -1, .from_path = from};
+	struct stat st;
+
+	*out = (struct home_uses){0};
+	if (stat(home, &st) < 0)
+		return errno == ENOENT ? 0 : fail_errno(f, "look at Codex's home", home);
+	if (st.st_uid != 0)
+		return child_run_as(
+			st.st_uid, st.st_gid, open_from, look, &p, out, sizeof(*out), f);
+	open_from(&p, NULL, f);
+	return child_run(look, &p, out, sizeof(*out), f);
+}
+
+bool home_uses_word(const char *word)
+{
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (strstr(word, keys[i]))
+			return true;
+	return strcmp(word, "--oss") == 0 || strncmp(word, "--local-provider", 16) == 0;
+}

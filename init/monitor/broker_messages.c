@@ -1,0 +1,58 @@
+/* See broker_messages.h. */
+#include "broker_messages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A request's method and path. */
+#define REQUEST_TEXT (BROKER_METHOD + BROKER_PATH)
+
+static bool is_word(const char *text, size_t size)
+{
+	size_t n = strnlen(text, size);
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	return n < size;
+}
+
+static bool is_valid(const struct broker_message *m, size_t size)
+{
+	return size == sizeof(*m) && m->count > 0 &&
+	       (m->type == BROKER_RESTARTED
+			       ? m->reason == BROKER_FINE
+			       : (m->type == BROKER_REFUSED || m->type == BROKER_UNREACHED) &&
+					 m->reason > BROKER_FINE &&
+					 m->reason <= BROKER_REASON_LAST) &&
+	       is_word(m->method, sizeof(m->method)) && is_word(m->path, sizeof(m->path));
+}
+
+int broker_messages_take(struct events *events, const char *server,
+	const struct broker_message *m, size_t size, bool *ready)
+{
+	struct event e = {.kind = EVENT_UNREACHED, .name = server, .port = 443, .count = 1};
+	char request[REQUEST_TEXT];
+
+	if (size == sizeof(*m) && m->type == BROKER_READY) {
+		*ready = true;
+		return 0;
+	}
+	if (!is_valid(m, size))
+		return -1;
+	if (m->type == BROKER_RESTARTED) {
+		e = (struct event){.kind = EVENT_WORKER,
+			.name = "broker",
+			.reason = "its haproxy ended and is started again"};
+		events_add(events, &e);
+		return 0;
+	}
+	if (m->type == BROKER_REFUSED)
+		e.kind = EVENT_REFUSED_BROKER;
+	snprintf(request, sizeof(request), "%s%s%s", m->method, m->path[0] ? " " : "", m->path);
+	e.request = request;
+	e.reason = broker_ipc_reason_text(m->reason);
+	e.count = m->count;
+	events_add(events, &e);
+	return 0;
+}

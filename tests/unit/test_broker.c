@@ -1,0 +1,244 @@
+/*
+ * The broker's rules as haproxy gets them, its log, and PID 1's checks on its messages: pure.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "init/broker/broker.h"
+#include "init/monitor/broker_messages.h"
+
+#define SECRET "sk-lab-0123456789"
+
+/* ---- The rules ----------------------------------------------------------------------- */
+
+static char *rules(void)
+{
+	const struct broker_config c = {.web = 7,
+		.port = 40123,
+		.to = "codex-init-broker",
+		.roots = "/etc/roots.pem",
+		.credential = SECRET};
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_non_null(to);
+	broker_rules_write(&c, 9, to);
+	fclose(to);
+	return text;
+}
+
+static size_t times(const char *text, const char *what)
+{
+	size_t count = 0;
+
+	for (const char *at = strstr(text, what); at; at = strstr(at + 1, what))
+		count++;
+	return count;
+}
+
+static void the_rules_have_what_they_are_made_for(void **state)
+{
+	char *text = rules();
+
+	(void)state;
+	assert_int_equal(times(text, "{ method POST } { path -m str /v1/responses }"), 1);
+	assert_int_equal(times(text, "{ method GET } { path -m str /v1/models }"), 1);
+	assert_int_equal(times(text, "set-var(txn.kind)"), 4);
+	assert_int_equal(times(text, "127.0.0.1:40123"), 1);
+	assert_int_equal(times(text, "bind fd@7\n"), 1);
+	assert_int_equal(times(text, "log fd@9 "), 1);
+	assert_int_equal(times(text, "server "), 1 + times(text, "timeout server "));
+	assert_int_equal(times(text, "abns@codex-init-broker ssl verify required"), 1);
+	assert_int_equal(times(text, "ca-file /etc/roots.pem "), 1);
+	/* Into the request, and looked for in the response: nowhere else. */
+	assert_int_equal(times(text, SECRET), 2);
+	assert_int_equal(times(text, "set-header Authorization \"Bearer " SECRET "\"\n"), 1);
+	/* The refusals come before what adds the credential. */
+	assert_true(strstr(text, "http-request deny ") < strstr(text, SECRET));
+	free(text);
+}
+
+static void each_reason_has_a_word_of_its_own(void **state)
+{
+	(void)state;
+	for (uint32_t i = BROKER_FINE + 1; i <= BROKER_REASON_LAST; i++) {
+		assert_non_null(broker_ipc_reason_text(i));
+		assert_int_equal(broker_ipc_reason(broker_ipc_reason_word(i)), i);
+	}
+	assert_null(broker_ipc_reason_text(BROKER_FINE));
+	assert_null(broker_ipc_reason_text(BROKER_REASON_LAST + 1));
+	assert_int_equal(broker_ipc_reason("-"), BROKER_FINE);
+	assert_int_equal(broker_ipc_reason(""), BROKER_FINE);
+}
+
+static void what_may_be_quoted_in_them(void **state)
+{
+	char longest[520];
+
+	(void)state;
+	assert_true(broker_credential_valid("sk-proj-Ab_9.~+/=x"));
+	assert_false(broker_credential_valid("short"));
+	assert_false(broker_credential_valid("sk-with a blank"));
+	assert_false(broker_credential_valid("sk-%[env(X)]aaaa"));
+	assert_false(broker_credential_valid("sk-\"quoted\"aaa"));
+	assert_false(broker_credential_valid("sk-line\nbreak"));
+	memset(longest, 'k', sizeof(longest));
+	longest[512] = '\0';
+	assert_true(broker_credential_valid(longest));
+	longest[512] = 'k', longest[513] = '\0';
+	assert_false(broker_credential_valid(longest));
+	assert_true(broker_path_valid("/app/home/you/a-b_c@1.pem"));
+	assert_false(broker_path_valid("relative.pem"));
+	assert_false(broker_path_valid("/a b.pem"));
+	assert_false(broker_path_valid("/a\"b.pem"));
+	assert_false(broker_path_valid("/$HOME.pem"));
+}
+
+/* ---- The log ------------------------------------------------------------------------- */
+
+static struct broker_message m;
+
+static bool reads(const char *line)
+{
+	return broker_log_read(line, strlen(line), &m);
+}
+
+static void a_refusal_is_read(void **state)
+{
+	(void)state;
+	assert_true(reads("403 PR request POST /v1/files"));
+	assert_int_equal(m.type, BROKER_REFUSED);
+	assert_int_equal(m.reason, BROKER_REQUEST);
+	assert_string_equal(m.method, "POST");
+	assert_string_equal(m.path, "/v1/files");
+	assert_true(reads("400 PR - <BADREQ> <BADREQ>"));
+	assert_int_equal(m.reason, BROKER_MALFORMED);
+	assert_true(reads("502 PH echo GET /v1/models"));
+	assert_int_equal(m.type, BROKER_UNREACHED);
+	assert_true(reads("503 SC - GET /v1/models"));
+	assert_int_equal(m.type, BROKER_UNREACHED);
+	assert_int_equal(m.reason, BROKER_SERVER);
+}
+
+static void what_went_well_is_not_reported(void **state)
+{
+	(void)state;
+	assert_false(reads("200 -- - POST /v1/responses"));
+	assert_false(reads("429 -- - POST /v1/responses"));
+	assert_false(reads("200 CD - POST /v1/responses"));
+	assert_false(reads(""));
+	assert_false(reads("403"));
+	assert_false(reads("403 PR"));
+	assert_false(reads("[NOTICE] something else"));
+}
+
+static void a_line_of_anything(void **state)
+{
+	char line[4096];
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	assert_false(broker_log_read(line, sizeof(line), &m));
+	memcpy(line, "403 PR host ", 12);
+	assert_true(broker_log_read(line, sizeof(line), &m));
+	assert_int_equal(strlen(m.method), BROKER_METHOD - 1);
+	assert_true(reads("403 PR host GET /\x1b[31m\x80"));
+	assert_string_equal(m.path, "/?[31m?");
+}
+
+/* ---- Messages ------------------------------------------------------------------------ */
+
+static struct events *events;
+
+static int begin(void **state)
+{
+	struct failure f;
+
+	(void)state;
+	m = (struct broker_message){
+		.type = BROKER_REFUSED, .reason = BROKER_REQUEST, .count = 1};
+	return events_open(&events, NULL, &f);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	events_close(events);
+	return 0;
+}
+
+static int take(size_t size)
+{
+	bool ready = false;
+
+	return broker_messages_take(events, "api.openai.com", &m, size, &ready);
+}
+
+static void what_is_taken_is_in_the_summary(void **state)
+{
+	char text[1024] = "";
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	strcpy(m.method, "POST");
+	strcpy(m.path, "/v1/files");
+	assert_int_equal(take(sizeof(m)), 0);
+	assert_int_equal(take(sizeof(m)), 0);
+	assert_int_equal(events_refused(events), 2);
+	events_summary(events, to);
+	fclose(to);
+	assert_non_null(strstr(text, "2 requests to 1 place failed at the broker:\n"));
+	assert_non_null(
+		strstr(text, "  POST /v1/files     2x   no request that Codex needs\n"));
+}
+
+static void what_breaks_the_protocol_is_not(void **state)
+{
+	const struct broker_message good = m;
+
+	(void)state;
+	assert_int_equal(take(sizeof(m) - 1), -1);
+	m.type = BROKER_RESTARTED + 1;
+	assert_int_equal(take(sizeof(m)), -1);
+	m = good;
+	m.reason = BROKER_FINE;
+	assert_int_equal(take(sizeof(m)), -1);
+	m.reason = BROKER_REASON_LAST + 1;
+	assert_int_equal(take(sizeof(m)), -1);
+	m = good;
+	m.count = 0;
+	assert_int_equal(take(sizeof(m)), -1);
+	m = good;
+	memset(m.path, 'a', sizeof(m.path));
+	assert_int_equal(take(sizeof(m)), -1);
+	m = good;
+	strcpy(m.path, "/\n{\"event\":\"pin\"}");
+	assert_int_equal(take(sizeof(m)), -1);
+	m = good;
+	m.type = BROKER_RESTARTED;
+	assert_int_equal(take(sizeof(m)), -1);
+	assert_int_equal(events_refused(events), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_rules_have_what_they_are_made_for),
+		cmocka_unit_test(each_reason_has_a_word_of_its_own),
+		cmocka_unit_test(what_may_be_quoted_in_them),
+		cmocka_unit_test(a_refusal_is_read),
+		cmocka_unit_test(what_went_well_is_not_reported),
+		cmocka_unit_test(a_line_of_anything),
+		cmocka_unit_test_setup_teardown(what_is_taken_is_in_the_summary, begin, end),
+		cmocka_unit_test_setup_teardown(what_breaks_the_protocol_is_not, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
