@@ -175,6 +175,8 @@ static void add_codex_init_options(
 		add_two(argv, "--wall", r->wall);
 	if (r->ask)
 		string_list_add(argv, arena_format(p, "--ask=%s", r->ask));
+	if (r->broker)
+		add_two(argv, "--broker", r->broker);
 	if (r->user)
 		add_two(argv, "--user", r->user);
 	/* As an option: a codex-init that doesn't know it ends. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../init/lib/file.h"
+#include "../init/lib/placeholder_login.h"
 #include "bounds.h"
 #include "json.h"
 
@@ -66,6 +67,13 @@ bool auth_expiry(const char *text, size_t size, int64_t *expires_at)
 	return n > 0 && json_integer(claims, (size_t)n, exp_path, expires_at);
 }
 
+/* Left in Codex's home by a session whose API key the broker had. */
+static bool is_placeholder(const char *text, long n)
+{
+	return n == sizeof(PLACEHOLDER_LOGIN) - 1 &&
+	       memcmp(text, PLACEHOLDER_LOGIN, sizeof(PLACEHOLDER_LOGIN) - 1) == 0;
+}
+
 enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct error *t)
 {
 	/* One byte more than allowed, to detect that there is more. */
@@ -83,7 +91,7 @@ enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, st
 	n = file_read(fd, text, sizeof(text));
 	if (n < 0)
 		return refuse_errno(t, operation, path), AUTH_BAD;
-	if (n == 0)
+	if (n == 0 || is_placeholder(text, n))
 		return AUTH_ABSENT;
 	if (n > BOUND_AUTH_BYTES) {
 		refuse(t, operation, path, "larger than %d KiB: too large for an auth.json",

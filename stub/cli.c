@@ -195,6 +195,9 @@ int cli_check(const struct cli *c, struct error *t)
 		return refuse(t, operation, c->selinux, "--selinux takes disable or relabel");
 	if (c->wall && strcmp(c->wall, "nft") != 0 && strcmp(c->wall, "cell") != 0)
 		return refuse(t, operation, c->wall, "--wall takes nft or cell");
+	if (c->broker && strcmp(c->broker, "auto") != 0 && strcmp(c->broker, "on") != 0 &&
+		strcmp(c->broker, "off") != 0)
+		return refuse(t, operation, c->broker, "--broker takes auto, on or off");
 	if ((c->audit || c->publish.count) && c->wall && strcmp(c->wall, "cell") == 0) {
 		refuse(t, operation, c->audit ? "--audit" : "--publish",
 			"the cell lets nothing through, in or out");

@@ -14,7 +14,7 @@
  * value is given twice, the last one counts. */
 struct cli {
 	const char *work_dir, *config, *auth_file, *auth_dir, *codex_home, *sessions_path,
-		*init_script, *image, *engine, *network, *selinux, *wall,
+		*init_script, *image, *engine, *network, *selinux, *wall, *broker,
 		*ask,        /* seconds; "": the default */
 		*notify,     /* a command */
 		*pids_limit, /* a number or "max" */

@@ -61,6 +61,9 @@ const struct option options[] = {
 		"what enforces the rules: nftables (the default), or the\ncell, for which the "
 		"container "
 		"needs no capability"},
+	{"broker", 0, OPTION_VALUE, AT(broker), "auto|on|off",
+		"keeps an API key (-e OPENAI_API_KEY) from Codex and what it\nruns (default: "
+		"auto, where that is possible)"},
 	{"image", 0, OPTION_VALUE, AT(image), "IMAGE",
 		"the image to run (default: codex-sandbox)"},
 	{"engine", 0, OPTION_VALUE, AT(engine), "docker|podman",
@@ -151,7 +154,8 @@ const char *options_variable(const struct option *o)
 		const char *name;
 	} variables[] = {{AT(image), "CODEX_DOCKER_IMAGE"}, {AT(auth_file), "CODEX_AUTH_FILE"},
 		{AT(config), "CODEX_CONFIG_DIR"}, {AT(wall), "CODEX_INIT_WALL"},
-		{AT(audit), "CODEX_INIT_EGRESS"}, {AT(ask), "CODEX_INIT_ASK"}};
+		{AT(broker), "CODEX_INIT_BROKER"}, {AT(audit), "CODEX_INIT_EGRESS"},
+		{AT(ask), "CODEX_INIT_ASK"}};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
 		if (variables[i].offset == o->offset)

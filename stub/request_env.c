@@ -243,6 +243,7 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	r->wall = c->wall;
 	if (c->ask || c->notify)
 		r->ask = c->ask && *c->ask ? c->ask : ASK_SECONDS;
+	r->broker = c->broker;
 	r->caller = geteuid();
 	r->enforces = enforces(c);
 	r->exec = c->exec;

@@ -126,7 +126,7 @@ def test_the_stages_of_the_boot_are_those_of_the_table():
     assert len(table) > 8
     architecture = (TOP / "docs/architecture.md").read_text()
     assert f"`{' '.join(table)}`" in architecture
-    numbered = re.findall(r"^\d\. \*\*(\w+)\*\*", architecture, re.M)
+    numbered = re.findall(r"^\d+\. \*\*(\w+)\*\*", architecture, re.M)
     assert [name for name in numbered if name in table] == table
 
 

@@ -80,6 +80,8 @@ def authorization_kind(headers):
 class Reply:
     """One HTTP response."""
 
+    converse = None  # with status 101: what answers the texts of a WebSocket
+
     def __init__(self, status, body=b"", kind="application/json", headers=()):
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -105,6 +107,7 @@ class StandIn:
         self.commands = list(commands)
         self.requests = []
         self.renewals = []
+        self.websocket = False
         self._devices = {}
         self._log = log
         self._lock = threading.Lock()
@@ -114,6 +117,7 @@ class StandIn:
         with self._lock:
             self.commands = list(commands)
             self.requests = []
+            self.websocket = False
 
     def spent(self, token):
         """True if this refresh token has been used."""
@@ -153,6 +157,7 @@ class StandIn:
             "host": host,
             "path": path,
             "authorization": authorization_kind(headers),
+            "headers": dict(headers),
             "upgrade": headers.get("upgrade", ""),
             "status": 0,
             "conversation": "",
@@ -167,12 +172,17 @@ class StandIn:
         record["status"] = reply.status
         with self._lock:
             self.requests.append(record)
-            if self._log:
-                print(json.dumps(record), file=self._log, flush=True)
+            if self._log:  # without what the client sent: there may be a credential in it
+                told = {name: value for name, value in record.items() if name != "headers"}
+                print(json.dumps(told), file=self._log, flush=True)
         return reply
 
     def _answer(self, method, path, headers, body, record):
         if headers.get("upgrade"):
+            if self.websocket and path.endswith("/responses"):
+                reply = Reply(101)
+                reply.converse = lambda text: self._frames(text, record)
+                return reply
             # Codex tries a WebSocket first. On "upgrade required" it switches to plain requests at
             # once; on any other error it retries five times, for seven seconds.
             return Reply(426, {"error": {"message": "no WebSocket here"}})
@@ -198,6 +208,15 @@ class StandIn:
         if path.endswith("/analytics-events/events"):
             return Reply(200, {})
         return Reply(404, {"error": {"message": f"stand-in: nothing at {path}"}})
+
+    def _frames(self, text, opened):
+        """The texts that answer a text of Codex's; recorded as a request of its own."""
+        record = {**opened, "method": "FRAME", "frame": text.decode(), "status": 200}
+        reply = self._turn(json.loads(text), record)
+        with self._lock:
+            self.requests.append(record)
+        events = reply.body.decode().split("\n\n")
+        return [event.partition("data: ")[2].encode() for event in events if event]
 
     def _token(self, form):
         """RFC 6749: a renewal, or the end of a login."""
@@ -421,6 +440,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self._body(headers)
         host = headers.get("host", "")
         reply = self.server.stand_in.handle(self.command, host, self.path, headers, body)
+        if reply.converse:
+            self._converse(headers, reply.converse)
+            return
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
         self.send_header("Content-Length", str(len(reply.body)))
@@ -429,6 +451,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)
+
+    def _converse(self, headers, answer):
+        import websocket  # not at hand in the demo, which has none
+
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", websocket.accept(headers["sec-websocket-key"]))
+        self.end_headers()
+        websocket.serve(self.rfile, self.wfile, answer)
+        self.close_connection = True
 
     def _body(self, headers):
         if headers.get("transfer-encoding", "").lower() != "chunked":

@@ -73,6 +73,9 @@ static void the_cell_asks_for_no_capability(void **state)
 	r = plain();
 	r.wall = "nft";
 	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox --wall nft -- codex");
+	r = plain();
+	r.broker = "off";
+	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox --broker off -- codex");
 }
 
 static void a_terminal_or_only_input(void **state)

@@ -1,0 +1,405 @@
+"""The broker: Codex works with an API key that no process of the command has."""
+
+import json
+import os
+import re
+import time
+
+import pytest
+from conftest import STUB, until
+from test_gate_proxy import URL
+
+EXEC = ("codex", "exec", "--skip-git-repo-check")
+SECRET = "sk-lab-secret-0123456789abcdef"
+KEY = {"OPENAI_API_KEY": SECRET}
+OFF = {**KEY, "CODEX_INIT_BROKER": "off"}
+# Where the broker is, for what follows.
+PORT = "port=$(grep -o '[0-9]*/v1' /etc/codex/managed_config.toml | cut -d/ -f1)\n"
+# Every place in which a process of the command could come across the key. The pattern doesn't
+# match itself.
+SEARCH = r"""
+s='s[e]cret-0123456789'
+found() { [ -z "$1" ] || echo "FOUND: $1"; }
+found "$(env | grep $s)"
+found "$(grep -rsl $s /codex_home /workspace /tmp /run /etc /dev/shm /var)"
+for p in /proc/[0-9]*; do
+  for f in $p/environ $p/cmdline $p/status $p/mountinfo; do
+    found "$(grep -al $s $f 2>/dev/null)"
+  done
+  for f in $p/fd/*; do
+    [ ! -f "$f" ] || found "$(grep -al $s "$f" 2>/dev/null)"
+  done
+done
+python3 - <<'P'
+import glob, re
+secret, opened = re.compile(rb"s[e]cret-0123456789"), 0
+for maps in glob.glob("/proc/[0-9]*/maps"):
+    try:
+        memory = open(maps.replace("maps", "mem"), "rb", 0)
+        regions = [line.split()[0] for line in open(maps) if line.split()[1].startswith("r")]
+    except OSError:
+        continue
+    opened += 1
+    for region in regions:
+        first, last = (int(x, 16) for x in region.split("-"))
+        try:
+            memory.seek(first)
+            if secret.search(memory.read(last - first)):
+                print("FOUND in the memory of", maps, open(maps.replace("maps", "cmdline")).read())
+        except (OSError, OverflowError, ValueError):
+            pass
+print("memories read:", opened)
+P
+echo searched
+"""
+
+
+@pytest.fixture
+def model(internet):
+    return internet.openai
+
+
+def posts(model):
+    return [r for r in model.requests if r["method"] == "POST" and r["path"].endswith("/responses")]
+
+
+def credentials(model):
+    return {r["headers"].get("authorization") for r in model.requests}
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "CODEX_API_KEY"])
+def test_a_turn_for_which_the_command_has_no_key(run, model, name):
+    model.script("echo the tool ran as $(id -u)")
+    done = run(*EXEC, "do it", env={name: SECRET}).ok()
+    assert "the tool ran as 1000" in "".join(model.outputs()), done
+    assert credentials(model) == {f"Bearer {SECRET}"}
+    assert {r["host"] for r in model.requests} == {"api.openai.com"}
+    assert len(posts(model)) == 2 and "codex-init" not in done.err
+
+
+def test_a_turn_by_websocket(run, model):
+    model.script("echo the tool ran as $(id -u)")
+    model.websocket = True
+    done = run(*EXEC, "do it", env=KEY).ok()
+    assert "the tool ran as 1000" in "".join(model.outputs()), done
+    frames = [r for r in model.requests if r["method"] == "FRAME"]
+    assert len(frames) >= 2 and posts(model) == [], model.requests
+    assert credentials(model) == {f"Bearer {SECRET}"}
+    assert not any("codex-sandbox-broker" in r["frame"] or SECRET in r["frame"] for r in frames)
+
+
+def test_the_terminal_interface_asks_for_no_login(
+    terminal, lab, stub_environment, workdir, docker, model
+):
+    """A whole turn, by the launcher. Without the broker it takes no key from the environment."""
+    trust = ["--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}"]
+
+    def session(wanted, *options):
+        model.script("echo from the tool")
+        t = terminal([STUB, "--trust", *trust, "-e", "OPENAI_API_KEY", *options, "--", "do it"],
+                     cwd=workdir, env={**stub_environment, **KEY})  # fmt: skip
+        t.until_says(b"\x1b[?1049h", 40)  # Codex takes the terminal over
+        until(lambda: t._read() and wanted(), 40)
+        docker("rm", "-f", *docker("ps", "--format", "{{.Names}}").ok().lines())
+
+    session(lambda: "from the tool" in "".join(model.outputs()))
+    assert credentials(model) == {f"Bearer {SECRET}"}
+    begun = time.monotonic()
+    session(lambda: time.monotonic() > begun + 15, "--broker=off")
+    assert model.outputs() == [], "it waits for a login"
+
+
+def test_the_key_is_nowhere_where_the_command_can_look(run, shell, model):
+    """In the tool of a real turn, whose parent is Codex; and without the broker it is found."""
+    model.script(SEARCH)
+    run(*EXEC, "do it", env=KEY).ok()
+    told = "".join(model.outputs())
+    assert "searched" in told and "FOUND" not in told, told
+    assert "memories read: 0" not in told
+    done = shell(SEARCH, env=OFF).ok()
+    assert "FOUND: OPENAI_API_KEY" in done.out and "FOUND: /proc/" in done.out, done
+
+
+def test_a_key_of_the_commands_own_reaches_nothing(shell, model, sinks):
+    """The Files API is the way out that every allowed host of this kind has: closed, with the
+    broker and beside it; and open without the broker."""
+    upload = "curl -sS -m 9 -o /dev/null -w '%%{http_code}\\n' -F file=@/etc/hostname %s/v1/files -H 'Authorization: Bearer sk-thief'"
+    through, beside = upload % "http://127.0.0.1:$port", upload % "https://api.openai.com"
+    done = shell(f"{PORT}{through}; {beside}; curl -sS -m 9 https://chatgpt.com", env=KEY)
+    assert done.out.split() == ["403", "000"], done
+    assert model.requests == [] and not sinks.carried(b"thief")
+    assert re.search(r"^  POST /v1/files +1x   no request that Codex needs$", done.err, re.M)
+    assert re.search(r"^  api.openai.com +1x   only the broker, which has", done.err, re.M)
+    assert "chatgpt.com" in done.err
+    shell(beside, env=OFF).ok()
+    assert [r["path"] for r in model.requests] == ["/v1/files"]
+    assert credentials(model) == {"Bearer sk-thief"}
+
+
+# What is sent, and what comes back: the status, and what the server gets of it.
+REFUSED = {
+    "another path": ("GET /v1/files HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
+    "another method": ("DELETE /v1/responses HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
+    "a path below": ("POST /v1/responses/resp_1/cancel HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
+    "dots": ("POST /v1/responses/../files HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
+    "dots, encoded": ("POST /v1/responses/%2e%2e/files HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
+    "a slash, encoded": ("POST /v1%2fresponses HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
+    "two slashes": ("POST //v1/responses HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
+    "a query": ("POST /v1/responses?x=1 HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
+    "another host": ("GET /v1/models HTTP/1.1\r\nHost: chatgpt.com\r\n\r\n", "403"),
+    "two hosts": ("GET /v1/models HTTP/1.1\r\nHost: {h}\r\nHost: chatgpt.com\r\n\r\n", "400"),
+    "no host": ("GET /v1/models HTTP/1.1\r\n\r\n", "403"),
+    "a whole URI": ("GET http://{h}/v1/models HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
+    "a whole URI of another host": ("GET http://api.openai.com/v1/files HTTP/1.1\r\nHost: {h}\r\n\r\n", "40"),
+    "CONNECT": ("CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com:443\r\n\r\n", "40"),
+    "a GET with a body": ("GET /v1/models HTTP/1.1\r\nHost: {h}\r\nContent-Length: 5\r\n\r\nhello", "403"),
+    "a GET in chunks": ("GET /v1/models HTTP/1.1\r\nHost: {h}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "403"),
+    "no upgrade": ("GET /v1/responses HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
+    "another upgrade": ("GET /v1/responses HTTP/1.1\r\nHost: {h}\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "403"),
+    "two lengths": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "400"),
+    "an odd length": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nContent-Length: +2\r\n\r\nxx", "400"),
+    "an odd coding": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "4"),
+    "a line folded": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nX: a\r\n b\r\nContent-Length : 2\r\n\r\nxx", "400"),
+    "an octet 0": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nX: a\0b\r\n\r\n", "400"),
+    "HTTP/2": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"),
+    "no HTTP": ("\x16\x03\x01\x02\x00\r\n\r\n", "400"),
+}
+KNOCK = """
+import json, socket, sys
+port, sent = int(sys.argv[1]), json.load(sys.stdin)
+for name, text in sent.items():
+    s = socket.create_connection(("127.0.0.1", port), 5)
+    s.sendall(text.replace("{h}", f"127.0.0.1:{port}").encode("latin-1"))
+    s.settimeout(5)
+    try:
+        got = s.recv(4096).decode("latin-1")
+    except TimeoutError:
+        got = "nothing"
+    print(json.dumps([name, got]))
+"""
+
+
+def knock(shell, sent, **rest):
+    """Sends each text by a connection of its own; {name: what came back}, and the result."""
+    script = f"{PORT}cat >/tmp/knock.py <<'P'\n{KNOCK}\nP\npython3 /tmp/knock.py $port <<'S'\n{json.dumps(sent)}\nS\n"
+    done = shell(script, env=KEY, **rest).ok()
+    return dict(json.loads(line) for line in done.out.splitlines()), done
+
+
+def test_what_codex_does_not_need_is_refused(shell, model):
+    got, done = knock(shell, {name: text for name, (text, _) in REFUSED.items()})
+    for name, (_, status) in REFUSED.items():
+        assert got[name].startswith(f"HTTP/1.1 {status}"), (name, got[name])
+    assert model.requests == [], model.requests
+    assert "failed at the broker" in done.err and SECRET not in done.said
+
+
+def test_what_a_request_that_passes_may_carry(shell, model):
+    """Nothing that names an account, whatever the client says; and one request stays one."""
+    tricks = (
+        "POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nAuthorization: Bearer sk-a\r\n"
+        "authorization: Bearer sk-b\r\nProxy-Authorization: Basic eDp5\r\nCookie: a=b\r\n"
+        "OpenAI-Organization: org\r\nOpenAI-Project: proj\r\nX-Forwarded-Host: chatgpt.com\r\n"
+        "X-Api-Key: sk-c\r\nApi-Key: sk-d\r\nChatGPT-Account-ID: me\r\nX-HTTP-Method-Override: PUT\r\n"
+        "Connection: keep-alive, authorization\r\nTE: trailers\r\nUpgrade: websocket\r\n"
+        "Content-Type: application/json\r\nUser-Agent: mine\r\n"
+    )
+    smuggled = "GET /v1/files HTTP/1.1\r\nHost: api.openai.com\r\nAuthorization: Bearer sk-e\r\n\r\n"
+    body = f"0\r\n\r\n{smuggled}"
+    both = f"Transfer-Encoding: chunked\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    got, _ = knock(shell, {"headers": f"{tricks}Content-Length: 2\r\n\r\n{{}}", "both": tricks + both})
+    assert got["headers"].startswith("HTTP/1.1 200"), got
+    assert {r["path"] for r in model.requests} == {"/v1/responses"}, model.requests
+    for request in model.requests:
+        headers = request["headers"]
+        assert headers["authorization"] == f"Bearer {SECRET}"
+        assert set(headers) <= {"host", "authorization", "content-type", "content-length",
+                                "transfer-encoding", "user-agent", "connection"}, headers  # fmt: skip
+        assert headers["host"] == "api.openai.com"
+
+
+def test_the_gate_takes_none_but_the_broker(shell, model):
+    """Its socket for the broker is in the network namespace, where anybody can connect."""
+    script = """python3 - <<'P'
+import socket
+s = socket.socket(socket.AF_UNIX)
+name = b"\\0codex-init-broker"
+s.connect(name + bytes(108 - len(name)))
+s.sendall(b"GET / HTTP/1.1\\r\\nHost: api.openai.com\\r\\n\\r\\n")
+print(s.recv(100))
+P"""
+    done = shell(script, env=KEY)
+    assert done.out.strip() in ("b''", "") and model.requests == [], done
+    assert "api.openai.com" not in done.err.replace("codex-init", "")
+
+
+def test_a_rule_that_opens_it_to_the_command_again_is_warned_of(shell, model):
+    script = "curl -s -o /dev/null -w '%{http_code}' https://api.openai.com/v1/files -H 'Authorization: Bearer sk-own'"
+    for rule in ("api.openai.com", "*.openai.com"):
+        done = shell(script, env=KEY, allow=rule).ok()
+        assert done.out == "404" and f"allow {rule}: it opens api.openai.com" in done.err, done
+    assert credentials(model) == {"Bearer sk-own"}
+
+
+def test_a_rule_that_denies_it_holds_for_the_broker(shell, model):
+    done = shell(PORT + "curl -s -m 9 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models",
+                 env={**KEY, "CODEX_INIT_DENY": "api.openai.com"})  # fmt: skip
+    assert done.out == "503" and model.requests == [], done
+    assert "deny api.openai.com: with an API key, Codex can't work without it" in done.err
+
+
+def test_through_a_proxy_as_ever(shell, model, internet):
+    script = PORT + "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
+    done = shell(script, env=KEY, init=["--proxy", URL]).ok()
+    assert done.out == "200" and credentials(model) == {f"Bearer {SECRET}"}, done
+    assert internet.proxy.targets() == ["api.openai.com:443"]
+
+
+def test_a_server_that_is_not_openais_gets_no_key(shell, model):
+    """Verified by the image's authorities, the lab's server isn't."""
+    script = PORT + "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
+    done = shell(script, env=KEY, trust=False).ok()
+    assert done.out == "503" and model.requests == [], done
+    assert re.search(r"^  GET /v1/models +1x   not reached, or its certificate isn't trusted$", done.err, re.M)
+
+
+def pid_of(box, name):
+    return box.exec("pgrep", "-x", name).out.split()
+
+
+def test_a_broker_that_dies_comes_back_with_the_key(start, model):
+    box = start("sleep", "1000", env=KEY)
+    until(lambda: pid_of(box, "haproxy"), what="haproxy")
+    ask = PORT + "curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
+    assert box.exec("bash", "-c", ask, user="1000").ok().out == "200"
+    for _ in range(2):
+        before = pid_of(box, "haproxy")
+        box.exec("kill", "-KILL", *before).ok()
+        until(lambda: pid_of(box, "haproxy") not in ([], before), what="another haproxy")
+        assert box.exec("bash", "-c", ask, user="1000").ok().out == "200"
+    assert credentials(model) == {f"Bearer {SECRET}"}
+    events = box.exec("cat", "/run/codex/events.jsonl").out
+    assert events.count("its haproxy ended and is started again") == 2
+
+
+def test_without_the_brokers_worker_its_port_is_closed(start, model):
+    box = start("sleep", "1000", env=KEY)
+    until(lambda: pid_of(box, "haproxy"), what="haproxy")
+    worker = [p for p in pid_of(box, "codex-broker")]
+    assert len(worker) == 1
+    box.exec("kill", "-KILL", *worker).ok()
+    until(lambda: pid_of(box, "haproxy") == [], what="haproxy's end")
+    ask = PORT + "curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
+    assert box.exec("bash", "-c", ask, user="1000").out == "000"
+    assert "broker" in box.exec("codex-egress", "status").out and model.requests == []
+    assert "it ended by signal 9 and stays down" in box.exec("cat", "/run/codex/events.jsonl").out
+
+
+def test_the_command_cannot_reach_into_the_broker(start):
+    box = start("sleep", "1000", env=KEY)
+    until(lambda: pid_of(box, "haproxy"), what="haproxy")
+    script = r"""
+for p in $(pgrep -x 'haproxy|codex-broker'); do
+  for f in environ mem maps fd/5 fd/4 root/etc/shadow; do
+    if dd if=/proc/$p/$f of=/dev/null bs=1 count=1 2>/dev/null; then echo "$p $f is open"; fi
+  done
+  kill -0 $p 2>/dev/null && echo "$p can be signalled"
+  grep -H -e '^Cap\(Prm\|Eff\|Bnd\|Amb\):' -e '^NoNewPrivs' -e '^Seccomp:' /proc/$p/status
+done; echo end"""
+    told = box.exec("bash", "-c", script, user="1000").ok().out
+    assert "is open" not in told and "can be" not in told and told.endswith("end\n"), told
+    assert len(re.findall(r"Cap...:\t0{16}$", told, re.M)) == 8, told
+    assert told.count("NoNewPrivs:\t1") == 2 and told.count("Seccomp:\t2") == 2
+
+
+def test_explain_and_status_tell_of_it(start):
+    box = start("sleep", "1000", env=KEY)
+    until(lambda: pid_of(box, "haproxy"), what="haproxy")
+    told = box.exec("codex-egress", "explain", "api.openai.com").ok(1).out
+    assert "443: by the broker alone" in told
+    assert re.search(r"^broker +pid \d+, started again 0 times$", box.exec("codex-egress", "status").out, re.M)
+    assert "# by the broker: api.openai.com:443" in box.exec("cat", "/etc/codex/allowed_domains.txt").out
+    told = box.exec("codex-egress", "allow", "api.openai.com").ok().out
+    assert "opens api.openai.com to the command" in told
+
+
+# ---- Where there is none -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("why, options", [
+    ("only --egress=strict", {"init": ("--egress=audit",)}),
+    ("there is no API key", {"env": {}}),
+    ("it needs nftables", {"init": ("--wall=cell",)}),
+    ("--no-default-rules", {"init": ("--no-default-rules",)}),
+    ("another place", {"command": ("codex", "exec", "-c", 'model_provider="mine"', "x")}),
+    ("this is a login", {"command": ("codex", "login")}),
+    ("has characters that no key has", {"env": {"OPENAI_API_KEY": "sk-%[env(X)] 123456"}}),
+])  # fmt: skip
+def test_on_where_it_cannot_be_ends_the_start(run, why, options):
+    env = {**options.get("env", KEY), "CODEX_INIT_BROKER": "on"}
+    done = run(*options.get("command", ("true",)), env=env, init=options.get("init", ())).ok(100)
+    assert "use the broker: --broker=on: " in done.err and why in done.err and "sk-" not in done.err, done
+
+
+@pytest.mark.parametrize("warned, options", [
+    (None, {"init": ("--egress=audit",)}),
+    (None, {"init": ("--broker=off",)}),
+    ("it needs nftables", {"init": ("--wall=cell",)}),
+    (None, {"command": ("env", 'X=model_provider="mine"', "env")}),
+])  # fmt: skip
+def test_auto_leaves_the_key_where_it_cannot_be(run, warned, options):
+    done = run(*options.get("command", ("env",)), env=KEY, init=options.get("init", ())).ok()
+    assert f"OPENAI_API_KEY={SECRET}" in done.out, done
+    assert ("the broker is off" in done.err) == bool(warned) and (warned or "") in done.err
+
+
+def test_an_image_without_haproxy(run, tmp_path):
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    hide = ["-v", f"{empty}:/usr/sbin/haproxy:ro"]
+    done = run("env", env=KEY, options=hide).ok()
+    assert f"OPENAI_API_KEY={SECRET}" in done.out
+    assert "the broker is off: the image has no haproxy" in done.err
+    run("env", env={**KEY, "CODEX_INIT_BROKER": "on"}, options=hide).ok(100)
+
+
+def test_a_login_in_the_home_is_what_codex_uses(run, tmp_path):
+    auth = tmp_path / "auth.json"
+    auth.write_text('{"OPENAI_API_KEY": "sk-other-0123456789"}')
+    auth.chmod(0o644)
+    mount = ["-v", f"{auth}:/codex_home/auth.json:ro"]
+    assert SECRET in run("env", env=KEY, options=mount).ok().out
+    done = run("true", env={**KEY, "CODEX_INIT_BROKER": "on"}, options=mount).ok(100)
+    assert "Codex has an auth.json in its home and uses that" in done.err
+
+
+def test_a_home_that_is_kept(run, model, tmp_path):
+    """What a session with the broker leaves in it does no harm in one without; and back."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o777)
+    home.chmod(0o700)
+    os.chown(home, 1000, 1000)
+    tmp_path.chmod(0o755)
+    mount = ["-v", f"{home}:/codex_home"]
+    for env in (KEY, OFF, KEY):
+        model.script("true")
+        run(*EXEC, "do it", env=env, options=mount).ok()
+        assert credentials(model) == {f"Bearer {SECRET}"}
+        assert (home / "auth.json").exists() == (env is KEY)
+    kept = [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_users_setting_sends_the_key_nowhere(run, model, tmp_path):
+    """A setting that names another place is obeyed by nobody who has the key."""
+    drop_off = tmp_path / "in"
+    drop_off.mkdir()
+    tmp_path.chmod(0o755)
+    (drop_off / "config.toml").write_text('model = "gpt-5-lab"\n')
+    model.script("echo hello")
+    options = ["-v", f"{drop_off}:/run/codex/in:ro"]
+    # Codex's own option is weaker than the managed one; codex-init can't see it in a script.
+    command = "codex exec --skip-git-repo-check -c openai_base''_url='\"https://allowed.test/v1\"' x"
+    run("bash", "-c", command, env=KEY, options=options, allow="allowed.test").ok()
+    assert credentials(model) == {f"Bearer {SECRET}"}
+    assert {r["host"] for r in model.requests} == {"api.openai.com"}
