@@ -126,8 +126,9 @@ def test_only_root_watches(box):
 
 
 def test_the_end_of_the_sandbox_ends_it(start, dns, watch):
-    box = start("sleep", "6", allow="good.test")
+    box = start("sh", "-c", "until test -e /tmp/end; do sleep 0.1; done", allow="good.test")
     booted(box)
     watcher = watch(box)
     watcher.next("hello")
+    box.exec("touch", "/tmp/end", user="1000").ok()
     assert watcher.process.wait(20) != 0
