@@ -131,7 +131,7 @@ static int take_key(struct boot *b, const char *key, struct failure *f)
 		environment_unset(&b->env, keys[i]);
 	}
 	policy_set_broker(&b->o->policy, BROKER_SERVER_NAME);
-	b->brokered = true;
+	b->brokered = b->status.broker = true;
 	return 0;
 }
 

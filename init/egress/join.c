@@ -30,8 +30,14 @@ static bool number_after(const char *text, const char *key, unsigned long *n)
 	return *n > 0 && *n < UINT32_MAX;
 }
 
+struct payload {
+	uid_t uid;
+	gid_t gid;
+	bool broker; /* it doesn't have the API key */
+};
+
 /* Returns NULL, or why nobody can join. */
-static const char *who(uid_t *uid, gid_t *gid)
+static const char *who(struct payload *p)
 {
 	char text[LIMIT_STATUS_BYTES + 1];
 	unsigned long user, group;
@@ -49,8 +55,8 @@ static const char *who(uid_t *uid, gid_t *gid)
 		       "itself starts is inside";
 	if (!number_after(text, "\"uid\":", &user) || !number_after(text, "\"gid\":", &group))
 		return "nothing is known of the payload's user";
-	*uid = (uid_t)user;
-	*gid = (gid_t)group;
+	*p = (struct payload){
+		(uid_t)user, (gid_t)group, strstr(text, "\"broker\":true") != NULL};
 	return NULL;
 }
 
@@ -72,7 +78,7 @@ static int confine(uid_t uid, gid_t gid, struct failure *f)
 	return filters_install(FILTER_PAYLOAD, f);
 }
 
-static int set_environment(struct environment *e)
+static int set_environment(struct environment *e, bool broker)
 {
 	static const char *const ours[] = {"CODEX_INIT_MOUNTS", "CODEX_INIT_LAUNCHER",
 		"CODEX_INIT_RUN", "CODEX_INIT_GIT_DIR", "CODEX_INIT_GIT_NAME",
@@ -80,12 +86,16 @@ static int set_environment(struct environment *e)
 		/* With its password, which the payload could read from what runs as its
 		 * user (boot/stage_proxy.c). */
 		"CODEX_INIT_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
-		"ALL_PROXY", "all_proxy", "FTP_PROXY", "ftp_proxy"};
+		"ALL_PROXY", "all_proxy", "FTP_PROXY", "ftp_proxy",
+		/* The engine gives them to whatever it starts; only without a broker are they
+		 * the payload's. */
+		"OPENAI_API_KEY", "CODEX_API_KEY"};
+	const size_t keys = 2, count = sizeof(ours) / sizeof(ours[0]);
 	const char *home;
 
 	if (environment_copy(e, environ) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+	for (size_t i = 0; i < (broker ? count : count - keys); i++)
 		environment_unset(e, ours[i]);
 	home = environment_get(e, "CODEX_HOME");
 	return home && home[0] == '/' ? environment_sandbox(e, home) : 0;
@@ -97,17 +107,16 @@ int join_run(char *const *argv, const char **why)
 	static struct failure f;
 	struct environment e = {0};
 	char *const shells[][2] = {{bash, NULL}, {sh, NULL}};
-	uid_t uid;
-	gid_t gid;
+	struct payload p;
 
-	*why = who(&uid, &gid);
+	*why = who(&p);
 	if (*why)
 		return EXIT_SANDBOX;
-	if (confine(uid, gid, &f) < 0) {
+	if (confine(p.uid, p.gid, &f) < 0) {
 		*why = f.reason;
 		return EXIT_SANDBOX;
 	}
-	if (set_environment(&e) < 0) {
+	if (set_environment(&e, p.broker) < 0) {
 		*why = strerror(ENOMEM);
 		return EXIT_SANDBOX;
 	}

@@ -6,6 +6,7 @@
 #ifndef INIT_MONITOR_STATUS_H
 #define INIT_MONITOR_STATUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@
 struct status {
 	const char *version, *egress;
 	const char *wall; /* how it is enforced: "nft", "cell", or "none" */
+	bool broker;      /* the API key is the broker's */
 	struct {
 		const char *name;
 		uint64_t microseconds;

@@ -143,6 +143,16 @@ def test_join_is_confined_like_the_payload(session, stub, workdir, host_home):
     made.type(b"\r")
 
 
+def test_join_has_an_api_key_only_without_the_broker(session, stub):
+    """The engine hands a container's variables to whatever it starts there."""
+    key = ("-e", "OPENAI_API_KEY=sk-lab-0123456789")
+    for options, there in ((key, False), ((*key, "--broker", "off"), True)):
+        made = session(*options)
+        assert ("sk-lab" in stub("join", input=b"env").ok().out) == there
+        made.type(b"\r")
+        made.wait()
+
+
 def test_join_at_a_terminal(session, terminal, stub_environment, workdir):
     session()
     shell = terminal([STUB, "join"], cwd=workdir, env=stub_environment)
