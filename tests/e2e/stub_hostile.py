@@ -106,10 +106,10 @@ class Host:
         files = {p: what for p, what in made.items() if stat.S_ISREG(what[0])}
         ways = {f"{self.home}/.local/{w}" for w in ("state", "state/codex-sandbox", REPORTS)}
         state = f"{self.home}/.local/state/codex-sandbox/"
-        ways |= {p for p in made if re.fullmatch(rf"{state}codex_\w+", p)}
+        ways |= {p for p in made if re.fullmatch(rf"{state}codex_[^/]+", p)}
         assert set(made) - set(files) <= ways, made
         assert {(stat.S_IMODE(what[0]), what[1]) for what in files.values()} <= {(0o600, UID)}
-        events = {p for p in files if re.fullmatch(rf"{state}codex_\w+/events\.jsonl", p)}
+        events = {p for p in files if re.fullmatch(rf"{state}codex_[^/]+/events\.jsonl", p)}
         reports = {p for p in files if re.fullmatch(rf"{state}reports/codex_.*\.txt", p)}
         assert set(files) == events | reports, made
         return len(reports)

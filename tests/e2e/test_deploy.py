@@ -28,7 +28,9 @@ def podman(lab):
     more = {"etc/codex": lab.directory / "settings"}
     for name in ("codex", "codex-code-mode-host"):
         more[f"bin/{name}"] = next((lab.directory / "openai").glob(f"*/vendor/*/bin/{name}"))
-    made = Podman("rootful", lab.engine.namespace, lab.directory, ROOT / "build/codex-sandbox",
+    place = lab.directory / "deploy"  # the lab may be test_podman.py's as well
+    place.mkdir()
+    made = Podman("rootful", lab.engine.namespace, place, ROOT / "build/codex-sandbox",
                   ROOT / "build/codex-init", more)
     try:
         made.start()

@@ -9,7 +9,7 @@ from events import check_line
 from stub_project import UID, project  # noqa: F401
 from test_trail import STATE, started, trail
 
-WALLS = pytest.mark.parametrize("wall", ["nft", "cell"])
+WALLS = pytest.mark.parametrize("by", ["nft", "cell"])
 ASK = "getent hosts refused.test; getent hosts allowed.test; "
 
 
@@ -48,9 +48,9 @@ def said(project, *arguments, status=0, **more):  # noqa: F811
 
 
 @WALLS
-def test_the_last_session_is_told(stub, workdir, wall):
+def test_the_last_session_is_told(stub, workdir, by):
     script = ASK + "exit 3"
-    stub(f"--wall={wall}", "--allow", "allowed.test", "--exec", "bash", "-c", script).ok(3)
+    stub(f"--wall={by}", "--allow", "allowed.test", "--exec", "bash", "-c", script).ok(3)
     told = stub("logs").ok().lines()
     (ended,) = [l for l in told if "ended" in l]
     assert ended.endswith("status 3")
@@ -112,8 +112,8 @@ def proposals(project, *arguments, **more):  # noqa: F811
 
 
 @WALLS
-def test_refused_is_proposed_and_then_no_more(stub, workdir, wall):
-    stub(f"--wall={wall}", "--exec", "bash", "-c", ASK + "exit 0").ok()
+def test_refused_is_proposed_and_then_no_more(stub, workdir, by):
+    stub(f"--wall={by}", "--exec", "bash", "-c", ASK + "exit 0").ok()
     told = stub("learn").ok().lines()
     assert [l.split()[2] for l in told if l[0] == "+"] == ["refused.test", "allowed.test"]
     again = stub("--allow", "refused.test", "--allow", "allowed.test", "learn").ok().out

@@ -40,13 +40,13 @@ def test_a_workdir_of_roots_is_warned_about_and_it_still_is_not_root(shell, tmp_
 
 @pytest.mark.parametrize(
     "user, uid, gid", [("1234", 1234, 1234), ("1234:99", 1234, 99), ("nobody", 65534, 65534),
-                       ("1234:0", 1234, 1234), ("65313", 65313, 65313)]
+                       ("1234:0", 1234, 1234), ("65314", 65314, 65314)]
 )
 def test_user_option(shell, user, uid, gid):
     assert shell("id -u; id -g", init=["--user", user]).ok().lines() == [str(uid), str(gid)]
 
 
-@pytest.mark.parametrize("user", ["0", "root", "0:0", "no-such-user", "65310", "65311", "65312"])
+@pytest.mark.parametrize("user", ["0", "root", "0:0", "no-such-user", "65310", "65311", "65312", "65313"])
 def test_users_it_never_is(run, user):
     assert run("id", init=["--user", user]).out == ""
     assert run("id", init=["--user", user]).status in (100, 111)
