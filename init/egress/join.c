@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../home/environment.h"
+#include "../home/home.h"
 #include "../home/mounts.h"
 #include "../lib/exit_status.h"
 #include "../lib/file.h"
@@ -103,15 +105,19 @@ static int set_environment(struct environment *e, bool broker)
 
 int join_run(char *const *argv, const char **why)
 {
-	static char bash[] = "/bin/bash", sh[] = "/bin/sh";
 	static struct failure f;
+	static char shell[PATH_MAX];
+	static char *alone[] = {shell, NULL};
 	struct environment e = {0};
-	char *const shells[][2] = {{bash, NULL}, {sh, NULL}};
 	struct payload p;
 
 	*why = who(&p);
 	if (*why)
 		return EXIT_SANDBOX;
+	if (!argv[0] && !users_shell("/etc", p.uid, shell, sizeof(shell))) {
+		*why = "/etc/passwd names no shell for the payload's user: name a command";
+		return NOT_FOUND;
+	}
 	if (confine(p.uid, p.gid, &f) < 0) {
 		*why = f.reason;
 		return EXIT_SANDBOX;
@@ -121,10 +127,9 @@ int join_run(char *const *argv, const char **why)
 		return EXIT_SANDBOX;
 	}
 	environ = e.vars; /* execvp(3) looks in the payload's PATH */
-	if (argv[0])
-		execvp(argv[0], argv);
-	for (size_t i = 0; !argv[0] && i < 2; i++)
-		execv(shells[i][0], shells[i]);
+	if (!argv[0])
+		argv = alone;
+	execvp(argv[0], argv);
 	*why = strerror(errno);
 	return errno == ENOENT ? NOT_FOUND : CANNOT_RUN;
 }

@@ -70,6 +70,10 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 /* Stores the home directory of uid in etc's passwd in out. False if there is none. */
 bool users_home(const char *etc, uid_t uid, char *out, size_t size);
 
+/* Stores the shell of codex, else of uid, else of root in etc's passwd in out. False if none is
+ * named. */
+bool users_shell(const char *etc, uid_t uid, char *out, size_t size);
+
 /* Finds uid and gid for `NAME` or `UID[:GID]` (NAME in etc's passwd). Returns 0, or -1 with
  * *f filled. */
 int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct failure *f);

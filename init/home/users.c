@@ -231,6 +231,20 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 	return done;
 }
 
+bool users_shell(const char *etc, uid_t uid, char *out, size_t size)
+{
+	int dir = open(etc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct userdb_text passwd = {.bytes = NULL};
+
+	*out = '\0';
+	if (dir >= 0 && read_file(dir, "passwd", &passwd) == 0)
+		find_shell(&passwd, uid, out, size);
+	free(passwd.bytes);
+	if (dir >= 0)
+		close(dir);
+	return *out != '\0';
+}
+
 bool users_home(const char *etc, uid_t uid, char *out, size_t size)
 {
 	int dir = open(etc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

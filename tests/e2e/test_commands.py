@@ -153,6 +153,21 @@ def test_join_has_an_api_key_only_without_the_broker(session, stub):
         made.wait()
 
 
+def test_join_has_no_password_of_a_proxy(session, stub, runner):
+    session("-e", "HTTPS_PROXY=http://me:lab-password@45.70.0.1:3128")
+    assert "lab-password" in runner.docker("exec", container(runner), "env").ok().out
+    assert "lab-password" not in stub("join", input=b"env; tr '\\0' '\\n' </proc/self/environ").ok().out
+
+
+def test_join_runs_the_shell_of_the_user_database(session, stub, runner):
+    session()
+    root = ("exec", "-u", "root", container(runner), "sed", "-i")
+    runner.docker(*root, "/^codex:/s|:[^:]*$|:/usr/bin/id|", "/etc/passwd").ok()
+    assert "uid=1000" in stub("join", input=b"").ok().out
+    runner.docker(*root, "s|:[^:]*$|:|", "/etc/passwd").ok()
+    assert "names no shell" in stub("join", input=b"echo never").ok(127).err
+
+
 def test_join_at_a_terminal(session, terminal, stub_environment, workdir):
     session()
     shell = terminal([STUB, "join"], cwd=workdir, env=stub_environment)

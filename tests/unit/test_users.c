@@ -291,6 +291,31 @@ static void the_home_of_a_uid(void **state)
 	assert_false(users_home("/no/such/etc", 0, home, sizeof(home)));
 }
 
+static void assert_shell(const struct tree *t, const char *passwd, const char *shell)
+{
+	char found[16] = "";
+
+	put(at(t, "passwd"), passwd, 0644, 0);
+	assert_int_equal(users_shell(t->top, 5, found, sizeof(found)), shell[0] != '\0');
+	assert_string_equal(found, shell);
+}
+
+static void the_shell_of_a_user(void **state)
+{
+	const char app[] = "app:x:5:5::/:/bin/a\n", root[] = "root:x:0:0::/root:/bin/r\n";
+	char both[128], all[256];
+
+	snprintf(both, sizeof(both), "%s%s", root, app);
+	snprintf(all, sizeof(all), "%scodex:x:7:7::/:/bin/c\n", both);
+	assert_shell(*state, all, "/bin/c");
+	assert_shell(*state, both, "/bin/a");
+	assert_shell(*state, root, "/bin/r");
+	assert_shell(*state, "app:x:5:5::/:\n", "");
+	assert_shell(*state, "app:x:5:5::/:relative\n", "");
+	assert_shell(*state, "app:x:5:5::/:/that/is/much/too/long\n", "");
+	assert_shell(*state, "", "");
+}
+
 static void getpwuid_says_codex(void **state)
 {
 	struct passwd *p;
@@ -320,7 +345,7 @@ int main(void)
 		T(a_read_only_etc_is_a_warning),
 		T(a_full_disk_is_a_failure_and_changes_nothing), T(a_huge_passwd_is_a_failure),
 		T(users_are_found), T(nonsense_is_no_user), T(a_number_needs_no_passwd),
-		T(the_home_of_a_uid), T(getpwuid_says_codex)};
+		T(the_home_of_a_uid), T(the_shell_of_a_user), T(getpwuid_says_codex)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
