@@ -18,31 +18,15 @@ static const char heading[] = "# codex-sandbox: where the broker is in this sess
 /* Preceded by a line break: a version of Codex that has this file from the image keeps it. */
 static const char key[] = "\nopenai_base_url = ";
 
-/* Returns the number of octets, 0 if it isn't there, or -1 with errno. */
-static ssize_t read_text(const char *dir, const char *name, char *text, size_t size)
-{
-	char path[192];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	n = file_read(fd, text, size);
-	close(fd);
-	return n;
-}
-
 /* The image's config.toml belongs to the versions that know this key. */
 bool endpoint_settable(const char *dir)
 {
 	static char text[LIMIT_AGENT_FILE];
-	ssize_t n = read_text(dir, "config.toml", text, sizeof(text));
+	ssize_t n = layers_read(dir, "config.toml", text, sizeof(text));
 
 	if (n <= 0 || !layers_are_ours(text, (size_t)n) || access(dir, W_OK) < 0)
 		return false;
-	n = read_text(dir, FILE_NAME, text, sizeof(text));
+	n = layers_read(dir, FILE_NAME, text, sizeof(text));
 	return n == 0 ||
 	       (n > 0 && n < (ssize_t)sizeof(text) && layers_are_ours(text, (size_t)n));
 }
@@ -58,7 +42,7 @@ static size_t others_part(const char *text, size_t size)
 int endpoint_write(const char *dir, uint16_t port, struct failure *f)
 {
 	static char text[LIMIT_AGENT_FILE];
-	ssize_t n = read_text(dir, FILE_NAME, text, sizeof(text));
+	ssize_t n = layers_read(dir, FILE_NAME, text, sizeof(text));
 	struct replacement r;
 	size_t kept;
 

@@ -1,6 +1,7 @@
 /* See layers.h. */
 #include "layers.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,8 +74,7 @@ bool layers_are_ours(const char *text, size_t size)
 	return size >= sizeof(ours) - 1 && memcmp(text, ours, sizeof(ours) - 1) == 0;
 }
 
-/* Returns the number of octets, at most LIMIT_TOML_BYTES; 0 if it can't be read. */
-static size_t read_layer(const char *dir, const char *name, char *text)
+ssize_t layers_read(const char *dir, const char *name, char *text, size_t size)
 {
 	char path[192];
 	ssize_t n;
@@ -83,10 +83,17 @@ static size_t read_layer(const char *dir, const char *name, char *text)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
-	/* A regular file is read completely; anything else is ignored. */
-	n = file_read(fd, text, LIMIT_TOML_BYTES);
+		return errno == ENOENT ? 0 : -1;
+	n = file_read(fd, text, size);
 	close(fd);
+	return n;
+}
+
+/* What can't be read is empty for Codex, too. */
+static size_t read_layer(const char *dir, const char *name, char *text)
+{
+	ssize_t n = layers_read(dir, name, text, LIMIT_TOML_BYTES);
+
 	return n > 0 ? (size_t)n : 0;
 }
 

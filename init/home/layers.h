@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct layers {
 	bool ours;       /* the image's own is in force, whatever the user's config.toml says */
@@ -25,6 +26,10 @@ bool layers_are_ours(const char *text, size_t size);
  * of those applies to this host is left to Codex, which reports it. Pure.
  */
 bool layers_permit(const char *text, size_t size);
+
+/* Reads dir/name, a regular file. Returns the number of octets, at most size; 0 if it isn't
+ * there; or -1 with errno set. */
+ssize_t layers_read(const char *dir, const char *name, char *text, size_t size);
 
 /* Reads dir's files, with the rights that Codex will have. What is missing or isn't a
  * regular file counts as empty. */
