@@ -78,6 +78,21 @@ static void assert_name(const struct stand_ins *s, size_t place, const char *nam
 	assert_string_equal(out, name);
 }
 
+/* A resolver may be killed at any moment; the next one has the same memory. */
+static void a_place_survives_its_writer(void **state)
+{
+	struct stand_ins *s = stand_ins_new();
+	size_t a;
+
+	(void)state;
+	assert_non_null(s);
+	s->places[0].version = 1; /* as it is left in the midst of writing */
+	a = stand_ins_give(s, "a.test", 1000);
+	assert_int_equal(a, 0);
+	assert_name(s, a, "a.test");
+	munmap(s, sizeof(*s));
+}
+
 static void a_name_keeps_its_place(void **state)
 {
 	struct stand_ins *s = stand_ins_new();
@@ -193,6 +208,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_over_is_known_for_a_while),
 		cmocka_unit_test(there_is_room_for_some),
 		cmocka_unit_test(a_name_keeps_its_place),
+		cmocka_unit_test(a_place_survives_its_writer),
 		cmocka_unit_test(a_place_has_another_name_only_after_a_while),
 		cmocka_unit_test(what_is_written_is_not_believed),
 		cmocka_unit_test(what_is_asked_about),
