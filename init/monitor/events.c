@@ -12,24 +12,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../egress/control_ipc.h"
 #include "../lib/event_words.h"
 #include "../lib/limits.h"
 #include "../policy/policy.h"
+#include "event_line.h"
 #include "tally.h"
 
-/* Longest name or reason in a line; names are shorter. */
-#define STRING_BYTES 255
-/* Eight strings with six characters for each byte, and the fixed parts. */
-#define LINE_BYTES (8 * 6 * STRING_BYTES + 512)
-_Static_assert(LINE_BYTES <= CONTROL_LINE, "a watcher gets each line whole");
 /* Of the form of the lines; docs/events.md says when it changes. */
 #define SCHEMA 1
 
@@ -115,68 +109,7 @@ void events_audit(struct events *e)
 	e->audit = true;
 }
 
-struct line {
-	char text[LINE_BYTES];
-	size_t used;
-};
-
-static void put(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct line *l, const char *format, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(l->text + l->used, sizeof(l->text) - l->used, format, ap);
-	va_end(ap);
-	if (n > 0)
-		l->used += (size_t)n;
-	if (l->used >= sizeof(l->text))
-		l->used = sizeof(l->text) - 1;
-}
-
-/*
- * Writes a JSON string (RFC 8259 §7). A DNS name is octets, not characters: each one that
- * isn't printable ASCII becomes \u00XX, even if it is part of valid UTF-8, so every name has
- * one spelling and the log is plain ASCII.
- */
-static void put_string(struct line *l, const char *key, const char *value)
-{
-	if (!value || !value[0])
-		return;
-	put(l, ",\"%s\":\"", key);
-	for (size_t i = 0; value[i] && i < STRING_BYTES; i++) {
-		unsigned char c = (unsigned char)value[i];
-
-		if (c == '"' || c == '\\')
-			put(l, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			put(l, "\\u%04x", c);
-		else
-			put(l, "%c", c);
-	}
-	put(l, "\"");
-}
-
-/* at: NULL or 0: now. */
-static void begin_line(struct line *l, const char *event, const struct timespec *at)
-{
-	struct timespec now = {0};
-	struct tm utc = {0};
-
-	l->used = 0;
-	if (at && at->tv_sec)
-		now = *at;
-	else
-		clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	put(l, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ\",\"event\":\"%s\"",
-		utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-		utc.tm_sec, now.tv_nsec / 1000, event);
-}
-
-static void sink_write(struct sink *s, const struct line *l)
+static void sink_write(struct sink *s, const struct event_line *l)
 {
 	ssize_t n;
 
@@ -190,10 +123,10 @@ static void sink_write(struct sink *s, const struct line *l)
 
 /* The payload mustn't be able to fill the host's disk, nor the file, before it does something.
  */
-static void write_copy(struct events *e, const struct line *l, bool lasting)
+static void write_copy(struct events *e, const struct event_line *l, bool lasting)
 {
 	const size_t most = LIMIT_TRAIL_BYTES - (lasting ? 0 : LIMIT_TRAIL_KEPT);
-	struct line full;
+	struct event_line full;
 
 	if (e->copy.fd < 0)
 		return;
@@ -204,14 +137,14 @@ static void write_copy(struct events *e, const struct line *l, bool lasting)
 	if (e->copy_full)
 		return;
 	e->copy_full = true;
-	begin_line(&full, "full", NULL);
-	put(&full, ",\"count\":1%s}\n", e->tail ? e->tail : "");
+	event_line_begin(&full, "full", NULL);
+	event_line_put(&full, ",\"count\":1%s}\n", e->tail ? e->tail : "");
 	sink_write(&e->copy, &full);
 }
 
-static void write_line(struct events *e, struct line *l, bool lasting)
+static void write_line(struct events *e, struct event_line *l, bool lasting)
 {
-	put(l, "%s}\n", e->tail ? e->tail : "");
+	event_line_put(l, "%s}\n", e->tail ? e->tail : "");
 	if (e->reader)
 		e->reader(e->reader_context, l->text, l->used);
 	e->lines++;
@@ -220,12 +153,12 @@ static void write_line(struct events *e, struct line *l, bool lasting)
 }
 
 /* Logs how many lines were omitted, once there may be lines again. */
-static void write_suppressed(struct events *e, struct line *l)
+static void write_suppressed(struct events *e, struct event_line *l)
 {
 	if (e->skipped == 0)
 		return;
-	begin_line(l, "suppressed", NULL);
-	put(l, ",\"count\":%" PRIu64, e->skipped);
+	event_line_begin(l, "suppressed", NULL);
+	event_line_put(l, ",\"count\":%" PRIu64, e->skipped);
 	e->skipped = 0;
 	write_line(e, l, false);
 }
@@ -238,19 +171,19 @@ void events_copy(struct events *e, int fd)
 void events_context(struct events *e, const char *container, const char *workdir,
 	const struct policy *policy)
 {
-	struct line l = {.used = 0};
+	struct event_line l = {.used = 0};
 
 	e->policy = e->refused.policy = policy;
-	put_string(&l, "container", container);
-	put_string(&l, "workdir", workdir);
-	put(&l, ",\"schema\":%d", SCHEMA);
+	event_line_string(&l, "container", container);
+	event_line_string(&l, "workdir", workdir);
+	event_line_put(&l, ",\"schema\":%d", SCHEMA);
 	/* Without memory for it the lines are only shorter. */
 	free(e->tail);
 	e->tail = strdup(l.text);
 }
 
 /* The rule that decided about the name or address; none if no rule matches. */
-static void put_rule(const struct events *e, struct line *l, const struct event *event)
+static void put_rule(const struct events *e, struct event_line *l, const struct event *event)
 {
 	struct verdict v = {0};
 	char text[LIMIT_RULE_TEXT];
@@ -266,7 +199,7 @@ static void put_rule(const struct events *e, struct line *l, const struct event 
 	if (!v.rule)
 		return;
 	rule_text(v.rule, text, sizeof(text));
-	put_string(l, "rule", text);
+	event_line_string(l, "rule", text);
 }
 
 static bool is_refusal(const struct event *event)
@@ -287,14 +220,14 @@ static bool is_logged(const struct events *e)
 	return e->log.fd >= 0 || e->copy.fd >= 0 || e->reader;
 }
 
-static void put_who(struct line *l, const struct event_who *who)
+static void put_who(struct event_line *l, const struct event_who *who)
 {
 	if (!who)
 		return;
-	put(l, ",\"who\":{\"pid\":%d", (int)who->pid);
-	put_string(l, "program", who->program);
-	put_string(l, "line", who->line);
-	put(l, "}");
+	event_line_put(l, ",\"who\":{\"pid\":%d", (int)who->pid);
+	event_line_string(l, "program", who->program);
+	event_line_string(l, "line", who->line);
+	event_line_put(l, "}");
 }
 
 void events_log(struct events *e, const struct event *event, uint64_t count)
@@ -302,7 +235,7 @@ void events_log(struct events *e, const struct event *event, uint64_t count)
 	const char *reason = event->reason;
 	const bool lasting = is_lasting(event->kind);
 	struct timespec now = {0};
-	struct line l;
+	struct event_line l;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec != e->second) {
@@ -316,23 +249,23 @@ void events_log(struct events *e, const struct event *event, uint64_t count)
 	}
 	if (!reason && is_refusal(event))
 		reason = EVENT_NO_RULE;
-	begin_line(&l, kinds[event->kind], &event->at);
-	put_string(&l, "name", event->name);
+	event_line_begin(&l, kinds[event->kind], &event->at);
+	event_line_string(&l, "name", event->name);
 	if (event->address.family) {
 		char text[ADDRESS_TEXT];
 
-		put_string(&l, "address", address_text(&event->address, text));
+		event_line_string(&l, "address", address_text(&event->address, text));
 	}
 	if (event->port)
-		put(&l, ",\"port\":%u", event->port);
-	put_string(&l, "request", event->request);
-	put_string(&l, "reason", reason);
+		event_line_put(&l, ",\"port\":%u", event->port);
+	event_line_string(&l, "request", event->request);
+	event_line_string(&l, "reason", reason);
 	put_rule(e, &l, event);
-	put_string(&l, "by", event->by);
+	event_line_string(&l, "by", event->by);
 	if (event->pid > 0)
-		put(&l, ",\"pid\":%d", (int)event->pid);
+		event_line_put(&l, ",\"pid\":%d", (int)event->pid);
 	put_who(&l, event->who);
-	put(&l, ",\"count\":%" PRIu64, count);
+	event_line_put(&l, ",\"count\":%" PRIu64, count);
 	write_line(e, &l, lasting);
 }
 
@@ -405,7 +338,7 @@ void events_summary(const struct events *e, FILE *to)
 
 void events_close(struct events *e)
 {
-	struct line l;
+	struct event_line l;
 
 	if (!e)
 		return;

@@ -22,6 +22,9 @@ void spawn_undo(struct monitor *m);
 /* True if any descriptor from 3 on is open. Checks LIMIT_INHERITED of them; true on failure. */
 bool spawn_inherited_any(void);
 
+/* Closes those that we were started with: nothing of ours is without close-on-exec. */
+void spawn_close_inherited(void);
+
 /* Closes every descriptor from 3 on (or sets close-on-exec). */
 void spawn_close_descriptors(bool at_exec);
 

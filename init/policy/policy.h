@@ -143,6 +143,9 @@ int policy_add_defaults(struct policy *p);
  * outlive the policy. Returns 0, or -1 if out of memory. */
 int policy_deny_because(struct policy *p, const char *name, const char *reason);
 
+/* The port of the broker's server. */
+#define BROKER_PORT 443
+
 /*
  * Sets the proxy. Its name ("" if it was given by address) is resolved and pinned for the
  * gate alone, on one port, whether private or not. direct must outlive the policy.
