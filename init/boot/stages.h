@@ -74,8 +74,8 @@ struct boot {
 	bool pins_watched;  /* it runs */
 	bool names_settled; /* all names of the boot are done, or the resolver has ended */
 	bool gate_ready;
-	struct gate_config gate;    /* counters NULL: no gate */
-	struct questions questions; /* those that stand (--ask); gate.ask 0: there are none */
+	struct gate_config gate;     /* counters NULL: no gate */
+	struct questions questions;  /* those that stand (--ask); gate.ask 0: there are none */
 	struct broker_config broker; /* credential NULL: no broker, or it has it already */
 	bool brokered;               /* Codex uses the broker */
 	bool broker_ready;

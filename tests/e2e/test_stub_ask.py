@@ -8,7 +8,7 @@ import signal
 import pytest
 from conftest import STUB, until
 from internet import address_of
-from watching import Sandbox, rows, trusted
+from watching import rows, sandboxes, trusted  # noqa: F401
 
 CURL = "curl -sS -m 40 -o /dev/null -w '%{http_code}\\n'"
 
@@ -20,17 +20,9 @@ def names(dns):
 
 
 @pytest.fixture
-def sandbox(stub_environment, workdir, tmp_path, lab, names):
-    """sandbox(options...): one in the workdir that obeys, and asks."""
-    made = []
-
-    def begin(*options, ask="--ask=30"):
-        made.append(Sandbox(stub_environment, workdir, [ask, *trusted(lab), *options], tmp_path / f"log{len(made)}"))
-        return made[-1]
-
-    yield begin
-    for one in made:
-        one.close()
+def sandbox(sandboxes, lab, names):  # noqa: F811
+    """sandbox(options...): one that asks."""
+    return lambda *options, ask="--ask=30": sandboxes(ask, *trusted(lab), *options)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import pytest
 from conftest import until
 from internet import address_of
-from watching import Sandbox, trusted
+from watching import sandboxes, trusted  # noqa: F401
 
 CURL = "curl -sS -m 40 -o /dev/null -w '%{http_code}\\n'"
 
@@ -28,19 +28,11 @@ def program(tmp_path):
 
 
 @pytest.fixture
-def sandbox(stub_environment, workdir, tmp_path, lab, dns):
-    made = []
+def sandbox(sandboxes, lab, dns):  # noqa: F811
+    """sandbox(options..., env={}): one that can fetch n0.test to n7.test."""
     for number in range(8):
         dns.add(f"n{number}.test", address_of("allowed.test"))
-
-    def begin(*options, env=None):
-        made.append(Sandbox({**stub_environment, **(env or {})}, workdir, [*trusted(lab), *options],
-                            tmp_path / f"log{len(made)}"))
-        return made[-1]
-
-    yield begin
-    for one in made:
-        one.close()
+    return lambda *options, env=None: sandboxes(*trusted(lab), *options, env=env)
 
 
 def fetch(made, name="n1.test", seconds=60):

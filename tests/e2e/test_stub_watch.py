@@ -9,23 +9,14 @@ import termios
 import pytest
 from conftest import STUB, until
 from internet import address_of
-from watching import Sandbox, rows
+from watching import rows, sandboxes  # noqa: F401
 
 REFUSED = "getent hosts refused.test"
 
 
 @pytest.fixture
-def sandbox(stub_environment, workdir, tmp_path):
-    """sandbox(options...): one in the workdir that obeys."""
-    made = []
-
-    def begin(*options):
-        made.append(Sandbox(stub_environment, workdir, options, tmp_path / f"log{len(made)}"))
-        return made[-1]
-
-    yield begin
-    for one in made:
-        one.close()
+def sandbox(sandboxes):  # noqa: F811
+    return sandboxes
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import pytest
 from conftest import CA_PATH, STUB, until
 
 ESCAPES = re.compile(rb"\033\[[0-9;]*[mK]|\r")
@@ -54,6 +55,21 @@ class Sandbox:
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+@pytest.fixture
+def sandboxes(stub_environment, workdir, tmp_path):
+    """sandboxes(options..., env={}): one in the workdir that obeys."""
+    made = []
+
+    def begin(*options, env=None):
+        log = tmp_path / f"log{len(made)}"
+        made.append(Sandbox({**stub_environment, **(env or {})}, workdir, options, log))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.close()
 
 
 def rows(terminal):

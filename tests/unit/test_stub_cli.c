@@ -9,24 +9,9 @@
 #include <cmocka.h>
 
 #include "../../stub/beneath.h"
-#include "../../stub/cli.h"
 #include "../../stub/request_env.h"
+#include "stub_cli_fixture.h"
 
-static struct error error;
-
-/* Parses a NULL-terminated list of arguments. */
-static int parse(struct cli *c, const char *const *arguments)
-{
-	static char *argv[32];
-	int argc = 0;
-
-	argv[argc++] = (char *)(uintptr_t) "codex-sandbox";
-	for (; *arguments; arguments++)
-		argv[argc++] = (char *)(uintptr_t)*arguments;
-	argv[argc] = NULL;
-	memset(&error, 0, sizeof(error));
-	return cli_parse(c, argc, argv, &error);
-}
 #define PARSE(c, ...) parse(c, (const char *const[]){__VA_ARGS__, NULL})
 
 static void nothing_given(void **state)

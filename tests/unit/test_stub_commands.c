@@ -7,21 +7,13 @@
 #include <cmocka.h>
 
 #include "../../stub/commands/commands.h"
+#include "stub_cli_fixture.h"
 
-static struct error error;
 static struct cli cli;
 
 static const struct command *find(const char *const *arguments)
 {
-	static char *argv[32];
-	int argc = 0;
-
-	argv[argc++] = (char *)(uintptr_t) "codex-sandbox";
-	for (; *arguments; arguments++)
-		argv[argc++] = (char *)(uintptr_t)*arguments;
-	argv[argc] = NULL;
-	memset(&error, 0, sizeof(error));
-	assert_int_equal(cli_parse(&cli, argc, argv, &error), 0);
+	assert_int_equal(parse(&cli, arguments), 0);
 	return commands_find(&cli);
 }
 #define FIND(...) find((const char *const[]){__VA_ARGS__, NULL})
