@@ -113,6 +113,14 @@ def test_the_files_that_documents_name_exist(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_lines_have_120_columns_at_most(document):
+    """Except a table's rows, and what a block shows as it is."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)
+    prose = [line for line in text.splitlines() if not line.startswith("| ")]
+    assert [line for line in prose if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
 def test_the_names_of_code_that_documents_use_exist(document):
     for name in quoted(document):
         if re.fullmatch(r"(struct |enum )?[a-z]\w+_\w+\(\)|(LIMIT|BOUND|EXIT|STATUS)_\w+|struct \w+", name):
