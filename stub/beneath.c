@@ -166,34 +166,52 @@ int beneath_trace(const char *path, beneath_step *step, void *context)
 	return lstat("/", &st) == 0 && step(context, "/", &st) == 0 ? resolve_rest(&w) : -1;
 }
 
+/* A component is missing. The kernel says whether it would be inside. Returns false if it has
+ * appeared in between. */
+static bool look_for_missing(int fd, const char *relative, enum beneath *where)
+{
+	int found = file_open(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
+	struct stat st;
+
+	if (found >= 0) {
+		close(found);
+		return false;
+	}
+	*where = BENEATH_OUTSIDE;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return true;
+	found = beneath_open(fd, relative, O_PATH, 0);
+	if (found >= 0)
+		close(found);
+	*where = BENEATH_NOWHERE;
+	if (found >= 0 || errno == ELOOP)
+		return found < 0;
+	if (fstatat(fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISLNK(st.st_mode);
+	*where = BENEATH_ABSENT;
+	return true;
+}
+
 enum beneath beneath_look(int fd, const char *root, const char *relative, char real[PATH_MAX])
 {
+	enum beneath where;
 	char path[PATH_MAX];
-	struct stat st;
-	int found;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", root, relative) >= sizeof(path))
 		return BENEATH_OUTSIDE;
-	/* The kernel rejects absolute links, though one may lead back into the workdir. */
-	if (realpath(path, real))
-		return beneath_contains(root, real) ? BENEATH_INSIDE : BENEATH_OUTSIDE;
-	if (errno != ENOENT && errno != ENOTDIR)
-		return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
-	/* A component is missing. The kernel says whether it would be inside. */
-	found = file_open(fd, relative, O_PATH, 0, RESOLVE_BENEATH);
-	if (found >= 0) { /* it appeared in between */
-		close(found);
-		return BENEATH_OUTSIDE;
+	/* Another start may be creating it. Whoever removes and creates it all the time gets
+	 * the answer that stops us. */
+	for (unsigned i = 0; i < BOUND_LOOKS; i++) {
+		/* The kernel rejects absolute links, though one may lead back into the workdir.
+		 */
+		if (realpath(path, real))
+			return beneath_contains(root, real) ? BENEATH_INSIDE : BENEATH_OUTSIDE;
+		if (errno != ENOENT && errno != ENOTDIR)
+			return errno == EACCES ? BENEATH_CLOSED : BENEATH_OUTSIDE;
+		if (look_for_missing(fd, relative, &where))
+			return where;
 	}
-	if (errno != ENOENT && errno != ENOTDIR)
-		return BENEATH_OUTSIDE;
-	found = beneath_open(fd, relative, O_PATH, 0);
-	if (found < 0 && errno == ELOOP)
-		return BENEATH_NOWHERE;
-	if (found >= 0)
-		close(found);
-	return fstatat(fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0 ? BENEATH_NOWHERE
-								    : BENEATH_ABSENT;
+	return BENEATH_OUTSIDE;
 }
 
 /* A traversal of one tree. */

@@ -19,6 +19,8 @@
 #define BOUND_LINK_DEPTH   16
 /* Symbolic links in one path: what Linux follows (MAXSYMLINKS). */
 #define BOUND_LINKS 40
+/* Looks at a path that appears between two of them: a few starts at one moment. */
+#define BOUND_LOOKS 16
 /* Questions before one start. Anyone who exposes more places knows what -y is for. */
 #define BOUND_QUESTIONS 32
 /* A file of variables: many times what fits on an engine's command line. */
