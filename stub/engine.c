@@ -83,18 +83,18 @@ static const char *network_to_find(const struct request *r)
 	return r->network;
 }
 
-/* A container of this name exists. It may be somebody else's, so it is left alone. */
-static int refuse_second(
+int engine_refuse_second(
 	const char *engine, const char *name, const char *state, struct error *t)
 {
 	if (strcmp(state, "running") == 0) {
 		refuse(t, "start the sandbox", name,
 			"it is already running: another Codex is working in this workdir");
 		return refuse_hint(t,
-			"join it with: codex-sandbox attach; end it with: codex-sandbox stop "
-			"(or %s stop %s); or start a second one with a home of its own: "
-			"--codex-home DIR",
-			engine, name);
+			"join it with: codex-sandbox attach (or %s attach %s); end it with: "
+			"codex-sandbox stop (or %s stop %s); or start a second one with a home "
+			"of "
+			"its own: --codex-home DIR",
+			engine, name, engine, name);
 	}
 	refuse(t, "start the sandbox", name, "a container of this name already exists (%s)",
 		state);
@@ -150,7 +150,7 @@ int engine_check(struct engine *e, struct plan *p, struct error *t)
 	if (no_network != 0)
 		return refuse_network(&p->arena, e->name, network, t);
 	if (no_container == 0 && of_container.line[0])
-		return refuse_second(e->name, name, of_container.line, t);
+		return engine_refuse_second(e->name, name, of_container.line, t);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "git.h"
 #include "idmap.h"
+#include "lock.h"
 #include "workdir.h"
 #include "plan.h"
 #include "prepare.h"
@@ -66,9 +67,10 @@ static int run(struct plan *p, struct engine *e, bool dry_run, const struct comp
 	struct string_list argv = {0};
 	int result;
 
-	if (!dry_run && (engine_check(e, p, t) < 0 || prepare_home(p, t) < 0 ||
-				workdir_settle(p, true, t) < 0 || idmap_start(p, t) < 0 ||
-				variables_hand_over(p, t) < 0 || set_variables(p, t) < 0))
+	if (!dry_run && (engine_check(e, p, t) < 0 || lock_take(p, e, t) < 0 ||
+				prepare_home(p, t) < 0 || workdir_settle(p, true, t) < 0 ||
+				idmap_start(p, t) < 0 || variables_hand_over(p, t) < 0 ||
+				set_variables(p, t) < 0))
 		return -1;
 	if (!dry_run) {
 		report_prepare(p);

@@ -100,8 +100,8 @@ class Host:
         }
 
     def kept(self):
-        """What the launcher itself may make in the home: a file for the closing report, and one for
-        the events in a directory of the project's. Returns the number of reports."""
+        """What the launcher itself may make in the home: a file for the closing report, and a lock
+        and a file for the events in a directory of the project's. Returns the number of reports."""
         made = snapshot(self.home / ".local") if (self.home / ".local").exists() else {}
         files = {p: what for p, what in made.items() if stat.S_ISREG(what[0])}
         ways = {f"{self.home}/.local/{w}" for w in ("state", "state/codex-sandbox", REPORTS)}
@@ -109,7 +109,7 @@ class Host:
         ways |= {p for p in made if re.fullmatch(rf"{state}codex_[^/]+", p)}
         assert set(made) - set(files) <= ways, made
         assert {(stat.S_IMODE(what[0]), what[1]) for what in files.values()} <= {(0o600, UID)}
-        events = {p for p in files if re.fullmatch(rf"{state}codex_[^/]+/events\.jsonl", p)}
+        events = {p for p in files if re.fullmatch(rf"{state}codex_[^/]+/(events\.jsonl|lock)", p)}
         reports = {p for p in files if re.fullmatch(rf"{state}reports/codex_.*\.txt", p)}
         assert set(files) == events | reports, made
         return len(reports)

@@ -6,8 +6,10 @@ import stat
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from conftest import until
 from stub_project import STUB, UID, project  # noqa: F401
 from stub_hostile import Flipper, NAMED, SECRET, SILENT_ENGINE, directory, host  # noqa: F401
 
@@ -129,10 +131,12 @@ def test_an_empty_file_is_filled_in_where_it_is_ours_alone(host, links, written)
     assert ignore.read_text() == written and ignore.stat().st_nlink == links
 
 
-def test_two_at_once_create_one_home(host):
+def test_many_at_once_create_one_home(host):
+    """However they meet: one at least starts, the others are told that it is at work, and what they
+    all make is made once."""
     host.engine(SILENT_ENGINE)
-    results = []
     for _ in range(10):
+        results = []
         subprocess.run(["rm", "-rf", host.work / ".codex"], check=True)
         start = lambda: results.append(host.project.start("--exec", "true"))  # noqa: E731
         threads = [threading.Thread(target=start) for _ in range(6)]
@@ -140,7 +144,30 @@ def test_two_at_once_create_one_home(host):
             thread.start()
         for thread in threads:
             thread.join()
-    assert [r.returncode for r in results] == [0] * 60, [r for r in results if r.returncode]
+        refused = [r.stderr.decode() for r in results if r.returncode]
+        assert len(refused) < 6 and not [r for r in refused if "already running" not in r], refused
     home = host.work / ".codex/.environment"
     assert (home / ".gitignore").read_text() == "*\n"
     assert (home.stat().st_uid, stat.S_IMODE(home.stat().st_mode)) == (UID, 0o700)
+
+
+def test_a_start_behind_another_that_has_no_container_yet(host):
+    """The engine takes its time to create it, and mounts the host's files by their paths: whoever
+    comes meanwhile leaves them alone. When the first has ended, the next one starts."""
+    host.engine('#!/bin/sh\n[ "$1" != run ] || exec /bin/sleep 60\n')
+    state = host.home / ".local/state/codex-sandbox"
+    files = lambda: sorted((p, p.stat().st_ino) for p in state.rglob("*.*"))  # noqa: E731
+    with subprocess.Popen([STUB, "--exec", "true"], cwd=host.work, stdin=subprocess.DEVNULL,
+                          env={"HOME": str(host.home), "PATH": str(host.project.bin)}) as first:
+        try:
+            is_the_engine = lambda: b"sleep" in Path(f"/proc/{first.pid}/cmdline").read_bytes()  # noqa: E731
+            until(is_the_engine, 20, "the engine's start")
+            made = files()
+            assert len(made) == 2, made
+            second = host.project.start("--exec", "true")
+            assert second.returncode == 100 and b"already running" in second.stderr, second
+            assert files() == made
+        finally:
+            first.kill()
+    host.engine(SILENT_ENGINE)
+    assert host.project.start("--exec", "true").returncode == 0

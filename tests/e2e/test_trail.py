@@ -107,7 +107,7 @@ def test_ten_sessions_are_kept(project):  # noqa: F811
         assert kept.read_bytes() == b"" and kept.stat().st_uid == UID
         kept.write_text(f"session {i}\n")
     names = sorted(p.name for p in kept.parent.iterdir())
-    assert names == sorted(["events.jsonl", *(f"events.{i}.jsonl" for i in range(1, 10))])
+    assert names == sorted(["lock", "events.jsonl", *(f"events.{i}.jsonl" for i in range(1, 10))])
     assert [trail(project.home, f".{i}").read_text() for i in (1, 9)] == ["session 13\n", "session 5\n"]
 
 
