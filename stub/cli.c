@@ -170,6 +170,9 @@ static int check_values(const struct cli *c, struct error *t)
 		check_value("--shm-size", c->shm_size, values_bytes, t) < 0 ||
 		check_value("--cpus", c->cpus, values_processors, t) < 0)
 		return -1;
+	for (size_t i = 0; i < c->agree.count; i++)
+		if (check_value("--agree", c->agree.word[i], values_sha256, t) < 0)
+			return -1;
 	for (size_t i = 0; i < c->publish.count; i++)
 		if (check_value("--publish", c->publish.word[i], why_not_published, t) < 0)
 			return -1;
@@ -235,6 +238,16 @@ int cli_take(struct cli *c, char **argv, struct error *t)
 		if (may_be_given_again(c, o))
 			string_list_add(&c->own, argv[i]);
 	return taken;
+}
+
+int cli_take_workdir(struct cli *c, const char *workdir, struct error *t)
+{
+	if (workdir && c->work_dir)
+		return refuse(t, "read the command line", workdir,
+			"--work_dir names another workdir");
+	if (workdir)
+		c->work_dir = workdir;
+	return 0;
 }
 
 int cli_parse(struct cli *c, int argc, char **argv, struct error *t)

@@ -43,6 +43,9 @@ void cli_free(struct cli *c);
 /* Takes the option at argv[0], and its value. Returns the number of arguments used, or -1 with
  * *t filled. */
 int cli_take(struct cli *c, char **argv, struct error *t);
+/* Takes the workdir that a command names as a word (NULL: none), as --work_dir does. Returns 0,
+ * or -1 with *t filled: both are given. */
+int cli_take_workdir(struct cli *c, const char *workdir, struct error *t);
 /* The origin of what is taken from the command line. */
 #define CLI_LINE "the command line"
 /* What was tried, in errors about files of options. */

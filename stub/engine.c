@@ -84,17 +84,18 @@ static const char *network_to_find(const struct request *r)
 }
 
 int engine_refuse_second(
-	const char *engine, const char *name, const char *state, struct error *t)
+	const struct plan *p, const char *engine, const char *state, struct error *t)
 {
+	const char *name = p->request.name;
+
 	if (strcmp(state, "running") == 0) {
 		refuse(t, "start the sandbox", name,
 			"it is already running: another Codex is working in this workdir");
 		return refuse_hint(t,
-			"join it with: codex-sandbox attach (or %s attach %s); end it with: "
-			"codex-sandbox stop (or %s stop %s); or start a second one with a home "
-			"of "
-			"its own: --codex-home DIR",
-			engine, name, engine, name);
+			"join it with: %s attach (or %s attach %s); end it with: %s stop (or "
+			"%s stop %s); or start a second one with a home of its own: "
+			"--codex-home DIR",
+			p->here, engine, name, p->here, engine, name);
 	}
 	refuse(t, "start the sandbox", name, "a container of this name already exists (%s)",
 		state);
@@ -150,7 +151,7 @@ int engine_check(struct engine *e, struct plan *p, struct error *t)
 	if (no_network != 0)
 		return refuse_network(&p->arena, e->name, network, t);
 	if (no_container == 0 && of_container.line[0])
-		return engine_refuse_second(e->name, name, of_container.line, t);
+		return engine_refuse_second(p, e->name, of_container.line, t);
 	return 0;
 }
 

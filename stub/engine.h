@@ -39,7 +39,7 @@ int engine_check(struct engine *e, struct plan *p, struct error *t);
 /* A container of this name exists, in this state ("running" and the engine's other words). It
  * may be somebody else's, so it is left alone. Returns -1 with *t filled (STATUS_REFUSED). */
 int engine_refuse_second(
-	const char *engine, const char *name, const char *state, struct error *t);
+	const struct plan *p, const char *engine, const char *state, struct error *t);
 
 /* Executes the engine. Returns only on failure: -1 with *t filled. */
 int engine_become(const char *program, const struct string_list *argv, struct error *t);

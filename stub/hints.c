@@ -131,6 +131,31 @@ void hints_print(struct plan *p, const struct cli *c)
 	hint_at_key(p, c);
 }
 
+const char *hints_pasted(const char *line)
+{
+	for (const char *s = line; *s; s++)
+		if (*s < ' ' || *s > '~')
+			return NULL;
+	return strlen(line) > BOUND_LAUNCHER ? NULL : line;
+}
+
+const char *hints_here(struct plan *p, const struct cli *c)
+{
+	char real[PATH_MAX];
+	/* A name without a slash is found in PATH from anywhere. */
+	const char *program = strchr(c->program, '/') ? realpath(c->program, real) : c->program;
+	const char *line = arena_format(&p->arena, "%s --work_dir %s",
+		quote_shell(&p->arena, program ? program : c->program),
+		quote_shell(&p->arena, p->workdir));
+
+	if (c->codex_home)
+		line = arena_format(
+			&p->arena, "%s --codex-home %s", line, quote_shell(&p->arena, p->home));
+	if (c->engine)
+		line = arena_format(&p->arena, "%s --engine %s", line, c->engine);
+	return line;
+}
+
 const char *hints_launcher(struct plan *p, const struct cli *c)
 {
 	const char *line = quote_shell(&p->arena, c->program);
@@ -141,8 +166,5 @@ const char *hints_launcher(struct plan *p, const struct cli *c)
 	for (size_t i = 0; i < c->own.count; i++)
 		line = arena_format(
 			&p->arena, "%s %s", line, quote_shell(&p->arena, c->own.word[i]));
-	for (const char *s = line; *s; s++)
-		if (*s < ' ' || *s > '~') /* it is printed on a terminal */
-			return NULL;
-	return strlen(line) > BOUND_LAUNCHER ? NULL : line;
+	return hints_pasted(line);
 }

@@ -14,4 +14,12 @@ void hints_print(struct plan *p, const struct cli *c);
  * too long to be pasted. */
 const char *hints_launcher(struct plan *p, const struct cli *c);
 
+/* What a command about this sandbox begins with, from whatever directory it is typed: our name,
+ * and the options that say which sandbox is meant, quoted for a shell. The plan's workdir (and
+ * home, with --codex-home) must be set. */
+const char *hints_here(struct plan *p, const struct cli *c);
+
+/* NULL for a line that a terminal doesn't show as it is, or that is too long to be pasted. */
+const char *hints_pasted(const char *line);
+
 #endif

@@ -101,10 +101,31 @@ long kept_read(struct arena *arena, const char *path, const char *workdir, char 
 	if (n > BOUND_KEPT_BYTES)
 		return refuse(
 			t, CLI_READ, path, "it is larger than %d KB", BOUND_KEPT_BYTES >> 10);
+	(*text)[n] = '\0';
 	return n;
 }
 
-static int take_file(struct cli *c, const char *path, const char *workdir, struct error *t)
+const char *kept_first_line(struct arena *arena, const char *workdir)
+{
+	return arena_format(arena, "# %s", quote_shown(arena, workdir));
+}
+
+int kept_check_project(struct arena *arena, const char *path, const char *text,
+	const char *workdir, struct error *t)
+{
+	const char *line =
+		text ? arena_format(arena, "%.*s", (int)strcspn(text, "\r\n"), text) : "";
+
+	if (strncmp(line, "# /", 3) != 0 || strcmp(line, kept_first_line(arena, workdir)) == 0)
+		return 0;
+	refuse(t, CLI_READ, path, "it is for %s, says its first line, and not for %s", line + 2,
+		workdir);
+	return refuse_hint(t, "if that is wrong, correct the line; else the names of both "
+			      "directories have the same hash: rename this one");
+}
+
+static int take_file(
+	struct cli *c, const char *path, const char *workdir, bool project, struct error *t)
 {
 	struct kept_text k;
 	char *text;
@@ -113,6 +134,8 @@ static int take_file(struct cli *c, const char *path, const char *workdir, struc
 
 	if (n <= 0)
 		return (int)n;
+	if (project && kept_check_project(&c->arena, path, text, workdir, t) < 0)
+		return -1;
 	kept_text_begin(&k, text, (size_t)n);
 	while ((found = kept_text_next(&k)) > 0)
 		if (cli_keep(c, k.name, k.value, arena_format(&c->arena, "%s:%u", path, k.line),
@@ -134,7 +157,8 @@ int kept_take(struct cli *c, struct error *t)
 	/* One that can't be resolved is refused where it is used. */
 	workdir = realpath(c->work_dir ? c->work_dir : ".", real);
 	if (workdir &&
-		take_file(c, kept_project(&c->arena, directory, workdir), workdir, t) < 0)
+		take_file(c, kept_project(&c->arena, directory, workdir), workdir, true, t) < 0)
 		return -1;
-	return take_file(c, arena_format(&c->arena, "%s/defaults", directory), workdir, t);
+	return take_file(
+		c, arena_format(&c->arena, "%s/defaults", directory), workdir, false, t);
 }

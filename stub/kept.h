@@ -23,10 +23,18 @@ const char *kept_project(struct arena *arena, const char *directory, const char 
 
 /*
  * Reads a file of options, or one like it, whose directories must be as above; workdir as
- * above, or NULL. Returns its size with *text (a byte longer, for a NUL), or 0 with *text NULL
+ * above, or NULL. Returns its size with *text, terminated, or 0 with *text NULL
  * if it is missing, or -1 with *t filled.
  */
 long kept_read(struct arena *arena, const char *path, const char *workdir, char **text,
 	struct error *t);
+
+/* The first line of a project's file, which says whose it is: the name's 32 bits of hash can be
+ * those of another directory as well. */
+const char *kept_first_line(struct arena *arena, const char *workdir);
+/* Returns 0, or -1 with *t filled: the text of the file at `path` begins with such a line about
+ * another directory. One without such a line, or that is missing (NULL), is anybody's. */
+int kept_check_project(struct arena *arena, const char *path, const char *text,
+	const char *workdir, struct error *t);
 
 #endif

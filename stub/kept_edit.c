@@ -135,11 +135,14 @@ static int edit(int directory, struct arena *arena, const char *workdir, const c
 
 	if (n < 0)
 		return -1;
+	if (kept_check_project(arena, path, text, workdir, t) < 0)
+		return -1;
 	changed = kept_edit_text(arena, text ? text : "", (size_t)n, e);
 	if (!changed)
 		return 0;
-	if (!text) /* for whoever looks into the directory */
-		changed = arena_format(arena, "# %s\n%s", workdir, changed);
+	if (!text)
+		changed =
+			arena_format(arena, "%s\n%s", kept_first_line(arena, workdir), changed);
 	if (strlen(changed) > BOUND_KEPT_BYTES)
 		return refuse(t, operation, path, "the file would be larger than %d KB",
 			BOUND_KEPT_BYTES >> 10);

@@ -35,5 +35,5 @@ int lock_take(struct plan *p, const struct engine *e, struct error *t)
 	if (fd < 0 || fcntl(fd, F_SETLK, &whole) == 0 || (errno != EACCES && errno != EAGAIN))
 		return 0;
 	close(fd);
-	return engine_refuse_second(e->name, p->request.name, "running", t);
+	return engine_refuse_second(p, e->name, "running", t);
 }

@@ -299,6 +299,8 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
 		variables_take(p, c, t) < 0)
 		return -1;
+	p->here = hints_here(p, c);
+	argv_pass(&p->request, "CODEX_INIT_LAUNCHER_HERE", hints_pasted(p->here));
 	if (writable_add(p, c, t) < 0)
 		return -1;
 	if ((p->read_only || !c->no_protect) && protect_add(p, t) < 0)
@@ -337,6 +339,7 @@ int plan_place(struct plan *p, const struct cli *c, struct error *t)
 			return -1;
 	}
 	p->request.name = quote_container_name(&p->arena, p->workdir, p->home);
+	p->here = hints_here(p, c);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bounds.h"
+#include "sha256.h"
 
 static const char digits[] = "0123456789";
 
@@ -35,6 +36,15 @@ const char *values_processors(const char *text)
 		strspn(text, "0.") < size)
 		return NULL;
 	return "it is a number of processors, like 2 or 1.5";
+}
+
+const char *values_sha256(const char *text)
+{
+	const size_t n = strspn(text, "0123456789abcdef");
+
+	return n == SHA256_HEX - 1 && !text[n]
+		       ? NULL
+		       : "it is the SHA-256 of a file: 64 digits, of 0-9 and a-f";
 }
 
 static bool is_address(const char *text)

@@ -20,6 +20,9 @@ const char *values_processors(const char *text);
  * not) or host-gateway. */
 const char *values_host(const char *text);
 
+/* A SHA-256 as sha256sum prints it. */
+const char *values_sha256(const char *text);
+
 /* The value of --publish: [ADDR:]PORT[:PORT], the engine's side first. */
 struct publication {
 	char address[INET6_ADDRSTRLEN]; /* on the machine; default 127.0.0.1 */

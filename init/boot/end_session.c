@@ -138,6 +138,7 @@ static void keep_login(const struct boot *b)
 static void report_denials(struct boot *b, FILE *to)
 {
 	struct failure f = {0};
+	char *before;
 
 	if (b->wall &&
 		report_refusals(b->events, b->wall, &b->fence, b->pins.pin_index, &f) < 0)
@@ -145,11 +146,12 @@ static void report_denials(struct boot *b, FILE *to)
 	if (policy_print_overlay(&b->o->policy, 0, NULL) && !b->o->quiet) {
 		fprintf(to, "codex-init: codex-egress gave these rules for this session:\n");
 		policy_print_overlay(&b->o->policy, LIMIT_OVERLAY, to);
-		if (b->o->launcher && *b->o->launcher) {
+		if (b->o->launcher_here &&
+			asprintf(&before, "  %s ", b->o->launcher_here) > 0) {
 			fprintf(to, "codex-init: to keep them for this project, on your "
 				    "machine:\n");
-			policy_each_overlaid(
-				&b->o->policy, "  codex-sandbox ", " --save\n", to);
+			policy_each_overlaid(&b->o->policy, before, " --save\n", to);
+			free(before);
 		}
 	}
 	if (b->events && !b->o->quiet) {

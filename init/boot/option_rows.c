@@ -266,11 +266,12 @@ static int set_printable(struct options *o, const struct given *g, struct failur
 
 static int set_launcher(struct options *o, const struct given *g, struct failure *f)
 {
+	(void)o;
 	for (const char *c = g->value; *c; c++)
 		if (*c < ' ' || *c > '~')
 			return fail(f, "read the options", g->name,
 				"it is not a line of printable characters");
-	o->launcher = g->value;
+	*(const char **)g->member = g->value;
 	return 0;
 }
 
@@ -331,8 +332,11 @@ const struct option_row option_rows[] = {
 		"standard error"},
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts, 0,
 		"end unless these files are mounted; codex-sandbox sets it"},
-	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher, 0,
+	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher, AT(launcher),
 		"launcher\'s own command line, for advice; codex-sandbox sets it"},
+	{"--launcher-here", NULL, "COMMAND", "CODEX_INIT_LAUNCHER_HERE", set_launcher,
+		AT(launcher_here),
+		"what its commands about this sandbox begin with; codex-sandbox sets it"},
 	{"--git-config", NULL, "DIR", NULL, set_directory, AT(git_config),
 		"undo what makes something run in this git directory's config; codex-sandbox "
 		"sets it"},

@@ -42,7 +42,8 @@ struct options {
 	const char *git_dir; /* the project's git directory where that is elsewhere, or NULL */
 	const char *git_name, *git_email; /* for git; NULL: unknown */
 	const char *launcher;             /* the launcher's command line, or NULL */
-	const char *mounts;               /* NULL: no comparison (home/mountcheck.h) */
+	const char *launcher_here; /* what its commands for this sandbox begin with, or NULL */
+	const char *mounts;        /* NULL: no comparison (home/mountcheck.h) */
 	bool check;
 	bool hosts;   /* with check: print what the cell needs in /etc/hosts */
 	bool explain; /* with check: about target */

@@ -152,13 +152,7 @@ int stage_config(struct boot *b, struct failure *f)
 			access(DEFAULT_HOME, F_OK) == 0 || access(DROP_OFF, F_OK) == 0;
 	if (environment_copy(&b->env, environ) < 0)
 		return fail_errno(f, "copy the environment", "");
-	/* Of no use to anybody else. */
-	environment_unset(&b->env, "CODEX_INIT_MOUNTS");
-	environment_unset(&b->env, "CODEX_INIT_LAUNCHER");
-	environment_unset(&b->env, "CODEX_INIT_RUN");
-	environment_unset(&b->env, "CODEX_INIT_GIT_DIR");
-	environment_unset(&b->env, "CODEX_INIT_GIT_NAME");
-	environment_unset(&b->env, "CODEX_INIT_GIT_EMAIL");
+	environment_unset_told(&b->env);
 	if (stage_proxy_choose(b, f) < 0 || config_user_guard_login(b, f) < 0 ||
 		stage_broker_choose(b, f) < 0 || config_policy_compile(b->o, f) < 0 ||
 		(fenced && stage_cell_choose(b, f) < 0))

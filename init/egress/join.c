@@ -82,9 +82,7 @@ static int confine(uid_t uid, gid_t gid, struct failure *f)
 
 static int set_environment(struct environment *e, bool broker)
 {
-	static const char *const ours[] = {"CODEX_INIT_MOUNTS", "CODEX_INIT_LAUNCHER",
-		"CODEX_INIT_RUN", "CODEX_INIT_GIT_DIR", "CODEX_INIT_GIT_NAME",
-		"CODEX_INIT_GIT_EMAIL",
+	static const char *const ours[] = {
 		/* With its password, which the payload could read from what runs as its
 		 * user (boot/stage_proxy.c). */
 		"CODEX_INIT_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
@@ -97,6 +95,7 @@ static int set_environment(struct environment *e, bool broker)
 
 	if (environment_copy(e, environ) < 0)
 		return -1;
+	environment_unset_told(e);
 	for (size_t i = 0; i < (broker ? count : count - keys); i++)
 		environment_unset(e, ours[i]);
 	home = environment_get(e, "CODEX_HOME");

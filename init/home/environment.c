@@ -81,6 +81,16 @@ void environment_unset(struct environment *e, const char *name)
 	e->vars[e->count] = NULL;
 }
 
+void environment_unset_told(struct environment *e)
+{
+	static const char *const told[] = {"CODEX_INIT_MOUNTS", "CODEX_INIT_LAUNCHER",
+		"CODEX_INIT_LAUNCHER_HERE", "CODEX_INIT_RUN", "CODEX_INIT_GIT_DIR",
+		"CODEX_INIT_GIT_NAME", "CODEX_INIT_GIT_EMAIL"};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		environment_unset(e, told[i]);
+}
+
 const char *environment_get(const struct environment *e, const char *name)
 {
 	size_t len = strlen(name);

@@ -17,6 +17,8 @@ int environment_set(struct environment *e, const char *name, const char *value);
 /* Sets a variable given as a "NAME=value" line; returns as above. */
 int environment_take(struct environment *e, const char *line);
 void environment_unset(struct environment *e, const char *name);
+/* Unsets what the launcher tells codex-init and nobody else. */
+void environment_unset_told(struct environment *e);
 /* The value, or NULL. */
 const char *environment_get(const struct environment *e, const char *name);
 /* Sets what the sandbox guarantees: HOME, CODEX_HOME, SANDBOX_ENV_DIR (unless set), USER,

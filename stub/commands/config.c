@@ -5,27 +5,23 @@
 
 #include "../kept.h"
 #include "../options.h"
+#include "../quote.h"
 #include "rows.h"
 
-/* No value of a variable is shown, since it may be a secret. */
-static void print_line(const char *name, const char *value, const char *origin, bool overridden)
+/* No value of a variable is shown, since it may be a secret; and none moves the cursor. */
+static void print_line(struct arena *arena, const char *const given[3], bool overridden)
 {
+	const char *name = given[0], *value = given[1];
 	const size_t shown = strcmp(name, "env") == 0 ? strcspn(value, "=") : strlen(value);
-	char line[64];
-	int n;
-
-	n = snprintf(line, sizeof(line), "%s%s%s%.*s", overridden ? "# " : "", name,
+	const char *line = arena_format(arena, "%s%s%s%.*s", overridden ? "# " : "", name,
 		*value ? " " : "", (int)shown, value);
-	if (n >= (int)sizeof(line))
-		printf("%s%s %.*s", overridden ? "# " : "", name, (int)shown, value);
-	else
-		printf("%s", line);
-	printf("%*s  # %s%s\n", n < 38 ? 38 - n : 0, "", origin,
+
+	printf("%-38s  # %s%s\n", quote_shown(arena, line), quote_shown(arena, given[2]),
 		overridden ? " (something else takes precedence)" : "");
 }
 
 /* The variables that the start itself reads; the others go to codex-init. */
-static void print_variables(void)
+static void print_variables(struct arena *arena)
 {
 	static const char *const names[] = {"OPENAI_ALLOWED_DOMAINS", "CODEX_CONFIG_DIR",
 		"CODEX_AUTH_FILE", "CODEX_DOCKER_IMAGE", "WORKSPACE_ROOT_DIR",
@@ -35,7 +31,8 @@ static void print_variables(void)
 		const char *value = getenv(names[i]);
 
 		if (value && *value)
-			printf("# %s=%s  # the environment\n", names[i], value);
+			printf("# %s=%s  # the environment\n", names[i],
+				quote_shown(arena, value));
 	}
 }
 
@@ -43,20 +40,13 @@ int command_config(struct call *call, struct error *t)
 {
 	struct cli *c = call->cli;
 
-	if (call->word[0] && c->work_dir)
-		return refuse(t, "read the command line", call->word[0],
-			"--work_dir names another workdir");
-	if (call->word[0])
-		c->work_dir = call->word[0];
-	if (kept_take(c, t) < 0)
+	if (cli_take_workdir(call->cli, call->word[0], t) < 0 || kept_take(c, t) < 0)
 		return -1;
 	for (size_t i = 0; i + 2 < c->given.count; i += 3)
 		if (!options_unkept(options_find(c->given.word[i], strlen(c->given.word[i]))))
-			print_line(c->given.word[i], c->given.word[i + 1], c->given.word[i + 2],
-				false);
+			print_line(&c->arena, c->given.word + i, false);
 	for (size_t i = 0; i + 2 < c->overridden.count; i += 3)
-		print_line(c->overridden.word[i], c->overridden.word[i + 1],
-			c->overridden.word[i + 2], true);
-	print_variables();
+		print_line(&c->arena, c->overridden.word + i, true);
+	print_variables(&c->arena);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

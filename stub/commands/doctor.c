@@ -229,8 +229,8 @@ int command_doctor(struct call *call, struct error *t)
 {
 	struct doctor d = {.cli = call->cli, .plan = {.workdir_fd = -1}};
 
-	if (call->word[0])
-		d.cli->work_dir = call->word[0];
+	if (cli_take_workdir(call->cli, call->word[0], t) < 0)
+		return -1;
 	look_at_options(&d, t);
 	look_at_project(&d, t);
 	look_at_login(&d, t);

@@ -119,12 +119,8 @@ int sandbox_find(struct sandbox *s, struct call *call, const char *workdir, stru
 	int found;
 
 	*s = (struct sandbox){.plan = {.workdir_fd = -1}};
-	if (workdir && call->cli->work_dir)
-		return refuse(t, "read the command line", workdir,
-			"--work_dir names another workdir");
-	if (workdir)
-		call->cli->work_dir = workdir;
-	if (kept_take(call->cli, t) < 0 || plan_place(&s->plan, call->cli, t) < 0)
+	if (cli_take_workdir(call->cli, workdir, t) < 0 || kept_take(call->cli, t) < 0 ||
+		plan_place(&s->plan, call->cli, t) < 0)
 		return -1;
 	engine = call->cli->engine;
 	string_list_add(&s->names, s->plan.request.name);

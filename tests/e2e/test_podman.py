@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -106,7 +107,8 @@ def test_a_second_one_is_told_of_the_first(podman, call, work):
                              stderr=subprocess.DEVNULL)
     assert first.stdout.readline() == b"up\n"
     second = call("--exec", "true").ok(100)
-    assert "codex-sandbox attach" in second.err and "--codex-home" in second.err
+    attach = f"--work_dir {shlex.quote(str(work))} --engine podman attach (or podman attach codex_"
+    assert attach in second.err and "--codex-home" in second.err
     first.communicate(timeout=30)
     assert first.returncode == 0
     call("--exec", "true").ok()

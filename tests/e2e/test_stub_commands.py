@@ -193,7 +193,8 @@ def test_what_a_command_has_no_use_for_is_refused(project):
         (["status", "a", "b"], "too many words"),
         (["explain"], "a word is missing"),
         (["status", "--json"], "there is no such option"),
-        (["--work_dir", project.work, "status", project.work], "names another workdir"),
+        *((["--work_dir", project.work, command, project.work], "names another workdir")
+          for command in ("status", "logs", "config", "doctor")),
         (["status", project.work / "nowhere"], "No such file"),
         (["status", "/"], "the whole machine"),
     ):

@@ -92,7 +92,7 @@ def test_a_login_of_the_command_line_replaces_the_files_other_way(project, kept)
     ("memroy 4g", "no such option"), ("yes", "one start"), ("dry-run", "one start"), ("exec ls", "one start"),
     ("work_dir /", "which project"), ("env MY_TOKEN=secret", "secret"), ("read-only shared", "begin with /"),
     ("memory", "missing"), ("memory lots", "--memory"), ("audit yes", "no value"), ("wall none", "nft or cell"),
-    ("cpus 1\ncpus 2", "twice"), ("allow a\0b", "control character"), ("allow \x1b[2J", "control character"),
+    ("cpus 1\ncpus 2", "twice"), ("agree abc", "SHA-256"), ("allow a\0b", "control character"), ("allow \x1b[2J", "control character"),
 ])  # fmt: skip
 def test_a_line_that_is_wrong_is_named_with_its_place(project, kept, line, why):
     path = kept.write_project(f"# first\n{line}\n")
@@ -100,6 +100,28 @@ def test_a_line_that_is_wrong_is_named_with_its_place(project, kept, line, why):
     said = project.refused()
     assert f"{path}:{place}" in said and why in said and "\x1b" not in said and "secret\n" not in said
     assert project.start("config").returncode == 100
+    project.dry("--no-config")
+
+
+@pytest.mark.parametrize("line, refused", [
+    ("# /elsewhere/project", True), ("# {work}/x", True), ("# {work}", False), ("#{work}x", False),
+    ("# for {work}/x", False), ("", False),
+])  # fmt: skip
+def test_a_file_that_says_it_is_another_directorys_is_refused(project, kept, line, refused):
+    """Two directories' names may have one hash; a comment is no more than one."""
+    line = line.format(work=project.work)
+    path = kept.write_project(f"{line}\nallow a.example\n")
+    project.engine()
+    env = {"ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", ""]})}
+    if refused:
+        said = project.refused()
+        assert f"{path}: it is for {line[2:]}, says its first line, and not for {project.work}" in said
+        assert "same hash" in said
+    else:
+        assert project.dry().init == ["--allow", "a.example"]
+    done = project.start("deny", "b.example", "--save", env=env)
+    assert done.returncode == (100 if refused else 0), done
+    assert ("deny b.example" in path.read_text()) == (not refused)
     project.dry("--no-config")
 
 
@@ -195,6 +217,14 @@ def test_config_tells_what_is_in_force_and_from_where(project, kept):
     elsewhere = project.start("config", project.work, cwd="/").stdout.decode()
     assert f"{path}:1" in elsewhere
     assert project.start("--no-config", "config").stdout == b""
+
+
+def test_config_moves_no_cursor(project, kept):
+    escape, csi = "\x1b[2J", "\u009b2J"
+    done = project.start("--image", escape, "--memory", "4g", "config", env={"CODEX_CONFIG_DIR": f"{csi}\x07ä"})
+    said = done.stdout.decode()
+    assert "image ?[2J " in said and "CODEX_CONFIG_DIR=?2J?ä" in said, done
+    assert not [c for c in said if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)]
 
 
 def test_a_start_asks_the_engine_no_more_for_it(project, kept):

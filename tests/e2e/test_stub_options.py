@@ -86,7 +86,7 @@ def test_the_environment_passes_by_name(project):
     assert secret not in " ".join(c.words)
     plain = project.dry()
     others = [e for e in plain.env if e.startswith(("OPENAI", "CODEX", "TERM", "COLOR"))]
-    assert others == ["CODEX_INIT_MOUNTS", "CODEX_INIT_RUN"]  # what the launcher itself sets, by name as well
+    assert others == ["CODEX_INIT_LAUNCHER_HERE", "CODEX_INIT_MOUNTS", "CODEX_INIT_RUN"]  # what the launcher itself sets, by name as well
 
 
 def test_a_variable_that_is_not_there_is_told(project):

@@ -67,6 +67,8 @@ def test_without_a_terminal_one_line_says_how_to_agree(project, kept):
         assert len(project.warnings.splitlines()) == 1 and f"--agree {digest}" in project.warnings
     assert allowed(project.dry("--agree", digest, "--allow", "own.example")) == [*LIST, "own.example"]
     assert allowed(project.dry("--agree", "0" * 64)) == []
+    for wrong in (digest[:-1], digest + "0", digest.upper(), "x" * 64):
+        assert "64 digits" in project.refused("--agree", wrong)
 
 
 @pytest.mark.parametrize("text, why", [

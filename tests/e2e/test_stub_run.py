@@ -248,7 +248,7 @@ def test_the_same_project_twice_at_once_is_refused(stub, terminal, stub_environm
     second = stub("--exec", "echo", "second")
     assert second.status and "second" not in second.out
     assert second.status == 100 and "already" in second.err, second
-    assert "codex-sandbox attach" in second.err and "--codex-home" in second.err
+    assert f"{STUB} --work_dir {workdir} attach (or docker attach codex_" in second.err and "--codex-home" in second.err
     # With a home of its own there is room for a second one, in the very same project.
     home = workdir / "second-home"
     home.mkdir()

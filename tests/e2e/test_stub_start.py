@@ -143,7 +143,8 @@ def test_an_image_that_is_not_built(project):
 def test_a_container_that_is_there_already(project):
     """Nothing is created, and nothing is removed: whose container it is nobody here can know."""
     project.engine()
-    join = ("codex-sandbox attach", "docker stop codex_", "--codex-home")
+    here = f"{STUB} --work_dir {project.work}"
+    join = (f"{here} attach (or docker attach codex_", f"{here} stop (or docker stop codex_", "--codex-home")
     remove = ("docker rm codex_",)
     for state, words in (("running", join), ("exited", remove), ("created", remove)):
         answers = json.dumps({"container inspect": [0, state + "\n", ""]})

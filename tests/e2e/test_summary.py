@@ -90,7 +90,12 @@ def test_what_was_allowed_meanwhile_is_not_offered_but_kept(terminal, stub, stub
     assert places["new.test"].endswith("allowed meanwhile"), said
     assert places["bad.test"].endswith("denied meanwhile"), said
     assert places["old.test"].endswith("allow with: --allow old.test"), said
-    assert "  codex-sandbox allow new.test --save\n  codex-sandbox deny bad.test --save\n" in said
+    # As it is typed from any directory.
+    here = f"  {STUB} --work_dir {workdir}"
+    assert f"{here} allow new.test --save\n{here} deny bad.test --save\n" in said
+    (line,) = [l for l in said.splitlines() if l.endswith("allow new.test --save")]
+    stub(*line.split()[1:], cwd="/").ok()
+    assert "allow new.test" in stub("config").ok().out
     last = said[said.index("codex-init: again, with these rules: ") :]
     assert last.split()[6:] == ["--allow", "new.test", "--deny", "bad.test", "--allow", "old.test",
                                 "resume", "--last"]  # fmt: skip

@@ -64,6 +64,20 @@ static void a_prefix_is_another_name(void **state)
 	environment_free(&e);
 }
 
+static void what_the_launcher_told_is_gone(void **state)
+{
+	char *base[] = {(char *)"CODEX_INIT_LAUNCHER_HERE=x", (char *)"CODEX_INIT_RUN=x",
+		(char *)"CODEX_INIT_BROKER=x", NULL};
+	struct environment e;
+
+	(void)state;
+	assert_int_equal(environment_copy(&e, base), 0);
+	environment_unset_told(&e);
+	assert_int_equal(e.count, 1);
+	assert_string_equal(environment_get(&e, "CODEX_INIT_BROKER"), "x");
+	environment_free(&e);
+}
+
 static void grows(void **state)
 {
 	char *base[] = {NULL}, name[32];
@@ -194,6 +208,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_is_no_variable),
 		cmocka_unit_test(the_last_of_two_wins),
 		cmocka_unit_test(a_prefix_is_another_name),
+		cmocka_unit_test(what_the_launcher_told_is_gone),
 		cmocka_unit_test(grows),
 		cmocka_unit_test(the_sandbox_sets_its_promises),
 		cmocka_unit_test(the_homes_bin_is_named_once),

@@ -301,6 +301,13 @@ static void a_command_to_go_on_with_is_one_line(void **state)
 	(void)state;
 	assert_int_equal(PARSE(&o, &f, "--launcher", "codex-sandbox resume --last"), 0);
 	assert_string_equal(o.launcher, "codex-sandbox resume --last");
+	assert_null(o.launcher_here);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--launcher-here", "codex-sandbox --work_dir /a"), 0);
+	assert_string_equal(o.launcher_here, "codex-sandbox --work_dir /a");
+	assert_null(o.launcher);
+	options_free(&o);
+	assert_int_equal(PARSE(&o, &f, "--launcher-here", "x\n"), -1);
 	options_free(&o);
 	assert_int_equal(PARSE(&o, &f, "--launcher", "x\n"), -1);
 	options_free(&o);

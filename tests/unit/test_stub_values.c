@@ -82,6 +82,18 @@ static void published_ports(void **state)
 		"[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:5");
 }
 
+static void digests(void **state)
+{
+	(void)state;
+	GOOD(values_sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	BAD(values_sha256, "", "e3b0c442",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8555",
+		"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+		"g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +101,7 @@ int main(void)
 		cmocka_unit_test(numbers_of_processors),
 		cmocka_unit_test(lines_of_a_hosts_file),
 		cmocka_unit_test(published_ports),
+		cmocka_unit_test(digests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
