@@ -6,52 +6,47 @@
 #include "stages.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../lib/clock.h"
+#include "../monitor/event_line.h"
 
-/* Two names and numbers. */
-#define LINE (2 * NAME_TEXT + 256)
-
-static void tell_watchers(struct boot *b, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void tell_watchers(struct boot *b, const char *format, ...)
+/* A normalised name needs no escapes, nor does a rule for one. What it has come to, or who
+ * asks, is told afterwards; both NULL: the question itself. */
+static void write_line(struct event_line *l, const struct question *q, const char *verdict,
+	const struct event_who *who)
 {
-	char line[LINE];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(line, sizeof(line), format, ap);
-	va_end(ap);
-	if (n > 0 && n < (int)sizeof(line))
-		control_tell(b->control, line, (size_t)n);
-}
-
-/* A normalised name needs no escapes, nor does a rule for one. */
-static int write_question(const struct question *q, int64_t now, char *out, size_t size)
-{
+	const int64_t left = q->until - clock_ms();
 	char rule[RULE_FOR_NAME];
 
-	return snprintf(out, size,
-		"{\"event\":\"question\",\"id\":%" PRIu32 ",\"name\":\"%s\",\"port\":%u,"
-		"\"rule\":\"%s\",\"expires\":%" PRId64 "}\n",
-		q->number, q->name, q->port, rule_for_name(q->name, q->port, rule),
-		q->until > now ? (q->until - now + 999) / 1000 : 0);
+	l->used = 0;
+	event_line_put(l, "{\"event\":\"%s\",\"id\":%" PRIu32 ",\"rule\":\"%s\"",
+		verdict ? "answered"
+		: who   ? "who"
+			: "question",
+		q->number, rule_for_name(q->name, q->port, rule));
+	if (!verdict && !who)
+		event_line_put(l, ",\"name\":\"%s\",\"port\":%u,\"expires\":%" PRId64, q->name,
+			q->port, left > 0 ? (left + 999) / 1000 : 0);
+	event_line_string(l, "verdict", verdict);
+	event_line_who(l, who);
+	event_line_put(l, "}\n");
+}
+
+static void tell_watchers(struct boot *b, const struct question *q, const char *verdict,
+	const struct event_who *who)
+{
+	struct event_line l;
+
+	write_line(&l, q, verdict, who);
+	control_tell(b->control, l.text, l.used);
 }
 
 static void settle(struct boot *b, struct question *q, const char *verdict)
 {
-	char rule[RULE_FOR_NAME];
-
 	q->stands = false;
-	tell_watchers(b,
-		"{\"event\":\"answered\",\"id\":%" PRIu32
-		",\"rule\":\"%s\",\"verdict\":\"%s\"}\n",
-		q->number, rule_for_name(q->name, q->port, rule), verdict);
+	tell_watchers(b, q, verdict, NULL);
 }
 
 static void have_gate_look(struct boot *b)
@@ -81,15 +76,15 @@ int stage_ask_open(struct boot *b, struct failure *f)
 
 void stage_ask_greet(struct boot *b, FILE *to)
 {
-	const int64_t now = clock_ms();
-	char line[LINE];
+	struct event_line l;
 
 	fprintf(to, "{\"event\":\"hello\",\"version\":1,\"ask\":%u,\"refused\":%" PRIu64 "}\n",
 		b->gate.ask, events_refused(b->events));
 	for (size_t i = 0; i < LIMIT_ASKED; i++)
-		if (b->questions.place[i].stands &&
-			write_question(&b->questions.place[i], now, line, sizeof(line)) > 0)
-			fputs(line, to);
+		if (b->questions.place[i].stands) {
+			write_line(&l, &b->questions.place[i], NULL, NULL);
+			fputs(l.text, to);
+		}
 }
 
 void stage_ask_forget(struct boot *b)
@@ -137,6 +132,10 @@ static bool is_valid(const struct gate_message *m)
 	if (m->type == GATE_UNASKED)
 		return m->count > 0 && memcmp(&same, m, sizeof(same)) == 0;
 	same.port = m->port;
+	if (m->type == GATE_ASK) {
+		same.client = m->client;
+		same.client_to = m->client_to;
+	}
 	return m->count == 1 && m->port && memchr(m->name, '\0', NAME_TEXT) &&
 	       name_normalise(m->name, strlen(m->name), same.name, &at, &why) &&
 	       memcmp(&same, m, sizeof(same)) == 0;
@@ -145,28 +144,42 @@ static bool is_valid(const struct gate_message *m)
 static void ask(struct boot *b, const struct gate_message *m)
 {
 	const int64_t now = clock_ms();
-	struct question *q = NULL;
-	char line[LINE];
+	const struct event_client client = {.port = m->client, .to = m->client_to};
+	const struct question *q;
 
 	/* It may have been decided meanwhile: the gate has looked, or will. */
 	if (!policy_asks(&b->o->policy, m->name, m->port))
 		return;
 	q = questions_put(
 		&b->questions, m->name, m->port, now + b->gate.ask * INT64_C(1000), now);
-	if (q && write_question(q, now, line, sizeof(line)) > 0)
-		control_tell(b->control, line, strlen(line));
+	if (!q)
+		return;
+	tell_watchers(b, q, NULL, NULL);
+	asker_question(b->asker, q->number, &client);
+}
+
+void stage_ask_who(void *context, uint32_t number, const struct event_who *who)
+{
+	struct boot *b = context;
+	const struct question *q = questions_find(&b->questions, number);
+
+	if (q && q->stands)
+		tell_watchers(b, q, NULL, who);
 }
 
 int stage_ask_message(struct boot *b, const struct gate_message *m)
 {
 	struct question *q;
+	char more[64];
 
 	if (!b->gate.ask || !is_valid(m))
 		return -1;
 	if (m->type == GATE_ASK) {
 		ask(b, m);
 	} else if (m->type == GATE_UNASKED) {
-		tell_watchers(b, "{\"event\":\"more\",\"count\":%" PRIu32 "}\n", m->count);
+		control_tell(b->control, more,
+			(size_t)snprintf(more, sizeof(more),
+				"{\"event\":\"more\",\"count\":%" PRIu32 "}\n", m->count));
 	} else {
 		q = questions_about(&b->questions, m->name, m->port);
 		if (q)

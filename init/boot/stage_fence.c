@@ -168,5 +168,5 @@ void stage_write_files(struct boot *b)
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)
 		say_failure_warning("verify", &soft);
 	stage_control_open(b);
-	b->asker = asker_open(b->m, b->events, b->uid, b->gid);
+	b->asker = asker_open(b->m, b->events, b->uid, b->gid, stage_ask_who, b);
 }

@@ -168,8 +168,8 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 /*
  * stage_ask.c. Whether anybody can be asked; what a new watcher gets first; the number of
  * watchers has changed; a rule has; the gate has ended, with all that it held. A message of the
- * gate's about questions: 0, or -1 if it violates the protocol. The rule that a watcher's
- * answer gives; false: there is no such question.
+ * gate's about questions: 0, or -1 if it violates the protocol. Who asks. The rule that a
+ * watcher's answer gives; false: there is no such question.
  */
 int stage_ask_open(struct boot *b, struct failure *f);
 void stage_ask_greet(struct boot *b, FILE *to);
@@ -177,6 +177,7 @@ void stage_ask_watched(struct boot *b, size_t watchers);
 void stage_ask_decided(struct boot *b);
 void stage_ask_forget(struct boot *b);
 int stage_ask_message(struct boot *b, const struct gate_message *m);
+asker_told stage_ask_who;
 bool stage_ask_rule(const struct boot *b, const struct control_request *answer,
 	struct control_request *out);
 

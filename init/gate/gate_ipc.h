@@ -19,7 +19,7 @@ enum gate_message_type {
 	GATE_REFUSED_HTTP, /* an HTTP request was */
 	GATE_UNREACHED,    /* connecting to an allowed name failed */
 	/* With a normalised name and a port, count 1, and all other fields 0: */
-	GATE_ASK,      /* a connection is held: somebody is to be asked */
+	GATE_ASK,      /* a connection, of this client, is held: somebody is to be asked */
 	GATE_ASK_GONE, /* all clients that waited for this have given up */
 	GATE_ASK_LATE, /* the time to answer is over */
 	GATE_UNASKED,  /* only count: connections that were refused rather than asked about,

@@ -41,10 +41,16 @@ int held_init(struct gate *g)
 	return 0;
 }
 
-static bool tell(struct gate *g, enum gate_message_type type, const struct question *q)
+/* c: the connection that it is asked for, or NULL. */
+static bool tell(struct gate *g, enum gate_message_type type, const struct question *q,
+	const struct connection *c)
 {
 	struct gate_message m = {.type = type, .count = 1, .port = q->port};
 
+	if (c) {
+		m.client = c->client_port;
+		m.client_to = c->orig_dst_port;
+	}
 	strncpy(m.name, q->name, sizeof(m.name) - 1);
 	return report_message(g, &m);
 }
@@ -64,19 +70,20 @@ static struct question *find(struct asking *a, const char *name, uint16_t port)
 	return unused;
 }
 
-/* The question of a name and port, asked if it doesn't stand. NULL: there are too many. */
-static struct question *put(struct gate *g, const char *name, uint16_t port)
+/* The question of a name, asked if it doesn't stand. NULL: there are too many. */
+static struct question *put(struct gate *g, const char *name, const struct connection *c)
 {
 	struct asking *a = g->asking;
-	struct question *q = find(a, name, port);
+	struct question *q = find(a, name, c->port);
 
 	if (!q || (q->name[0] && q->connections > 0))
 		return q;
 	if (!rate_left(&a->rate, g->now, LIMIT_ASK_PER_SECOND))
 		return NULL;
-	*q = (struct question){.port = port, .until = g->now + g->config->ask * INT64_C(1000)};
+	*q = (struct question){
+		.port = c->port, .until = g->now + g->config->ask * INT64_C(1000)};
 	strncpy(q->name, name, sizeof(q->name) - 1);
-	if (!tell(g, GATE_ASK, q)) {
+	if (!tell(g, GATE_ASK, q, c)) {
 		q->name[0] = '\0';
 		return NULL;
 	}
@@ -93,7 +100,7 @@ bool held_begin(struct gate *g, struct connection *c)
 	if (!g->config->ask || !policy_asks(g->config->policy, name, c->port))
 		return false;
 	if (a->count < LIMIT_ASK_HELD)
-		q = put(g, name, c->port);
+		q = put(g, name, c);
 	if (!q) {
 		a->unasked++;
 		rate_pend(&a->rate, g->now);
@@ -199,8 +206,8 @@ int64_t held_tick(struct gate *g)
 			continue;
 		}
 		if (q->connections == 0 && !q->told)
-			q->told =
-				tell(g, g->now >= q->until ? GATE_ASK_LATE : GATE_ASK_GONE, q);
+			q->told = tell(
+				g, g->now >= q->until ? GATE_ASK_LATE : GATE_ASK_GONE, q, NULL);
 		if (q->connections == 0 && g->now >= q->until)
 			q->name[0] = '\0';
 		else if (q->until < next)

@@ -20,7 +20,8 @@
 
 /* An event that waits, with copies of what it points to. */
 struct asked {
-	uint32_t number; /* 0: free */
+	uint32_t number;   /* 0: free */
+	uint32_t question; /* it is about this one, and there is no event */
 	int64_t due;
 	uint64_t count;
 	struct event event;
@@ -30,6 +31,8 @@ struct asked {
 struct asker {
 	struct monitor *monitor;
 	struct events *events;
+	asker_told *told;
+	void *context;
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;   /* 0: it has been reaped */
@@ -44,9 +47,12 @@ struct asker {
 /* Logs it, with or without an answer. */
 static void finish(struct asker *a, struct asked *w, const struct event_who *who)
 {
-	w->event.who = who;
-	events_log(a->events, &w->event, w->count);
 	w->number = 0;
+	w->event.who = who;
+	if (!w->question)
+		events_log(a->events, &w->event, w->count);
+	else if (who && who->pid)
+		a->told(a->context, w->question, who);
 }
 
 /* Those that were due until then. Returns how many. */
@@ -78,9 +84,9 @@ static void drop_child(struct asker *a)
 
 static bool is_valid(const struct asker_answer *r, ssize_t size)
 {
-	return size == sizeof(*r) && r->pid >= 0 &&
-	       memchr(r->program, '\0', sizeof(r->program)) &&
-	       memchr(r->line, '\0', sizeof(r->line));
+	return size == sizeof(*r) && r->who.pid >= 0 &&
+	       memchr(r->who.program, '\0', sizeof(r->who.program)) &&
+	       memchr(r->who.line, '\0', sizeof(r->who.line));
 }
 
 static void channel_ready(void *context, int fd)
@@ -95,12 +101,9 @@ static void channel_ready(void *context, int fd)
 		drop_child(a);
 		return;
 	}
-	for (size_t i = 0; i < LIMIT_WHO_WAITING; i++) {
-		struct event_who who = {r.pid, r.program, r.line};
-
+	for (size_t i = 0; i < LIMIT_WHO_WAITING; i++)
 		if (r.number && a->waiting[i].number == r.number)
-			finish(a, &a->waiting[i], r.pid ? &who : NULL);
-	}
+			finish(a, &a->waiting[i], &r.who);
 }
 
 static void arm(struct asker *a, int64_t now)
@@ -175,6 +178,7 @@ static struct asked *place_for(struct asker *a, int64_t now)
 
 static void keep(struct asked *w, const struct event *event, uint64_t count)
 {
+	w->question = 0;
 	w->event = *event;
 	w->count = count;
 	snprintf(w->name, sizeof(w->name), "%s", event->name ? event->name : "");
@@ -187,39 +191,62 @@ static void keep(struct asked *w, const struct event *event, uint64_t count)
 	clock_gettime(CLOCK_REALTIME, &w->event.at);
 }
 
-/* For events_who(). */
-static bool ask(void *context, const struct event *event, uint64_t count)
+/* Sends it to the child. Returns where it waits, or NULL. */
+static struct asked *ask(struct asker *a, const struct event_client *client)
 {
-	struct asker *a = context;
 	const int64_t now = clock_ms();
-	struct asker_question q = {.port = event->client.port,
-		.to = event->client.to,
-		.protocol = event->client.udp ? IPPROTO_UDP : IPPROTO_TCP};
+	struct asker_question q = {.port = client->port,
+		.to = client->to,
+		.protocol = client->udp ? IPPROTO_UDP : IPPROTO_TCP};
 	struct asked *w = place_for(a, now);
 
 	if (!w)
-		return false;
+		return NULL;
 	if (a->channel < 0)
 		start_child(a, now);
 	a->number += a->number + 1 ? 1 : 2; /* never 0 */
 	q.number = a->number;
 	if (a->channel < 0 || send(a->channel, &q, sizeof(q), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return false;
+		return NULL;
 	a->used++;
-	keep(w, event, count);
 	w->number = q.number;
 	w->due = now + LIMIT_WHO_MS;
 	arm(a, now);
-	return true;
+	return w;
 }
 
-struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t gid)
+/* For events_who(). */
+static bool ask_event(void *context, const struct event *event, uint64_t count)
+{
+	struct asked *w = ask(context, &event->client);
+
+	if (w)
+		keep(w, event, count);
+	return w != NULL;
+}
+
+void asker_question(struct asker *a, uint32_t question, const struct event_client *client)
+{
+	struct asked *w = a ? ask(a, client) : NULL;
+
+	if (w)
+		w->question = question;
+}
+
+struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t gid,
+	asker_told *told, void *context)
 {
 	struct asker *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
-	*a = (struct asker){.monitor = m, .events = e, .uid = uid, .gid = gid, .channel = -1};
+	*a = (struct asker){.monitor = m,
+		.events = e,
+		.told = told,
+		.context = context,
+		.uid = uid,
+		.gid = gid,
+		.channel = -1};
 	a->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (a->timer < 0 || monitor_watch(m, a->timer, timer_ready, a) < 0) {
 		if (a->timer >= 0)
@@ -228,7 +255,7 @@ struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t g
 		return NULL;
 	}
 	start_child(a, clock_ms());
-	events_who(e, ask, a);
+	events_who(e, ask_event, a);
 	return a;
 }
 

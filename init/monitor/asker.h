@@ -1,7 +1,8 @@
 /*
- * Which process asked: for a refusal, and for the first use of a name, the process that has the
- * client's socket. Found after the fact, by a child with the payload's uid, from what the
- * kernel tells of sockets (sock_diag(7)) and processes (proc(5)).
+ * Which process asked: for a refusal, for the first use of a name, and for a question to a
+ * person (--ask), the process that has the client's socket. Found after the fact, by a child
+ * with the payload's uid, from what the kernel tells of sockets (sock_diag(7)) and processes
+ * (proc(5)).
  *
  * No answer waits for that, and no decision depends on it: it is what the log says, no more.
  * What can't be known stays unknown: a process that has ended meanwhile or is another user's, a
@@ -23,9 +24,15 @@
 
 struct asker;
 
+/* Who asks a question (questions.h). */
+typedef void asker_told(void *context, uint32_t question, const struct event_who *who);
+
 /* Starts the child; events are from now on asked about. NULL: not available, and events are
  * logged without. e and m must outlive it. */
-struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t gid);
+struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t gid,
+	asker_told *told, void *context);
+/* Has told() called with who has that socket, if and when that is found out. a may be NULL. */
+void asker_question(struct asker *a, uint32_t question, const struct event_client *client);
 /* A child of PID 1 has been reaped. a may be NULL. */
 void asker_ended(struct asker *a, pid_t pid);
 /* Logs what still waits, and ends the child. a may be NULL. */
@@ -39,13 +46,9 @@ struct asker_question {
 	uint8_t protocol;  /* IPPROTO_TCP or IPPROTO_UDP */
 };
 
-#define ASKER_PROGRAM 128
-#define ASKER_LINE    256
-
 struct asker_answer {
 	uint32_t number;
-	int32_t pid; /* 0: unknown */
-	char program[ASKER_PROGRAM], line[ASKER_LINE];
+	struct event_who who;
 };
 
 /* For struct worker_config: context is unused. */

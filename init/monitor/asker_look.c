@@ -182,7 +182,7 @@ static bool has_socket(struct looker *l, int process, uint32_t inode)
 	return has;
 }
 
-static void describe(int process, struct asker_answer *a)
+static void describe(int process, struct event_who *a)
 {
 	int fd = openat(process, "cmdline", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, a->line, sizeof(a->line) - 1);
@@ -211,7 +211,7 @@ static bool note_process(void *context, int number)
 }
 
 /* The newest first: it is mostly a command that was just started. */
-static void find_process(struct looker *l, uint32_t inode, struct asker_answer *a)
+static void find_process(struct looker *l, uint32_t inode, struct event_who *a)
 {
 	static struct processes p;
 
@@ -256,7 +256,7 @@ void asker_serve(void *prepared)
 		l->files = LIMIT_WHO_FILES;
 		inode = find_socket(l, &q);
 		if (inode)
-			find_process(l, inode, &a);
+			find_process(l, inode, &a.who);
 		if (send(l->channel, &a, sizeof(a), MSG_NOSIGNAL) != sizeof(a))
 			_exit(1);
 	}

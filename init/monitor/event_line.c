@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../egress/control_ipc.h"
+#include "events.h"
 
 _Static_assert(EVENT_LINE_BYTES <= CONTROL_LINE, "a watcher gets each line whole");
 
@@ -38,6 +39,16 @@ void event_line_string(struct event_line *l, const char *key, const char *value)
 			event_line_put(l, "%c", c);
 	}
 	event_line_put(l, "\"");
+}
+
+void event_line_who(struct event_line *l, const struct event_who *who)
+{
+	if (!who || !who->pid)
+		return;
+	event_line_put(l, ",\"who\":{\"pid\":%d", (int)who->pid);
+	event_line_string(l, "program", who->program);
+	event_line_string(l, "line", who->line);
+	event_line_put(l, "}");
 }
 
 void event_line_begin(struct event_line *l, const char *event, const struct timespec *at)

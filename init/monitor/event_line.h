@@ -30,4 +30,8 @@ void event_line_put(struct event_line *l, const char *format, ...)
  */
 void event_line_string(struct event_line *l, const char *key, const char *value);
 
+/* Appends who asked, if that is known. */
+struct event_who;
+void event_line_who(struct event_line *l, const struct event_who *who);
+
 #endif

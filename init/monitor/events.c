@@ -220,16 +220,6 @@ static bool is_logged(const struct events *e)
 	return e->log.fd >= 0 || e->copy.fd >= 0 || e->reader;
 }
 
-static void put_who(struct event_line *l, const struct event_who *who)
-{
-	if (!who)
-		return;
-	event_line_put(l, ",\"who\":{\"pid\":%d", (int)who->pid);
-	event_line_string(l, "program", who->program);
-	event_line_string(l, "line", who->line);
-	event_line_put(l, "}");
-}
-
 void events_log(struct events *e, const struct event *event, uint64_t count)
 {
 	const char *reason = event->reason;
@@ -264,7 +254,7 @@ void events_log(struct events *e, const struct event *event, uint64_t count)
 	event_line_string(&l, "by", event->by);
 	if (event->pid > 0)
 		event_line_put(&l, ",\"pid\":%d", (int)event->pid);
-	put_who(&l, event->who);
+	event_line_who(&l, event->who);
 	event_line_put(&l, ",\"count\":%" PRIu64, count);
 	write_line(e, &l, lasting);
 }

@@ -43,10 +43,10 @@ struct event_client {
 	uint16_t port, to; /* its own port, 0: unknown; the one it went to, 0: any */
 };
 
-/* The process that has that socket (asker.h). */
+/* The process that has that socket (asker.h): its executable and command line, or "". */
 struct event_who {
-	pid_t pid;
-	const char *program, *line; /* its executable and command line, or "" */
+	int32_t pid; /* 0: unknown */
+	char program[128], line[256];
 };
 
 struct event {

@@ -102,6 +102,7 @@ static enum message_kind kind_of(const char *event)
 {
 	static const char *const kinds[] = {[MESSAGE_HELLO] = "hello",
 		[MESSAGE_QUESTION] = "question",
+		[MESSAGE_WHO] = "who",
 		[MESSAGE_ANSWERED] = "answered",
 		[MESSAGE_MORE] = "more",
 		[MESSAGE_REPLY] = "reply"};

@@ -17,7 +17,8 @@
 enum message_kind {
 	MESSAGE_EVENT,    /* as in events.jsonl: every name that isn't one of these */
 	MESSAGE_HELLO,    /* the first one: version, ask, refused so far */
-	MESSAGE_QUESTION, /* id, name, port, rule, expires, who */
+	MESSAGE_QUESTION, /* id, name, port, rule, expires */
+	MESSAGE_WHO,      /* id, who: of a question, a moment later, if it is found out */
 	MESSAGE_ANSWERED, /* id, rule, verdict */
 	MESSAGE_MORE,     /* count questions that were not asked */
 	MESSAGE_REPLY,    /* command, status, text: of what we have sent */

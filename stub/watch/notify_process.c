@@ -18,6 +18,9 @@
  * is just about to start, and at most. */
 #define SEARCH 200
 #define MOST   5000
+/* How long a command waits, in milliseconds, until it is known who asks. That takes a few where
+ * it can be found out at all. */
+#define WHO 30
 
 /* A command that runs. */
 struct job {
@@ -93,7 +96,7 @@ static int end_job(struct job *j)
 }
 
 /* The question fits into the pipe, so that nobody has to wait until the command reads it. */
-static void begin_job(struct notifier *s, struct job *j, const struct question *q)
+static void begin_job(struct notifier *s, struct job *j, struct question *q)
 {
 	struct arena arena = {0};
 	const char *line = notify_question(s->n, q, now_ms(), &arena);
@@ -109,6 +112,7 @@ static void begin_job(struct notifier *s, struct job *j, const struct question *
 	arena_free(&arena);
 	if (j->child > 0) {
 		j->id = q->id;
+		q->told = true;
 		j->pidfd = (int)syscall(SYS_pidfd_open, j->child, 0);
 		j->out = out[0];
 		out[0] = -1;
@@ -151,21 +155,31 @@ static void take_answer(struct notifier *s, struct job *j)
 	status = end_job(j);
 	if (j->size < sizeof(j->said) && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		answer = notify_answer(j->said, j->size);
-	if (!questions_remove(&s->questions, id, NULL) || answer == NOTIFY_NONE)
+	if (!questions_find(&s->questions, id) || answer == NOTIFY_NONE)
 		return;
 	snprintf(line, sizeof(line), "answer %llu %s", (unsigned long long)id,
 		answer == NOTIFY_ALLOW ? "allow" : "deny");
 	client_send(&s->client, line);
 }
 
-/* For each question that has none, while there is a place. */
+/* How much longer a question's command has to wait. */
+static int64_t early(const struct question *q, int64_t now)
+{
+	return q->who[0] || now >= q->asked + WHO ? 0 : q->asked + WHO - now;
+}
+
+/* For each question that has had none, while there is a place. */
 static void begin_jobs(struct notifier *s)
 {
+	const int64_t now = now_ms();
 	struct job *place;
 
-	for (size_t i = 0; i < s->questions.count && (place = job_of(s, 0)); i++)
-		if (!job_of(s, s->questions.question[i].id))
-			begin_job(s, place, &s->questions.question[i]);
+	for (size_t i = 0; i < s->questions.count && (place = job_of(s, 0)); i++) {
+		struct question *q = &s->questions.question[i];
+
+		if (!q->told && early(q, now) == 0)
+			begin_job(s, place, q);
+	}
 }
 
 /* ---- The sandbox ----------------------------------------------------------------------- */
@@ -182,6 +196,7 @@ static void forget(struct notifier *s, uint64_t id)
 static void take_line(struct notifier *s, const char *line, size_t size)
 {
 	static struct message m;
+	struct question *q;
 
 	if (!message_read(line, size, &m))
 		return;
@@ -191,6 +206,8 @@ static void take_line(struct notifier *s, const char *line, size_t size)
 	}
 	if (m.kind == MESSAGE_QUESTION)
 		questions_add(&s->questions, &m, now_ms());
+	else if (m.kind == MESSAGE_WHO && (q = questions_find(&s->questions, m.id)))
+		snprintf(q->who, sizeof(q->who), "%s", m.who);
 	else if (m.kind == MESSAGE_ANSWERED)
 		forget(s, m.id);
 }
@@ -214,14 +231,20 @@ static void expire(struct notifier *s)
 		forget(s, q.id);
 }
 
-/* How long until the next question's time is over; -1: there is none. */
+/* How long until a question's time is over, or its command can begin; -1: there is none. */
 static int patience(const struct notifier *s)
 {
 	int64_t next = INT64_MAX, now = now_ms();
 
-	for (size_t i = 0; i < s->questions.count; i++)
-		if (s->questions.question[i].deadline < next)
-			next = s->questions.question[i].deadline;
+	for (size_t i = 0; i < s->questions.count; i++) {
+		const struct question *q = &s->questions.question[i];
+		const int64_t wait = q->told ? 0 : early(q, now);
+
+		if (q->deadline < next)
+			next = q->deadline;
+		if (wait && now + wait < next)
+			next = now + wait;
+	}
 	if (next == INT64_MAX)
 		return -1;
 	return next <= now ? 0 : (int)(next - now < 60000 ? next - now : 60000);

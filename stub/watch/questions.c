@@ -13,18 +13,18 @@ struct question *questions_find(struct questions *q, uint64_t id)
 
 bool questions_add(struct questions *q, const struct message *m, int64_t now)
 {
-	struct question *new = &q->question[q->count];
+	struct question *one = questions_find(q, m->id);
 
-	if (q->count == BOUND_WATCH_QUESTIONS || questions_find(q, m->id))
-		return false;
-	*new = (struct question){.id = m->id,
-		.port = m->port,
-		.asked = now,
-		.deadline = now + 1000 * m->expires};
-	snprintf(new->name, sizeof(new->name), "%s", m->name);
-	snprintf(new->rule, sizeof(new->rule), "%.*s", MESSAGE_RULE - 1, m->rule);
-	snprintf(new->who, sizeof(new->who), "%s", m->who);
-	q->count++;
+	if (!one) {
+		if (q->count == BOUND_WATCH_QUESTIONS)
+			return false;
+		one = &q->question[q->count++];
+		*one = (struct question){.id = m->id, .port = m->port, .asked = now};
+		snprintf(one->name, sizeof(one->name), "%s", m->name);
+		snprintf(one->rule, sizeof(one->rule), "%.*s", MESSAGE_RULE - 1, m->rule);
+	}
+	one->deadline = now + 1000 * m->expires;
+	one->who[0] = '\0';
 	return true;
 }
 

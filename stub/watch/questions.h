@@ -16,6 +16,7 @@ struct question {
 	char name[NAME_TEXT], rule[MESSAGE_RULE], who[BOUND_WATCH_STRING];
 	uint16_t port;
 	int64_t asked, deadline;
+	bool told; /* to the command of --notify */
 };
 
 /* Zero-initialised, there are none. question[0] is the one to be answered next. */
@@ -24,7 +25,8 @@ struct questions {
 	size_t count;
 };
 
-/* Adds a MESSAGE_QUESTION. False if there are too many, or one with this id waits already. */
+/* Adds a MESSAGE_QUESTION. If one with this id waits already, it is asked again, and waits
+ * longer. False if there are too many. */
 bool questions_add(struct questions *q, const struct message *m, int64_t now);
 /* The question with this id, or NULL. */
 struct question *questions_find(struct questions *q, uint64_t id);

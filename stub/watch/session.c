@@ -44,20 +44,40 @@ static void on_hello(struct session *s, const struct message *m, const char *clo
 	print(s, clock, "watch", "", text, "");
 }
 
+static void name_target(
+	const struct session *s, const struct question *q, char out[MESSAGE_RULE])
+{
+	view_target(q, s->view.width > 60 ? s->view.width - 20 : 40, out);
+}
+
 static void on_question(
 	struct session *s, const struct message *m, const char *clock, int64_t now)
 {
+	const bool again = questions_find(&s->questions, m->id) != NULL;
 	char target[MESSAGE_RULE], reason[64];
 
 	if (!questions_add(&s->questions, m, now)) {
 		print(s, clock, "ask", m->name, "too many questions: not shown", "");
 		return;
 	}
-	s->asked++;
-	view_target(&s->questions.question[s->questions.count - 1],
-		s->view.width > 60 ? s->view.width - 20 : 40, target);
-	snprintf(reason, sizeof(reason), "waits %" PRId64 " seconds", m->expires);
-	print(s, clock, "ask", target, reason, m->who);
+	s->asked += !again;
+	name_target(s, questions_find(&s->questions, m->id), target);
+	snprintf(reason, sizeof(reason), "%swaits %" PRId64 " seconds",
+		again ? "asked again, " : "", m->expires);
+	print(s, clock, "ask", target, reason, "");
+}
+
+static void on_who(struct session *s, const struct message *m, const char *clock, int64_t now)
+{
+	struct question *q = questions_find(&s->questions, m->id);
+	char target[MESSAGE_RULE];
+
+	(void)now;
+	if (!q)
+		return;
+	snprintf(q->who, sizeof(q->who), "%s", m->who);
+	name_target(s, q, target);
+	print(s, clock, "who", target, "", q->who);
 }
 
 static void on_answered(
@@ -133,6 +153,7 @@ void session_line(
 		[MESSAGE_EVENT] = on_event,
 		[MESSAGE_HELLO] = on_hello,
 		[MESSAGE_QUESTION] = on_question,
+		[MESSAGE_WHO] = on_who,
 		[MESSAGE_ANSWERED] = on_answered,
 		[MESSAGE_MORE] = on_more,
 		[MESSAGE_REPLY] = on_reply,

@@ -181,6 +181,30 @@ def test_who_comes_later_is_asked_as_well(box, watcher, watch):
     assert job.ok().out == "200\n"
 
 
+def test_who_asks_is_told_afterwards(box, watcher):
+    """The question waits for nothing."""
+    job = Job(box, f"{CURL} https://new.test/")
+    question = watcher.next("question")
+    assert "who" not in question
+    told = watcher.next("who", id=question["id"], rule="new.test")["who"]
+    assert told["program"] == "/usr/bin/curl" and told["pid"] > 1
+    assert told["line"].startswith("curl -sS ") and told["line"].endswith("https://new.test/")
+    watcher.say(f"answer {question['id']} allow")
+    assert job.ok().out == "200\n"
+
+
+def test_a_question_whose_asker_is_unknown(make, watch):
+    """What root's processes have open nobody else may see: the question is a question all the same."""
+    box = make("nft")
+    watcher = watch(box)
+    watcher.next("hello")
+    box.exec("sh", "-c", f"{CURL} https://new.test/ >/tmp/roots 2>&1 &", user="root").ok()
+    question = watcher.next("question")
+    assert not [line for line in watcher.rest(2) if "who" in line]
+    watcher.say(f"answer {question['id']} allow")
+    until(lambda: box.exec("cat", "/tmp/roots").out == "200\n", 20)
+
+
 def test_one_who_gives_up(box, watcher):
     Job(box, "curl -sS -m 2 https://new.test/")
     question = watcher.next("question")

@@ -57,6 +57,17 @@ def test_allowed_the_same_connection_goes_on(sandbox, watch, dns, sinks):
     assert rows(seen).count(b"  ask  ") == 1
 
 
+def test_who_asks_is_shown(sandbox, watch):
+    made = sandbox()
+    seen = watch()
+    job = made.begin(f"{CURL} https://one.test")
+    until(lambda: re.search(rb"  who     one\.test:443  \(curl [ -~]* https://one\.test, pid \d+\)", rows(seen)), 20,
+          lambda: rows(seen))
+    asked(seen, "one.test:443")
+    seen.type(b"a")
+    assert made.result(job)[1] == 0
+
+
 def test_denied_it_ends_with_the_usual_reason(sandbox, watch, dns, sinks):
     made = sandbox()
     seen = watch()

@@ -65,6 +65,21 @@ def test_it_allows(sandbox, program, tmp_path, workdir):
     assert len(questions(tmp_path)) == 1
 
 
+def test_it_is_told_who_asks(sandbox, program, tmp_path):
+    """Where that is found out soon; the command runs once in any case."""
+    made = sandbox("--notify", str(program("echo nothing")), "--ask=2")
+    names = iter(f"n{n}.test" for n in range(8))
+
+    def told():
+        made.run(f"{CURL} https://{next(names)}")
+        return [q for q in questions(tmp_path) if q["who"].startswith("curl -sS ")]
+
+    until(lambda: made.run(f"{CURL} https://n0.test") and questions(tmp_path), 30, "a watcher")
+    until(told, 60, lambda: questions(tmp_path))
+    ids = [q["id"] for q in questions(tmp_path)]
+    assert len(ids) == len(set(ids))
+
+
 @pytest.mark.parametrize("script", ["echo deny", "echo deny; exec sleep 0"])
 def test_it_denies(sandbox, program, tmp_path, dns, script):
     made = sandbox("--notify", str(program(script)))

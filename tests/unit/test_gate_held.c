@@ -35,6 +35,9 @@ static void assert_told(enum gate_message_type type, const char *name, uint16_t 
 	assert_int_equal(m.count, 1);
 	assert_int_equal(m.reason, GATE_FINE);
 	assert_int_equal(m.family, 0);
+	/* Whose socket it is, for the question alone. */
+	assert_int_equal(m.client != 0, type == GATE_ASK);
+	assert_int_equal(m.client_to, type == GATE_ASK ? port : 0);
 }
 
 static bool silent(int s)

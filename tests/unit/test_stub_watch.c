@@ -200,6 +200,49 @@ static void questions_queue(void **state)
 	assert_string_equal(status(s, 60000), "0 opened, 0 refused, 2 asked; q quits");
 }
 
+#define WHO(id, who) "{\"event\":\"who\",\"id\":" id ",\"rule\":\"example.com\"" who "}"
+#define CURL                                                                                   \
+	",\"who\":{\"pid\":412,\"program\":\"/usr/bin/curl\",\"line\":\"curl "                 \
+	"https://example.com\"}"
+
+/* Somebody else asks the same before the first one's end is told: it waits as long as that. */
+static void one_that_is_asked_again_waits_longer(void **state)
+{
+	struct session *s = *state;
+
+	tell(s, ASKED, 0);
+	tell(s, ASKED, 50000);
+	assert_int_equal(seen(SESSION_PRINT, "too many"), 0);
+	assert_int_equal(seen(SESSION_PRINT, "asked again, waits 60 seconds"), 1);
+	assert_int_equal(s->questions.count, 1);
+	assert_int_equal(s->asked, 1);
+	session_tick(s, CLOCK, 60000);
+	assert_int_equal(seen(SESSION_PRINT, "nobody answered"), 0);
+	session_tick(s, CLOCK, 110000);
+	assert_int_equal(seen(SESSION_PRINT, "nobody answered"), 1);
+}
+
+static void who_asks_is_told_afterwards(void **state)
+{
+	struct session *s = *state;
+
+	tell(s, ASKED, 0);
+	tell(s, WHO("7", CURL), 5);
+	tell(s, WHO("8", CURL), 5); /* of none that waits */
+	assert_int_equal(seen(SESSION_PRINT, "ask     example.com:443  waits 60 seconds"), 1);
+	assert_int_equal(
+		seen(SESSION_PRINT,
+			"who     example.com:443  (curl https://example.com, pid 412)"),
+		1);
+	assert_string_equal(s->questions.question[0].who, "curl https://example.com, pid 412");
+	/* It may be somebody else. */
+	tell(s, ASKED, 40000);
+	assert_string_equal(s->questions.question[0].who, "");
+	/* The keys are for it since it was first shown. */
+	session_key(s, 'a', CLOCK, 40001);
+	assert_int_equal(seen(SESSION_SEND, "answer 7 allow"), 1);
+}
+
 static void too_many_questions(void **state)
 {
 	struct session *s = *state;
@@ -309,6 +352,8 @@ int main(void)
 		SESSION(other_keys_answer_nothing),
 		SESSION(a_key_that_was_already_on_its_way),
 		SESSION(questions_queue),
+		SESSION(one_that_is_asked_again_waits_longer),
+		SESSION(who_asks_is_told_afterwards),
 		SESSION(too_many_questions),
 		SESSION(replies_are_shown),
 		SESSION(whether_it_asks_is_said),
