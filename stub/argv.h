@@ -92,6 +92,7 @@ struct request {
 	const char *user;               /* for codex-init's --user; NULL: it chooses */
 	const char *ask;                /* seconds, or NULL: it doesn't ask */
 	const char *broker;             /* "on", "off", "auto", or NULL: as auto */
+	const char *key;                /* for OPENAI_API_KEY, or NULL (api_key.h) */
 	const char *wall;               /* "nft", "cell" (no capabilities), or NULL: as nft */
 	const char *enforces;           /* the same in words, for ARGV_LABEL_WALL */
 	const char *selinux;            /* "disable", "relabel" or NULL: leave labels alone */

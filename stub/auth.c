@@ -67,6 +67,32 @@ bool auth_expiry(const char *text, size_t size, int64_t *expires_at)
 	return n > 0 && json_integer(claims, (size_t)n, exp_path, expires_at);
 }
 
+bool auth_key(const char *text, size_t size, char key[BOUND_KEY_BYTES + 1])
+{
+	static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					 "0123456789-._~+/=",
+			  wanted[] = "apikey";
+	static const char *const mode_path[] = {"auth_mode", NULL},
+				 *const key_path[] = {"OPENAI_API_KEY", NULL},
+				 *const token_path[] = {"tokens", "access_token", NULL};
+	size_t mode_size, n, unused;
+	const char *mode = json_string(text, size, mode_path, &mode_size);
+	const char *found = json_string(text, size, key_path, &n);
+
+	key[0] = '\0';
+	if (!found || n < BOUND_KEY_LEAST || n > BOUND_KEY_BYTES)
+		return false;
+	if (mode ? mode_size != strlen(wanted) || memcmp(mode, wanted, mode_size) != 0
+		 : json_string(text, size, token_path, &unused) != NULL)
+		return false;
+	memcpy(key, found, n);
+	key[n] = '\0';
+	if (strspn(key, characters) == n)
+		return true;
+	key[0] = '\0';
+	return false;
+}
+
 /* Left in Codex's home by a session whose API key the broker had. */
 static bool is_placeholder(const char *text, long n)
 {
@@ -106,5 +132,6 @@ enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, st
 		return AUTH_BAD;
 	}
 	facts->expires = auth_expiry(text, (size_t)n, &facts->expires_at);
+	auth_key(text, (size_t)n, facts->key);
 	return AUTH_GOOD;
 }

@@ -4,10 +4,15 @@
 
 /* auth.json: a few kilobytes; its two JWTs grow with the account's claims. */
 #define BOUND_AUTH_BYTES (256 * 1024)
+/* An API key: what codex-init's broker takes. */
+#define BOUND_KEY_LEAST 8
+#define BOUND_KEY_BYTES 512
 /* The decoded claims of the access token, of which one number is used. */
 #define BOUND_TOKEN_BYTES (16 * 1024)
 /* A file that codex-init copies: no more than it accepts (LIMIT_HOME_BYTES there). */
 #define BOUND_CARRIED_BYTES (4 * 1024 * 1024)
+/* What is read of a config.toml of Codex's, as of auth.json. */
+#define BOUND_CONFIG_BYTES (256 * 1024)
 /* Nesting depth of JSON. Codex writes three levels. */
 #define BOUND_JSON_DEPTH 32
 /*

@@ -1,6 +1,7 @@
 #include "codex_args.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,4 +183,19 @@ int codex_args_take(
 			string_list_add(out, word[i]);
 	}
 	return 0;
+}
+
+enum codex_use codex_args_use(bool exec, const struct string_list *arguments)
+{
+	struct string_list argv = {0};
+	enum codex_use use;
+
+	if (exec)
+		return CODEX_NOT;
+	string_list_add(&argv, "codex");
+	for (size_t i = 0; i < arguments->count; i++)
+		string_list_add(&argv, arguments->word[i]);
+	use = codex_use((char *const *)(uintptr_t)argv.word);
+	string_list_free(&argv);
+	return use;
 }

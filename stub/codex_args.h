@@ -8,8 +8,9 @@
 
 #include <stdbool.h>
 
-#include "log.h"
+#include "../init/lib/codex_use.h"
 #include "arena.h"
+#include "log.h"
 
 /*
  * Copies Codex's arguments (NULL-terminated) to *out, without those that concern the
@@ -26,5 +27,8 @@
  */
 int codex_args_take(
 	char *const *arguments, struct string_list *out, bool *read_only, struct error *t);
+
+/* What Codex is started for with these arguments; CODEX_NOT with --exec. */
+enum codex_use codex_args_use(bool exec, const struct string_list *arguments);
 
 #endif

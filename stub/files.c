@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api_key.h"
 #include "beneath.h"
 #include "confirm.h"
 #include "exposure.h"
@@ -169,6 +170,10 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 		return -1;
 	if (!path)
 		return 0;
+	if (api_key_hand_over(s, c, path, &facts)) {
+		p->request.key = arena_copy(&p->arena, facts.key);
+		return 0;
+	}
 	warn_of_expiry(p, &facts, path);
 	warn_of_unreadable(p, path, "the credentials");
 	p->login = LOGIN_FILE;

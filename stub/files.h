@@ -8,7 +8,7 @@
 #include "cli.h"
 #include "plan.h"
 
-/* The plan's workdir, user and home must be set. Returns 0, or -1 with *t filled. */
+/* The plan's workdir, user, home and variables must be set. Returns 0, or -1 with *t filled. */
 int files_add(struct plan *p, const struct cli *c, struct error *t);
 
 #endif

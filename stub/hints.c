@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../init/lib/codex_use.h"
+#include "api_key.h"
 #include "bounds.h"
+#include "codex_args.h"
 #include "find.h"
 #include "quote.h"
 #include "request_env.h"
@@ -45,33 +46,20 @@ static const char *left_behind(
 	return found;
 }
 
-/* What Codex is started for, in codex-init's terms. */
-static enum codex_use use_of(const struct plan *p, const struct cli *c)
-{
-	struct string_list argv = {0};
-	enum codex_use use;
-
-	if (c->exec)
-		return CODEX_NOT;
-	string_list_add(&argv, "codex");
-	for (size_t i = 0; i < p->request.rest.count; i++)
-		string_list_add(&argv, p->request.rest.word[i]);
-	use = codex_use((char *const *)(uintptr_t)argv.word);
-	string_list_free(&argv);
-	return use;
-}
-
 /* Codex has no login, but there is a key here that would serve as one. */
 static void hint_at_key(const struct plan *p, const struct cli *c)
 {
 	static const char *const keys[] = {"OPENAI_API_KEY", "CODEX_API_KEY"};
 	const char *key = left_behind(p, c, keys, sizeof(keys) / sizeof(keys[0]));
-	enum codex_use use = use_of(p, c);
+	enum codex_use use = codex_args_use(c->exec, &p->request.rest);
 
-	if (p->login != LOGIN_OWN || !key || (use != CODEX_SESSION && use != CODEX_WORK))
+	if (p->login != LOGIN_OWN || p->request.key || !key ||
+		(use != CODEX_SESSION && use != CODEX_WORK))
 		return;
 	log_warning("%s is set here but isn't passed to the container", key);
-	if (use == CODEX_SESSION)
+	if (use == CODEX_SESSION && api_key_broker(c))
+		log_hint("codex-sandbox -e %s ...", key);
+	else if (use == CODEX_SESSION)
 		log_hint("interactive Codex takes no key from the environment; this stores it "
 			 "for the project: printenv %s | codex-sandbox login --with-api-key",
 			key);
@@ -159,7 +147,7 @@ const char *hints_here(struct plan *p, const struct cli *c)
 const char *hints_launcher(struct plan *p, const struct cli *c)
 {
 	const char *line = quote_shell(&p->arena, c->program);
-	enum codex_use use = use_of(p, c);
+	enum codex_use use = codex_args_use(c->exec, &p->request.rest);
 
 	if (!p->request.terminal || (use != CODEX_SESSION && use != CODEX_LOGIN))
 		return NULL;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api_key.h"
 #include "argv.h"
 #include "confirm.h"
 #include "engine.h"
@@ -35,12 +36,22 @@ static int set_variable(const char *variable, const char *value, struct error *t
 	return refuse_no_sandbox(t);
 }
 
+/* In the place of the user's, which isn't passed on. */
+static int set_key(const char *value, struct error *t)
+{
+	if (!value || setenv(API_KEY_VARIABLE, value, 1) == 0)
+		return 0;
+	refuse_errno(t, "set", API_KEY_VARIABLE);
+	return refuse_no_sandbox(t);
+}
+
 /* Passes on the device and inode of the mounts, and the request's variables. */
 static int set_variables(struct plan *p, struct error *t)
 {
 	const char *list = workdir_list(p, t);
 
-	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0)
+	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0 ||
+		set_key(p->request.key, t) < 0)
 		return -1;
 	for (size_t i = 0; i < p->request.passed_count; i++)
 		if (set_variable(p->request.told[i].name, p->request.told[i].value, t) < 0)

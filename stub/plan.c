@@ -296,8 +296,8 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	if (plan_workdir(p, c->work_dir, t) < 0)
 		return -1;
 	warn_of_home(p);
-	if (plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || files_add(p, c, t) < 0 ||
-		variables_take(p, c, t) < 0)
+	if (plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || variables_take(p, c, t) < 0 ||
+		files_add(p, c, t) < 0)
 		return -1;
 	p->here = hints_here(p, c);
 	argv_pass(&p->request, "CODEX_INIT_LAUNCHER_HERE", hints_pasted(p->here));

@@ -30,7 +30,8 @@ struct plan_question {
 
 /* Where /codex_home/auth.json comes from. */
 enum login {
-	LOGIN_OWN,  /* nowhere: Codex asks for a login and stores it in its home */
+	LOGIN_OWN,  /* nowhere: Codex asks for a login and stores it in its home, or
+			the broker has a key for it (api_key.h) */
 	LOGIN_FILE, /* a file mounted read-only on it */
 	LOGIN_DIR,  /* a link into a directory that is mounted writable */
 };

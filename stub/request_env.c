@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../init/policy/policy.h"
+#include "api_key.h"
 #include "find.h"
 #include "quote.h"
 
@@ -132,6 +133,8 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 	/* So that the same environment gives the same command. */
 	if (r->env.count > start)
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
+	if (r->key)
+		string_list_add(&r->env, API_KEY_VARIABLE);
 	for (size_t i = 0; i < c->env.count; i++) {
 		string_list_add(&r->env, c->env.word[i]);
 		warn_of_variable(c->env.word[i]);
@@ -243,7 +246,7 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	r->wall = c->wall;
 	if (c->ask || c->notify)
 		r->ask = c->ask && *c->ask ? c->ask : ASK_SECONDS;
-	r->broker = c->broker;
+	r->broker = r->key ? "on" : c->broker; /* without one Codex would have no login */
 	r->caller = geteuid();
 	r->enforces = enforces(c);
 	r->exec = c->exec;

@@ -99,8 +99,10 @@ static void judge_login(struct doctor *d, const char *path, const struct auth_fa
 	char when[32];
 	struct tm utc;
 
-	if (!facts->expires || !gmtime_r(&until, &utc) ||
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &utc) == 0)
+	if (d->plan.request.key)
+		good(d, "login", "%s, an API key, for the broker alone", path);
+	else if (!facts->expires || !gmtime_r(&until, &utc) ||
+		 strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &utc) == 0)
 		good(d, "login", "%s", path);
 	else if (until > time(NULL))
 		good(d, "login", "%s, until %s", path, when);
@@ -231,6 +233,8 @@ int command_doctor(struct call *call, struct error *t)
 
 	if (cli_take_workdir(call->cli, call->word[0], t) < 0)
 		return -1;
+	while (*d.cli->rest) /* our own words: a start would be Codex's interactive one */
+		d.cli->rest++;
 	look_at_options(&d, t);
 	look_at_project(&d, t);
 	look_at_login(&d, t);

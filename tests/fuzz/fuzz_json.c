@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data, *found;
 	size_t position, found_size;
 	int64_t number;
+	char key[BOUND_KEY_BYTES + 1];
 	bool good = json_is_object(text, size, &position);
 
 	if (position > size || (good && position != size))
@@ -28,6 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (json_integer(text, size, path, &number) && (!good || found))
 		abort();
 	if (auth_expiry(text, size, &number) && !found)
+		abort();
+	if (auth_key(text, size, key) ? !good || strlen(key) < BOUND_KEY_LEAST : key[0])
 		abort();
 	return 0;
 }

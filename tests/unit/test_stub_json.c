@@ -198,6 +198,40 @@ static void the_end_of_a_token(void **state)
 	assert_false(expiry("\"h.!!!!.s\"", &at));
 }
 
+static void a_key_that_codex_uses(void **state)
+{
+	char text[BOUND_KEY_BYTES + 200], key[BOUND_KEY_BYTES + 1];
+	static const struct {
+		const char *text;
+		bool used;
+	} cases[] = {
+		{"{\"OPENAI_API_KEY\":\"12345678\"}", true},
+		{"{\"OPENAI_API_KEY\":\"1234567\"}", false},
+		{"{\"OPENAI_API_KEY\":\"1234567\\n\"}", false},
+		{"{\"OPENAI_API_KEY\":\"12345678 \"}", false},
+		{"{\"OPENAI_API_KEY\":12345678}", false},
+		{"{\"OPENAI_API_KEY\":\"12345678\"", false},
+		{"{\"OPENAI_API_KEY\":\"12345678\",\"auth_mode\":\"apikey\"}", true},
+		{"{\"OPENAI_API_KEY\":\"12345678\",\"auth_mode\":\"apikeys\"}", false},
+		{"{\"OPENAI_API_KEY\":\"12345678\",\"auth_mode\":\"\"}", false},
+		{"{\"OPENAI_API_KEY\":\"12345678\",\"tokens\":{\"access_token\":\"a\"}}",
+			false},
+		{"{\"OPENAI_API_KEY\":\"12345678\",\"OPENAI_API_KEY\":null}", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(
+			auth_key(cases[i].text, strlen(cases[i].text), key) == cases[i].used);
+		assert_string_equal(key, cases[i].used ? "12345678" : "");
+	}
+	for (int size = BOUND_KEY_BYTES; size <= BOUND_KEY_BYTES + 1; size++) {
+		int n = snprintf(text, sizeof(text), "{\"OPENAI_API_KEY\":\"%0*d\"}", size, 0);
+
+		assert_true(auth_key(text, (size_t)n, key) == (size == BOUND_KEY_BYTES));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +244,7 @@ int main(void)
 		cmocka_unit_test(integers),
 		cmocka_unit_test(base64url),
 		cmocka_unit_test(the_end_of_a_token),
+		cmocka_unit_test(a_key_that_codex_uses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

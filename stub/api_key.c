@@ -1,0 +1,118 @@
+/* See api_key.h. codex-init's own conditions are in init/boot/stage_broker.c. */
+#include "api_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../init/lib/file.h"
+#include "beneath.h"
+#include "bounds.h"
+#include "codex_args.h"
+#include "request_env.h"
+#include "workdir.h"
+
+/* Settings and arguments that send Codex's requests to another place than OpenAI's API. */
+static const char *const otherwise[] = {
+	"model_provider", "openai_base_url", "--oss", "--local-provider"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Whether a variable of codex-init's has one of these values. An empty one counts as not set.
+ */
+static bool is_unset_or(const struct cli *c, const char *name, const char *one, const char *two)
+{
+	const char *value = request_env_setting(&c->env, name);
+
+	return !value || !*value || strcmp(value, one) == 0 || strcmp(value, two) == 0;
+}
+
+bool api_key_broker(const struct cli *c)
+{
+	const bool on = c->broker ? strcmp(c->broker, "off") != 0
+				  : is_unset_or(c, "CODEX_INIT_BROKER", "auto", "on"),
+		   nft = c->wall ? strcmp(c->wall, "nft") == 0
+				 : is_unset_or(c, "CODEX_INIT_WALL", "auto", "nft");
+
+	return on && nft && !c->audit &&
+	       is_unset_or(c, "CODEX_INIT_EGRESS", "strict", "strict") &&
+	       is_unset_or(c, "CODEX_INIT_DEFAULT_RULES", "1", "1");
+}
+
+static bool names_key(const struct string_list *env)
+{
+	static const char *const names[] = {API_KEY_VARIABLE, "CODEX_API_KEY"};
+
+	for (size_t i = 0; i < env->count; i++)
+		for (size_t j = 0; j < COUNT(names); j++)
+			if (strcspn(env->word[i], "=") == strlen(names[j]) &&
+				strncmp(env->word[i], names[j], strlen(names[j])) == 0)
+				return true;
+	return false;
+}
+
+static bool says_otherwise(const char *text)
+{
+	for (size_t i = 0; i < COUNT(otherwise); i++)
+		if (strstr(text, otherwise[i]))
+			return true;
+	return false;
+}
+
+/* By its words: where Codex may use another provider, the login is mounted as it always was. A
+ * file that can't be read tells nothing, so it counts as one that does. */
+static bool config_says_otherwise(const struct plan *p, const char *path)
+{
+	static char text[BOUND_CONFIG_BYTES + 1];
+	int fd = workdir_open(p, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	ssize_t n;
+
+	if (fd < 0)
+		return errno != ENOENT;
+	n = file_read(fd, text, BOUND_CONFIG_BYTES);
+	close(fd);
+	if (n < 0 || n == BOUND_CONFIG_BYTES)
+		return true;
+	text[n] = '\0';
+	return strlen(text) != (size_t)n || says_otherwise(text);
+}
+
+static bool used_otherwise(struct search *s, const struct cli *c)
+{
+	const struct plan *p = s->plan;
+	enum codex_use use = codex_args_use(c->exec, &p->request.rest);
+	const char *config;
+	struct error ignored; /* reported when it is about to be mounted */
+
+	if (use == CODEX_ASIDE || use == CODEX_LOGIN)
+		return true;
+	for (size_t i = 0; i < p->request.rest.count; i++)
+		if (says_otherwise(p->request.rest.word[i]))
+			return true;
+	if (find_config(s, &config, &ignored) < 0 ||
+		(config && config_says_otherwise(p, config)))
+		return true;
+	return config_says_otherwise(p, arena_format(s->arena, "%s/config.toml", p->home));
+}
+
+/* Codex would use it instead. */
+static bool home_has_login(struct search *s)
+{
+	const char *own = arena_format(s->arena, "%s/auth.json", s->plan->home);
+	struct auth_facts facts;
+	struct error ignored;
+
+	return find_look(s->plan, own, &facts, &ignored) != AUTH_ABSENT;
+}
+
+bool api_key_hand_over(
+	struct search *s, const struct cli *c, const char *path, const struct auth_facts *facts)
+{
+	const struct plan *p = s->plan;
+
+	return facts->key[0] && api_key_broker(c) && !names_key(&c->env) &&
+	       !names_key(&p->request.file_env) && !used_otherwise(s, c) &&
+	       !home_has_login(s) && !beneath_contains(p->workdir, path) &&
+	       !beneath_contains(p->home, path);
+}
