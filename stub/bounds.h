@@ -58,7 +58,9 @@
 /* Rules that learn proposes: a session's summary has 256. And names below one domain from which
  * on it mentions a wildcard. */
 #define BOUND_PROPOSALS 512
-#define BOUND_WILDCARD  4
+#define BOUND_WILDCARD  3
+/* Names that are told with a rule in their place. */
+#define BOUND_SHOWN 4
 /* How much is kept of an error message of the engine. */
 #define BOUND_COMPLAINT 400
 /* The engine's list of a user's sandboxes: some hundred, with their paths. */

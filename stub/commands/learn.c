@@ -1,7 +1,8 @@
 /*
  * What the kept sessions were refused and no rule decided, as rules that would allow it: the
- * fewest, each once, without those that are in force. Names alone are proposed, and presets
- * where they cover several; a wildcard opens what nobody asked for, so it is only mentioned.
+ * fewest, each once, without those that are in force: names, and in the place of several a
+ * preset that has them, or a wildcard where all that is below it is most likely one owner's
+ * (shared_domains.h); elsewhere one is only mentioned, since it opens what nobody asked for.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,12 +13,13 @@
 #include "../../init/policy/background.h"
 #include "../../init/policy/policy.h"
 #include "../bounds.h"
-#include "../kept.h"
 #include "../kept_edit.h"
+#include "../proposal.h"
 #include "../quote.h"
 #include "../trail_read.h"
 #include "project.h"
 #include "rows.h"
+#include "shared_domains.h"
 
 /* The image's presets, as text. */
 static const struct {
@@ -32,7 +34,7 @@ struct proposal {
 	const char *who;         /* a command line, or "" */
 	uint16_t port;
 	int64_t count, in_session, most; /* all; of this session; of the session with most */
-	int preset;                      /* which one has it, or -1 */
+	const char *group;               /* the rule that allows it with others, or NULL */
 };
 
 struct learning {
@@ -98,8 +100,7 @@ static void add(
 		*p = (struct proposal){.rule = arena_copy(l->arena, rule),
 			.name = arena_copy(l->arena, name),
 			.who = "",
-			.port = (uint16_t)e->port,
-			.preset = -1};
+			.port = (uint16_t)e->port};
 		l->count++;
 	}
 	p->count += e->count;
@@ -143,32 +144,48 @@ static bool is_own(const struct proposal *p)
 	return p->name[0] && !p->port && background_request(p->name, (uint64_t)p->most);
 }
 
-static bool covers(const struct policy *preset, const struct proposal *p)
+static bool covers(const struct policy *rule, const struct proposal *p)
 {
-	return p->name[0] && p->preset < 0 && !is_own(p) && !strchr(p->rule, '+') &&
-	       policy_check_name_port(preset, p->name, p->port ? p->port : 443).allowed;
+	return p->name[0] && !p->group && !is_own(p) && !strchr(p->rule, '+') &&
+	       policy_check_name_port(rule, p->name, p->port ? p->port : 443).allowed;
 }
 
-/* A preset that has two names or more of those that were refused. */
-static void use_preset(struct learning *l, size_t number)
+/* One rule in the place of those that it covers, if they are `least` or more. */
+static void use_group(struct learning *l, const char *rule, size_t least)
 {
 	struct rule_error unused;
-	struct policy preset;
-	char text[80];
+	struct policy alone;
 	size_t covered = 0;
 
-	policy_init(&preset);
-	snprintf(text, sizeof(text), "@%s", presets[number].name);
-	if (policy_add(&preset, text, RULE_ALLOW, ORIGIN_OPTION, read_preset, NULL, &unused) ==
+	policy_init(&alone);
+	if (policy_add(&alone, rule, RULE_ALLOW, ORIGIN_OPTION, read_preset, NULL, &unused) ==
 			0 &&
-		policy_compile(&preset) == 0) {
+		policy_compile(&alone) == 0) {
 		for (size_t i = 0; i < l->count; i++)
-			covered += covers(&preset, &l->list[i]);
-		for (size_t i = 0; covered >= 2 && i < l->count; i++)
-			if (covers(&preset, &l->list[i]))
-				l->list[i].preset = (int)number;
+			covered += covers(&alone, &l->list[i]);
+		for (size_t i = 0; covered >= least && i < l->count; i++)
+			if (covers(&alone, &l->list[i]))
+				l->list[i].group = rule;
 	}
-	policy_free(&preset);
+	policy_free(&alone);
+}
+
+/* What is below the first label of a name; "" of one that has a single one. */
+static const char *parent_of(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot ? dot + 1 : "";
+}
+
+static void use_groups(struct learning *l)
+{
+	for (size_t i = 0; i < PRESETS; i++)
+		use_group(l, arena_format(l->arena, "@%s", presets[i].name), 2);
+	for (size_t i = 0; i < l->count; i++)
+		if (!l->list[i].group && shared_domains_one_owner(parent_of(l->list[i].name)))
+			use_group(l, arena_format(l->arena, "*.%s", parent_of(l->list[i].name)),
+				BOUND_WILDCARD);
 }
 
 static int take_rules(struct learning *l, const struct string_list *rules,
@@ -184,7 +201,8 @@ static int take_rules(struct learning *l, const struct string_list *rules,
 	return 0;
 }
 
-static int take_present(struct learning *l, const struct cli *c, struct error *t)
+static int take_present(struct learning *l, const struct cli *c,
+	const struct string_list *agreed, struct error *t)
 {
 	const char *more = getenv("OPENAI_ALLOWED_DOMAINS");
 	struct rule_error e;
@@ -197,6 +215,7 @@ static int take_present(struct learning *l, const struct cli *c, struct error *t
 		return refuse(t, "read the rule", e.rule, "at character %zu: %s",
 			e.position + 1, e.reason);
 	if (take_rules(l, &c->allow, RULE_ALLOW, t) < 0 ||
+		take_rules(l, agreed, RULE_ALLOW, t) < 0 ||
 		take_rules(l, &c->deny, RULE_DENY, t) < 0)
 		return -1;
 	return policy_compile(&l->policy) < 0 ? refuse_errno(t, "read the rules", "") : 0;
@@ -204,39 +223,40 @@ static int take_present(struct learning *l, const struct cli *c, struct error *t
 
 /* ---- What is said of it -------------------------------------------------------------- */
 
-/* " # 12x: a.example b.example; curl https://a.example". The command line is the payload's
+/* "  # 12x a.example b.example; curl https://a.example". The command line is the payload's
  * word: it stands behind a '#', and is printable. */
 static void print_reason(const struct learning *l, size_t first)
 {
 	const struct proposal *p = &l->list[first];
 	const char *who = p->who;
 	int64_t count = p->count;
+	size_t names = 0;
 
-	for (size_t i = first + 1; p->preset >= 0 && i < l->count; i++)
-		if (l->list[i].preset == p->preset) {
+	for (size_t i = first + 1; p->group && i < l->count; i++)
+		if (l->list[i].group == p->group) {
 			count += l->list[i].count;
 			who = *who ? who : l->list[i].who;
 		}
 	printf("  # %" PRId64 "x", count);
-	for (size_t i = first; p->preset >= 0 && i < l->count; i++)
-		if (l->list[i].preset == p->preset)
+	for (size_t i = first; p->group && i < l->count; i++)
+		if (l->list[i].group == p->group && ++names <= BOUND_SHOWN)
 			printf(" %s", l->list[i].name);
+	if (names > BOUND_SHOWN)
+		printf(" and %zu more", names - BOUND_SHOWN);
 	printf("%s%s\n", *who ? "; " : "", who);
 }
 
 static bool is_repeated(const struct learning *l, size_t number)
 {
 	for (size_t i = 0; i < number; i++)
-		if (l->list[number].preset >= 0 && l->list[i].preset == l->list[number].preset)
+		if (l->list[number].group && l->list[i].group == l->list[number].group)
 			return true;
 	return false;
 }
 
-static const char *text_of(const struct learning *l, size_t number)
+static const char *text_of(const struct proposal *p)
 {
-	const struct proposal *p = &l->list[number];
-
-	return p->preset < 0 ? p->rule : arena_format(l->arena, "@%s", presets[p->preset].name);
+	return p->group ? p->group : p->rule;
 }
 
 static size_t print_additions(const struct learning *l)
@@ -246,35 +266,28 @@ static size_t print_additions(const struct learning *l)
 	for (size_t i = 0; i < l->count; i++) {
 		if (is_own(&l->list[i]) || is_repeated(l, i))
 			continue;
-		printf("+ allow %-30s", text_of(l, i));
+		printf("+ allow %-30s", text_of(&l->list[i]));
 		print_reason(l, i);
 		added++;
 	}
 	return added;
 }
 
-/* "cdn.example" of "a.cdn.example", if a rule may have a wildcard there. */
-static const char *parent_of(const char *name)
-{
-	const char *dot = strchr(name, '.');
-
-	return dot && strchr(dot + 1, '.') ? dot + 1 : NULL;
-}
-
+/* Where a wildcard could be and isn't proposed. */
 static void print_wildcards(const struct learning *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		const char *parent = parent_of(l->list[i].name), *other;
+		const char *parent = parent_of(l->list[i].name);
 		size_t same = 0, before = 0;
 
-		for (size_t k = 0; parent && k < l->count; k++) {
-			other = parent_of(l->list[k].name);
-			if (!other || strcmp(parent, other) != 0 || is_own(&l->list[k]))
+		for (size_t k = 0; strchr(parent, '.') && k < l->count; k++) {
+			if (strcmp(parent, parent_of(l->list[k].name)) != 0 ||
+				l->list[k].group || is_own(&l->list[k]))
 				continue;
 			same++;
 			before += k < i;
 		}
-		if (same >= BOUND_WILDCARD && before == 0)
+		if (same >= BOUND_WILDCARD && before == 0 && !l->list[i].group)
 			printf("# %zu of these are below %s: *.%s would allow them, and all "
 			       "others there\n",
 				same, parent, parent);
@@ -287,7 +300,7 @@ static int save(const struct learning *l, const char *workdir, struct error *t)
 	size_t saved = 0;
 
 	for (size_t i = 0; i < l->count; i++) {
-		const struct kept_edit edit = {.name = "allow", .value = text_of(l, i)};
+		const struct kept_edit edit = {.name = "allow", .value = text_of(&l->list[i])};
 
 		if (is_own(&l->list[i]) || is_repeated(l, i))
 			continue;
@@ -300,29 +313,33 @@ static int save(const struct learning *l, const char *workdir, struct error *t)
 	return 0;
 }
 
-static int print_all(struct learning *l, const struct cli *c, unsigned sessions,
-	const char *workdir, bool saving, struct error *t)
+static void print_present(const struct cli *c, const struct plan *p)
+{
+	for (size_t i = 0; i < c->allow.count; i++)
+		printf("  allow %s\n", c->allow.word[i]);
+	for (size_t i = 0; i < p->request.allow.count; i++)
+		printf("  allow %-30s  # " PROPOSAL_PLACE "\n", p->request.allow.word[i]);
+	for (size_t i = 0; i < c->deny.count; i++)
+		printf("  deny %s\n", c->deny.word[i]);
+}
+
+static int print_all(struct learning *l, const struct call *call, const struct plan *p,
+	unsigned sessions, struct error *t)
 {
 	size_t added;
 
-	const char *shown = quote_shown(l->arena, workdir),
-		   *quoted = quote_shown(l->arena, quote_shell(l->arena, workdir));
-
-	printf("# from %u session%s of %s\n", sessions, sessions == 1 ? "" : "s", shown);
-	for (size_t i = 0; i < c->allow.count; i++)
-		printf("  allow %s\n", c->allow.word[i]);
-	for (size_t i = 0; i < c->deny.count; i++)
-		printf("  deny %s\n", c->deny.word[i]);
+	printf("# from %u session%s of %s\n", sessions, sessions == 1 ? "" : "s",
+		quote_shown(l->arena, p->workdir));
+	print_present(call->cli, p);
 	added = print_additions(l);
 	print_wildcards(l);
 	if (l->left_out)
 		printf("# and %zu more\n", l->left_out);
 	if (!added)
 		printf("# nothing to add\n");
-	else if (!saving)
-		printf("# to keep them: codex-sandbox learn --save%s%s\n",
-			c->work_dir ? " " : "", c->work_dir ? quoted : "");
-	else if (save(l, workdir, t) < 0)
+	else if (!call->save)
+		printf("# to keep them: %s learn --save\n", quote_shown(l->arena, p->here));
+	else if (save(l, p->workdir, t) < 0)
 		return -1;
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : refuse_errno(t, "print", "stdout");
 }
@@ -334,10 +351,11 @@ static int learn(struct call *call, struct plan *p, struct error *t)
 	int result = -1;
 
 	l.arena = &p->arena;
-	if (take_present(&l, call->cli, t) == 0 && read_sessions(&l, p, &sessions, t) == 0) {
-		for (size_t i = 0; i < PRESETS; i++)
-			use_preset(&l, i);
-		result = print_all(&l, call->cli, sessions, p->workdir, call->save, t);
+	proposal_take(p, call->cli); /* what is agreed to is in the request afterwards */
+	if (take_present(&l, call->cli, &p->request.allow, t) == 0 &&
+		read_sessions(&l, p, &sessions, t) == 0) {
+		use_groups(&l);
+		result = print_all(&l, call, p, sessions, t);
 	}
 	policy_free(&l.policy);
 	return result;

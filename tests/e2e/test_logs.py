@@ -1,6 +1,7 @@
 """`codex-sandbox logs` and `learn`: what the host kept of a project's sessions, as a table, as it
 stands, and as rules."""
 
+import hashlib
 import json
 import os
 
@@ -158,7 +159,7 @@ def test_ports_and_addresses(project, kept):  # noqa: F811
 
 
 def test_what_is_not_proposed(project, kept):  # noqa: F811
-    """What a rule denies, what no rule could allow, what Codex does for itself; no wildcard."""
+    """What a rule denies, what no rule could allow, what Codex does for itself."""
     kept([line("refused-name", name="denied.test", reason="denied by a rule", rule="denied.test"),
           line("refused-tls", name="x.test", reason="Encrypted Client Hello"),
           refused("a b; rm -rf"), refused("api.openai.com"), refused("-x.test"),
@@ -166,6 +167,50 @@ def test_what_is_not_proposed(project, kept):  # noqa: F811
           *(refused(f"n{i}.cdn.test") for i in range(5))])  # fmt: skip
     assert proposals(project) == [f"n{i}.cdn.test" for i in range(5)]
     assert "# 5 of these are below cdn.test: *.cdn.test would allow them" in said(project, "learn")
+
+
+def test_a_wildcard_where_three_names_are_one_owners(project, kept):  # noqa: F811
+    """Directly below a domain of one owner, as far as that can be told; two names stay two names."""
+    who = {"pid": 12, "program": "/usr/bin/curl", "line": "curl -O all"}
+    three = [refused(f"{n}.b.example.org", count=2, who=who) for n in "ac"]
+    kept(three)
+    assert proposals(project) == ["a.b.example.org", "c.b.example.org"]
+    three += [refused("d.b.example.org", event="refused-tls", port=443), refused("x.y.b.example.org")]
+    kept(three)
+    told = said(project, "learn").splitlines()
+    (line_,) = [l for l in told if l.startswith("+")]
+    assert line_.split()[2] == "*.b.example.org"
+    assert line_.endswith("# 6x a.b.example.org c.b.example.org d.b.example.org x.y.b.example.org; curl -O all")
+    assert not [l for l in told if "would allow them" in l]
+    # With it nothing else is; and a name on another port keeps its own rule.
+    kept([*three, refused("e.b.example.org", event="refused-address", address="45.1.2.3", port=22)])
+    assert proposals(project, "--allow", "*.b.example.org") == ["e.b.example.org:22"]
+    assert proposals(project) == ["*.b.example.org", "e.b.example.org:22"]
+
+
+@pytest.mark.parametrize("domain", ["example.org", "b.example.io", "s3.eu-west-1.amazonaws.com", "a.run.app"])
+def test_no_wildcard_where_others_may_have_names(project, kept, domain):  # noqa: F811
+    names = [f"{n}.{domain}" for n in "acd"]
+    kept([refused(name) for name in names])
+    assert proposals(project) == names
+    assert f"# 3 of these are below {domain}: *.{domain} would allow them" in said(project, "learn")
+
+
+def test_what_an_agreed_proposal_allows_is_not_proposed(project, kept):  # noqa: F811
+    os.chown(project.home, 0, 0)
+    for path in (project.work, project.home):
+        os.chown(path, os.geteuid(), os.geteuid())
+    kept([refused("a.test"), refused("b.test")])
+    file = project.write(project.work / ".codex/egress.rules", "a.test\n")
+    for path in (file, file.parent):
+        os.chown(path, os.geteuid(), os.geteuid())
+    assert proposals(project) == ["a.test", "b.test"]
+    agreed = ["--agree", hashlib.sha256(file.read_bytes()).hexdigest()]
+    assert proposals(project, *agreed) == ["b.test"]
+    assert "  allow a.test  " in said(project, *agreed, "learn")
+    # One that has changed since isn't agreed to.
+    file.write_text("a.test\nc.test\n")
+    assert proposals(project, *agreed) == ["a.test", "b.test"]
 
 
 @pytest.mark.attack
@@ -188,7 +233,7 @@ def test_what_is_saved_is_proposed_no_more(project, kept):  # noqa: F811
     kept([refused("pypi.org"), refused("files.pythonhosted.org"), refused("a.test")])
     os.chown(project.home, 0, 0)  # root's own: nobody else's file of rules is believed
     told = said(project, "learn")
-    assert told.endswith("# to keep them: codex-sandbox learn --save\n")
+    assert told.endswith(f"# to keep them: {project.stub} --work_dir {project.work} learn --save\n")
     assert "# kept in " in said(project, "learn", "--save")
     assert proposals(project) == []
     assert project.dry().init[:4] == ["--allow", "@pypi", "--allow", "a.test"]
