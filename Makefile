@@ -6,7 +6,7 @@ PREFIX  ?= /usr/local
 BUILD   := build
 NPROC   := $(shell nproc 2>/dev/null || echo 1)
 
-all: $(BUILD)/codex-init $(BUILD)/codex-sandbox ## build both binaries (the default)
+all: $(BUILD)/codex-init $(BUILD)/codex-broker $(BUILD)/codex-sandbox ## build the binaries (the default)
 .PHONY: all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -19,8 +19,9 @@ SHOW = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
 GENERATOR   := init/lib/filters_gen.c
 SHIM        := $(sort $(wildcard init/libc/*.c))
 INIT_SRC    := $(sort $(filter-out $(GENERATOR) $(SHIM),$(wildcard init/*.c init/*/*.c)))
+BROKER_SRC  := $(sort $(wildcard init/broker/*.c))
 STUB_SRC    := $(sort $(wildcard stub/*.c stub/*/*.c))
-# What the launcher may use of codex-init's (docs/architecture.md). The linker leaves out what it does not call.
+# What the others may use of codex-init's (docs/architecture.md). The linker leaves out what one does not call.
 SHARED_SRC  := $(filter-out $(GENERATOR),$(sort $(wildcard init/lib/*.c init/policy/*.c)))
 HEADERS_GEN := $(if $(wildcard $(GENERATOR)),$(BUILD)/gen/filters.h $(BUILD)/gen/presets.h)
 
@@ -110,7 +111,7 @@ $(BUILD)/gen-unit/filters.h: $(BUILD)/filters_gen_unit
 	$(call SHOW,GEN)
 	$(Q)$< >$@
 
-# ---- The two binaries -------------------------------------------------------------------
+# ---- The binaries -----------------------------------------------------------------------
 $(BUILD)/static/%.o: %.c $(HEADERS_GEN) $(SYSROOT) Makefile | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,CC)
@@ -127,12 +128,14 @@ $(BUILD)/libnl/%.o: $(SYSROOT) Makefile | build-needs
 	$(Q)$(MUSL_CC) -std=gnu11 -D_GNU_SOURCE -DDISABLE_PTHREADS -DSYSCONFDIR='"/etc"' -w $(PLACED) -ffile-prefix-map=$(SYSROOT)/src/= \
 		-I$(LIBNL)/include/linux-private $(MUSL_INC) -c -o $@ $(LIBNL)/lib/$*.c
 
-$(BUILD)/codex-init: $(call STATIC_OBJ,$(INIT_SRC) $(MUSL_SRC)) $(LIBNL_SRC:%=$(BUILD)/libnl/%.o)
+$(BUILD)/codex-init: $(call STATIC_OBJ,$(filter-out init/broker/main.c,$(INIT_SRC)) $(MUSL_SRC)) $(LIBNL_SRC:%=$(BUILD)/libnl/%.o)
 	$(call SHOW,LINK)
 	$(Q)$(MUSL_CC) $(SMALL) $(LTO) $(HARDEN) $(LDSTATIC) -o $@ $(LINK_LEFT) $^ $(LIBS) $(LINK_RIGHT)
 	$(Q)strip -R .comment $@
 
+$(BUILD)/codex-broker: $(call STATIC_OBJ,$(BROKER_SRC) $(filter init/lib/%,$(SHARED_SRC)))
 $(BUILD)/codex-sandbox: $(call STATIC_OBJ,$(STUB_SRC) $(SHARED_SRC))
+$(BUILD)/codex-broker $(BUILD)/codex-sandbox:
 	$(call SHOW,LINK)
 	$(Q)$(MUSL_CC) $(SMALL) $(LTO) $(HARDEN) $(LDSTATIC) -o $@ $(LINK_LEFT) $^ $(LINK_RIGHT)
 	$(Q)strip -R .comment $@
@@ -258,7 +261,7 @@ tcb: unit-objects ## the code that runs with privilege; last line: how many line
 
 # ---- Install, clean, help ----------------------------------------------------------------
 .PHONY: install clean help
-install: all ## install both binaries, and the presets for --check (PREFIX=/usr/local DESTDIR=)
+install: all ## install what the host needs, codex-init and the presets for --check (PREFIX=/usr/local DESTDIR=)
 	install -D -m 0755 $(BUILD)/codex-init $(DESTDIR)$(PREFIX)/sbin/codex-init
 	install -D -m 0755 $(BUILD)/codex-sandbox $(DESTDIR)$(PREFIX)/bin/codex-sandbox
 	install -d $(DESTDIR)$(PREFIX)/share/codex-sandbox/presets.d

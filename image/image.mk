@@ -15,6 +15,7 @@ ARGS          ?=
 
 VERSIONS      := image/versions.sh '$(CODEX_VERSION)' '$(CODEX_DEFAULT)' '$(NODE_VERSION)'
 IMAGE_INIT    ?= $(BUILD)/codex-init
+IMAGE_BROKER  ?= $(BUILD)/codex-broker
 CONTEXT       := $(BUILD)/image
 CONTEXT_FILES := $(addprefix image/,Dockerfile fetch-codex.sh fetch-node.sh finish.sh layers.sh profile.sh)
 CONTEXT_DIRS  := presets browsers layers
@@ -26,11 +27,12 @@ image-needs:
 	@ci/engine.sh
 
 image: image-needs ## build the container image (CODEX_VERSION=NUMBER|latest NODE_VERSION=18|20|22|24 BASE= IMAGE=)
-	@$(MAKE) --no-print-directory $(IMAGE_INIT)
+	@$(MAKE) --no-print-directory $(IMAGE_INIT) $(IMAGE_BROKER)
 	@rm -rf $(CONTEXT) && install -d $(CONTEXT_DIRS:%=$(CONTEXT)/%)
 	@install -m 0644 $(CONTEXT_FILES) $(CONTEXT) && chmod 0755 $(CONTEXT)/fetch-*.sh
 	@for dir in $(CONTEXT_DIRS); do install -m 0644 image/$$dir/* $(CONTEXT)/$$dir || exit 1; done
 	@install -m 0755 $(IMAGE_INIT) $(CONTEXT)/codex-init
+	@install -m 0755 $(IMAGE_BROKER) $(CONTEXT)/codex-broker
 	@install -m 0644 /etc/ssl/certs/ca-certificates.crt $(CONTEXT)/ca-certificates.crt
 	@codex=$$($(VERSIONS)) && \
 		image/build.sh '$(IMAGE)' "$$codex" '$(NODE_VERSION)' '$(BASE)' '$(VERSION)' $(CONTEXT) $(BUILD_FLAGS)

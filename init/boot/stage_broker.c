@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../broker/broker.h"
 #include "../home/child.h"
 #include "../home/endpoint.h"
 #include "../home/uses.h"
@@ -89,8 +90,11 @@ static const char *impossible(const struct boot *b, const char *key)
 		return "the image has no home for Codex";
 	if (!b->o->default_rules)
 		return "--no-default-rules leaves OpenAI's names to your rules";
-	if (access(BROKER_PROGRAM, X_OK) < 0)
-		return "the image has no haproxy at " BROKER_PROGRAM;
+	if (!broker_lives_program(BROKER_PROGRAM))
+		return "the image has no " BROKER_PROGRAM " that only root can replace";
+	if (!broker_lives_program(BROKER_HAPROXY))
+		return "the image has no haproxy at " BROKER_HAPROXY
+		       " that only root can replace";
 	if (!endpoint_settable(ETC_DIR))
 		return "Codex's settings in " ETC_DIR
 		       " aren't the image's, or can't be written";
@@ -169,7 +173,6 @@ int stage_broker_choose(struct boot *b, struct failure *f)
 
 int stage_broker_listen(struct boot *b, struct failure *f)
 {
-	b->broker.to = GATE_BROKER_NAME;
 	b->broker.web = worker_bind(AF_INET, SOCK_STREAM, 0);
 	if (b->broker.web < 0)
 		return fail_errno(f, "listen for the broker", "127.0.0.1");
@@ -181,16 +184,21 @@ static pid_t start_broker(void *context, bool first, int *channel, struct failur
 {
 	struct boot *b = context;
 
-	(void)first;
-	return broker_start(&b->broker, channel, f);
+	if (first && broker_lives_begin(&b->broker.lives, b->broker.web, b->broker.credential,
+			     GATE_BROKER_NAME, b->broker.roots, f) < 0)
+		return -1;
+	return broker_lives_next(&b->broker.lives, channel, f);
 }
 
 static int take_broker(void *context, const void *message, size_t size)
 {
 	struct boot *b = context;
 
-	return broker_messages_take(
-		b->events, BROKER_SERVER_NAME, message, size, &b->broker_ready);
+	if (broker_messages_take(
+		    b->events, BROKER_SERVER_NAME, message, size, &b->broker.ready) < 0)
+		return -1;
+	b->broker.settled |= b->broker.ready;
+	return 0;
 }
 
 static void broker_event(void *context, const char *reason, bool dead)
@@ -198,7 +206,7 @@ static void broker_event(void *context, const char *reason, bool dead)
 	struct boot *b = context;
 	struct event e = {.kind = EVENT_WORKER, .name = "broker", .reason = reason};
 
-	(void)dead;
+	b->broker.settled |= dead && b->supervisors[WORKER_BROKER].down;
 	events_add(b->events, &e);
 }
 
@@ -206,7 +214,7 @@ static void broker_event(void *context, const char *reason, bool dead)
 int stage_broker_start(struct boot *b, struct failure *f)
 {
 	static const struct supervisor_worker worker = {
-		"broker", start_broker, take_broker, NULL, broker_event, true};
+		"broker", start_broker, take_broker, NULL, broker_event, BROKER_LIVES};
 	struct supervisor *k = &b->supervisors[WORKER_BROKER];
 	int done;
 
@@ -224,7 +232,8 @@ int stage_broker(struct boot *b, struct failure *f)
 {
 	const struct supervisor *k = &b->supervisors[WORKER_BROKER];
 
-	if (monitor_wait(b->m, &b->broker_ready, BROKER_BOOT_MS))
+	monitor_wait(b->m, &b->broker.settled, BROKER_BOOT_MS);
+	if (b->broker.ready)
 		return 0;
 	fail(f, "start the broker", BROKER_PROGRAM, "%s",
 		k->pid ? "it did not answer in time" : "it ended at once");

@@ -310,7 +310,7 @@ int stage_cell_held(void *context, int listener, struct failure *f)
 int stage_cell(struct boot *b, struct failure *f)
 {
 	static const struct supervisor_worker worker = {
-		"cell", start_cell, take_cell, NULL, tell_cell, false};
+		"cell", start_cell, take_cell, NULL, tell_cell, 0};
 	struct supervisor *k = &b->supervisors[WORKER_CELL];
 
 	say_warning("wall",

@@ -200,8 +200,8 @@ static void resolver_event(void *context, const char *reason, bool dead)
 
 int stage_resolver(struct boot *b, struct failure *f)
 {
-	static const struct supervisor_worker worker = {"resolver", start_resolver,
-		take_resolver, taken_resolver, resolver_event, false};
+	static const struct supervisor_worker worker = {
+		"resolver", start_resolver, take_resolver, taken_resolver, resolver_event, 0};
 	struct supervisor *k = &b->supervisors[WORKER_RESOLVER];
 	struct failure none = {0};
 
@@ -279,7 +279,7 @@ static void gate_event(void *context, const char *reason, bool dead)
 int stage_gate(struct boot *b, struct failure *f)
 {
 	static const struct supervisor_worker worker = {
-		"gate", start_gate, take_gate, NULL, gate_event, false};
+		"gate", start_gate, take_gate, NULL, gate_event, 0};
 	struct supervisor *k = &b->supervisors[WORKER_GATE];
 
 	b->gate.policy = &b->o->policy;

@@ -6,7 +6,6 @@
 
 #include <limits.h>
 
-#include "../broker/broker.h"
 #include "../cell/cell.h"
 #include "../gate/gate.h"
 #include "../home/environment.h"
@@ -23,6 +22,7 @@
 #include "../resolver/resolver.h"
 #include "../route/routes.h"
 #include "boot.h"
+#include "broker_lives.h"
 #include "local_dns.h"
 
 #define RUN_DIR "/run/codex"
@@ -74,11 +74,16 @@ struct boot {
 	bool pins_watched;  /* it runs */
 	bool names_settled; /* all names of the boot are done, or the resolver has ended */
 	bool gate_ready;
-	struct gate_config gate;     /* counters NULL: no gate */
-	struct questions questions;  /* those that stand (--ask); gate.ask 0: there are none */
-	struct broker_config broker; /* credential NULL: no broker, or it has it already */
-	bool brokered;               /* Codex uses the broker */
-	bool broker_ready;
+	struct gate_config gate;    /* counters NULL: no gate */
+	struct questions questions; /* those that stand (--ask); gate.ask 0: there are none */
+	struct {
+		char *credential, *roots; /* the key; what the server is verified by */
+		int web;                  /* where Codex connects to the broker, at: */
+		uint16_t port;
+		struct broker_lives lives;
+		bool ready, settled; /* settled: ready, or it will never be */
+	} broker;
+	bool brokered; /* Codex uses the broker */
 	struct supervisor supervisors[WORKERS];
 	struct status status;
 	bool run_dir;            /* RUN_DIR exists and is writable */

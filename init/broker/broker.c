@@ -1,6 +1,6 @@
 /*
- * The broker's worker: makes the configuration, starts haproxy, asks whether it answers, reads
- * its log, and starts it again when it ends.
+ * The loop of codex-broker: makes the configuration, starts haproxy, asks whether it answers,
+ * reads its log, and starts it again when it ends.
  *
  * haproxy holds the only writing end of the pipe that it logs to, so the pipe's end is
  * haproxy's. It is killed with the worker, and the worker ends with PID 1. While there is none
@@ -26,19 +26,16 @@
 #include "../lib/privileges.h"
 #include "../lib/rate.h"
 #include "../lib/sockaddr.h"
-#include "../lib/worker.h"
 
 /* A line of the log; haproxy cuts at 1,024. */
 #define LINE_BYTES 2048
 /* Reports to PID 1 a second; what exceeds them is counted. */
 #define PER_SECOND 50
 /* Starts in a row, each after twice the delay; then the worker ends, and the port is closed. */
-#define STARTS    8
-#define DELAY_MS  50
-#define STEADY_MS 60000
-/* Descriptors for 200 clients, as many servers, and haproxy's own. */
-#define DESCRIPTORS 1024
-#define NAME_OF_FD  "/proc/self/fd/%d"
+#define STARTS     8
+#define DELAY_MS   50
+#define STEADY_MS  60000
+#define NAME_OF_FD "/proc/self/fd/%d"
 
 struct broker {
 	const struct broker_config *config;
@@ -127,7 +124,7 @@ static bool keep(int fd)
 /* In the forked child. Its standard descriptors are /dev/null. */
 static _Noreturn void become_haproxy(const struct broker *b, int log)
 {
-	const struct rlimit files = {DESCRIPTORS, DESCRIPTORS}, none = {0, 0};
+	const struct rlimit files = {BROKER_DESCRIPTORS, BROKER_DESCRIPTORS}, none = {0, 0};
 	char rules[sizeof(NAME_OF_FD) + 16];
 	char name[] = "haproxy", foreground[] = "-db", quiet[] = "-q", file[] = "-f";
 	char *argv[] = {name, foreground, quiet, file, rules, NULL}, *envp[] = {NULL};
@@ -139,7 +136,7 @@ static _Noreturn void become_haproxy(const struct broker *b, int log)
 	setrlimit(RLIMIT_CORE, &none);
 	if (keep(log) && keep(b->rules) && keep(b->config->web) &&
 		filters_install(FILTER_BROKER, &f) == 0)
-		execve(BROKER_PROGRAM, argv, envp);
+		execve(BROKER_HAPROXY, argv, envp);
 	_exit(1);
 }
 
@@ -259,53 +256,33 @@ static _Noreturn void end(struct broker *b)
 	_exit(0);
 }
 
-static void serve(void *prepared)
+_Noreturn void broker_serve(const struct broker_config *c, int channel)
 {
-	struct broker *b = prepared;
-
-	start_haproxy(b);
-	for (;;) {
-		struct pollfd p[] = {{.fd = b->channel, .events = POLLIN},
-			{.fd = b->log, .events = POLLIN}, {.fd = b->probe, .events = POLLIN}};
-
-		if (poll(p, 3, timeout(b)) < 0 && errno != EINTR)
-			_exit(1);
-		if (p[0].revents)
-			end(b);
-		if (p[2].revents)
-			take_probe(b);
-		if (p[1].revents)
-			read_log(b);
-		report_unreported(b, clock_ms());
-		if (clock_ms() >= b->due)
-			start_haproxy(b);
-	}
-}
-
-static void *prepare(void *context, int channel)
-{
-	struct broker *b = context;
+	static struct broker b;
 
 	signal(SIGPIPE, SIG_IGN);
-	b->channel = channel;
-	return b;
-}
-
-pid_t broker_start(const struct broker_config *c, int *channel, struct failure *f)
-{
-	const struct worker_config self = {.name = "codex-broker",
-		.uid = UID_BROKER,
-		.filter = FILTER_PAYLOAD,
-		.keep = {c->web},
-		.keep_count = 1,
-		.prepare = prepare,
-		.serve = serve};
-	struct broker b = {.config = c,
+	b = (struct broker){.config = c,
+		.channel = channel,
 		.rules = -1,
 		.log = -1,
 		.probe = -1,
 		.due = INT64_MAX,
 		.rate = RATE_INIT};
+	start_haproxy(&b);
+	for (;;) {
+		struct pollfd p[] = {{.fd = b.channel, .events = POLLIN},
+			{.fd = b.log, .events = POLLIN}, {.fd = b.probe, .events = POLLIN}};
 
-	return worker_start(&self, &b, channel, f);
+		if (poll(p, 3, timeout(&b)) < 0 && errno != EINTR)
+			_exit(1);
+		if (p[0].revents)
+			end(&b);
+		if (p[2].revents)
+			take_probe(&b);
+		if (p[1].revents)
+			read_log(&b);
+		report_unreported(&b, clock_ms());
+		if (clock_ms() >= b.due)
+			start_haproxy(&b);
+	}
 }

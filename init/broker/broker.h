@@ -1,8 +1,8 @@
 /*
- * The broker: a worker with a uid of its own that holds the credential, so that the payload
- * needs none. It keeps haproxy running, which lets through the few requests that Codex needs
- * (broker_rules.c), takes away whatever credential the client sent, puts in the real one, and
- * speaks verified TLS to the real host through the gate.
+ * The broker: a worker with a uid and a program of its own (main.c) that holds the credential,
+ * so that the payload needs none. It keeps haproxy running, which lets through the few requests
+ * that Codex needs (broker_rules.c), takes away whatever credential the client sent, puts in
+ * the real one, and speaks verified TLS to the real host through the gate.
  *
  * haproxy's configuration, with the credential in it, is in a memfd that nobody else can open;
  * its sockets are inherited. It has no capability, can start no process, and makes no socket
@@ -15,16 +15,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/types.h>
 
-#include "../lib/say.h"
 #include "broker_ipc.h"
 
-#define BROKER_PROGRAM     "/usr/sbin/haproxy"
+#define BROKER_HAPROXY     "/usr/sbin/haproxy"
 #define BROKER_ROOTS       "/etc/ssl/certs/ca-certificates.crt"
 #define BROKER_SERVER_NAME "api.openai.com"
 /* A path of haproxy's own, at which it says that it is there. */
 #define BROKER_PROBE_PATH "/codex-init"
+
+/* The longest credential that is taken. */
+#define BROKER_CREDENTIAL 512
+/* Descriptors for 200 clients, as many servers, and haproxy's own. */
+#define BROKER_DESCRIPTORS 1024
 
 struct broker_config {
 	int web;                /* listens on 127.0.0.1 for Codex */
@@ -46,11 +49,7 @@ void broker_rules_write(const struct broker_config *c, int log, FILE *to);
  * there is nothing in it to report, else fills *out. */
 bool broker_log_read(const char *line, size_t size, struct broker_message *out);
 
-/*
- * Forks the worker. *channel is PID 1's end of a SOCK_SEQPACKET pair. Returns the pid, or -1
- * with *f filled. The worker ends when the channel is closed. It executes a program, so it can
- * be started only before PID 1 has its filter.
- */
-pid_t broker_start(const struct broker_config *c, int *channel, struct failure *f);
+/* Serves; channel: PID 1's, whose end is the broker's. Never returns. */
+_Noreturn void broker_serve(const struct broker_config *c, int channel);
 
 #endif

@@ -2,12 +2,15 @@
  * Messages from the broker to PID 1: SOCK_SEQPACKET messages of exactly sizeof(struct
  * broker_message), fixed-width integers in host order (same machine, same binary). What they
  * quote was sent by the payload; PID 1 checks the range of every field, and kills the worker on
- * anything else. PID 1 sends nothing; closing the channel ends the broker.
+ * anything else. PID 1 sends one message, of BROKER_TURN octets: from then on the broker
+ * serves. Closing the channel ends it.
  */
 #ifndef INIT_BROKER_BROKER_IPC_H
 #define INIT_BROKER_BROKER_IPC_H
 
 #include <stdint.h>
+
+#define BROKER_TURN 1
 
 enum broker_message_type {
 	BROKER_READY = 1, /* it answers; all other fields are 0 */

@@ -9,7 +9,6 @@
 /* A credential that the service may send back is looked for: a shorter one is found by chance.
  */
 #define LEAST_CREDENTIAL 8
-#define MOST_CREDENTIAL  512
 #define MOST_PATH        255
 
 /* ---- The tables ---------------------------------------------------------------------- */
@@ -180,7 +179,7 @@ static bool consists_of(const char *text, const char *others, size_t least, size
 
 bool broker_credential_valid(const char *text)
 {
-	return consists_of(text, "-._~+/=", LEAST_CREDENTIAL, MOST_CREDENTIAL);
+	return consists_of(text, "-._~+/=", LEAST_CREDENTIAL, BROKER_CREDENTIAL);
 }
 
 bool broker_path_valid(const char *text)

@@ -122,7 +122,7 @@ static void timer_ready(void *context, int fd)
 		return;
 	if (start(k, false, &f) == 0)
 		return;
-	k->down = ++k->restarts >= SUPERVISOR_RESTARTS;
+	k->down = k->worker->lives || ++k->restarts >= SUPERVISOR_RESTARTS;
 	if (k->down)
 		k->worker->tell(
 			k->context, "it could not be started again and stays down", true);
@@ -155,13 +155,11 @@ void supervisor_ended(struct supervisor *k, pid_t pid, int status)
 	close_channel(k);
 	if (clock_ms() - k->started >= SUPERVISOR_STEADY_MS)
 		k->restarts = 0;
-	k->down = k->worker->once || k->restarts >= SUPERVISOR_RESTARTS;
+	k->down = k->starts == k->worker->lives || k->restarts >= SUPERVISOR_RESTARTS;
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "by signal %d" : "with status %d",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	snprintf(reason, sizeof(reason), "it ended %s and %s", how,
-		k->worker->once ? "stays down"
-		: k->down       ? "stays down: it ended too often"
-				: "is started again");
+		k->down ? "stays down: it ended too often" : "is started again");
 	k->worker->tell(k->context, reason, true);
 	if (!k->down) {
 		arm_timer(k);

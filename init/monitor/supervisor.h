@@ -33,7 +33,7 @@ struct supervisor_worker {
 	void (*taken)(void *context);
 	/* Reports what happened to it, for events. dead: it isn't running now. */
 	void (*tell)(void *context, const char *reason, bool dead);
-	bool once; /* it executes a program, which PID 1 can't any more: it isn't restarted */
+	unsigned lives; /* how often it can be started at most; 0: no such limit */
 };
 
 struct supervisor {

@@ -282,17 +282,43 @@ def test_a_broker_that_dies_comes_back_with_the_key(start, model):
     assert events.count("its haproxy ended and is started again") == 2
 
 
-def test_without_the_brokers_worker_its_port_is_closed(start, model):
+ASK = PORT + "curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
+BROKER = "/usr/lib/codex-sandbox/codex-broker"
+
+
+def serving(box):
+    """The process of codex-broker's that keeps the haproxy there is; the others wait."""
+    return box.exec("sh", "-c", "p=$(pgrep -x haproxy) && ps -o ppid= -p $p").out.split()
+
+
+def test_a_brokers_process_that_is_killed_is_followed_by_the_next(start, model):
     box = start("sleep", "1000", env=KEY)
-    until(lambda: pid_of(box, "haproxy"), what="haproxy")
-    worker = [p for p in pid_of(box, "codex-broker")]
-    assert len(worker) == 1
-    box.exec("kill", "-KILL", *worker).ok()
-    until(lambda: pid_of(box, "haproxy") == [], what="haproxy's end")
-    ask = PORT + "curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
-    assert box.exec("bash", "-c", ask, user="1000").out == "000"
-    assert "broker" in box.exec("codex-egress", "status").out and model.requests == []
-    assert "it ended by signal 9 and stays down" in box.exec("cat", "/run/codex/events.jsonl").out
+    until(lambda: serving(box), what="haproxy")
+    first = serving(box)
+    box.exec("kill", "-KILL", *first).ok()
+    until(lambda: serving(box) not in ([], first), what="the next one")
+    until(lambda: box.exec("bash", "-c", ASK, user="1000").out == "200", what="an answer")
+    assert credentials(model) == {f"Bearer {SECRET}"}
+    assert "it ended by signal 9 and is started again" in box.exec("cat", "/run/codex/events.jsonl").out
+    assert re.search(r"^broker +pid \d+, started again 1 times?$", box.exec("codex-egress", "status").out, re.M)
+
+
+def test_when_the_last_of_them_is_killed_the_port_is_closed(start, model):
+    box = start("sleep", "1000", env=KEY)
+    until(lambda: serving(box), what="haproxy")
+    box.exec("pkill", "-KILL", "-x", "codex-broker").ok()
+    until(lambda: "stays down" in box.exec("cat", "/run/codex/events.jsonl").out, what="its end")
+    assert pid_of(box, "haproxy") == []
+    assert box.exec("bash", "-c", ASK, user="1000").out == "000"
+    beside = "curl -s -m 5 -o /dev/null -w '%{http_code}' https://api.openai.com"
+    assert box.exec("bash", "-c", beside, user="1000").out == "000" and model.requests == []
+    box.kill("TERM")
+    box.wait()
+    assert "from then on Codex could not reach OpenAI" in box.logs()
+
+
+def test_a_session_whose_broker_lived_is_told_nothing(shell):
+    assert "could not reach OpenAI" not in shell("true", env=KEY).ok().err
 
 
 def test_the_command_cannot_reach_into_the_broker(start):
@@ -308,8 +334,19 @@ for p in $(pgrep -x 'haproxy|codex-broker'); do
 done; echo end"""
     told = box.exec("bash", "-c", script, user="1000").ok().out
     assert "is open" not in told and "can be" not in told and told.endswith("end\n"), told
-    assert len(re.findall(r"Cap...:\t0{16}$", told, re.M)) == 8, told
-    assert told.count("NoNewPrivs:\t1") == 2 and told.count("Seccomp:\t2") == 2
+    # haproxy, and codex-broker's: one that serves and those that wait
+    assert len(re.findall(r"Cap...:\t0{16}$", told, re.M)) == 4 * 5, told
+    assert told.count("NoNewPrivs:\t1") == 5 and told.count("Seccomp:\t2") == 5
+
+
+def test_no_command_line_and_no_environment_has_the_key(start):
+    """The broker's own, seen from outside; the command's environment shows that they are seen."""
+    box = start("sleep", "1000", env=KEY)
+    until(lambda: serving(box), what="haproxy")
+    told = box.docker("top", box.name, "axeww", "-o", "pid,args").ok().out
+    assert len(re.findall(r"^\s*\d+\s+codex-broker [\d ]+ codex-init-broker /lab-ca.pem$", told, re.M)) == 4, told
+    assert re.search(r"^\s*\d+\s+haproxy -db -q -f /proc/self/fd/\d+$", told, re.M), told
+    assert "sleep 1000" in told and "CODEX_HOME=/codex_home" in told and "secret" not in told, told
 
 
 def test_explain_and_status_tell_of_it(start):
@@ -353,14 +390,21 @@ def test_auto_leaves_the_key_where_it_cannot_be(run, warned, options):
     assert ("the broker is off" in done.err) == bool(warned) and (warned or "") in done.err
 
 
-def test_an_image_without_haproxy(run, tmp_path):
-    empty = tmp_path / "empty"
-    empty.write_text("")
-    hide = ["-v", f"{empty}:/usr/sbin/haproxy:ro"]
+@pytest.mark.parametrize("program", ["/usr/sbin/haproxy", BROKER])
+@pytest.mark.parametrize("of", ["nobody", "another user"])
+def test_an_image_without_its_programs(run, tmp_path, program, of):
+    """They aren't there, or somebody else than root can replace them."""
+    there = tmp_path / "program"
+    there.write_text("")
+    there.chmod(0o755 if of == "another user" else 0o644)
+    os.chown(there, 1000 if of == "another user" else 0, 0)
+    hide = ["-v", f"{there}:{program}:ro"]
     done = run("env", env=KEY, options=hide).ok()
     assert f"OPENAI_API_KEY={SECRET}" in done.out
-    assert "the broker is off: the image has no haproxy" in done.err
-    run("env", env={**KEY, "CODEX_INIT_BROKER": "on"}, options=hide).ok(100)
+    told = [line for line in done.err.splitlines() if "the broker is off: the image has no " in line]
+    assert len(told) == 1 and program in told[0] and "only root can replace" in told[0], done
+    done = run("env", env={**KEY, "CODEX_INIT_BROKER": "on"}, options=hide).ok(100)
+    assert "use the broker: --broker=on: " in done.err and SECRET not in done.out, done
 
 
 def test_a_login_in_the_home_is_what_codex_uses(run, tmp_path):

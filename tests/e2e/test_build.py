@@ -1,4 +1,4 @@
-"""The two binaries as files, the build that makes them, and the set-up before it."""
+"""The binaries as files, the build that makes them, and the set-up before it."""
 
 import os
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARIES = ["build/codex-init", "build/codex-sandbox"]
+COMMANDS = ["build/codex-init", "build/codex-sandbox"]
+BINARIES = [*COMMANDS, "build/codex-broker"]
 LIMIT_INIT = 512 * 1024
 
 
@@ -95,7 +96,14 @@ def test_codex_init_is_small():
     assert (ROOT / BINARIES[0]).stat().st_size <= LIMIT_INIT
 
 
-@pytest.mark.parametrize("binary", BINARIES)
+def test_what_holds_the_credential_is_nothing_else():
+    """No rule, name server or table of the wall's is in it: a tenth of a megabyte."""
+    assert (ROOT / "build/codex-broker").stat().st_size <= 100 * 1024
+    text = output("strings", "-a", "build/codex-broker")
+    assert "codex-egress" not in text and "nft" not in text
+
+
+@pytest.mark.parametrize("binary", COMMANDS)
 def test_it_knows_its_version(binary):
     version = (ROOT / "VERSION").read_text().strip()
     assert version in output(binary, "--version")

@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "init/boot/broker_lives.h"
 #include "init/broker/broker.h"
 #include "init/monitor/broker_messages.h"
 
@@ -99,6 +102,22 @@ static void what_may_be_quoted_in_them(void **state)
 	assert_false(broker_path_valid("/a b.pem"));
 	assert_false(broker_path_valid("/a\"b.pem"));
 	assert_false(broker_path_valid("/$HOME.pem"));
+}
+
+static void a_program_that_only_root_can_replace(void **state)
+{
+	char mine[] = "/tmp/test-broker-XXXXXX";
+	int fd = mkstemp(mine);
+
+	(void)state;
+	assert_true(broker_lives_program("/usr/bin/env"));
+	assert_false(broker_lives_program("/usr/bin/none-of-this-name"));
+	assert_false(broker_lives_program("/usr/bin"));
+	assert_false(broker_lives_program("/etc/passwd")); /* not executable */
+	assert_int_equal(fchmod(fd, 0755), 0);
+	assert_false(broker_lives_program(mine)); /* in a directory of everybody's */
+	close(fd);
+	unlink(mine);
 }
 
 /* ---- The log ------------------------------------------------------------------------- */
@@ -233,6 +252,7 @@ int main(void)
 		cmocka_unit_test(the_rules_have_what_they_are_made_for),
 		cmocka_unit_test(each_reason_has_a_word_of_its_own),
 		cmocka_unit_test(what_may_be_quoted_in_them),
+		cmocka_unit_test(a_program_that_only_root_can_replace),
 		cmocka_unit_test(a_refusal_is_read),
 		cmocka_unit_test(what_went_well_is_not_reported),
 		cmocka_unit_test(a_line_of_anything),

@@ -71,9 +71,9 @@ static void tell(void *context, const char *reason, bool dead)
 }
 
 static const struct supervisor_worker worker = {"test", start, breaks_the_protocol, NULL, tell,
-					      false},
+					      0},
 				      once = {"once", start, breaks_the_protocol, NULL, tell,
-					      true};
+					      1};
 
 static void reaped(void *context, pid_t pid, int status)
 {

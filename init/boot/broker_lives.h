@@ -1,0 +1,41 @@
+/*
+ * codex-broker's processes. PID 1 executes nothing once the payload runs, so the boot starts as
+ * many as the session may need: one serves, the others wait, and the next one takes over where
+ * that ends. They have the listening socket and the credential, which PID 1 then gives up.
+ */
+#ifndef INIT_BOOT_BROKER_LIVES_H
+#define INIT_BOOT_BROKER_LIVES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "../lib/say.h"
+
+#define BROKER_PROGRAM "/usr/lib/codex-sandbox/codex-broker"
+/* What waits takes 100 KB. Nothing but the end of memory, or root, kills one that works. */
+#define BROKER_LIVES 4
+
+struct broker_lives {
+	struct broker_life {
+		pid_t pid;
+		int channel;
+	} life[BROKER_LIVES];
+	unsigned next;
+};
+
+/* True if the program is there, and only root can replace it: each directory of its absolute
+ * path is root's, and nobody else can write there. */
+bool broker_lives_program(const char *path);
+
+/*
+ * Starts them. web: the listening socket; credential, gate, roots: as init/broker/main.c has
+ * them. Returns 0, or -1 with *f filled.
+ */
+int broker_lives_begin(struct broker_lives *l, int web, const char *credential,
+	const char *gate, const char *roots, struct failure *f);
+
+/* Has the next one serve. Returns its pid, *channel being PID 1's end, or -1 with *f filled if
+ * none is left. */
+pid_t broker_lives_next(struct broker_lives *l, int *channel, struct failure *f);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * codex-broker: the program of the process that has the credential. codex-init starts it, as
+ * the broker's user and with the payload's seccomp filter, and tells it by its arguments
+ *
+ *	codex-broker CHANNEL WEB CREDENTIAL GATE ROOTS
+ *
+ * the numbers of three descriptors (PID 1's channel, the socket that Codex connects to, the
+ * file with the credential), the name of the gate's socket, and the file of the authorities.
+ * Neither its arguments nor its environment hold a secret. It waits until PID 1 sends the first
+ * message: until then it is one of those that take over when the one that serves has ended.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../lib/worker.h"
+#include "broker.h"
+
+enum { CHANNEL = 1, WEB, CREDENTIAL, GATE, ROOTS, ARGUMENTS };
+
+static int descriptor(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	return *text && !*end && n >= 0 && n <= BROKER_DESCRIPTORS ? (int)n : -1;
+}
+
+/* From the beginning: the file is shared with those that wait. */
+static bool read_credential(int fd, char out[BROKER_CREDENTIAL + 1])
+{
+	ssize_t n = pread(fd, out, BROKER_CREDENTIAL, 0);
+
+	out[n > 0 ? n : 0] = '\0';
+	return broker_credential_valid(out);
+}
+
+/* True once it is to serve; false: PID 1 has gone. */
+static bool wait_for_turn(int channel)
+{
+	char message[BROKER_TURN];
+
+	return recv(channel, message, sizeof(message), 0) == sizeof(message);
+}
+
+int main(int argc, char **argv)
+{
+	static char credential[BROKER_CREDENTIAL + 1];
+	const struct rlimit none = {0, 0};
+	struct broker_config c = {.credential = credential};
+	int channel, file;
+
+	if (argc != ARGUMENTS)
+		return 1;
+	/* The execution has made it traceable for its own user, whose haproxy is exposed. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+		prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return 1;
+	channel = descriptor(argv[CHANNEL]);
+	c.web = descriptor(argv[WEB]);
+	file = descriptor(argv[CREDENTIAL]);
+	c.to = argv[GATE];
+	c.roots = argv[ROOTS];
+	c.port = worker_port(c.web);
+	if (c.port == 0 || !broker_path_valid(c.roots) || !wait_for_turn(channel) ||
+		!read_credential(file, credential))
+		return 1;
+	close(file);
+	broker_serve(&c, channel);
+}
