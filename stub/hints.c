@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "api_key.h"
 #include "bounds.h"
 #include "codex_args.h"
@@ -75,16 +75,13 @@ static bool engine_has_proxies(struct plan *p)
 	char text[BOUND_ENGINE_SETTINGS + 1];
 	const char *path;
 	ssize_t n;
-	int fd;
 
 	if (!directory && !home)
 		return false;
 	path = directory ? arena_format(&p->arena, "%s/config.json", directory)
 			 : arena_format(&p->arena, "%s/.docker/config.json", home);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
+	n = file_take(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), text,
+		sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
 	return strstr(text, "\"proxies\"") != NULL;
 }

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "beneath.h"
 #include "quote.h"
 #include "reaper.h"
@@ -304,20 +305,6 @@ static void keep(struct plan *p, int pidfd, int answer)
 	_exit(0);
 }
 
-/* Reads the whole answer, which may arrive in pieces. */
-static bool read_answer(int fd, struct error *t)
-{
-	size_t total = 0;
-	ssize_t n;
-
-	while (total < sizeof(*t) && (n = read(fd, (char *)t + total, sizeof(*t) - total)) != 0)
-		if (n > 0)
-			total += (size_t)n;
-		else if (errno != EINTR)
-			break;
-	return total == sizeof(*t);
-}
-
 int idmap_start(struct plan *p, struct error *t)
 {
 	int pidfd, pipes[2];
@@ -333,7 +320,7 @@ int idmap_start(struct plan *p, struct error *t)
 	if (child == 0)
 		keep(p, pidfd, pipes[1]);
 	close(pipes[1]);
-	answered = child > 0 && read_answer(pipes[0], t);
+	answered = child > 0 && file_read(pipes[0], t, sizeof(*t)) == sizeof(*t);
 	close(pipes[0]);
 	close(pidfd);
 	if (answered)

@@ -82,7 +82,7 @@ static int check_owners(const char *path, const char *workdir, struct error *t)
 long kept_read(struct arena *arena, const char *path, const char *workdir, char **text,
 	struct error *t)
 {
-	int there = check_links(arena, path, t), fd;
+	int there = check_links(arena, path, t);
 	ssize_t n;
 
 	*text = NULL;
@@ -90,12 +90,9 @@ long kept_read(struct arena *arena, const char *path, const char *workdir, char 
 		return there;
 	if (check_owners(path, workdir, t) < 0)
 		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return refuse_errno(t, CLI_READ, path);
 	*text = arena_bytes(arena, BOUND_KEPT_BYTES + 1);
-	n = file_read(fd, *text, BOUND_KEPT_BYTES + 1);
-	close(fd);
+	n = file_take(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY),
+		*text, BOUND_KEPT_BYTES + 1);
 	if (n < 0)
 		return refuse_errno(t, CLI_READ, path);
 	if (n > BOUND_KEPT_BYTES)

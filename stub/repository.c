@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "../init/lib/gitconfig.h"
 #include "beneath.h"
 #include "find.h"
@@ -29,7 +30,7 @@ static char *read_small(struct plan *p, int directory, const char *name, size_t 
 	if (fd < 0)
 		return NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)size)
-		n = read(fd, text, size);
+		n = file_read(fd, text, size);
 	close(fd);
 	if (n < 0)
 		return NULL;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "beneath.h"
 #include "json.h"
 #include "state.h"
@@ -65,8 +66,6 @@ bool trail_parse(const char *line, size_t size, struct trail_event *e)
 static ssize_t read_whole(int fd, char **text)
 {
 	struct stat st;
-	size_t got = 0;
-	ssize_t n;
 
 	if (fstat(fd, &st) < 0)
 		return -1;
@@ -75,10 +74,7 @@ static ssize_t read_whole(int fd, char **text)
 		return -1;
 	}
 	*text = malloc((size_t)st.st_size + 1);
-	while (*text && got < (size_t)st.st_size &&
-		(n = read(fd, *text + got, (size_t)st.st_size - got)) > 0)
-		got += (size_t)n;
-	return *text ? (ssize_t)got : -1;
+	return *text ? file_read(fd, *text, (size_t)st.st_size) : -1;
 }
 
 static void each_line(const char *text, size_t size, trail_visit *visit, void *context)

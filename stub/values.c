@@ -1,9 +1,9 @@
 #include "values.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "../init/lib/num.h"
 #include "bounds.h"
 #include "sha256.h"
 
@@ -76,12 +76,11 @@ const char *values_host(const char *text)
 }
 
 /* Parses a port at the beginning of text. Returns what follows, or NULL. */
-static const char *read_port(const char *text, unsigned *port)
+static const char *read_port(const char *text, uint16_t *port)
 {
 	size_t n = number(text);
 
-	*port = n > 0 && n <= 5 ? (unsigned)strtoul(text, NULL, 10) : 0;
-	return *port > 0 && *port <= 65535 ? text + n : NULL;
+	return num_port(text, n, port) ? text + n : NULL;
 }
 
 /* Skips an address and ':' at the beginning. Returns what follows, or text itself if there

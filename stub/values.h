@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "arena.h"
 
@@ -28,7 +29,7 @@ struct publication {
 	char address[INET6_ADDRSTRLEN]; /* on the machine; default 127.0.0.1 */
 	bool six;                       /* it is an IPv6 address */
 	bool loopback;                  /* reachable only from the machine itself */
-	unsigned outside, inside;       /* ports */
+	uint16_t outside, inside;       /* ports */
 };
 const char *values_publish(const char *text, struct publication *out);
 

@@ -1,6 +1,5 @@
 #include "variables.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "find.h"
 #include "workdir.h"
 #include "quote.h"
@@ -121,7 +121,7 @@ static int read_file(struct plan *p, const char *wanted, struct error *t)
 	if (!path)
 		return -1;
 	fd = workdir_open(p, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0 || (n = read(fd, text, BOUND_ENV_FILE + 1)) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || (n = file_read(fd, text, BOUND_ENV_FILE + 1)) < 0)
 		refuse_errno(t, tried, wanted);
 	if (fd >= 0)
 		close(fd);

@@ -14,14 +14,9 @@
 /* Reads a small file; a missing one counts as empty. Returns its length, or -1. */
 static ssize_t read_file(const char *path, char *text, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = file_take(open(path, O_RDONLY | O_CLOEXEC), text, size);
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	n = file_read(fd, text, size);
-	close(fd);
-	return n;
+	return n < 0 && errno == ENOENT ? 0 : n;
 }
 
 int config_policy_read_dns(struct boot *b, struct failure *f)

@@ -129,16 +129,12 @@ int nameserver_redirect(const char *path, bool ipv6, struct failure *f)
 	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES];
 	const size_t first = strlen(FIRST_LINE);
 	size_t len = first;
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = file_take(open(path, O_RDONLY | O_CLOEXEC), text + len, sizeof(text) - len);
+	int fd;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : fail_errno(f, OPERATION, path);
-	strcpy(text, FIRST_LINE);
-	n = file_read(fd, text + len, sizeof(text) - len);
-	close(fd);
 	if (n < 0)
-		return fail_errno(f, OPERATION, path);
+		return errno == ENOENT ? 0 : fail_errno(f, OPERATION, path);
+	memcpy(text, FIRST_LINE, first);
 	len += (size_t)n;
 	if (!nameserver_is_out_of_reach(text + first, len - first, ipv6))
 		return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../home/mountcheck.h"
+#include "../lib/num.h"
 #include "presets.h"
 
 static int bad_value(struct failure *f, const struct given *g, const char *why)
@@ -158,15 +159,13 @@ static int add_published(struct options *o, const char *text, size_t size,
 	static const char any[] = "+any";
 	size_t n = strspn(text, "0123456789");
 	struct published p = {.any = size == n + strlen(any) && strncmp(text + n, any, 4) == 0};
-	unsigned long port = n > 0 && n <= 5 ? strtoul(text, NULL, 10) : 0;
 
-	if (port == 0 || port > UINT16_MAX || (n < size && !p.any))
+	if (!num_port(text, n, &p.port) || (n < size && !p.any))
 		return bad_value(f, g,
 			"it is a port, with +any behind it where others than the "
 			"gateway may connect");
 	if (o->published_count == LIMIT_PUBLISHED)
 		return bad_value(f, g, "these are too many ports");
-	p.port = (uint16_t)port;
 	o->published[o->published_count++] = p;
 	return 0;
 }

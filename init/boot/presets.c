@@ -41,7 +41,6 @@ static int open_place(size_t i)
 long presets_read(void *context, const char *preset, char *text, size_t size)
 {
 	int fd = -1;
-	ssize_t n;
 
 	(void)context;
 	for (size_t i = 0; i < PLACES && fd < 0; i++) {
@@ -52,12 +51,8 @@ long presets_read(void *context, const char *preset, char *text, size_t size)
 		fd = openat(place, preset, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		close(place);
 	}
-	if (fd < 0)
-		return -1;
-	n = file_read(fd, text, size);
-	close(fd);
 	/* A truncated preset isn't accepted: the missing part might be what is to be denied. */
-	return n;
+	return file_take(fd, text, size);
 }
 
 static int by_name(const void *a, const void *b)

@@ -110,11 +110,8 @@ static int write_file(const char *path, const char *text, size_t len)
 /* The file's contents, without the changes of an earlier codex-init in this container. */
 static size_t read_file(const char *path, char *text, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : file_read(fd, text, size);
+	ssize_t n = file_take(open(path, O_RDONLY | O_CLOEXEC), text, size);
 
-	if (fd >= 0)
-		close(fd);
 	return n < 0 ? 0 : (size_t)n;
 }
 

@@ -157,7 +157,7 @@ static void pins_timer_ready(void *context, int timer)
 		return;
 	left = pins_in_use(&b->pins, look_up_again, b, &f);
 	if (left < 0)
-		say_detail("resolver", "%s: %s: %s", f.operation, f.subject, f.reason);
+		say_failure_detail("resolver", &f);
 	b->pins_watched = false;
 	watch_pins(b, left != 0);
 }

@@ -43,11 +43,9 @@ static const char *who(struct payload *p)
 {
 	char text[LIMIT_STATUS_BYTES + 1];
 	unsigned long user, group;
-	int fd = file_open(AT_FDCWD, STATUS_FILE, O_RDONLY, 0, 0);
-	ssize_t n = fd < 0 ? -1 : file_read(fd, text, sizeof(text) - 1);
+	ssize_t n = file_take(
+		file_open(AT_FDCWD, STATUS_FILE, O_RDONLY, 0, 0), text, sizeof(text) - 1);
 
-	if (fd >= 0)
-		close(fd);
 	if (n < 0)
 		return "codex-init has no wall here, or hasn't finished starting";
 	text[n] = '\0';

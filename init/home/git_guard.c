@@ -1,6 +1,5 @@
 #include "git_guard.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "child.h"
 #include "git_judge.h"
 #include "host_exec.h"
@@ -64,7 +64,7 @@ static void read_config(int directory, struct text *t)
 {
 	int fd = openat(directory, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
-	ssize_t n = -1;
+	ssize_t n;
 
 	t->there = false;
 	t->size = 0;
@@ -74,9 +74,9 @@ static void read_config(int directory, struct text *t)
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		st.st_size <= (off_t)sizeof(t->bytes)) {
 		t->mode = st.st_mode & 0777;
-		while ((n = read(fd, t->bytes + t->size, sizeof(t->bytes) - t->size)) > 0)
-			t->size += (size_t)n;
-		t->there = n == 0;
+		n = file_read(fd, t->bytes, sizeof(t->bytes));
+		t->there = n >= 0;
+		t->size = t->there ? (size_t)n : 0;
 	}
 	close(fd);
 }

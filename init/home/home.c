@@ -119,7 +119,7 @@ static bool is_config(const struct source *item)
 static int copy_mended(int from, int to)
 {
 	static char text[LIMIT_TOML_BYTES];
-	ssize_t n = read(from, text, sizeof(text));
+	ssize_t n = file_read(from, text, sizeof(text));
 
 	if (n < 0)
 		return -1;
@@ -292,14 +292,11 @@ static void check_provider(void *context, const char *path, const char *value, s
 static void check_config(const struct work *w, struct home_result *out)
 {
 	static char text[LIMIT_TOML_BYTES];
-	int fd = safe_open(w->home, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	ssize_t n;
-
-	if (fd < 0)
-		return;
 	/* A regular file is read completely; anything else is ignored. */
-	n = file_read(fd, text, sizeof(text));
-	close(fd);
+	ssize_t n = file_take(
+		safe_open(w->home, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0), text,
+		sizeof(text));
+
 	if (n <= 0)
 		return;
 	out->advice = advice_find(text, (size_t)n, out->layers.ours);

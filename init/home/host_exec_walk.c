@@ -258,12 +258,11 @@ static void find_hooks(struct project_walk *w, const struct step *s, int dir)
 	char path[LIMIT_HOST_EXEC_PATH];
 	const size_t host = strlen(w->host);
 	const char *slash = strrchr(s->path, '/'), *name = slash ? slash + 1 : s->path;
-	int fd = openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : file_read(fd, text, sizeof(text) - 1);
+	ssize_t n =
+		file_take(openat(dir, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+			text, sizeof(text) - 1);
 	unsigned left = LIMIT_HOST_EXEC_HOOKS;
 
-	if (fd >= 0)
-		close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	for (char *line = text; line; line = strchr(line, '\n')) {
 		int top = strcasecmp(name, ".git") == 0 ? (int)(name - s->path)

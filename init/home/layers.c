@@ -78,15 +78,10 @@ ssize_t layers_read(const char *dir, const char *name, char *text, size_t size)
 {
 	char path[192];
 	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	n = file_read(fd, text, size);
-	close(fd);
-	return n;
+	n = file_take(open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), text, size);
+	return n < 0 && errno == ENOENT ? 0 : n;
 }
 
 /* What can't be read is empty for Codex, too. */

@@ -30,11 +30,9 @@ struct keep {
 /* Reads a regular file of at most LIMIT_LOGIN_BYTES. Returns its length, or -1 with errno. */
 static ssize_t read_login(int home, char *text)
 {
-	int fd = safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	ssize_t n = fd < 0 ? -1 : file_read(fd, text, LIMIT_LOGIN_BYTES + 1);
+	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
+		text, LIMIT_LOGIN_BYTES + 1);
 
-	if (fd >= 0)
-		close(fd);
 	if (n <= LIMIT_LOGIN_BYTES)
 		return n;
 	errno = EFBIG;

@@ -13,11 +13,9 @@ static const char text[] = PLACEHOLDER_LOGIN;
 bool placeholder_is_there(int home)
 {
 	char found[sizeof(text)];
-	int fd = safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	ssize_t n = fd < 0 ? -1 : file_read(fd, found, sizeof(found));
+	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
+		found, sizeof(found));
 
-	if (fd >= 0)
-		close(fd);
 	return n == sizeof(text) - 1 && memcmp(found, text, sizeof(text) - 1) == 0;
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "../lib/file.h"
 #include "../lib/limits.h"
@@ -47,16 +46,13 @@ static void visit(void *context, const char *path, const char *value, size_t siz
 static bool look_at_config(int dir, struct home_uses *out)
 {
 	static char text[LIMIT_TOML_BYTES];
-	int fd = safe_open(dir, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	ssize_t n;
+	ssize_t n =
+		file_take(safe_open(dir, "config.toml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
+			text, sizeof(text));
 
-	if (fd < 0)
-		return errno != ENOENT;
-	n = file_read(fd, text, sizeof(text));
-	close(fd);
 	if (n > 0)
 		toml_scan(text, (size_t)n, visit, out);
-	return true;
+	return n >= 0 || errno != ENOENT;
 }
 
 static int look(void *context, void *result, struct failure *f)

@@ -39,6 +39,17 @@ ssize_t file_read(int fd, void *bytes, size_t size)
 	return (ssize_t)total;
 }
 
+ssize_t file_take(int fd, void *bytes, size_t size)
+{
+	ssize_t n = fd < 0 ? -1 : file_read(fd, bytes, size);
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return n;
+}
+
 void file_fields(char *line, char *field[], size_t n)
 {
 	static const char blanks[] = " \t\n";

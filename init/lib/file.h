@@ -15,6 +15,10 @@ int file_open(int dir, const char *path, int flags, mode_t mode, uint64_t resolv
  * of bytes, or -1 with errno set. */
 ssize_t file_read(int fd, void *bytes, size_t size);
 
+/* The same with a descriptor that is closed afterwards. Returns -1 if it is -1, with errno as
+ * it was: so an open() may be its argument. */
+ssize_t file_take(int fd, void *bytes, size_t size);
+
 /* Cuts a line of a table of the kernel's into its first n fields, which blanks separate; those
  * that aren't there are "". They point into the line. */
 void file_fields(char *line, char *field[], size_t n);

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../lib/file.h"
 #include "../lib/limits.h"
 
 /* TCP states as in the kernel's tcp_states.h: all but TIME_WAIT, which has no socket any more,
@@ -184,15 +185,13 @@ static bool has_socket(struct looker *l, int process, uint32_t inode)
 
 static void describe(int process, struct event_who *a)
 {
-	int fd = openat(process, "cmdline", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, a->line, sizeof(a->line) - 1);
+	ssize_t n = file_take(
+		openat(process, "cmdline", O_RDONLY | O_CLOEXEC), a->line, sizeof(a->line) - 1);
 
 	/* Arguments end with a NUL each. */
 	for (ssize_t i = 0; i + 1 < n; i++)
 		if (!a->line[i])
 			a->line[i] = ' ';
-	if (fd >= 0)
-		close(fd);
 	readlinkat(process, "exe", a->program, sizeof(a->program) - 1);
 }
 

@@ -15,7 +15,6 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "../lib/clock.h"
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "killer.h"
 #include "proc_stat.h"
@@ -60,14 +60,9 @@ static bool read_process(int proc, const char *pid, struct process *p)
 	char name[32], text[512];
 	struct stat_process found;
 	ssize_t n;
-	int fd;
 
 	snprintf(name, sizeof(name), "%.20s/stat", pid);
-	fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
+	n = file_take(openat(proc, name, O_RDONLY | O_CLOEXEC), text, sizeof(text) - 1);
 	if (n <= 0)
 		return false;
 	text[n] = '\0';

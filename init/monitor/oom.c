@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/file.h"
 #include "../lib/limits.h"
@@ -22,13 +21,8 @@ static const struct {
 
 static bool read_text(const char *path, char *text, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = file_take(open(path, O_RDONLY | O_CLOEXEC), text, size - 1);
 
-	if (fd < 0)
-		return false;
-	n = file_read(fd, text, size - 1);
-	close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	return n > 0;
 }

@@ -129,6 +129,13 @@ static void test_files(void **state)
 	close(fd);
 	assert_int_equal(file_read(fd, text, sizeof(text)), -1);
 	assert_int_equal(errno, EBADF);
+	fd = openat(root, "a", O_RDONLY);
+	assert_int_equal(file_take(fd, text, sizeof(text)), 5);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(file_take(openat(root, "b", O_RDONLY), text, sizeof(text)), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(file_take(openat(root, ".", O_DIRECTORY), text, 1), -1);
+	assert_int_equal(errno, EISDIR);
 	assert_int_equal(file_open(root, "link", O_RDONLY, 0, RESOLVE_NO_SYMLINKS), -1);
 	assert_int_equal(errno, ELOOP);
 	assert_int_equal(file_open(root, "..", O_RDONLY, 0, RESOLVE_BENEATH), -1);
