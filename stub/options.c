@@ -35,8 +35,7 @@ const struct option options[] = {
 		"tells Codex to trust the project: it then obeys the project's\nown .codex "
 		"configuration without asking"},
 	{"no-protect", 0, OPTION_FLAG, AT(no_protect), NULL,
-		"lets Codex write .codex and .git/hooks, and git's settings as it\nlikes, "
-		"which "
+		"lets Codex write .codex, .git/hooks and git's settings freely,\nwhich "
 		"programs on your machine obey"},
 	{"lock-git-config", 0, OPTION_FLAG, AT(lock_git_config), NULL,
 		"mounts .git/config read-only: git can't change it in there"},
@@ -52,7 +51,7 @@ const struct option options[] = {
 	{"audit", 0, OPTION_FLAG, AT(audit), NULL,
 		"lets everything through and records what would be refused"},
 	{"ask", 0, OPTION_CHOICE, AT(ask), "[=SECONDS]",
-		"asks about a name that no rule decides, and holds its\nconnection so long "
+		"asks about a name that no rule decides, and holds its\nconnection for so long "
 		"(default: 60); see the command watch"},
 	{"notify", 0, OPTION_VALUE, AT(notify), "COMMAND",
 		"asks as --ask does, and gives each question as JSON to a\nprogram of this "
@@ -88,8 +87,8 @@ const struct option options[] = {
 	{"env", 'e', OPTION_LIST, AT(env), "NAME[=VALUE]",
 		"sets a variable in the container, or passes yours (repeatable)"},
 	{"env-file", 0, OPTION_LIST, AT(env_file), "FILE",
-		"variables for the container, NAME=VALUE lines; none that decides\nabout the "
-		"sandbox (repeatable)"},
+		"variables for the container, NAME=VALUE lines; none that\nconfigures the "
+		"sandbox itself (repeatable)"},
 	{"exec", 0, OPTION_COMMAND, AT(exec), "CMD [ARG...]",
 		"runs CMD in the sandbox instead of codex"},
 	{"yes", 'y', OPTION_FLAG, AT(yes), NULL, "answers yes to every question"},

@@ -205,7 +205,8 @@ static void follow(struct plan *p, struct repository *r, int top, unsigned depth
 		return close_it(r, "its file .git isn't one of git's");
 	r->place = repository_place(p, r->top, line + strlen(word), &r->git);
 	if (!r->git)
-		return close_it(r, "its file .git leads to nothing, or by way of a link");
+		return close_it(
+			r, "its file .git leads to nothing, or through a symbolic link");
 	/* What is in the workdir is there already, and protected like the rest of it. */
 	if (beneath_contains(p->workdir, r->git)) {
 		if (line[strlen(word)] == '/')

@@ -23,7 +23,7 @@ const char *values_bytes(const char *text)
 
 	if (n > 0 && (!text[n] || (strchr("bkmgBKMG", text[n]) && !text[n + 1])))
 		return NULL;
-	return "it is a number with b, k, m or g behind it, like 512m or 4g";
+	return "it is a number followed by b, k, m or g, like 512m or 4g";
 }
 
 const char *values_processors(const char *text)
@@ -71,7 +71,7 @@ const char *values_host(const char *text)
 	if (n == 0 || n > BOUND_HOST_NAME || text[0] == '-' || text[n] != ':')
 		return "it is NAME:ADDRESS, like db.test:10.1.2.3";
 	return is_address(text + n + 1) ? NULL
-					: "what stands behind the name is neither an IP "
+					: "what follows the name is neither an IP "
 					  "address nor host-gateway";
 }
 

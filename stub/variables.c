@@ -63,9 +63,8 @@ static int take(struct plan *p, const char *path, unsigned line, const struct va
 	const char *name = arena_format(&p->arena, "%.*s", (int)v->name_size, v->name), *value;
 
 	if (variables_is_owned(v->name, v->name_size)) {
-		log_warning(
-			"%s, line %u: %s is left out: what holds for the sandbox itself isn't "
-			"taken from a file",
+		log_warning("%s, line %u: %s is left out: settings of the sandbox itself "
+			    "aren't taken from a file",
 			path, line, name);
 		log_hint("if it is what you want: -e %s=VALUE", name);
 		return 0;

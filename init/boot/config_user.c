@@ -36,7 +36,7 @@ static int keep_user(struct boot *b, struct failure *f)
 			return -1;
 		if (uid != b->uid) {
 			fail(f, "choose the user", b->o->user,
-				"the container gives no right to become another");
+				"the container lacks the capabilities to change its user");
 			return fail_hint(f, "start it with that user, or as root with "
 					    "--cap-add=SETUID --cap-add=SETGID "
 					    "--cap-add=SETPCAP --cap-add=KILL");
@@ -46,7 +46,7 @@ static int keep_user(struct boot *b, struct failure *f)
 		say_warning("config", "the command runs as uid 0, without a capability: %s",
 			privileges_root_is_user()
 				? "outside, that is who runs the engine"
-				: "the container gives no right to become another");
+				: "the container lacks the capabilities to change its user");
 	return 0;
 }
 

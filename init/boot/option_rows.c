@@ -119,7 +119,8 @@ static int set_ask(struct options *o, const struct given *g, struct failure *f)
 		seconds = strtoul(g->value, &end, 10);
 	if (g->value &&
 		(*g->value < '0' || *g->value > '9' || *end || seconds > LIMIT_ASK_SECONDS))
-		return bad_value(f, g, "it takes seconds, 3600 at most; 0: nobody is asked");
+		return bad_value(
+			f, g, "it takes a number of seconds, 3600 at most; 0: nobody is asked");
 	o->ask = (unsigned)seconds;
 	return 0;
 }
@@ -162,10 +163,10 @@ static int add_published(struct options *o, const char *text, size_t size,
 
 	if (!num_port(text, n, &p.port) || (n < size && !p.any))
 		return bad_value(f, g,
-			"it is a port, with +any behind it where others than the "
-			"gateway may connect");
+			"it is a port, followed by +any if others than the gateway may "
+			"connect");
 	if (o->published_count == LIMIT_PUBLISHED)
-		return bad_value(f, g, "these are too many ports");
+		return bad_value(f, g, "there are too many ports");
 	o->published[o->published_count++] = p;
 	return 0;
 }
@@ -239,7 +240,7 @@ static int set_compare(struct options *o, const struct given *g, struct failure 
 	struct given next = *g;
 
 	if (o->compared_count == LIMIT_COMPARED)
-		return bad_value(f, g, "these are too many directories");
+		return bad_value(f, g, "there are too many directories");
 	next.member = &o->compared[o->compared_count++];
 	return set_directory(o, &next, f);
 }

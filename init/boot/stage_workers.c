@@ -109,7 +109,7 @@ static pid_t start_resolver(void *context, bool first, int *channel, struct fail
 }
 
 _Static_assert(RESOLVER_BATCH * sizeof(struct resolver_message) <= SUPERVISOR_MESSAGE,
-	"a keeper takes the resolver's longest datagram");
+	"a supervisor takes the resolver's longest datagram");
 
 /* One or more messages in a datagram. */
 static int take_resolver(void *context, const void *message, size_t size)

@@ -187,11 +187,11 @@ int cell_add(struct cell *c, int channel, int listener, struct failure *f)
 		atomic_store(&c->record->last[i], 0);
 		/* While it is down: it gets them at its next start. */
 		if (channel >= 0 && send_listener(c, channel, i) < 0 && errno != EPIPE)
-			return fail_errno(f, "have the cell answer for a program", "");
+			return fail_errno(f, "answer a program's system calls", "");
 		return 0;
 	}
 	close(listener);
-	return fail(f, "have the cell answer for a program", "", "too many of them at a time");
+	return fail(f, "answer a program's system calls", "", "too many of them at a time");
 }
 
 void cell_shut(struct cell *c)

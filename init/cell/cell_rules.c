@@ -21,6 +21,7 @@ const char *cell_rules_refuses(const struct rule *r, bool later)
 	if (!has_other_ports(r))
 		return NULL;
 	if (r->kind == RULE_WILDCARD)
-		return "in the cell a wildcard is for ports 443 and 80, where the name is said";
+		return "in the cell a wildcard is for ports 443 and 80, where clients send the "
+		       "name";
 	return later ? "in the cell other ports than 443 and 80 are given at the start" : NULL;
 }

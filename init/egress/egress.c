@@ -71,8 +71,8 @@ static const char *connect_hint(int error)
 		return "only root may ask: docker exec -u root CONTAINER codex-egress ...";
 	case ENOENT:
 	case ECONNREFUSED:
-		return "nothing answers there: is codex-init PID 1 of this container, has it a "
-		       "wall, and has it finished starting?";
+		return "nothing answers there: codex-init isn't PID 1 of this container, has "
+		       "no wall, or hasn't finished starting";
 	case EAGAIN:
 		return "codex-init is too busy to answer";
 	default:

@@ -236,6 +236,6 @@ int watch_run(int fd, const char *by)
 	}
 	return going == 0 ? 0
 			  : output_error(EXIT_SANDBOX, CONTROL_PATH,
-				    "codex-init ended it: the sandbox has ended, or what it "
-				    "said was not read");
+				    "codex-init closed it: the sandbox has ended, or its lines "
+				    "were not read");
 }

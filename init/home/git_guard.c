@@ -50,7 +50,7 @@ static int take_ids(const struct git_guard *g, struct failure *f)
 	setfsuid(g->uid);
 	if ((uid_t)setfsuid((uid_t)-1) == g->uid && (gid_t)setfsgid((gid_t)-1) == g->gid)
 		return 0;
-	return fail(f, tried, g->directory, "the user could not be taken on");
+	return fail(f, tried, g->directory, "the user's ids could not be taken");
 }
 
 static int open_directory(const struct git_guard *g, struct failure *f)

@@ -117,7 +117,7 @@ _Static_assert(LIMIT_MOUNTS <= 64, "a bit for each");
 static int compare_one(struct mount_comparison *c, unsigned n, const struct mountcheck_entry *e,
 	struct failure *f)
 {
-	static const char operation[] = "compare the mounts with what codex-sandbox looked at";
+	static const char operation[] = "compare the mounts with what codex-sandbox checked";
 	struct stat st;
 
 	if (lstat(e->path, &st) < 0) {

@@ -119,8 +119,7 @@ static bool answer_request(struct control *c, struct client *client,
 		return false;
 	if (begins && !stays)
 		fprintf(to,
-			"codex-egress: watch: %d watch already, and there is room for no "
-			"more\n",
+			"codex-egress: watch: %d watch already: there is no room for more\n",
 			LIMIT_CONTROL_WATCHERS);
 	else if (begins || request->type != CONTROL_WATCH)
 		status = c->answer(c->context, request, client->peer, target, to);

@@ -170,7 +170,7 @@ static int read_name(
 static int read_wildcard(const char *text, size_t to, struct rule *out, struct rule_error *e)
 {
 	if (to < 3 || text[1] != '.')
-		return refuse(e, 0, "a star needs a name behind it: *.example.com");
+		return refuse(e, 0, "a star needs a name after it: *.example.com");
 	out->kind = RULE_WILDCARD;
 	if (read_name(text, 2, to, out, e) < 0)
 		return -1;
