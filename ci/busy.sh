@@ -5,12 +5,12 @@
 # with TERM, or when the process PID is gone.
 who=$1 log=$2 pid=$3 every=${CODEX_BUSY_SECONDS:-10}
 
-seconds=0 last= nap=
-trap 'kill "$nap" 2>/dev/null; exit 0' HUP INT TERM
+seconds=0 last= sleeper=
+trap 'kill "$sleeper" 2>/dev/null; exit 0' HUP INT TERM
 while kill -0 "$pid" 2>/dev/null; do
   sleep "$every" &
-  nap=$!
-  wait "$nap"
+  sleeper=$!
+  wait "$sleeper"
   seconds=$((seconds + every))
   line=$(tail -n 1 "$log" 2>/dev/null | tr -d '[:cntrl:]' | cut -c 1-70)
   # npm and the like say nothing for a while.

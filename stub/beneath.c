@@ -288,14 +288,14 @@ int beneath_walk(int fd, const char *relative, const char *skip, bool deep,
 }
 
 /* Context of refuse_link(). */
-struct tree {
+struct checked_tree {
 	int fd;
 	const char *root;
 };
 
 static int refuse_link(void *context, const char *path, const struct stat *st, struct error *t)
 {
-	const struct tree *tree = context;
+	const struct checked_tree *tree = context;
 	char real[PATH_MAX];
 
 	enum beneath where;
@@ -316,7 +316,7 @@ static int refuse_link(void *context, const char *path, const struct stat *st, s
 int beneath_refuse_links(int fd, const char *root, const char *relative, const char *skip,
 	bool deep, struct error *t)
 {
-	struct tree tree = {fd, root};
+	struct checked_tree tree = {fd, root};
 
 	return beneath_walk(fd, relative, skip, deep, refuse_link, &tree, t);
 }

@@ -50,14 +50,14 @@ static int protect(struct plan *p, const char *directory, struct error *t)
 	static const struct {
 		const char *name;
 		mode_t kind;
-	} obeyed[] = {{".codex", S_IFDIR}, {".git", S_IFDIR}, {".git/hooks", S_IFDIR},
+	} entries[] = {{".codex", S_IFDIR}, {".git", S_IFDIR}, {".git/hooks", S_IFDIR},
 		{".git/config", S_IFREG}};
 	int fd = beneath_open_resolved(directory, O_RDONLY | O_DIRECTORY), result = 0;
 
 	if (fd < 0)
 		return refuse_errno(t, operation, directory);
-	for (size_t i = 0; result == 0 && i < sizeof(obeyed) / sizeof(obeyed[0]); i++)
-		result = protect_one(p, fd, directory, obeyed[i].name, obeyed[i].kind, t);
+	for (size_t i = 0; result == 0 && i < sizeof(entries) / sizeof(entries[0]); i++)
+		result = protect_one(p, fd, directory, entries[i].name, entries[i].kind, t);
 	close(fd);
 	return result;
 }

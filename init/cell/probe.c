@@ -30,7 +30,7 @@
 #define DISCARD             9 /* RFC 863 */
 
 /* The child's report: the first attempt with the wrong result, or PROBE_DONE. */
-struct outcome {
+struct probe_outcome {
 	int32_t attempt;
 };
 #define PROBE_DONE (-1)
@@ -199,7 +199,7 @@ static const struct {
 
 static _Noreturn void run_child(int talk, uid_t uid, gid_t gid, uint16_t gate)
 {
-	struct outcome out = {PROBE_DONE};
+	struct probe_outcome out = {PROBE_DONE};
 	struct failure f;
 	int held;
 
@@ -223,7 +223,7 @@ static int judge(struct cell *c, int channel, int talk, struct failure *f)
 	static const char operation[] = "try the cell";
 	struct pollfd p = {.fd = talk, .events = POLLIN};
 	union {
-		struct outcome out;
+		struct probe_outcome out;
 		struct failure f;
 	} message = {.out = {PROBE_DONE}};
 	int listener;

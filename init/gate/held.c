@@ -15,7 +15,7 @@
 #include "../lib/rate.h"
 
 struct asking {
-	struct question {
+	struct asked_question {
 		char name[NAME_TEXT]; /* "": free */
 		uint16_t port;
 		int64_t until;        /* ms */
@@ -42,7 +42,7 @@ int held_init(struct gate *g)
 }
 
 /* c: the connection that it is asked for, or NULL. */
-static bool tell(struct gate *g, enum gate_message_type type, const struct question *q,
+static bool tell(struct gate *g, enum gate_message_type type, const struct asked_question *q,
 	const struct connection *c)
 {
 	struct gate_message m = {.type = type, .count = 1, .port = q->port};
@@ -55,12 +55,12 @@ static bool tell(struct gate *g, enum gate_message_type type, const struct quest
 	return report_message(g, &m);
 }
 
-static struct question *find(struct asking *a, const char *name, uint16_t port)
+static struct asked_question *find(struct asking *a, const char *name, uint16_t port)
 {
-	struct question *unused = NULL;
+	struct asked_question *unused = NULL;
 
 	for (size_t i = 0; i < LIMIT_ASKED; i++) {
-		struct question *q = &a->questions[i];
+		struct asked_question *q = &a->questions[i];
 
 		if (policy_same_rule(q->port, port) && strcmp(q->name, name) == 0)
 			return q;
@@ -71,16 +71,16 @@ static struct question *find(struct asking *a, const char *name, uint16_t port)
 }
 
 /* The question of a name, asked if it doesn't stand. NULL: there are too many. */
-static struct question *put(struct gate *g, const char *name, const struct connection *c)
+static struct asked_question *put(struct gate *g, const char *name, const struct connection *c)
 {
 	struct asking *a = g->asking;
-	struct question *q = find(a, name, c->port);
+	struct asked_question *q = find(a, name, c->port);
 
 	if (!q || (q->name[0] && q->connections > 0))
 		return q;
 	if (!rate_left(&a->rate, g->now, LIMIT_ASK_PER_SECOND))
 		return NULL;
-	*q = (struct question){
+	*q = (struct asked_question){
 		.port = c->port, .until = g->now + g->config->ask * INT64_C(1000)};
 	strncpy(q->name, name, sizeof(q->name) - 1);
 	if (!tell(g, GATE_ASK, q, c)) {
@@ -95,7 +95,7 @@ bool held_begin(struct gate *g, struct connection *c)
 {
 	struct asking *a = g->asking;
 	const char *name = table_buffer(g, c)->name;
-	struct question *q = NULL;
+	struct asked_question *q = NULL;
 
 	if (!g->config->ask || !policy_asks(g->config->policy, name, c->port))
 		return false;
@@ -196,7 +196,7 @@ int64_t held_tick(struct gate *g)
 		report_unasked(g);
 	next = a->rate.due;
 	for (size_t i = 0; i < LIMIT_ASKED; i++) {
-		struct question *q = &a->questions[i];
+		struct asked_question *q = &a->questions[i];
 
 		if (!q->name[0])
 			continue;

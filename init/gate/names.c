@@ -28,7 +28,7 @@
 enum { ASK_A, ASK_AAAA, ASKS };
 static const uint16_t types[ASKS] = {DNS_A, DNS_AAAA};
 
-struct entry {
+struct name_entry {
 	char name[NAME_TEXT]; /* "": free */
 	uint32_t hash;
 	bool asking[ASKS];
@@ -47,7 +47,7 @@ struct names {
 	uint32_t seed;
 	uint32_t version; /* generation of the policy with which its addresses were opened */
 	size_t asking;    /* entries with a query outstanding */
-	struct entry entries[LIMIT_GATE_NAMES];
+	struct name_entry entries[LIMIT_GATE_NAMES];
 };
 
 int names_init(struct gate *g)
@@ -66,13 +66,13 @@ int names_init(struct gate *g)
 	return table_watch(g, n->fd, EPOLLIN, EVENT_DATA(EVENT_NAMES, 0, 0, 0));
 }
 
-static int32_t number_of(const struct gate *g, const struct entry *e)
+static int32_t number_of(const struct gate *g, const struct name_entry *e)
 {
 	return (int32_t)(e - g->names->entries);
 }
 
 /* True if an inspect buffer waits for it. */
-static bool awaited(const struct gate *g, const struct entry *e)
+static bool awaited(const struct gate *g, const struct name_entry *e)
 {
 	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++)
 		if (g->waits_for[i] == number_of(g, e))
@@ -81,11 +81,12 @@ static bool awaited(const struct gate *g, const struct entry *e)
 }
 
 /* The entry of a name, or one to reuse for it; NULL if all are being waited for. */
-static struct entry *find(struct gate *g, const char *name)
+static struct name_entry *find(struct gate *g, const char *name)
 {
 	struct names *n = g->names;
 	uint32_t hash = name_hash(name, n->seed);
-	struct entry *set = &n->entries[hash % (LIMIT_GATE_NAMES / WAYS) * WAYS], *best = NULL;
+	struct name_entry *set = &n->entries[hash % (LIMIT_GATE_NAMES / WAYS) * WAYS],
+			  *best = NULL;
 
 	for (int i = 0; i < WAYS; i++)
 		if (set[i].hash == hash && strcmp(set[i].name, name) == 0)
@@ -104,7 +105,7 @@ static struct entry *find(struct gate *g, const char *name)
 	return best;
 }
 
-static void send_question(struct gate *g, struct entry *e, int which)
+static void send_question(struct gate *g, struct name_entry *e, int which)
 {
 	uint8_t packet[DNS_HEADER + DNS_QUESTION + 11];
 	size_t len = dns_write_query(
@@ -115,7 +116,7 @@ static void send_question(struct gate *g, struct entry *e, int which)
 		return;
 }
 
-static void ask(struct gate *g, struct entry *e)
+static void ask(struct gate *g, struct name_entry *e)
 {
 	uint16_t noise[ASKS];
 
@@ -136,7 +137,7 @@ static void ask(struct gate *g, struct entry *e)
 	}
 }
 
-static bool orig_dst_known(const struct entry *e, const struct connection *c)
+static bool orig_dst_known(const struct name_entry *e, const struct connection *c)
 {
 	for (int i = 0; i < ASKS; i++)
 		for (size_t j = 0; j < e->count[i]; j++)
@@ -149,7 +150,7 @@ static bool orig_dst_known(const struct entry *e, const struct connection *c)
  * Fills an inspect buffer with as many candidates as fit: the client's original destination,
  * if it is among them, then alternately its own family and the other (RFC 8305 §4).
  */
-static void give(struct gate *g, const struct entry *e, struct connection *c)
+static void give(struct gate *g, const struct name_entry *e, struct connection *c)
 {
 	struct inspect_buffer *d = table_buffer(g, c);
 	int first = c->orig_dst.family == 4 ? ASK_A : ASK_AAAA;
@@ -170,7 +171,7 @@ static void give(struct gate *g, const struct entry *e, struct connection *c)
 
 /* Resumes the connections that wait: all of them, or those whose original destination is
  * known. */
-static void wake(struct gate *g, struct entry *e, bool all)
+static void wake(struct gate *g, struct name_entry *e, bool all)
 {
 	for (size_t i = 0; i < LIMIT_GATE_BUFFERS; i++) {
 		struct connection *c;
@@ -200,7 +201,7 @@ static void follow_policy(struct gate *g)
 
 bool names_resolve(struct gate *g, struct connection *c, const char *name)
 {
-	struct entry *e = find(g, name);
+	struct name_entry *e = find(g, name);
 
 	if (!e)
 		return false;
@@ -218,13 +219,13 @@ bool names_resolve(struct gate *g, struct connection *c, const char *name)
 
 void names_invalidate(struct gate *g, const char *name)
 {
-	struct entry *e = name[0] ? find(g, name) : NULL;
+	struct name_entry *e = name[0] ? find(g, name) : NULL;
 
 	if (e)
 		e->expires = 0;
 }
 
-static void take_answer(struct entry *e, int which, const struct dns_answer *a)
+static void take_answer(struct name_entry *e, int which, const struct dns_answer *a)
 {
 	e->count[which] = 0;
 	for (size_t i = 0; i < a->count; i++) {
@@ -239,7 +240,7 @@ static void take_answer(struct entry *e, int which, const struct dns_answer *a)
 static void answered(struct gate *g, const uint8_t *packet, size_t len)
 {
 	uint16_t id = len >= 2 ? (uint16_t)(packet[0] << 8 | packet[1]) : 0;
-	struct entry *e = &g->names->entries[id >> 8];
+	struct name_entry *e = &g->names->entries[id >> 8];
 	struct dns_answer a = {0};
 	int which = id & 1;
 	int64_t until;
@@ -295,7 +296,7 @@ int64_t names_tick(struct gate *g)
 	int64_t next = INT64_MAX;
 
 	for (size_t i = 0; n->asking && i < LIMIT_GATE_NAMES; i++) {
-		struct entry *e = &n->entries[i];
+		struct name_entry *e = &n->entries[i];
 		bool wanted;
 		int64_t due;
 

@@ -8,7 +8,7 @@
 
 /* Arrays rather than pointers, since in a position-independent program each pointer needs a
  * relocation as large as the name. '*', at most one, matches any characters. */
-struct named {
+struct named_file {
 	char name[24];
 	unsigned char is; /* enum host_exec_name */
 };
@@ -27,7 +27,7 @@ struct named {
  * runners read); what such files fetch (node_modules, .venv); and text for agents
  * (AGENTS.md).
  */
-static const struct named in_project[] = {
+static const struct named_file in_project[] = {
 	/* version control, and what git's hooks read in turn */
 	{".git", HOST_EXEC_GIT},
 	{".gitattributes", HOST_EXEC_FILE},
@@ -196,7 +196,7 @@ static const struct named in_project[] = {
 };
 
 /* gitrepository-layout(5). The rest is data, which git doesn't execute. */
-static const struct named in_git[] = {
+static const struct named_file in_git[] = {
 	{"config", HOST_EXEC_FILE},
 	{"config.worktree", HOST_EXEC_FILE},
 	/* where configuration and hooks are read from instead */
@@ -217,7 +217,7 @@ static const struct named in_git[] = {
 /* Entries of directories in which only some names count. */
 static const struct {
 	char directory[16];
-	struct named named;
+	struct named_file named;
 } in_directory[] = {
 	{"info", {"attributes", HOST_EXEC_FILE}},
 	{"rebase-merge", {"git-rebase-todo", HOST_EXEC_FILE}},
@@ -270,7 +270,7 @@ static bool is_named(const char *pattern, const char *name)
 	       strcasecmp(pattern + before + 1, name + size - after) == 0;
 }
 
-static enum host_exec_name look_up(const struct named *list, size_t n, const char *name)
+static enum host_exec_name look_up(const struct named_file *list, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (is_named(list[i].name, name))

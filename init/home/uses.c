@@ -13,7 +13,7 @@
 #include "safe.h"
 #include "toml.h"
 
-struct places {
+struct uses_places {
 	const char *home;
 	int from; /* a descriptor, or -1 */
 	const char *from_path;
@@ -57,7 +57,7 @@ static bool look_at_config(int dir, struct home_uses *out)
 
 static int look(void *context, void *result, struct failure *f)
 {
-	const struct places *p = context;
+	const struct uses_places *p = context;
 	struct home_uses *out = result;
 	struct stat st;
 	int home = open(p->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -73,7 +73,7 @@ static int look(void *context, void *result, struct failure *f)
 
 static int open_from(void *context, void *result, struct failure *f)
 {
-	struct places *p = context;
+	struct uses_places *p = context;
 
 	(void)result, (void)f;
 	if (p->from_path)
@@ -83,7 +83,7 @@ static int open_from(void *context, void *result, struct failure *f)
 
 int home_uses(const char *home, const char *from, struct home_uses *out, struct failure *f)
 {
-	struct places p = {.home = home, .from = -1, .from_path = from};
+	struct uses_places p = {.home = home, .from = -1, .from_path = from};
 	struct stat st;
 
 	*out = (struct home_uses){0};

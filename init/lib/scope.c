@@ -10,13 +10,13 @@
 #define SCOPE_SIGNAL        (UINT64_C(1) << 1) /* LANDLOCK_SCOPE_SIGNAL, ABI 6 */
 
 /* struct landlock_ruleset_attr as of ABI 6. A kernel with an older ABI rejects it (E2BIG). */
-struct attributes {
+struct scope_attributes {
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };
 
 bool scope_enter(void)
 {
-	const struct attributes a = {.scoped = SCOPE_SIGNAL};
+	const struct scope_attributes a = {.scoped = SCOPE_SIGNAL};
 	int ruleset = (int)syscall(CALL_CREATE_RULESET, &a, sizeof(a), 0);
 	bool entered = ruleset >= 0 && syscall(CALL_RESTRICT_SELF, ruleset, 0) == 0;
 

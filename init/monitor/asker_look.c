@@ -119,7 +119,7 @@ static uint32_t find_socket(const struct looker *l, const struct asker_question 
 
 /* ---- The process --------------------------------------------------------------------- */
 
-struct entry {
+struct directory_entry {
 	uint64_t inode;
 	int64_t offset;
 	uint16_t size;
@@ -131,12 +131,12 @@ struct entry {
  * returns true then. */
 static bool each_number(int directory, bool (*each)(void *context, int number), void *context)
 {
-	_Alignas(struct entry) char text[4096];
+	_Alignas(struct directory_entry) char text[4096];
 	long n;
 
 	while ((n = syscall(SYS_getdents64, directory, text, sizeof(text))) > 0)
 		for (long at = 0; at < n;) {
-			const struct entry *e = (const void *)(text + at);
+			const struct directory_entry *e = (const void *)(text + at);
 			char *end;
 			long number = strtol(e->name, &end, 10);
 

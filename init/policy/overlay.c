@@ -76,17 +76,17 @@ struct policy policy_widest(const struct policy *p)
 /* ---- Changes ------------------------------------------------------------------------- */
 
 /* A change before it is made: which slots become effective, which are revoked. */
-struct plan {
+struct overlay_plan {
 	size_t count; /* slots in use afterwards */
 	bool comes[LIMIT_OVERLAY], goes[LIMIT_OVERLAY];
 	struct rule fresh[LIMIT_OVERLAY]; /* the new slots, from the previous count on */
 };
 
 /* A plan without changes, to be freed; NULL with *e filled if out of memory. */
-static struct plan *new_plan(
+static struct overlay_plan *new_plan(
 	const struct policy *p, struct policy_change *c, struct rule_error *e)
 {
-	struct plan *plan = calloc(1, sizeof(*plan));
+	struct overlay_plan *plan = calloc(1, sizeof(*plan));
 
 	*c = (struct policy_change){0};
 	*e = (struct rule_error){0};
@@ -135,7 +135,7 @@ static bool opposite(const struct rule *a, const struct rule *b)
 
 /* Plans one rule: what becomes effective, and which opposites are revoked. Returns 0, or -1
  * if there is no slot left. */
-static int plan_rule(struct plan *plan, const struct policy *p, const struct rule *r)
+static int plan_rule(struct overlay_plan *plan, const struct policy *p, const struct rule *r)
 {
 	size_t before = policy_overlaid(p), at = plan->count;
 
@@ -174,7 +174,7 @@ static bool denies_whole(const struct rule *deny, const struct rule *allow)
 }
 
 static const struct rule *denied_by(
-	const struct policy *p, const struct plan *plan, const struct rule *r)
+	const struct policy *p, const struct overlay_plan *plan, const struct rule *r)
 {
 	for (size_t i = 0, count = policy_rules(p); i < count; i++) {
 		const struct rule *deny = policy_rule(p, i);
@@ -188,7 +188,7 @@ static const struct rule *denied_by(
 
 /* The rule that denies all of them, or the last of several; NULL if something is left. */
 static const struct rule *denied_all(
-	const struct policy *p, const struct plan *plan, const struct policy *read)
+	const struct policy *p, const struct overlay_plan *plan, const struct policy *read)
 {
 	const struct rule *winner = NULL;
 
@@ -212,7 +212,8 @@ static void note_change(struct policy_change *c, const struct rule *r, bool come
 
 /* New rules become effective before others are revoked, so that at no moment is more allowed
  * than before and after. */
-static void carry_out(struct policy *p, const struct plan *plan, struct policy_change *c)
+static void carry_out(
+	struct policy *p, const struct overlay_plan *plan, struct policy_change *c)
 {
 	struct policy_overlay *o = p->overlay;
 
@@ -237,7 +238,7 @@ int policy_say(struct policy *p, const char *text, enum rule_effect effect,
 	policy_preset_reader *reader, void *context, struct policy_change *c,
 	struct rule_error *e)
 {
-	struct plan *plan = new_plan(p, c, e);
+	struct overlay_plan *plan = new_plan(p, c, e);
 	struct policy read;
 	int done = -1;
 
@@ -284,7 +285,7 @@ static int read_undone(struct policy *out, const char *text, policy_preset_reade
 int policy_undo(struct policy *p, const char *text, policy_preset_reader *reader, void *context,
 	struct policy_change *c, struct rule_error *e)
 {
-	struct plan *plan = new_plan(p, c, e);
+	struct overlay_plan *plan = new_plan(p, c, e);
 	struct policy read;
 	int done = -1;
 

@@ -296,7 +296,7 @@ static void udp_ready(struct worker *w, int fd)
 
 void client_ready(struct worker *w, uint64_t data, uint32_t events)
 {
-	switch ((enum worker_kind)WORKER_KIND(data)) {
+	switch ((enum source_kind)WORKER_KIND(data)) {
 	case KIND_UDP:
 		udp_ready(w, (int)WORKER_NUMBER(data));
 		break;

@@ -94,7 +94,7 @@ static inline struct ration *ration_of(const struct worker *w, const struct rule
 /* The source of an epoll event: a kind plus a number. */
 #define WORKER_KIND(data)   ((data) >> 32)
 #define WORKER_NUMBER(data) ((unsigned)(data))
-enum worker_kind { KIND_CHANNEL, KIND_UPSTREAM, KIND_UDP, KIND_LISTEN, KIND_TCP };
+enum source_kind { KIND_CHANNEL, KIND_UPSTREAM, KIND_UDP, KIND_LISTEN, KIND_TCP };
 #define WORKER_DATA(kind, number) ((uint64_t)(kind) << 32 | (unsigned)(number))
 
 /* ---- channel.c. If PID 1 is gone or violates the protocol, the process exits. -------- */

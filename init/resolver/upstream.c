@@ -15,7 +15,7 @@
 enum resolver_reason upstream_ask(struct upstream *u, const char *name, const char *suffix,
 	uint16_t type, int tag, bool stale, int64_t now)
 {
-	struct question *q;
+	struct upstream_question *q;
 
 	if (u->config.count == 0)
 		return REASON_TIMEOUT;
@@ -43,7 +43,7 @@ static void learn_edns(struct server *v, const struct sent *s)
 }
 
 /* A negative answer counts only if no earlier server can still contradict it. */
-static void take_answer(struct upstream *u, struct question *q, int which,
+static void take_answer(struct upstream *u, struct upstream_question *q, int which,
 	enum dns_outcome outcome, const struct dns_answer *answer)
 {
 	if (outcome == OUTCOME_ADDRESSES || !upstream_earlier_pending(q, which)) {
@@ -57,8 +57,8 @@ static void take_answer(struct upstream *u, struct question *q, int which,
 }
 
 /* Handles a response, which may finish the query. */
-static void take(struct upstream *u, struct question *q, int which, const uint8_t *packet,
-	size_t len, bool tcp, int64_t now)
+static void take(struct upstream *u, struct upstream_question *q, int which,
+	const uint8_t *packet, size_t len, bool tcp, int64_t now)
 {
 	char text[NAME_TEXT];
 	const char *name = upstream_name(q, text);
@@ -138,7 +138,7 @@ static void unsolicited(
 static void tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now)
 {
 	struct tcp_fetch *t = &u->tcp[slot];
-	struct question *q;
+	struct upstream_question *q;
 
 	if (!upstream_tcp_ready(u, slot, events, now))
 		return;
@@ -171,7 +171,7 @@ void upstream_ready(struct upstream *u, unsigned number, uint32_t events, int64_
 	for (int i = 0; i < n && u->sockets[which][slot].opened == opened; i++) {
 		const uint8_t *packet = a->packet[i];
 		size_t len = a->header[i].msg_len;
-		struct question *q;
+		struct upstream_question *q;
 
 		/* A connected socket accepts no datagrams of others, except for a moment
 		 * before it is connected. */
@@ -201,7 +201,7 @@ int64_t upstream_tick(struct upstream *u, int64_t now)
 	/* From the last attempt down, so that a query that moves on isn't visited again. */
 	for (int i = ATTEMPTS - 1; i >= 0; i--) {
 		while (u->list[i].first != NONE) {
-			struct question *q = &u->questions[u->list[i].first];
+			struct upstream_question *q = &u->questions[u->list[i].first];
 
 			if (q->deadline > now)
 				break;

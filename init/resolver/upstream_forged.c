@@ -40,7 +40,7 @@ bool upstream_right_spelling(struct upstream *u, const struct sent *s, int which
 	return v->spelling == SPELLING_LOST;
 }
 
-static void ask_anew(struct upstream *u, struct question *q, int which, int64_t now)
+static void ask_anew(struct upstream *u, struct upstream_question *q, int which, int64_t now)
 {
 	const struct sent *s = &q->sent[which];
 
@@ -61,7 +61,7 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 	upstream_close(s);
 	u->slot[which] = slot; /* its replacement is used first */
 	for (unsigned i = 0; i < u->fresh; i++) {
-		struct question *q = &u->questions[i];
+		struct upstream_question *q = &u->questions[i];
 
 		if (!q->sent[which].live || q->sent[which].slot != slot)
 			continue;
@@ -71,7 +71,7 @@ void upstream_change_port(struct upstream *u, int which, int slot, int64_t now)
 	}
 	/* Only now: sending again may finish other queries and start new ones. */
 	for (unsigned i = 0; i < u->fresh; i++) {
-		struct question *q = &u->questions[i];
+		struct upstream_question *q = &u->questions[i];
 
 		if (!q->sent[which].moving)
 			continue;

@@ -50,7 +50,7 @@ static void set_silent(struct server *v, int64_t now)
 
 /* The first server from `from` on that may be queried, preferably one that isn't silent; or
  * NONE. */
-static int choose(const struct upstream *u, const struct question *q, int from)
+static int choose(const struct upstream *u, const struct upstream_question *q, int from)
 {
 	int silent = NONE;
 
@@ -65,7 +65,7 @@ static int choose(const struct upstream *u, const struct question *q, int from)
 	return silent;
 }
 
-static bool is_out(const struct question *q)
+static bool is_out(const struct upstream_question *q)
 {
 	bool out = q->tcp != NONE;
 
@@ -74,7 +74,7 @@ static bool is_out(const struct question *q)
 	return out;
 }
 
-bool upstream_begin(struct upstream *u, struct question *q, int64_t now)
+bool upstream_begin(struct upstream *u, struct upstream_question *q, int64_t now)
 {
 	q->current = choose(u, q, 0);
 	q->since = now;
@@ -92,7 +92,7 @@ bool upstream_begin(struct upstream *u, struct question *q, int64_t now)
 	return is_out(q);
 }
 
-static void ask_next(struct upstream *u, struct question *q, int which, int64_t now)
+static void ask_next(struct upstream *u, struct upstream_question *q, int which, int64_t now)
 {
 	q->current = which;
 	q->since = now;
@@ -102,7 +102,7 @@ static void ask_next(struct upstream *u, struct question *q, int which, int64_t 
 }
 
 /* Only A queries count: some servers never answer other types. */
-static bool is_silent(const struct upstream *u, const struct question *q)
+static bool is_silent(const struct upstream *u, const struct upstream_question *q)
 {
 	return q->type == DNS_A && u->servers[q->current].heard <= q->since;
 }
@@ -111,7 +111,7 @@ static bool is_silent(const struct upstream *u, const struct question *q)
 static bool probe(struct upstream *u, int which, int64_t now)
 {
 	const char *name;
-	struct question *q;
+	struct upstream_question *q;
 	int tag;
 
 	if (u->servers[which].probed)
@@ -132,7 +132,8 @@ static bool probe(struct upstream *u, int which, int64_t now)
 
 /* The server hasn't answered this query; check whether it answers anything. `last`: the
  * query is about to time out. */
-static void check_silence(struct upstream *u, const struct question *q, bool last, int64_t now)
+static void check_silence(
+	struct upstream *u, const struct upstream_question *q, bool last, int64_t now)
 {
 	struct server *v = &u->servers[q->current];
 
@@ -142,7 +143,7 @@ static void check_silence(struct upstream *u, const struct question *q, bool las
 		set_silent(v, now);
 }
 
-void upstream_proceed(struct upstream *u, struct question *q, int64_t now)
+void upstream_proceed(struct upstream *u, struct upstream_question *q, int64_t now)
 {
 	int next = NONE;
 
@@ -156,13 +157,13 @@ void upstream_proceed(struct upstream *u, struct question *q, int64_t now)
 		upstream_send(u, q, q->current);
 }
 
-void upstream_timed_out(struct upstream *u, const struct question *q, int64_t now)
+void upstream_timed_out(struct upstream *u, const struct upstream_question *q, int64_t now)
 {
 	if (is_silent(u, q))
 		check_silence(u, q, true, now);
 }
 
-bool upstream_earlier_pending(const struct question *q, int which)
+bool upstream_earlier_pending(const struct upstream_question *q, int which)
 {
 	for (int i = 0; i < which; i++)
 		if (q->sent[i].live && !(q->failed & 1U << i))
@@ -170,8 +171,8 @@ bool upstream_earlier_pending(const struct question *q, int which)
 	return false;
 }
 
-void upstream_failed(
-	struct upstream *u, struct question *q, int which, enum resolver_reason r, int64_t now)
+void upstream_failed(struct upstream *u, struct upstream_question *q, int which,
+	enum resolver_reason r, int64_t now)
 {
 	int next;
 
@@ -204,7 +205,7 @@ void upstream_unreachable(struct upstream *u, int which, int slot, int64_t now)
 {
 	set_silent(&u->servers[which], now);
 	for (unsigned i = 0; i < u->fresh; i++) {
-		struct question *q = &u->questions[i];
+		struct upstream_question *q = &u->questions[i];
 
 		if (q->sent[which].live && q->sent[which].slot == slot)
 			upstream_failed(u, q, which, REASON_TIMEOUT, now);

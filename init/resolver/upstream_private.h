@@ -81,7 +81,7 @@ struct server {
 	union sockaddr_any address;
 };
 
-struct question {
+struct upstream_question {
 	const char *name;
 	const char *suffix; /* a search domain to append, or NULL */
 	int64_t deadline;
@@ -129,7 +129,7 @@ struct tcp_data {
 
 struct upstream {
 	struct upstream_config config;
-	struct question questions[LIMIT_QUESTIONS];
+	struct upstream_question questions[LIMIT_QUESTIONS];
 	int free;       /* first of the free list, or NONE */
 	unsigned fresh; /* from here on never used: pages untouched */
 	size_t room;
@@ -151,38 +151,38 @@ struct upstream {
 
 /* upstream_questions.c */
 /* A slot for a query, otherwise zeroed; NULL if there is none. */
-struct question *upstream_slot(
+struct upstream_question *upstream_slot(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now);
 /* Frees the slot. */
-void upstream_release(struct upstream *u, struct question *q);
+void upstream_release(struct upstream *u, struct upstream_question *q);
 /* The query is no longer outstanding at this server. */
-void upstream_withdraw(struct upstream *u, struct question *q, int which);
+void upstream_withdraw(struct upstream *u, struct upstream_question *q, int which);
 /* Completes a query: frees its slot and calls the caller back (not for a probe). */
-void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome outcome,
+void upstream_finish(struct upstream *u, struct upstream_question *q, enum dns_outcome outcome,
 	const struct dns_answer *answer, enum resolver_reason reason);
 /* Uses the negative answer of a later server. */
-void upstream_finish_held(struct upstream *u, struct question *q);
+void upstream_finish_held(struct upstream *u, struct upstream_question *q);
 /* The current attempt has timed out: starts the next one. */
-void upstream_next_attempt(struct upstream *u, struct question *q, int64_t now);
+void upstream_next_attempt(struct upstream *u, struct upstream_question *q, int64_t now);
 /* Fetching by TCP takes at least two more round trips: avoids the short timeouts. */
-void upstream_postpone(struct upstream *u, struct question *q, int64_t now);
+void upstream_postpone(struct upstream *u, struct upstream_question *q, int64_t now);
 /* Closes the connection that fetches its response, if any. */
-void upstream_tcp_close(struct upstream *u, struct question *q);
+void upstream_tcp_close(struct upstream *u, struct upstream_question *q);
 
 /* upstream_send.c */
 uint16_t upstream_random(struct upstream *u);
 /* Returns false if the rate limit of its name is exceeded. */
-bool upstream_may_send(struct upstream *u, struct question *q);
+bool upstream_may_send(struct upstream *u, struct upstream_question *q);
 /* Chooses a new id and letter case. */
 void upstream_renew(struct upstream *u, struct sent *s, int which);
 void upstream_close(struct pool_socket *s);
 /* The query sent with this id by this socket; NULL if none is outstanding. */
-struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id);
+struct upstream_question *upstream_find(struct upstream *u, int which, int slot, uint16_t id);
 /* Sends, or sends again with the same id from the same port, so that a late response still
  * counts. */
-void upstream_send(struct upstream *u, struct question *q, int which);
+void upstream_send(struct upstream *u, struct upstream_question *q, int which);
 /* The full name that is queried, in text if it has to be composed. */
-const char *upstream_name(const struct question *q, char text[NAME_TEXT]);
+const char *upstream_name(const struct upstream_question *q, char text[NAME_TEXT]);
 /* A non-blocking socket connected to an upstream and added to the epoll set; or -1. */
 int upstream_connect(struct upstream *u, int which, int type, unsigned number, uint32_t events);
 
@@ -194,18 +194,18 @@ void upstream_answered_by(struct upstream *u, int which, int64_t now);
  * depends on it. */
 void upstream_late(struct upstream *u, int which, int slot, uint16_t id, int64_t now);
 /* Sends a new query. Returns false if nothing may be sent. */
-bool upstream_begin(struct upstream *u, struct question *q, int64_t now);
+bool upstream_begin(struct upstream *u, struct upstream_question *q, int64_t now);
 /* Sends it again, or to the next server. This may complete it, as may the next two. */
-void upstream_proceed(struct upstream *u, struct question *q, int64_t now);
+void upstream_proceed(struct upstream *u, struct upstream_question *q, int64_t now);
 /* One server failed: tries the next, or all of them once more. */
-void upstream_failed(
-	struct upstream *u, struct question *q, int which, enum resolver_reason r, int64_t now);
+void upstream_failed(struct upstream *u, struct upstream_question *q, int which,
+	enum resolver_reason r, int64_t now);
 /* ICMP says that nobody listens there: no need to wait for the timeout. */
 void upstream_unreachable(struct upstream *u, int which, int slot, int64_t now);
 /* The query has timed out. */
-void upstream_timed_out(struct upstream *u, const struct question *q, int64_t now);
+void upstream_timed_out(struct upstream *u, const struct upstream_question *q, int64_t now);
 /* True if a server before this one was queried too, and can still answer. */
-bool upstream_earlier_pending(const struct question *q, int which);
+bool upstream_earlier_pending(const struct upstream_question *q, int which);
 
 /* upstream_forged.c */
 /* True if the response has our letter case, or the server doesn't keep it anyway. */
@@ -223,7 +223,7 @@ static inline bool upstream_needs_tcp(const struct sent *s)
 
 /* upstream_tcp.c: fetches the query's response from this server. Returns false if there is
  * no room, or it is being fetched already. */
-bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now);
+bool upstream_tcp_open(struct upstream *u, struct upstream_question *q, int which, int64_t now);
 /* Returns true if the response is complete, in tcp_data[slot].answer after its length. */
 bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t now);
 /* The fetch failed: its query goes to another server, or ends. */

@@ -62,7 +62,7 @@ size_t upstream_room(const struct upstream *u)
 	return u->room;
 }
 
-static void unlist(struct upstream *u, struct question *q)
+static void unlist(struct upstream *u, struct upstream_question *q)
 {
 	index_list_remove(&u->list[q->attempt], &u->questions[0].link, sizeof(*q),
 		(int32_t)(q - u->questions));
@@ -70,7 +70,7 @@ static void unlist(struct upstream *u, struct question *q)
 
 /* Each list holds the queries of one attempt, which all have the same timeout: so it stays
  * sorted. */
-static void enlist(struct upstream *u, struct question *q, int attempt, int64_t now)
+static void enlist(struct upstream *u, struct upstream_question *q, int attempt, int64_t now)
 {
 	q->attempt = (uint8_t)attempt;
 	q->deadline = now + schedule[attempt];
@@ -78,7 +78,7 @@ static void enlist(struct upstream *u, struct question *q, int attempt, int64_t 
 		(int32_t)(q - u->questions));
 }
 
-void upstream_postpone(struct upstream *u, struct question *q, int64_t now)
+void upstream_postpone(struct upstream *u, struct upstream_question *q, int64_t now)
 {
 	if (q->attempt >= ATTEMPTS - 2)
 		return;
@@ -86,7 +86,7 @@ void upstream_postpone(struct upstream *u, struct question *q, int64_t now)
 	enlist(u, q, ATTEMPTS - 2, now);
 }
 
-void upstream_next_attempt(struct upstream *u, struct question *q, int64_t now)
+void upstream_next_attempt(struct upstream *u, struct upstream_question *q, int64_t now)
 {
 	int next = q->attempt + 1;
 
@@ -94,7 +94,7 @@ void upstream_next_attempt(struct upstream *u, struct question *q, int64_t now)
 	enlist(u, q, next, now);
 }
 
-void upstream_tcp_close(struct upstream *u, struct question *q)
+void upstream_tcp_close(struct upstream *u, struct upstream_question *q)
 {
 	if (q->tcp == NONE)
 		return;
@@ -103,7 +103,7 @@ void upstream_tcp_close(struct upstream *u, struct question *q)
 	q->tcp = NONE;
 }
 
-void upstream_withdraw(struct upstream *u, struct question *q, int which)
+void upstream_withdraw(struct upstream *u, struct upstream_question *q, int which)
 {
 	int index = (int)(q - u->questions) * LIMIT_UPSTREAMS + which;
 	int *at = &u->buckets[q->sent[which].id % BUCKETS];
@@ -120,7 +120,7 @@ void upstream_withdraw(struct upstream *u, struct question *q, int which)
 	};
 }
 
-void upstream_release(struct upstream *u, struct question *q)
+void upstream_release(struct upstream *u, struct upstream_question *q)
 {
 	unlist(u, q);
 	q->link.next = u->free;
@@ -128,7 +128,7 @@ void upstream_release(struct upstream *u, struct question *q)
 	u->room++;
 }
 
-void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome outcome,
+void upstream_finish(struct upstream *u, struct upstream_question *q, enum dns_outcome outcome,
 	const struct dns_answer *answer, enum resolver_reason reason)
 {
 	int tag = q->tag, current = q->current;
@@ -146,17 +146,17 @@ void upstream_finish(struct upstream *u, struct question *q, enum dns_outcome ou
 		u->config.answered(u->config.context, tag, type, outcome, answer, reason);
 }
 
-void upstream_finish_held(struct upstream *u, struct question *q)
+void upstream_finish_held(struct upstream *u, struct upstream_question *q)
 {
 	const struct dns_answer none = {.ttl = q->held_ttl};
 
 	upstream_finish(u, q, (enum dns_outcome)q->held_outcome, &none, REASON_NONE);
 }
 
-struct question *upstream_slot(
+struct upstream_question *upstream_slot(
 	struct upstream *u, const char *name, uint16_t type, int tag, int64_t now)
 {
-	struct question *q;
+	struct upstream_question *q;
 
 	if (u->room == 0)
 		return NULL;

@@ -33,7 +33,7 @@ uint16_t upstream_random(struct upstream *u)
 	return value;
 }
 
-const char *upstream_name(const struct question *q, char text[NAME_TEXT])
+const char *upstream_name(const struct upstream_question *q, char text[NAME_TEXT])
 {
 	if (!q->suffix)
 		return q->name;
@@ -178,12 +178,12 @@ static int choose_socket(struct upstream *u, int which)
 	return slot;
 }
 
-struct question *upstream_find(struct upstream *u, int which, int slot, uint16_t id)
+struct upstream_question *upstream_find(struct upstream *u, int which, int slot, uint16_t id)
 {
 	int at = u->buckets[id % BUCKETS];
 
 	while (at != NONE) {
-		struct question *q = &u->questions[at / LIMIT_UPSTREAMS];
+		struct upstream_question *q = &u->questions[at / LIMIT_UPSTREAMS];
 		struct sent *s = &q->sent[at % LIMIT_UPSTREAMS];
 
 		if (at % LIMIT_UPSTREAMS == which && s->slot == slot && s->id == id)
@@ -213,7 +213,7 @@ static uint64_t random_spelling(struct upstream *u)
 	return bits;
 }
 
-bool upstream_may_send(struct upstream *u, struct question *q)
+bool upstream_may_send(struct upstream *u, struct upstream_question *q)
 {
 	if (u->config.may_ask(u->config.context, q->tag))
 		return true;
@@ -227,7 +227,7 @@ void upstream_renew(struct upstream *u, struct sent *s, int which)
 	s->bits = u->servers[which].spelling == SPELLING_LOST ? 0 : random_spelling(u);
 }
 
-void upstream_send(struct upstream *u, struct question *q, int which)
+void upstream_send(struct upstream *u, struct upstream_question *q, int which)
 {
 	struct tx_batch *d = &u->tx_batch;
 	const struct server *v = &u->servers[which];

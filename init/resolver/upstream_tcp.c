@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_t now)
+bool upstream_tcp_open(struct upstream *u, struct upstream_question *q, int which, int64_t now)
 {
 	for (int i = 0; q->tcp == NONE && i < LIMIT_UPSTREAM_TCP; i++) {
 		struct tcp_fetch *t = &u->tcp[i];
@@ -48,7 +48,7 @@ bool upstream_tcp_open(struct upstream *u, struct question *q, int which, int64_
 void upstream_tcp_fail(
 	struct upstream *u, struct tcp_fetch *t, enum resolver_reason reason, int64_t now)
 {
-	struct question *q = &u->questions[t->question];
+	struct upstream_question *q = &u->questions[t->question];
 	int which = t->which;
 
 	upstream_tcp_close(u, q);
@@ -83,7 +83,7 @@ bool upstream_tcp_ready(struct upstream *u, int slot, uint32_t events, int64_t n
 {
 	struct tcp_fetch *t = &u->tcp[slot];
 	uint8_t *answer = u->tcp_data[slot].answer;
-	struct question *q;
+	struct upstream_question *q;
 	ssize_t n;
 
 	if (t->fd < 0)

@@ -1,4 +1,4 @@
-"""A host with traps in its project, for the tests of the launcher on hostile ground."""
+"""A host with traps in its project, for the tests of the launcher in a hostile project."""
 
 import os
 import re

@@ -130,17 +130,17 @@ class Project:
         made.rename(self.bin / name)
 
     def start(self, *arguments, env=None, cwd=None, **more):
-        surroundings = {
+        environment = {
             "HOME": str(self.home),
             "PATH": str(self.bin),
             "ENGINE_LOG": str(self.log),
         }
-        surroundings.update(env or {})
+        environment.update(env or {})
         if "input" not in more:
             more.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             [self.stub, *(a if isinstance(a, bytes) else str(a) for a in arguments)],
-            env=surroundings,
+            env=environment,
             cwd=cwd or self.work,
             stdout=more.pop("stdout", subprocess.PIPE),
             stderr=more.pop("stderr", subprocess.PIPE),

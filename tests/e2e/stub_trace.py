@@ -63,7 +63,7 @@ def traced(project, *arguments, env=None, **more):
     """Starts the launcher under strace. Returns the finished process, its own calls, and the
     programs that were executed, the launcher first."""
     trace = project.root / "trace"
-    surroundings = {
+    environment = {
         "HOME": str(project.home),
         "PATH": str(project.bin),
         "ENGINE_LOG": str(project.log),
@@ -72,7 +72,7 @@ def traced(project, *arguments, env=None, **more):
     done = subprocess.run(
         ["/usr/bin/strace", "-f", "-y", "-qq", "-s", "4096", "-e", f"trace={CALLS}",
          "-e", "signal=none", "-o", trace, STUB, *map(str, arguments)],
-        env=surroundings,
+        env=environment,
         cwd=more.pop("cwd", project.work),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -38,7 +38,7 @@ def swapped(stub, tmp_path, workdir):
     program.chmod(0o755)
 
     def call(place, other, *arguments, env=None, how="link"):
-        surroundings = {
+        environment = {
             "PATH": f"{program.parent}:{os.environ['PATH']}",
             "CLIENT": shutil.which("docker"),
             "PLACE": str(place),
@@ -46,7 +46,7 @@ def swapped(stub, tmp_path, workdir):
             "HOW": how,
             **(env or {}),
         }
-        return stub(*arguments, env=surroundings)
+        return stub(*arguments, env=environment)
 
     return call
 

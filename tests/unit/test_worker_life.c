@@ -1,5 +1,5 @@
 /*
- * A worker's surroundings, as it finds them before its filter is installed, and its end.
+ * A worker's environment, as it finds them before its filter is installed, and its end.
  * What it may do is tested in test_worker.c. Runs as root.
  */
 #include <errno.h>
