@@ -44,24 +44,34 @@ static const char *first_set(const struct boot *b, const char *const *names, siz
 	return NULL;
 }
 
-/* Codex doesn't use the key, or not at OpenAI: nothing to be warned of. NULL: it does. */
-static const char *used_otherwise(const struct boot *b, const char *from)
+static const char elsewhere[] = "Codex is told to send its requests to another place";
+
+/* By its command line Codex doesn't use the key, or not at OpenAI. NULL: it does. */
+static const char *said_otherwise(const struct boot *b)
 {
-	static const char provider[] = "Codex is told to send its requests to another place";
 	char *const *command = b->o->command; /* none: codex */
-	struct home_uses uses;
-	struct failure f;
 
 	if (command[0] && codex_use(command) == CODEX_LOGIN)
 		return "this is a login";
 	for (char *const *word = command; *word; word++)
 		if (home_uses_word(*word))
-			return provider;
+			return elsewhere;
+	return NULL;
+}
+
+/* The same by files: the command of an earlier session can have written them, in order to get
+ * the key in this one. */
+static const char *found_otherwise(const struct boot *b)
+{
+	const char *from = b->o->home_from ? b->o->home_from : DROP_OFF;
+	struct home_uses uses;
+	struct failure f;
+
 	if (home_uses(b->home, from, &uses, &f) < 0)
 		return "Codex's home can't be looked at";
 	if (uses.login)
 		return "Codex has an auth.json in its home and uses that";
-	return uses.provider ? provider : NULL;
+	return uses.provider ? elsewhere : NULL;
 }
 
 static int try_open(void *context, void *result, struct failure *f)
@@ -78,11 +88,10 @@ static bool broker_may_read(const char *file)
 		       NULL, 0, &f) == 0;
 }
 
-/* The reason why the key can't be kept from the command; NULL: it can. */
-static const char *impossible(const struct boot *b, const char *key)
+/* The reason why the key can't be kept from the command; NULL: it can. file: what servers are
+ * verified by, or NULL. */
+static const char *impossible(const struct boot *b, const char *key, const char *file)
 {
-	const char *file = first_set(b, roots, COUNT(roots));
-
 	if (b->o->wall == WALL_CELL || !privileges_have(CAP_NET_ADMIN) || privileges_shared())
 		return "it needs nftables and a user id of its own, which the cell doesn't "
 		       "have";
@@ -121,29 +130,33 @@ static void wipe(const char *text)
 		explicit_bzero((char *)(uintptr_t)text, strlen(text));
 }
 
-static int take_key(struct boot *b, const char *key, struct failure *f)
+static void remove_keys(struct boot *b)
 {
-	const char *file = first_set(b, roots, COUNT(roots));
-
-	b->broker.credential = strdup(key);
-	b->broker.roots = strdup(file ? file : BROKER_ROOTS);
-	if (!b->broker.credential || !b->broker.roots)
-		return fail_errno(f, "keep the API key", "");
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		wipe(environment_get(&b->env, keys[i]));
 		wipe(getenv(keys[i]));
 		environment_unset(&b->env, keys[i]);
 	}
+	b->status.keyless = true;
+}
+
+static int take_key(struct boot *b, const char *key, const char *file, struct failure *f)
+{
+	b->broker.credential = strdup(key);
+	b->broker.roots = strdup(file ? file : BROKER_ROOTS);
+	if (!b->broker.credential || !b->broker.roots)
+		return fail_errno(f, "keep the API key", "");
+	remove_keys(b);
 	policy_set_broker(&b->o->policy, BROKER_SERVER_NAME);
-	b->brokered = b->status.broker = true;
+	b->brokered = true;
 	return 0;
 }
 
 int stage_broker_choose(struct boot *b, struct failure *f)
 {
-	const char *key = first_set(b, keys, COUNT(keys)), *why;
+	const char *key = first_set(b, keys, COUNT(keys)),
+		   *file = first_set(b, roots, COUNT(roots)), *why, *found;
 	const bool on = b->o->broker == BROKER_ON;
-	const char *from = b->o->home_from ? b->o->home_from : DROP_OFF;
 
 	environment_unset(&b->env, "CODEX_INIT_BROKER");
 	if (b->o->broker == BROKER_OFF || (b->o->egress != EGRESS_STRICT && !on))
@@ -156,16 +169,22 @@ int stage_broker_choose(struct boot *b, struct failure *f)
 			"give the key with -e OPENAI_API_KEY, or leave out --broker=on", f);
 	if (!key)
 		return 0;
-	why = used_otherwise(b, from);
+	why = said_otherwise(b);
 	if (why && !on)
 		return 0;
+	found = why ? NULL : found_otherwise(b);
 	if (!why)
-		why = impossible(b, key);
+		why = found ? found : impossible(b, key, file);
 	if (!why)
-		return take_key(b, key, f);
+		return take_key(b, key, file, f);
 	if (on)
 		return refuse_on(why, "--broker=off leaves the API key to the command", f);
-	say_warning("config", "the broker is off: %s: the command can read the API key", why);
+	if (found)
+		remove_keys(b);
+	say_warning("config", "the broker is off: %s: %s", why,
+		found ? "an earlier command may have seen to that, so this one doesn't get the "
+			"API key (it does with --broker=off)"
+		      : "the command can read the API key");
 	return 0;
 }
 

@@ -32,13 +32,15 @@ static const struct route {
 
 /*
  * Headers that pass, as regular expressions. None can name an account: no cookie, no
- * organisation, no project, no credential of the client's.
+ * organisation, no project, no credential of the client's (which OpenAI's WebSockets take in
+ * sec-websocket-protocol as well).
  */
 static const char *const headers[] = {"host", "accept", "accept-encoding",
 	"content-(?:type|encoding|length)", "transfer-encoding", "connection", "upgrade",
-	"sec-websocket-[a-z]+", "user-agent", "originator", "openai-beta", "version",
-	"session-id", "session_id", "thread-id", "conversation_id", "x-client-request-id",
-	"x-codex-[a-z-]+", "x-openai-internal-codex-[a-z-]+", "x-openai-subagent"};
+	"sec-websocket-(?:key|version|extensions)", "user-agent", "originator", "openai-beta",
+	"version", "session-id", "session_id", "thread-id", "conversation_id",
+	"x-client-request-id", "x-codex-[a-z-]+", "x-openai-internal-codex-[a-z-]+",
+	"x-openai-subagent"};
 
 /* Headers of responses that don't: they say or set who the account is. */
 static const char *const hidden[] = {

@@ -35,7 +35,7 @@ static bool number_after(const char *text, const char *key, unsigned long *n)
 struct payload {
 	uid_t uid;
 	gid_t gid;
-	bool broker; /* it doesn't have the API key */
+	bool keyless; /* it doesn't have the API key */
 };
 
 /* Returns NULL, or why nobody can join. */
@@ -56,7 +56,7 @@ static const char *who(struct payload *p)
 	if (!number_after(text, "\"uid\":", &user) || !number_after(text, "\"gid\":", &group))
 		return "nothing is known of the payload's user";
 	*p = (struct payload){
-		(uid_t)user, (gid_t)group, strstr(text, "\"broker\":true") != NULL};
+		(uid_t)user, (gid_t)group, strstr(text, "\"keyless\":false") == NULL};
 	return NULL;
 }
 
@@ -78,15 +78,14 @@ static int confine(uid_t uid, gid_t gid, struct failure *f)
 	return filters_install(FILTER_PAYLOAD, f);
 }
 
-static int set_environment(struct environment *e, bool broker)
+static int set_environment(struct environment *e, bool keyless)
 {
 	static const char *const ours[] = {
 		/* With its password, which the payload could read from what runs as its
 		 * user (boot/stage_proxy.c). */
 		"CODEX_INIT_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
 		"ALL_PROXY", "all_proxy", "FTP_PROXY", "ftp_proxy",
-		/* The engine gives them to whatever it starts; only without a broker are they
-		 * the payload's. */
+		/* The engine gives them to whatever it starts; the payload may be without. */
 		"OPENAI_API_KEY", "CODEX_API_KEY"};
 	const size_t keys = 2, count = sizeof(ours) / sizeof(ours[0]);
 	const char *home;
@@ -94,7 +93,7 @@ static int set_environment(struct environment *e, bool broker)
 	if (environment_copy(e, environ) < 0)
 		return -1;
 	environment_unset_told(e);
-	for (size_t i = 0; i < (broker ? count : count - keys); i++)
+	for (size_t i = 0; i < (keyless ? count : count - keys); i++)
 		environment_unset(e, ours[i]);
 	home = environment_get(e, "CODEX_HOME");
 	return home && home[0] == '/' ? environment_sandbox(e, home) : 0;
@@ -119,7 +118,7 @@ int join_run(char *const *argv, const char **why)
 		*why = f.reason;
 		return EXIT_SANDBOX;
 	}
-	if (set_environment(&e, p.broker) < 0) {
+	if (set_environment(&e, p.keyless) < 0) {
 		*why = strerror(ENOMEM);
 		return EXIT_SANDBOX;
 	}

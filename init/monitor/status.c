@@ -13,11 +13,11 @@ int status_write(const char *dir, const struct status *s, struct failure *f)
 	if (replace_begin(&r, dir, "status.json", f) < 0)
 		return -1;
 	fprintf(r.file,
-		"{\"version\":\"%s\",\"egress\":\"%s\",\"wall\":\"%s\",\"broker\":%s,\"uid\":%"
+		"{\"version\":\"%s\",\"egress\":\"%s\",\"wall\":\"%s\",\"keyless\":%s,\"uid\":%"
 		"lu,\"gid\":%lu,"
 		"\"names\":%zu,"
 		"\"pinned\":%" PRIu32 ",\"refused\":%" PRIu64 ",\"stages\":{",
-		s->version, s->egress, s->wall, s->broker ? "true" : "false",
+		s->version, s->egress, s->wall, s->keyless ? "true" : "false",
 		(unsigned long)s->uid, (unsigned long)s->gid, s->names, s->pinned, s->refused);
 	for (size_t i = 0; i < s->stages_count; i++)
 		fprintf(r.file, "%s\"%s\":%" PRIu64, i ? "," : "", s->stages[i].name,

@@ -19,7 +19,7 @@
 struct status {
 	const char *version, *egress;
 	const char *wall; /* how it is enforced: "nft", "cell", or "none" */
-	bool broker;      /* the API key is the broker's */
+	bool keyless;     /* the payload doesn't have the API key */
 	struct {
 		const char *name;
 		uint64_t microseconds;

@@ -59,6 +59,17 @@ def model(internet):
     return internet.openai
 
 
+@pytest.fixture
+def kept_home(tmp_path):
+    """Codex's home on the host, and what mounts it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o700)
+    os.chown(home, 1000, 1000)
+    tmp_path.chmod(0o755)
+    return home, ["-v", f"{home}:/codex_home"]
+
+
 def posts(model):
     return [r for r in model.requests if r["method"] == "POST" and r["path"].endswith("/responses")]
 
@@ -202,6 +213,7 @@ def test_what_a_request_that_passes_may_carry(shell, model):
         "OpenAI-Organization: org\r\nOpenAI-Project: proj\r\nX-Forwarded-Host: chatgpt.com\r\n"
         "X-Api-Key: sk-c\r\nApi-Key: sk-d\r\nChatGPT-Account-ID: me\r\nX-HTTP-Method-Override: PUT\r\n"
         "Connection: keep-alive, authorization\r\nTE: trailers\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Protocol: openai-insecure-api-key.sk-f\r\n"
         "Content-Type: application/json\r\nUser-Agent: mine\r\n"
     )
     smuggled = "GET /v1/files HTTP/1.1\r\nHost: api.openai.com\r\nAuthorization: Bearer sk-e\r\n\r\n"
@@ -216,6 +228,20 @@ def test_what_a_request_that_passes_may_carry(shell, model):
         assert set(headers) <= {"host", "authorization", "content-type", "content-length",
                                 "transfer-encoding", "user-agent", "connection"}, headers  # fmt: skip
         assert headers["host"] == "api.openai.com"
+
+
+def test_a_websocket_carries_no_credential_of_the_clients(shell, model):
+    """OpenAI's WebSockets take one as a subprotocol, from clients that can't set headers."""
+    model.websocket = True
+    upgrade = (
+        "GET /v1/responses HTTP/1.1\r\nHost: {h}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    subprotocol = "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.sk-thief\r\n"
+    got, _ = knock(shell, {"without": f"{upgrade}\r\n", "with": f"{upgrade}{subprotocol}\r\n"})
+    assert all(text.startswith("HTTP/1.1 101") for text in got.values()), got
+    without, with_one = (r["headers"] for r in model.requests)
+    assert without == with_one and without["sec-websocket-version"] == "13"
 
 
 def test_the_gate_takes_none_but_the_broker(shell, model):
@@ -407,24 +433,49 @@ def test_an_image_without_its_programs(run, tmp_path, program, of):
     assert "use the broker: --broker=on: " in done.err and SECRET not in done.out, done
 
 
-def test_a_login_in_the_home_is_what_codex_uses(run, tmp_path):
-    auth = tmp_path / "auth.json"
-    auth.write_text('{"OPENAI_API_KEY": "sk-other-0123456789"}')
-    auth.chmod(0o644)
-    mount = ["-v", f"{auth}:/codex_home/auth.json:ro"]
-    assert SECRET in run("env", env=KEY, options=mount).ok().out
+# What Codex goes by, and what a command can leave for the next one, to get at its key.
+PLANTED = {
+    "a login": ("auth.json", "echo {} >auth.json", "Codex has an auth.json in its home"),
+    "a link": ("auth.json", "ln -s nowhere auth.json", "Codex has an auth.json in its home"),
+    "a provider": ("config.toml", "echo 'model_provider = \"x\"' >config.toml", "to another place"),
+    "a place": ("config.toml", "echo 'openai_base_url = \"http://a\"' >config.toml", "to another place"),
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_a_command_leaves_does_not_get_the_next_one_the_key(run, start, kept_home, what):
+    home, mount = kept_home
+    file, plant, why = PLANTED[what]
+    run("bash", "-c", f"cd /codex_home && rm -f {file} && {plant}", env=KEY, options=mount).ok()
+    done = run("env", env=KEY, options=mount).ok()
+    assert SECRET not in done.said and "_API_KEY=" not in done.out, done
+    assert "the broker is off" in done.err and why in done.err and "--broker=off" in done.err
+    box = start("bash", "-c", "echo up; sleep 1000", env=KEY, options=mount).until_says("up\n")
+    assert "_API_KEY=" not in box.exec("codex-egress", "join", "env").ok().out
+    assert SECRET in run("env", env=OFF, options=mount).ok().out
     done = run("true", env={**KEY, "CODEX_INIT_BROKER": "on"}, options=mount).ok(100)
-    assert "Codex has an auth.json in its home and uses that" in done.err
+    assert why in done.err
+    (home / file).unlink()
+    assert "_API_KEY=" not in run("env", env=KEY, options=mount).ok().said, "the broker has it"
 
 
-def test_a_home_that_is_kept(run, model, tmp_path):
-    """What a session with the broker leaves in it does no harm in one without; and back."""
-    home = tmp_path / "home"
-    home.mkdir(mode=0o777)
-    home.chmod(0o700)
-    os.chown(home, 1000, 1000)
+def test_what_is_given_to_codex_does_not_either(run, tmp_path):
+    """It may come from the project, where a command can write."""
     tmp_path.chmod(0o755)
-    mount = ["-v", f"{home}:/codex_home"]
+    for place, text in (
+        ("codex_home/auth.json", '{"OPENAI_API_KEY": "sk-other-0123456789"}'),
+        ("run/codex/in/config.toml", 'model_provider = "x"\n'),
+    ):
+        file = tmp_path / "given"
+        file.write_text(text)
+        file.chmod(0o644)
+        done = run("env", env=KEY, options=["-v", f"{file}:/{place}:ro"]).ok()
+        assert SECRET not in done.said and "the broker is off" in done.err, done
+
+
+def test_a_home_that_is_kept(run, model, kept_home):
+    """What a session with the broker leaves in it does no harm in one without; and back."""
+    home, mount = kept_home
     for env in (KEY, OFF, KEY):
         model.script("true")
         run(*EXEC, "do it", env=env, options=mount).ok()
