@@ -137,7 +137,7 @@ int boot_run(struct options *o, struct monitor *m)
 		return EXIT_SANDBOX;
 	b->o = o;
 	b->m = m;
-	b->report_file = -1;
+	b->report_file = b->trail = -1;
 	for (int i = 0; i < WORKERS; i++)
 		b->supervisors[i].channel = b->supervisors[i].timer = -1;
 	b->status.version = version_text;
@@ -160,6 +160,7 @@ int boot_run(struct options *o, struct monitor *m)
 	events_read(b->events, NULL, NULL);
 	control_close(b->control);
 	asker_close(b->asker);
+	stage_trail_end(b);
 	events_close(b->events);
 	git_guard_free(b->git_guard);
 	host_exec_free(b->host_exec);

@@ -140,9 +140,6 @@ static void report_denials(struct boot *b, FILE *to)
 	struct failure f = {0};
 	char *before;
 
-	if (b->wall &&
-		report_refusals(b->events, b->wall, &b->fence, b->pins.pin_index, &f) < 0)
-		say_failure_detail("payload", &f);
 	if (policy_print_overlay(&b->o->policy, 0, NULL) && !b->o->quiet) {
 		fprintf(to, "codex-init: codex-egress gave these rules for this session:\n");
 		policy_print_overlay(&b->o->policy, LIMIT_OVERLAY, to);
@@ -221,16 +218,21 @@ static void print_resume_command(const struct boot *b, FILE *to)
 static void end_processes(struct boot *b)
 {
 	pid_t workers[WORKERS];
+	struct failure f = {0};
 	int64_t end;
 
 	asker_close(b->asker);
 	b->asker = NULL;
 	monitor_end_remaining(b->m, workers, stage_workers(b, workers));
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < WORKER_TRAIL; i++)
 		supervisor_finish(&b->supervisors[i]);
 	end = clock_ms() + LIMIT_SETTLE_MS;
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < WORKER_TRAIL; i++)
 		supervisor_settle(&b->supervisors[i], (int)(end - clock_ms()));
+	if (b->wall &&
+		report_refusals(b->events, b->wall, &b->fence, b->pins.pin_index, &f) < 0)
+		say_failure_detail("payload", &f);
+	stage_trail_end(b);
 	monitor_kill_remaining(b->m);
 }
 

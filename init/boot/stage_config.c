@@ -103,7 +103,8 @@ static void open_host_files(struct boot *b)
 		say_failure_warning("config", &f);
 	fd = report_file_open(REPORT_FILE_DIRECTORY, REPORT_FILE_EVENTS, &f);
 	if (fd >= 0) {
-		events_copy(b->events, report_file_append(fd, &f));
+		b->trail = report_file_append(fd, &f);
+		events_copy(b->events, b->trail);
 		close(fd);
 	}
 	if (f.reason[0])

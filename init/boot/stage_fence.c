@@ -163,6 +163,7 @@ void stage_write_files(struct boot *b)
 		(b->codex_home && agent_write(ETC_DIR, &b->o->policy,
 					  b->o->egress == EGRESS_AUDIT, &soft) < 0))
 		(b->shared ? say_failure_detail : say_failure_warning)("verify", &soft);
+	stage_trail_start(b);
 	if (!b->run_dir)
 		return;
 	if (status_write(RUN_DIR, &b->status, &soft) < 0)

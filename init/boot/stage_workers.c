@@ -12,7 +12,7 @@
 /* For a fork and a few allocations; on a swapping machine this may take seconds. */
 #define GATE_BOOT_MS 5000
 
-static void log_worker_event(struct boot *b, const char *worker, const char *reason)
+void stage_worker_event(struct boot *b, const char *worker, const char *reason)
 {
 	struct event e = {.kind = EVENT_WORKER, .name = worker, .reason = reason};
 
@@ -195,7 +195,7 @@ static void resolver_event(void *context, const char *reason, bool dead)
 	b->names_settled |= dead;
 	if (b->supervisors[WORKER_RESOLVER].down)
 		resolver_unlisten(&b->names.sockets);
-	log_worker_event(b, "resolver", reason);
+	stage_worker_event(b, "resolver", reason);
 }
 
 int stage_resolver(struct boot *b, struct failure *f)
@@ -273,7 +273,7 @@ static void gate_event(void *context, const char *reason, bool dead)
 			divert_end(b->routes);
 		gate_unlisten(&b->gate.sockets);
 	}
-	log_worker_event(b, "gate", reason);
+	stage_worker_event(b, "gate", reason);
 }
 
 int stage_gate(struct boot *b, struct failure *f)

@@ -38,7 +38,15 @@
 	" --cap-add=NET_ADMIN --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP "            \
 	"--cap-add=KILL"
 
-enum worker_kind { WORKER_RESOLVER, WORKER_GATE, WORKER_CELL, WORKER_BROKER, WORKERS };
+/* The last one has the others' last events, and so ends after them. */
+enum worker_kind {
+	WORKER_RESOLVER,
+	WORKER_GATE,
+	WORKER_CELL,
+	WORKER_BROKER,
+	WORKER_TRAIL,
+	WORKERS
+};
 
 struct boot {
 	struct options *o;
@@ -88,6 +96,7 @@ struct boot {
 	struct status status;
 	bool run_dir;            /* RUN_DIR exists and is writable */
 	int report_file;         /* for the closing report (home/report_file.h), or -1 */
+	int trail;               /* for the events, the same; events' to close */
 	struct control *control; /* NULL: not available */
 	struct asker *asker;     /* the same */
 	int64_t began;           /* clock_ms() at the end of the boot */
@@ -124,7 +133,14 @@ void stage_write_files(struct boot *b);
 /* stage_run.c: the command to run; without one: codex. */
 char *const *stages_command(const struct boot *b);
 
-/* stage_workers.c: writes the pids of running workers. Returns their number. */
+/* stage_trail.c: the worker for the events' copy on the host, if there is one; and its end,
+ * once there are no more events: those that are missing are told. */
+void stage_trail_start(struct boot *b);
+void stage_trail_end(struct boot *b);
+
+/* stage_workers.c: an event about a worker. */
+void stage_worker_event(struct boot *b, const char *worker, const char *reason);
+/* ... writes the pids of running workers. Returns their number. */
 size_t stage_workers(const struct boot *b, pid_t out[WORKERS]);
 
 /*

@@ -31,6 +31,7 @@ static const struct filter_program programs[] = {
 	PROGRAM(FILTER_MONITOR, filter_monitor),
 	PROGRAM(FILTER_CELL, filter_cell),
 	PROGRAM(FILTER_ASKER, filter_asker),
+	PROGRAM(FILTER_TRAIL, filter_trail),
 	PROGRAM(FILTER_CELL_PAYLOAD, filter_cell_payload),
 };
 

@@ -539,6 +539,21 @@ static void asker(void)
 	print(f, "filter_asker", NULL, 0);
 }
 
+/* Who writes the events' copy on the host, as listed in trail.c: to a file that is open. */
+static const char *const trail_calls[] = {"poll", "ppoll", "recvfrom", "sendto", "write",
+	"rt_sigreturn", "restart_syscall", "exit", "exit_group", NULL};
+
+static void trail(void)
+{
+	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+
+	rules(f, SCMP_ACT_ALLOW, trail_calls);
+#ifdef FOR_SANITIZERS
+	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
+#endif
+	print(f, "filter_trail", NULL, 0);
+}
+
 /*
  * PID 1 while the payload runs. A forked child inherits the filter, so it is installed after
  * the payload has been started, and permits what a restarted worker needs before it installs
@@ -612,6 +627,7 @@ int main(int argc, char **argv)
 	payload("filter_cell_payload", cell_sockets);
 	cell();
 	asker();
+	trail();
 	modes();
 	broker();
 	worker("filter_resolver", resolver_calls, NULL, 0);

@@ -322,7 +322,8 @@
 /*
  * The workers' uids. Above what distributions assign and below 65534 ("nobody"), so they are
  * mapped in a user namespace of 65,536 ids, as rootless engines set up. To the wall the
- * probe is the same as the payload, except that its refusals aren't counted.
+ * probe is the same as the payload, except that its refusals aren't counted. Who writes the
+ * events' copy (monitor/trail.h) has the probe's: it has no socket.
  */
 #define UID_PROBE    65310
 #define UID_RESOLVER 65311

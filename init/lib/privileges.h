@@ -55,6 +55,7 @@ enum filter {
 	FILTER_MONITOR,  /* PID 1 after the boot */
 	FILTER_CELL,     /* the cell's worker: an allowlist */
 	FILTER_ASKER,    /* whoever looks for the process that asked: an allowlist */
+	FILTER_TRAIL,    /* who writes the events' copy on the host: an allowlist */
 	FILTER_CELL_PAYLOAD, /* init script and payload in the cell; only by filters_listen() */
 };
 /* Installs a filter compiled at build time (filters_gen.c, with libseccomp). */

@@ -23,26 +23,25 @@
 #include "../policy/policy.h"
 #include "event_line.h"
 #include "tally.h"
+#include "trail.h"
 
 /* Of the form of the lines; docs/events.md says when it changes. */
 #define SCHEMA 1
 
-struct sink {
-	int fd;       /* -1: none */
-	bool torn;    /* the last line is incomplete: the disk was full */
-	size_t bytes; /* written so far */
-};
-
 struct events {
-	struct sink log, copy;       /* copy: the file on the host */
-	bool copy_full;              /* which was said there */
-	bool audit;                  /* nothing is refused, only recorded */
-	time_t second;               /* the second that `lines` refers to, CLOCK_MONOTONIC */
-	unsigned lines;              /* written in that second */
-	uint64_t skipped;            /* lines omitted and not yet reported */
-	char *tail;                  /* what each line ends with, or NULL */
-	const struct policy *policy; /* not owned; NULL: rules aren't told */
-	events_reader *reader;       /* NULL: nobody else gets the lines */
+	struct sink log, copy; /* copy: the file on the host */
+	size_t copy_bytes;     /* written there so far */
+	bool copy_full;        /* which was said there */
+	events_passer *pass;   /* who writes the copy; NULL: we do */
+	void *pass_context;
+	uint64_t missed, missed_said; /* lines that are missing there; which was said there */
+	bool audit;                   /* nothing is refused, only recorded */
+	time_t second;                /* the second that `lines` refers to, CLOCK_MONOTONIC */
+	unsigned lines;               /* written in that second */
+	uint64_t skipped;             /* lines omitted and not yet reported */
+	char *tail;                   /* what each line ends with, or NULL */
+	const struct policy *policy;  /* not owned; NULL: rules aren't told */
+	events_reader *reader;        /* NULL: nobody else gets the lines */
 	void *reader_context;
 	events_ask *ask; /* NULL: nobody is asked who it was */
 	void *ask_context;
@@ -70,7 +69,8 @@ static const char *const kinds[] = {
 	[EVENT_PAYLOAD] = "payload",
 };
 
-static const char operation[] = "open the event log";
+static const char operation[] = "open the event log",
+		  not_taken[] = "the host's file system does not take lines in time";
 
 int events_open(struct events **out, const char *path, struct failure *f)
 {
@@ -109,16 +109,33 @@ void events_audit(struct events *e)
 	e->audit = true;
 }
 
-static void sink_write(struct sink *s, const struct event_line *l)
+static bool put_copy(struct events *e, const struct event_line *l)
 {
-	ssize_t n;
+	const bool whole = e->pass ? e->pass(e->pass_context, l->text, l->used)
+				   : sink_write(&e->copy, l->text, l->used);
 
-	/* Terminate an incomplete line first. */
-	if (s->fd < 0 || (s->torn && write(s->fd, "\n", 1) != 1))
-		return;
-	n = write(s->fd, l->text, l->used);
-	s->torn = n > 0 && (size_t)n < l->used;
-	s->bytes += n > 0 ? (size_t)n : 0;
+	e->copy_bytes += whole ? l->used : 0;
+	return whole;
+}
+
+/* A line of that copy alone. */
+static bool put_count(struct events *e, const char *event, const char *reason, uint64_t count)
+{
+	struct event_line l;
+
+	event_line_begin(&l, event, NULL);
+	event_line_string(&l, "reason", reason);
+	event_line_put(&l, ",\"count\":%" PRIu64 "%s}\n", count, e->tail ? e->tail : "");
+	return put_copy(e, &l);
+}
+
+void events_missed(struct events *e)
+{
+	if (e->missed++ == 0)
+		events_log(e,
+			&(struct event){
+				.kind = EVENT_WORKER, .name = "trail", .reason = not_taken},
+			1);
 }
 
 /* The payload mustn't be able to fill the host's disk, nor the file, before it does something.
@@ -126,20 +143,20 @@ static void sink_write(struct sink *s, const struct event_line *l)
 static void write_copy(struct events *e, const struct event_line *l, bool lasting)
 {
 	const size_t most = LIMIT_TRAIL_BYTES - (lasting ? 0 : LIMIT_TRAIL_KEPT);
-	struct event_line full;
+	const uint64_t missed = e->missed - e->missed_said;
 
 	if (e->copy.fd < 0)
 		return;
-	if (e->copy.bytes + l->used <= most) {
-		sink_write(&e->copy, l);
+	if (e->copy_bytes + l->used > most) {
+		if (!e->copy_full)
+			put_count(e, "full", NULL, 1);
+		e->copy_full = true;
 		return;
 	}
-	if (e->copy_full)
-		return;
-	e->copy_full = true;
-	event_line_begin(&full, "full", NULL);
-	event_line_put(&full, ",\"count\":1%s}\n", e->tail ? e->tail : "");
-	sink_write(&e->copy, &full);
+	if (missed && put_count(e, "suppressed", not_taken, missed))
+		e->missed_said += missed;
+	if (!put_copy(e, l))
+		events_missed(e);
 }
 
 static void write_line(struct events *e, struct event_line *l, bool lasting)
@@ -148,7 +165,8 @@ static void write_line(struct events *e, struct event_line *l, bool lasting)
 	if (e->reader)
 		e->reader(e->reader_context, l->text, l->used);
 	e->lines++;
-	sink_write(&e->log, l);
+	if (e->log.fd >= 0)
+		sink_write(&e->log, l->text, l->used);
 	write_copy(e, l, lasting);
 }
 
@@ -166,6 +184,21 @@ static void write_suppressed(struct events *e, struct event_line *l)
 void events_copy(struct events *e, int fd)
 {
 	e->copy.fd = fd;
+}
+
+uint64_t events_pass(struct events *e, events_passer *pass, void *context)
+{
+	struct event_line l;
+
+	if (!pass)
+		write_suppressed(e, &l);
+	e->pass = pass;
+	e->pass_context = context;
+	if (!pass && e->copy.fd >= 0) {
+		close(e->copy.fd);
+		e->copy.fd = -1;
+	}
+	return e->missed;
 }
 
 void events_context(struct events *e, const char *container, const char *workdir,

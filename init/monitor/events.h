@@ -92,6 +92,15 @@ void events_context(struct events *e, const char *container, const char *workdir
  * the payload can't cause at will. -1: none.
  */
 void events_copy(struct events *e, int fd);
+/*
+ * From now on the lines of that copy are given to pass(), which returns false if it can't take
+ * one now; events_missed() is for one that it took and that wasn't written. The first time is
+ * an event, and so is their number once there are lines again. pass NULL: no more; what is only
+ * counted until then has its line before. Returns how many are missing.
+ */
+typedef bool events_passer(void *context, const char *line, size_t len);
+uint64_t events_pass(struct events *e, events_passer *pass, void *context);
+void events_missed(struct events *e);
 /* Audit mode: refusals are let through, and the report says so. */
 void events_audit(struct events *e);
 /* Logs or counts an event. Never fails: a full disk only loses lines. */

@@ -12,7 +12,7 @@
 #include "pin_index.h"
 #include "status.h"
 
-#define REPORT_WORKERS 4
+#define REPORT_WORKERS 5
 
 struct report_worker {
 	const char *name;

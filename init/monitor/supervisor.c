@@ -34,12 +34,15 @@ static void close_channel(struct supervisor *k)
  * read, and then it gets no reply. EPIPE: supervisor_finish() has shut down our half, or the
  * worker is gone, which the next read shows.
  */
-void supervisor_reply(struct supervisor *k, const void *message, size_t size)
+bool supervisor_reply(struct supervisor *k, const void *message, size_t size)
 {
-	if (k->channel >= 0 &&
-		send(k->channel, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-		errno != EAGAIN && errno != EPIPE)
+	if (k->channel < 0)
+		return false;
+	if (send(k->channel, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno != EAGAIN && errno != EPIPE)
 		close_channel(k);
+	return false;
 }
 
 /* Handles one message; size 0 is the end of the channel. */

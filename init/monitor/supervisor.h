@@ -52,8 +52,8 @@ struct supervisor {
 /* Starts the worker for the boot; it is served in monitor_wait() and monitor_run(). Returns
  * 0, or -1 with *f filled. */
 int supervisor_start(struct supervisor *k, struct failure *f);
-/* Sends a message to the worker, if it is running and reads. */
-void supervisor_reply(struct supervisor *k, const void *message, size_t size);
+/* Sends a message to the worker, if it is running and reads. Returns whether it was sent. */
+bool supervisor_reply(struct supervisor *k, const void *message, size_t size);
 /* Handles messages of this worker only, until *done, or its channel is closed, or the time
  * is up. Returns *done. */
 bool supervisor_wait(struct supervisor *k, const bool *done, int milliseconds);

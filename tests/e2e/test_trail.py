@@ -87,6 +87,93 @@ def test_a_disk_that_is_full_stops_nothing(stub, host_home, workdir):
         until(lambda: subprocess.run(["umount", place]).returncode == 0, 30, "the disk to be free")
 
 
+# ---- Who writes it -----------------------------------------------------------------------------
+
+BY = pytest.mark.parametrize("by", ["nft", "cell"])
+FIND = "for p in /proc/[0-9]*; do grep -q codex-trail $p/comm && echo ${p#/proc/}; done; true"
+
+
+@pytest.fixture
+def flooded(stub_environment, host_home, workdir, docker):
+    """flooded(by, signal): a session in which the writer gets that signal, from root in the
+    container, before 600 names are refused; returns the container's own events, the host's, and
+    what the session said."""
+
+    def run(by, signal):
+        script = 'until [ -e go ]; do sleep 0.1; done; \
+            for i in {1..600}; do getent hosts n$i.test; sleep 0.015; done; \
+            sleep 2; getent hosts last.test; \
+            until [ -e end ]; do sleep 0.1; done; exit 3'
+        process = subprocess.Popen(
+            [STUB, f"--wall={by}", "--exec", "bash", "-c", script], cwd=workdir, env=stub_environment,
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            until(lambda: list(host_home.glob(f"{STATE}/*/events.jsonl")), 15)
+            name = trail(host_home).parent.name
+
+            def inside(*command):
+                return docker("exec", "-u", "root", name, *command)
+
+            until(lambda: inside("sh", "-c", FIND).out.split(), 15)
+            (pid,) = inside("sh", "-c", FIND).ok().out.split()
+            inside("kill", f"-{signal}", pid).ok()
+            (workdir / "go").touch()
+            until(lambda: "last.test" in inside("cat", "/run/codex/events.jsonl").out, 60)
+            own = inside("cat", "/run/codex/events.jsonl").ok().out.rpartition("\n")[0]
+            status = inside("codex-egress", "status").ok().out
+            (workdir / "end").touch()
+            said = process.communicate(timeout=30)[1].decode()
+            assert process.returncode == 3, said
+        finally:
+            process.kill()
+            process.wait()
+        return [check_line(line) for line in own.splitlines()], events(trail(host_home)), said, status
+
+    return run
+
+
+@BY
+def test_a_file_system_that_hangs_costs_that_copy_alone(flooded, by):
+    """Stopped, the writer is like one whose write doesn't return."""
+    own, kept, said, status = flooded(by, "STOP")
+    assert len([e for e in own if e["event"] == "refused-name"]) > 400
+    (told,) = [e for e in own if e["event"] == "worker"]
+    assert told["name"] == "trail" and "does not take lines in time" in told["reason"]
+    assert 1 < len(kept) < len(own)
+    assert "missing in the copy on your machine" in said
+
+
+@BY
+def test_a_writer_that_is_killed_is_started_again(flooded, by):
+    own, kept, said, status = flooded(by, "KILL")
+    assert [e["reason"] for e in own if e["event"] == "worker" and "signal 9" in e["reason"]]
+    assert "payload" in {e["event"] for e in kept}
+    names = {e.get("name") for e in kept}
+    assert "last.test" in names and "trail" in status
+
+
+def test_nothing_is_missing_otherwise(stub, host_home, workdir):
+    script = "for i in {1..50}; do getent hosts n$i.test; sleep 0.02; done; sleep 1; cp /run/codex/events.jsonl ."
+    said = stub("--exec", "bash", "-c", script).ok().err
+    assert "missing in the copy" not in said
+    own, kept = events(workdir / "events.jsonl"), events(trail(host_home))
+    assert kept[:len(own)] == own and "n50.test" in {e.get("name") for e in own}
+
+
+@pytest.mark.attack
+@BY
+@pytest.mark.parametrize("uid", [1000, 0], ids=["the owner's own uid", "another owner"])
+def test_the_payload_cannot_stop_who_writes_it(stub, host_home, workdir, uid, by):
+    os.chown(host_home, uid, uid)
+    script = f"for pid in $({FIND}); do kill -STOP $pid; kill -9 $pid; ls /proc/$pid/fd; done; {ASK}true"
+    said = stub(f"--wall={by}", "--exec", "bash", "-c", script).ok().err
+    assert said.count("ermission denied") + said.count("not permitted") == 3, said
+    found = events(trail(host_home))
+    assert {"refused-name", "payload"} <= {e["event"] for e in found}
+    assert not [e for e in found if e["event"] == "worker"]
+
+
 # ---- What the launcher does -----------------------------------------------------------------
 
 
