@@ -60,6 +60,13 @@ static bool says_otherwise(const char *text)
 	return false;
 }
 
+/* Where Codex can write: what is there must not decide that Codex gets the key. If the broker
+ * can't be because of it, codex-init ends the start. */
+static bool is_codexs(const struct plan *p, const char *path)
+{
+	return beneath_contains(p->workdir, path) || beneath_contains(p->home, path);
+}
+
 /* By its words: where Codex may use another provider, the login is mounted as it always was. A
  * file that can't be read tells nothing, so it counts as one that does. */
 static bool config_says_otherwise(const struct plan *p, const char *path)
@@ -90,20 +97,8 @@ static bool used_otherwise(struct search *s, const struct cli *c)
 	for (size_t i = 0; i < p->request.rest.count; i++)
 		if (says_otherwise(p->request.rest.word[i]))
 			return true;
-	if (find_config(s, &config, &ignored) < 0 ||
-		(config && config_says_otherwise(p, config)))
-		return true;
-	return config_says_otherwise(p, arena_format(s->arena, "%s/config.toml", p->home));
-}
-
-/* Codex would use it instead. */
-static bool home_has_login(struct search *s)
-{
-	const char *own = arena_format(s->arena, "%s/auth.json", s->plan->home);
-	struct auth_facts facts;
-	struct error ignored;
-
-	return find_look(s->plan, own, &facts, &ignored) != AUTH_ABSENT;
+	return find_config(s, &config, &ignored) < 0 ||
+	       (config && !is_codexs(p, config) && config_says_otherwise(p, config));
 }
 
 bool api_key_hand_over(
@@ -112,7 +107,5 @@ bool api_key_hand_over(
 	const struct plan *p = s->plan;
 
 	return facts->key[0] && api_key_broker(c) && !names_key(&c->env) &&
-	       !names_key(&p->request.file_env) && !used_otherwise(s, c) &&
-	       !home_has_login(s) && !beneath_contains(p->workdir, path) &&
-	       !beneath_contains(p->home, path);
+	       !names_key(&p->request.file_env) && !used_otherwise(s, c) && !is_codexs(p, path);
 }

@@ -19,8 +19,9 @@ bool api_key_broker(const struct cli *c);
 /*
  * True if the key in the auth.json at path, as auth_look() found it, is to be handed over: what
  * can be seen here says that there will be a broker and that Codex will use it, and Codex can't
- * read the file anyway. The plan's mounts of workdir and home, and its variables, must be
- * there. A broker that can't be after all then ends the start, since Codex would have no login.
+ * read the file anyway. What lies where Codex can write isn't asked. The plan's mounts of
+ * workdir and home, and its variables, must be there. A broker that can't be after all then
+ * ends the start, since Codex would have no login.
  */
 bool api_key_hand_over(struct search *s, const struct cli *c, const char *path,
 	const struct auth_facts *facts);

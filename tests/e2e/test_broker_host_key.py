@@ -69,3 +69,11 @@ def test_where_it_turns_out_that_there_can_be_none(begin, login):
     done = begin(*odd, "--exec", "true").ok(100)
     assert "the path of its certificates has characters" in done.err and "--broker=off" in done.err
     begin(*odd, "--broker=off", "--exec", "test", "-s", "/codex_home/auth.json").ok()
+
+
+@pytest.mark.parametrize("plant", ["echo {} >auth.json", "echo 'model_''provider = \"x\"' >config.toml"])
+def test_what_a_command_leaves_does_not_get_the_next_one_the_key(begin, login, plant):
+    begin("--exec", "bash", "-c", f"cd /codex_home && rm -f auth.json && {plant}").ok()
+    done = begin("--exec", "cat", "/codex_home/auth.json").ok(100)
+    assert SECRET not in done.said and "--broker=off leaves" in done.err, done
+    assert SECRET in begin("--broker=off", "--exec", "cat", "/codex_home/auth.json").ok().out

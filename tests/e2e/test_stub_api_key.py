@@ -113,12 +113,17 @@ def test_a_file_that_codex_can_read_anyway(host):
         path.unlink()
 
 
-def test_a_login_of_the_home_is_not_uncovered(host):
-    own = host.write(host.work / ".codex" / ".environment" / "auth.json", {"OPENAI_API_KEY": "another-key"})
+@pytest.mark.parametrize("place, content", [
+    (".codex/.environment/auth.json", '{"OPENAI_API_KEY": "another-key"}'),
+    (".codex/.environment/config.toml", 'model_provider = "mine"\n'),
+    ("codex/config.toml", 'openai_base_url = "http://x"\n'),
+])  # fmt: skip
+def test_what_a_command_can_write_does_not_get_it_the_file(host, place, content):
+    """codex-init then ends the start, and says what to do (test_broker_host_key.py)."""
+    own = host.write(host.work / place, content)
     os.chown(own.parent, UID, UID)
-    assert host.dry().mounts[MOUNT] == (str(host.file), "ro")
-    own.write_text("")
     assert handed_over(host.dry())
+    assert MOUNT in host.dry("--broker=off").mounts
 
 
 @pytest.mark.parametrize("config, expected", [
@@ -132,10 +137,7 @@ def test_a_login_of_the_home_is_not_uncovered(host):
 def test_a_config_that_names_another_provider(host, config, expected):
     place = host.write(host.home / ".codex" / "config.toml", config)
     assert ("OPENAI_API_KEY" in host.dry().env) == expected
-    place.unlink()
-    own = host.write(host.work / ".codex" / ".environment" / "config.toml", config)
-    os.chown(own.parent, UID, UID)
-    assert ("OPENAI_API_KEY" in host.dry().env) == expected
+    assert place.read_text() == config
 
 
 def test_a_named_file(host):
