@@ -329,8 +329,8 @@ def watch(lab):
 
     made = []
 
-    def begin(box, *options):
-        made.append(Watcher(lab, box, *options))
+    def begin(box, *options, **more):
+        made.append(Watcher(lab, box, *options, **more))
         return made[-1]
 
     yield begin

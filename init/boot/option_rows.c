@@ -253,26 +253,28 @@ static int set_events(struct options *o, const struct given *g, struct failure *
 	return 0;
 }
 
-static int set_printable(struct options *o, const struct given *g, struct failure *f)
+/* A line of printable characters, up to this one. */
+static int set_line(const struct given *g, char last, struct failure *f)
 {
-	(void)o;
 	for (const char *c = g->value; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+		if ((unsigned char)*c < ' ' || *c == 0x7f ||
+			(unsigned char)*c > (unsigned char)last)
 			return fail(f, "read the options", g->name,
 				"it is not a line of printable characters");
 	*(const char **)g->member = g->value;
 	return 0;
 }
 
+static int set_printable(struct options *o, const struct given *g, struct failure *f)
+{
+	(void)o;
+	return set_line(g, '\xff', f);
+}
+
 static int set_launcher(struct options *o, const struct given *g, struct failure *f)
 {
 	(void)o;
-	for (const char *c = g->value; *c; c++)
-		if (*c < ' ' || *c > '~')
-			return fail(f, "read the options", g->name,
-				"it is not a line of printable characters");
-	*(const char **)g->member = g->value;
-	return 0;
+	return set_line(g, '~', f);
 }
 
 static int set_mounts(struct options *o, const struct given *g, struct failure *f)

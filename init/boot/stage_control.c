@@ -64,6 +64,7 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 	case CONTROL_EXPLAIN:
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
 	case CONTROL_WATCH:
+	case CONTROL_FOLLOW:
 		stage_ask_greet(b, to);
 		return 0;
 	case CONTROL_ANSWER:

@@ -5,9 +5,9 @@
  * then the end of the connection. Fixed-width integers in host order: same machine, same
  * binary.
  *
- * After CONTROL_WATCH the connection stays. PID 1 sends lines, each a JSON object in a message
- * of its own, and answers further requests as above, with no line in between. A client that
- * doesn't read is dropped.
+ * After CONTROL_WATCH or CONTROL_FOLLOW the connection stays. PID 1 sends lines, each a JSON
+ * object in a message of its own, and answers further requests as above, with no line in
+ * between. A client that doesn't read is dropped.
  */
 #ifndef INIT_EGRESS_CONTROL_IPC_H
 #define INIT_EGRESS_CONTROL_IPC_H
@@ -19,8 +19,8 @@
 #include "../policy/target.h"
 
 #define CONTROL_PATH "/run/codex/control"
-/* "CXC4": another version's structs aren't accepted. */
-#define CONTROL_MAGIC 0x43584334u
+/* "CXC5": another version's structs aren't accepted. */
+#define CONTROL_MAGIC 0x43584335u
 /* With the kernel's header this fills one page. */
 #define CONTROL_DATAGRAM 3584
 /* Longest text of an answer; LIMIT_REPORT_PINS and LIMIT_REPORT_PLACES bound its lists. */
@@ -30,8 +30,9 @@ enum control_type {
 	CONTROL_STATUS = 1,
 	CONTROL_EXPLAIN,
 	CONTROL_RULES,
-	CONTROL_WATCH,  /* the answer is the first lines */
 	CONTROL_ANSWER, /* a watcher's, to a question */
+	CONTROL_WATCH,  /* the answer is the first lines */
+	CONTROL_FOLLOW, /* the same, by whom no question waits for */
 	CONTROL_ALLOW,  /* from here on with a rule */
 	CONTROL_DENY,
 	CONTROL_UNDO,

@@ -33,6 +33,7 @@ static const struct egress_command {
 	{"rules", NULL, CONTROL_RULES, "the rules in force"},
 	{"watch", NULL, CONTROL_WATCH,
 		"events and questions as they come, a JSON object a line; takes commands"},
+	{"follow", NULL, CONTROL_FOLLOW, "the same; no question waits for it"},
 };
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
@@ -144,7 +145,8 @@ static int ask(const struct control_request *request, const char *by)
 		status = take_answer(fd);
 	if (status < 0)
 		status = output_error(EXIT_SANDBOX, CONTROL_PATH, connect_hint(errno));
-	else if (status == 0 && request->type == CONTROL_WATCH)
+	else if (status == 0 &&
+		 (request->type == CONTROL_WATCH || request->type == CONTROL_FOLLOW))
 		status = watch_run(fd, by);
 	close(fd);
 	return status;

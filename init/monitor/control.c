@@ -39,8 +39,9 @@ struct control {
 		int fd; /* -1: free */
 		pid_t peer;
 		uint64_t number;
+		bool asked; /* it watches, and is waited for */
 	} clients[CLIENTS];
-	size_t watchers;
+	size_t asked; /* their number */
 	uint64_t accepted;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	char text[CONTROL_TEXT];
@@ -57,8 +58,8 @@ static void drop(struct control *c, struct client *client)
 		return;
 	close(client->fd); /* which removes it from the epoll set */
 	client->fd = -1;
-	if (is_watcher(c, client))
-		c->watched(c->context, --c->watchers);
+	if (client->asked)
+		c->watched(c->context, --c->asked);
 }
 
 static bool send_now(int fd, const void *bytes, size_t len)
@@ -93,16 +94,17 @@ static struct client *watchers_place(struct control *c)
 	return NULL;
 }
 
-static bool become_watcher(struct control *c, struct client *client)
+static bool become_watcher(
+	struct control *c, struct client *client, struct client *place, bool asked)
 {
-	struct client *to = watchers_place(c);
-	struct epoll_event e = {.events = EPOLLIN, .data.u32 = (uint32_t)(to - c->clients)};
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = (uint32_t)(place - c->clients)};
 
 	if (epoll_ctl(c->epoll, EPOLL_CTL_MOD, client->fd, &e) < 0)
 		return false;
-	*to = *client;
+	*place = *client;
+	place->asked = asked;
 	client->fd = -1;
-	c->watched(c->context, ++c->watchers);
+	c->watched(c->context, c->asked += asked);
 	return true;
 }
 
@@ -110,23 +112,25 @@ static bool become_watcher(struct control *c, struct client *client)
 static bool answer_request(struct control *c, struct client *client,
 	const struct control_request *request, const struct target *target)
 {
-	const bool begins = request->type == CONTROL_WATCH && !is_watcher(c, client);
-	const bool stays = is_watcher(c, client) || (begins && watchers_place(c));
+	const bool asked = request->type == CONTROL_WATCH;
+	const bool begins =
+		(asked || request->type == CONTROL_FOLLOW) && !is_watcher(c, client);
+	struct client *place = begins ? watchers_place(c) : NULL;
 	FILE *to = fmemopen(c->text, sizeof(c->text), "w");
 	int status = EXIT_SANDBOX;
 
 	if (!to)
 		return false;
-	if (begins && !stays)
+	if (begins && !place)
 		fprintf(to,
 			"codex-egress: watch: %d watch already: there is no room for more\n",
 			LIMIT_CONTROL_WATCHERS);
-	else if (begins || request->type != CONTROL_WATCH)
+	else if (begins || !asked)
 		status = c->answer(c->context, request, client->peer, target, to);
 	fclose(to);
 	/* Answering may have dropped it. */
-	return client->fd >= 0 && send_reply(c, client->fd, status) && stays &&
-	       (!begins || become_watcher(c, client));
+	return client->fd >= 0 && send_reply(c, client->fd, status) &&
+	       (place ? become_watcher(c, client, place, asked) : is_watcher(c, client));
 }
 
 /* Handles a request, if one has arrived. Then the connection is closed, unless the client
@@ -147,7 +151,7 @@ static void serve_client(struct control *c, struct client *client)
 
 void control_tell(struct control *c, const char *line, size_t len)
 {
-	for (size_t i = LIMIT_CONTROL_CLIENTS; c && c->watchers > 0 && i < CLIENTS; i++)
+	for (size_t i = LIMIT_CONTROL_CLIENTS; c && i < CLIENTS; i++)
 		if (c->clients[i].fd >= 0 && !send_now(c->clients[i].fd, line, len))
 			drop(c, &c->clients[i]);
 }

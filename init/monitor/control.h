@@ -20,7 +20,7 @@
 typedef int control_answer(void *context, const struct control_request *r, pid_t peer,
 	const struct target *t, FILE *to);
 
-/* The number of watchers has changed. */
+/* How many watch now; those who only follow (CONTROL_FOLLOW) aren't counted. */
 typedef void control_watched(void *context, size_t watchers);
 
 struct control; /* opaque */

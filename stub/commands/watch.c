@@ -195,7 +195,7 @@ static bool is_running(const struct watch *w)
 static int follow(struct watch *w)
 {
 	if (client_start(&w->client, &w->sandbox.engine, w->sandbox.id,
-		    sandbox_caller(&w->sandbox)) < 0)
+		    w->session.answers ? sandbox_caller(&w->sandbox) : NULL) < 0)
 		return -1;
 	while (!w->session.quit && step(w, -1))
 		;

@@ -53,7 +53,7 @@ static bool make_pipes(int pipes[3][2])
 int client_start(struct client *c, const struct engine *e, const char *id, const char *by)
 {
 	const char *const argv[] = {e->name, "exec", "-i", "--user=0:0", id, ARGV_EGRESS,
-		"--by", by, "watch", NULL};
+		by ? "--by" : "follow", by, "watch", NULL};
 	int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, error;
 
 	memset(c, 0, sizeof(*c));

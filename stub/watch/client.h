@@ -1,7 +1,7 @@
 /*
- * `ENGINE exec -i CONTAINER codex-egress watch`, with pipes: the lines of the sandbox's
- * decisions, and what is answered. The engine's client gets a session of its own, so that
- * neither the keys of the terminal nor its end reach it.
+ * `ENGINE exec -i CONTAINER codex-egress watch` (or follow), with pipes: the lines of the
+ * sandbox's decisions, and what is answered. The engine's client gets a session of its own, so
+ * that neither the keys of the terminal nor its end reach it.
  */
 #ifndef STUB_WATCH_CLIENT_H
 #define STUB_WATCH_CLIENT_H
@@ -21,8 +21,8 @@ struct client {
 	size_t complaint_size;
 };
 
-/* Starts it for the container with this id; `by` is who answers. Returns 0, or -1 with errno
- * set. */
+/* Starts it for the container with this id; `by` is who answers, NULL if nobody does: then no
+ * question waits for us. Returns 0, or -1 with errno set. */
 int client_start(struct client *c, const struct engine *e, const char *id, const char *by);
 /* Sends a line (without its line feed). False if it can't be taken at once. */
 bool client_send(struct client *c, const char *line);

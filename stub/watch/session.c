@@ -37,10 +37,13 @@ static void on_hello(struct session *s, const struct message *m, const char *clo
 	s->ask = m->ask;
 	s->questions.count = 0;
 	s->refused = m->refused;
-	if (m->ask)
+	if (m->ask && s->answers)
 		snprintf(text, sizeof(text),
 			"the sandbox asks, and waits %" PRId64 " seconds for an answer",
 			m->ask);
+	else if (m->ask)
+		snprintf(text, sizeof(text),
+			"no key is read here, so no question waits for this one");
 	print(s, clock, "watch", "", text, "");
 }
 

@@ -336,7 +336,7 @@ def test_many_rules_cost_little(box):
 REACH = r"""
 import os, socket, struct
 def request(type, rule):
-    return struct.pack("<IIHBBI16s64s520s", 0x43584334, type, 0, 0, 0, 0, b"", b"payload", rule)
+    return struct.pack("<IIHBBI16s64s520s", 0x43584335, type, 0, 0, 0, 0, b"", b"payload", rule)
 for kind in (socket.SOCK_SEQPACKET, socket.SOCK_STREAM, socket.SOCK_DGRAM):
     try:
         s = socket.socket(socket.AF_UNIX, kind)

@@ -240,6 +240,26 @@ def test_modes(boxes, docker, run):
     assert run("true", env={"CODEX_INIT_ASK": "0"}).ok()
 
 
+def test_nothing_is_held_for_one_who_follows(box, watch, dns):
+    """The same lines as for a watcher, but as if nobody watched: unless somebody does."""
+    follower = watch(box, word="follow")
+    assert follower.next("hello")["ask"] == 20
+    began = time.monotonic()
+    assert Job(box, f"{CURL} https://new.test/").wait() != 0
+    assert time.monotonic() - began < 15 and dns.asked("new.test") == []
+    refused = until(lambda: next((e for e in box.events() if e.get("name") == "new.test"), None))
+    follower.next(refused["event"], name="new.test")
+    assert not [line for line in follower.seen if line["event"] == "question"]
+    watcher = watch(box)
+    job = Job(box, f"{CURL} https://new.test/")
+    question = watcher.next("question")
+    assert follower.next("question")["id"] == question["id"]
+    watcher.say(f"answer {question['id']} allow")
+    assert job.ok().out == "200\n"
+    assert follower.next("answered", verdict="allow")["id"] == question["id"]
+    assert follower.leave() == 0
+
+
 def test_without_the_option_nobody_is_asked(make, watch, dns):
     box = make("nft", ask="--ask=0")
     watcher = watch(box)

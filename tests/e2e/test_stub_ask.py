@@ -4,6 +4,7 @@ connection goes on, or ends; and whoever watches and goes is as if nobody had.""
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 from conftest import STUB, until
@@ -110,6 +111,28 @@ def test_a_question_that_is_answered_elsewhere_disappears(sandbox, watch, stub):
     stub("allow", "two.test").ok()
     assert made.result(job)[1] == 0
     until(lambda: b"allow   two.test" in rows(seen), 10, lambda: rows(seen))
+
+
+def test_one_that_only_prints_holds_nothing(sandbox, watch, stub_environment, workdir, tmp_path, dns):
+    """It reads no key: names are refused at once, unless somebody else can be asked."""
+    made = sandbox()
+    out = tmp_path / "seen"
+    with out.open("wb") as to:
+        printing = subprocess.Popen([STUB, "watch"], cwd=workdir, env=stub_environment,
+                                    stdin=subprocess.DEVNULL, stdout=to, stderr=subprocess.STDOUT)
+    until(lambda: "no question waits for this one" in out.read_text(), 30, out.read_text)
+    text, status = made.run(f"{CURL} -m 20 https://one.test", seconds=15)
+    assert status != 0 and "200" not in text and dns.asked("one.test") == []
+    until(lambda: "refuse  one.test" in out.read_text(), 10, out.read_text)
+    seen = watch()
+    job = made.begin(f"{CURL} https://two.test")
+    asked(seen, "two.test:443")
+    seen.type(b"a")
+    assert made.result(job)[1] == 0
+    until(lambda: "allow   two.test" in out.read_text(), 10, out.read_text)
+    assert "  ask     two.test:443" in out.read_text() and "ask     one.test" not in out.read_text()
+    made.end()
+    assert printing.wait(20) == 0
 
 
 def test_where_nobody_watches_it_is_refused_at_once(sandbox, dns):

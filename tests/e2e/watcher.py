@@ -8,10 +8,10 @@ import time
 
 
 class Watcher:
-    def __init__(self, lab, box, *options):
+    def __init__(self, lab, box, *options, word="watch"):
         docker = ["docker", "-H", lab.engine.host]
         self.process = subprocess.Popen(
-            [*docker, "exec", "-i", "-u", "root", box.name, "codex-egress", *options, "watch"],
+            [*docker, "exec", "-i", "-u", "root", box.name, "codex-egress", *options, word],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

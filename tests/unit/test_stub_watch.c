@@ -298,6 +298,10 @@ static void whether_it_asks_is_said(void **state)
 	assert_int_equal(seen(SESSION_PRINT, "waits 60 seconds"), 1);
 	tell(s, "{\"event\":\"hello\",\"version\":1,\"ask\":0}", 0);
 	assert_int_equal(seen(SESSION_PRINT, "refuses without asking"), 1);
+	assert_int_equal(seen(SESSION_PRINT, "no question waits"), 0);
+	s->answers = false;
+	tell(s, "{\"event\":\"hello\",\"version\":1,\"ask\":60}", 0);
+	assert_int_equal(seen(SESSION_PRINT, "no question waits"), 1);
 }
 
 static void what_cannot_be_read_is_said_once(void **state)

@@ -66,6 +66,31 @@ static void a_watcher_has_lines_and_answers(void **state)
 	tell("to nobody\n");
 }
 
+/* It gets the same, in a place of the same few, and no question waits for it. */
+static void one_who_follows_is_not_waited_for(void **state)
+{
+	char text[64];
+	int fd = connected(), other;
+
+	(void)state;
+	request(fd, CONTROL_FOLLOW, NULL);
+	serve();
+	assert_int_equal(take_reply(fd), 0);
+	assert_int_equal(watchers, 0);
+	other = watching();
+	assert_int_equal(watchers, 1);
+	tell("a line\n");
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 7);
+	close(other);
+	serve();
+	assert_int_equal(watchers, 0);
+	tell("more\n");
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 5);
+	close(fd);
+	serve();
+	assert_int_equal(watchers, 0);
+}
+
 static void watchers_are_few_and_keep_their_places(void **state)
 {
 	int watcher[LIMIT_CONTROL_WATCHERS], silent[3 * LIMIT_CONTROL_CLIENTS], fd;
@@ -134,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_watcher_has_lines_and_answers),
+		TEST(one_who_follows_is_not_waited_for),
 		TEST(watchers_are_few_and_keep_their_places),
 		TEST(a_watcher_that_does_not_read_is_dropped),
 	};
