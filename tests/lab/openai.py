@@ -18,6 +18,7 @@ import argparse
 import base64
 import hashlib
 import http.server
+import itertools
 import json
 import socket
 import ssl
@@ -81,6 +82,7 @@ class Reply:
     """One HTTP response."""
 
     converse = None  # with status 101: what answers the texts of a WebSocket
+    parts = None  # instead of a body: an iterable of its parts, each sent when it is there
 
     def __init__(self, status, body=b"", kind="application/json", headers=()):
         if not isinstance(body, bytes):
@@ -101,13 +103,15 @@ class StandIn:
 
     A refresh token is good for one use, as the real ones are: renewals holds every attempt as
     (token, whether it was granted). A device login waits until approve() is called with the code
-    that Codex has shown."""
+    that Codex has shown. instead(method, path, headers, body), if a test sets it, is asked first for
+    a Reply; None: as ever."""
 
     def __init__(self, commands=(), log=None):
         self.commands = list(commands)
         self.requests = []
         self.renewals = []
         self.websocket = False
+        self.instead = None
         self._devices = {}
         self._log = log
         self._lock = threading.Lock()
@@ -118,6 +122,7 @@ class StandIn:
             self.commands = list(commands)
             self.requests = []
             self.websocket = False
+            self.instead = None
 
     def spent(self, token):
         """True if this refresh token has been used."""
@@ -178,6 +183,8 @@ class StandIn:
         return reply
 
     def _answer(self, method, path, headers, body, record):
+        if self.instead and (reply := self.instead(method, path, headers, body)):
+            return reply
         if headers.get("upgrade"):
             if self.websocket and path.endswith("/responses"):
                 reply = Reply(101)
@@ -443,6 +450,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if reply.converse:
             self._converse(headers, reply.converse)
             return
+        if reply.parts:
+            self._send_parts(reply)
+            return
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
         self.send_header("Content-Length", str(len(reply.body)))
@@ -452,9 +462,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(reply.body)
 
+    def _send_parts(self, reply):
+        self.connection.settimeout(None)
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.kind)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in itertools.chain(reply.parts, [b""]):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+
     def _converse(self, headers, answer):
         import websocket  # not at hand in the demo, which has none
 
+        self.connection.settimeout(None)
         self.send_response(101)
         self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")

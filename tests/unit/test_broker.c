@@ -68,6 +68,33 @@ static void the_rules_have_what_they_are_made_for(void **state)
 	free(text);
 }
 
+/* Those that run while a request or a WebSocket is under way: no stream is cut. */
+static void nothing_ends_what_has_begun(void **state)
+{
+	char *text = rules();
+
+	(void)state;
+	assert_int_equal(times(text, "    timeout client 24h\n"), 1);
+	assert_int_equal(times(text, "    timeout server 24h\n"), 1);
+	assert_int_equal(times(text, "    timeout tunnel 24h\n"), 1);
+	assert_int_equal(times(text, "timeout "), 7);
+	assert_null(strstr(text, "http-buffer-request"));
+	free(text);
+}
+
+/* haproxy's own client is the only one that doesn't verify, and nothing uses it. */
+static void every_server_is_verified(void **state)
+{
+	char *text = rules();
+
+	(void)state;
+	assert_int_equal(times(text, "verify none"), 1);
+	assert_int_equal(times(text, "    httpclient.ssl.verify none\n"), 1);
+	assert_int_equal(times(text, "    ssl-server-verify required\n"), 1);
+	assert_null(strstr(text, "lua"));
+	free(text);
+}
+
 static void each_reason_has_a_word_of_its_own(void **state)
 {
 	(void)state;
@@ -250,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rules_have_what_they_are_made_for),
+		cmocka_unit_test(nothing_ends_what_has_begun),
+		cmocka_unit_test(every_server_is_verified),
 		cmocka_unit_test(each_reason_has_a_word_of_its_own),
 		cmocka_unit_test(what_may_be_quoted_in_them),
 		cmocka_unit_test(a_program_that_only_root_can_replace),
