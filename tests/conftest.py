@@ -237,7 +237,7 @@ def wire(lab, internet):
     return lab.wire
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def wall(request):
     """Which of WALLS runner's containers have: each in turn for a test that is marked `cell`."""
     return getattr(request, "param", "nft")
@@ -248,8 +248,8 @@ def pytest_generate_tests(metafunc):
     names=True: with programs that know no proxy. nft: not this one of a file that is marked."""
     marker = metafunc.definition.get_closest_marker("cell")
     differs = metafunc.definition.get_closest_marker("nft")
-    if marker and not differs and "wall" in metafunc.fixturenames:
-        walls = WALLS if marker.args else ("nft", "flagless")
+    if marker and "wall" in metafunc.fixturenames:
+        walls = ["nft"] if differs else WALLS if marker.args else ("nft", "flagless")
         metafunc.parametrize("wall", list(walls), indirect=True)
 
 
@@ -279,7 +279,7 @@ def shell(runner):
 
 
 @pytest.fixture
-def start(runner):
+def start(runner, network):
     """start(command..., run()'s parameters): a Container. It isn't removed when it ends by itself,
     so that its log and status can be read."""
     names = []
@@ -307,19 +307,19 @@ def start(runner):
 
 
 @pytest.fixture
-def boxes(lab, internet):
+def boxes(lab, internet, wall, network):
     """boxes(init options..., what gate_box.begin() takes): a Box that is ready."""
     from gate_box import begin  # which imports from here
 
     made = []
 
     def make(*init, **rest):
-        made.append(begin(lab, *init, **rest))
+        made.append(begin(lab, *init, **{"wall": wall, **rest}))
         return made[-1].ready()
 
     yield make
     for box in made:
-        box.docker("rm", "-f", box.name)
+        box.remove()
 
 
 @pytest.fixture

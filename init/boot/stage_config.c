@@ -86,9 +86,9 @@ static bool make_run_directory(struct boot *b)
 		"only "
 		"counted",
 		RUN_DIR, strerror(errno));
-	say_hint(geteuid() == 0 ? "give the container one: --tmpfs /run"
-				: "give the container one that its user can write: --tmpfs "
-				  "/run:mode=1777");
+	say_hint(geteuid() == 0
+			 ? "give the container one: --tmpfs /run"
+			 : "give the container one that its user can write: --tmpfs " RUN_DIR);
 	return false;
 }
 

@@ -1,12 +1,16 @@
-"""What the tests of the gate share: a container that lives for one file of them, and knocks at it
-with bytes of their choice (tests/lab/knock.py)."""
+"""A container that is told what to do while it runs, behind either wall: by programs that its command
+starts (jobs.py), and by bytes of a test's choice (tests/lab/knock.py)."""
 
+import functools
 import json
+import pathlib
+import shutil
 import uuid
 
-from conftest import FLAGS, ROOT, Container, Runner, until
+import jobs
+from conftest import PROXIES, ROOT, WALLS, Container, Runner, program, until
+from internet import DNS_ADDRESS, address_of
 
-LAB = "/lab"
 DECODE_ERROR, ACCESS_DENIED = 50, 49
 
 
@@ -42,8 +46,66 @@ class Answer:
 
 
 class Box(Container):
+    def __init__(self, docker, name, wall, directory):
+        super().__init__(docker, name)
+        self.wall, self.directory, self._jobs = wall, directory, []
+
+    def exec(self, *command, user=None, options=()):
+        """Beside the payload, and so outside of the cell; by default as codex-init's own user."""
+        own = "1000" if self.wall == "plain uid" else "root"
+        return super().exec(*command, user=user or own, options=options)
+
+    @property
+    def cell(self):
+        return self.wall != "nft"
+
+    def begin(self, *argv, input=None, proxies=False):
+        """A program that the payload starts: a Job. It knows no proxy, unless it is to have the cell's."""
+        prefix = () if proxies or not self.cell else ("env", *PROXIES)
+        self._jobs.append(jobs.Job(self.directory, (*prefix, *argv), input))
+        return self._jobs[-1]
+
+    def inside(self, *argv, timeout=60, **rest):
+        """The same, and its end: a Result."""
+        return self.begin(*argv, **rest).result(timeout)
+
+    def script(self, script, **rest):
+        return self.begin("bash", "-c", script, **rest)
+
+    def shell(self, script, **rest):
+        return self.inside("bash", "-c", script, **rest)
+
+    def end(self, status=0):
+        """Ends the command, and waits for the container's end."""
+        jobs.end(self.directory, status)
+        return self.wait()
+
+    def remove(self):
+        """Programs first, so that their connections end while there is somebody to end them."""
+        for job in self._jobs:
+            job.kill()
+        self.docker("rm", "-f", self.name)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @functools.cached_property
+    def proxy(self):
+        """Where a client may find the gate as a proxy: with nftables at every address of port 80."""
+        if not self.cell:
+            return "45.99.0.1", 80
+        url = self.shell("echo $HTTP_PROXY", proxies=True).ok().out.strip()
+        host, port = url.removeprefix("http://").split(":")
+        return host, int(port)
+
+    def address(self, name):
+        """The address that the payload is given for a name."""
+        return self.inside("getent", "ahostsv4", name).ok().out.split()[0]
+
+    def at(self, name):
+        """What a program aims at that has looked the name up before."""
+        return name if self.cell else address_of(name)
+
     def knock(self, *attempts, timeout=60, **rest):
-        """Each attempt is (address, port, items...): bytes to send, or what else knock.py takes."""
+        """Each attempt is (name or address, port, items...): bytes to send, or what else knock.py takes."""
         made = [
             {
                 "to": [address, port],
@@ -52,19 +114,14 @@ class Box(Container):
             }
             for address, port, *items in attempts
         ]
-        told = self.docker(
-            *("exec", "-i", "-u", "1000", self.name, "python3", f"{LAB}/knock.py"),
-            input=json.dumps(made).encode(),
-            timeout=timeout,
+        told = self.inside(
+            *("python3", f"{jobs.LAB}/knock.py"), input=json.dumps(made).encode(), timeout=timeout
         ).ok()
         return [Answer(answer) for answer in json.loads(told.out)]
 
     def hello(self, *attempts, **rest):
         """The same where what a TLS server says first is enough."""
         return self.knock(*attempts, enough=7, **rest)
-
-    def shell(self, script, **options):
-        return self.docker("exec", "-u", "1000", self.name, "bash", "-c", script, **options)
 
     def events(self, kind=None):
         lines = self.exec("cat", "/run/codex/events.jsonl").ok().lines()
@@ -82,27 +139,35 @@ class Box(Container):
 
         return until(found, seconds, lambda: f"{fields} among {self.events()[-12:]}")
 
-    def worker(self, uid):
-        """The process id, inside, of the worker with that uid; None: there is none."""
-        listing = self.exec("sh", "-c", "grep -H ^Uid: /proc/[0-9]*/status").out
-        for line in listing.splitlines():
-            path, ids = line.split(":Uid:")
-            if ids.split()[0] == str(uid):
-                return int(path.split("/")[2])
-        return None
+    def worker(self, name):
+        """The process id, inside, of codex-init's worker of that name; None: there is none."""
+        listing = self.exec("sh", "-c", "grep -H . /proc/[0-9]*/comm").out.splitlines()
+        return next((int(line.split("/")[2]) for line in listing if line.endswith(f":codex-{name}")), None)
 
     def ready(self):
-        until(lambda: self.exec("test", "-s", "/run/codex/status.json").status == 0, 30)
+        until(lambda: jobs.ready(self.directory) or self.gone("the agent"), 30, "the agent")
         return self
 
 
-def begin(lab, *init, allow="", command=("sleep", "600"), options=(), env=None, network=None):
-    """A container in the background that has the lab's Python beside it; the caller removes it."""
+def hosts(init, allow):
+    """What puts the names into the hosts file of a cell that can't write it (docs/codex-init.md)."""
+    check = [ROOT / "build/codex-init", *init, "--check", "--hosts"]
+    made = program(check, env={"OPENAI_ALLOWED_DOMAINS": allow or ""}).ok()
+    return [*made.lines()[0].split(), "-e", f"CODEX_INIT_UPSTREAM={DNS_ADDRESS}"]
+
+
+def begin(lab, *init, wall="nft", allow="", options=(), env=None, network=None):
+    """A container in the background that does what it is told; the caller removes it."""
+    name = f"box-{uuid.uuid4().hex[:12]}"
+    directory = pathlib.Path(lab.directory) / "jobs" / name
+    directory.mkdir(parents=True)
+    directory.chmod(0o777)
+    shares = ["-v", f"{ROOT}/tests/lab:{jobs.LAB}:ro", "-v", f"{directory}:{jobs.PLACE}"]
+    if wall == "plain uid":
+        shares += ["--tmpfs", "/run/codex", *hosts(init, allow)]
     runner = Runner(lab)
-    name = f"gate-{uuid.uuid4().hex[:12]}"
-    mounted = ["-v", f"{ROOT}/tests/lab:{LAB}:ro", *options]
     made = runner.arguments(
-        command, allow, env, mounted, FLAGS, network, list(init), True
+        jobs.AGENT, allow, env, [*shares, *options], WALLS[wall], network, list(init), True
     )
     runner.docker("run", "-d", "--pull=never", "--name", name, *made).ok()
-    return Box(runner.docker, name)
+    return Box(runner.docker, name, wall, directory)

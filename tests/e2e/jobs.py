@@ -1,55 +1,105 @@
-"""Programs that the payload itself starts, in a container that runs: what `docker exec` starts is
-not in the cell."""
+"""Programs that the payload itself starts, in a container whose command is the agent (tests/lab/agent.py):
+what they do is done behind the same wall as by any command. `docker exec` starts what isn't in the cell."""
 
-import itertools
+import base64
+import json
+import pathlib
+import socket
+import threading
 import time
 
-from conftest import until
+from conftest import Result, until
+from events import check_output
 
-# Runs each script that is put into /tmp/jobs, in the background.
-PAYLOAD = (
-    "bash",
-    "-c",
-    r"""
-mkdir -p /tmp/jobs && cd /tmp/jobs || exit
-while :; do
-    for script in *.sh; do
-        [ -e "$script" ] || continue
-        job=${script%.sh}
-        mv "$script" "$job.run"
-        (bash "$job.run" >"$job.out" 2>&1; echo $? >"$job.end.new"; mv "$job.end.new" "$job.end") &
-    done
-    sleep 0.02
-done
-""",
-)
+LAB = "/lab"
+# Where a container has the directory with the agent's socket.
+PLACE = "/jobs"
+AGENT = ("python3", f"{LAB}/agent.py", f"{PLACE}/agent")
 
 
 class Job:
-    numbers = itertools.count(1)
+    """A program in the box, begun at once. `out` and `err` grow while it runs."""
 
-    def __init__(self, box, script):
-        self.box, self.path = box, f"/tmp/jobs/{next(Job.numbers)}"
-        put = f"cat >{self.path}.tmp && mv {self.path}.tmp {self.path}.sh"
-        until(lambda: box.exec("test", "-d", "/tmp/jobs").status == 0)
+    def __init__(self, directory, argv, input=None):
+        self.argv, self._said = argv, {"out": b"", "err": b""}
+        self.status, self.seconds = None, None
+        self._socket = connect(directory)
         self.began = time.monotonic()
-        box.docker(
-            *("exec", "-i", "-u", "1000", box.name, "sh", "-c", put), input=script.encode()
-        ).ok()
+        data = None if input is None else base64.b64encode(input).decode()
+        send(self._socket, argv=[str(word) for word in argv], input=data)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        try:
+            with self._socket.makefile("rb") as lines:
+                for line in lines:
+                    for kind, value in json.loads(line).items():
+                        if kind == "status":
+                            self.seconds, self.status = time.monotonic() - self.began, value
+                        else:
+                            self._said[kind] += base64.b64decode(value)
+        except OSError:
+            pass  # the container has ended
 
     @property
     def out(self):
-        return self.box.exec("cat", f"{self.path}.out").out
+        return self._said["out"].decode(errors="replace")
+
+    @property
+    def err(self):
+        return self._said["err"].decode(errors="replace")
+
+    @property
+    def said(self):
+        return self.out + self.err
 
     def ended(self):
-        return self.box.exec("test", "-e", f"{self.path}.end").status == 0
+        return not self._reader.is_alive()
 
-    def wait(self, seconds=30):
-        """Waits for its end; returns the status. `seconds`: how long it took, roughly."""
-        until(self.ended, seconds, lambda: f"the end of {self.out!r}")
-        self.seconds = time.monotonic() - self.began
-        return int(self.box.exec("cat", f"{self.path}.end").ok().out)
+    def until_says(self, text, seconds=20):
+        until(lambda: text in self.said or self.ended(), seconds, lambda: f"{text!r} in {self.said!r}")
+        assert text in self.said, self.said
+        return self
+
+    def wait(self, seconds=60):
+        """Waits for its end; returns the status."""
+        self._reader.join(seconds)
+        assert self.ended() and self.status is not None, f"{self.argv}: no end, only {self.said!r}"
+        return self.status
+
+    def result(self, seconds=60):
+        """The same as a Result."""
+        self.wait(seconds)
+        check_output(self.out)
+        return Result(self.argv, self.status, self._said["out"], self._said["err"], self.seconds)
 
     def ok(self, status=0):
-        assert self.wait() == status, self.out
+        assert self.wait() == status, self.said
         return self
+
+    def kill(self):
+        if not self.ended():
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+def connect(directory):
+    made = socket.socket(socket.AF_UNIX)
+    made.connect(str(pathlib.Path(directory) / "agent"))
+    return made
+
+
+def send(connection, **fields):
+    connection.sendall(json.dumps(fields).encode() + b"\n")
+
+
+def end(directory, status=0):
+    """Ends the container's command."""
+    with connect(directory) as made:
+        send(made, end=status)
+        made.recv(1)
+
+
+def ready(directory):
+    return (pathlib.Path(directory) / "agent").exists()

@@ -21,10 +21,7 @@ def six(network):
 
 
 def knock(box, address, port):
-    return box.docker(
-        *("exec", "-u", "1000", box.name, "timeout", "3", "bash", "-c"),
-        f"exec 3<>/dev/tcp/{address}/{port}",
-    ).status
+    return box.inside("timeout", "3", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}").status
 
 
 def test_nat64_is_judged_by_the_address_inside(six, boxes, dns, sinks, wire):

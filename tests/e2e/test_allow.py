@@ -8,10 +8,12 @@ import time
 import hello as tls
 import pytest
 from conftest import until
-from flows import Flows, booted, egress, kinds, refused_by_dns
+from flows import Flows, booted, egress, kinds, refused, refused_by_dns
 from gate_box import ACCESS_DENIED
 from internet import GREETING, address_of
 from proxy import PORT
+
+pytestmark = pytest.mark.cell
 
 NEW, GOOD = address_of("new.test"), address_of("good.test")
 PROXY = address_of("proxy.corp.test")
@@ -30,7 +32,7 @@ def box(boxes, names):
 
 
 def curl(box, url, *options):
-    return box.exec("curl", "-sS", "-m", "5", *options, url, user="1000")
+    return box.inside("curl", "-sS", "-m", "5", *options, url)
 
 
 def allow(box, rule, status=0, **rest):
@@ -57,8 +59,8 @@ def test_a_name_is_allowed_from_the_moment_the_command_ends(box, sinks):
     # That name and those ports.
     sinks.mark()
     assert refused_by_dns(box, "sub.new.test", "not allowed")
-    assert "refused" in box.knock((NEW, 2222), seconds=2)[0].end
-    assert box.hello((NEW, 443, tls.client("other.test")))[0].alert == ACCESS_DENIED
+    assert refused(box, box.knock((box.at("new.test"), 2222), seconds=2)[0])
+    assert box.hello((box.at("new.test"), 443, tls.client("other.test")))[0].alert == ACCESS_DENIED
     assert not [a for a in sinks.addresses() if a == NEW]
     assert allow(box, "new.test").out == "new.test: allowed already\n"
 
@@ -82,7 +84,7 @@ def test_whose_word_it_is_is_told(box):
     assert any(re.fullmatch(r"api\.openai\.com +# default", line) for line in rules)
     assert not any("bad.test" in line for line in rules)
     # The file that the agent may read says the same.
-    listed = box.exec("cat", "/etc/codex/allowed_domains.txt", user="1000").ok().lines()
+    listed = box.inside("cat", "/etc/codex/allowed_domains.txt").ok().lines()
     assert sorted(listed) == sorted(rules)
     status = egress(box, "status").out
     assert re.search(r"^rules      1 by codex-egress \(2 of 256 .*\n  --allow new\.test$", status, re.M)
@@ -95,21 +97,23 @@ def test_who_is_a_word(box, who):
     assert refused_by_dns(box, "new.test", "not allowed")
 
 
+@pytest.mark.nft
 def test_other_ports(box):
     allow(box, "new.test:2222")
     box.shell("getent hosts new.test").ok()
-    assert greeted(box, NEW, 2222)
-    assert box.hello((NEW, 443, tls.client("new.test")))[0].alert == ACCESS_DENIED
+    assert greeted(box, box.at("new.test"), 2222)
+    assert box.hello((box.at("new.test"), 443, tls.client("new.test")))[0].alert == ACCESS_DENIED
     # One more of a name that has some: what was known of it is opened for that, too.
     allow(box, "good.test:8443")
     box.shell("getent hosts good.test").ok()
-    assert greeted(box, GOOD, 8443)
+    assert greeted(box, box.at("good.test"), 8443)
 
 
 def test_wildcards_and_presets(box, dns):
     dns.add("a.wild.test", "45.4.0.1")
     allow(box, "*.wild.test")
-    assert box.hello(("45.4.0.1", 443, tls.client("a.wild.test")))[0].served
+    aim = "a.wild.test" if box.cell else "45.4.0.1"
+    assert box.hello((aim, 443, tls.client("a.wild.test")))[0].served
     assert refused_by_dns(box, "wild.test", "not allowed")
     assert allow(box, "@pypi").out == "@pypi: allowed\n"
     assert "pypi.org" in egress(box, "rules").out
@@ -117,6 +121,7 @@ def test_wildcards_and_presets(box, dns):
     assert "pypi.org" not in egress(box, "rules").out
 
 
+@pytest.mark.nft
 def test_names_in_private_networks(box, dns):
     dns.add("db.corp.test", "10.77.0.9")
     allow(box, "db.corp.test:5432")
@@ -129,6 +134,7 @@ def test_names_in_private_networks(box, dns):
     assert box.knock(("10.77.0.10", 5432), seconds=2)[0].bytes == b""
 
 
+@pytest.mark.nft
 def test_names_of_etc_hosts(boxes, names):
     hosts = ("--add-host", "hosted.test:45.7.0.1", "--add-host", "inner.test:10.77.0.8")
     box = booted(boxes(allow="good.test", options=hosts))
@@ -142,6 +148,7 @@ def test_names_of_etc_hosts(boxes, names):
     assert greeted(box, "10.77.0.8", 2222)
 
 
+@pytest.mark.nft
 def test_networks(box, sinks):
     assert "refused" in box.knock(("45.5.1.9", 5432), seconds=2)[0].end
     allow(box, "45.5.0.0/16:5432")
@@ -155,6 +162,7 @@ def test_networks(box, sinks):
     assert "45.5.1.9" not in sinks.addresses()
 
 
+@pytest.mark.nft
 def test_networks_on_the_ports_of_the_web(box, sinks):
     """These go past the gate, in which names are checked."""
     hello = tls.client("any.name.test")
@@ -165,6 +173,7 @@ def test_networks_on_the_ports_of_the_web(box, sinks):
     assert box.hello(("45.5.1.9", 443, hello))[0].alert == ACCESS_DENIED
 
 
+@pytest.mark.nft
 def test_private_networks(box):
     """Both fences open, and shut again."""
     assert box.knock(("10.77.1.9", 5432), seconds=2)[0].bytes == b""
@@ -189,23 +198,24 @@ def test_what_no_rule_opens_is_opened_by_none(box, sinks):
     ):
         told = allow(box, rule, 100)
         assert why in told.err and f'"{rule}"' in told.err and told.out == "", told
-    allow(box, "0.0.0.0/0:80+private")
+    allow(box, "0.0.0.0/0:80+private", 1 if box.cell else 0)
     sinks.mark()
     assert box.knock(("169.254.169.254", 80, b"GET / HTTP/1.0\r\n\r\n"), seconds=2)[0].bytes == b""
     assert "169.254.169.254" not in sinks.addresses()
 
 
+@pytest.mark.nft
 @pytest.mark.parametrize("mode", ("pin", "audit"))
 def test_other_modes(boxes, names, mode):
     box = booted(boxes(f"--egress={mode}", allow="good.test:443"))
     allow(box, "new.test:443,2222")
     box.shell("getent hosts new.test").ok()
-    assert greeted(box, NEW, 2222)
-    assert box.hello((NEW, 443, tls.client("new.test")))[0].served
+    assert greeted(box, box.at("new.test"), 2222)
+    assert box.hello((box.at("new.test"), 443, tls.client("new.test")))[0].served
     undo(box, "new.test:443,2222")
     refused = refused_by_dns(box, "new.test", "not allowed")
     if mode == "pin":
-        assert refused and "refused" in box.knock((NEW, 2222), seconds=2)[0].end
+        assert refused and "refused" in box.knock((box.at("new.test"), 2222), seconds=2)[0].end
     else:
         assert not refused
         box.event(event="refused-name", name="new.test", reason="no rule allows it")
@@ -226,14 +236,20 @@ def test_behind_a_proxy(boxes, internet):
 
 
 def test_an_allow_that_is_undone_ends_its_flows_and_no_others(box, sinks):
-    allow(box, "new.test:443,80,2222")
-    flows = Flows(box, **kinds("new.test", "new"), **kinds("good.test", "good"))
-    assert undo(box, "new.test:443,80,2222").out == "new.test:443,80,2222: undone\n"
+    # In the cell the other ports are those of the start.
+    rule, new = "new.test:443,80,2222", kinds("new.test", "new")
+    if box.cell:
+        rule = "new.test:443,80"
+        del new["new_plain"]
+    allow(box, rule)
+    flows = Flows(box, **new, **kinds("good.test", "good"))
+    given = box.address("new.test")
+    assert undo(box, rule).out == f"{rule}: undone\n"
     assert refused_by_dns(box, "new.test", "not allowed")
     sinks.mark()
-    named, direct = box.knock((NEW, 443, tls.client("new.test")), (NEW, 2222), seconds=2)
-    assert named.alert == ACCESS_DENIED and "refused" in direct.end, (named, direct)
-    flows.end("new_tls", "new_http", "new_websocket", "new_plain")
+    named, direct = box.knock((given, 443, tls.client("new.test")), (given, 2222), seconds=2)
+    assert named.alert == ACCESS_DENIED and refused(box, direct), (named, direct)
+    flows.end(*new)
     flows.live("good_tls", "good_http", "good_websocket", "good_plain")
     assert NEW not in sinks.addresses()
 
@@ -281,12 +297,13 @@ def test_names_that_share_an_address(boxes, dns):
     dns.add("new.test", GOOD)
     dns.add("good.test", GOOD)
     box = booted(boxes(allow="good.test:443,2222"))
-    allow(box, "new.test:443,2222")
+    rule = "new.test:443" if box.cell else "new.test:443,2222"
+    allow(box, rule)
     flows = Flows(
         box, new=("tls", "new.test", 443), good=("tls", "good.test", 443),
         plain=("plain", "good.test", 2222),
     )
-    undo(box, "new.test:443,2222")
+    undo(box, rule)
     flows.end("new")
     flows.live("good", "plain")
 
@@ -294,25 +311,24 @@ def test_names_that_share_an_address(boxes, dns):
 def test_workers_that_are_started_again_go_by_it(box):
     allow(box, "new.test")
     egress(box, "deny", "good.test")
-    for uid, name in ((65311, "resolver"), (65312, "gate")):
-        old = box.worker(uid)
+    for name in ("resolver", "gate"):
+        old = box.worker(name)
         box.exec("kill", "-KILL", str(old)).ok()
-        until(lambda: box.worker(uid) not in (None, old), 10, name)  # noqa: B023
-    until(lambda: box.hello((NEW, 443, tls.client("new.test")))[0].served)
-    assert box.hello((GOOD, 443, tls.client("good.test")))[0].alert == ACCESS_DENIED
+        until(lambda: box.worker(name) not in (None, old), 10, name)  # noqa: B023
+    until(lambda: box.hello((box.at("new.test"), 443, tls.client("new.test")))[0].served)
+    assert box.hello((box.at("good.test"), 443, tls.client("good.test")))[0].alert == ACCESS_DENIED
 
 
-def test_the_closing_report_has_what_to_paste(start, names):
-    box = start("sleep", "8", allow="good.test")
-    booted(box)
-    allow(box, "*.new.test:8443")
+def test_the_closing_report_has_what_to_paste(box):
+    rule = "*.new.test" if box.cell else "*.new.test:8443"
+    allow(box, rule)
     allow(box, "gone.test")
     undo(box, "gone.test")
     egress(box, "deny", "good.test")
-    box.wait()
+    box.end()
     assert (
         "codex-init: codex-egress gave these rules for this session:\n"
-        "  --allow '*.new.test:8443'\n  --deny good.test\n"
+        f"  --allow '{rule}'\n  --deny good.test\n"
     ) in box.logs()
     assert "gone.test" not in box.logs()
 
@@ -364,7 +380,7 @@ def test_the_payload_gives_no_rule(box, sinks):
     assert "REACHED" not in told and told.count("no:") == 3, told
     for words in ("allow new.test", "undo good.test", "deny good.test", "rules",
                   "--by root allow new.test"):
-        done = box.exec("codex-egress", *words.split(), user="1000")
+        done = box.inside("codex-egress", *words.split())
         assert done.status == 111 and "only root may ask" in done.err, done
     box.shell("for i in 1 2 3; do curl -sS -m 2 https://new.test; curl -sS -m 2 http://new.test;"
               f" curl -sS -m 2 --connect-to ::{NEW}: https://new.test; dig +short new.test; done")
@@ -375,10 +391,7 @@ def test_the_payload_gives_no_rule(box, sinks):
 
 def test_a_flood_of_refusals_holds_no_rule_up(box):
     """The payload keeps everybody busy; the rule is there all the same, and soon."""
-    box.docker(
-        *("exec", "-d", "-u", "1000", box.name, "timeout", "20", "bash", "-c",
-          "for j in 1 2 3; do (while :; do getent hosts x$RANDOM.flood.test; done) & done; wait")
-    ).ok()
+    box.script("for j in 1 2 3; do (while :; do getent hosts x$RANDOM.flood.test; done) & done; wait")
     time.sleep(1)
     for _ in range(3):
         allow(box, "new.test")

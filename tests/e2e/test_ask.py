@@ -7,11 +7,10 @@ import pytest
 from conftest import until
 from flows import booted, egress
 from internet import GREETING, address_of
-from jobs import PAYLOAD, Job
 
 NEW, GOOD = address_of("new.test"), address_of("good.test")
 CURL = "curl -sS -m 25 -o /dev/null -w '%{http_code}\n'"
-WALLS = pytest.mark.parametrize("wall", ("nft", "cell"))
+pytestmark = pytest.mark.cell
 
 
 @pytest.fixture
@@ -22,17 +21,15 @@ def names(dns):
 
 @pytest.fixture
 def make(boxes, names):
-    def begin(wall, *options, ask="--ask=20", allow="good.test", **rest):
-        return booted(
-            boxes(f"--wall={wall}", ask, *options, allow=allow, command=PAYLOAD, **rest)
-        )
+    def begin(*options, ask="--ask=20", allow="good.test", **rest):
+        return booted(boxes(ask, *options, allow=allow, **rest))
 
     return begin
 
 
-@pytest.fixture(params=("nft", "cell"))
-def box(request, make):
-    return make(request.param)
+@pytest.fixture
+def box(make):
+    return make()
 
 
 @pytest.fixture
@@ -52,7 +49,7 @@ def nothing_left(dns, sinks, name="new.test"):
 @pytest.mark.parametrize("scheme, port", (("https", 443), ("http", 80)))
 def test_a_held_connection_goes_on(box, watcher, dns, sinks, scheme, port):
     sinks.mark()
-    job = Job(box, f"{CURL} {scheme}://new.test/")
+    job = box.script(f"{CURL} {scheme}://new.test/")
     question = watcher.next("question")
     assert (question["name"], question["port"]) == ("new.test", port)
     assert question["rule"] == "new.test" and 15 <= question["expires"] <= 20
@@ -66,47 +63,48 @@ def test_a_held_connection_goes_on(box, watcher, dns, sinks, scheme, port):
         (question["id"], "new.test", "allow")
     ]
     # From then on nobody is asked.
-    assert Job(box, f"{CURL} https://new.test/").ok().out == "200\n"
+    assert box.script(f"{CURL} https://new.test/").ok().out == "200\n"
     assert not [line for line in watcher.rest() if line["event"] == "question"]
     assert box.events("allowed")[0]["name"] == "new.test"
 
 
 def test_a_refusal_is_the_usual_one(box, watcher, dns, sinks):
     sinks.mark()
-    tls, http = Job(box, f"{CURL} https://new.test/"), Job(box, "curl -sS -m 25 http://new.test/")
+    tls, http = box.script(f"{CURL} https://new.test/"), box.script("curl -sS -m 25 http://new.test/")
     question = watcher.next("question")
     time.sleep(1)
     watcher.say(f"answer {question['id']} deny")
-    assert tls.wait() != 0 and ("access denied" in tls.out or "403" in tls.out)
+    assert tls.wait() != 0 and ("access denied" in tls.said or "403" in tls.said)
     assert http.wait() == 0 and "new.test" in http.out, http.out
     assert tls.seconds < 15
     assert nothing_left(dns, sinks)
     assert any(line.get("verdict") == "deny" for line in watcher.seen)
     # Refused at once from then on.
-    again = Job(box, f"{CURL} https://new.test/")
+    again = box.script(f"{CURL} https://new.test/")
     assert again.wait() != 0 and again.seconds < 5
     assert nothing_left(dns, sinks)
     assert not [line for line in watcher.rest() if line["event"] == "question"]
 
 
 def test_what_comes_too_late_decides_the_next_try(make, watch, dns, sinks):
-    box = make("nft", ask="--ask=2")
+    box = make(ask="--ask=2")
     watcher = watch(box)
+    watcher.next("hello")
     sinks.mark()
-    job = Job(box, f"{CURL} https://new.test/")
+    job = box.script(f"{CURL} https://new.test/")
     question = watcher.next("question")
     watcher.next("answered", id=question["id"], verdict="timeout")
-    assert job.wait() != 0 and "access denied" in job.out
+    assert job.wait() != 0 and "access denied" in job.said
     assert 1.5 < job.seconds < 10 and nothing_left(dns, sinks)
     box.event(event="refused-tls", name="new.test", reason="no rule allows it")
     watcher.say(f"answer {question['id']} allow")
-    assert Job(box, f"{CURL} https://new.test/").ok().out == "200\n"
+    assert box.script(f"{CURL} https://new.test/").ok().out == "200\n"
 
 
 def test_a_rule_is_an_answer(box, watcher):
     for command, end in (("allow *.wild.test", "allow"), ("deny bad.test", "deny")):
         name = "a.wild.test" if end == "allow" else "bad.test"
-        job = Job(box, f"{CURL} https://{name}/")
+        job = box.script(f"{CURL} https://{name}/")
         question = watcher.next("question", name=name)
         egress(box, *command.split())
         watcher.next("answered", id=question["id"], verdict=end)
@@ -114,8 +112,8 @@ def test_a_rule_is_an_answer(box, watcher):
 
 
 def test_one_question_for_many_connections(box, watcher):
-    jobs = [Job(box, f"for i in 1 2 3; do {CURL} https://new.test/ & done; wait") for _ in range(3)]
-    jobs.append(Job(box, f"{CURL} http://new.test/"))
+    jobs = [box.script(f"for i in 1 2 3; do {CURL} https://new.test/ & done; wait") for _ in range(3)]
+    jobs.append(box.script(f"{CURL} http://new.test/"))
     question = watcher.next("question")
     assert not [line for line in watcher.rest(2) if line["event"] == "question"]
     watcher.say(f"answer {question['id']} allow")
@@ -123,31 +121,34 @@ def test_one_question_for_many_connections(box, watcher):
         assert set(job.ok().out.split()) == {"200"}
 
 
+@pytest.mark.nft
 def test_another_port(make, watch, dns, sinks):
     """There is no name in these: the address stands for it."""
-    box = make("nft")
+    box = make()
     watcher = watch(box)
+    watcher.next("hello")
     sinks.mark()
     talk = "exec 3<>/dev/tcp/new.test/2222; head -c %d <&3" % len(GREETING)
-    job = Job(box, talk)
+    job = box.script(talk)
     question = watcher.next("question")
     assert (question["name"], question["port"]) == ("new.test", 2222)
     assert question["rule"] == "new.test:2222" and nothing_left(dns, sinks)
     watcher.say(f"answer {question['id']} allow")
     assert job.ok().out.encode() == GREETING
-    other = Job(box, "exec 3<>/dev/tcp/other.test/2223; head -c 5 <&3")
+    other = box.script("exec 3<>/dev/tcp/other.test/2223; head -c 5 <&3")
     watcher.say(f"answer {watcher.next('question')['id']} deny")
     other.wait()
-    assert "reset" in other.out.lower(), other.out
+    assert "reset" in other.said.lower(), other.said
 
 
 def test_behind_a_proxy(make, watch, internet):
     from proxy import PORT
 
     proxy = f"http://{address_of('proxy.corp.test')}:{PORT}"
-    box = make("nft", "--proxy", proxy)
+    box = make("--proxy", proxy)
     watcher = watch(box)
-    job = Job(box, f"{CURL} https://new.test/")
+    watcher.next("hello")
+    job = box.script(f"{CURL} https://new.test/")
     watcher.say(f"answer {watcher.next('question', name='new.test')['id']} allow")
     assert job.ok().out == "200\n"
 
@@ -157,22 +158,23 @@ def test_behind_a_proxy(make, watch, internet):
 
 def test_where_nobody_watches_it_is_refused_at_once(box, watch, dns, sinks):
     sinks.mark()
-    job = Job(box, f"{CURL} https://new.test/; getent hosts new.test")
+    job = box.script(f"{CURL} https://new.test/; getent hosts new.test")
     assert job.wait() != 0 and job.seconds < 10
     box.event(name="new.test", reason="no rule allows it")
     # The same when the last one has left: what is held ends then.
     watcher = watch(box)
-    job = Job(box, f"{CURL} https://new.test/")
+    watcher.next("hello")
+    job = box.script(f"{CURL} https://new.test/")
     watcher.next("question")
     watcher.leave()
     began = time.monotonic()
     assert job.wait() != 0 and time.monotonic() - began < 5
-    assert Job(box, f"{CURL} https://new.test/").wait() != 0
+    assert box.script(f"{CURL} https://new.test/").wait() != 0
     assert nothing_left(dns, sinks)
 
 
 def test_who_comes_later_is_asked_as_well(box, watcher, watch):
-    job = Job(box, f"{CURL} https://new.test/")
+    job = box.script(f"{CURL} https://new.test/")
     question = watcher.next("question")
     other = watch(box)
     assert other.next("question")["id"] == question["id"]
@@ -183,7 +185,7 @@ def test_who_comes_later_is_asked_as_well(box, watcher, watch):
 
 def test_who_asks_is_told_afterwards(box, watcher):
     """The question waits for nothing."""
-    job = Job(box, f"{CURL} https://new.test/")
+    job = box.script(f"{CURL} https://new.test/")
     question = watcher.next("question")
     assert "who" not in question
     told = watcher.next("who", id=question["id"], rule="new.test")["who"]
@@ -195,7 +197,7 @@ def test_who_asks_is_told_afterwards(box, watcher):
 
 def test_a_question_whose_asker_is_unknown(make, watch):
     """What root's processes have open nobody else may see: the question is a question all the same."""
-    box = make("nft")
+    box = make()
     watcher = watch(box)
     watcher.next("hello")
     box.exec("sh", "-c", f"{CURL} https://new.test/ >/tmp/roots 2>&1 &", user="root").ok()
@@ -206,24 +208,23 @@ def test_a_question_whose_asker_is_unknown(make, watch):
 
 
 def test_one_who_gives_up(box, watcher):
-    Job(box, "curl -sS -m 2 https://new.test/")
+    box.script("curl -sS -m 2 https://new.test/")
     question = watcher.next("question")
     watcher.next("answered", id=question["id"], verdict="gone")
     watcher.say(f"answer {question['id']} allow")
-    assert Job(box, f"{CURL} https://new.test/").ok().out == "200\n"
+    assert box.script(f"{CURL} https://new.test/").ok().out == "200\n"
 
 
-@WALLS
-def test_what_is_not_asked_about(make, watch, dns, sinks, wall):
+def test_what_is_not_asked_about(make, watch, dns, sinks):
     """What a rule denies, Codex's own requests, addresses, and what names no host."""
-    box = make(wall, "--deny", "bad.test")
+    box = make("--deny", "bad.test")
     watcher = watch(box)
     watcher.next("hello")
     sinks.mark()
     targets = ("https://bad.test", "https://ab.chatgpt.com", "https://45.5.1.9", "https://10.77.0.9",
                "http://169.254.169.254", "https://[2001:db8::1]", "http://new.test:53")
-    jobs = [Job(box, f"curl -sSk -m 5 {target}/") for target in targets]
-    jobs.append(Job(box, f"curl -sSk -m 5 --resolve x.test:443:{NEW} https://x.test/"))
+    jobs = [box.script(f"curl -sSk -m 5 {target}/") for target in targets]
+    jobs.append(box.script(f"curl -sSk -m 5 --resolve x.test:443:{NEW} https://x.test/"))
     for job in jobs[:-1]:
         job.wait()
     asked = [line["name"] for line in watcher.rest(2) if line["event"] == "question"]
@@ -231,12 +232,12 @@ def test_what_is_not_asked_about(make, watch, dns, sinks, wall):
     assert sinks.addresses() - {NEW} == set()
 
 
-def test_modes(boxes, docker, run):
+def test_modes(run, wall):
     done = run("true", init=("--ask", "--egress=pin"))
     assert done.status == 100 and "no gate that could hold a connection" in done.err
     for bad in ("--ask=x", "--ask=3601", "--ask=", "--ask=-1"):
         assert run("true", init=(bad,)).status == 100
-    assert run("true", init=("--ask", "--egress=audit")).ok()
+    assert run("true", init=("--ask", "--egress=audit")).ok(0 if wall == "nft" else 100)
     assert run("true", env={"CODEX_INIT_ASK": "0"}).ok()
 
 
@@ -261,9 +262,9 @@ def test_nothing_is_held_for_one_who_follows(box, watch, dns):
 
 
 def test_without_the_option_nobody_is_asked(make, watch, dns):
-    box = make("nft", ask="--ask=0")
+    box = make(ask="--ask=0")
     watcher = watch(box)
     assert watcher.next("hello")["ask"] == 0
-    assert Job(box, "getent hosts new.test").wait() != 0
+    assert box.script("getent hosts new.test").wait() != 0
     assert until(lambda: box.events("refused-name"))
     assert not [line for line in watcher.rest() if line["event"] == "question"]

@@ -9,38 +9,40 @@ from conftest import until
 from flows import booted, egress
 from gate_box import ACCESS_DENIED
 from internet import address_of
-from jobs import PAYLOAD, Job
 
-pytestmark = pytest.mark.attack
+pytestmark = [pytest.mark.attack, pytest.mark.cell]
 NEW, GOOD, EVIL = (address_of(f"{name}.test") for name in ("new", "good", "evil"))
-STAND_IN = "198.19.255."
 
-# FLOOD SECONDS: questions and connections for as many names as it can make.
+# FLOOD SECONDS SERVER PREFIX: questions and connections for as many names as it can make. In the cell
+# there is no datagram to ask by.
 FLOOD = r"""
 import os, socket, struct, sys, time
 def query(name):
     labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split("."))
     return os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
-dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-dns.connect((sys.argv[2], 53))
-dns.setblocking(False)
+try:
+    dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    dns.connect((sys.argv[2], 53))
+    dns.setblocking(False)
+except PermissionError:
+    dns = open("/dev/null")
 end, names, held, got = time.monotonic() + float(sys.argv[1]), 0, [], 0
 while time.monotonic() < end:
     for _ in range(200):
         names += 1
         try:
             dns.send(query(f"n{names}.{os.urandom(8).hex()}.flood.test"))
-        except OSError:
+        except (OSError, AttributeError):
             pass
         try:
             while dns.recv(512):
                 got += 1
-        except OSError:
+        except (OSError, AttributeError):
             pass
     for i in range(20):
         s = socket.socket()
         s.setblocking(False)
-        s.connect_ex(("198.19.255.%d" % (names % 250), 80))
+        s.connect_ex((sys.argv[3] + str(names % 250), 80))
         held.append((s, f"GET / HTTP/1.1\r\nHost: c{names}x{i}.flood.test\r\n\r\n".encode()))
     for s, request in held[-40:]:
         try:
@@ -55,10 +57,16 @@ print(names, got, cpu.user + cpu.system)
 
 
 @pytest.fixture
+def stand_in(wall):
+    """What addresses begin with that stand for a name that nobody has decided."""
+    return "198.19.255." if wall == "nft" else "127.65.255."
+
+
+@pytest.fixture
 def box(boxes, dns):
     for name, address in (("new.test", NEW), ("good.test", GOOD), ("evil.test", EVIL)):
         dns.add(name, address)
-    return booted(boxes("--wall=nft", "--ask=8", allow="good.test", command=PAYLOAD))
+    return booted(boxes("--ask=8", allow="good.test"))
 
 
 @pytest.fixture
@@ -74,17 +82,17 @@ def seconds_of(box, pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def test_a_flood_of_names(box, watcher, dns, sinks):
+def test_a_flood_of_names(box, watcher, dns, sinks, stand_in):
     server = box.shell("sed -n 's/^nameserver //p' /etc/resolv.conf | head -1").ok().out.strip()
     before, sinks_before = seconds_of(box, 1), sinks.mark()
-    job = Job(box, f"python3 - 6 {server} <<'EOF'\n{FLOOD}\nEOF")
+    job = box.script(f"python3 - 6 {server} {stand_in} <<'EOF'\n{FLOOD}\nEOF")
     time.sleep(2)
     # Others are served meanwhile.
-    assert Job(box, "curl -sS -m 10 -o /dev/null https://good.test/").wait() == 0
+    assert box.script("curl -sS -m 10 -o /dev/null https://good.test/").wait() == 0
     egress(box, "status")
-    assert job.wait(60) == 0, job.out
+    assert job.wait(60) == 0, job.said
     names, answers, cpu = (float(word) for word in job.out.split())
-    assert names / 6 > 10000 and answers > 0, job.out
+    assert names / 6 > 10000 and (answers > 0 or box.cell), job.out
     assert seconds_of(box, 1) - before < 0.2 * cpu, (seconds_of(box, 1) - before, cpu)
     lines = watcher.rest(2)
     asked = [line for line in lines if line["event"] == "question"]
@@ -93,19 +101,19 @@ def test_a_flood_of_names(box, watcher, dns, sinks):
     assert 0 < len(asked) <= 10 * 9 and more > 100, (len(asked), more)
     assert watcher.process.poll() is None
     assert not [query for query in dns.asked() if "flood" in query.name]
-    assert sinks_before is None and STAND_IN not in " ".join(map(str, sinks.addresses()))
+    assert sinks_before is None and stand_in not in " ".join(map(str, sinks.addresses()))
     # Afterwards somebody is asked again.
     time.sleep(9)
-    job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+    job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
     question = watcher.next("question", name="new.test", seconds=15)
     watcher.say(f"answer {question['id']} allow")
-    assert job.wait() == 0, job.out
+    assert job.wait() == 0, job.said
 
 
 def test_who_comes_and_goes_asks_no_faster(box, watcher):
     script = "for i in {1..300}; do curl -sS -m 0.05 https://n$i.churn.test/ & done; wait"
-    Job(box, script).wait(60)
-    Job(box, script).wait(60)
+    box.script(script).wait(60)
+    box.script(script).wait(60)
     lines = watcher.rest(3)
     standing, most = set(), 0
     for line in lines:
@@ -118,25 +126,25 @@ def test_who_comes_and_goes_asks_no_faster(box, watcher):
     assert len([line for line in lines if line["event"] == "question"]) <= 150
 
 
-def test_an_address_without_a_name(box, watcher, sinks):
+def test_an_address_without_a_name(box, watcher, sinks, stand_in):
     """Nobody was asked for a name: there is nothing to ask about, and nothing gets out."""
     sinks.mark()
     for place in (0, 7, 254, 255):
-        told = box.knock((f"{STAND_IN}{place}", 2222), seconds=3)[0]
+        told = box.knock((f"{stand_in}{place}", 2222), seconds=3)[0]
         assert told.bytes == b"" and "timed out" not in told.end, told
     udp = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
-    box.shell(f"python3 -c '{udp} s.sendto(b\"x\", (\"{STAND_IN}0\", 53000))'")
+    box.shell(f"python3 -c '{udp} s.sendto(b\"x\", (\"{stand_in}0\", 53000))'")
     assert box.knock(("198.18.0.1", 2222), seconds=2)[0].bytes == b""
     assert not [line for line in watcher.rest(1) if line["event"] == "question"]
     assert sinks.seen() == []
 
 
-def test_the_name_inside_is_what_counts(box, watcher, sinks):
+def test_the_name_inside_is_what_counts(box, watcher, sinks, stand_in):
     """Whatever name the address was given for."""
     given = box.shell("getent ahostsv4 new.test | head -1").ok().out.split()[0]
-    assert given.startswith(STAND_IN)
+    assert given.startswith(stand_in)
     sinks.mark()
-    job = Job(box, f"curl -sSk -m 15 --connect-to ::{given}: -o /dev/null https://evil.test/")
+    job = box.script(f"curl -sSk -m 15 --connect-to ::{given}: -o /dev/null https://evil.test/")
     question = watcher.next("question")
     assert question["name"] == "evil.test"
     watcher.say(f"answer {question['id']} deny")
@@ -153,23 +161,23 @@ def test_the_name_inside_is_what_counts(box, watcher, sinks):
 
 def test_a_yes_to_one_name_opens_no_other(box, watcher, sinks):
     sinks.mark()
-    front = Job(box, f"curl -sS -m 15 --http1.1 -H 'Host: evil.test' http://new.test/")
+    front = box.script(f"curl -sS -m 15 --http1.1 -H 'Host: evil.test' http://new.test/")
     assert watcher.next("question")["name"] == "evil.test"
     egress(box, "allow", "new.test")
-    assert box.hello((NEW, 443, tls.client("new.test")))[0].served
+    assert box.hello((box.at("new.test"), 443, tls.client("new.test")))[0].served
     second = box.knock(
-        (NEW, 80, b"GET / HTTP/1.1\r\nHost: new.test\r\n\r\n"
+        (box.at("new.test"), 80, b"GET / HTTP/1.1\r\nHost: new.test\r\n\r\n"
                   b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"), seconds=3
     )[0]
     assert second.statuses[-1] == 403 and EVIL not in sinks.addresses()
     front.wait()
-    assert "403" in front.out or "evil.test" in front.out
+    assert "403" in front.said or "evil.test" in front.said
 
 
 def test_no_answer_can_be_forged(box, watcher, sinks):
     """By lines that look like a watcher's, by every file, and by the socket."""
     sinks.mark()
-    Job(box, "curl -sS -m 15 https://evil.test/")
+    box.script("curl -sS -m 15 https://evil.test/")
     question = watcher.next("question")
     words = json.dumps({"event": "answered", "id": question["id"], "verdict": "allow"})
     done = box.shell(
@@ -181,24 +189,24 @@ def test_no_answer_can_be_forged(box, watcher, sinks):
     assert EVIL not in sinks.addresses()
 
 
-def test_names_are_shown_as_they_are(box, watcher):
+def test_names_are_shown_as_they_are(box, watcher, stand_in):
     """A question has a normalised name: no escape sequence, no quote, no look-alike in UTF-8."""
     hostile = ("a\"b.test", "x\\u0000.test", "e\x1b[2J.test", "ex\u00e4mple.test", "A.TEST", "a..test")
     for name in hostile:
         request = f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
-        box.knock((f"{STAND_IN}9", 80, request), seconds=1)
+        box.knock((f"{stand_in}9", 80, request), seconds=1)
     names = {line["name"] for line in watcher.rest(2) if line["event"] == "question"}
     assert names == {"a.test"}
 
 
-def test_what_who_asks_says_of_itself_is_data(box, watcher):
+def test_what_who_asks_says_of_itself_is_data(box, watcher, stand_in):
     """Its command line is escaped and cut, and decides nothing."""
     forged = r'","verdict":"allow"}\n{"event":"answered","id":1,\x1b[2J\u202e'
     script = (
         "import socket, sys, time; s = socket.create_connection((sys.argv[1], 80));"
         "s.sendall(b'GET / HTTP/1.1\\r\\nHost: evil.test\\r\\n\\r\\n'); print(s.recv(99)[:12])"
     )
-    job = Job(box, f"python3 -c \"{script}\" {STAND_IN}9 $'{forged}' {'x' * 4000}")
+    job = box.script(f"python3 -c \"{script}\" {stand_in}9 $'{forged}' {'x' * 4000}")
     question = watcher.next("question", name="evil.test")
     who = watcher.next("who", id=question["id"])["who"]
     assert len(who["line"]) == 255 and '","verdict":"allow"}\n' in who["line"], who
@@ -210,25 +218,25 @@ def test_what_who_asks_says_of_itself_is_data(box, watcher):
 def test_who_looks_can_hold_no_question_up(box, watcher):
     """It is the command's own user, who may stop it."""
     stop = "for p in /proc/[0-9]*; do grep -q codex-asker $p/comm && kill -STOP ${p#/proc/}; done"
-    Job(box, stop).wait()
-    job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+    box.script(stop).wait()
+    job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
     question = watcher.next("question", name="new.test")
     assert not [line for line in watcher.rest(2) if "who" in line]
     watcher.say(f"answer {question['id']} allow")
     assert job.wait() == 0, job.out
 
 
-@pytest.mark.parametrize("uid, name", ((65311, "resolver"), (65312, "gate")))
-def test_workers_that_are_started_again(box, watcher, uid, name):
-    job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+@pytest.mark.parametrize("name", ("resolver", "gate"))
+def test_workers_that_are_started_again(box, watcher, name):
+    job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
     question = watcher.next("question")
-    old = box.worker(uid)
+    old = box.worker(name)
     box.exec("kill", "-KILL", str(old)).ok()
-    until(lambda: box.worker(uid) not in (None, old), 10, name)
+    until(lambda: box.worker(name) not in (None, old), 10, name)
     if name == "gate":
         watcher.next("answered", id=question["id"], verdict="gone")
         assert job.wait() != 0
-        job = Job(box, "curl -sS -m 20 -o /dev/null https://new.test/")
+        job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
         question = watcher.next("question")
     watcher.say(f"answer {question['id']} allow")
-    assert job.wait() == 0, job.out
+    assert job.wait() == 0, job.said

@@ -23,6 +23,17 @@ def test_status_says_so_too(named):
     assert json.loads(done.out)["wall"] == "cell"
 
 
+def test_what_a_plain_uid_is_told_to_add_gives_it_the_status_and_the_events(lab, internet):
+    """Docker gives the tmpfs the mode of the image's /run."""
+    plain = CellRunner(lab, FORMS["plain uid"])
+    script = "test -s /run/codex/events.jsonl && codex-egress status"
+    told = plain.shell(script)
+    option = re.search(r"hint: give the container one that its user can write: (--tmpfs \S+)$", told.err, re.M)
+    assert told.status != 0 and option, told
+    done = plain.shell(f"until {script}; do sleep 0.1; done", options=option[1].split()).ok()
+    assert re.search("^wall +cell", done.out, re.M) or "cell" in done.out, done
+
+
 def test_the_command_has_no_privilege(run):
     done = run("cat", "/proc/self/status").ok()
     fields = dict(line.split(":\t", 1) for line in done.lines() if ":\t" in line)

@@ -7,10 +7,12 @@ import time
 import hello as tls
 import pytest
 from conftest import ROOT, program, until
-from flows import Flows, booted, kinds, refused_by_dns
+from flows import Flows, booted, kinds, refused, refused_by_dns
 from gate_box import ACCESS_DENIED
 from internet import GREETING, address_of
 from proxy import PORT
+
+pytestmark = pytest.mark.cell
 
 INIT = ROOT / "build/codex-init"
 BAD, GOOD = address_of("bad.test"), address_of("good.test")
@@ -46,14 +48,14 @@ def test_a_denied_name_ends_its_flows_and_no_others(box, sinks):
     assert refused_by_dns(box, "bad.test")
     sinks.mark()
     named, http, direct, good = box.knock(
-        (BAD, 443, tls.client("bad.test")),
-        (BAD, 80, b"GET / HTTP/1.1\r\nHost: bad.test\r\n\r\n"),
-        (BAD, 2222),
-        (GOOD, 2222),
+        (box.at("bad.test"), 443, tls.client("bad.test")),
+        (box.at("bad.test"), 80, b"GET / HTTP/1.1\r\nHost: bad.test\r\n\r\n"),
+        (box.at("bad.test"), 2222),
+        (box.at("good.test"), 2222),
         seconds=2,
     )
     assert named.alert == ACCESS_DENIED and http.statuses == [403], (named, http)
-    assert "refused" in direct.end and direct.bytes == b"", direct
+    assert refused(box, direct), direct
     assert good.bytes == GREETING, good
     flows.end("bad_tls", "bad_http", "bad_websocket", "bad_plain")
     flows.live("good_tls", "good_http", "good_websocket", "good_plain")
@@ -84,7 +86,9 @@ def test_names_that_share_an_address(boxes, names, dns):
     flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
     deny(box, "bad.test")
     flows.end("bad_tls", "bad_http", "bad_websocket")
-    flows.live("good_tls", "good_http", "good_websocket", "good_plain", "bad_plain")
+    flows.live("good_tls", "good_http", "good_websocket", "good_plain")
+    # In the cell each name has an address of its own, and the gate carries every port.
+    flows.end("bad_plain") if box.cell else flows.live("bad_plain")
     assert refused_by_dns(box, "bad.test")
 
 
@@ -96,15 +100,17 @@ def test_one_port_of_a_name(box):
     assert not refused_by_dns(box, "bad.test")
 
 
-def test_names_below_a_wildcard(boxes, dns, sinks):
+def test_names_below_a_wildcard(boxes, dns, sinks, wall):
     for i, name in enumerate(("a", "b", "c.deep")):
         dns.add(f"{name}.wild.test", f"45.4.0.{i + 1}")
-    box = booted(boxes(allow="*.wild.test:443,2222"))
+    # In the cell a wildcard has no other ports.
+    kind, port = ("plain", 2222) if wall == "nft" else ("http", 80)
+    box = booted(boxes(allow=f"*.wild.test:443,{port}"))
     flows = Flows(
         box,
-        a=("plain", "a.wild.test", 2222),
-        b=("plain", "b.wild.test", 2222),
-        deep=("plain", "c.deep.wild.test", 2222),
+        a=(kind, "a.wild.test", port),
+        b=(kind, "b.wild.test", port),
+        deep=(kind, "c.deep.wild.test", port),
         tls=("tls", "c.deep.wild.test", 443),
     )
     deny(box, "a.wild.test")
@@ -117,12 +123,13 @@ def test_names_below_a_wildcard(boxes, dns, sinks):
     assert not refused_by_dns(box, "b.wild.test")
 
 
-def test_an_address_that_another_name_gets_later(boxes, names, dns):
+def test_an_address_that_another_name_gets_later(boxes, names, dns, wall):
     """What was shut for one name is opened when it becomes another's."""
-    box = booted(boxes(allow=ALLOW + " *.wild.test:2222"))
+    kind, port = ("plain", 2222) if wall == "nft" else ("http", 80)
+    box = booted(boxes(allow=f"{ALLOW} *.wild.test:{port}"))
     deny(box, "bad.test")
     dns.add("late.wild.test", BAD)
-    flow = Flows(box, late=("plain", "late.wild.test", 2222))
+    flow = Flows(box, late=(kind, "late.wild.test", port))
     flow.live("late")
 
 
@@ -152,10 +159,12 @@ def test_names_of_etc_hosts(boxes):
     flows.end("bad", "tls")
     flows.live("good")
     for _ in range(2):
-        assert box.shell("dig +short hosted.test").ok().out == "45.7.0.1\n"
-        assert "refused" in box.knock(("45.7.0.1", 2222))[0].end
+        assert box.shell("dig +tcp +short hosted.test").ok().out == "45.7.0.1\n"
+        told = box.knock(("45.7.0.1", 2222))[0]
+        assert "timed out" in told.end if box.cell else refused(box, told), told
 
 
+@pytest.mark.nft
 def test_with_pins_alone(boxes, names):
     box = booted(boxes("--egress=pin", allow=ALLOW))
     flows = Flows(box, **kinds("bad.test", "bad"), **kinds("good.test", "good"))
@@ -164,6 +173,7 @@ def test_with_pins_alone(boxes, names):
     flows.live("good_tls", "good_http", "good_websocket", "good_plain")
 
 
+@pytest.mark.nft
 def test_audit_lets_it_through_and_records(boxes, names):
     box = booted(boxes("--egress=audit", allow=ALLOW))
     flows = Flows(box, **kinds("bad.test", "bad"))
@@ -186,6 +196,7 @@ def test_behind_a_proxy(boxes, internet):
 # ---- Networks ----------------------------------------------------------------------------------
 
 
+@pytest.mark.nft
 def test_a_denied_network(boxes, dns, sinks):
     dns.add("inside.test", "45.5.1.1")
     dns.add("both.test", "45.5.1.2", "45.5.2.2")
@@ -210,6 +221,7 @@ def test_a_denied_network(boxes, dns, sinks):
     assert "45.5.1.9" not in sinks.addresses() and "45.5.1.2" not in sinks.addresses()
 
 
+@pytest.mark.nft
 def test_networks_within_networks(boxes):
     box = booted(boxes(allow="45.6.0.0/16:5432,6000"))
     flows = Flows(
@@ -244,13 +256,13 @@ def test_the_place_of_a_mistake_is_told_and_nothing_is_changed(box):
     assert re.sub(r"^up .*|^pins(.|\n)*", "", status(box), flags=re.M) == before
     assert "??[2J" in deny(box, "\x01\x1b[2J", 100).err
     assert box.events("denied") == []
-    assert box.hello((BAD, 443, tls.client("bad.test")))[0].served
+    assert box.hello((box.at("bad.test"), 443, tls.client("bad.test")))[0].served
 
 
 def test_only_root_denies(box):
-    done = deny(box, "bad.test", 111, user="1000")
+    done = box.inside("codex-egress", "deny", "bad.test").ok(111)
     assert done.out == "" and "only root may ask" in done.err
-    assert box.hello((BAD, 443, tls.client("bad.test")))[0].served
+    assert box.hello((box.at("bad.test"), 443, tls.client("bad.test")))[0].served
 
 
 def test_no_more_than_there_is_room_for(box):
@@ -267,31 +279,31 @@ def test_no_more_than_there_is_room_for(box):
 
 def test_workers_that_are_started_again_deny_it_too(box):
     deny(box, "bad.test")
-    for uid, name in ((65311, "resolver"), (65312, "gate")):
-        old = box.worker(uid)
+    for name in ("resolver", "gate"):
+        old = box.worker(name)
         box.exec("kill", "-KILL", str(old)).ok()
-        until(lambda: box.worker(uid) not in (None, old), 10, name)  # noqa: B023
-    until(lambda: box.hello((GOOD, 443, tls.client("good.test")))[0].served)
+        until(lambda: box.worker(name) not in (None, old), 10, name)  # noqa: B023
+    until(lambda: box.hello((box.at("good.test"), 443, tls.client("good.test")))[0].served)
     assert refused_by_dns(box, "bad.test")
-    assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
+    assert box.hello((box.at("bad.test"), 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
 
 
 def test_a_worker_that_is_down_is_no_way_around(box):
     """It comes back with the rule."""
-    box.exec("bash", "-c", f"kill -KILL {box.worker(65312)}; codex-egress deny bad.test").ok()
-    until(lambda: box.hello((GOOD, 443, tls.client("good.test")))[0].served)
-    assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
+    box.exec("bash", "-c", f"kill -KILL {box.worker('gate')}; codex-egress deny bad.test").ok()
+    until(lambda: box.hello((box.at("good.test"), 443, tls.client("good.test")))[0].served)
+    assert box.hello((box.at("bad.test"), 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
 
 
 def test_a_gate_that_does_not_answer_is_ended(box):
     flows = Flows(box, **kinds("bad.test", "bad"))
-    stuck = box.worker(65312)
+    stuck = box.worker("gate")
     box.exec("kill", "-STOP", str(stuck)).ok()
     done = deny(box, "bad.test", 1)
     assert "the gate did not answer and was killed" in done.out
     flows.end(*kinds("bad.test", "bad"))
-    until(lambda: box.worker(65312) not in (None, stuck), 10, "another gate")
-    assert box.hello((BAD, 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
+    until(lambda: box.worker("gate") not in (None, stuck), 10, "another gate")
+    assert box.hello((box.at("bad.test"), 443, tls.client("bad.test")))[0].alert == ACCESS_DENIED
 
 
 def test_many_flows_and_many_rules(box):
@@ -307,12 +319,10 @@ def test_many_flows_and_many_rules(box):
     flows.live(*(f"good{i}" for i in range(20)))
 
 
-def test_the_closing_report_tells_of_it(start, names):
-    box = start("sleep", "8", allow=ALLOW)
-    booted(box)
+def test_the_closing_report_tells_of_it(box):
     deny(box, "bad.test")
-    box.exec("curl", "-sS", "-m", "5", "https://bad.test", user="1000")
-    box.wait()
+    box.inside("curl", "-sS", "-m", "5", "https://bad.test")
+    box.end()
     told = box.logs()
     assert "codex-init: codex-egress gave these rules for this session:\n  --deny bad.test\n" in told
     assert re.search(r"^  bad\.test +\d+x   denied by a rule$", told, re.M), told

@@ -3,25 +3,28 @@
 import base64
 import json
 
+import pytest
 import hello as tls
 from gate_box import ACCESS_DENIED
 from internet import GREETING
-from gate_http import FOREIGN, HERE, LAST, READ, asked, box, connect, get, shared  # noqa: F401
+from gate_http import HERE, LAST, NAME, READ, asked, box, connect, get, shared  # noqa: F401
+
+pytestmark = pytest.mark.cell
 
 
 def test_connect(box, sinks, asked):
     """Whatever address of port 80 is taken for a proxy, it is the gate that answers."""
     good, evil = tls.client("allowed.test"), tls.client("evil.test")
     web, inner, raw, name, port, nested, at_once, plain, evil_plain = box.knock(
-        (FOREIGN, 80, connect("allowed.test:443"), "read", good),
-        (FOREIGN, 80, connect("allowed.test:443"), "read", evil),
-        (FOREIGN, 80, connect("allowed.test:22"), "read", 0.3, b"raw bytes"),
-        (FOREIGN, 80, connect("evil.test:443")),
-        (FOREIGN, 80, connect("allowed.test:8443")),
-        (FOREIGN, 80, connect("allowed.test:80"), "read", connect("allowed.test:22")),
-        (FOREIGN, 80, connect("allowed.test:443") + evil),
-        (FOREIGN, 80, connect("allowed.test:80"), "read", get("allowed.test", "/in", LAST)),
-        (FOREIGN, 80, connect("allowed.test:80"), "read", get("evil.test", "/out")),
+        (*box.proxy, connect("allowed.test:443"), "read", good),
+        (*box.proxy, connect("allowed.test:443"), "read", evil),
+        (*box.proxy, connect("allowed.test:22"), "read", 0.3, b"raw bytes"),
+        (*box.proxy, connect("evil.test:443")),
+        (*box.proxy, connect("allowed.test:8443")),
+        (*box.proxy, connect("allowed.test:80"), "read", connect("allowed.test:22")),
+        (*box.proxy, connect("allowed.test:443") + evil),
+        (*box.proxy, connect("allowed.test:80"), "read", get("allowed.test", "/in", LAST)),
+        (*box.proxy, connect("allowed.test:80"), "read", get("evil.test", "/out")),
         seconds=3,
     )
     assert web.statuses == [200] and b"\x16\x03\x03" in web.bytes, web
@@ -38,7 +41,7 @@ def test_connect(box, sinks, asked):
 
 
 def test_curl_takes_the_gate_for_its_proxy(box, sinks):
-    through = f"curl -sS -m 9 -x http://{FOREIGN}:80"
+    through = "curl -sS -m 9 -x http://%s:%d" % box.proxy
     done = box.shell(f"{through} https://allowed.test/a; {through} http://allowed.test/b").ok()
     paths = [json.loads(part + "}")["path"] for part in done.out.split("}")[:2]]
     assert paths == ["/a", "http://allowed.test/b"]
@@ -81,7 +84,7 @@ def frame(data, code=1):
 def test_a_websocket_works_both_ways(box, asked):
     (answer,) = box.knock(
         (
-            *(HERE, 80, get("allowed.test", "/websocket", *UPGRADE), "read"),
+            *(NAME, 80, get("allowed.test", "/websocket", *UPGRADE), "read"),
             *(frame(b"first"), "read", 0.5, frame(b"second"), "read", frame(b"", 8)),
         )
     )
@@ -104,7 +107,7 @@ print("idled")
 
 def test_what_idles_stays(box):
     """Longer than the ten seconds that a head, a hello or a connection may take."""
-    done = box.docker("exec", "-u", "1000", box.name, "python3", "-c", KEPT).ok()
+    done = box.inside("python3", "-c", KEPT).ok()
     assert done.out == "idled\n"
 
 
@@ -112,9 +115,9 @@ def test_an_upgrade_that_is_not_granted_leaves_http(box, asked, sinks):
     """What follows a request for a websocket is read as requests unless the server agrees."""
     ask = get("allowed.test", "/no-websocket", *UPGRADE)
     refused, good, at_once = box.knock(
-        (HERE, 80, ask, "read", get("evil.test", "/smuggled")),
-        (HERE, 80, ask, "read", get("allowed.test", "/next", LAST)),
-        (HERE, 80, ask + get("evil.test", "/smuggled")),
+        (NAME, 80, ask, "read", get("evil.test", "/smuggled")),
+        (NAME, 80, ask, "read", get("allowed.test", "/next", LAST)),
+        (NAME, 80, ask + get("evil.test", "/smuggled")),
     )
     assert refused.statuses == [200, 403], refused
     assert good.statuses == [200, 200], good
@@ -123,7 +126,7 @@ def test_an_upgrade_that_is_not_granted_leaves_http(box, asked, sinks):
     # Later on a connection nobody is asked for one, and HTTP goes on.
     (later,) = box.knock(
         (
-            *(HERE, 80, get("allowed.test", "/1"), "read"),
+            *(NAME, 80, get("allowed.test", "/1"), "read"),
             *(get("allowed.test", "/websocket", *UPGRADE), "read", get("evil.test", "/smuggled")),
         )
     )
@@ -133,7 +136,7 @@ def test_an_upgrade_that_is_not_granted_leaves_http(box, asked, sinks):
 
 def test_h2c_is_not_offered_to_the_server(box, sinks, asked):
     ask = get("allowed.test", "/h2c", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings")
-    (answer,) = box.knock((HERE, 80, ask, "read", get("evil.test", "/smuggled")))
+    (answer,) = box.knock((NAME, 80, ask, "read", get("evil.test", "/smuggled")))
     assert answer.statuses == [200, 403], answer
     assert asked() == [("allowed.test", "/h2c")]
     assert not sinks.carried(b"Upgrade: h2c") and not sinks.carried(b"/smuggled")

@@ -1,19 +1,22 @@
 """HTTP through the gate: the next request on a connection, bodies, pipelines."""
 
-from gate_http import HERE, LAST, asked, box, get, shared  # noqa: F401
+import pytest
+from gate_http import LAST, NAME, asked, box, get, shared  # noqa: F401
+
+pytestmark = pytest.mark.cell
 
 
 def test_every_request_of_a_connection_is_checked(box, asked, sinks):
     first = get("allowed.test", "/1")
     kept, refused, other, piped, waited = box.knock(
         (
-            *(HERE, 80, first, "read", get("allowed.test", "/2"), "read"),
+            *(NAME, 80, first, "read", get("allowed.test", "/2"), "read"),
             get("allowed.test", "/3", LAST),
         ),
-        (HERE, 80, first, "read", get("evil.test", "/evil")),
-        (HERE, 80, first, "read", get("example.com", "/other")),
-        (HERE, 80, first + get("allowed.test", "/2") + get("evil.test", "/evil")),
-        (HERE, 80, first + get("evil.test", "/evil")[:20], 0.3, get("evil.test", "/evil")[20:]),
+        (NAME, 80, first, "read", get("evil.test", "/evil")),
+        (NAME, 80, first, "read", get("example.com", "/other")),
+        (NAME, 80, first + get("allowed.test", "/2") + get("evil.test", "/evil")),
+        (NAME, 80, first + get("evil.test", "/evil")[:20], 0.3, get("evil.test", "/evil")[20:]),
     )
     assert kept.statuses == [200, 200, 200], kept
     assert refused.statuses == [200, 403] and refused.end == "eof", refused
@@ -27,7 +30,7 @@ def test_every_request_of_a_connection_is_checked(box, asked, sinks):
 
 def test_pipelined_requests_come_in_order(box, asked):
     sent = b"".join(get("allowed.test", f"/{i}") for i in range(40))
-    (answer,) = box.knock((HERE, 80, sent + get("allowed.test", "/last", LAST)))
+    (answer,) = box.knock((NAME, 80, sent + get("allowed.test", "/last", LAST)))
     assert answer.statuses == [200] * 41, answer
     assert asked() == [("allowed.test", f"/{i}") for i in [*range(40), "last"]]
 
@@ -40,11 +43,11 @@ def test_a_body_hides_no_request(box, asked, sinks):
     chunk = f"{len(inner):x}\r\n".encode() + inner + b"\r\n"
     rest = get("evil.test", "/smuggled")
     answers = box.knock(
-        (HERE, 80, length + inner + get("allowed.test", "/end", LAST)),
-        (HERE, 80, chunked + chunk + b"0\r\n\r\n" + get("allowed.test", "/end", LAST)),
-        (HERE, 80, length + inner + rest),
-        (HERE, 80, chunked + chunk + b"0\r\n\r\n" + rest),
-        (HERE, 80, chunked + chunk + b"0;ext=1\r\nTrailer: x\r\n\r\n" + rest),
+        (NAME, 80, length + inner + get("allowed.test", "/end", LAST)),
+        (NAME, 80, chunked + chunk + b"0\r\n\r\n" + get("allowed.test", "/end", LAST)),
+        (NAME, 80, length + inner + rest),
+        (NAME, 80, chunked + chunk + b"0\r\n\r\n" + rest),
+        (NAME, 80, chunked + chunk + b"0;ext=1\r\nTrailer: x\r\n\r\n" + rest),
     )
     assert [a.statuses for a in answers] == [[200, 200]] * 2 + [[200, 403]] * 3, answers
     assert not sinks.carried(b"/smuggled")
@@ -71,7 +74,7 @@ def test_malformed_chunks_end_the_connection(box, asked, sinks):
         b"5;a\nb\r\nhello\r\n0\r\n\r\n",
         b"0\r\nX: a\n\r\n",
     ]
-    for sent, answer in zip(bad, box.knock(*((HERE, 80, head + b + smuggled) for b in bad))):
+    for sent, answer in zip(bad, box.knock(*((NAME, 80, head + b + smuggled) for b in bad))):
         assert answer.statuses in ([400], []) and answer.end in ("eof", "reset"), (sent, answer)
         assert answer.seconds < 4, (sent, answer)
     assert not sinks.carried(b"smuggled")

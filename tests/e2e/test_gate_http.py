@@ -1,12 +1,15 @@
 """The gate and HTTP: each request is held against the policy, and none is smuggled past it. Judged
 by the requests that reached the lab's servers."""
 
-from gate_http import FOREIGN, HERE, LAST, asked, box, get, shared  # noqa: F401
+import pytest
+from gate_http import FOREIGN, HERE, LAST, NAME, asked, box, get, shared  # noqa: F401
+
+pytestmark = pytest.mark.cell("all")
 
 
 def test_one_address_two_names(box, asked, sinks):
     good, evil = box.knock(
-        (HERE, 80, get("allowed.test", "/good", LAST)), (HERE, 80, get("evil.test", "/evil"))
+        (NAME, 80, get("allowed.test", "/good", LAST)), (NAME, 80, get("evil.test", "/evil"))
     )
     assert good.statuses == [200] and asked() == [("allowed.test", "/good")], good
     assert evil.statuses == [403] and evil.end == "eof" and evil.seconds < 1, evil
@@ -16,17 +19,22 @@ def test_one_address_two_names(box, asked, sinks):
     ), evil
     assert not sinks.carried(b"evil.test")
     told = box.event(event="refused-http", name="evil.test")
-    assert (told["address"], told["port"], told["count"]) == (HERE, 80, 1) and told["reason"]
+    assert (told["address"], told["port"], told["count"]) == (box.address(NAME), 80, 1) and told["reason"]
 
 
 def test_a_foreign_address_is_never_reached(box, asked, sinks):
     (answer,) = box.knock((FOREIGN, 80, get("allowed.test", "/found", LAST)))
+    if box.cell:
+        assert "timed out" in answer.end and sinks.seen() == [], answer
+        # Nor by an address that stands for another name.
+        (answer,) = box.knock(("example.com", 80, get("allowed.test", "/found", LAST)))
     assert answer.statuses == [200] and asked() == [("allowed.test", "/found")], answer
     assert sinks.addresses() == {HERE}
 
 
 def test_the_refusal_is_what_curl_shows(box, sinks):
-    done = box.shell(f"curl -sS --resolve evil.test:80:{HERE} http://evil.test/x").ok()
+    at = box.address(NAME)
+    done = box.shell(f"curl -sS --resolve evil.test:80:{at} http://evil.test/x").ok()
     assert done.out == (
         "codex-sandbox: evil.test is not allowed; allow it with: --allow evil.test\n"
     )
@@ -106,7 +114,7 @@ REFUSED = {
 
 
 def test_what_can_be_read_in_two_ways_is_refused(box, asked, sinks):
-    answers = box.knock(*((HERE, 80, sent) for sent, _ in REFUSED.values()))
+    answers = box.knock(*((NAME, 80, sent) for sent, _ in REFUSED.values()))
     for (what, (_, status)), answer in zip(REFUSED.items(), answers):
         assert answer.statuses == [status] and answer.end == "eof", (what, answer)
         assert answer.text.split("\r\n\r\n")[1].startswith("codex-sandbox: "), (what, answer)
@@ -125,7 +133,7 @@ def test_what_can_be_read_in_one_way_passes(box, asked):
         "/query": get("allowed.test", "/query?u=http://evil.test/", LAST),
         "/spaces": b"GET /spaces HTTP/1.1\r\nHost:  allowed.test \t\r\nConnection: close\r\n\r\n",
     }
-    for path, answer in zip(sent, box.knock(*((HERE, 80, bytes_) for bytes_ in sent.values()))):
+    for path, answer in zip(sent, box.knock(*((NAME, 80, bytes_) for bytes_ in sent.values()))):
         # Python's server is one of HTTP/1.1 even to a client of HTTP/1.0.
         assert answer.statuses == [200], (path, answer)
     hosts = {host.strip().rstrip(".") for host, _ in asked()}
@@ -134,8 +142,8 @@ def test_what_can_be_read_in_one_way_passes(box, asked):
 
 def test_a_request_split_at_every_octet(box, asked):
     good, evil = get("allowed.test", "/split", LAST), get("evil.test", "/split")
-    answers = box.knock(*((HERE, 80, good[:i], 0.02, good[i:]) for i in range(1, len(good))))
+    answers = box.knock(*((NAME, 80, good[:i], 0.02, good[i:]) for i in range(1, len(good))))
     assert [(i, a) for i, a in enumerate(answers, 1) if a.statuses != [200]] == []
-    answers = box.knock(*((HERE, 80, evil[:i], 0.02, evil[i:]) for i in range(1, len(evil))))
+    answers = box.knock(*((NAME, 80, evil[:i], 0.02, evil[i:]) for i in range(1, len(evil))))
     assert [(i, a) for i, a in enumerate(answers, 1) if a.statuses != [403]] == []
     assert set(asked()) == {("allowed.test", "/split")}

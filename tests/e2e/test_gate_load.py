@@ -10,15 +10,22 @@ from conftest import until
 from gate_box import ACCESS_DENIED
 from internet import address6_of, address_of
 
-HERE, FOREIGN = address_of("allowed.test"), address_of("other.test")
+pytestmark = pytest.mark.cell
+
+NAME = "allowed.test"
+HERE, FOREIGN = address_of(NAME), address_of("other.test")
 DEAD, DEAD6 = "45.199.0.1", "2a0f:77:dead::1"
-GATE = 65312
 # Its tables as they are when every one of them is in use, and some room: in KB.
 RESIDENT = 24 * 1024
 
 
 def gate(box):
-    return box.worker(GATE)
+    return box.worker("gate")
+
+
+def foreign(box):
+    """An address that is no allowed.test's."""
+    return "api.openai.com" if box.cell else FOREIGN
 
 
 def resident(box):
@@ -32,7 +39,7 @@ def others_are_served(box):
         " https://allowed.test http://allowed.test"
     )
     assert done.lines() == ["200", "200"], done
-    (evil,) = box.knock((HERE, 443, tls.client("evil.test")), seconds=20)
+    (evil,) = box.knock((NAME, 443, tls.client("evil.test")), seconds=20)
     assert evil.alert == ACCESS_DENIED, evil
 
 
@@ -73,19 +80,15 @@ sys.stdin.read()
 )
 def test_ten_thousand_half_open_connections(boxes, sinks, port, said):
     box = boxes(allow="allowed.test", options=("--ulimit", "nofile=20000:20000"))
-    crowd = ("timeout", "60", "python3", "-c", CROWD, HERE, str(port), "10000", said.hex())
-    box.docker(
-        *("exec", "-d", "-u", "1000", box.name, "bash", "-c"),
-        'exec "$@" >/tmp/open 2>&1 < <(sleep 50)',
-        *("bash", *crowd),
-    ).ok()
-    until(lambda: "open" in box.exec("cat", "/tmp/open").out, 40, "the crowd")
+    script = 'exec "$@" < <(sleep 50)'
+    crowd = box.begin(*("bash", "-c", script, "bash", "python3", "-c", CROWD), NAME, port, 10000, said.hex())
+    crowd.until_says("open", 40)
     others_are_served(box)
     assert resident(box) < RESIDENT
     assert sinks.addresses() == {HERE}
-    opened = int(box.exec("cat", "/tmp/open").out.split()[1])
+    opened = int(crowd.out.split()[1])
     assert opened > 5000, opened
-    assert box.worker(GATE)
+    assert box.worker("gate")
 
 
 def test_a_hello_of_a_megabyte(boxes, sinks):
@@ -97,13 +100,13 @@ def test_a_hello_of_a_megabyte(boxes, sinks):
     padded = tls.changed(tls.client("allowed.test"), with_=[(21, b"\0" * 30000)])
     before = resident(box)
     answers = box.knock(
-        (HERE, 443, claimed),
-        (HERE, 443, records),
-        (HERE, 443, tls.over_records(padded, [4000])),
-        (HERE, 80, b"GET / HTTP/1.1\r\nHost: allowed.test\r\n" + b"X: y\r\n" * 100000),
-        (HERE, 80, b"GET /" + b"x" * size),
-        (HERE, 80, b"x" * size),
-        *((HERE, 443, records) for _ in range(200)),
+        (NAME, 443, claimed),
+        (NAME, 443, records),
+        (NAME, 443, tls.over_records(padded, [4000])),
+        (NAME, 80, b"GET / HTTP/1.1\r\nHost: allowed.test\r\n" + b"X: y\r\n" * 100000),
+        (NAME, 80, b"GET /" + b"x" * size),
+        (NAME, 80, b"x" * size),
+        *((NAME, 443, records) for _ in range(200)),
         seconds=20,
     )
     for answer in answers:
@@ -131,12 +134,7 @@ time.sleep(20)
 
 def test_clients_that_never_read(boxes):
     box = boxes(allow="allowed.test")
-    box.docker(
-        *("exec", "-d", "-u", "1000", box.name, "bash", "-c"),
-        'exec "$@" >/tmp/said 2>&1',
-        *("bash", "timeout", "20", "python3", "-c", DEAF, "100"),
-    ).ok()
-    until(lambda: "deaf" in box.exec("cat", "/tmp/said").out, 30, "a hundred deaf clients")
+    box.begin("python3", "-c", DEAF, "100").until_says("deaf", 30)
     others_are_served(box)
     assert resident(box) < RESIDENT
 
@@ -163,9 +161,8 @@ with concurrent.futures.ThreadPoolExecutor(200) as pool:
 def test_a_port_that_the_gate_has_left_is_the_payloads(boxes, sinks):
     """What netfilter remembers of the gate's own connections must not be taken for a client's."""
     box = boxes(allow="allowed.test")
-    done = box.docker(
-        *("exec", "-u", "1000", box.name, "python3", "-c", BUSY, HERE, FOREIGN, DEAD), timeout=120
-    ).ok()
+    places = [box.address(NAME)] if box.cell else [HERE, FOREIGN, DEAD]
+    done = box.inside("python3", "-c", BUSY, *places, timeout=120).ok()
     assert done.out == "{'taken': 6000}\n", done
     assert sinks.addresses() == {HERE}
     status = json.loads(box.exec("cat", "/run/codex/status.json").ok().out)
@@ -179,10 +176,11 @@ def test_a_dead_address_does_not_hold_up_a_live_one(boxes, dns, sinks):
     """Happy Eyeballs: the client aims at the dead one, and the gate finds the other."""
     dns.add("allowed.test", DEAD, HERE)
     box = boxes(allow="allowed.test")
-    (answer,) = box.hello((DEAD, 443, tls.client("allowed.test")))
+    aim = NAME if box.cell else DEAD
+    (answer,) = box.hello((aim, 443, tls.client("allowed.test")))
     assert answer.served and answer.seconds < 2, answer
     assert {DEAD, HERE} <= sinks.addresses()
-    done = box.shell(f"curl -sS -m 9 --resolve allowed.test:80:{DEAD} http://allowed.test/").ok()
+    done = box.shell(f"curl -sS -m 9 --resolve allowed.test:80:{box.address(aim)} http://allowed.test/").ok()
     assert json.loads(done.out)["host"] == "allowed.test"
 
 
@@ -190,14 +188,15 @@ def test_ten_seconds_and_no_more(boxes, dns, sinks):
     """For a hello or a head, however alive its sender looks, and for servers that are not."""
     dns.add("dead.test", DEAD)
     box = boxes(allow="allowed.test dead.test")
+    dead = "dead.test" if box.cell else DEAD
     slowly = [item for octet in tls.client("allowed.test")[:12] for item in (bytes([octet]), 1)]
     head = [item for octet in b"GET / HTTP/1" for item in (bytes([octet]), 1)]
     *slow, web, plain = box.knock(
-        (HERE, 443, *slowly),
-        (HERE, 80, *head),
-        (HERE, 443, 12),
-        (DEAD, 443, tls.client("dead.test")),
-        (DEAD, 80, b"GET / HTTP/1.1\r\nHost: dead.test\r\n\r\n"),
+        (NAME, 443, *slowly),
+        (NAME, 80, *head),
+        (NAME, 443, 12),
+        (dead, 443, tls.client("dead.test")),
+        (dead, 80, b"GET / HTTP/1.1\r\nHost: dead.test\r\n\r\n"),
         seconds=30,
     )
     for answer in slow:
@@ -220,12 +219,12 @@ def test_one_family_is_dead(boxes, network, dns, sinks, live):
     name = network("--ipv6", "--subnet", f"fd77:1:{live + 10}::/64")
     box = boxes(allow="allowed.test", network=name)
     began = time.monotonic()
-    for aim in addresses:
+    for aim in [NAME, NAME] if box.cell else addresses:
         (answer,) = box.hello((aim, 443, tls.client("allowed.test")))
         assert answer.served, (aim, answer)
     assert time.monotonic() - began < 8
     assert (HERE if live == 4 else six) in sinks.addresses()
-    (evil,) = box.hello((addresses[1], 443, tls.client("evil.test")))
+    (evil,) = box.hello((NAME if box.cell else addresses[1], 443, tls.client("evil.test")))
     assert evil.alert == ACCESS_DENIED, evil
 
 
@@ -253,25 +252,20 @@ def kill_gate(box):
 
 def test_a_killed_gate_opens_nothing_and_comes_back(boxes, sinks):
     box = boxes(allow="allowed.test")
-    box.docker(
-        *("exec", "-d", "-u", "1000", box.name, "bash", "-c"),
-        'exec "$@" >/tmp/said 2>&1',
-        *("bash", "python3", "-c", HELD),
-    ).ok()
-    until(lambda: "held" in box.exec("cat", "/tmp/said").out)
+    held = box.begin("python3", "-c", HELD).until_says("held")
     sinks.mark()
     for _ in range(3):
         old = kill_gate(box)
         answers = box.hello(
-            (HERE, 443, tls.client("evil.test")),
-            (FOREIGN, 443, tls.client("evil.test")),
-            (FOREIGN, 443, b"anything\r\n\r\n"),
-            (FOREIGN, 80, b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"),
+            (NAME, 443, tls.client("evil.test")),
+            (foreign(box), 443, tls.client("evil.test")),
+            (foreign(box), 443, b"anything\r\n\r\n"),
+            (foreign(box), 80, b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"),
         )
         assert not any(a.served or 200 in a.statuses for a in answers), answers
         until(lambda: gate(box) not in (None, old))
-    until(lambda: "got" in box.exec("cat", "/tmp/said").out, 10, "the end of what it carried")
-    until(lambda: box.hello((HERE, 443, tls.client("allowed.test")))[0].served)
+    held.until_says("got", 10)
+    until(lambda: box.hello((NAME, 443, tls.client("allowed.test")))[0].served)
     assert sinks.addresses() <= {HERE} and not sinks.carried(b"evil.test")
     told = [e["reason"] for e in box.events("worker") if e["name"] == "gate"]
     assert len(told) == 3 and "by signal 9 and is started again" in told[0], told
@@ -288,9 +282,9 @@ def test_a_gate_that_is_killed_for_good_leaves_the_payload_alone_inside(boxes, s
     until(down, 40)
     sinks.mark()
     answers = box.hello(
-        *((HERE, 443, tls.client(name)) for name in ("allowed.test", "evil.test")),
-        *((FOREIGN, 443, tls.client(name)) for name in ("allowed.test", "evil.test")),
-        (HERE, 80, b"GET / HTTP/1.0\r\nHost: allowed.test\r\n\r\n"),
+        *((NAME, 443, tls.client(name)) for name in ("allowed.test", "evil.test")),
+        *((foreign(box), 443, tls.client(name)) for name in ("allowed.test", "evil.test")),
+        (NAME, 80, b"GET / HTTP/1.0\r\nHost: allowed.test\r\n\r\n"),
     )
     assert [a.bytes for a in answers] == [b""] * 5, answers
     assert all("refused" in a.end or a.end == "reset" for a in answers), answers

@@ -4,17 +4,54 @@ import hashlib
 
 import pytest
 import hello as tls
-from conftest import until
+from conftest import CA_PATH
+from gate_box import begin
 from internet import GREETING
-from gate_http import FOREIGN, HERE, LAST, asked, box, connect, get, shared  # noqa: F401
+from gate_http import ALLOW, LAST, NAME, READ, asked, box, connect, get, shared  # noqa: F401
+
+pytestmark = pytest.mark.cell
+
+
+# Websockets, in the clear and in TLS, that stand for some minutes, and then still work.
+WEBSOCKETS = READ + """
+import base64, os, ssl
+made = []
+for port in (80, 443):
+    s = socket.create_connection(("allowed.test", port), 30)
+    if port == 443:
+        context = ssl.create_default_context(cafile="%s")
+        s = context.wrap_socket(s, server_hostname="allowed.test")
+    key = base64.b64encode(os.urandom(16)).decode()
+    s.sendall(("GET /websocket HTTP/1.1\\r\\nHost: allowed.test\\r\\nUpgrade: websocket\\r\\n"
+        "Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
+        "Sec-WebSocket-Key: " + key + "\\r\\n\\r\\n").encode())
+    assert b" 101 " in read(s, b"\\r\\n\\r\\n")
+    made.append(s)
+print("they stand", flush=True)
+time.sleep(%d)
+for s in made:
+    s.sendall(bytes([0x81, 0x84, 0, 0, 0, 0]) + b"late")
+    assert read(s, b"late") == b"\\x81\\x04late"
+print("they work")
+""" % (CA_PATH, 125)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def websockets(lab):
+    """They stand beside all the tests, behind both walls; the last one looks after them."""
+    lab.internet.reset()
+    boxes = [begin(lab, wall=wall, allow=ALLOW).ready() for wall in ("nft", "flagless")]
+    yield [box.begin("python3", "-c", WEBSOCKETS).until_says("they stand") for box in boxes]
+    for box in boxes:
+        box.remove()
 
 
 def test_a_client_that_has_said_all(box, asked, internet):
     """It ends its half and still gets its answer; and the server gets to know of it."""
     raw, old, tunnel = box.knock(
-        (FOREIGN, 80, connect("allowed.test:22"), "read", b"all of it", "half"),
-        (HERE, 80, get("allowed.test", "/half", version="1.0"), "half"),
-        (HERE, 80, get("allowed.test", "/half", LAST), "half"),
+        (*box.proxy, connect("allowed.test:22"), "read", b"all of it", "half"),
+        (NAME, 80, get("allowed.test", "/half", version="1.0"), "half"),
+        (NAME, 80, get("allowed.test", "/half", LAST), "half"),
         seconds=4,
     )
     assert GREETING in raw.bytes and raw.end == "eof", raw
@@ -23,9 +60,9 @@ def test_a_client_that_has_said_all(box, asked, internet):
     assert tunnel.statuses == [200] and tunnel.end == "eof", tunnel
 
 
-HALF = f"""
-import socket, time
-s = socket.create_connection(("{FOREIGN}", 80), 9)
+HALF = """
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 9)
 s.sendall(b"CONNECT allowed.test:22 HTTP/1.1\\r\\nHost: allowed.test:22\\r\\n\\r\\n")
 got = b""
 while b"lab\\n" not in got:
@@ -39,15 +76,15 @@ print(s.recv(100))
 
 
 def test_octets_of_a_tunnel_go_at_once(box, internet):
-    done = box.docker("exec", "-u", "1000", box.name, "python3", "-c", HALF).ok()
+    done = box.inside("python3", "-c", HALF, *map(str, box.proxy)).ok()
     assert done.out == "b''\n"
     assert internet.ports.told[-2:] == [b"one", b"two"]
 
 
 def test_servers_that_break(box):
     reset, silent = box.knock(
-        (HERE, 80, get("allowed.test", "/reset")),
-        (HERE, 80, get("allowed.test", "/silence")),
+        (NAME, 80, get("allowed.test", "/reset")),
+        (NAME, 80, get("allowed.test", "/silence")),
         seconds=2,
     )
     assert reset.bytes == b"" and reset.end == "reset", reset
@@ -81,8 +118,6 @@ def test_two_hundred_at_a_time(box, asked):
     assert done.lines() == ["200 "] * 200, [line for line in done.lines() if line != "200 "]
 
 
-def test_websockets_stand_for_minutes(shared):
-    def said():
-        return shared.exec("cat", "/tmp/websockets").out
-
-    until(lambda: "they work" in said(), 140, said)
+def test_websockets_stand_for_minutes(websockets):
+    for job in websockets:
+        job.until_says("they work", 140)

@@ -9,10 +9,13 @@ from internet import address_of
 NEW = address_of("new.test")
 
 
-@pytest.fixture(params=("nft", "cell"))
-def box(request, boxes, dns):
+pytestmark = pytest.mark.cell
+
+
+@pytest.fixture
+def box(boxes, dns):
     dns.add("new.test", NEW)
-    return booted(boxes(f"--wall={request.param}", allow="good.test"))
+    return booted(boxes(allow="good.test"))
 
 
 def refuse(box, name="new.test"):
@@ -25,7 +28,7 @@ def processes(box):
 
 
 def curl(box, url):
-    return box.exec("curl", "-sS", "-m", "10", url, user="1000")
+    return box.inside("curl", "-sS", "-m", "10", url)
 
 
 def test_each_event_is_seen_as_it_is_in_the_log(box, watch):
