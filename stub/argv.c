@@ -18,7 +18,7 @@ static const char *const capabilities[] = {
 void argv_pass(struct request *r, const char *name, const char *value)
 {
 	if (value && r->passed_count < BOUND_VARIABLES)
-		r->told[r->passed_count++] = (struct told){name, value};
+		r->passed[r->passed_count++] = (struct passed){name, value};
 }
 
 static void add_two(struct string_list *argv, const char *option, const char *value)

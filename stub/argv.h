@@ -61,7 +61,7 @@ struct mount {
 
 /* A variable for codex-init: set in our own environment, unless the user has set it, and
  * passed on by name only. */
-struct told {
+struct passed {
 	const char *name, *value;
 };
 
@@ -101,7 +101,7 @@ struct request {
 	bool trust; /* have codex trust `directory` */
 	bool exec;  /* rest is the command; otherwise codex's arguments */
 	struct string_list rest;
-	struct told told[BOUND_VARIABLES];
+	struct passed passed[BOUND_VARIABLES];
 	size_t passed_count;
 };
 

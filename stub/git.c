@@ -244,8 +244,8 @@ void git_decline(struct plan *p)
 			m->mount[kept++] = m->mount[i];
 	m->count = p->request.mounts_count = kept;
 	for (size_t i = 0; i < p->request.passed_count; i++)
-		if (strcmp(p->request.told[i].name, VARIABLE_GIT_DIR) == 0)
-			p->request.told[i].value = NULL;
+		if (strcmp(p->request.passed[i].name, VARIABLE_GIT_DIR) == 0)
+			p->request.passed[i].value = NULL;
 	p->worktree_pointer = NULL;
 	p->request.git_config = NULL;
 	p->repository.kind = REPOSITORY_CLOSED;

@@ -54,7 +54,7 @@ static int set_variables(struct plan *p, struct error *t)
 		set_key(p->request.key, t) < 0)
 		return -1;
 	for (size_t i = 0; i < p->request.passed_count; i++)
-		if (set_variable(p->request.told[i].name, p->request.told[i].value, t) < 0)
+		if (set_variable(p->request.passed[i].name, p->request.passed[i].value, t) < 0)
 			return -1;
 	return 0;
 }

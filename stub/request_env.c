@@ -124,8 +124,8 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 	}
 	/* They will be set before the start. */
 	for (size_t i = 0; i < r->passed_count; i++)
-		if (!getenv(r->told[i].name))
-			string_list_add(&r->env, r->told[i].name);
+		if (!getenv(r->passed[i].name))
+			string_list_add(&r->env, r->passed[i].name);
 	if (!getenv("CODEX_INIT_MOUNTS"))
 		string_list_add(&r->env, "CODEX_INIT_MOUNTS");
 	if (!getenv(ARGV_RUN))

@@ -128,6 +128,12 @@ def test_the_names_of_code_that_documents_use_exist(document):
             assert re.search(rf"\b{word}\b", CODE), name
 
 
+def test_contributing_names_every_folder_of_the_source():
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    folders = {f"{p.parent.relative_to(TOP)}/" for p in [*TOP.glob("init/*/*.c"), *TOP.glob("stub/**/*.c")]}
+    assert [f for f in sorted(folders - {"init/libc/"}) if f"`{f}`" not in text] == []
+
+
 def test_the_stages_of_the_boot_are_those_of_the_table():
     table = re.findall(r'^\t\{"(\w+)", stage_', (TOP / "init/boot/boot.c").read_text(), re.M)
     table = list(dict.fromkeys(table))  # nftables' and the cell's have one name
