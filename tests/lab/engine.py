@@ -7,20 +7,16 @@ records of the image are small, and each layer's files are only ever read, so th
 taken by a symbolic link. Otherwise `docker save | docker load` does it.
 """
 
-import ctypes
 import hashlib
 import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import time
 
 from internet import DNS_ADDRESS
-from namespaces import LIBC, command
-
-PR_SET_PDEATHSIG = 1
+from namespaces import command
 
 
 class Missing(RuntimeError):
@@ -78,7 +74,7 @@ class Engine:
             stdin=subprocess.DEVNULL,
             stdout=open(self.directory / "log", "wb"),
             stderr=subprocess.STDOUT,
-            preexec_fn=self._enter,
+            preexec_fn=self.namespace.enter,
         )
         self._wait()
         for record in records:
@@ -90,14 +86,6 @@ class Engine:
                 raise Missing(
                     f"the lab's engine doesn't know {record['Reference']}: see {self.directory}/log"
                 )
-
-    def _enter(self):
-        """In the child: ends with us, and runs in the engine's namespace."""
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        descriptor = os.open(self.namespace.path, os.O_RDONLY)
-        if LIBC.setns(descriptor, 0x40000000):
-            raise OSError(ctypes.get_errno(), "setns")
-        os.close(descriptor)
 
     def _wait(self):
         deadline = time.monotonic() + 60

@@ -10,11 +10,13 @@ them, and sealed() fails loudly if that were ever not so.
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import threading
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
 
 ENGINE_ADDRESS, INTERNET_ADDRESS = "172.31.255.2", "172.31.255.1"
 ENGINE_ADDRESS6, INTERNET_ADDRESS6 = "fd77:ffff::2", "fd77:ffff::1"
@@ -49,6 +51,14 @@ class Namespace:
     def sysctl(self, **settings):
         for name, value in settings.items():
             self.run("sysctl", "-qw", f"{name.replace('__', '.')}={value}")
+
+    def enter(self):
+        """In a forked child: moves it here, and ends it with its parent."""
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        descriptor = os.open(self.path, os.O_RDONLY)
+        if LIBC.setns(descriptor, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        os.close(descriptor)
 
     def call(self, function, *arguments):
         """Calls a function in a thread that is in this namespace. Sockets opened there stay there,

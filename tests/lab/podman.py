@@ -6,16 +6,14 @@ files are mounted over, in the private mount namespace alone. Its image is a sta
 build/codex-init, imported in a second; what the real image holds is another test's matter.
 """
 
-import ctypes
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 
-from engine import PR_SET_PDEATHSIG, Missing, remove_cgroups
+from engine import Missing, remove_cgroups
 from internet import DNS_ADDRESS
-from namespaces import LIBC, command
+from namespaces import command
 
 USER, FIRST_SUBID = 4321, 500000
 APPLETS = "sh cat id ls touch env grep stat sleep pwd echo wget nslookup ip true".split()
@@ -93,21 +91,13 @@ class Podman:
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
              "sh", "-c", SETUP, "sh", self.directory, str(self.uid), self._init],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=self._enter)
+            preexec_fn=self.namespace.enter)
         said = self._process.stdout.readline()
         if said != b"ready\n":
             raise Missing(f"podman's namespaces: {said.decode()}")
         child = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         self._pid = child.read_text().split()[0]
         self._import()
-
-    def _enter(self):
-        """In the child: ends with us, and runs in the engine's network."""
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        descriptor = os.open(self.namespace.path, os.O_RDONLY)
-        if LIBC.setns(descriptor, 0x40000000):
-            raise OSError(ctypes.get_errno(), "setns")
-        os.close(descriptor)
 
     def _add_user(self):
         etc, name = self.directory / "etc", "sandboxed"

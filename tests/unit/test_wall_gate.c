@@ -10,9 +10,6 @@
 /* <linux/netfilter_ipv4.h>: a redirected connection's destination. */
 #define ORIGINAL_DST 80
 
-static struct wall *wall;
-static struct policy policy;
-static struct wall_config config;
 static int gate4, gate6;
 
 static void build(const char *const *allow, const char *const *deny)
@@ -37,11 +34,7 @@ static void pin(const char *address, uint16_t port, bool private)
 static int begin(void **state)
 {
 	(void)state;
-	policy_init(&policy);
-	memset(&config, 0, sizeof(config));
-	config.policy = &policy;
-	config.resolver_uid = RESOLVER;
-	config.resolver_port = OUR_PORT;
+	wall_config_new();
 	config.gate_uid = GATE;
 	config.gate_port = GATE_PORT;
 	assert_ok(wall_open(&wall, f));
@@ -55,10 +48,7 @@ static int end(void **state)
 	(void)state;
 	close(gate4);
 	close(gate6);
-	wall_close(wall);
-	policy_free(&policy);
-	run("nft flush ruleset");
-	return 0;
+	return wall_end();
 }
 
 /* Whether the last connection arrived at the gate, for this address and port. */

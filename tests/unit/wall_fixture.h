@@ -64,6 +64,28 @@ __attribute__((format(printf, 1, 2))) static void run(const char *format, ...)
 		fail_msg("%s", command);
 }
 
+/* What every test of the wall builds, and its end. */
+static __attribute__((unused)) struct wall *wall;
+static __attribute__((unused)) struct policy policy;
+static __attribute__((unused)) struct wall_config config;
+
+static __attribute__((unused)) void wall_config_new(void)
+{
+	policy_init(&policy);
+	memset(&config, 0, sizeof(config));
+	config.policy = &policy;
+	config.resolver_uid = RESOLVER;
+	config.resolver_port = OUR_PORT;
+}
+
+static __attribute__((unused)) int wall_end(void)
+{
+	wall_close(wall);
+	policy_free(&policy);
+	run("nft flush ruleset");
+	return 0;
+}
+
 static void enter(int ns)
 {
 	assert_int_equal(setns(ns, CLONE_NEWNET), 0);

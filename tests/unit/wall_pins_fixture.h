@@ -8,10 +8,6 @@
 #include "wall_fixture.h"
 #include "../../init/nft/wall_private.h"
 
-static __attribute__((unused)) struct wall *wall;
-static __attribute__((unused)) struct policy policy;
-static __attribute__((unused)) struct wall_config config;
-
 static __attribute__((unused)) void build(void)
 {
 	assert_ok(wall_build(wall, &config, f));
@@ -31,11 +27,7 @@ static __attribute__((unused)) void pin(
 static __attribute__((unused)) int begin(void **state)
 {
 	(void)state;
-	policy_init(&policy);
-	memset(&config, 0, sizeof(config));
-	config.policy = &policy;
-	config.resolver_uid = RESOLVER;
-	config.resolver_port = OUR_PORT;
+	wall_config_new();
 	assert_int_equal(policy_compile(&policy), 0);
 	assert_ok(wall_open(&wall, f));
 	return 0;
@@ -56,10 +48,7 @@ static __attribute__((unused)) void begin_with(
 static __attribute__((unused)) int end(void **state)
 {
 	(void)state;
-	wall_close(wall);
-	policy_free(&policy);
-	run("nft flush ruleset");
-	return 0;
+	return wall_end();
 }
 
 struct listed {

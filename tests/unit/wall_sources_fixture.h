@@ -21,10 +21,6 @@
 #define UPSTREAM4    "9.9.9.9"
 #define UPSTREAM6    "2620:fe::fe"
 
-static __attribute__((unused)) struct wall *wall;
-static __attribute__((unused)) struct policy policy;
-static __attribute__((unused)) struct wall_config config;
-
 static __attribute__((unused)) void upstream(const char *address, uint16_t port)
 {
 	config.upstreams[config.upstreams_count++] = (struct endpoint){addr(address), port};
@@ -70,11 +66,7 @@ static __attribute__((unused)) void forget_connections(void)
 static __attribute__((unused)) int begin(void **state)
 {
 	(void)state;
-	policy_init(&policy);
-	memset(&config, 0, sizeof(config));
-	config.policy = &policy;
-	config.resolver_uid = RESOLVER;
-	config.resolver_port = OUR_PORT;
+	wall_config_new();
 	config.gate_uid = GATE;
 	config.gate_port = GATE_PORT;
 	config.embedded_dns = true;
@@ -90,10 +82,7 @@ static __attribute__((unused)) int begin(void **state)
 static __attribute__((unused)) int end(void **state)
 {
 	(void)state;
-	wall_close(wall);
-	policy_free(&policy);
-	run("nft flush ruleset");
-	return 0;
+	return wall_end();
 }
 
 static __attribute__((unused)) int world(void **state)
