@@ -1,4 +1,5 @@
-"""What every end-to-end test is given. A test that can't run fails; none skips.
+"""What every end-to-end test is given. A test that can't run fails; none skips. One file, since
+pytest looks for shared fixtures here.
 
     lab        the engine and the Internet it is shut in with, made once (tests/lab)
     internet   its names, servers and sinks, as new for each test

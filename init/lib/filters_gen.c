@@ -1,7 +1,8 @@
 /*
  * Build-time program that prints the seccomp filters as C arrays, compiled by libseccomp for
  * the architecture named on the command line (default: this machine's). So codex-init
- * contains the output of a reviewed compiler, but not the compiler (136 KB).
+ * contains the output of a reviewed compiler, but not the compiler (136 KB). One file, so that
+ * the filters can be compared with each other.
  *
  * Two properties of the interface determine how rules are written. A filter sees 64-bit
  * registers, but most arguments are ints of which the kernel uses only the low half: a test

@@ -4,7 +4,7 @@
  * Rules and sets are compared in one format: libnftnl writes both ours and the kernel's as
  * netlink attributes, and chain and expressions of a rule must be identical bytes. Anything
  * else that the kernel has in the table shows in its use count (chains, sets, objects,
- * flowtables).
+ * flowtables). One file, so that a reader can see that nothing goes uncompared.
  */
 #include "../lib/netfilter.h"
 

@@ -2,6 +2,7 @@
  * The resolver's side of the protocol with PID 1. Pin requests and reports about the boot
  * are kept in a queue of names and never lost; events about refusals are counted if they
  * come too fast, so that a flood from the payload never fills the socket ahead of the pins.
+ * One file, since both share that socket.
  */
 #include "resolver_private.h"
 

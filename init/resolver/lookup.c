@@ -1,7 +1,7 @@
 /*
  * The life cycle of a record: queried, answered, checked, pinned, served, refreshed, and
- * served stale while the upstreams fail. lookup_boot.c does that for all exact names at
- * once.
+ * served stale while the upstreams fail. One file, since each step leads to the next;
+ * lookup_boot.c does it for all exact names at once.
  */
 #include "resolver_private.h"
 

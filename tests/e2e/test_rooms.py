@@ -119,3 +119,15 @@ def test_what_runs_with_privilege_is_counted():
     # What reads the network is not among it.
     assert not any("clienthello" in line for line in lines)
     assert sum(parts) > 5000
+
+
+def test_a_long_file_says_why_it_is_one():
+    """More than 400 lines, or 500 of a test: its first comment has the reason, `one file, ...`."""
+    silent = []
+    for path in [*ROOT.glob("init/**/*.[ch]"), *ROOT.glob("stub/**/*.[ch]"), *ROOT.glob("tests/**/*.[chp]*")]:
+        text = path.read_text() if path.suffix in (".c", ".h", ".py") else ""
+        comment = re.match(r'(?:#!.*\n)?(/\*.*?\*/|""".*?""")', text, re.S)
+        long = text.count("\n") > (500 if "tests" in path.relative_to(ROOT).parts else 400)
+        if long and not (comment and re.search(r"\bone file\b", comment[0], re.I)):
+            silent.append(str(path.relative_to(ROOT)))
+    assert silent == []

@@ -1,5 +1,6 @@
 """The wall: what the policy doesn't allow can't leave, whatever kind of packet it is, and is told
-so at once. Judged on the wire, not by what the payload believes."""
+so at once. Judged on the wire, not by what the payload believes. One file, since all of it is tried
+by the same program."""
 
 import json
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """A small stand-in for the OpenAI API, enough for the real Codex CLI to do whole turns against it.
+One file, since the demo runs it alone.
 
     openai.py --cert server.pem --key server.key --command 'curl https://example.com'
 

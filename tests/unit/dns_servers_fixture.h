@@ -2,7 +2,7 @@
  * Fixture for the resolver's tests: a network namespace with nothing in it but lo; two small
  * scripted DNS servers in it, whose log is in shared memory; and PID 1's end of the channel,
  * played by the test. The namespace has no way out, so no packet of a test can leave the
- * machine.
+ * machine. One file, since all three work on that log.
  *
  * The first label of a name determines how the servers answer for it (answer_for()).
  */

@@ -1,7 +1,7 @@
 /*
  * The cell's worker, with a payload of uid 1000 under the very filter. What leaves is judged by
  * the counters of a device that stands for the outside. Run as root, in a network namespace of
- * its own.
+ * its own. One file, since all of it is one worker's and one payload's.
  */
 #include <arpa/inet.h>
 #include <errno.h>
