@@ -75,12 +75,15 @@
 /*
  * Finding out which process asked (monitor/asker.h): questions in a second, since each goes
  * through /proc; how many may wait at one time, and for how long before the event is logged
- * without; how soon after its start the child is started again. And how far it looks: messages
- * of the kernel about sockets, each of a hundred; processes; open files of all of them.
+ * without; how long the child may owe every answer before another takes its place, since it may
+ * be slow for once; how soon after its start it is started again. And how far it looks:
+ * messages of the kernel about sockets, each of a hundred; processes; open files of all of
+ * them.
  */
 #define LIMIT_WHO_PER_SECOND 10
 #define LIMIT_WHO_WAITING    16
 #define LIMIT_WHO_MS         1000
+#define LIMIT_WHO_SILENT_MS  5000
 #define LIMIT_WHO_START_MS   1000
 #define LIMIT_WHO_REPLIES    64
 #define LIMIT_WHO_PROCESSES  4096

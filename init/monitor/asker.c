@@ -39,6 +39,8 @@ struct asker {
 	int channel; /* -1: there is no child to ask */
 	int timer;
 	int64_t started, second;
+	int64_t heard; /* from the child, or when it was asked something after a pause */
+	unsigned owed; /* answers */
 	unsigned used; /* questions in that second */
 	uint32_t number;
 	struct asked waiting[LIMIT_WHO_WAITING];
@@ -55,17 +57,12 @@ static void finish(struct asker *a, struct asked *w, const struct event_who *who
 		a->told(a->context, w->question, who);
 }
 
-/* Those that were due until then. Returns how many. */
-static unsigned finish_due(struct asker *a, int64_t until)
+/* Those that were due until then. */
+static void finish_due(struct asker *a, int64_t until)
 {
-	unsigned done = 0;
-
 	for (size_t i = 0; i < LIMIT_WHO_WAITING; i++)
-		if (a->waiting[i].number && a->waiting[i].due <= until) {
+		if (a->waiting[i].number && a->waiting[i].due <= until)
 			finish(a, &a->waiting[i], NULL);
-			done++;
-		}
-	return done;
 }
 
 /* The child is gone or useless; a later question starts another. */
@@ -79,6 +76,7 @@ static void drop_child(struct asker *a)
 	/* The payload may have stopped it. */
 	if (a->pid > 0)
 		kill(a->pid, SIGKILL);
+	a->owed = 0;
 	finish_due(a, INT64_MAX);
 }
 
@@ -101,6 +99,9 @@ static void channel_ready(void *context, int fd)
 		drop_child(a);
 		return;
 	}
+	a->heard = clock_ms();
+	a->owed -= a->owed > 0;
+	/* One that comes too late is nobody's. */
 	for (size_t i = 0; i < LIMIT_WHO_WAITING; i++)
 		if (r.number && a->waiting[i].number == r.number)
 			finish(a, &a->waiting[i], &r.who);
@@ -130,7 +131,8 @@ static void timer_ready(void *context, int fd)
 
 	if (read(fd, &ticks, sizeof(ticks)) < 0)
 		return;
-	if (finish_due(a, now) > 0)
+	finish_due(a, now);
+	if (a->owed && now - a->heard >= LIMIT_WHO_SILENT_MS)
 		drop_child(a);
 	arm(a, now);
 }
@@ -208,6 +210,8 @@ static struct asked *ask(struct asker *a, const struct event_client *client)
 	q.number = a->number;
 	if (a->channel < 0 || send(a->channel, &q, sizeof(q), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return NULL;
+	if (a->owed++ == 0)
+		a->heard = now;
 	a->used++;
 	w->number = q.number;
 	w->due = now + LIMIT_WHO_MS;

@@ -125,6 +125,20 @@ def test_who_looks_can_be_stopped_and_killed(box):
         seen_again(b)
 
 
+def test_a_late_answer_is_passed_by(box):
+    """Who looks may be slow for once: its answer is nobody's, and it goes on."""
+    b = box()
+    asker = asker_of(b)
+    b.exec("kill", "-STOP", asker).ok()
+    python(b, ASK, "late.test", "3", background=True).ok()
+    assert "who" not in event(b, event="refused-name", name="late.test")
+    b.exec("kill", "-CONT", asker).ok()
+    python(b, ASK, "next.test", "1").ok()
+    assert event(b, event="refused-name", name="next.test")["who"]["line"].endswith("next.test 1")
+    assert asker_of(b) == asker
+    assert [e.get("who") for e in events(b) if e.get("name") == "late.test"] == [None]
+
+
 @pytest.mark.attack
 @WALLS
 def test_nothing_is_taken_from_who_looks(box, flags):
