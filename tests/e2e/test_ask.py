@@ -246,13 +246,14 @@ def test_nothing_is_held_for_one_who_follows(box, watch, dns):
     follower = watch(box, word="follow")
     assert follower.next("hello")["ask"] == 20
     began = time.monotonic()
-    assert Job(box, f"{CURL} https://new.test/").wait() != 0
+    assert box.script(f"{CURL} https://new.test/").wait() != 0
     assert time.monotonic() - began < 15 and dns.asked("new.test") == []
     refused = until(lambda: next((e for e in box.events() if e.get("name") == "new.test"), None))
     follower.next(refused["event"], name="new.test")
     assert not [line for line in follower.seen if line["event"] == "question"]
     watcher = watch(box)
-    job = Job(box, f"{CURL} https://new.test/")
+    watcher.next("hello")
+    job = box.script(f"{CURL} https://new.test/")
     question = watcher.next("question")
     assert follower.next("question")["id"] == question["id"]
     watcher.say(f"answer {question['id']} allow")
