@@ -111,7 +111,8 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		.pid = peer};
 	struct policy_change change;
 	struct rule_error e;
-	const char *reason;
+	const char *reason, *opened;
+	const unsigned before = policy_opened(p, 0, &opened);
 	bool changed, followed;
 
 	reason = b->cell && q->type == CONTROL_ALLOW ? cell_refuses(q->text) : NULL;
@@ -134,12 +135,13 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		events_add(b->events, &event);
 	fprintf(to, "%s: %s\n", q->text,
 		changed ? words[q->type].done : words[q->type].already);
-	if (q->type == CONTROL_ALLOW && p->broker[0] && policy_check_name(p, p->broker).allowed)
+	policy_opened(p, before, &opened);
+	if (opened)
 		fprintf(to,
 			"  note: this opens %s to the command, with any key that it finds; "
 			"Codex "
 			"goes through the broker\n",
-			p->broker);
+			opened);
 	/* What couldn't be done everywhere is retried by the same command. */
 	change.narrowed |= q->type != CONTROL_ALLOW;
 	followed = follow(b, &change, to) == 0;

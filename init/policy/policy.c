@@ -239,6 +239,11 @@ void policy_set_broker(struct policy *p, const char *name)
 	p->compiled = false;
 }
 
+const char *policy_default(size_t i)
+{
+	return i < sizeof(defaults) / sizeof(defaults[0]) ? defaults[i] : NULL;
+}
+
 int policy_deny_because(struct policy *p, const char *name, const char *reason)
 {
 	struct rule r = {.kind = RULE_NAME,

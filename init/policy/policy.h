@@ -166,6 +166,11 @@ bool policy_is_proxy(const struct policy *p, const char *name);
  * policy_compile().
  */
 void policy_set_broker(struct policy *p, const char *name);
+/* The i-th name of the built-in rules, or NULL. */
+const char *policy_default(size_t i);
+/* Which of those names a rule opens to the command though there is a broker, as bits; 0 without
+ * one. *name: the first that isn't among `before`, or NULL. */
+unsigned policy_opened(const struct policy *p, unsigned before, const char **name);
 /* Whether the broker may connect to it: its name on port 443, if no rule denies that. */
 struct verdict policy_check_broker(const struct policy *p, const char *name, uint16_t port);
 /* True if this is the broker's name, and no rule allows it to the command as well. */
@@ -212,7 +217,8 @@ void policy_each_overlaid(
 bool policy_watched(const struct policy *p);
 void policy_watch(struct policy *p, bool watched);
 /* True if that person is to be asked about a name: no rule decides about it on that port (0: on
- * any), and it isn't one that Codex asks for on its own. */
+ * any), and it isn't one that Codex asks for on its own, or that the broker is there to keep
+ * from the command. */
 bool policy_asks(const struct policy *p, const char *name, uint16_t port);
 
 /* True if rule_for_name() gives the same rule for both ports: one question is about both. */

@@ -246,11 +246,36 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
+static bool is_default(const char *name)
+{
+	const char *known = NULL;
+
+	for (size_t i = 0; (known = policy_default(i)) != NULL && strcmp(known, name) != 0;)
+		i++;
+	return known != NULL;
+}
+
+unsigned policy_opened(const struct policy *p, unsigned before, const char **name)
+{
+	const char *known;
+	unsigned open = 0;
+
+	*name = NULL;
+	for (size_t i = 0; p->broker[0] && (known = policy_default(i)) != NULL; i++)
+		if (policy_check_name(p, known).allowed) {
+			open |= 1U << i;
+			if (!*name && !(before & 1U << i))
+				*name = known;
+		}
+	return open;
+}
+
 bool policy_asks(const struct policy *p, const char *name, uint16_t port)
 {
 	struct verdict v;
 
-	if (!policy_watched(p) || !name[0] || background_request(name, UINT64_MAX))
+	if (!policy_watched(p) || !name[0] || background_request(name, UINT64_MAX) ||
+		(p->broker[0] && is_default(name)))
 		return false;
 	v = check(p, name, port);
 	return !v.allowed && !v.rule;

@@ -34,8 +34,12 @@ static int end(void **state)
 	return 0;
 }
 
+static struct policy_overlay overlay;
+
 static void with_broker(void)
 {
+	memset(&overlay, 0, sizeof(overlay));
+	p.overlay = &overlay;
 	policy_set_broker(&p, NAME);
 	assert_int_equal(policy_compile(&p), 0);
 }
@@ -75,6 +79,43 @@ static void without_one_it_is_the_commands(void **state)
 	assert_false(policy_check_broker(&p, NAME, 443).allowed);
 	assert_false(policy_check_broker(&p, "", 443).allowed);
 	assert_false(policy_only_broker(&p, NAME));
+}
+
+static void nobody_is_asked_about_openais_names(void **state)
+{
+	(void)state;
+	with_broker();
+	policy_watch(&p, true);
+	assert_false(policy_asks(&p, NAME, 443));
+	assert_false(policy_asks(&p, "chatgpt.com", 0));
+	assert_true(policy_asks(&p, "cdn.openai.com", 443));
+	assert_true(policy_asks(&p, "example.com", 0));
+}
+
+static void what_a_rule_opens_is_known(void **state)
+{
+	struct policy_change change;
+	struct rule_error e;
+	const char *name;
+	unsigned before;
+
+	(void)state;
+	with_broker();
+	assert_int_equal(policy_opened(&p, 0, &name), 0);
+	assert_null(name);
+	assert_int_equal(policy_say(&p, "chatgpt.com", RULE_ALLOW, NULL, NULL, &change, &e), 0);
+	before = policy_opened(&p, 0, &name);
+	assert_string_equal(name, "chatgpt.com");
+	assert_int_equal(policy_opened(&p, before, &name), before);
+	assert_null(name);
+	assert_int_equal(policy_say(&p, NAME, RULE_ALLOW, NULL, NULL, &change, &e), 0);
+	assert_int_not_equal(policy_opened(&p, before, &name), before);
+	assert_string_equal(name, NAME);
+	policy_free(&p);
+	begin(NULL); /* without one all are open, and that is as it should be */
+	assert_int_equal(policy_compile(&p), 0);
+	assert_int_equal(policy_opened(&p, 0, &name), 0);
+	assert_null(name);
 }
 
 static void a_rule_of_the_users_stays(void **state)
@@ -124,6 +165,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(only_the_broker_reaches_it, begin, end),
 		cmocka_unit_test_setup_teardown(without_one_it_is_the_commands, begin, end),
+		cmocka_unit_test_setup_teardown(
+			nobody_is_asked_about_openais_names, begin, end),
+		cmocka_unit_test_setup_teardown(what_a_rule_opens_is_known, begin, end),
 		cmocka_unit_test_setup_teardown(a_rule_of_the_users_stays, begin, end),
 		cmocka_unit_test_setup_teardown(a_denial_holds_for_it, begin, end),
 		cmocka_unit_test_setup_teardown(a_denial_of_another_port_does_not, begin, end),
