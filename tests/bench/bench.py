@@ -238,11 +238,13 @@ def main():
     resolvers.measure(int(os.environ.get("BENCH_DNS", 3)), run=run, line=line, root=root_directory,
                       namespaces=two_namespaces, place=PLACE, inside=INSIDE)
     import ask  # these take their tools from here
+    import broker
     import cell
     import gate
     import status
     status.measure(int(os.environ.get("BENCH_STATUS", 20)))
     ask.measure(int(os.environ.get("BENCH_ASK", 30)))
+    broker.measure(int(os.environ.get("BENCH_BROKER", 20)))
     cell.measure(int(os.environ.get("BENCH_CELL", 5)))
     gate.measure()
 
