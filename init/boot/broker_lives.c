@@ -123,3 +123,10 @@ pid_t broker_lives_next(struct broker_lives *l, int *channel, struct failure *f)
 	}
 	return fail(f, "start the broker", "", "none of its processes is left");
 }
+
+void broker_lives_end(struct broker_lives *l)
+{
+	for (; l->next < BROKER_LIVES; l->next++)
+		if (l->life[l->next].pid > 0)
+			close(l->life[l->next].channel);
+}

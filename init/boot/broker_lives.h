@@ -38,4 +38,7 @@ int broker_lives_begin(struct broker_lives *l, int web, const char *credential,
  * none is left. */
 pid_t broker_lives_next(struct broker_lives *l, int *channel, struct failure *f);
 
+/* Ends those that wait, as at the end of the session: they block TERM, like all workers. */
+void broker_lives_end(struct broker_lives *l);
+
 #endif

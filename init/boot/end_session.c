@@ -223,6 +223,7 @@ static void end_processes(struct boot *b)
 
 	asker_close(b->asker);
 	b->asker = NULL;
+	broker_lives_end(&b->broker.lives);
 	monitor_end_remaining(b->m, workers, stage_workers(b, workers));
 	for (int i = 0; i < WORKER_TRAIL; i++)
 		supervisor_finish(&b->supervisors[i]);

@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 from conftest import until
+from test_broker import KEY
 
 # Five seconds are promised from the payload's end to the container's; one more is for a machine
 # that is busy with other tests, and for the engine to notice.
@@ -151,3 +152,12 @@ def test_the_workers_have_their_say(start):
     )
     assert box.wait() == 0
     assert "codex-init: refused 300 requests" in box.logs(), box.logs()
+
+
+def test_the_brokers_waiting_processes_do_not_hold_it_up(shell, workdir):
+    """It waits for what the command has left behind, and not for them."""
+    count = "while :; do pgrep -xc codex-broker >>/app/count; sleep 0.1; done"
+    script = f"(trap '' TERM; {count}) >/dev/null 2>&1 & until [ -s /app/count ]; do sleep 0.1; done"
+    shell(script, env=KEY, options=["-v", f"{workdir}:/app"]).ok()
+    counts = (workdir / "count").read_text().split()
+    assert counts[0] == "4" and counts[-1] == "1", counts

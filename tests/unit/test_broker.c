@@ -1,6 +1,7 @@
 /*
  * The broker's rules as haproxy gets them, its log, and PID 1's checks on its messages: pure.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -147,6 +149,29 @@ static void a_program_that_only_root_can_replace(void **state)
 	unlink(mine);
 }
 
+/* At the end of a session, and where there is no broker at all. */
+static void those_that_wait_are_ended(void **state)
+{
+	struct broker_lives none = {.next = 0}, lives = {.next = 1};
+	int ends[2][2];
+	char octet;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends[i]), 0);
+		lives.life[i].pid = 1000 + i;
+		lives.life[i].channel = ends[i][0];
+	}
+	broker_lives_end(&none);
+	assert_true(fcntl(0, F_GETFD) >= 0);
+	broker_lives_end(&lives);
+	assert_int_equal(recv(ends[0][1], &octet, 1, MSG_DONTWAIT), -1); /* it serves */
+	assert_int_equal(recv(ends[1][1], &octet, 1, MSG_DONTWAIT), 0);
+	close(ends[0][0]);
+	close(ends[0][1]);
+	close(ends[1][1]);
+}
+
 /* ---- The log ------------------------------------------------------------------------- */
 
 static struct broker_message m;
@@ -282,6 +307,7 @@ int main(void)
 		cmocka_unit_test(each_reason_has_a_word_of_its_own),
 		cmocka_unit_test(what_may_be_quoted_in_them),
 		cmocka_unit_test(a_program_that_only_root_can_replace),
+		cmocka_unit_test(those_that_wait_are_ended),
 		cmocka_unit_test(a_refusal_is_read),
 		cmocka_unit_test(what_went_well_is_not_reported),
 		cmocka_unit_test(a_line_of_anything),
