@@ -57,6 +57,10 @@ static int take_rules(struct plan *p, char *text, size_t size)
 	while ((found = kept_text_next(&k)) > 0) {
 		const char *why = *k.value ? "a line is one rule" : NULL;
 
+		/* The question shows the rule as it stands, and letters may look alike. */
+		for (const char *c = k.name; !why && *c; c++)
+			if (*c < 0)
+				why = "not ASCII: write the name's A-label (xn--...)";
 		if (!why && p->proposed.count == BOUND_PROPOSED)
 			why = "there are too many rules";
 		if (!why && rules_check(k.name, RULE_ALLOW, "read", PROPOSAL_PLACE, &t) < 0)

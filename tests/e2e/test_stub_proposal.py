@@ -74,6 +74,8 @@ def test_without_a_terminal_one_line_says_how_to_agree(project, kept):
 @pytest.mark.parametrize("text, why", [
     ("--audit\n", "line 1"), ("allow a.example\n", "line 1: a line is one rule"), ("@pypi\n*.com\n", "line 2"),
     ("a.example\0b\n", "control character"), ("\x1b[2J\n", "control character"), ("10.0.0.1:80\n", "line 1"),
+    # Cyrillic: what the question would show isn't what is allowed.
+    ("a.example\ng\u0456thub.com\n", "line 2: not ASCII: write the name's A-label"),
     ("a.example\n" * 101, "too many rules"), ("# " + "x" * 70_000, "too large"),
 ])  # fmt: skip
 def test_a_proposal_that_is_not_rules_is_left_out_whole(project, kept, text, why):
