@@ -92,6 +92,25 @@ static void a_denial_wins_and_only_narrows(void **state)
 	policy_free(&p);
 }
 
+/* What has another port or suffix is another rule, and no opposite. */
+static void a_rule_is_replaced_by_its_opposite_alone(void **state)
+{
+	struct policy p = POLICY("a.example");
+	struct rule_error e;
+
+	(void)state;
+	assert_int_equal(allow(&p, "b.example:443", &e), 0);
+	assert_int_equal(deny(&p, "b.example:22", &e), 0);
+	assert_true(policy_check_name_port(&p, "b.example", 443).allowed);
+	assert_int_equal(deny(&p, "b.example:443", &e), 0);
+	assert_false(policy_check_name_port(&p, "b.example", 443).allowed);
+	assert_int_equal(allow(&p, "c.example", &e), 0);
+	assert_false(policy_check_name_port(&p, "c.example", 443).ech);
+	assert_int_equal(allow(&p, "c.example+ech", &e), 0);
+	assert_true(policy_check_name_port(&p, "c.example", 443).ech);
+	policy_free(&p);
+}
+
 static void what_cannot_be_said_changes_nothing(void **state)
 {
 	static const struct {
@@ -347,6 +366,7 @@ int main(void)
 		cmocka_unit_test(what_fits_under_a_wildcard),
 		cmocka_unit_test(names_by_the_proxy_and_others),
 		cmocka_unit_test(a_denial_wins_and_only_narrows),
+		cmocka_unit_test(a_rule_is_replaced_by_its_opposite_alone),
 		cmocka_unit_test(what_cannot_be_said_changes_nothing),
 		cmocka_unit_test(what_is_allowed_later_is_allowed_until_it_is_undone),
 		cmocka_unit_test(the_last_word_about_a_thing_counts),

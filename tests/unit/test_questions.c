@@ -46,6 +46,15 @@ static void one_that_is_over_is_known_for_a_while(void **state)
 	assert_string_equal(questions_find(&q, 1)->name, "a.test");
 }
 
+static void no_question_has_the_number_0(void **state)
+{
+	struct questions q = {.last = UINT32_MAX};
+
+	(void)state;
+	assert_int_equal(questions_put(&q, "a.test", 443, 100, 0)->number, 1);
+	assert_string_equal(questions_find(&q, 1)->name, "a.test");
+}
+
 static void there_is_room_for_some(void **state)
 {
 	struct questions q = {0};
@@ -64,7 +73,8 @@ static void there_is_room_for_some(void **state)
 	assert_int_equal(questions_put(&q, "more.test", 443, 200, 99)->number, LIMIT_ASKED + 1);
 	assert_null(questions_find(&q, 2));
 	assert_non_null(questions_find(&q, 5));
-	/* A gate that never says that one is over keeps no place for ever. */
+	/* A gate that never says that one is over keeps no place for ever: from its last
+	 * moment. */
 	assert_non_null(questions_put(&q, "late.test", 443, 300, 100));
 }
 
@@ -206,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_about_a_name_and_its_web_ports),
 		cmocka_unit_test(one_that_is_over_is_known_for_a_while),
+		cmocka_unit_test(no_question_has_the_number_0),
 		cmocka_unit_test(there_is_room_for_some),
 		cmocka_unit_test(a_name_keeps_its_place),
 		cmocka_unit_test(a_place_survives_its_writer),

@@ -60,6 +60,23 @@ static void a_nul_is_an_error(void **state)
 	assert_int_equal(k.line, 1);
 }
 
+static void a_control_character_is_an_error(void **state)
+{
+	static const char odd[] = {1, 27, 127};
+	char text[] = "a b?c\n";
+	struct kept_text k;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd); i++) {
+		text[3] = odd[i];
+		kept_text_begin(&k, text, sizeof(text) - 1);
+		assert_int_equal(kept_text_next(&k), -1);
+		text[3] = '?';
+		text[1] = ' ';
+		text[sizeof(text) - 2] = '\n';
+	}
+}
+
 static void there_is_a_limit_of_lines(void **state)
 {
 	static char text[BOUND_KEPT_LINES + 2];
@@ -69,8 +86,10 @@ static void there_is_a_limit_of_lines(void **state)
 	memset(text, '\n', BOUND_KEPT_LINES + 1);
 	kept_text_begin(&k, text, BOUND_KEPT_LINES);
 	assert_int_equal(kept_text_next(&k), 0);
+	memset(text, '\n', BOUND_KEPT_LINES + 1); /* it has put NULs there */
 	kept_text_begin(&k, text, BOUND_KEPT_LINES + 1);
 	assert_int_equal(kept_text_next(&k), -1);
+	assert_string_equal(k.why, "there are too many lines");
 }
 
 static void what_is_kept_is_in_force(void **state)
@@ -189,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
 		cmocka_unit_test(a_nul_is_an_error),
+		cmocka_unit_test(a_control_character_is_an_error),
 		cmocka_unit_test(there_is_a_limit_of_lines),
 		cmocka_unit_test(what_is_kept_is_in_force),
 		cmocka_unit_test(what_cannot_be_kept),

@@ -302,6 +302,11 @@ static void whether_it_asks_is_said(void **state)
 	s->answers = false;
 	tell(s, "{\"event\":\"hello\",\"version\":1,\"ask\":60}", 0);
 	assert_int_equal(seen(SESSION_PRINT, "no question waits"), 1);
+	/* Who greets has forgotten what it asked before. */
+	tell(s, ASKED, 0);
+	assert_int_equal(s->questions.count, 1);
+	tell(s, "{\"event\":\"hello\",\"version\":1,\"ask\":60}", 0);
+	assert_int_equal(s->questions.count, 0);
 }
 
 static void what_cannot_be_read_is_said_once(void **state)

@@ -137,6 +137,7 @@ static void a_question_about_something_else_is_none(void **state)
 		"\"expires\":60",
 		/* No name that a rule could have. */
 		"\"id\":7,\"name\":\"A.test\",\"port\":443,\"rule\":\"A.test\",\"expires\":60",
+		"\"id\":7,\"name\":\"A.test\",\"port\":443,\"rule\":\"a.test\",\"expires\":60",
 		"\"id\":7,\"name\":\"a\\ntest\",\"port\":443,\"rule\":\"a\\ntest\","
 		"\"expires\":60",
 		"\"id\":7,\"name\":\"\",\"port\":443,\"rule\":\"\",\"expires\":60",
