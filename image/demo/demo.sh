@@ -70,7 +70,7 @@ account here: a small stand-in plays the OpenAI API, and has Codex run
 
     $command
 
-Nobody allowed example.com, so that is refused. Nothing of this leaves the machine.
+No rule allows example.com, so it is refused. Nothing leaves the machine.
 
 TEXT
 
@@ -109,4 +109,4 @@ case $requests in
 esac
 grep -q -e '--allow example\.com' "$tmp/output" ||
   die "the sandbox's closing summary does not name example.com"
-say "that is all: example.com was refused, and the summary above names the option that allows it"
+say "done: example.com was refused, and the summary above names the option that allows it"
