@@ -22,7 +22,7 @@ void expression_u32(struct statement *s, struct nftnl_expr *e, uint16_t type, ui
 		nftnl_expr_set_u32(e, type, value);
 }
 
-void expression_data(struct statement *s, struct nftnl_expr *e, uint16_t type, const void *data,
+static void put_data(struct statement *s, struct nftnl_expr *e, uint16_t type, const void *data,
 	uint32_t len)
 {
 	if (!*s->failed && nftnl_expr_set(e, type, data, len) < 0)
@@ -37,7 +37,7 @@ void expression_text(struct statement *s, struct nftnl_expr *e, uint16_t type, c
 
 /* A register by the number of its 32-bit word. The kernel reports the first of each four by
  * its old 128-bit name. */
-uint32_t expression_register(unsigned word)
+static uint32_t register_of(unsigned word)
 {
 	return word % 4 ? NFT_REG32_00 + word : NFT_REG_1 + word / 4;
 }
@@ -47,7 +47,7 @@ void expression_meta(struct statement *s, uint32_t key, unsigned word)
 	struct nftnl_expr *e = expression_add(s, "meta");
 
 	expression_u32(s, e, NFTNL_EXPR_META_KEY, key);
-	expression_u32(s, e, NFTNL_EXPR_META_DREG, expression_register(word));
+	expression_u32(s, e, NFTNL_EXPR_META_DREG, register_of(word));
 }
 
 void expression_payload(
@@ -55,7 +55,7 @@ void expression_payload(
 {
 	struct nftnl_expr *e = expression_add(s, "payload");
 
-	expression_u32(s, e, NFTNL_EXPR_PAYLOAD_DREG, expression_register(word));
+	expression_u32(s, e, NFTNL_EXPR_PAYLOAD_DREG, register_of(word));
 	expression_u32(s, e, NFTNL_EXPR_PAYLOAD_BASE, base);
 	expression_u32(s, e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
 	expression_u32(s, e, NFTNL_EXPR_PAYLOAD_LEN, len);
@@ -75,7 +75,7 @@ void expression_compare(struct statement *s, uint32_t op, const void *data, uint
 
 	expression_u32(s, e, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
 	expression_u32(s, e, NFTNL_EXPR_CMP_OP, op);
-	expression_data(s, e, NFTNL_EXPR_CMP_DATA, data, len);
+	put_data(s, e, NFTNL_EXPR_CMP_DATA, data, len);
 }
 
 void expression_mask(struct statement *s, const void *bits, uint32_t len)
@@ -87,16 +87,16 @@ void expression_mask(struct statement *s, const void *bits, uint32_t len)
 	expression_u32(s, e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
 	expression_u32(s, e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
 	expression_u32(s, e, NFTNL_EXPR_BITWISE_LEN, len);
-	expression_data(s, e, NFTNL_EXPR_BITWISE_MASK, bits, len);
-	expression_data(s, e, NFTNL_EXPR_BITWISE_XOR, zero, len);
+	put_data(s, e, NFTNL_EXPR_BITWISE_MASK, bits, len);
+	put_data(s, e, NFTNL_EXPR_BITWISE_XOR, zero, len);
 }
 
 void expression_immediate(struct statement *s, unsigned word, const void *data, uint32_t len)
 {
 	struct nftnl_expr *e = expression_add(s, "immediate");
 
-	expression_u32(s, e, NFTNL_EXPR_IMM_DREG, expression_register(word));
-	expression_data(s, e, NFTNL_EXPR_IMM_DATA, data, len);
+	expression_u32(s, e, NFTNL_EXPR_IMM_DREG, register_of(word));
+	put_data(s, e, NFTNL_EXPR_IMM_DATA, data, len);
 }
 
 unsigned expression_address_words(const struct statement *s)

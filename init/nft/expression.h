@@ -18,8 +18,6 @@
 struct nftnl_expr *expression_add(struct statement *s, const char *name);
 /* Set one attribute of an expression. */
 void expression_u32(struct statement *s, struct nftnl_expr *e, uint16_t type, uint32_t value);
-void expression_data(struct statement *s, struct nftnl_expr *e, uint16_t type, const void *data,
-	uint32_t len);
 void expression_text(
 	struct statement *s, struct nftnl_expr *e, uint16_t type, const char *text);
 
@@ -40,8 +38,6 @@ void expression_from_port(struct statement *s, unsigned word);
 void expression_mask(struct statement *s, const void *bits, uint32_t len);
 void expression_compare(struct statement *s, uint32_t op, const void *data, uint32_t len);
 
-/* The kernel's name for a register word. */
-uint32_t expression_register(unsigned word);
 /* The number of words in an address. */
 unsigned expression_address_words(const struct statement *s);
 

@@ -170,7 +170,6 @@ void upstream_postpone(struct upstream *u, struct upstream_question *q, int64_t 
 void upstream_tcp_close(struct upstream *u, struct upstream_question *q);
 
 /* upstream_send.c */
-uint16_t upstream_random(struct upstream *u);
 /* Returns false if the rate limit of its name is exceeded. */
 bool upstream_may_send(struct upstream *u, struct upstream_question *q);
 /* Chooses a new id and letter case. */

@@ -15,7 +15,7 @@
 
 #include "../lib/worker.h"
 
-uint16_t upstream_random(struct upstream *u)
+static uint16_t random_number(struct upstream *u)
 {
 	uint16_t value;
 
@@ -53,8 +53,8 @@ const char *upstream_name(const struct upstream_question *q, char text[NAME_TEXT
 static void bind_above(struct upstream *u, int fd, bool v4)
 {
 	for (int i = 0; i < PORT_TRIES; i++) {
-		uint16_t port = htons(
-			(uint16_t)(WORKER_FIRST_PORT + upstream_random(u) % WORKER_PORTS));
+		uint16_t port =
+			htons((uint16_t)(WORKER_FIRST_PORT + random_number(u) % WORKER_PORTS));
 		struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = port};
 		struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = port};
 
@@ -162,7 +162,7 @@ static int choose_socket(struct upstream *u, int which)
 	struct pool_socket *s;
 
 	if (slot == NONE)
-		slot = upstream_random(u) % LIMIT_UPSTREAM_SOCKETS;
+		slot = random_number(u) % LIMIT_UPSTREAM_SOCKETS;
 	s = &u->sockets[which][slot];
 	if (s->fd >= 0 && s->uses >= LIMIT_UPSTREAM_USES && s->out == 0) {
 		if (u->tx_batch.fd == s->fd)
@@ -199,7 +199,7 @@ static uint16_t free_id(struct upstream *u, int which, int slot)
 	uint16_t id;
 
 	do
-		id = upstream_random(u);
+		id = random_number(u);
 	while (upstream_find(u, which, slot, id));
 	return id;
 }
@@ -209,7 +209,7 @@ static uint64_t random_spelling(struct upstream *u)
 	uint64_t bits = 0;
 
 	for (int i = 0; i < 4; i++)
-		bits = bits << 16 | upstream_random(u);
+		bits = bits << 16 | random_number(u);
 	return bits;
 }
 
