@@ -38,8 +38,7 @@ static bool pass_on(void *context, const char *line, size_t len)
 
 void stage_trail_start(struct boot *b)
 {
-	static const struct supervisor_worker worker = {
-		"trail", start, take, NULL, tell, false};
+	static const struct supervisor_worker worker = {"trail", start, take, NULL, tell, 0};
 	struct supervisor *k = &b->supervisors[WORKER_TRAIL];
 	struct failure f;
 

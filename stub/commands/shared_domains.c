@@ -5,10 +5,13 @@
 
 /* A bucket, a balancer, an application: somebody's name, two labels or more below these. */
 static const char *const shared[] = {"aliyuncs.com", "amazonaws.com", "appdomain.cloud",
-	"appspot.com", "azure.com", "backblazeb2.com", "cloudflarestorage.com",
-	"digitaloceanspaces.com", "fastly.net", "googleapis.com", "googleusercontent.com",
-	"linodeobjects.com", "myhuaweicloud.com", "myqcloud.com", "openshiftapps.com",
-	"oraclecloud.com", "run.app", "wasabisys.com", "windows.net"};
+	"appspot.com", "azure.com", "azurestaticapps.net", "azurewebsites.net",
+	"backblazeb2.com", "bcebos.com", "cloudflarestorage.com", "digitaloceanspaces.com",
+	"elasticbeanstalk.com", "fastly.net", "firebasedatabase.app", "github.dev",
+	"googleapis.com", "googleusercontent.com", "linodeobjects.com", "myhuaweicloud.com",
+	"myqcloud.com", "on.aws", "openshiftapps.com", "oraclecloud.com", "railway.app",
+	"replit.dev", "run.app", "scw.cloud", "vercel-storage.com", "vultrobjects.com",
+	"wasabisys.com", "windows.net", "yandexcloud.net", "your-objectstorage.com"};
 
 static bool is_within(const char *domain, const char *other)
 {

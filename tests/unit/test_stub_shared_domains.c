@@ -29,7 +29,10 @@ static void not_among_customers_of_a_host(void **state)
 {
 	(void)state;
 	MANY("s3.amazonaws.com", "s3.eu-west-1.amazonaws.com", "bucket.s3.amazonaws.com",
-		"blob.core.windows.net", "a.run.app", "global.ssl.fastly.net");
+		"blob.core.windows.net", "a.run.app", "global.ssl.fastly.net", "app.github.dev",
+		"up.railway.app", "lambda-url.us-east-1.on.aws", "s3.fr-par.scw.cloud",
+		"us-east-1.elasticbeanstalk.com", "storage.yandexcloud.net",
+		"public.blob.vercel-storage.com");
 	ONE("s3.notamazonaws.com", "run.app.example.com");
 }
 
