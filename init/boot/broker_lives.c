@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -22,7 +24,8 @@ struct given {
 	const char *gate, *roots;
 };
 
-bool broker_lives_program(const char *path)
+/* Nobody but root can replace this path, or what is above it. */
+static bool only_roots(const char *path)
 {
 	char part[LONGEST_PATH];
 	struct stat st;
@@ -37,7 +40,15 @@ bool broker_lives_program(const char *path)
 		if (!S_ISLNK(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)))
 			return false;
 	}
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+	return S_ISREG(st.st_mode) || S_ISLNK(st.st_mode);
+}
+
+bool broker_lives_program(const char *path)
+{
+	char real[PATH_MAX];
+
+	return only_roots(path) && realpath(path, real) && only_roots(real) &&
+	       access(real, X_OK) == 0;
 }
 
 /* Still with the rights of the process that is to become it. */

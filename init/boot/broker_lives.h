@@ -24,7 +24,7 @@ struct broker_lives {
 };
 
 /* True if the program is there, and only root can replace it: each directory of its absolute
- * path is root's, and nobody else can write there. */
+ * path, and of the one that links in it lead to, is root's, and nobody else can write there. */
 bool broker_lives_program(const char *path);
 
 /*

@@ -135,7 +135,7 @@ static void what_may_be_quoted_in_them(void **state)
 
 static void a_program_that_only_root_can_replace(void **state)
 {
-	char mine[] = "/tmp/test-broker-XXXXXX";
+	char mine[] = "/tmp/test-broker-XXXXXX", roots[] = "/run/test-broker-XXXXXX", link[64];
 	int fd = mkstemp(mine);
 
 	(void)state;
@@ -145,6 +145,15 @@ static void a_program_that_only_root_can_replace(void **state)
 	assert_false(broker_lives_program("/etc/passwd")); /* not executable */
 	assert_int_equal(fchmod(fd, 0755), 0);
 	assert_false(broker_lives_program(mine)); /* in a directory of everybody's */
+	assert_non_null(mkdtemp(roots));
+	snprintf(link, sizeof(link), "%s/link", roots);
+	assert_int_equal(symlink("/usr/bin/env", link), 0);
+	assert_true(broker_lives_program(link));
+	unlink(link);
+	assert_int_equal(symlink(mine, link), 0);
+	assert_false(broker_lives_program(link)); /* root's link to the same */
+	unlink(link);
+	rmdir(roots);
 	close(fd);
 	unlink(mine);
 }
