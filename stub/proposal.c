@@ -59,7 +59,7 @@ static int take_rules(struct plan *p, char *text, size_t size)
 
 		/* The question shows the rule as it stands, and letters may look alike. */
 		for (const char *c = k.name; !why && *c; c++)
-			if (*c < 0)
+			if ((unsigned char)*c > '~')
 				why = "not ASCII: write the name's A-label (xn--...)";
 		if (!why && p->proposed.count == BOUND_PROPOSED)
 			why = "there are too many rules";
