@@ -125,6 +125,15 @@ def test_other_ports_go_by_the_name_too(named, sinks):
     assert ("tcp", address_of("allowed.test"), 2222) in sinks.seen(), done
 
 
+def test_a_port_that_the_names_rule_does_not_have(named, sinks):
+    """If it is another rule's, the gate is there and tells of it; else nobody is."""
+    knock = "timeout 3 bash -c 'exec 3<>/dev/tcp/allowed.test/%d && cat <&3'; echo $?;"
+    done = named.shell(knock % 2222 + knock % 2223, allow="allowed.test other.test:2222")
+    assert done.lines() == ["1", "1"] and "Connection refused" in done.err, done
+    assert "refused 1 request to 1 place" in done.err and "--allow allowed.test:2222\n" in done.err, done
+    assert sinks.seen() == []
+
+
 def test_private_names(named, dns, sinks):
     dns.add("db.corp.test", "10.20.30.40")
     named.shell(
