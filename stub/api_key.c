@@ -88,11 +88,11 @@ static bool config_says_otherwise(const struct plan *p, const char *path)
 static bool used_otherwise(struct search *s, const struct cli *c)
 {
 	const struct plan *p = s->plan;
-	enum codex_use use = codex_args_use(c->exec, &p->request.rest);
 	const char *config;
 	struct error ignored; /* reported when it is about to be mounted */
 
-	if (use == CODEX_ASIDE || use == CODEX_LOGIN)
+	/* Whatever else is asked for: a command may have put another codex into the PATH. */
+	if (codex_args_use(c->exec, &p->request.rest) == CODEX_LOGIN)
 		return true;
 	for (size_t i = 0; i < p->request.rest.count; i++)
 		if (says_otherwise(p->request.rest.word[i]))

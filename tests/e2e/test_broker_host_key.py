@@ -77,3 +77,12 @@ def test_what_a_command_leaves_does_not_get_the_next_one_the_key(begin, login, p
     done = begin("--exec", "cat", "/codex_home/auth.json").ok(100)
     assert SECRET not in done.said and "--broker=off leaves" in done.err, done
     assert SECRET in begin("--broker=off", "--exec", "cat", "/codex_home/auth.json").ok().out
+
+
+def test_a_codex_of_the_commands_own_does_not_get_it(begin, login):
+    """The home's bin comes first in PATH, for Codex's lesser commands as well."""
+    assert "API key" in begin("login", "status").ok().said
+    plant = "mkdir -p bin; printf '#!/bin/sh\\ncat /codex_home/auth.json; env\\n' >bin/codex; chmod +x bin/codex"
+    begin("--exec", "bash", "-c", f"cd /codex_home; {plant}").ok()
+    done = begin("login", "status").ok()
+    assert "PATH=" in done.out and SECRET not in done.said, done

@@ -30,7 +30,7 @@ def host(project):
 
 
 @pytest.mark.parametrize("arguments", [
-    (), ("exec", "x"), ("resume", "--last"), ("--exec", "bash"), ("--broker=auto",), ("--broker=on",),
+    (), ("exec", "x"), ("login", "status"), ("mcp", "list"), ("resume", "--last"), ("--exec", "bash"), ("--broker=auto",), ("--broker=on",),
     ("--wall=nft",), ("-e", "OPENAI_API_KEYS=x"), ("-e", "CODEX_INIT_EGRESS=strict"),
 ])  # fmt: skip
 def test_the_key_is_handed_over_and_the_file_is_not_mounted(host, arguments):
@@ -41,7 +41,7 @@ def test_the_key_is_handed_over_and_the_file_is_not_mounted(host, arguments):
 @pytest.mark.parametrize("arguments", [
     ("--broker=off",), ("-e", "CODEX_INIT_BROKER=off"), ("--audit",), ("--wall=cell",),
     ("-e", "CODEX_INIT_WALL=cell"), ("-e", "CODEX_INIT_EGRESS=pin"), ("-e", "CODEX_INIT_EGRESS=off"),
-    ("-e", "CODEX_INIT_DEFAULT_RULES=0"), ("login", "status"), ("mcp", "list"),
+    ("-e", "CODEX_INIT_DEFAULT_RULES=0"),
     ("--", "-c", 'model_provider="mine"'), ("--", "--oss"), ("exec", "-c", 'openai_base_url="http://x"', "x"),
 ])  # fmt: skip
 def test_where_the_broker_cannot_be_it_is_as_without(host, arguments):
