@@ -91,6 +91,16 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 		say_hint("choose \"Sign in with Device Code\" in Codex's menu");
 }
 
+/* The broker can keep only a key that codex-init is given. */
+static void look_at_key(const struct boot *b, const struct home_result *home)
+{
+	if (!home->key || home->provider || b->brokered || b->status.keyless || b->cell ||
+		b->o->broker != BROKER_AUTO || b->o->egress != EGRESS_STRICT)
+		return;
+	say_warning("home", "the broker is off: the command can read the API key in auth.json");
+	say_hint("leave out auth.json, and give the key with -e OPENAI_API_KEY");
+}
+
 /* Nor are commits without an author's name. */
 static int settle_git(struct boot *b, struct failure *f)
 {
@@ -220,6 +230,7 @@ static int set_up_home(struct boot *b, struct failure *f)
 		say_hint("%s", advice_hint(done.advice));
 	if (!b->brokered)
 		look_at_login(b, &done);
+	look_at_key(b, &done);
 	b->hook = done.hook;
 	memcpy(b->login_link, done.login_link, sizeof(b->login_link));
 	if (environment_sandbox(&b->env, b->home) < 0 || set_terminal_type(b) < 0 ||

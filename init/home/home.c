@@ -269,6 +269,20 @@ static void find_hook(const struct work *w, struct home_result *out)
 			"%.150s/init.sh is not executable, so it is not run", w->r->home);
 }
 
+/* By the text, with which Codex has nothing to do: a wrong guess costs a message. */
+static bool has_key(int home)
+{
+	static const char name[] = "\"OPENAI_API_KEY\"";
+	static char text[LIMIT_LOGIN_BYTES + 1];
+	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
+		text, LIMIT_LOGIN_BYTES);
+	const char *at;
+
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, name);
+	return at && at[strlen(name) + strspn(at + strlen(name), ": \t\r\n")] == '"';
+}
+
 /* Follows a link: a login may be stored in a directory of its own. */
 static void find_login(const struct work *w, struct home_result *out)
 {
@@ -279,6 +293,7 @@ static void find_login(const struct work *w, struct home_result *out)
 	out->login_link[n > 0 && n < (ssize_t)sizeof(out->login_link) ? n : 0] = '\0';
 	out->login = fstatat(w->home, "auth.json", &st, 0) == 0 && st.st_size > 0 &&
 		     !placeholder_is_there(w->home);
+	out->key = out->login && n < 0 && has_key(w->home);
 }
 
 static void check_provider(void *context, const char *path, const char *value, size_t size)

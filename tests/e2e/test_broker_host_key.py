@@ -86,3 +86,25 @@ def test_a_codex_of_the_commands_own_does_not_get_it(begin, login):
     begin("--exec", "bash", "-c", f"cd /codex_home; {plant}").ok()
     done = begin("login", "status").ok()
     assert "PATH=" in done.out and SECRET not in done.said, done
+
+
+def test_plain_docker_run_says_that_a_mounted_key_can_be_read(run, tmp_path):
+    """One line, with what to do; nothing where there is no key, or where nobody wants the broker."""
+    tmp_path.chmod(0o755)
+    auth = tmp_path / "auth.json"
+    mount = ["-v", f"{auth}:/codex_home/auth.json:ro"]
+    told = "the broker is off: the command can read the API key in auth.json"
+
+    def start(content, *init, **rest):
+        auth.write_text(json.dumps(content))
+        auth.chmod(0o644)
+        return run("test", "-s", "/codex_home/auth.json", options=mount, init=init, **rest).ok().err
+
+    for content in ({"OPENAI_API_KEY": SECRET}, {"auth_mode": "apikey", "OPENAI_API_KEY": "x"}):
+        said = start(content)
+        assert said.count(told) == 1 and "give the key with -e OPENAI_API_KEY" in said, said
+        assert SECRET not in said
+    assert told not in start({"OPENAI_API_KEY": SECRET}, "--broker=off")
+    assert told not in start({"OPENAI_API_KEY": SECRET}, "--egress=audit")
+    assert told not in start({"OPENAI_API_KEY": SECRET}, flags=())
+    assert told not in start({"OPENAI_API_KEY": None, "tokens": {"access_token": "a"}})
