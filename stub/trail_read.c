@@ -15,6 +15,15 @@
 
 static const char operation[] = "read the events";
 
+/* A copy that moves no cursor. */
+static void copy_shown(const char *text, size_t size, char *out, size_t room)
+{
+	snprintf(out, room, "%.*s", (int)size, text);
+	for (; *out; out++)
+		if (*out < ' ' || *out > '~')
+			*out = '?';
+}
+
 static void take_text(const struct trail_event *e, const char *object, const char *name,
 	char *out, size_t room)
 {
@@ -22,10 +31,7 @@ static void take_text(const struct trail_event *e, const char *object, const cha
 	size_t size = 0;
 	const char *text = json_string(e->line, e->size, path, &size);
 
-	snprintf(out, room, "%.*s", text ? (int)size : 0, text ? text : "");
-	for (; *out; out++)
-		if (*out < ' ' || *out > '~')
-			*out = '?';
+	copy_shown(text ? text : "", text ? size : 0, out, room);
 }
 
 /* 0 if it is missing, or not within this limit. */
@@ -47,18 +53,41 @@ bool trail_parse(const char *line, size_t size, struct trail_event *e)
 	*e = (struct trail_event){.line = line, .size = size};
 	if (!json_is_object(line, size, &at))
 		return false;
-	take_text(e, NULL, "time", e->time, sizeof(e->time));
 	take_text(e, NULL, "event", e->event, sizeof(e->event));
 	take_text(e, NULL, "name", e->name, sizeof(e->name));
+	take_text(e, NULL, "by", e->by, sizeof(e->by));
+	take_text(e, NULL, "time", e->time, sizeof(e->time));
 	take_text(e, NULL, "address", e->address, sizeof(e->address));
 	take_text(e, NULL, "reason", e->reason, sizeof(e->reason));
 	take_text(e, NULL, "rule", e->rule, sizeof(e->rule));
-	take_text(e, NULL, "by", e->by, sizeof(e->by));
 	take_text(e, "who", "program", e->program, sizeof(e->program));
 	take_text(e, "who", "line", e->command, sizeof(e->command));
 	e->pid = number(e, "who", "pid", INT32_MAX);
 	e->port = number(e, NULL, "port", UINT16_MAX);
 	e->count = number(e, NULL, "count", INT32_MAX);
+	return e->event[0] != '\0';
+}
+
+/* The text behind `"name":"`, which can't be within another text: there it has backslashes. */
+static void find_text(const struct trail_event *e, const char *before, char *out, size_t room)
+{
+	const char *at = memmem(e->line, e->size, before, strlen(before)), *end;
+
+	out[0] = '\0';
+	if (!at)
+		return;
+	at += strlen(before);
+	end = memchr(at, '"', (size_t)(e->line + e->size - at));
+	copy_shown(at, end ? (size_t)(end - at) : 0, out, room);
+}
+
+static bool find_names(const char *line, size_t size, struct trail_event *e)
+{
+	e->line = line;
+	e->size = size;
+	find_text(e, "\"event\":\"", e->event, sizeof(e->event));
+	find_text(e, "\"name\":\"", e->name, sizeof(e->name));
+	find_text(e, "\"by\":\"", e->by, sizeof(e->by));
 	return e->event[0] != '\0';
 }
 
@@ -77,15 +106,17 @@ static ssize_t read_whole(int fd, char **text)
 	return *text ? file_read(fd, *text, (size_t)st.st_size) : -1;
 }
 
-static void each_line(const char *text, size_t size, trail_visit *visit, void *context)
+static void each_line(
+	const char *text, size_t size, enum trail_part part, trail_visit *visit, void *context)
 {
-	struct trail_event e;
+	static struct trail_event e;
 
 	while (size > 0) {
 		const char *end = memchr(text, '\n', size);
 		size_t length = end ? (size_t)(end - text) : size;
 
-		if (trail_parse(text, length, &e))
+		if (part == TRAIL_NAMES ? find_names(text, length, &e)
+					: trail_parse(text, length, &e))
 			visit(context, &e);
 		length += end != NULL;
 		text += length;
@@ -109,8 +140,8 @@ static int open_trail(struct plan *p, unsigned session)
 	return fd;
 }
 
-int trail_read(
-	struct plan *p, unsigned session, trail_visit *visit, void *context, struct error *t)
+int trail_read(struct plan *p, unsigned session, enum trail_part part, trail_visit *visit,
+	void *context, struct error *t)
 {
 	int fd = open_trail(p, session);
 	char *text = NULL;
@@ -122,7 +153,7 @@ int trail_read(
 	if (size < 0)
 		refuse_errno(t, operation, state_path(p, p->request.name));
 	else
-		each_line(text, (size_t)size, visit, context);
+		each_line(text, (size_t)size, part, visit, context);
 	free(text);
 	if (fd >= 0)
 		close(fd);

@@ -1,8 +1,11 @@
 /* The commands that PID 1 of the container answers: codex-egress's own (init/egress). */
+#include <stdio.h>
 #include <string.h>
 
+#include "../bounds.h"
 #include "../kept_edit.h"
 #include "../rules.h"
+#include "project.h"
 #include "rows.h"
 #include "sandbox.h"
 
@@ -106,9 +109,41 @@ static int give_rule(struct call *call, struct error *t)
 	return status;
 }
 
+/* The container has no history: which names are new is known on this machine alone. */
+static void print_new(struct plan *p)
+{
+	struct names known = {0}, now = {0};
+	size_t count = 0;
+
+	names_known(p, &known);
+	if (known.list.count)
+		names_of_last(p, &now);
+	for (size_t i = 0; i < now.list.count; i++)
+		if (!names_have(&known, now.list.word[i]) && ++count <= BOUND_NEW)
+			printf("%s  %s\n",
+				count > 1 ? "" : "new: no session before has asked for\n",
+				now.list.word[i]);
+	if (count > BOUND_NEW)
+		printf("  and %zu more\n", count - BOUND_NEW);
+	names_free(&known);
+	names_free(&now);
+}
+
 int command_status(struct call *call, struct error *t)
 {
-	return ask_inside(call, NULL, call->word[0], false, t);
+	struct string_list words = {0};
+	struct sandbox s;
+	int status = sandbox_find(&s, call, call->word[0], t);
+
+	if (status == 0) {
+		gather(call, &s, NULL, false, &words);
+		status = sandbox_run(&s, words.word, t);
+		string_list_free(&words);
+	}
+	if (status == 0)
+		print_new(&s.plan);
+	sandbox_free(&s);
+	return status;
 }
 
 int command_rules(struct call *call, struct error *t)

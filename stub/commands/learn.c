@@ -125,7 +125,7 @@ static int read_sessions(
 	struct learning *l, struct plan *p, unsigned *sessions, struct error *t)
 {
 	for (unsigned i = BOUND_TRAILS; i-- > 0;) {
-		int there = trail_read(p, i, see, l, t);
+		int there = trail_read(p, i, TRAIL_ALL, see, l, t);
 
 		if (there < 0)
 			return -1;

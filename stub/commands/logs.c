@@ -102,7 +102,7 @@ static int print_session(struct call *call, struct plan *p, struct error *t)
 
 	if (!call->json && names_of_earlier(p, &known, t) < 0)
 		return -1;
-	result = trail_read(p, 0, call->json ? print_line : print_event, &known, t);
+	result = trail_read(p, 0, TRAIL_ALL, call->json ? print_line : print_event, &known, t);
 	names_free(&known);
 	if (result < 0)
 		return -1;

@@ -62,6 +62,8 @@ static int take(struct sandbox *s, char *line, struct error *t)
 	}
 	s->id = arena_copy(&s->plan.arena, parts[ID]);
 	s->workdir = arena_copy(&s->plan.arena, parts[WORKDIR]);
+	if (strcmp(s->workdir, s->plan.workdir) != 0) /* one around the directory */
+		s->plan.request.name = quote_container_name(&s->plan.arena, s->workdir, NULL);
 	return 0;
 }
 

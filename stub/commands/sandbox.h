@@ -10,7 +10,7 @@
 #include "commands.h"
 
 struct sandbox {
-	struct plan plan; /* by plan_place() */
+	struct plan plan; /* by plan_place(); the request has the container's name */
 	struct engine engine;
 	struct string_list names; /* the container that is looked for, or those */
 	const char *id;      /* the container's, so that no later one of its name is meant */

@@ -15,6 +15,7 @@
 #include "../watch/client.h"
 #include "../watch/screen.h"
 #include "../watch/session.h"
+#include "project.h"
 #include "rows.h"
 #include "sandbox.h"
 
@@ -31,7 +32,8 @@ struct watch {
 	struct screen screen;
 	struct session session;
 	struct client client;
-	int signal; /* that has ended it, or 0 */
+	struct names known; /* of the sessions before */
+	int signal;         /* that has ended it, or 0 */
 };
 
 static int64_t now_ms(void)
@@ -51,6 +53,13 @@ static const char *clock_text(void)
 	if (!localtime_r(&now, &local) || strftime(text, sizeof(text), "%H:%M:%S", &local) == 0)
 		text[0] = '\0';
 	return text;
+}
+
+static bool is_new(void *context, const char *name)
+{
+	const struct watch *w = context;
+
+	return w->known.list.count && !names_have(&w->known, name);
 }
 
 static void say(struct watch *w, const char *text)
@@ -252,6 +261,7 @@ static int watch(struct watch *w, struct error *t)
 		return -1;
 	w->session.act = act;
 	w->session.context = w;
+	w->session.is_new = is_new;
 	w->session.view = w->screen.view;
 	w->session.answers = w->screen.keys;
 	result = follow_all(w, t);
@@ -286,8 +296,11 @@ int command_watch(struct call *call, struct error *t)
 
 	w = (struct watch){.call = call, .client = {.in = -1, .out = -1, .complaints = -1}};
 	result = find(&w, t);
-	if (result == 0)
+	if (result == 0) {
+		names_known(&w.sandbox.plan, &w.known);
 		result = watch(&w, t);
+	}
+	names_free(&w.known);
 	sandbox_free(&w.sandbox);
 	if (w.signal) {
 		sigset_t set;

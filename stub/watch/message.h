@@ -37,6 +37,7 @@ struct message {
 	char verdict[BOUND_WATCH_WORD], command[BOUND_WATCH_STRING];
 	int64_t version, ask, expires, status; /* seconds; 0: none */
 	uint64_t count, refused;               /* 0: none */
+	bool is_new;                           /* false here; a session knows (session.h) */
 	char text[BOUND_WATCH_TEXT];           /* printable ASCII and line feeds */
 };
 

@@ -19,7 +19,8 @@ bool questions_add(struct questions *q, const struct message *m, int64_t now)
 		if (q->count == BOUND_WATCH_QUESTIONS)
 			return false;
 		one = &q->question[q->count++];
-		*one = (struct question){.id = m->id, .port = m->port, .asked = now};
+		*one = (struct question){
+			.id = m->id, .port = m->port, .is_new = m->is_new, .asked = now};
 		snprintf(one->name, sizeof(one->name), "%s", m->name);
 		snprintf(one->rule, sizeof(one->rule), "%.*s", MESSAGE_RULE - 1, m->rule);
 	}

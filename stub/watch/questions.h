@@ -15,6 +15,7 @@ struct question {
 	uint64_t id;
 	char name[NAME_TEXT], rule[MESSAGE_RULE], who[BOUND_WATCH_STRING];
 	uint16_t port;
+	bool is_new;
 	int64_t asked, deadline;
 	bool told; /* to the command of --notify */
 };

@@ -66,7 +66,10 @@ static void on_question(
 	s->asked += !again;
 	name_target(s, questions_find(&s->questions, m->id), target);
 	snprintf(reason, sizeof(reason), "%swaits %" PRId64 " seconds",
-		again ? "asked again, " : "", m->expires);
+		again       ? "asked again, "
+		: m->is_new ? "new, "
+			    : "",
+		m->expires);
 	print(s, clock, "ask", target, reason, "");
 }
 
@@ -147,6 +150,16 @@ static void on_event(struct session *s, const struct message *m, const char *clo
 		s->act(s->context, SESSION_PRINT, row.text);
 }
 
+/* Only of a host name that somebody has asked for. */
+static bool is_new(const struct session *s, const struct message *m)
+{
+	return s->is_new && m->name[0] && !m->by[0] &&
+	       (m->kind == MESSAGE_QUESTION ||
+		       (m->kind == MESSAGE_EVENT && strcmp(m->event, "boot") != 0 &&
+			       strcmp(m->event, "worker") != 0)) &&
+	       s->is_new(s->context, m->name);
+}
+
 void session_line(
 	struct session *s, const char *line, size_t size, const char *clock, int64_t now)
 {
@@ -163,10 +176,12 @@ void session_line(
 	};
 	struct message m;
 
-	if (message_read(line, size, &m))
+	if (message_read(line, size, &m)) {
+		m.is_new = is_new(s, &m);
 		handlers[m.kind](s, &m, clock, now);
-	else if (s->unreadable++ == 0)
+	} else if (s->unreadable++ == 0) {
 		print(s, clock, "watch", "", "the container sends what can't be read", "");
+	}
 	show_next(s, now);
 }
 

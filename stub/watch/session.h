@@ -23,6 +23,8 @@ enum session_act {
 struct session {
 	void (*act)(void *context, enum session_act what, const char *text);
 	void *context;
+	/* True for a name that no earlier session had; NULL: that isn't known. */
+	bool (*is_new)(void *context, const char *name);
 	struct view view;
 	bool answers; /* there is somebody at the keys */
 	bool greeted; /* a hello was received */

@@ -128,7 +128,9 @@ static void explain(const struct message *m, char *out, size_t size)
 	const bool status = strcmp(m->event, "payload") == 0,
 		   count = m->count > 1 && !status && strcmp(m->event, "suppressed") != 0;
 
-	snprintf(out, size, "%s%s%s", m->reason, m->by[0] && m->reason[0] ? ", " : "", m->by);
+	snprintf(out, size, "%s%s%s%s%s", m->is_new ? "new" : "",
+		m->is_new && m->reason[0] ? ", " : "", m->reason,
+		m->by[0] && m->reason[0] ? ", " : "", m->by);
 	if (status)
 		snprintf(out, size, "the command has ended with status %llu",
 			(unsigned long long)m->count);
@@ -178,7 +180,8 @@ void view_question(const struct view *v, const struct question *q, size_t waitin
 
 	if (waiting > 1)
 		snprintf(more, sizeof(more), ", %zu more", waiting - 1);
-	snprintf(rest, sizeof(rest), "  %llds%s", (long long)left, more);
+	snprintf(rest, sizeof(rest), "  %llds%s%s", (long long)left, q->is_new ? ", new" : "",
+		more);
 	taken = strlen(keys) + strlen(rest);
 	view_target(q, v->width > taken + 24 ? v->width - taken : 24, target);
 	begin(out);

@@ -17,7 +17,8 @@ ASK = "getent hosts refused.test; getent hosts allowed.test; "
 def line(event, **fields):
     made = {"time": "2026-03-01T09:15:02.402913Z", "event": event, **fields}
     made.setdefault("count", 1)
-    return json.dumps({**made, "container": "c", "workdir": "/app/x", "schema": 1})
+    made |= {"container": "c", "workdir": "/app/x", "schema": 1}
+    return json.dumps(made, separators=(",", ":"))  # as codex-init writes it
 
 
 def refused(name, event="refused-name", **fields):

@@ -51,6 +51,26 @@ def test_each_decision_is_a_row(sandbox, watch, dns):
     assert made.process.poll() is None
 
 
+def test_a_name_that_no_session_before_has_had_is_marked(sandbox, watch, stub):
+    first = sandbox()
+    seen = watch()
+    first.run("getent hosts old.test")
+    seen.until_says(b"old.test")
+    assert "new" not in stub("status").ok().out  # there is nothing to compare with
+    first.end()
+    seen.wait()
+    assert b"new" not in rows(seen)
+    second = sandbox()
+    seen = watch()
+    second.run("getent hosts old.test; getent hosts first.test")
+    until(lambda: b"first.test  new, no rule allows it" in rows(seen), what=lambda: rows(seen))
+    assert re.search(rb"old\.test  no rule allows it", rows(seen)), rows(seen)
+    told = stub("status").ok().out
+    assert told.endswith("new: no session before has asked for\n  first.test\n"), told
+    seen.type(b"q")
+    assert seen.wait() == 0
+
+
 @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
 def test_no_colour_where_none_is_wanted(sandbox, watch, variable):
     made = sandbox()

@@ -309,6 +309,43 @@ static void whether_it_asks_is_said(void **state)
 	assert_int_equal(s->questions.count, 0);
 }
 
+static bool knows_old(void *context, const char *name)
+{
+	assert_ptr_equal(context, &acts);
+	return strcmp(name, "old.example") != 0;
+}
+
+#define REFUSED(name)                                                                          \
+	"{\"event\":\"refused-name\",\"name\":\"" name "\",\"reason\":\"no rule allows it\"}"
+#define QUESTION(id, name)                                                                     \
+	"{\"event\":\"question\",\"id\":" id ",\"name\":\"" name                               \
+	"\",\"port\":443,\"rule\":\"" name "\",\"expires\":60}"
+
+static void a_name_that_no_session_had_is_marked(void **state)
+{
+	struct session *s = *state;
+	struct view_row row;
+
+	tell(s, REFUSED("first.example"), 0);
+	assert_int_equal(seen(SESSION_PRINT, "new"), 0); /* nothing is known */
+	s->is_new = knows_old;
+	tell(s, REFUSED("old.example"), 0);
+	tell(s, QUESTION("1", "old.example"), 0);
+	session_status(s, 0, &row);
+	assert_null(strstr(row.text, "new"));
+	/* A rule is no name that was asked for, nor is a worker. */
+	tell(s, "{\"event\":\"allowed\",\"name\":\"a.example\",\"by\":\"alice\"}", 0);
+	tell(s, "{\"event\":\"worker\",\"name\":\"gate\",\"reason\":\"ended\"}", 0);
+	assert_int_equal(seen(SESSION_PRINT, "new"), 0);
+	tell(s, REFUSED("a.example"), 0);
+	assert_int_equal(seen(SESSION_PRINT, "a.example  new, no rule allows it"), 1);
+	tell(s, "{\"event\":\"answered\",\"id\":1,\"verdict\":\"gone\"}", 0);
+	tell(s, QUESTION("2", "b.example"), 0);
+	assert_int_equal(seen(SESSION_PRINT, "b.example:443  new, waits 60 seconds"), 1);
+	session_status(s, 0, &row);
+	assert_non_null(strstr(row.text, "60s, new"));
+}
+
 static void what_cannot_be_read_is_said_once(void **state)
 {
 	struct session *s = *state;
@@ -366,6 +403,7 @@ int main(void)
 		SESSION(too_many_questions),
 		SESSION(replies_are_shown),
 		SESSION(whether_it_asks_is_said),
+		SESSION(a_name_that_no_session_had_is_marked),
 		SESSION(what_cannot_be_read_is_said_once),
 		SESSION(rows_are_cut),
 		SESSION(colours_are_only_where_they_are_wanted),
