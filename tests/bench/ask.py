@@ -1,6 +1,7 @@
 """Asking's part of make bench: how soon a question is there, what a held connection costs once it
 is allowed, beside one to a name that was allowed before, and how long a rule takes. In the gate's
-namespaces, with the shipped codex-init and codex-egress; the person answers at once."""
+namespaces, with the shipped codex-init and codex-egress; the person answers at once. And how soon
+it is on that person's screen, by `codex-sandbox watch` at a terminal."""
 
 import json
 import os
@@ -8,6 +9,7 @@ import statistics
 import subprocess
 import time
 
+import host
 from bench import HARNESS, PLACE, line, root_directory, run
 from gate import OUTSIDE, UID, WALLED, Processes, build, find, namespaces, wait_for, within
 
@@ -60,7 +62,7 @@ def until(watcher, event):
             return found
 
 
-def measure_round(client, watcher, n, figures):
+def measure_round(client, watcher, screen, n, figures):
     say(client, f"tls.n{n}.asked.bench.example.com")
     question = until(watcher, "question")
     there = time.monotonic()
@@ -68,6 +70,8 @@ def measure_round(client, watcher, n, figures):
     began, ended = map(float, client.stdout.readline().split())
     until(watcher, "reply")
     figures["question"].append(1000 * (there - began))
+    shown = screen.wait(lambda s: s.seen.get(f"tls.n{n}.asked.bench.example.com"))
+    figures["screen"].append(1000 * (shown - began))
     figures["held"].append(1000 * (ended - there))
     say(client, f"tls.n{n}.known.bench.example.com")
     began, ended = map(float, client.stdout.readline().split())
@@ -83,6 +87,7 @@ def tell(figures, rounds):
     print(f"\nAsking: milliseconds, median of {rounds} (slowest)")
     for name, what, ratio, goal in (
             ("question", "from the lookup to the question", "", "goal: under 50"),
+            ("screen", "from the lookup to the person's screen", "", "goal: under 50"),
             ("held", "from the answer to TLS, held", f"x{median['held'] / median['known']:.2f}",
              "goal: a round trip more"),
             ("known", "from the lookup to TLS, allowed before", "", ""),
@@ -103,16 +108,19 @@ def measure(rounds):
             processes.start(*within(OUTSIDE, PLACE / "flow_server", 443, PLACE / "cert.pem",
                                     PLACE / "key.pem"), ready="ready")
             pid = start(processes, root)
-            watcher = talk(["nsenter", "-t", pid, "-m", "-p", "-n", "chroot", root,
-                            "/bin/codex-egress", "watch"])
+            enter = ["nsenter", "-t", pid, "-m", "-p", "-n", "chroot", root]
+            watcher = talk([*enter, "/bin/codex-egress", "watch"])
+            screen = host.Screen(host.Host(enter))
+            screen.wait(lambda s: b"the sandbox asks" in s.text)
             client = talk(within(WALLED, "setpriv", f"--reuid={UID}", f"--regid={UID}",
                                  "--clear-groups", "/usr/bin/python3", "-c", CLIENT))
             until(watcher, "hello")
-            figures = {name: [] for name in ("question", "held", "known", "rule")}
+            figures = {name: [] for name in ("question", "screen", "held", "known", "rule")}
             for n in range(rounds):
-                measure_round(client, watcher, n, figures)
+                measure_round(client, watcher, screen, n, figures)
                 time.sleep(0.15)  # no more than ten questions a second
             tell(figures, rounds)
+            screen.close()
             for one in (client, watcher):
                 one.stdin.close()
                 one.wait(10)
