@@ -7,15 +7,12 @@
 #include <unistd.h>
 
 #include "../init/lib/file.h"
+#include "../init/lib/provider.h"
 #include "beneath.h"
 #include "bounds.h"
 #include "codex_args.h"
 #include "request_env.h"
 #include "workdir.h"
-
-/* Settings and arguments that send Codex's requests to another place than OpenAI's API. */
-static const char *const otherwise[] = {
-	"model_provider", "openai_base_url", "--oss", "--local-provider"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -52,10 +49,10 @@ static bool names_key(const struct string_list *env)
 	return false;
 }
 
-static bool says_otherwise(const char *text)
+static bool has_key(const char *text)
 {
-	for (size_t i = 0; i < COUNT(otherwise); i++)
-		if (strstr(text, otherwise[i]))
+	for (size_t i = 0; provider_keys[i]; i++)
+		if (strstr(text, provider_keys[i]))
 			return true;
 	return false;
 }
@@ -82,7 +79,7 @@ static bool config_says_otherwise(const struct plan *p, const char *path)
 	if (n < 0 || n == BOUND_CONFIG_BYTES)
 		return true;
 	text[n] = '\0';
-	return strlen(text) != (size_t)n || says_otherwise(text);
+	return strlen(text) != (size_t)n || has_key(text);
 }
 
 static bool used_otherwise(struct search *s, const struct cli *c)
@@ -95,7 +92,7 @@ static bool used_otherwise(struct search *s, const struct cli *c)
 	if (codex_args_use(c->exec, &p->request.rest) == CODEX_LOGIN)
 		return true;
 	for (size_t i = 0; i < p->request.rest.count; i++)
-		if (says_otherwise(p->request.rest.word[i]))
+		if (provider_word(p->request.rest.word[i]))
 			return true;
 	return find_config(s, &config, &ignored) < 0 ||
 	       (config && !is_codexs(p, config) && config_says_otherwise(p, config));

@@ -18,6 +18,7 @@
 #include "../home/uses.h"
 #include "../lib/codex_use.h"
 #include "../lib/privileges.h"
+#include "../lib/provider.h"
 #include "../lib/worker.h"
 #include "../monitor/broker_messages.h"
 
@@ -54,7 +55,7 @@ static const char *said_otherwise(const struct boot *b)
 	if (command[0] && codex_use(command) == CODEX_LOGIN)
 		return "this is a login";
 	for (char *const *word = command; *word; word++)
-		if (home_uses_word(*word))
+		if (provider_word(*word))
 			return elsewhere;
 	return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/provider.h"
 #include "child.h"
 #include "placeholder.h"
 #include "safe.h"
@@ -18,11 +19,6 @@ struct uses_places {
 	int from; /* a descriptor, or -1 */
 	const char *from_path;
 };
-
-/* Keys that name another place; a profile may have the first. */
-static const char *const keys[] = {"model_provider", "openai_base_url"};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool names_openai(const char *value, size_t size)
 {
@@ -37,9 +33,9 @@ static void visit(void *context, const char *path, const char *value, size_t siz
 	const char *last = strrchr(path, '.');
 
 	last = last ? last + 1 : path;
-	for (size_t i = 0; i < COUNT(keys); i++)
-		out->provider |=
-			value && strcmp(last, keys[i]) == 0 && !names_openai(value, size);
+	for (size_t i = 0; provider_keys[i]; i++)
+		out->provider |= value && strcmp(last, provider_keys[i]) == 0 &&
+				 !names_openai(value, size);
 }
 
 /* Returns whether the file is there. */
@@ -94,12 +90,4 @@ int home_uses(const char *home, const char *from, struct home_uses *out, struct 
 			st.st_uid, st.st_gid, open_from, look, &p, out, sizeof(*out), f);
 	open_from(&p, NULL, f);
 	return child_run(look, &p, out, sizeof(*out), f);
-}
-
-bool home_uses_word(const char *word)
-{
-	for (size_t i = 0; i < COUNT(keys); i++)
-		if (strstr(word, keys[i]))
-			return true;
-	return strcmp(word, "--oss") == 0 || strncmp(word, "--local-provider", 16) == 0;
 }

@@ -16,7 +16,4 @@ struct home_uses {
  * NULL). A home that isn't there yet has neither. Returns 0, or -1 with *f filled. */
 int home_uses(const char *home, const char *from, struct home_uses *out, struct failure *f);
 
-/* Whether a word of Codex's command line does the latter. */
-bool home_uses_word(const char *word);
-
 #endif

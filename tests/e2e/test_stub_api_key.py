@@ -32,6 +32,7 @@ def host(project):
 @pytest.mark.parametrize("arguments", [
     (), ("exec", "x"), ("login", "status"), ("mcp", "list"), ("resume", "--last"), ("--exec", "bash"), ("--broker=auto",), ("--broker=on",),
     ("--wall=nft",), ("-e", "OPENAI_API_KEYS=x"), ("-e", "CODEX_INIT_EGRESS=strict"),
+    ("exec", "what is model_provider = x?"), ("exec", "explain --oss and openai_base_url"),
 ])  # fmt: skip
 def test_the_key_is_handed_over_and_the_file_is_not_mounted(host, arguments):
     assert handed_over(host.dry(*arguments)), arguments
@@ -43,6 +44,7 @@ def test_the_key_is_handed_over_and_the_file_is_not_mounted(host, arguments):
     ("-e", "CODEX_INIT_WALL=cell"), ("-e", "CODEX_INIT_EGRESS=pin"), ("-e", "CODEX_INIT_EGRESS=off"),
     ("-e", "CODEX_INIT_DEFAULT_RULES=0"),
     ("--", "-c", 'model_provider="mine"'), ("--", "--oss"), ("exec", "-c", 'openai_base_url="http://x"', "x"),
+    ("exec", "--config=profiles.a.model_provider = x", "x"), ("exec", "--local-provider=ollama", "x"),
 ])  # fmt: skip
 def test_where_the_broker_cannot_be_it_is_as_without(host, arguments):
     command = host.dry(*arguments)

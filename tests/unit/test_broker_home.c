@@ -15,6 +15,7 @@
 #include "init/home/endpoint.h"
 #include "init/home/placeholder.h"
 #include "init/home/uses.h"
+#include "init/lib/provider.h"
 
 #define OURS "# codex-sandbox: for older versions\nsandbox_mode = \"danger-full-access\"\n"
 
@@ -126,9 +127,23 @@ static void what_codex_will_use(void **state)
 		put("config.toml", elsewhere[i]);
 		assert_true(uses(NULL).provider);
 	}
-	assert_true(home_uses_word("model_provider=\"x\""));
-	assert_true(home_uses_word("--oss"));
-	assert_false(home_uses_word("model=gpt"));
+}
+
+static void which_words_name_another_place(void **state)
+{
+	static const char *const yes[] = {"model_provider=\"x\"", " model_provider = x",
+		"--oss", "--local-provider", "--local-provider=ollama", "-cmodel_provider=x",
+		"--config=openai_base_url=\"http://x\"", "profiles.a.model_provider=x"};
+	static const char *const no[] = {"", "model=gpt", "model_provider", "openai_base_url",
+		"what does model_provider = x do?", "a=model_provider",
+		"a=\"model_provider=x\"", "use --oss", "--ossify", "model_provide=r",
+		"explain\nmodel_provider=x"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(provider_word(yes[i]));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(provider_word(no[i]));
 }
 
 /* ---- The settings -------------------------------------------------------------------- */
@@ -187,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_placeholder_comes_and_goes, begin, end),
 		cmocka_unit_test_setup_teardown(a_login_is_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(what_codex_will_use, begin, end),
+		cmocka_unit_test(which_words_name_another_place),
 		cmocka_unit_test_setup_teardown(the_endpoint_in_a_file_of_its_own, begin, end),
 		cmocka_unit_test_setup_teardown(the_endpoint_in_the_images_file, begin, end),
 		cmocka_unit_test_setup_teardown(
