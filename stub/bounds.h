@@ -26,6 +26,9 @@
 #define BOUND_LINKS 40
 /* Looks at a path that appears between two of them: a few starts at one moment. */
 #define BOUND_LOOKS 16
+/* For the processes of a session that has just ended: two seconds (in microseconds). */
+#define BOUND_LOCK_TRIES 100
+#define BOUND_LOCK_NAP   20000
 /* Questions before one start. Anyone who exposes more places knows what -y is for. */
 #define BOUND_QUESTIONS 32
 /* A file of variables: many times what fits on an engine's command line. */

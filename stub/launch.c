@@ -65,10 +65,23 @@ static int start_others(
 {
 	struct reaper r;
 
-	if (reaper_prepare(&r, e, p->request.name, &p->arena, t) == 0 &&
-		other->start(other->state, &r, t) == 0 && reaper_start(&r, t) == 0)
-		return 0;
-	return refuse_no_sandbox(t);
+	if (reaper_prepare(&r, e, p->request.name, &p->arena, t) < 0)
+		return refuse_no_sandbox(t);
+	r.lock = p->lock;
+	if (other->start(other->state, &r, t) < 0 || reaper_start(&r, t) < 0)
+		return refuse_no_sandbox(t);
+	return 0;
+}
+
+/* The engine can do it, and no other start is at it. */
+static int check(struct plan *p, struct engine *e, struct error *t)
+{
+	int waited;
+
+	if (engine_check(e, p, t) < 0)
+		return -1;
+	waited = lock_take(p, e, t);
+	return waited > 0 ? engine_check(e, p, t) : waited;
 }
 
 /* Returns only with *t filled, or after --dry-run. */
@@ -78,10 +91,9 @@ static int run(struct plan *p, struct engine *e, bool dry_run, const struct comp
 	struct string_list argv = {0};
 	int result;
 
-	if (!dry_run && (engine_check(e, p, t) < 0 || lock_take(p, e, t) < 0 ||
-				prepare_home(p, t) < 0 || workdir_settle(p, true, t) < 0 ||
-				idmap_start(p, t) < 0 || variables_hand_over(p, t) < 0 ||
-				set_variables(p, t) < 0))
+	if (!dry_run && (check(p, e, t) < 0 || prepare_home(p, t) < 0 ||
+				workdir_settle(p, true, t) < 0 || idmap_start(p, t) < 0 ||
+				variables_hand_over(p, t) < 0 || set_variables(p, t) < 0))
 		return -1;
 	if (!dry_run) {
 		report_prepare(p);

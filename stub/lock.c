@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "beneath.h"
+#include "bounds.h"
 #include "state.h"
 
 static int open_lock(struct plan *p)
@@ -15,7 +17,7 @@ static int open_lock(struct plan *p)
 		return -1;
 	fd = beneath_open(directory, "lock", O_RDWR | O_CREAT, 0600);
 	close(directory);
-	if (fd >= 0 && (state_give(p, fd) < 0 || fcntl(fd, F_SETFD, 0) < 0)) {
+	if (fd >= 0 && state_give(p, fd) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -24,16 +26,18 @@ static int open_lock(struct plan *p)
 
 int lock_take(struct plan *p, const struct engine *e, struct error *t)
 {
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int fd;
-
-	/* Without it there are no files to race for either. */
-	if (!p->report)
+	/* Without a place for the report there are no files to race for. */
+	p->lock = p->report ? open_lock(p) : -1;
+	for (unsigned i = 0; p->lock >= 0 && i < BOUND_LOCK_TRIES; i++) {
+		if (flock(p->lock, LOCK_EX | LOCK_NB) == 0)
+			return i > 0;
+		if (errno != EWOULDBLOCK)
+			return 0;
+		usleep(BOUND_LOCK_NAP);
+	}
+	if (p->lock < 0)
 		return 0;
-	fd = open_lock(p);
-	/* Stays open: closing it would give the lock back. */
-	if (fd < 0 || fcntl(fd, F_SETLK, &whole) == 0 || (errno != EACCES && errno != EAGAIN))
-		return 0;
-	close(fd);
+	close(p->lock);
+	p->lock = -1;
 	return engine_refuse_second(p, e->name, "running", t);
 }

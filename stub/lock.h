@@ -12,10 +12,11 @@
 #include "plan.h"
 
 /*
- * Takes the lock (fcntl(2), F_SETLK) for as long as this process lives, the engine's client
- * that it becomes included: such a lock survives execve(2), and children don't have it. Call it
- * behind engine_check(). Returns 0, also where there is no such directory or file system for
- * it; or -1 with *t filled if another start has it.
+ * Takes the lock (flock(2)): p->lock is its descriptor, or -1 where there is no such directory
+ * or file system for it. It isn't kept over the exec; the processes that remain beside the
+ * engine's client (reaper.h) have it, and end with that client. Waits a moment for those of a
+ * session that has just ended. Returns 0; 1 if it had to wait, so that what was found before is
+ * to be looked at again; or -1 with *t filled if another start has it.
  */
 int lock_take(struct plan *p, const struct engine *e, struct error *t);
 

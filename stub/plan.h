@@ -65,6 +65,7 @@ struct plan {
 	const char *here;   /* what a command about this sandbox begins with (hints.h) */
 	const char *report; /* the file for the closing report, or NULL (report.h) */
 	const char *trail;  /* the file for the events, or NULL (trail.h) */
+	int lock;           /* lock.h, or -1 */
 	struct {
 		const char *base;    /* a directory that exists, without links; its owner: */
 		const char *beneath; /* the path of ours in it */

@@ -63,6 +63,9 @@ static void reap(const struct reaper *r)
 
 	reaper_close_inherited();
 	reaper_wait_for(r->pidfd);
+	/* The next start need not wait for the engine's answer. */
+	if (r->lock >= 0)
+		close(r->lock);
 	if (reaper_find(r, &a))
 		end_container(r->engine, a.line);
 }
@@ -76,7 +79,7 @@ int reaper_prepare(struct reaper *r, const struct engine *e, const char *name, s
 	if (getentropy(&number, sizeof(number)) < 0)
 		return refuse_errno(t, "get a number for this run", "getentropy");
 	run = arena_format(p, "%016llx", (unsigned long long)number);
-	*r = (struct reaper){.engine = e, .name = name};
+	*r = (struct reaper){.engine = e, .name = name, .lock = -1};
 	/* Its id, followed by a word if it is ours. podman accepts .Id in this spelling. */
 	r->format = arena_format(p,
 		"{{.Id}}{{range .Config.Env}}{{if eq . \"" ARGV_RUN

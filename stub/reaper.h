@@ -20,10 +20,11 @@ struct reaper {
 	const char *name;   /* of the container; by then it may be the next session's */
 	const char *format; /* of the engine's answer that tells whether it is ours */
 	int pidfd; /* of the client; -1: the kernel has no pidfd_open(2) (before 5.3) */
+	int lock;  /* closed once the client has ended (lock.h); -1: there is none */
 };
 
 /* Sets ARGV_RUN in our environment, and fills *r about this process, which is to become the
- * engine's client. Returns 0, or -1 with *t filled. */
+ * engine's client; r->lock is the caller's to fill. Returns 0, or -1 with *t filled. */
 int reaper_prepare(struct reaper *r, const struct engine *e, const char *name, struct arena *p,
 	struct error *t);
 

@@ -162,7 +162,7 @@ def test_an_engine_on_another_kernel_is_not_held_to_our_numbers(stub):
 
 def test_many_at_once_in_one_workdir(stub, workdir, runner, stub_environment):
     """However they race: one container at most is at work there, and the others say so."""
-    running = [subprocess.Popen([STUB, "--exec", "sleep", "1"], cwd=workdir, env=stub_environment,
+    running = [subprocess.Popen([STUB, "--exec", "sleep", "6"], cwd=workdir, env=stub_environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE) for _ in range(5)]
     ended = [(p.communicate(timeout=60)[1].decode(), p.returncode) for p in running]
