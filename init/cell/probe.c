@@ -1,6 +1,5 @@
 #include "probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -18,6 +17,7 @@
 
 #include "../lib/descriptor.h"
 #include "../lib/privileges.h"
+#include "../lib/sockaddr.h"
 
 /* For a fork and forty system calls; a machine that swaps may take seconds. */
 #define PROBE_MS 5000
@@ -137,12 +137,12 @@ static bool rebind(uint16_t gate)
 
 static int begin(const char *address, uint16_t port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	union sockaddr_any to;
+	struct address a;
 
-	inet_pton(AF_INET, address, &to.sin_addr);
-	if (s >= 0)
-		connect(s, (struct sockaddr *)&to, sizeof(to));
+	if (s >= 0 && address_parse(address, strlen(address), &a))
+		connect(s, &to.any, sockaddr_make(&a, port, &to));
 	return s;
 }
 

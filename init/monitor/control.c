@@ -44,7 +44,6 @@ struct control {
 	size_t asked; /* their number */
 	uint64_t accepted;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char text[CONTROL_TEXT];
 };
 
 static bool is_watcher(const struct control *c, const struct client *client)
@@ -69,17 +68,18 @@ static bool send_now(int fd, const void *bytes, size_t len)
 
 /* Sends the reply at once or not at all. Returns false for a client that doesn't read, which is
  * to be dropped. */
-static bool send_reply(struct control *c, int fd, int status)
+static bool send_reply(int fd, int status, const char *text, size_t len)
 {
 	struct control_reply head = {CONTROL_MAGIC, (uint32_t)status, 0};
-	size_t len = strnlen(c->text, sizeof(c->text));
 
+	if (len >= CONTROL_TEXT)
+		len = CONTROL_TEXT - 1;
 	head.bytes = (uint32_t)len;
 	if (!send_now(fd, &head, sizeof(head)))
 		return false;
 	for (size_t at = 0, n; at < len; at += n) {
 		n = len - at < CONTROL_DATAGRAM ? len - at : CONTROL_DATAGRAM;
-		if (!send_now(fd, c->text + at, n))
+		if (!send_now(fd, text + at, n))
 			return false;
 	}
 	return true;
@@ -116,8 +116,11 @@ static bool answer_request(struct control *c, struct client *client,
 	const bool begins =
 		(asked || request->type == CONTROL_FOLLOW) && !is_watcher(c, client);
 	struct client *place = begins ? watchers_place(c) : NULL;
-	FILE *to = fmemopen(c->text, sizeof(c->text), "w");
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
 	int status = EXIT_SANDBOX;
+	bool stays;
 
 	if (!to)
 		return false;
@@ -127,10 +130,12 @@ static bool answer_request(struct control *c, struct client *client,
 			LIMIT_CONTROL_WATCHERS);
 	else if (begins || !asked)
 		status = c->answer(c->context, request, client->peer, target, to);
-	fclose(to);
 	/* Answering may have dropped it. */
-	return client->fd >= 0 && send_reply(c, client->fd, status) &&
-	       (place ? become_watcher(c, client, place, asked) : is_watcher(c, client));
+	stays = fclose(to) == 0 && client->fd >= 0 &&
+		send_reply(client->fd, status, text, size) &&
+		(place ? become_watcher(c, client, place, asked) : is_watcher(c, client));
+	free(text);
+	return stays;
 }
 
 /* Handles a request, if one has arrived. Then the connection is closed, unless the client
