@@ -106,3 +106,13 @@ bool api_key_hand_over(
 	return facts->key[0] && api_key_broker(c) && !names_key(&c->env) &&
 	       !names_key(&p->request.file_env) && !used_otherwise(s, c) && !is_codexs(p, path);
 }
+
+bool api_key_chatgpt(const struct plan *p, const struct cli *c, const char *path,
+	const struct auth_facts *facts)
+{
+	const char *broker =
+		c->broker ? c->broker : request_env_setting(&c->env, "CODEX_INIT_BROKER");
+
+	return facts->chatgpt.token[0] && broker && strcmp(broker, "on") == 0 &&
+	       !beneath_contains(p->workdir, path) && !beneath_contains(p->home, path);
+}

@@ -16,6 +16,14 @@
 /* True if there will be a broker, as far as codex-init is told by options and variables. */
 bool api_key_broker(const struct cli *c);
 
+/* What codex-init takes a ChatGPT login from: TOKEN ACCOUNT CLAIMS. */
+#define CHATGPT_VARIABLE "CODEX_INIT_LOGIN"
+
+/* True if the ChatGPT login in the auth.json at path is to be handed over: that is asked for by
+ * --broker=on, so where it can't be, codex-init ends the start with the reason. */
+bool api_key_chatgpt(const struct plan *p, const struct cli *c, const char *path,
+	const struct auth_facts *facts);
+
 /*
  * True if the key in the auth.json at path, as auth_look() found it, is to be handed over: what
  * can be seen here says that there will be a broker and that Codex will use it, and Codex can't

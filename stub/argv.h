@@ -93,6 +93,7 @@ struct request {
 	const char *ask;                /* seconds, or NULL: it doesn't ask */
 	const char *broker;             /* "on", "off", "auto", or NULL: as auto */
 	const char *key;                /* for OPENAI_API_KEY, or NULL (api_key.h) */
+	const char *chatgpt;            /* for CODEX_INIT_LOGIN, or NULL (the same) */
 	const char *wall;               /* "nft", "cell" (no capabilities), or NULL: as nft */
 	const char *enforces;           /* the same in words, for ARGV_LABEL_WALL */
 	const char *selinux;            /* "disable", "relabel" or NULL: leave labels alone */

@@ -93,11 +93,51 @@ bool auth_key(const char *text, size_t size, char key[BOUND_KEY_BYTES + 1])
 	return false;
 }
 
-/* Left in Codex's home by a session whose API key the broker had. */
+/* Copies a string of these characters that has at least one. */
+static bool take(const char *found, size_t n, const char *characters, char *out, size_t room)
+{
+	if (!found || n == 0 || n >= room)
+		return false;
+	memcpy(out, found, n);
+	out[n] = '\0';
+	return strspn(out, characters) == n;
+}
+
+bool auth_chatgpt(const char *text, size_t size, struct auth_chatgpt *out)
+{
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	static const char wanted[] = "chatgpt";
+	static const char *const mode_path[] = {"auth_mode", NULL},
+				 *const token_path[] = {"tokens", "access_token", NULL},
+				 *const account_path[] = {"tokens", "account_id", NULL},
+				 *const id_path[] = {"tokens", "id_token", NULL};
+	size_t n, first = 0, second = 0;
+	const char *mode = json_string(text, size, mode_path, &n), *found;
+	bool good = !mode || (n == strlen(wanted) && memcmp(mode, wanted, n) == 0);
+
+	found = json_string(text, size, token_path, &n);
+	good = good && take(found, n, LETTERS ".~+/=", out->token, sizeof(out->token));
+	found = json_string(text, size, account_path, &n);
+	good = good && take(found, n, LETTERS, out->account, sizeof(out->account));
+	/* header.claims.signature */
+	found = json_string(text, size, id_path, &n);
+	while (good && found && first < n && found[first] != '.')
+		first++;
+	for (second = first + 1; good && found && second < n && found[second] != '.';)
+		second++;
+	good = good && found && second < n &&
+	       take(found + first + 1, second - first - 1, LETTERS, out->claims,
+		       sizeof(out->claims));
+	if (!good)
+		out->token[0] = '\0';
+	return good;
+#undef LETTERS
+}
+
+/* Left in Codex's home by a session in which the broker had the credential. */
 static bool is_placeholder(const char *text, long n)
 {
-	return n == sizeof(PLACEHOLDER_LOGIN) - 1 &&
-	       memcmp(text, PLACEHOLDER_LOGIN, sizeof(PLACEHOLDER_LOGIN) - 1) == 0;
+	return memmem(text, (size_t)n, PLACEHOLDER_WORD, strlen(PLACEHOLDER_WORD)) != NULL;
 }
 
 enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, struct error *t)
@@ -133,5 +173,6 @@ enum auth_state auth_look(int fd, const char *path, struct auth_facts *facts, st
 	}
 	facts->expires = auth_expiry(text, (size_t)n, &facts->expires_at);
 	auth_key(text, (size_t)n, facts->key);
+	auth_chatgpt(text, (size_t)n, &facts->chatgpt);
 	return AUTH_GOOD;
 }

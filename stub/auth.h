@@ -20,11 +20,18 @@ enum auth_state {
 	AUTH_BAD, /* the reason is in *t */
 };
 
+/* A ChatGPT login without its refresh token. token "": there is none. */
+struct auth_chatgpt {
+	char token[BOUND_CREDENTIAL + 1], account[BOUND_ACCOUNT + 1];
+	char claims[BOUND_CREDENTIAL + 1]; /* of the id token, in base64url */
+};
+
 /* What is known about a credentials file. */
 struct auth_facts {
 	bool expires;                  /* it contains an access token whose expiry is known */
 	int64_t expires_at;            /* seconds since 1970 */
 	char key[BOUND_KEY_BYTES + 1]; /* the API key that it is for; "": none */
+	struct auth_chatgpt chatgpt;
 };
 
 /* Examines an open file. AUTH_BAD if it can't be read, isn't a regular file, is too big or
@@ -39,6 +46,10 @@ bool auth_expiry(const char *text, size_t size, int64_t *expires_at);
  * none, there is no access token. Copies it to key and returns true; false, with "" there, if
  * it uses none or one with other characters than RFC 6750's b64token has. Pure. */
 bool auth_key(const char *text, size_t size, char key[BOUND_KEY_BYTES + 1]);
+
+/* The ChatGPT login of an auth.json with which Codex uses it, for the broker (api_key.h).
+ * False, with "" as the token, if there is none, or it has characters that none has. Pure. */
+bool auth_chatgpt(const char *text, size_t size, struct auth_chatgpt *out);
 
 /* Decodes base64url without padding (RFC 4648 section 5). Returns the number of bytes
  * written, or -1 if the text is malformed or the result doesn't fit. */

@@ -7,6 +7,9 @@
 /* An API key: what codex-init's broker takes. */
 #define BOUND_KEY_LEAST 8
 #define BOUND_KEY_BYTES 512
+/* The access token of a ChatGPT login, the claims of its id token, and its account's id. */
+#define BOUND_CREDENTIAL 8192
+#define BOUND_ACCOUNT    64
 /* The decoded claims of the access token, of which one number is used. */
 #define BOUND_TOKEN_BYTES (16 * 1024)
 /* A file that codex-init copies: no more than it accepts (LIMIT_HOME_BYTES there). */

@@ -175,6 +175,14 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 		return 0;
 	}
 	warn_of_expiry(p, &facts, path);
+	if (api_key_chatgpt(p, c, path, &facts)) {
+		p->request.chatgpt = arena_format(&p->arena, "%s %s %s", facts.chatgpt.token,
+			facts.chatgpt.account, facts.chatgpt.claims);
+		p->follow = path;
+		p->follow_token = arena_copy(&p->arena, facts.chatgpt.token);
+		p->follow_account = arena_copy(&p->arena, facts.chatgpt.account);
+		return 0;
+	}
 	warn_of_unreadable(p, path, "the credentials");
 	p->login = LOGIN_FILE;
 	return mounts_add(&p->mounts, path, "/codex_home/auth.json", false, t);

@@ -53,7 +53,7 @@ static void hint_at_key(const struct plan *p, const struct cli *c)
 	const char *key = left_behind(p, c, keys, sizeof(keys) / sizeof(keys[0]));
 	enum codex_use use = codex_args_use(c->exec, &p->request.rest);
 
-	if (p->login != LOGIN_OWN || p->request.key || !key ||
+	if (p->login != LOGIN_OWN || p->request.key || p->request.chatgpt || !key ||
 		(use != CODEX_SESSION && use != CODEX_WORK))
 		return;
 	log_warning("%s is set here but isn't passed to the container", key);

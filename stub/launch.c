@@ -9,6 +9,7 @@
 #include "argv.h"
 #include "confirm.h"
 #include "engine.h"
+#include "follow.h"
 #include "git.h"
 #include "idmap.h"
 #include "lock.h"
@@ -37,11 +38,11 @@ static int set_variable(const char *variable, const char *value, struct error *t
 }
 
 /* In the place of the user's, which isn't passed on. */
-static int set_key(const char *value, struct error *t)
+static int set_credential(const char *variable, const char *value, struct error *t)
 {
-	if (!value || setenv(API_KEY_VARIABLE, value, 1) == 0)
+	if (!value || setenv(variable, value, 1) == 0)
 		return 0;
-	refuse_errno(t, "set", API_KEY_VARIABLE);
+	refuse_errno(t, "set", variable);
 	return refuse_no_sandbox(t);
 }
 
@@ -51,7 +52,8 @@ static int set_variables(struct plan *p, struct error *t)
 	const char *list = workdir_list(p, t);
 
 	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0 ||
-		set_key(p->request.key, t) < 0)
+		set_credential(API_KEY_VARIABLE, p->request.key, t) < 0 ||
+		set_credential(CHATGPT_VARIABLE, p->request.chatgpt, t) < 0)
 		return -1;
 	for (size_t i = 0; i < p->request.passed_count; i++)
 		if (set_variable(p->request.passed[i].name, p->request.passed[i].value, t) < 0)
@@ -68,7 +70,8 @@ static int start_others(
 	if (reaper_prepare(&r, e, p->request.name, &p->arena, t) < 0)
 		return refuse_no_sandbox(t);
 	r.lock = p->lock;
-	if (other->start(other->state, &r, t) < 0 || reaper_start(&r, t) < 0)
+	if (other->start(other->state, &r, t) < 0 || follow_start(p, &r, t) < 0 ||
+		reaper_start(&r, t) < 0)
 		return refuse_no_sandbox(t);
 	return 0;
 }

@@ -62,6 +62,8 @@ struct plan {
 	const char *worktree_pointer; /* contents of a copy of its gitdir, or NULL */
 	bool declined;                /* an optional question was answered with no */
 	enum login login;
+	const char *follow; /* the file whose ChatGPT login the broker has, or NULL; */
+	const char *follow_token, *follow_account; /* ... as it was */
 	const char *here;   /* what a command about this sandbox begins with (hints.h) */
 	const char *report; /* the file for the closing report, or NULL (report.h) */
 	const char *trail;  /* the file for the events, or NULL (trail.h) */

@@ -135,6 +135,8 @@ static void take_environment(struct request *r, struct arena *p, const struct cl
 		qsort(r->env.word + start, r->env.count - start, sizeof(*r->env.word), by_name);
 	if (r->key)
 		string_list_add(&r->env, API_KEY_VARIABLE);
+	if (r->chatgpt)
+		string_list_add(&r->env, CHATGPT_VARIABLE);
 	for (size_t i = 0; i < c->env.count; i++) {
 		string_list_add(&r->env, c->env.word[i]);
 		warn_of_variable(c->env.word[i]);
@@ -246,7 +248,9 @@ int request_env_take(struct request *r, struct arena *p, const struct cli *c, st
 	r->wall = c->wall;
 	if (c->ask || c->notify)
 		r->ask = c->ask && *c->ask ? c->ask : ASK_SECONDS;
-	r->broker = r->key ? "on" : c->broker; /* without one Codex would have no login */
+	r->broker = r->key || r->chatgpt
+			    ? "on"
+			    : c->broker; /* without one Codex would have no login */
 	r->caller = geteuid();
 	r->enforces = enforces(c);
 	r->exec = c->exec;

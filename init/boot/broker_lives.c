@@ -15,106 +15,105 @@
 #include "../broker/broker_ipc.h"
 #include "../lib/worker.h"
 
-#define LONGEST_PATH 128
-#define NUMBER       12
+#define NUMBER 12
 
-/* What a process is started with. */
-struct given {
-	int channel, web, credential;
-	const char *gate, *roots;
+/* In the order of the arguments; the first is the channel. */
+enum { CHANNEL, WEB, CREDENTIAL, LEAF, BUNDLE, DESCRIPTORS };
+
+struct start {
+	const struct broker_given *given;
+	int fd[DESCRIPTORS];
 };
 
 /* Nobody but root can replace this path, or what is above it. */
 static bool only_roots(const char *path)
 {
-	char part[LONGEST_PATH];
+	static char part[PATH_MAX];
 	struct stat st;
 
-	for (const char *at = path; at; at = strchr(at + 1, '/')) {
-		const char *end = strchr(at + 1, '/');
-		size_t n = end ? (size_t)(end - path) : strlen(path);
-
-		snprintf(part, sizeof(part), "%.*s", (int)n, path);
-		if (n >= sizeof(part) || lstat(part, &st) < 0 || st.st_uid != 0)
+	snprintf(part, sizeof(part), "%s", path);
+	do {
+		if (lstat(part, &st) < 0 || st.st_uid != 0 ||
+			(!S_ISLNK(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH))))
 			return false;
-		if (!S_ISLNK(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)))
-			return false;
-	}
-	return S_ISREG(st.st_mode) || S_ISLNK(st.st_mode);
+		*strrchr(part, '/') = '\0';
+	} while (part[0]);
+	return true;
 }
 
 bool broker_lives_program(const char *path)
 {
-	char real[PATH_MAX];
+	static char real[PATH_MAX];
+	struct stat st;
 
 	return only_roots(path) && realpath(path, real) && only_roots(real) &&
-	       access(real, X_OK) == 0;
+	       stat(real, &st) == 0 && (st.st_mode & (S_IFMT | S_IXOTH)) == (S_IFREG | S_IXOTH);
 }
 
-/* Still with the rights of the process that is to become it. */
+/* They are to outlive the execution, and it waits at the channel. Where one of these calls
+ * fails, codex-broker ends at once. */
 static void *prepare(void *context, int channel)
 {
-	struct given *g = context;
+	struct start *s = context;
 
-	g->channel = channel;
-	if (fcntl(channel, F_SETFL, 0) < 0) /* it waits there */
-		return NULL;
-	for (int i = 0; i < 3; i++)
-		if (fcntl((const int[]){channel, g->web, g->credential}[i], F_SETFD, 0) < 0)
-			return NULL;
-	return g;
+	s->fd[CHANNEL] = channel;
+	fcntl(channel, F_SETFL, 0);
+	for (int i = 0; i < DESCRIPTORS; i++)
+		fcntl(s->fd[i], F_SETFD, 0);
+	return s;
 }
 
 static void become_broker(void *prepared)
 {
-	const struct given *g = prepared;
-	char name[] = "codex-broker", number[3][NUMBER];
-	char *argv[] = {name, number[0], number[1], number[2], (char *)(uintptr_t)g->gate,
-		(char *)(uintptr_t)g->roots, NULL};
-	char *envp[] = {NULL};
+	const struct start *s = prepared;
+	char name[] = "codex-broker", number[DESCRIPTORS][NUMBER];
+	char *argv[DESCRIPTORS + 4] = {name}, *envp[] = {NULL};
 
-	snprintf(number[0], NUMBER, "%d", g->channel);
-	snprintf(number[1], NUMBER, "%d", g->web);
-	snprintf(number[2], NUMBER, "%d", g->credential);
+	for (int i = 0; i < DESCRIPTORS; i++) {
+		snprintf(number[i], NUMBER, "%d", s->fd[i]);
+		argv[i + 1] = number[i];
+	}
+	argv[DESCRIPTORS + 1] = (char *)(uintptr_t)s->given->gate;
+	argv[DESCRIPTORS + 2] = (char *)(uintptr_t)s->given->roots;
 	execve(BROKER_PROGRAM, argv, envp);
 }
 
-/* A file in memory, which only they have open. */
-static int put_credential(const char *credential, struct failure *f)
+/* Into a file in memory, which only they have open. */
+static int put_credential(const struct broker_given *g)
 {
-	const size_t size = strlen(credential);
+	static struct broker_credential c;
 	int fd = memfd_create("credential", MFD_CLOEXEC);
+	bool done;
 
-	if (fd >= 0 && write(fd, credential, size) == (ssize_t)size)
-		return fd;
-	fail_errno(f, "keep the credential", "");
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	strcpy(c.token, g->token); /* they are valid, so they fit */
+	if (g->account)
+		strcpy(c.account, g->account);
+	done = fd >= 0 && write(fd, &c, sizeof(c)) == sizeof(c);
+	explicit_bzero(&c, sizeof(c));
+	return done ? fd : -1; /* without one the start ends */
 }
 
-int broker_lives_begin(struct broker_lives *l, int web, const char *credential,
-	const char *gate, const char *roots, struct failure *f)
+int broker_lives_begin(struct broker_lives *l, const struct broker_given *g, struct failure *f)
 {
-	struct given g = {.web = web,
-		.credential = put_credential(credential, f),
-		.gate = gate,
-		.roots = roots};
+	struct start s = {g,
+		{-1, g->web, put_credential(g), memfd_create("leaf", MFD_CLOEXEC), g->bundle}};
 	const struct worker_config self = {.name = "codex-broker",
 		.uid = UID_BROKER,
 		.filter = FILTER_PAYLOAD,
-		.keep = {web, g.credential},
-		.keep_count = 2,
+		.keep = {s.fd[WEB], s.fd[CREDENTIAL], s.fd[LEAF], s.fd[BUNDLE]},
+		.keep_count = DESCRIPTORS - 1,
 		.prepare = prepare,
 		.serve = become_broker};
-	int done = g.credential < 0 ? -1 : 0;
+	int done = 0;
 
+	if ((s.fd[CREDENTIAL] | s.fd[LEAF]) < 0)
+		done = fail_errno(f, "keep the credential", "");
 	for (int i = 0; done == 0 && i < BROKER_LIVES; i++) {
-		l->life[i].pid = worker_start(&self, &g, &l->life[i].channel, f);
+		l->life[i].pid = worker_start(&self, &s, &l->life[i].channel, f);
 		done = l->life[i].pid < 0 ? -1 : 0;
 	}
-	if (g.credential >= 0)
-		close(g.credential);
+	close(s.fd[CREDENTIAL]);
+	close(s.fd[LEAF]);
 	return done;
 }
 

@@ -27,12 +27,16 @@ struct broker_lives {
  * path, and of the one that links in it lead to, is root's, and nobody else can write there. */
 bool broker_lives_program(const char *path);
 
-/*
- * Starts them. web: the listening socket; credential, gate, roots: as init/broker/main.c has
- * them. Returns 0, or -1 with *f filled.
- */
-int broker_lives_begin(struct broker_lives *l, int web, const char *credential,
-	const char *gate, const char *roots, struct failure *f);
+/* What they are started with: init/broker/main.c. */
+struct broker_given {
+	const char *token, *account; /* account NULL: it is an API key */
+	const char *gate, *roots;
+	int web;
+	int bundle; /* or -1 */
+};
+
+/* Starts them. Returns 0, or -1 with *f filled. */
+int broker_lives_begin(struct broker_lives *l, const struct broker_given *g, struct failure *f);
 
 /* Has the next one serve. Returns its pid, *channel being PID 1's end, or -1 with *f filled if
  * none is left. */

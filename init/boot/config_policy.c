@@ -109,7 +109,8 @@ static void warn_of_denied_service(const struct options *o)
 
 	for (size_t i = 0; o->default_rules && i < sizeof(services) / sizeof(services[0]); i++)
 		if (!policy_check_pin(&o->policy, services[i].name).allowed &&
-			(i == 0 || !o->policy.broker[0]))
+			(!o->policy.broker[0] ||
+				strcmp(o->policy.broker, services[i].name) == 0))
 			say_warning("config", "deny %s: with %s, Codex can't work without it",
 				services[i].name, services[i].login);
 }

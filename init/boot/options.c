@@ -25,12 +25,12 @@ static const struct option_row *find_row(const char *word, size_t len)
 /* A misspelt variable has no effect, so what it was to deny would be allowed. */
 static void warn_of_unknown_variables(void)
 {
-	static const char ours[] = "CODEX_INIT_", run[] = "CODEX_INIT_RUN";
+	static const char ours[] = "CODEX_INIT_";
 
 	for (char **variable = environ; *variable; variable++) {
 		struct nearest near = {.word = *variable, .size = strcspn(*variable, "=")};
-		bool known =
-			near.size == strlen(run) && strncmp(*variable, run, near.size) == 0;
+		bool known = strncmp(*variable, "CODEX_INIT_RUN=", 15) == 0 ||
+			     strncmp(*variable, "CODEX_INIT_LOGIN=", 17) == 0;
 
 		if (strncmp(*variable, ours, strlen(ours)) != 0)
 			continue;

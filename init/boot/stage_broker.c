@@ -1,10 +1,11 @@
 /*
- * Whether Codex's API key goes to the broker; and the broker's stages. The key is taken out of
+ * Whether Codex's credential goes to the broker; and the broker's stages. It is taken out of
  * the environment before any process that isn't trusted with it exists: the workers are copies
  * of PID 1, and the command gets what is left.
  */
 #include "stages.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "../home/endpoint.h"
 #include "../home/uses.h"
 #include "../lib/codex_use.h"
+#include "../lib/placeholder_login.h"
 #include "../lib/privileges.h"
 #include "../lib/provider.h"
 #include "../lib/worker.h"
@@ -24,6 +26,11 @@
 
 /* haproxy takes 20 ms; a machine that swaps may take seconds. */
 #define BROKER_BOOT_MS 10000
+
+/* Of a ChatGPT login: "TOKEN ACCOUNT CLAIMS", the last those of the id token, in base64url. */
+#define LOGIN "CODEX_INIT_LOGIN"
+/* Where Codex finds the authorities, the session's among them. */
+#define BUNDLE RUN_DIR "/codex-ca.pem"
 
 /* In the order in which Codex takes them. */
 static const char *const keys[] = {"CODEX_API_KEY", "OPENAI_API_KEY"};
@@ -47,7 +54,7 @@ static const char *first_set(const struct boot *b, const char *const *names, siz
 
 static const char elsewhere[] = "Codex is told to send its requests to another place";
 
-/* By its command line Codex doesn't use the key, or not at OpenAI. NULL: it does. */
+/* By its command line Codex doesn't use the credential, or not at OpenAI. NULL: it does. */
 static const char *said_otherwise(const struct boot *b)
 {
 	char *const *command = b->o->command; /* none: codex */
@@ -89,10 +96,36 @@ static bool broker_may_read(const char *file)
 		       NULL, 0, &f) == 0;
 }
 
-/* The reason why the key can't be kept from the command; NULL: it can. file: what servers are
- * verified by, or NULL. */
-static const char *impossible(const struct boot *b, const char *key, const char *file)
+/* Copies what will be given to the broker. Returns false if it is none. */
+static bool copy_key(struct boot *b, const char *key)
 {
+	b->broker.token = strdup(key);
+	return b->broker.token && broker_credential_valid(b->broker.token);
+}
+
+static bool copy_login(struct boot *b, const char *login)
+{
+	char *account, *claims;
+
+	b->broker.token = strdup(login);
+	account = b->broker.token ? strchr(b->broker.token, ' ') : NULL;
+	claims = account ? strchr(account + 1, ' ') : NULL;
+	if (!claims)
+		return false;
+	*account++ = *claims++ = '\0';
+	b->broker.account = account;
+	return broker_credential_valid(b->broker.token) && broker_account_valid(account) &&
+	       broker_credential_valid(claims) &&
+	       asprintf(&b->broker.dummy, PLACEHOLDER_CHATGPT, claims, account) > 0;
+}
+
+/* The reason why the credential can't be kept from the command; NULL: it can. file: what
+ * servers are verified by, or NULL. */
+static const char *impossible(
+	struct boot *b, const char *key, const char *login, const char *file)
+{
+	if (!(login ? copy_login(b, login) : copy_key(b, key)))
+		return "the credential has characters that none has";
 	if (b->o->wall == WALL_CELL || !privileges_have(CAP_NET_ADMIN) || privileges_shared())
 		return "it needs nftables and a user id of its own, which the cell doesn't "
 		       "have";
@@ -108,8 +141,8 @@ static const char *impossible(const struct boot *b, const char *key, const char 
 	if (!endpoint_settable(ETC_DIR))
 		return "Codex's settings in " ETC_DIR
 		       " aren't the image's, or can't be written";
-	if (!broker_credential_valid(key))
-		return "the API key has characters that no key has";
+	if (b->broker.account && !broker_lives_program(BROKER_OPENSSL))
+		return "the image has no " BROKER_OPENSSL " that only root can replace";
 	if (file && !broker_path_valid(file))
 		return "the path of its certificates has characters other than letters, digits "
 		       "and -._+/@,";
@@ -124,6 +157,11 @@ static int refuse_on(const char *why, const char *hint, struct failure *f)
 	return fail_hint(f, "%s", hint);
 }
 
+static const char *server_of(const struct boot *b)
+{
+	return b->broker.account ? BROKER_SERVER_CHAT : BROKER_SERVER_KEY;
+}
+
 /* Overwritten in place: /proc/1/environ shows it, and each worker has a copy of our memory. */
 static void wipe(const char *text)
 {
@@ -131,55 +169,53 @@ static void wipe(const char *text)
 		explicit_bzero((char *)(uintptr_t)text, strlen(text));
 }
 
+static void forget(struct boot *b, const char *name)
+{
+	wipe(environment_get(&b->env, name));
+	wipe(getenv(name));
+	environment_unset(&b->env, name);
+}
+
 static void remove_keys(struct boot *b)
 {
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		wipe(environment_get(&b->env, keys[i]));
-		wipe(getenv(keys[i]));
-		environment_unset(&b->env, keys[i]);
-	}
+	for (size_t i = 0; i < COUNT(keys); i++)
+		forget(b, keys[i]);
 	b->status.keyless = true;
 }
 
-static int take_key(struct boot *b, const char *key, const char *file, struct failure *f)
+static int take_credential(struct boot *b, const char *file, struct failure *f)
 {
-	b->broker.credential = strdup(key);
 	b->broker.roots = strdup(file ? file : BROKER_ROOTS);
-	if (!b->broker.credential || !b->broker.roots)
-		return fail_errno(f, "keep the API key", "");
+	if (!b->broker.roots)
+		return fail_errno(f, "keep the credential", "");
 	remove_keys(b);
-	policy_set_broker(&b->o->policy, BROKER_SERVER_NAME);
+	policy_set_broker(&b->o->policy, server_of(b));
 	b->brokered = true;
+	if (!b->broker.account)
+		return 0;
+	if (environment_set(&b->env, "CODEX_CA_CERTIFICATE", BUNDLE) < 0 ||
+		environment_set(&b->env, "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
+			"https://" BROKER_SERVER_CHAT BROKER_RENEWAL_PATH) < 0)
+		return fail_errno(f, "set a variable", "");
 	return 0;
 }
 
-int stage_broker_choose(struct boot *b, struct failure *f)
+/* Gives it to the broker, or says why that can't be. */
+static int settle(struct boot *b, const char *key, const char *login, struct failure *f)
 {
-	const char *key = first_set(b, keys, COUNT(keys)),
-		   *file = first_set(b, roots, COUNT(roots)), *why, *found;
 	const bool on = b->o->broker == BROKER_ON;
+	const char *file = first_set(b, roots, COUNT(roots)), *why = said_otherwise(b), *found;
 
-	environment_unset(&b->env, "CODEX_INIT_BROKER");
-	if (b->o->broker == BROKER_OFF || (b->o->egress != EGRESS_STRICT && !on))
-		return 0;
-	if (b->o->egress != EGRESS_STRICT)
-		return refuse_on("only --egress=strict keeps the command from OpenAI's names",
-			"leave out one of the two", f);
-	if (!key && on)
-		return refuse_on("there is no API key; it can't serve a ChatGPT login",
-			"give the key with -e OPENAI_API_KEY, or leave out --broker=on", f);
-	if (!key)
-		return 0;
-	why = said_otherwise(b);
 	if (why && !on)
 		return 0;
 	found = why ? NULL : found_otherwise(b);
 	if (!why)
-		why = found ? found : impossible(b, key, file);
+		why = found ? found : impossible(b, key, login, file);
 	if (!why)
-		return take_key(b, key, file, f);
+		return take_credential(b, file, f);
+	wipe(b->broker.token);
 	if (on)
-		return refuse_on(why, "--broker=off leaves the API key to the command", f);
+		return refuse_on(why, "--broker=off leaves the credential to the command", f);
 	if (found)
 		remove_keys(b);
 	say_warning("config", "the broker is off: %s: %s", why,
@@ -189,13 +225,55 @@ int stage_broker_choose(struct boot *b, struct failure *f)
 	return 0;
 }
 
+int stage_broker_choose(struct boot *b, struct failure *f)
+{
+	const bool on = b->o->broker == BROKER_ON, strict = b->o->egress == EGRESS_STRICT;
+	const char *key = first_set(b, keys, COUNT(keys)),
+		   *login = on ? environment_get(&b->env, LOGIN) : NULL;
+	int done = 0;
+
+	environment_unset(&b->env, "CODEX_INIT_BROKER");
+	if (on && !strict)
+		done = refuse_on("only --egress=strict keeps the command from OpenAI's names",
+			"leave out one of the two", f);
+	else if (on && !key && !login)
+		done = refuse_on("there is no credential for it",
+			"give a key with -e OPENAI_API_KEY, or start codex-sandbox where there "
+			"is a ChatGPT login; or leave out --broker=on",
+			f);
+	else if ((key || login) && strict && b->o->broker != BROKER_OFF)
+		done = settle(b, key, login, f);
+	forget(b, LOGIN);
+	return done;
+}
+
 /* ---- The stages ---------------------------------------------------------------------- */
+
+/* A ChatGPT login is used at the real name, which leads here, and is verified by an authority
+ * that codex-broker adds to the others. */
+static int direct_codex(struct boot *b, struct failure *f)
+{
+	static const char entry[] = "\n127.0.0.1 " BROKER_SERVER_CHAT "\n";
+	int hosts = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	bool done = hosts >= 0 && write(hosts, entry, sizeof(entry) - 1) == sizeof(entry) - 1;
+
+	close(hosts);
+	b->broker.bundle =
+		open(BUNDLE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (done && b->broker.bundle >= 0)
+		return 0;
+	return fail_errno(
+		f, "send " BROKER_SERVER_CHAT " to the broker, by", "/etc/hosts and " BUNDLE);
+}
 
 int stage_broker_listen(struct boot *b, struct failure *f)
 {
-	b->broker.web = worker_bind(AF_INET, SOCK_STREAM, 0);
+	b->broker.bundle = -1;
+	b->broker.web = worker_bind(AF_INET, SOCK_STREAM, b->broker.account ? BROKER_PORT : 0);
 	if (b->broker.web < 0)
 		return fail_errno(f, "listen for the broker", "127.0.0.1");
+	if (b->broker.account && direct_codex(b, f) < 0)
+		return -1;
 	b->broker.port = worker_port(b->broker.web);
 	return gate_listen_broker(&b->gate.sockets, f);
 }
@@ -204,8 +282,10 @@ static pid_t start_broker(void *context, bool first, int *channel, struct failur
 {
 	struct boot *b = context;
 
-	if (first && broker_lives_begin(&b->broker.lives, b->broker.web, b->broker.credential,
-			     GATE_BROKER_NAME, b->broker.roots, f) < 0)
+	const struct broker_given given = {b->broker.token, b->broker.account, GATE_BROKER_NAME,
+		b->broker.roots, b->broker.web, b->broker.bundle};
+
+	if (first && broker_lives_begin(&b->broker.lives, &given, f) < 0)
 		return -1;
 	return broker_lives_next(&b->broker.lives, channel, f);
 }
@@ -215,7 +295,7 @@ static int take_broker(void *context, const void *message, size_t size)
 	struct boot *b = context;
 
 	if (broker_messages_take(
-		    b->events, BROKER_SERVER_NAME, message, size, &b->broker.ready) < 0)
+		    b->events, b->o->policy.broker, message, size, &b->broker.ready) < 0)
 		return -1;
 	b->broker.settled |= b->broker.ready;
 	return 0;
@@ -242,8 +322,9 @@ int stage_broker_start(struct boot *b, struct failure *f)
 	k->context = b;
 	k->monitor = b->m;
 	done = supervisor_start(k, f);
-	wipe(b->broker.credential);
+	wipe(b->broker.token);
 	close(b->broker.web);
+	close(b->broker.bundle); /* or -1 */
 	b->broker.web = -1;
 	return done;
 }
@@ -259,16 +340,32 @@ int stage_broker(struct boot *b, struct failure *f)
 		k->pid ? "it did not answer in time" : "it ended at once");
 	return fail_hint(f,
 		"the file that it verifies OpenAI's server by, %s, has to be readable "
-		"for everybody; --broker=off leaves the API key to the command",
+		"for everybody; --broker=off leaves the credential to the command",
 		b->broker.roots);
 }
 
 int stage_broker_settle(struct boot *b, struct failure *f)
 {
-	if (endpoint_write(ETC_DIR, b->brokered ? b->broker.port : 0, f) == 0)
+	if (endpoint_write(
+		    ETC_DIR, b->brokered && !b->broker.account ? b->broker.port : 0, f) == 0)
 		return 0;
 	if (b->brokered)
 		return -1;
 	say_failure_warning("home", f);
 	return 0;
+}
+
+int stage_broker_renew(struct boot *b, const char *token, FILE *to)
+{
+	struct supervisor *k = &b->supervisors[WORKER_BROKER];
+
+	if (b->brokered && b->broker.account && k->channel >= 0 &&
+		broker_credential_valid(token)) {
+		supervisor_reply(k, token, BROKER_RENEWAL);
+		return 0;
+	}
+	fprintf(to,
+		"codex-egress: credential: that is no token, or no broker here has a ChatGPT "
+		"login\n");
+	return 1;
 }

@@ -40,7 +40,7 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 	const struct target *t, FILE *to)
 {
 	struct boot *b = context;
-	struct control_request rule;
+	static struct control_request rule; /* large */
 	struct report r = {.status = &b->status,
 		.policy = &b->o->policy,
 		.events = b->events,
@@ -61,6 +61,8 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 	case CONTROL_DENY:
 	case CONTROL_UNDO:
 		return stage_rules_change(b, q, peer, to);
+	case CONTROL_CREDENTIAL:
+		return stage_broker_renew(b, q->text, to);
 	case CONTROL_EXPLAIN:
 		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
 	case CONTROL_WATCH:

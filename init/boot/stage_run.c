@@ -13,6 +13,7 @@
 #include "../home/home.h"
 #include "../home/terminfo.h"
 #include "../lib/codex_use.h"
+#include "../lib/placeholder_login.h"
 
 #define GIT_SETTINGS RUN_DIR "/gitconfig"
 
@@ -204,7 +205,9 @@ static int set_up_home(struct boot *b, struct failure *f)
 		.etc = ETC_DIR,
 		.uid = b->uid,
 		.gid = b->gid,
-		.placeholder = b->brokered};
+		.placeholder = !b->brokered      ? NULL
+			       : b->broker.dummy ? b->broker.dummy
+						 : PLACEHOLDER_LOGIN};
 	struct home_result done = {0};
 	char warning[256] = "", advice[1000];
 

@@ -85,8 +85,11 @@ struct boot {
 	struct gate_config gate;    /* counters NULL: no gate */
 	struct questions questions; /* those that stand (--ask); gate.ask 0: there are none */
 	struct {
-		char *credential, *roots; /* the key; what the server is verified by */
-		int web;                  /* where Codex connects to the broker, at: */
+		char *token, *account; /* account NULL: it is an API key */
+		char *dummy;           /* the auth.json that Codex gets, or NULL: a key's */
+		char *roots;           /* what the server is verified by */
+		int bundle;            /* BUNDLE for it to write, or -1 */
+		int web;               /* where Codex connects to the broker, at: */
 		uint16_t port;
 		struct broker_lives lives;
 		bool ready, settled; /* settled: ready, or it will never be */
@@ -180,6 +183,8 @@ int stage_broker_choose(struct boot *b, struct failure *f);
  * and its home, where the broker is, or that there is none. */
 int stage_broker_listen(struct boot *b, struct failure *f);
 int stage_broker_settle(struct boot *b, struct failure *f);
+/* ... gives it another token, from codex-egress, whose status this returns. */
+int stage_broker_renew(struct boot *b, const char *token, FILE *to);
 
 /* stage_rules.c: allocates the memory for runtime rules; carries out a request about one. The
  * answer is written to `to`; the result is codex-egress's exit status. */

@@ -6,11 +6,10 @@
  * haproxy's. It is killed with the worker, and the worker ends with PID 1. While there is none
  * the socket stays open: who connects waits for the next, which is there in a moment.
  */
-#include "broker.h"
+#include "credential.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,7 +24,6 @@
 #include "../lib/clock.h"
 #include "../lib/privileges.h"
 #include "../lib/rate.h"
-#include "../lib/sockaddr.h"
 
 /* A line of the log; haproxy cuts at 1,024. */
 #define LINE_BYTES 2048
@@ -39,10 +37,13 @@
 
 struct broker {
 	const struct broker_config *config;
+	struct credential credential;
+	struct broker_files files; /* haproxy's */
 	int channel;
-	int rules;   /* the configuration, with the credential */
+	int rules;   /* the configuration */
+	int command; /* our end of the pair from which haproxy takes commands, or -1 */
 	int log;     /* our end of haproxy's log; -1: it isn't running */
-	int probe;   /* a connection to it that asks whether it is there, or -1 */
+	int probe;   /* a command that asks whether it is there, or -1 */
 	pid_t pid;   /* haproxy's, or 0 */
 	bool served; /* it has answered once */
 	unsigned starts;
@@ -116,13 +117,21 @@ static void take_lines(struct broker *b)
 
 /* ---- haproxy ------------------------------------------------------------------------- */
 
-static bool keep(int fd)
+/* Has it inherit what its configuration names. */
+static bool keep(const struct broker *b)
 {
-	return fcntl(fd, F_SETFD, 0) == 0;
+	const struct broker_files *f = &b->files;
+	const int kept[] = {b->rules, b->config->web, b->config->leaf, f->log, f->command,
+		f->token, f->account, f->echo};
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (fcntl(kept[i], F_SETFD, 0) < 0)
+			return false;
+	return true;
 }
 
 /* In the forked child. Its standard descriptors are /dev/null. */
-static _Noreturn void become_haproxy(const struct broker *b, int log)
+static _Noreturn void become_haproxy(const struct broker *b)
 {
 	const struct rlimit files = {BROKER_DESCRIPTORS, BROKER_DESCRIPTORS}, none = {0, 0};
 	char rules[sizeof(NAME_OF_FD) + 16];
@@ -134,36 +143,30 @@ static _Noreturn void become_haproxy(const struct broker *b, int log)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_CORE, &none);
-	if (keep(log) && keep(b->rules) && keep(b->config->web) &&
-		filters_install(FILTER_BROKER, &f) == 0)
+	if (keep(b) && filters_install(FILTER_BROKER, &f) == 0)
 		execve(BROKER_HAPROXY, argv, envp);
 	_exit(1);
 }
 
-/* The number of the log's descriptor is in the configuration. */
-static int write_rules(struct broker *b, int log)
+static int write_rules(struct broker *b)
 {
 	FILE *to;
 
+	if (b->rules >= 0)
+		close(b->rules);
 	b->rules = memfd_create("broker", MFD_CLOEXEC);
 	to = b->rules < 0 ? NULL : fdopen(dup(b->rules), "w");
 	if (!to)
 		return -1;
-	broker_rules_write(b->config, log, to);
+	broker_rules_write(b->config, &b->files, b->credential.now.account[0] != '\0', to);
 	return fclose(to);
 }
 
-/* Asks for the path that haproxy answers itself. Without an answer it will be asked again. */
+/* Asks for something that it has an answer to as soon as it serves. */
 static void ask(struct broker *b)
 {
-	static const char request[] = "GET " BROKER_PROBE_PATH " HTTP/1.0\r\n\r\n";
-	static const struct address loopback = {4, {127, 0, 0, 1}};
-	union sockaddr_any to;
-	socklen_t len = sockaddr_make(&loopback, b->config->port, &to);
-
-	b->probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (b->probe < 0 || connect(b->probe, &to.any, len) < 0 ||
-		send(b->probe, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0)
+	b->probe = credential_command(b->command, "show info\n");
+	if (b->probe < 0)
 		_exit(1);
 }
 
@@ -179,22 +182,35 @@ static void take_probe(struct broker *b)
 		b->served = send_message(b, &ready);
 }
 
+static void take_renewal(struct broker *b)
+{
+	static char message[BROKER_RENEWAL];
+
+	if (recv(b->channel, message, sizeof(message), MSG_DONTWAIT) == sizeof(message))
+		credential_renew(&b->credential, message, b->command);
+	explicit_bzero(message, sizeof(message));
+}
+
 static void start_haproxy(struct broker *b)
 {
-	int log[2];
+	int log[2], command[2];
 
-	if (pipe2(log, O_CLOEXEC) < 0)
+	if (pipe2(log, O_CLOEXEC) < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, command) < 0)
 		_exit(1);
-	/* The same number each time, since the configuration has it. */
-	if (b->rules < 0 && write_rules(b, log[1]) < 0)
+	b->files.log = log[1];
+	b->files.command = command[1];
+	if (write_rules(b) < 0)
 		_exit(1);
 	fcntl(log[0], F_SETFL, O_NONBLOCK);
 	fcntl(log[1], F_SETFL, O_NONBLOCK); /* a log that nobody reads holds nothing up */
 	b->pid = fork();
 	if (b->pid == 0)
-		become_haproxy(b, log[1]);
+		become_haproxy(b);
 	if (b->pid < 0)
 		_exit(1);
+	close(command[1]);
+	b->command = command[0];
 	close(log[1]);
 	b->log = log[0];
 	b->used = 0;
@@ -210,7 +226,8 @@ static void haproxy_ended(struct broker *b)
 	const int64_t now = clock_ms();
 
 	close(b->log);
-	b->log = -1;
+	close(b->command);
+	b->log = b->command = -1;
 	kill(b->pid, SIGKILL); /* if it has only closed its log */
 	waitpid(b->pid, NULL, 0);
 	b->pid = 0;
@@ -259,6 +276,7 @@ static _Noreturn void end(struct broker *b)
 _Noreturn void broker_serve(const struct broker_config *c, int channel)
 {
 	static struct broker b;
+	char octet;
 
 	signal(SIGPIPE, SIG_IGN);
 	/* It has outlived our own execution, and isn't haproxy's. */
@@ -266,10 +284,14 @@ _Noreturn void broker_serve(const struct broker_config *c, int channel)
 	b = (struct broker){.config = c,
 		.channel = channel,
 		.rules = -1,
+		.command = -1,
 		.log = -1,
 		.probe = -1,
 		.due = INT64_MAX,
 		.rate = RATE_INIT};
+	if (credential_open(&b.credential, c->credential, &b.files) < 0 ||
+		(b.credential.now.account[0] && session_ca_make(c) < 0))
+		_exit(1);
 	start_haproxy(&b);
 	for (;;) {
 		struct pollfd p[] = {{.fd = b.channel, .events = POLLIN},
@@ -277,7 +299,9 @@ _Noreturn void broker_serve(const struct broker_config *c, int channel)
 
 		if (poll(p, 3, timeout(&b)) < 0 && errno != EINTR)
 			_exit(1);
-		if (p[0].revents)
+		if (p[0].revents & POLLIN && recv(b.channel, &octet, 1, MSG_PEEK) > 0)
+			take_renewal(&b);
+		else if (p[0].revents)
 			end(&b);
 		if (p[2].revents)
 			take_probe(&b);

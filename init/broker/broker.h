@@ -18,38 +18,61 @@
 
 #include "broker_ipc.h"
 
-#define BROKER_HAPROXY     "/usr/sbin/haproxy"
-#define BROKER_ROOTS       "/etc/ssl/certs/ca-certificates.crt"
-#define BROKER_SERVER_NAME "api.openai.com"
-/* A path of haproxy's own, at which it says that it is there. */
-#define BROKER_PROBE_PATH "/codex-init"
+#define BROKER_HAPROXY "/usr/sbin/haproxy"
+#define BROKER_OPENSSL "/usr/bin/openssl"
+#define BROKER_ROOTS   "/etc/ssl/certs/ca-certificates.crt"
+/* The servers: for an API key, and for a ChatGPT login. */
+#define BROKER_SERVER_KEY  "api.openai.com"
+#define BROKER_SERVER_CHAT "chatgpt.com"
+/* Where Codex renews its dummies, and gets dummies. */
+#define BROKER_RENEWAL_PATH "/codex-init/token"
 
-/* The longest credential that is taken. */
-#define BROKER_CREDENTIAL 512
 /* Descriptors for 200 clients, as many servers, and haproxy's own. */
 #define BROKER_DESCRIPTORS 1024
 
 struct broker_config {
-	int web;                /* listens on 127.0.0.1 for Codex */
-	uint16_t port;          /* ... at this port */
-	const char *to;         /* where the gate listens for it (abstract, unix(7)) */
-	const char *roots;      /* PEM file of the authorities that the server is verified by */
-	const char *credential; /* broker_credential_valid() */
+	int web;           /* listens on 127.0.0.1 for Codex */
+	uint16_t port;     /* ... at this port */
+	const char *to;    /* where the gate listens for it (abstract, unix(7)) */
+	const char *roots; /* PEM file of the authorities that the server is verified by */
+	int credential;    /* the file with a struct broker_credential */
+	int leaf;          /* ... with the session's certificate and key, once it is made */
+	int bundle; /* where the authorities and the session's are to be written, or -1 */
 };
 
-/* True if it can be a key: 8 to 512 characters of RFC 6750's b68token. */
+/* The descriptors that haproxy's configuration names. The files are maps and a list of its. */
+struct broker_files {
+	int log;            /* where it logs */
+	int command;        /* where its commands come from: an end of a socket pair */
+	int token, account; /* "x VALUE" */
+	int echo;           /* the tokens that no response may have in its headers */
+};
+
+/* True if it can be a credential: 8 to BROKER_CREDENTIAL characters of RFC 6750's b68token. */
 bool broker_credential_valid(const char *text);
+/* True if it can be the id of an account: letters, digits, - and _. */
+bool broker_account_valid(const char *text);
 /* True if it can be quoted in the configuration: an absolute path of plain characters. */
 bool broker_path_valid(const char *text);
 
-/* Writes haproxy's configuration; log: the descriptor that it is to log to. */
-void broker_rules_write(const struct broker_config *c, int log, FILE *to);
+/* Writes haproxy's configuration, in which there is no secret; chatgpt: for a ChatGPT login,
+ * with TLS. */
+void broker_rules_write(const struct broker_config *c, const struct broker_files *files,
+	bool chatgpt, FILE *to);
+
+/*
+ * Has openssl make an authority for this session, for chatgpt.com alone, and a certificate by
+ * it; its key is then forgotten. Fills c->leaf, and c->bundle with c->roots and the authority;
+ * once, for all who have the file c->leaf. Returns 0, or -1.
+ */
+int session_ca_make(const struct broker_config *c);
 
 /* Reads one line of haproxy's log, without its end; it may contain anything. Returns false if
  * there is nothing in it to report, else fills *out. */
 bool broker_log_read(const char *line, size_t size, struct broker_message *out);
 
-/* Serves; channel: PID 1's, whose end is the broker's. Never returns. */
+/* Serves, with the credential in c->credential's file; channel: PID 1's, whose end is the
+ * broker's. Never returns. */
 _Noreturn void broker_serve(const struct broker_config *c, int channel);
 
 #endif

@@ -3,14 +3,26 @@
  * broker_message), fixed-width integers in host order (same machine, same binary). What they
  * quote was sent by the payload; PID 1 checks the range of every field, and kills the worker on
  * anything else. PID 1 sends one message, of BROKER_TURN octets: from then on the broker
- * serves. Closing the channel ends it.
+ * serves; and later tokens that take the place of the first, of BROKER_RENEWAL octets,
+ * NUL-padded. Closing the channel ends it.
  */
 #ifndef INIT_BROKER_BROKER_IPC_H
 #define INIT_BROKER_BROKER_IPC_H
 
 #include <stdint.h>
 
-#define BROKER_TURN 1
+#include "../lib/limits.h"
+
+#define BROKER_TURN       1
+#define BROKER_CREDENTIAL LIMIT_TOKEN
+#define BROKER_RENEWAL    (BROKER_CREDENTIAL + 1)
+#define BROKER_ACCOUNT    64
+
+/* What is in the file that the broker gets. */
+struct broker_credential {
+	char token[BROKER_CREDENTIAL + 1];
+	char account[BROKER_ACCOUNT + 1]; /* of a ChatGPT login; "": it is an API key */
+};
 
 enum broker_message_type {
 	BROKER_READY = 1, /* it answers; all other fields are 0 */
@@ -29,8 +41,9 @@ enum broker_reason {
 	BROKER_BODY,      /* a body where none belongs */
 	BROKER_MALFORMED, /* in violation of the RFCs, or too long */
 	BROKER_SERVER,    /* no connection, or a certificate that isn't trusted */
-	BROKER_ECHO, /* the server's response had the credential in it, or was no response */
-	BROKER_REASON_LAST = BROKER_ECHO,
+	BROKER_ECHO,      /* the server's response had the credential in it, or was none */
+	BROKER_EXPIRED,   /* the server doesn't accept the credential */
+	BROKER_REASON_LAST = BROKER_EXPIRED,
 };
 
 #define BROKER_METHOD 16

@@ -51,5 +51,9 @@ bool broker_log_read(const char *line, size_t size, struct broker_message *out)
 	out->type = out->reason == BROKER_ECHO ? BROKER_UNREACHED : BROKER_REFUSED;
 	if (out->reason == BROKER_FINE)
 		judge(state, out);
+	if (out->reason == BROKER_FINE && strcmp(status, "401") == 0) {
+		out->type = BROKER_UNREACHED;
+		out->reason = BROKER_EXPIRED;
+	}
 	return out->reason != BROKER_FINE;
 }

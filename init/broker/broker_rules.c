@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "../lib/placeholder_login.h"
+
 /* A credential that the service may send back is looked for: a shorter one is found by chance.
  */
 #define LEAST_CREDENTIAL 8
@@ -17,17 +19,39 @@ enum kind {
 	PLAIN,     /* a request with a body */
 	WEBSOCKET, /* an upgrade (RFC 6455), without a body */
 	LOOK,      /* no body; may have parameters */
+	VAIN,      /* Codex asks for it and does without: refused, and not worth a word */
+};
+
+struct route {
+	const char *method, *path;
+	enum kind kind;
 };
 
 /* What Codex asks for with an API key. */
-static const struct route {
-	const char *method, *path;
-	enum kind kind;
-} routes[] = {
+static const struct route with_key[] = {
 	{"POST", "/v1/responses", PLAIN},
 	{"GET", "/v1/responses", WEBSOCKET},
 	{"POST", "/v1/responses/compact", PLAIN},
 	{"GET", "/v1/models", LOOK},
+	{NULL, NULL, PLAIN},
+};
+
+/* ... with a ChatGPT login. */
+static const struct route with_chatgpt[] = {
+	{"POST", "/backend-api/codex/responses", PLAIN},
+	{"GET", "/backend-api/codex/responses", WEBSOCKET},
+	{"POST", "/backend-api/codex/responses/compact", PLAIN},
+	{"GET", "/backend-api/codex/models", LOOK},
+	{"GET", "/backend-api/wham/accounts/check", LOOK},
+	{"GET", "/backend-api/wham/settings/user", VAIN},
+	{"GET", "/backend-api/wham/usage", VAIN},
+	{"GET", "/backend-api/wham/rate-limit-reset-credits", VAIN},
+	{"GET", "/backend-api/wham/security-setup", VAIN},
+	{"GET", "/backend-api/wham/config/bundle", VAIN},
+	{"GET", "/backend-api/wham/workspace-messages", VAIN},
+	{"POST", "/backend-api/ps/mcp", VAIN},
+	{"POST", "/backend-api/codex/analytics-events/events", VAIN},
+	{NULL, NULL, PLAIN},
 };
 
 /*
@@ -54,7 +78,9 @@ static const char *const hidden[] = {
 #define KIND(k) "{ var(txn.kind) -m str " k " }"
 
 static const char *const kinds[] = {
-	[PLAIN] = "plain", [WEBSOCKET] = "websocket", [LOOK] = "look"};
+	[PLAIN] = "plain", [WEBSOCKET] = "websocket", [LOOK] = "look", [VAIN] = "vain"};
+/* The value of a map of ours, which has one key. */
+#define VALUE "%%[str(x),map_str(/proc/self/fd/%d)]"
 
 /*
  * A model may think, and a WebSocket be silent, for hours: what has begun is left alone for a
@@ -67,6 +93,7 @@ static const char beginning[] = "global\n"
 				"    maxconn 200\n"
 				"    log fd@%d len 1024 format raw local0\n"
 				"    httpclient.ssl.verify none\n"
+				"    stats socket sockpair@%d level admin\n"
 				"    ssl-server-verify required\n"
 				"    ssl-default-server-options ssl-min-ver TLSv1.2\n"
 				"    tune.bufsize 32768\n"
@@ -85,9 +112,8 @@ static const char beginning[] = "global\n"
 				"    timeout tunnel 24h\n"
 				"    timeout client-fin 10s\n"
 				"frontend codex\n"
-				"    bind fd@%d\n"
 				"    option disable-h2-upgrade\n"
-				"    monitor-uri " BROKER_PROBE_PATH "\n";
+				"    bind fd@%d";
 
 /* The first reason stands. */
 static void because(enum broker_reason reason, const char *condition, FILE *to)
@@ -96,24 +122,31 @@ static void because(enum broker_reason reason, const char *condition, FILE *to)
 		broker_ipc_reason_word(reason), condition);
 }
 
-static void write_routes(FILE *to)
+static void write_routes(const struct route *r, FILE *to)
 {
-	for (size_t i = 0; i < COUNT(routes); i++)
+	for (; r->method; r++)
 		fprintf(to,
 			"    http-request set-var(txn.kind) str(%s) if { method %s } "
 			"{ path -m str %s }%s\n",
-			kinds[routes[i].kind], routes[i].method, routes[i].path,
-			routes[i].kind == WEBSOCKET
-				? " { req.fhdr(upgrade),lower -m str websocket }"
-				: "");
+			kinds[r->kind], r->method, r->path,
+			r->kind == WEBSOCKET ? " { req.fhdr(upgrade),lower -m str websocket }"
+					     : "");
+	fputs("    http-request return status 404 if " KIND("vain") "\n", to);
 }
 
-static void write_refusals(const struct broker_config *c, FILE *to)
-{
-	char host[64];
+/* Codex renews its login when the server says that it has expired: by then the broker has the
+ * host's new one, or there is none. */
+static const char renewal[] =
+	"    http-request return status 200 content-type application/json string "
+	"'{\"access_token\":\"" PLACEHOLDER_TOKEN "\"}' if METH_POST "
+	"{ path -m str " BROKER_RENEWAL_PATH " }\n";
 
-	snprintf(host, sizeof(host), "!{ req.fhdr(host) -m str 127.0.0.1:%u }", c->port);
-	because(BROKER_HOST, host, to);
+static void write_refusals(const char *host, FILE *to)
+{
+	char other[96];
+
+	snprintf(other, sizeof(other), "!{ req.fhdr(host) -m str %s }", host);
+	because(BROKER_HOST, other, to);
 	because(BROKER_FORM, "!{ url -m beg / }", to);
 	because(BROKER_REQUEST, "!{ var(txn.kind) -m found }", to);
 	because(BROKER_QUERY, "{ url -m sub ? } !" KIND("look"), to);
@@ -125,7 +158,8 @@ static void write_refusals(const struct broker_config *c, FILE *to)
 		to);
 }
 
-static void write_headers(const struct broker_config *c, FILE *to)
+static void write_headers(
+	const struct broker_files *files, const char *server, bool chatgpt, FILE *to)
 {
 	fputs("    http-request del-header ^(?!(?:", to);
 	for (size_t i = 0; i < COUNT(headers); i++)
@@ -134,38 +168,51 @@ static void write_headers(const struct broker_config *c, FILE *to)
 		")$) -m reg\n"
 		"    http-request del-header upgrade if !" KIND(
 			"websocket") "\n"
-				     "    http-request set-header Authorization \"Bearer %s\"\n"
-				     "    http-request set-header Host " BROKER_SERVER_NAME
-				     "\n",
-		c->credential);
+				     "    http-request set-header Authorization \"Bearer " VALUE
+				     "\"\n    http-request set-header Host %s\n",
+		files->token, server);
+	if (chatgpt)
+		fprintf(to, "    http-request set-header ChatGPT-Account-ID \"" VALUE "\"\n",
+			files->account);
 }
 
-static void write_responses(const struct broker_config *c, FILE *to)
+static void write_responses(int echo, FILE *to)
 {
 	for (size_t i = 0; i < COUNT(hidden); i++)
 		fprintf(to, "    http-response del-header %s\n", hidden[i]);
 	fprintf(to,
-		"    http-response set-var(txn.why) str(%s) if { res.hdrs -m sub %s }\n"
+		"    http-response set-var(txn.why) str(%s) if { res.hdrs -m sub -f "
+		"/proc/self/fd/%d }\n"
 		"    http-response set-var(txn.why) str(%s) if { status 101 } !" KIND(
 			"websocket") "\n"
 				     "    http-response deny deny_status 502 if " FOUND "\n",
-		broker_ipc_reason_word(BROKER_ECHO), c->credential,
-		broker_ipc_reason_word(BROKER_ECHO));
+		broker_ipc_reason_word(BROKER_ECHO), echo, broker_ipc_reason_word(BROKER_ECHO));
 }
 
-void broker_rules_write(const struct broker_config *c, int log, FILE *to)
+void broker_rules_write(
+	const struct broker_config *c, const struct broker_files *files, bool chatgpt, FILE *to)
 {
-	fprintf(to, beginning, log, c->web);
-	write_routes(to);
-	write_refusals(c, to);
-	write_headers(c, to);
+	const char *server = chatgpt ? BROKER_SERVER_CHAT : BROKER_SERVER_KEY;
+	char host[32] = BROKER_SERVER_CHAT;
+
+	if (!chatgpt)
+		snprintf(host, sizeof(host), "127.0.0.1:%u", c->port);
+	fprintf(to, beginning, files->log, files->command, c->web);
+	if (chatgpt)
+		fprintf(to, " ssl crt /proc/self/fd/%d ssl-min-ver TLSv1.2 alpn http/1.1",
+			c->leaf);
+	fputs("\n", to);
+	write_routes(chatgpt ? with_chatgpt : with_key, to);
+	if (chatgpt)
+		fputs(renewal, to);
+	write_refusals(host, to);
+	write_headers(files, server, chatgpt, to);
 	fputs("    default_backend openai\nbackend openai\n", to);
-	write_responses(c, to);
+	write_responses(files->echo, to);
 	fprintf(to,
 		"    server openai abns@%s ssl verify required ca-file %s "
-		"sni str(" BROKER_SERVER_NAME ") verifyhost " BROKER_SERVER_NAME
-		" alpn http/1.1 pool-purge-delay 60s\n",
-		c->to, c->roots);
+		"sni str(%s) verifyhost %s alpn http/1.1 pool-purge-delay 60s\n",
+		c->to, c->roots, server, server);
 }
 
 /* ---- What may be in it ----------------------------------------------------------------- */
@@ -185,6 +232,11 @@ static bool consists_of(const char *text, const char *others, size_t least, size
 bool broker_credential_valid(const char *text)
 {
 	return consists_of(text, "-._~+/=", LEAST_CREDENTIAL, BROKER_CREDENTIAL);
+}
+
+bool broker_account_valid(const char *text)
+{
+	return consists_of(text, "-_", 1, BROKER_ACCOUNT);
 }
 
 bool broker_path_valid(const char *text)

@@ -2,13 +2,15 @@
  * codex-broker: the program of the process that has the credential. codex-init starts it, as
  * the broker's user and with the payload's seccomp filter, and tells it by its arguments
  *
- *	codex-broker CHANNEL WEB CREDENTIAL GATE ROOTS
+ *	codex-broker CHANNEL WEB CREDENTIAL LEAF BUNDLE GATE ROOTS
  *
- * the numbers of three descriptors (PID 1's channel, the socket that Codex connects to, the
- * file with the credential), the name of the gate's socket, and the file of the authorities.
- * Neither its arguments nor its environment hold a secret. It waits until PID 1 sends the first
- * message: until then it is one of those that take over when the one that serves has ended.
+ * the numbers of descriptors (PID 1's channel, the socket that Codex connects to, the files of
+ * struct broker_config; BUNDLE may be -1), the name of the gate's socket, and the file of the
+ * authorities. Neither its arguments nor its environment hold a secret. It waits until PID 1
+ *sends the first message: until then it is one of those that take over when the one that serves
+ *has ended.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -19,23 +21,17 @@
 #include "../lib/worker.h"
 #include "broker.h"
 
-enum { CHANNEL = 1, WEB, CREDENTIAL, GATE, ROOTS, ARGUMENTS };
+enum { CHANNEL = 1, WEB, CREDENTIAL, LEAF, BUNDLE, GATE, ROOTS, ARGUMENTS };
 
 static int descriptor(const char *text)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
 
-	return *text && !*end && n >= 0 && n <= BROKER_DESCRIPTORS ? (int)n : -1;
-}
-
-/* From the beginning: the file is shared with those that wait. */
-static bool read_credential(int fd, char out[BROKER_CREDENTIAL + 1])
-{
-	ssize_t n = pread(fd, out, BROKER_CREDENTIAL, 0);
-
-	out[n > 0 ? n : 0] = '\0';
-	return broker_credential_valid(out);
+	if (!*text || *end || n < 0 || n > BROKER_DESCRIPTORS)
+		return -1;
+	/* What this program executes gets none but those that it is to have. */
+	return fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0 ? -1 : (int)n;
 }
 
 /* True once it is to serve; false: PID 1 has gone. */
@@ -48,10 +44,9 @@ static bool wait_for_turn(int channel)
 
 int main(int argc, char **argv)
 {
-	static char credential[BROKER_CREDENTIAL + 1];
 	const struct rlimit none = {0, 0};
-	struct broker_config c = {.credential = credential};
-	int channel, file;
+	struct broker_config c;
+	int channel;
 
 	if (argc != ARGUMENTS)
 		return 1;
@@ -60,14 +55,14 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return 1;
 	channel = descriptor(argv[CHANNEL]);
-	c.web = descriptor(argv[WEB]);
-	file = descriptor(argv[CREDENTIAL]);
-	c.to = argv[GATE];
-	c.roots = argv[ROOTS];
+	c = (struct broker_config){.web = descriptor(argv[WEB]),
+		.credential = descriptor(argv[CREDENTIAL]),
+		.leaf = descriptor(argv[LEAF]),
+		.bundle = descriptor(argv[BUNDLE]),
+		.to = argv[GATE],
+		.roots = argv[ROOTS]};
 	c.port = worker_port(c.web);
-	if (c.port == 0 || !broker_path_valid(c.roots) || !wait_for_turn(channel) ||
-		!read_credential(file, credential))
+	if (c.port == 0 || !broker_path_valid(c.roots) || !wait_for_turn(channel))
 		return 1;
-	close(file);
 	broker_serve(&c, channel);
 }

@@ -16,7 +16,8 @@ void control_ipc_make(struct control_request *out, enum control_type type,
 		rule = t->name;
 	}
 	if (rule)
-		strncpy(out->text, rule, LIMIT_RULE_TEXT);
+		strncpy(out->text, rule,
+			type == CONTROL_CREDENTIAL ? LIMIT_TOKEN : LIMIT_RULE_TEXT);
 	if (by)
 		strncpy(out->by, by, CONTROL_BY - 1);
 }
@@ -43,12 +44,13 @@ static bool take_name(const struct control_request *r, struct target *t)
 
 bool control_ipc_check(const struct control_request *r, size_t size, struct target *t)
 {
-	struct control_request again;
+	static struct control_request again; /* large */
 	const bool rule = r->type >= CONTROL_ALLOW;
+	bool same;
 
 	memset(t, 0, sizeof(*t));
 	if (size != sizeof(*r) || r->magic != CONTROL_MAGIC || r->type < CONTROL_STATUS ||
-		r->type > CONTROL_UNDO || (rule && !r->text[0]) ||
+		r->type > CONTROL_CREDENTIAL || (rule && !r->text[0]) ||
 		(r->type == CONTROL_ANSWER && r->question == 0) ||
 		!name_printable(r->by, sizeof(r->by)))
 		return false;
@@ -67,5 +69,7 @@ bool control_ipc_check(const struct control_request *r, size_t size, struct targ
 	else
 		control_ipc_make(&again, r->type, rule ? NULL : t, rule ? r->text : NULL,
 			rule ? r->by : NULL);
-	return memcmp(&again, r, sizeof(again)) == 0;
+	same = memcmp(&again, r, sizeof(again)) == 0;
+	explicit_bzero(again.text, sizeof(again.text));
+	return same;
 }

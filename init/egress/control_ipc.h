@@ -36,6 +36,7 @@ enum control_type {
 	CONTROL_ALLOW,  /* from here on with a rule */
 	CONTROL_DENY,
 	CONTROL_UNDO,
+	CONTROL_CREDENTIAL, /* a token, for the broker */
 };
 
 /* Who gives a rule, including the NUL. */
@@ -46,15 +47,15 @@ enum control_type {
 struct control_request {
 	uint32_t magic; /* CONTROL_MAGIC */
 	uint32_t type;
-	uint16_t port;                  /* EXPLAIN: 0 if none */
-	uint8_t family;                 /* EXPLAIN: 4 or 6; 0 if the target is a name */
-	uint8_t allows;                 /* ANSWER: 1 allow, 0 deny */
-	uint32_t question;              /* ANSWER: its number, not 0 */
-	uint8_t address[16];            /* zero after an IPv4 address */
-	char by[CONTROL_BY];            /* of a rule or an ANSWER: who gives it, printable; "":
-					   unknown */
-	char text[LIMIT_RULE_TEXT + 8]; /* EXPLAIN: a normalised name; from ALLOW on: the rule,
-					   not empty; padded with zeros */
+	uint16_t port;              /* EXPLAIN: 0 if none */
+	uint8_t family;             /* EXPLAIN: 4 or 6; 0 if the target is a name */
+	uint8_t allows;             /* ANSWER: 1 allow, 0 deny */
+	uint32_t question;          /* ANSWER: its number, not 0 */
+	uint8_t address[16];        /* zero after an IPv4 address */
+	char by[CONTROL_BY];        /* of a rule or an ANSWER: who gives it, printable; "":
+				       unknown */
+	char text[LIMIT_TOKEN + 8]; /* EXPLAIN: a normalised name; from ALLOW on: the rule,
+				       or the token, not empty; padded with zeros */
 };
 
 struct control_reply {
@@ -63,8 +64,8 @@ struct control_reply {
 	uint32_t bytes;  /* length of the text that follows */
 };
 
-/* Fills *out: for EXPLAIN with *t, from ALLOW on with the rule, of 1 to LIMIT_RULE_TEXT bytes,
- * and who gives it (or NULL); otherwise they are NULL. */
+/* Fills *out: for EXPLAIN with *t, from ALLOW on with the rule, of 1 to LIMIT_RULE_TEXT bytes
+ * (the token: LIMIT_TOKEN), and who gives it (or NULL); otherwise they are NULL. */
 void control_ipc_make(struct control_request *out, enum control_type type,
 	const struct target *t, const char *rule, const char *by);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../lib/exit_status.h"
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "../lib/version.h"
 #include "control_ipc.h"
@@ -30,6 +31,8 @@ static const struct egress_command {
 		"refuse it from now on, as --deny does, and end its connections"},
 	{"undo", "RULE", CONTROL_UNDO,
 		"take back what allow or deny did; ends connections as deny does"},
+	{"credential", NULL, CONTROL_CREDENTIAL,
+		"the broker's new token of a ChatGPT login, from standard input"},
 	{"rules", NULL, CONTROL_RULES, "the rules in force"},
 	{"watch", NULL, CONTROL_WATCH,
 		"events and questions as they come, a JSON object a line; takes commands"},
@@ -160,16 +163,30 @@ static int usage(const struct egress_command *q)
 					     : "it takes one RULE");
 }
 
+/* One line. */
+static const char *read_token(void)
+{
+	static char text[LIMIT_TOKEN + 2];
+
+	file_read(STDIN_FILENO, text, sizeof(text) - 1);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
 static int put_question(const struct egress_command *q, const char *on, const char *by)
 {
 	const bool rule = q->type >= CONTROL_ALLOW, explain = q->type == CONTROL_EXPLAIN;
-	struct control_request request;
+	static struct control_request request; /* large */
 	struct target target;
 	const char *reason;
 
 	if (explain && !target_parse(on, &target, &reason))
 		return output_error(EXIT_OPTIONS, on, reason);
-	if (rule && strlen(on) - 1 >= LIMIT_RULE_TEXT)
+	if (q->type == CONTROL_CREDENTIAL) {
+		on = read_token();
+		if (strlen(on) - 1 >= LIMIT_TOKEN)
+			return output_error(EXIT_OPTIONS, q->name, "it takes one token");
+	} else if (rule && strlen(on) - 1 >= LIMIT_RULE_TEXT)
 		return output_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
 	if (by && !rule && q->type != CONTROL_WATCH)
 		return output_error(EXIT_OPTIONS, q->name, "--by is for rules");

@@ -85,6 +85,8 @@ static int set_environment(struct environment *e, bool keyless)
 		 * user (boot/stage_proxy.c). */
 		"CODEX_INIT_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
 		"ALL_PROXY", "all_proxy", "FTP_PROXY", "ftp_proxy",
+		/* A ChatGPT login, which is the broker's or nobody's. */
+		"CODEX_INIT_LOGIN",
 		/* The engine gives them to whatever it starts; the payload may be without. */
 		"OPENAI_API_KEY", "CODEX_API_KEY"};
 	const size_t keys = 2, count = sizeof(ours) / sizeof(ours[0]);

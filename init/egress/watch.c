@@ -120,7 +120,7 @@ static bool carry_out(struct watch *w)
 {
 	const char *wrong =
 		"it is allow, deny or undo RULE, answer NUMBER, or explain HOST[:PORT]";
-	struct control_request r;
+	static struct control_request r; /* large */
 
 	w->line[w->used] = '\0';
 	if (w->cut)

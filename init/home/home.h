@@ -19,7 +19,7 @@ struct home_request {
 	const char *etc;  /* the directory of an administrator's files for Codex: layers.h */
 	uid_t uid;
 	gid_t gid;
-	bool placeholder; /* the broker has the credential: placeholder.h */
+	const char *placeholder; /* the broker has the credential: placeholder.h; or NULL */
 };
 
 struct home_result {

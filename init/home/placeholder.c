@@ -2,36 +2,48 @@
 #include "placeholder.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/file.h"
+#include "../lib/limits.h"
 #include "../lib/placeholder_login.h"
 #include "safe.h"
 
-static const char text[] = PLACEHOLDER_LOGIN;
-
 bool placeholder_is_there(int home)
 {
-	char found[sizeof(text)];
+	static char found[LIMIT_AGENT_FILE];
 	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
 		found, sizeof(found));
 
-	return n == sizeof(text) - 1 && memcmp(found, text, sizeof(text) - 1) == 0;
+	return n > 0 && memmem(found, (size_t)n, PLACEHOLDER_WORD, strlen(PLACEHOLDER_WORD));
 }
 
-int placeholder_settle(int home, bool wanted)
+/* What the engine left there as a mount point, or an earlier session of ours. */
+static void remove_ours(int home)
+{
+	struct stat st;
+
+	if ((fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_size == 0) ||
+		placeholder_is_there(home))
+		unlinkat(home, "auth.json", 0);
+}
+
+int placeholder_settle(int home, const char *text)
 {
 	char temporary[SAFE_TEMPORARY];
 	int fd, done;
 
-	if (!wanted)
+	if (!text)
 		return placeholder_is_there(home) ? unlinkat(home, "auth.json", 0) : 0;
+	remove_ours(home);
 	if (faccessat(home, "auth.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	fd = safe_create(home, temporary, 0600);
 	if (fd < 0)
 		return -1;
-	done = write(fd, text, sizeof(text) - 1) == sizeof(text) - 1 ? 0 : -1;
+	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 	close(fd);
 	if (done == 0)
 		done = safe_place_new(home, temporary, "auth.json");

@@ -1,6 +1,6 @@
 /*
- * An auth.json that holds no credential: where the broker has the API key, Codex's terminal
- * interface would ask for a login without one. It stays in the home, so a later session without
+ * An auth.json that holds no credential: where the broker has it, Codex would ask for a login
+ * without one. It stays in the home, so a later session without
  * the broker takes it away.
  */
 #ifndef INIT_HOME_PLACEHOLDER_H
@@ -10,7 +10,8 @@
 
 /* Whether the home (a descriptor) has it. */
 bool placeholder_is_there(int home);
-/* Writes it unless there is an auth.json, or removes it. Returns 0, or -1 with errno set. */
-int placeholder_settle(int home, bool wanted);
+/* Writes this text unless there is another auth.json; NULL: removes it. Returns 0, or -1 with
+ * errno set. */
+int placeholder_settle(int home, const char *text);
 
 #endif

@@ -333,6 +333,8 @@
 #define UID_GATE     65312
 #define UID_BROKER   65313
 #define UID_CELL     65309
+/* The longest credential for the broker. A ChatGPT token has 2 KB. */
+#define LIMIT_TOKEN 8192
 /* The image's unprivileged user, used if root owns the working directory. */
 #define UID_CODEX 1000
 

@@ -142,7 +142,7 @@ static bool answer_request(struct control *c, struct client *client,
  * watches. */
 static void serve_client(struct control *c, struct client *client)
 {
-	struct control_request request = {0};
+	static struct control_request request; /* large; and it is wiped below */
 	struct target target;
 	ssize_t got;
 
@@ -152,6 +152,7 @@ static void serve_client(struct control *c, struct client *client)
 	if (got <= 0 || !control_ipc_check(&request, (size_t)got, &target) ||
 		!answer_request(c, client, &request, &target))
 		drop(c, client);
+	explicit_bzero(request.text, sizeof(request.text)); /* it may be a credential */
 }
 
 void control_tell(struct control *c, const char *line, size_t len)

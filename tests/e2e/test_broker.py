@@ -370,7 +370,7 @@ def test_no_command_line_and_no_environment_has_the_key(start):
     box = start("sleep", "1000", env=KEY)
     until(lambda: serving(box), what="haproxy")
     told = box.docker("top", box.name, "axeww", "-o", "pid,args").ok().out
-    assert len(re.findall(r"^\s*\d+\s+codex-broker [\d ]+ codex-init-broker /lab-ca.pem$", told, re.M)) == 4, told
+    assert len(re.findall(r"^\s*\d+\s+codex-broker [\d -]+ codex-init-broker /lab-ca.pem$", told, re.M)) == 4, told
     assert re.search(r"^\s*\d+\s+haproxy -db -q -f /proc/self/fd/\d+$", told, re.M), told
     assert "sleep 1000" in told and "CODEX_HOME=/codex_home" in told and "secret" not in told, told
 
@@ -391,12 +391,12 @@ def test_explain_and_status_tell_of_it(start):
 
 @pytest.mark.parametrize("why, options", [
     ("only --egress=strict", {"init": ("--egress=audit",)}),
-    ("there is no API key", {"env": {}}),
+    ("there is no credential", {"env": {}}),
     ("it needs nftables", {"init": ("--wall=cell",)}),
     ("--no-default-rules", {"init": ("--no-default-rules",)}),
     ("another place", {"command": ("codex", "exec", "-c", 'model_provider="mine"', "x")}),
     ("this is a login", {"command": ("codex", "login")}),
-    ("has characters that no key has", {"env": {"OPENAI_API_KEY": "sk-%[env(X)] 123456"}}),
+    ("has characters that none has", {"env": {"OPENAI_API_KEY": "sk-%[env(X)] 123456"}}),
 ])  # fmt: skip
 def test_on_where_it_cannot_be_ends_the_start(run, why, options):
     env = {**options.get("env", KEY), "CODEX_INIT_BROKER": "on"}

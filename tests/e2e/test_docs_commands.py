@@ -28,6 +28,8 @@ NOT_RUN = {
     "make build/unit": "is how each of the unit tests is built and run",
     "docker exec CONTAINER curl -sL 'http://localhost:1455": "answers while Codex waits for a browser: "
     "test_login.py::test_the_way_back_may_be_gone_by_hand",
+    "jq -r .tokens.access_token": "needs a session that has a ChatGPT login by the broker: "
+    "test_broker_chatgpt.py::test_the_next_of_the_brokers_processes_has_the_renewed_token",
     "make format": "would change the sources under the tests",
     "make image": "made the image that everything here runs in; test_build.py has its variables",
 }
@@ -206,7 +208,7 @@ class Reader:
 
 def is_session(command):
     """Does it start Codex for a person?"""
-    starts = re.search(r"^([A-Z_]+=(\"[^\"]*\"|\S)+ )*codex-sandbox\b|^docker run .* codex-sandbox$", command)
+    starts = re.search(r"^([A-Z_]+=(\"[^\"]*\"|\S)+ )*codex-sandbox\b|docker run .* codex-sandbox( --broker=on)?$", command)
     return starts and not re.search(r" (exec|--exec|login|--dry-run)\b", command)
 
 

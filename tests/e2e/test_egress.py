@@ -237,7 +237,8 @@ def test_wrong_words(words, quoted):
 
 def test_help_and_version():
     text = program(["codex-egress", "--help"], executable=INIT).ok().out
-    verbs = ["status", "explain", "allow", "deny", "undo", "rules", "watch", "join"]
+    verbs = ["status", "explain", "allow", "deny", "undo", "credential", "rules", "watch", "follow",
+             "join"]
     assert re.findall(r"^  (\w+)", text, re.M) == verbs
     assert re.match(r"codex-egress \d+\.\d+", program(["codex-egress", "--version"],
                                                       executable=INIT).ok().out)

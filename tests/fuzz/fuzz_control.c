@@ -48,7 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		r->magic = CONTROL_MAGIC;
 	if (control_ipc_check(r, n, &t)) {
 		check(n == sizeof(*r));
-		check(memchr(r->text, '\0', LIMIT_RULE_TEXT + 1) != NULL);
+		check(memchr(r->text, '\0',
+			      (r->type == CONTROL_CREDENTIAL ? LIMIT_TOKEN : LIMIT_RULE_TEXT) +
+				      1) != NULL);
 		check(memchr(r->by, '\0', sizeof(r->by)) != NULL);
 		check(memchr(t.name, '\0', sizeof(t.name)) != NULL);
 		check(t.address.family == 0 || t.address.family == 4 || t.address.family == 6);

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data, *found;
 	size_t position, found_size;
 	int64_t number;
+	static struct auth_chatgpt login;
 	char key[BOUND_KEY_BYTES + 1];
 	bool good = json_is_object(text, size, &position);
 
@@ -29,6 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (json_integer(text, size, path, &number) && (!good || found))
 		abort();
 	if (auth_expiry(text, size, &number) && !found)
+		abort();
+	if (auth_chatgpt(text, size, &login) ? !login.account[0] || !login.claims[0]
+					     : login.token[0])
 		abort();
 	if (auth_key(text, size, key) ? !good || strlen(key) < BOUND_KEY_LEAST : key[0])
 		abort();

@@ -22,19 +22,20 @@
 
 /* ---- The rules ----------------------------------------------------------------------- */
 
-static char *rules(void)
+static char *rules(bool chatgpt)
 {
+	const struct broker_files files = {9, 10, 11, 12, 13};
 	const struct broker_config c = {.web = 7,
 		.port = 40123,
 		.to = "codex-init-broker",
 		.roots = "/etc/roots.pem",
-		.credential = SECRET};
+		.leaf = 8};
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
 	assert_non_null(to);
-	broker_rules_write(&c, 9, to);
+	broker_rules_write(&c, &files, chatgpt, to);
 	fclose(to);
 	return text;
 }
@@ -50,7 +51,7 @@ static size_t times(const char *text, const char *what)
 
 static void the_rules_have_what_they_are_made_for(void **state)
 {
-	char *text = rules();
+	char *text = rules(false);
 
 	(void)state;
 	assert_int_equal(times(text, "{ method POST } { path -m str /v1/responses }"), 1);
@@ -62,18 +63,37 @@ static void the_rules_have_what_they_are_made_for(void **state)
 	assert_int_equal(times(text, "server "), 1 + times(text, "timeout server "));
 	assert_int_equal(times(text, "abns@codex-init-broker ssl verify required"), 1);
 	assert_int_equal(times(text, "ca-file /etc/roots.pem "), 1);
-	/* Into the request, and looked for in the response: nowhere else. */
-	assert_int_equal(times(text, SECRET), 2);
-	assert_int_equal(times(text, "set-header Authorization \"Bearer " SECRET "\"\n"), 1);
+	assert_int_equal(times(text, "sockpair@10 "), 1);
+	/* From the files: into the request, and looked for in the response. */
+	assert_int_equal(times(text, "\"Bearer %[str(x),map_str(/proc/self/fd/11)]\"\n"), 1);
+	assert_int_equal(times(text, "res.hdrs -m sub -f /proc/self/fd/13 "), 1);
+	assert_int_equal(times(text, "/proc/self/fd/"), 2);
 	/* The refusals come before what adds the credential. */
-	assert_true(strstr(text, "http-request deny ") < strstr(text, SECRET));
+	assert_true(strstr(text, "http-request deny ") < strstr(text, "Bearer"));
+	free(text);
+}
+
+static void those_of_a_chatgpt_login_are_for_another_server(void **state)
+{
+	char *text = rules(true);
+
+	(void)state;
+	assert_int_equal(times(text, "bind fd@7 ssl crt /proc/self/fd/8 "), 1);
+	assert_int_equal(
+		times(text, "{ method POST } { path -m str /backend-api/codex/responses }"), 1);
+	assert_int_equal(times(text, "/v1/"), 0);
+	assert_int_equal(times(text, "api.openai.com"), 0);
+	assert_int_equal(times(text, "{ req.fhdr(host) -m str chatgpt.com }"), 1);
+	assert_int_equal(
+		times(text, "ChatGPT-Account-ID \"%[str(x),map_str(/proc/self/fd/12)]\"\n"), 1);
+	assert_int_equal(times(text, "verifyhost chatgpt.com "), 1);
 	free(text);
 }
 
 /* Those that run while a request or a WebSocket is under way: no stream is cut. */
 static void nothing_ends_what_has_begun(void **state)
 {
-	char *text = rules();
+	char *text = rules(false);
 
 	(void)state;
 	assert_int_equal(times(text, "    timeout client 24h\n"), 1);
@@ -87,7 +107,7 @@ static void nothing_ends_what_has_begun(void **state)
 /* haproxy's own client is the only one that doesn't verify, and nothing uses it. */
 static void every_server_is_verified(void **state)
 {
-	char *text = rules();
+	char *text = rules(false);
 
 	(void)state;
 	assert_int_equal(times(text, "verify none"), 1);
@@ -112,7 +132,7 @@ static void each_reason_has_a_word_of_its_own(void **state)
 
 static void what_may_be_quoted_in_them(void **state)
 {
-	char longest[520];
+	static char longest[BROKER_CREDENTIAL + 2];
 
 	(void)state;
 	assert_true(broker_credential_valid("sk-proj-Ab_9.~+/=x"));
@@ -122,10 +142,13 @@ static void what_may_be_quoted_in_them(void **state)
 	assert_false(broker_credential_valid("sk-\"quoted\"aaa"));
 	assert_false(broker_credential_valid("sk-line\nbreak"));
 	memset(longest, 'k', sizeof(longest));
-	longest[512] = '\0';
+	longest[BROKER_CREDENTIAL] = '\0';
 	assert_true(broker_credential_valid(longest));
-	longest[512] = 'k', longest[513] = '\0';
+	longest[BROKER_CREDENTIAL] = 'k', longest[BROKER_CREDENTIAL + 1] = '\0';
 	assert_false(broker_credential_valid(longest));
+	assert_true(broker_account_valid("00000000-0000-4000-8000-000000000001"));
+	assert_false(broker_account_valid(""));
+	assert_false(broker_account_valid("a b"));
 	assert_true(broker_path_valid("/app/home/you/a-b_c@1.pem"));
 	assert_false(broker_path_valid("relative.pem"));
 	assert_false(broker_path_valid("/a b.pem"));
@@ -313,6 +336,7 @@ int main(void)
 		cmocka_unit_test(the_rules_have_what_they_are_made_for),
 		cmocka_unit_test(nothing_ends_what_has_begun),
 		cmocka_unit_test(every_server_is_verified),
+		cmocka_unit_test(those_of_a_chatgpt_login_are_for_another_server),
 		cmocka_unit_test(each_reason_has_a_word_of_its_own),
 		cmocka_unit_test(what_may_be_quoted_in_them),
 		cmocka_unit_test(a_program_that_only_root_can_replace),

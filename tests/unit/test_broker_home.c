@@ -15,6 +15,7 @@
 #include "init/home/endpoint.h"
 #include "init/home/placeholder.h"
 #include "init/home/uses.h"
+#include "init/lib/placeholder_login.h"
 #include "init/lib/provider.h"
 
 #define OURS "# codex-sandbox: for older versions\nsandbox_mode = \"danger-full-access\"\n"
@@ -69,13 +70,28 @@ static void a_placeholder_comes_and_goes(void **state)
 {
 	(void)state;
 	assert_false(placeholder_is_there(fd));
-	assert_int_equal(placeholder_settle(fd, true), 0);
+	assert_int_equal(placeholder_settle(fd, PLACEHOLDER_LOGIN), 0);
 	assert_true(placeholder_is_there(fd));
-	assert_int_equal(placeholder_settle(fd, true), 0);
+	assert_int_equal(placeholder_settle(fd, PLACEHOLDER_LOGIN), 0);
 	assert_non_null(strstr(get("auth.json"), "\"auth_mode\":\"apikey\""));
-	assert_int_equal(placeholder_settle(fd, false), 0);
+	assert_int_equal(placeholder_settle(fd, NULL), 0);
 	assert_null(get("auth.json"));
-	assert_int_equal(placeholder_settle(fd, false), 0);
+	assert_int_equal(placeholder_settle(fd, NULL), 0);
+}
+
+/* What an engine leaves as a mount point is none, and what Codex made of ours is ours. */
+static void another_placeholder_takes_its_place(void **state)
+{
+	(void)state;
+	put("auth.json", "");
+	assert_int_equal(placeholder_settle(fd, PLACEHOLDER_LOGIN), 0);
+	assert_true(placeholder_is_there(fd));
+	put("auth.json", "{\"tokens\": {\"refresh_token\": \"" PLACEHOLDER_WORD "\"}}");
+	assert_true(placeholder_is_there(fd));
+	assert_int_equal(placeholder_settle(fd, PLACEHOLDER_LOGIN), 0);
+	assert_string_equal(get("auth.json"), PLACEHOLDER_LOGIN);
+	assert_int_equal(placeholder_settle(fd, NULL), 0);
+	assert_null(get("auth.json"));
 }
 
 static void a_login_is_left_alone(void **state)
@@ -83,13 +99,13 @@ static void a_login_is_left_alone(void **state)
 	(void)state;
 	put("auth.json", "{\"OPENAI_API_KEY\":\"sk-mine\"}");
 	for (int wanted = 0; wanted < 2; wanted++) {
-		assert_int_equal(placeholder_settle(fd, wanted), 0);
+		assert_int_equal(placeholder_settle(fd, wanted ? PLACEHOLDER_LOGIN : NULL), 0);
 		assert_string_equal(get("auth.json"), "{\"OPENAI_API_KEY\":\"sk-mine\"}");
 	}
 	unlinkat(fd, "auth.json", 0);
 	assert_int_equal(symlinkat("/nowhere/auth.json", fd, "auth.json"), 0);
-	assert_int_equal(placeholder_settle(fd, true), 0);
-	assert_int_equal(placeholder_settle(fd, false), 0);
+	assert_int_equal(placeholder_settle(fd, PLACEHOLDER_LOGIN), 0);
+	assert_int_equal(placeholder_settle(fd, NULL), 0);
 	assert_int_equal(faccessat(fd, "auth.json", F_OK, AT_SYMLINK_NOFOLLOW), 0);
 }
 
@@ -114,7 +130,7 @@ static void what_codex_will_use(void **state)
 	assert_int_equal(home_uses("/nonexistent", NULL, &out, &f), 0);
 	assert_false(out.login || out.provider);
 	assert_false(uses(NULL).login || uses(NULL).provider);
-	assert_int_equal(placeholder_settle(fd, true), 0);
+	assert_int_equal(placeholder_settle(fd, PLACEHOLDER_LOGIN), 0);
 	assert_false(uses(NULL).login);
 	put("auth.json", "{}");
 	assert_true(uses(NULL).login);
@@ -200,6 +216,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_placeholder_comes_and_goes, begin, end),
+		cmocka_unit_test_setup_teardown(
+			another_placeholder_takes_its_place, begin, end),
 		cmocka_unit_test_setup_teardown(a_login_is_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(what_codex_will_use, begin, end),
 		cmocka_unit_test(which_words_name_another_place),

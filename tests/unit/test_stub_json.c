@@ -232,6 +232,32 @@ static void a_key_that_codex_uses(void **state)
 	}
 }
 
+static void a_chatgpt_login_without_its_refresh_token(void **state)
+{
+#define LOGIN(mode, access, account, id)                                                       \
+	"{" mode "\"tokens\":{\"access_token\":\"" access "\",\"account_id\":\"" account       \
+	"\",\"refresh_token\":\"r\",\"id_token\":\"" id "\"}}"
+	static const char good[] =
+		LOGIN("\"auth_mode\":\"chatgpt\",", "a.b.c", "1-2", "h.claims.s");
+	static const char *const bad[] = {"{}", "{\"tokens\":1}",
+		LOGIN("\"auth_mode\":\"apikey\",", "a.b.c", "1-2", "h.claims.s"),
+		LOGIN("", "a b", "1-2", "h.claims.s"), LOGIN("", "", "1-2", "h.claims.s"),
+		LOGIN("", "a", "1 2", "h.claims.s"), LOGIN("", "a", "", "h.claims.s"),
+		LOGIN("", "a", "1", "claims"), LOGIN("", "a", "1", "h.claims"),
+		LOGIN("", "a", "1", "h..s"), LOGIN("", "a", "1", "h.c\\\"l.s")};
+	static struct auth_chatgpt out;
+
+	(void)state;
+	assert_true(auth_chatgpt(good, strlen(good), &out));
+	assert_string_equal(out.token, "a.b.c");
+	assert_string_equal(out.account, "1-2");
+	assert_string_equal(out.claims, "claims");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(auth_chatgpt(bad[i], strlen(bad[i]), &out));
+		assert_string_equal(out.token, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +271,7 @@ int main(void)
 		cmocka_unit_test(base64url),
 		cmocka_unit_test(the_end_of_a_token),
 		cmocka_unit_test(a_key_that_codex_uses),
+		cmocka_unit_test(a_chatgpt_login_without_its_refresh_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,101 @@
+/* See credential.h. */
+#include "credential.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* For haproxy's answer, which takes a millisecond. */
+#define PATIENCE_SECONDS 2
+
+static bool put(int fd, const char *before, const char *text)
+{
+	return ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+	       dprintf(fd, "%s%s\n", before, text) > 0;
+}
+
+static bool put_all(const struct credential *c)
+{
+	return put(c->files->token, "x ", c->now.token) &&
+	       put(c->files->account, "x ", c->now.account[0] ? c->now.account : "none") &&
+	       put(c->files->echo, "", c->now.token);
+}
+
+int credential_open(struct credential *c, int file, struct broker_files *files)
+{
+	*c = (struct credential){.file = file, .files = files};
+	if (pread(file, &c->now, sizeof(c->now), 0) != sizeof(c->now) ||
+		c->now.token[BROKER_CREDENTIAL] || c->now.account[BROKER_ACCOUNT] ||
+		!broker_credential_valid(c->now.token) ||
+		(c->now.account[0] && !broker_account_valid(c->now.account)))
+		return -1;
+	files->token = memfd_create("token", MFD_CLOEXEC);
+	files->account = memfd_create("account", MFD_CLOEXEC);
+	files->echo = memfd_create("echo", MFD_CLOEXEC);
+	return files->token >= 0 && files->account >= 0 && files->echo >= 0 && put_all(c) ? 0
+											  : -1;
+}
+
+/* A client for haproxy: it reads the line whenever it comes to that. */
+int credential_command(int command, const char *line)
+{
+	char octet = 0, room[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec part = {&octet, 1};
+	struct msghdr m = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = room,
+		.msg_controllen = sizeof(room)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+	int pair[2];
+	bool sent;
+
+	if (command < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &pair[1], sizeof(int));
+	sent = sendmsg(command, &m, MSG_NOSIGNAL) == 1 &&
+	       send(pair[0], line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
+	close(pair[1]);
+	if (sent)
+		return pair[0];
+	close(pair[0]);
+	return -1;
+}
+
+/* Returns once haproxy has answered: what comes after is answered with the new token. */
+static void tell(const struct credential *c, int command)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+	static char line[2 * BROKER_CREDENTIAL + 128];
+	char answer[256];
+	int client;
+
+	snprintf(line, sizeof(line),
+		"add acl /proc/self/fd/%d %s;set map /proc/self/fd/%d x %s\n", c->files->echo,
+		c->now.token, c->files->token, c->now.token);
+	client = credential_command(command, line);
+	explicit_bzero(line, sizeof(line));
+	if (client < 0)
+		return;
+	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	while (recv(client, answer, sizeof(answer), 0) > 0)
+		;
+	close(client);
+}
+
+bool credential_renew(struct credential *c, const char message[BROKER_RENEWAL], int command)
+{
+	if (message[BROKER_CREDENTIAL] || !broker_credential_valid(message))
+		return false;
+	memcpy(&c->now, message, BROKER_RENEWAL); /* the token comes first */
+	/* Without memory for the files the haproxy that runs has it all the same. */
+	if (pwrite(c->file, &c->now, sizeof(c->now), 0) == sizeof(c->now))
+		put_all(c);
+	tell(c, command);
+	return true;
+}

@@ -1,0 +1,32 @@
+/* The credential as haproxy gets it: in files that its configuration names, so that one that is
+ * started again has the newest, and by commands while it runs. */
+#ifndef INIT_BROKER_CREDENTIAL_H
+#define INIT_BROKER_CREDENTIAL_H
+
+#include <stdbool.h>
+
+#include "broker.h"
+
+struct credential {
+	int file; /* with `now`: shared with those who take over */
+	struct broker_credential now;
+	struct broker_files *files; /* whose token, account and echo are made from it */
+};
+
+/* Reads the file and makes the others. Returns 0, or -1. */
+int credential_open(struct credential *c, int file, struct broker_files *files);
+
+/*
+ * Takes a message of PID 1's with another token: writes the files, and tells the haproxy that
+ * takes commands at `command`, if one does. Returns false for one that can't be a token.
+ */
+bool credential_renew(struct credential *c, const char message[BROKER_RENEWAL], int command);
+
+/*
+ * Gives haproxy one line of commands. Returns a socket from which the answer can be read,
+ * or -1. command: the other end of the pair from which it takes its clients (its manual,
+ * "sockpair@"): nobody else can be one.
+ */
+int credential_command(int command, const char *line);
+
+#endif

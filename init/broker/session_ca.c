@@ -1,0 +1,119 @@
+/*
+ * The authority that makes a certificate for chatgpt.com, which only Codex trusts, since only
+ * Codex is told of it. What it may sign is constrained to that name (RFC 5280, 4.2.1.10), and
+ * its key is in a file of openssl's memory, which nobody else has and which is gone when this
+ * has returned.
+ */
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAME_BYTES 32
+#define WORDS      40
+/* Room for a certificate, or a key. */
+#define PEM_BYTES 8192
+
+struct file {
+	int fd;
+	char name[NAME_BYTES];
+};
+
+/* openssl inherits it. */
+static bool make_file(struct file *out, const char *text)
+{
+	out->fd = memfd_create("pem", 0);
+	snprintf(out->name, sizeof(out->name), "/proc/self/fd/%d", out->fd);
+	return out->fd >= 0 && write(out->fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+static bool run(char *const *argv)
+{
+	char *envp[] = {NULL};
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execve(BROKER_OPENSSL, argv, envp);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return pid > 0 && status == 0;
+}
+
+/* The words that end with NULL are added to those that both certificates have. */
+static bool certify(const struct file *settings, const struct file *key,
+	const struct file *certificate, const char *const *more)
+{
+	const char *words[WORDS] = {"openssl", "req", "-x509", "-config", settings->name,
+		"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days",
+		"3650", "-keyout", key->name, "-out", certificate->name};
+	size_t n = 16;
+
+	while (*more && n < WORDS - 1)
+		words[n++] = *more++;
+	return run((char *const *)(uintptr_t)words);
+}
+
+static bool copy(int from, int to)
+{
+	char text[PEM_BYTES];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(from, text, sizeof(text), at)) > 0) {
+		if (write(to, text, (size_t)n) != n)
+			return false;
+		at += n;
+	}
+	return n == 0 && at > 0;
+}
+
+static bool write_bundle(const struct broker_config *c, int authority)
+{
+	int roots = open(c->roots, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	bool done = roots >= 0 && copy(roots, c->bundle) && write(c->bundle, "\n", 1) == 1 &&
+		    copy(authority, c->bundle);
+
+	if (roots >= 0)
+		close(roots);
+	return done;
+}
+
+static bool make_both(const struct broker_config *c, const struct file f[5])
+{
+	const char *const authority[] = {"-subj", "/CN=codex-sandbox", "-addext",
+		"basicConstraints=critical,CA:TRUE,pathlen:0", "-addext",
+		"keyUsage=critical,keyCertSign", "-addext",
+		"nameConstraints=critical,permitted;DNS:" BROKER_SERVER_CHAT, NULL};
+	const char *const leaf[] = {"-CA", f[2].name, "-CAkey", f[1].name, "-subj",
+		"/CN=" BROKER_SERVER_CHAT, "-addext", "subjectAltName=DNS:" BROKER_SERVER_CHAT,
+		"-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+		"keyUsage=critical,digitalSignature", "-addext", "extendedKeyUsage=serverAuth",
+		NULL};
+
+	return certify(&f[0], &f[1], &f[2], authority) && certify(&f[0], &f[3], &f[4], leaf) &&
+	       copy(f[4].fd, c->leaf) && copy(f[3].fd, c->leaf) && write_bundle(c, f[2].fd);
+}
+
+int session_ca_make(const struct broker_config *c)
+{
+	/* Settings of openssl's, and the keys and certificates of authority and leaf. */
+	struct file f[5];
+	bool done = true;
+
+	if (lseek(c->leaf, 0, SEEK_END) > 0)
+		return 0;
+	for (int i = 0; i < 5; i++)
+		done &= make_file(&f[i], i ? "" : "[req]\ndistinguished_name=d\n[d]\n");
+	done = done && make_both(c, f);
+	for (int i = 0; i < 5; i++)
+		close(f[i].fd);
+	return done ? 0 : -1;
+}

@@ -1,0 +1,150 @@
+#include "follow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "argv.h"
+#include "find.h"
+
+/* How long to wait before a container that doesn't take it is tried again, in milliseconds: at
+ * first, as it may be just about to start, and at most. */
+#define AGAIN 100
+#define MOST  5000
+/* ... and how often, until the file changes again: 5 minutes. */
+#define TRIES 64
+
+struct follower {
+	const struct plan *plan;
+	const struct reaper *reaper;
+	struct auth_facts found;
+	char given[BOUND_CREDENTIAL + 1]; /* what the broker has */
+};
+
+/* Codex writes another file and renames it, so what is watched is the directory. */
+static int watch(const char *path)
+{
+	char directory[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path) + 1, path);
+	if (fd >= 0 && inotify_add_watch(fd, directory, IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void drain(int fd)
+{
+	char events[4096];
+
+	while (read(fd, events, sizeof(events)) > 0)
+		;
+}
+
+/* True if there is a token of the same account that the broker doesn't have. A file that is
+ * being written is looked at again when it is closed. */
+static bool look(struct follower *s)
+{
+	const char *account = s->plan->follow_account;
+	struct error ignored;
+
+	return find_look(s->plan, s->plan->follow, &s->found, &ignored) == AUTH_GOOD &&
+	       s->found.chatgpt.token[0] && strcmp(s->found.chatgpt.account, account) == 0 &&
+	       strcmp(s->found.chatgpt.token, s->given) != 0;
+}
+
+/* In a child: codex-egress, as root in the container, reads the token from its standard input,
+ * where nobody else sees it. A pipe holds it until then. */
+static void become_client(const struct follower *s, const char *id)
+{
+	const struct engine *e = s->reaper->engine;
+	const char *const argv[] = {
+		e->name, "exec", "-i", "--user=0:0", id, ARGV_EGRESS, "credential", NULL};
+	const size_t size = strlen(s->found.chatgpt.token);
+	int pipes[2];
+
+	if (pipe2(pipes, O_CLOEXEC) == 0 &&
+		write(pipes[1], s->found.chatgpt.token, size) == (ssize_t)size &&
+		dup2(pipes[0], STDIN_FILENO) == STDIN_FILENO)
+		execv(e->program, (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+static bool give(struct follower *s)
+{
+	struct ask a;
+	int status = -1;
+	pid_t child;
+
+	if (!reaper_find(s->reaper, &a))
+		return false;
+	child = fork();
+	if (child == 0)
+		become_client(s, a.line);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (child < 0 || status != 0)
+		return false;
+	memcpy(s->given, s->found.chatgpt.token, sizeof(s->given));
+	return true;
+}
+
+static void follow(struct follower *s, int events)
+{
+	struct pollfd p[] = {
+		{.fd = s->reaper->pidfd, .events = POLLIN}, {.fd = events, .events = POLLIN}};
+	bool due = look(s);
+	int wait = AGAIN, tries = 0;
+
+	for (;;) {
+		if (due && give(s)) {
+			due = look(s);
+			wait = AGAIN;
+		}
+		if (poll(p, 2, due && tries++ < TRIES ? wait : -1) < 0 && errno != EINTR)
+			return;
+		if (p[0].revents)
+			return;
+		wait = 2 * wait < MOST ? 2 * wait : MOST;
+		if (p[1].revents) {
+			drain(events);
+			due = look(s);
+			wait = AGAIN;
+			tries = 0;
+		}
+	}
+}
+
+int follow_start(const struct plan *p, const struct reaper *r, struct error *t)
+{
+	static struct follower s;
+	int events;
+	pid_t child;
+
+	if (!p->follow || r->pidfd < 0)
+		return 0;
+	/* Before the file is read again, so that no renewal is missed. */
+	events = watch(p->follow);
+	if (events < 0)
+		return refuse_errno(t, "follow the login in", p->follow);
+	child = fork();
+	if (child == 0) {
+		s = (struct follower){.plan = p, .reaper = r};
+		memcpy(s.given, p->follow_token, strlen(p->follow_token));
+		reaper_close_inherited();
+		follow(&s, events);
+		_exit(0);
+	}
+	close(events);
+	return child < 0 ? refuse_errno(t, "start a process", "fork") : 0;
+}

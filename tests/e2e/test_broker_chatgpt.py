@@ -1,0 +1,254 @@
+"""The broker with a ChatGPT login: Codex works with one that no process of the command has."""
+
+import json
+import os
+import re
+
+import pytest
+from conftest import STUB, until
+from openai import ACCOUNT, chatgpt_login, jwt
+from test_broker import SEARCH, credentials, posts, serving
+
+EXEC = ("codex", "exec", "--skip-git-repo-check")
+# The real token's signature; the dummies have none like it.
+SIGNATURE = "secret-0123456789"
+BUNDLE = "/run/codex/codex-ca.pem"
+CURL = f"curl -sS -m 9 --cacert {BUNDLE} "
+CHECK = CURL + "-o /dev/null -w '%{http_code}' https://chatgpt.com/backend-api/wham/accounts/check"
+
+
+def token(mark="", lifetime=30 * 86400):
+    """An access token that can be told from every other."""
+    return f"{jwt(lifetime).rpartition('.')[0]}.{SIGNATURE}{mark}"
+
+
+def login(access):
+    """What the launcher hands over."""
+    return {"CODEX_INIT_LOGIN": f"{access} {ACCOUNT} {jwt().split('.')[1]}", "CODEX_INIT_BROKER": "on"}
+
+
+@pytest.fixture
+def model(internet):
+    return internet.openai
+
+
+@pytest.fixture
+def host_login(host_home):
+    """host_login(token): Codex on the host has this token, and stores it as it does: by a rename."""
+    place = host_home / ".codex"
+    place.mkdir()
+    for directory in (host_home.parent, host_home, place):
+        directory.chmod(0o755)
+
+    def store(access):
+        auth = chatgpt_login()
+        auth["tokens"]["access_token"] = access
+        auth["tokens"]["refresh_token"] = "refresh-" + SIGNATURE
+        new = place / ".auth-new"
+        new.write_text(json.dumps(auth))
+        new.chmod(0o600)
+        os.chown(new, 1000, 1000)
+        new.rename(place / "auth.json")
+        return place / "auth.json"
+
+    return store
+
+
+@pytest.fixture
+def words(lab):
+    """Options of the launcher's by which the lab's server is trusted."""
+    return ["--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}"]
+
+
+def test_a_turn_for_which_the_command_has_no_token(run, model):
+    real = token()
+    model.script("echo the tool ran as $(id -u)")
+    done = run(*EXEC, "do it", env=login(real)).ok()
+    assert "the tool ran as 1000" in "".join(model.outputs()), done
+    assert credentials(model) == {f"Bearer {real}"}
+    assert {r["host"] for r in model.requests} == {"chatgpt.com"}
+    assert {r["headers"].get("chatgpt-account-id") for r in model.requests} == {ACCOUNT}
+    assert len(posts(model)) == 2 and "codex-init" not in done.err, done
+
+
+def test_a_turn_by_websocket(run, model):
+    real = token()
+    model.script("echo the tool ran as $(id -u)")
+    model.websocket = True
+    done = run(*EXEC, "do it", env=login(real)).ok()
+    assert "the tool ran as 1000" in "".join(model.outputs()), done
+    frames = [r for r in model.requests if r["method"] == "FRAME"]
+    assert len(frames) >= 2 and posts(model) == [], model.requests
+    assert credentials(model) == {f"Bearer {real}"}
+    assert not any("bm9uZQ" in r["frame"] or SIGNATURE in r["frame"] for r in frames)
+
+
+@pytest.mark.parametrize("options", [["--broker=on"], []])
+def test_a_turn_of_the_terminal_interface(
+    terminal, stub_environment, workdir, docker, model, host_login, words, options
+):
+    """By the launcher; without the option it is the same turn, with the file in the container."""
+    real = token()
+    host_login(real)
+    model.script("cat /codex_home/auth.json")
+    t = terminal([STUB, "--trust", *words, *options, "--", "do it"], cwd=workdir, env=stub_environment)
+    t.until_says(b"\x1b[?1049h", 40)
+    until(lambda: t._read() and model.outputs(), 40)
+    docker("rm", "-f", *docker("ps", "--format", "{{.Names}}").ok().lines())
+    assert credentials(model) == {f"Bearer {real}"}
+    told = "".join(model.outputs())
+    assert (SIGNATURE not in told and '"refresh_token":"codex-sandbox-broker"' in told) == bool(options), told
+
+
+def test_the_token_is_nowhere_where_the_command_can_look(stub, model, host_login, words):
+    """In the tool of a real turn; and it is found where the file is mounted."""
+    host_login(token())
+    model.script(SEARCH)
+    stub("--broker=on", *words, "exec", "--skip-git-repo-check", "do it").ok()
+    told = "".join(model.outputs())
+    assert "searched" in told and "FOUND" not in told, told
+    assert "memories read: 0" not in told
+    model.script(SEARCH)
+    stub(*words, "exec", "--skip-git-repo-check", "do it").ok()
+    assert "FOUND: /codex_home/auth.json" in "".join(model.outputs())
+
+
+def test_the_hosts_login_is_as_it_was(stub, host_login, words):
+    auth = host_login(token())
+    before = auth.read_text(), auth.stat()
+    stub("--broker=on", *words, "--exec", "true").ok()
+    after = auth.read_text(), auth.stat()
+    assert before[0] == after[0] and before[1].st_ino == after[1].st_ino
+
+
+def test_a_login_of_the_commands_own_reaches_nothing(shell, model, sinks):
+    thief = "-H 'Authorization: Bearer thief-0123456789' -H 'ChatGPT-Account-ID: thief' "
+    code = "-o /dev/null -w '%{http_code}\\n' "
+    own = f"{CURL}{code}{thief}https://chatgpt.com/backend-api/"
+    done = shell(
+        f"{own}files; {own}wham/accounts/check; {own}codex/../files --path-as-is;"
+        f"curl -sS -m 9 {code}{thief}https://api.openai.com/v1/files; curl -sS -m 9 {code}{thief}https://auth.openai.com;"
+        f"curl -sSk -m 9 {code}{thief}--connect-to chatgpt.com:443:198.51.100.1:443 https://chatgpt.com/backend-api/files",
+        env=login(token("A")),
+    )
+    assert done.out.split()[:3] == ["403", "200", "403"] and set(done.out.split()[3:]) == {"000"}, done
+    assert [r["path"] for r in model.requests] == ["/backend-api/wham/accounts/check"]
+    assert model.requests[0]["headers"]["chatgpt-account-id"] == ACCOUNT
+    assert SIGNATURE in model.requests[0]["headers"]["authorization"] and not sinks.carried(b"thief")
+    assert re.search(r"^  GET /backend-api/files +1x   no request that Codex needs$", done.err, re.M), done
+    # Without the broker, the same name takes anybody's.
+    shell(f"curl -sS -m 9 {code}{thief}https://chatgpt.com/backend-api/files").ok()
+    assert credentials(model) >= {"Bearer thief-0123456789"}
+
+
+def test_only_codex_trusts_the_sessions_authority_and_only_for_one_name(shell, model):
+    show = f"openssl crl2pkcs7 -nocrl -certfile {BUNDLE} | openssl pkcs7 -print_certs -noout | tail -3 | grep subject"
+    last = "awk '/BEGIN/{t=\"\"} {t=t $0 \"\\n\"} END{printf \"%s\", t}' " + BUNDLE
+    done = shell(
+        f"curl -s -m 9 https://chatgpt.com; echo status $?; {CHECK}; echo; {show};"
+        f"{last} | openssl x509 -noout -ext nameConstraints,basicConstraints; env | grep -c CA_CERT",
+        env=login(token()),
+    ).ok()
+    assert "status 60" in done.out and "200\n" in done.out, done
+    assert "CN = codex-sandbox" in done.out or "CN=codex-sandbox" in done.out, done
+    assert "DNS:chatgpt.com" in done.out and "CA:TRUE, pathlen:0" in done.out, done
+
+
+def test_a_renewal_on_the_host_is_taken_up(terminal, stub_environment, workdir, docker, model, host_login, words):
+    """The launcher's process gives the broker the new token; another account's it doesn't."""
+    host_login(token("A"))
+    terminal([STUB, "--broker=on", *words, "--exec", "sleep", "1000"], cwd=workdir, env=stub_environment)
+    names = lambda: docker("ps", "--format", "{{.Names}}").ok().lines()  # noqa: E731
+    until(names, 20)
+    name = names()[0]
+
+    def asked():
+        done = docker("exec", "-u", "1000", name, "bash", "-c", CHECK)
+        return done.out == "200" and model.requests[-1]["headers"]["authorization"][-1]
+
+    until(lambda: asked() == "A", 20, "a request with the first token")
+    host_login(token("B"))
+    until(lambda: asked() == "B", 20, "a request with the second")
+    other = chatgpt_login()
+    other["tokens"].update(access_token=token("C"), account_id="another")
+    place = host_login(token("B")).parent
+    (place / "auth.json").write_text(json.dumps(other))
+    host_login(token("D"))
+    until(lambda: asked() == "D", 20, "a request with the third")
+    assert not any(r["headers"].get("authorization", "").endswith("C") for r in model.requests)
+    docker("rm", "-f", name)
+
+
+def test_a_turn_that_begins_with_an_expired_token_ends_with_the_new_one(start, model):
+    """Codex renews its dummy at the broker and tries again."""
+    model.script("echo from the tool")
+    box = start(*EXEC, "do it", env=login(token("A", -60)))
+    until(lambda: [r for r in model.requests if r["status"] == 401], 30, "a refusal")
+    box.docker("exec", "-i", "-u", "0", box.name, "codex-egress", "credential", input=token("B").encode()).ok()
+    assert box.wait(60) == 0, box.logs()
+    assert "from the tool" in "".join(model.outputs())
+    assert {c[-1] for c in credentials(model)} == {"A", "B"} and model.renewals == []
+
+
+def test_an_expired_token_that_nobody_renews_is_told(run, model):
+    model.script("echo from the tool")
+    done = run(*EXEC, "do it", env=login(token("A", -60)))
+    assert done.status == 1 and model.outputs() == [] and model.renewals == []
+    assert re.search(r"POST /backend-api/codex/responses +\d+x   OpenAI refuses the credential: renew it on the host", done.err), done
+
+
+def test_the_next_of_the_brokers_processes_has_the_renewed_token(start, model):
+    box = start("sleep", "1000", env=login(token("A")))
+    until(lambda: serving(box), what="haproxy")
+    first = serving(box)
+    give = lambda text: box.docker("exec", "-i", box.name, "codex-egress", "credential", input=text.encode())  # noqa: E731
+    give(token("B") + "\n").ok()
+    until(lambda: box.exec("bash", "-c", CHECK, user="1000").out == "200" and model.requests[-1]["headers"]["authorization"].endswith("B"))
+    box.exec("kill", "-KILL", *first).ok()
+    until(lambda: serving(box) not in ([], first), what="the next one")
+    seen = len(model.requests)
+    until(lambda: box.exec("bash", "-c", CHECK, user="1000").out == "200")
+    assert all(r["headers"]["authorization"].endswith("B") for r in model.requests[seen:])
+    for wrong in ("", "short", "two words-0123456789", 'quote"-0123456789'):
+        assert give(wrong).status in (1, 100), wrong
+    assert box.exec("bash", "-c", CHECK, user="1000").out == "200"
+    assert model.requests[-1]["headers"]["authorization"].endswith("B")
+
+
+def test_credential_is_for_who_may_give_it(start):
+    box = start("sleep", "1000")
+    box.until_says("")
+    give = lambda user: box.docker("exec", "-i", "-u", user, box.name, "codex-egress", "credential", input=token().encode())  # noqa: E731
+    until(lambda: give("0").status == 1)
+    assert "no broker here has a ChatGPT login" in give("0").said
+    assert give("1000").status == 111
+
+
+@pytest.mark.parametrize("why, options", [
+    ("there is no credential", ("--auth_dir", "DIR")),
+    ("there is no credential", ("login",)),
+    ("another place", ("exec", "-c", 'model_provider="mine"', "x")),
+    ("only --egress=strict", ("--audit",)),
+    ("it needs nftables", ("--wall=cell",)),
+])  # fmt: skip
+def test_on_where_it_cannot_be_ends_the_start(stub, host_login, tmp_path, words, why, options):
+    host_login(token())
+    (tmp_path / "dir").mkdir()
+    options = [str(tmp_path / "dir") if o == "DIR" else o for o in options]
+    done = stub("-y", "--broker=on", *words, *options)
+    assert done.status == 100 and why in done.err and SIGNATURE not in done.err, done
+
+
+def test_auto_leaves_a_chatgpt_login_alone(stub, host_login, words):
+    host_login(token())
+    done = stub(*words, "--exec", "cat", "/codex_home/auth.json").ok()
+    assert SIGNATURE in done.out and "broker" not in done.err
+
+
+def test_what_a_session_leaves_in_the_home_is_no_login(stub, workdir, host_login, words):
+    host_login(token())
+    stub("--broker=on", *words, "--exec", "true").ok()
+    home = workdir / ".codex/.environment"
+    assert "codex-sandbox-broker" in (home / "auth.json").read_text()
+    stub(*words, "--exec", "grep", "-q", SIGNATURE, "/codex_home/auth.json").ok()
+    assert SIGNATURE not in "".join(p.read_text(errors="replace") for p in home.rglob("*") if p.is_file())
