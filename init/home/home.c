@@ -273,13 +273,8 @@ static void find_hook(const struct work *w, struct home_result *out)
 static bool has_key(int home)
 {
 	static const char name[] = "\"OPENAI_API_KEY\"";
-	static char text[LIMIT_LOGIN_BYTES + 1];
-	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
-		text, LIMIT_LOGIN_BYTES);
-	const char *at;
+	const char *at = strstr(placeholder_read(home), name);
 
-	text[n > 0 ? n : 0] = '\0';
-	at = strstr(text, name);
 	return at && at[strlen(name) + strspn(at + strlen(name), ": \t\r\n")] == '"';
 }
 

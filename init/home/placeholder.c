@@ -10,13 +10,19 @@
 #include "../lib/placeholder_login.h"
 #include "safe.h"
 
+const char *placeholder_read(int home)
+{
+	static char text[LIMIT_LOGIN_BYTES + 1];
+	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
+		text, LIMIT_LOGIN_BYTES);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
 bool placeholder_is_there(int home)
 {
-	static char found[LIMIT_AGENT_FILE];
-	ssize_t n = file_take(safe_open(home, "auth.json", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0),
-		found, sizeof(found));
-
-	return n > 0 && memmem(found, (size_t)n, PLACEHOLDER_WORD, strlen(PLACEHOLDER_WORD));
+	return strstr(placeholder_read(home), PLACEHOLDER_WORD) != NULL;
 }
 
 /* What the engine left there as a mount point, or an earlier session of ours. */

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+/* The text of the home's auth.json, until the next call; "" if there is none. */
+const char *placeholder_read(int home);
 /* Whether the home (a descriptor) has it. */
 bool placeholder_is_there(int home);
 /* Writes this text unless there is another auth.json; NULL: removes it. Returns 0, or -1 with
