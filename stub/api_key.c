@@ -114,5 +114,6 @@ bool api_key_chatgpt(const struct plan *p, const struct cli *c, const char *path
 		c->broker ? c->broker : request_env_setting(&c->env, "CODEX_INIT_BROKER");
 
 	return facts->chatgpt.token[0] && broker && strcmp(broker, "on") == 0 &&
+	       !names_key(&c->env) && !names_key(&p->request.file_env) &&
 	       !beneath_contains(p->workdir, path) && !beneath_contains(p->home, path);
 }

@@ -39,7 +39,7 @@ static int check_mount_point(
 }
 
 static void warn_of_expiry(
-	const struct plan *p, const struct auth_facts *facts, const char *path)
+	const struct plan *p, const struct auth_facts *facts, const char *path, bool followed)
 {
 	int64_t now = (int64_t)time(NULL);
 
@@ -50,7 +50,10 @@ static void warn_of_expiry(
 	else
 		log_warning("the login in %s expires in %d minutes", path,
 			(int)((facts->expires_at - now) / 60) + 1);
-	if (beneath_contains(p->home, path))
+	if (followed)
+		log_hint("renew it on the host (any codex command does): the session then has "
+			 "the new one");
+	else if (beneath_contains(p->home, path))
 		log_hint("Codex can't renew it, since the file is mounted read-only: log in "
 			 "again (codex-sandbox login --device-auth), or use --auth_dir");
 	else
@@ -157,6 +160,7 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 	const char *named = c->auth_file ? c->auth_file : find_variable("CODEX_AUTH_FILE");
 	const char *path;
 	struct auth_facts facts;
+	bool followed;
 
 	if (check_mount_point(p, "auth.json", S_IFREG, t) < 0)
 		return -1;
@@ -174,8 +178,9 @@ static int plan_login(struct plan *p, const struct cli *c, struct search *s, str
 		p->request.key = arena_copy(&p->arena, facts.key);
 		return 0;
 	}
-	warn_of_expiry(p, &facts, path);
-	if (api_key_chatgpt(p, c, path, &facts)) {
+	followed = api_key_chatgpt(p, c, path, &facts);
+	warn_of_expiry(p, &facts, path, followed);
+	if (followed) {
 		p->request.chatgpt = arena_format(&p->arena, "%s %s %s", facts.chatgpt.token,
 			facts.chatgpt.account, facts.chatgpt.claims);
 		p->follow = path;

@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +23,8 @@
 #define MOST  5000
 /* ... and how often, until the file changes again: 5 minutes. */
 #define TRIES 64
+/* An engine that doesn't answer is given up, and asked again. */
+#define PATIENCE 30000
 
 struct follower {
 	const struct plan *plan;
@@ -73,17 +78,34 @@ static void become_client(const struct follower *s, const char *id)
 	const size_t size = strlen(s->found.chatgpt.token);
 	int pipes[2];
 
-	if (pipe2(pipes, O_CLOEXEC) == 0 &&
+	/* A pipe without room for it (pipe(7)) fails, and it is tried again. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && pipe2(pipes, O_CLOEXEC) == 0 &&
+		fcntl(pipes[1], F_SETFL, O_NONBLOCK) == 0 &&
 		write(pipes[1], s->found.chatgpt.token, size) == (ssize_t)size &&
 		dup2(pipes[0], STDIN_FILENO) == STDIN_FILENO)
 		execv(e->program, (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
 
+/* Waits for the engine's client, no longer than the session lasts. Returns its status. */
+static int wait_for(pid_t child, int session)
+{
+	const int fd = (int)syscall(SYS_pidfd_open, child, 0);
+	struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = session, .events = POLLIN}};
+	int status = -1;
+
+	if (fd < 0 || poll(p, 2, PATIENCE) <= 0 || !p[0].revents)
+		kill(child, SIGKILL);
+	if (fd >= 0)
+		close(fd);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
 static bool give(struct follower *s)
 {
 	struct ask a;
-	int status = -1;
 	pid_t child;
 
 	if (!reaper_find(s->reaper, &a))
@@ -91,9 +113,7 @@ static bool give(struct follower *s)
 	child = fork();
 	if (child == 0)
 		become_client(s, a.line);
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (child < 0 || status != 0)
+	if (child < 0 || wait_for(child, s->reaper->pidfd) != 0)
 		return false;
 	memcpy(s->given, s->found.chatgpt.token, sizeof(s->given));
 	return true;
@@ -135,13 +155,18 @@ int follow_start(const struct plan *p, const struct reaper *r, struct error *t)
 		return 0;
 	/* Before the file is read again, so that no renewal is missed. */
 	events = watch(p->follow);
-	if (events < 0)
-		return refuse_errno(t, "follow the login in", p->follow);
+	if (events < 0) {
+		log_warning("%s isn't followed: %s: a renewal there doesn't reach this session",
+			p->follow, strerror(errno));
+		return 0;
+	}
 	child = fork();
 	if (child == 0) {
 		s = (struct follower){.plan = p, .reaper = r};
 		memcpy(s.given, p->follow_token, strlen(p->follow_token));
 		reaper_close_inherited();
+		if (r->lock >= 0)
+			close(r->lock);
 		follow(&s, events);
 		_exit(0);
 	}

@@ -79,7 +79,7 @@ static int by_name(const void *a, const void *b)
 
 bool request_env_is_secret(const char *word)
 {
-	static const char *const ends[] = {"KEY", "TOKEN", "SECRET", "PASSWORD"};
+	static const char *const ends[] = {"KEY", "TOKEN", "SECRET", "PASSWORD", "LOGIN"};
 	size_t size = strcspn(word, "=");
 
 	for (size_t i = 0; word[size] && i < sizeof(ends) / sizeof(ends[0]); i++) {

@@ -1,5 +1,7 @@
 """The launcher while what it looks at is swapped, and when it is killed on the way."""
 
+import base64
+import json
 import os
 import signal
 import stat
@@ -171,3 +173,38 @@ def test_a_start_behind_another_that_has_no_container_yet(host):
             first.kill()
     host.engine(SILENT_ENGINE)
     assert host.project.start("--exec", "true").returncode == 0
+
+
+# An engine whose `run` and `exec` don't end, and that has this run's container.
+HANGING_ENGINE = """#!/bin/sh
+case "$*" in *CODEX_INIT_RUN=*) echo "0123 ours"; exit ;; esac
+case "$1" in
+run | exec) echo $$ >"$HOME/$1"; exec /bin/sleep 300 ;;
+esac
+"""
+
+
+def chatgpt(signature):
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": 4102444800}).encode()).decode().rstrip("=")
+    token = f"e30.{claims}.{signature}"
+    return {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "last_refresh": "2026-11-01T00:00:00Z",
+            "tokens": {"id_token": token, "access_token": token, "refresh_token": "r", "account_id": "account-1"}}
+
+
+def test_an_engine_that_hangs_while_it_is_given_a_renewal(host):
+    """The follower of the login ends with the session, and the next start isn't kept waiting."""
+    host.engine(HANGING_ENGINE)
+    auth = host.project.write(host.home / ".codex/auth.json", chatgpt("first-0123456789"), 0o600)
+    asked = lambda what: (host.home / what).exists() and (host.home / what).read_text().strip()  # noqa: E731
+    with subprocess.Popen([STUB, "--broker=on", "--exec", "true"], cwd=host.work, stdin=subprocess.DEVNULL,
+                          env={"HOME": str(host.home), "PATH": str(host.project.bin)}) as client:
+        try:
+            until(lambda: asked("run"), 20, "the engine's start")
+            host.project.write(auth.parent / "new", chatgpt("second-0123456789"), 0o600).rename(auth)
+            until(lambda: asked("exec"), 20, "a renewal's delivery")
+        finally:
+            client.kill()
+    until(lambda: not Path(f"/proc/{asked('exec')}").exists(), 20, "the end of who delivers it")
+    host.engine(SILENT_ENGINE)
+    done = host.project.start("--broker=on", "--exec", "true")
+    assert done.returncode == 0, done
