@@ -29,8 +29,6 @@
 
 /* Of a ChatGPT login: "TOKEN ACCOUNT CLAIMS", the last those of the id token, in base64url. */
 #define LOGIN "CODEX_INIT_LOGIN"
-/* Where Codex finds the authorities, the session's among them. */
-#define BUNDLE RUN_DIR "/codex-ca.pem"
 
 /* In the order in which Codex takes them. */
 static const char *const keys[] = {"CODEX_API_KEY", "OPENAI_API_KEY"};
@@ -193,9 +191,9 @@ static int take_credential(struct boot *b, const char *file, struct failure *f)
 	b->brokered = true;
 	if (!b->broker.account)
 		return 0;
-	if (environment_set(&b->env, "CODEX_CA_CERTIFICATE", BUNDLE) < 0 ||
-		environment_set(&b->env, "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
-			"https://" BROKER_SERVER_CHAT BROKER_RENEWAL_PATH) < 0)
+	if (environment_set(&b->env, "CODEX_CA_CERTIFICATE", BROKER_BUNDLE) < 0 ||
+		environment_set(
+			&b->env, "CODEX_REFRESH_TOKEN_URL_OVERRIDE", BROKER_RENEWAL_URL) < 0)
 		return fail_errno(f, "set a variable", "");
 	return 0;
 }
@@ -241,6 +239,9 @@ int stage_broker_choose(struct boot *b, struct failure *f)
 			"give a key with -e OPENAI_API_KEY, or start codex-sandbox where there "
 			"is a ChatGPT login; or leave out --broker=on",
 			f);
+	else if (key && login)
+		done = refuse_on("there are two credentials: an API key and a ChatGPT login",
+			"leave out one of the two", f);
 	else if ((key || login) && strict && b->o->broker != BROKER_OFF)
 		done = settle(b, key, login, f);
 	forget(b, LOGIN);
@@ -253,17 +254,16 @@ int stage_broker_choose(struct boot *b, struct failure *f)
  * that codex-broker adds to the others. */
 static int direct_codex(struct boot *b, struct failure *f)
 {
-	static const char entry[] = "\n127.0.0.1 " BROKER_SERVER_CHAT "\n";
+	static const char entry[] = "\n127.0.0.1 " BROKER_SERVER_CHAT "\n",
+			  to_broker[] = "send " BROKER_SERVER_CHAT " to the broker";
 	int hosts = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	bool done = hosts >= 0 && write(hosts, entry, sizeof(entry) - 1) == sizeof(entry) - 1;
 
+	if (hosts < 0 || write(hosts, entry, sizeof(entry) - 1) < 0)
+		return fail_errno(f, to_broker, "/etc/hosts");
 	close(hosts);
-	b->broker.bundle =
-		open(BUNDLE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (done && b->broker.bundle >= 0)
-		return 0;
-	return fail_errno(
-		f, "send " BROKER_SERVER_CHAT " to the broker, by", "/etc/hosts and " BUNDLE);
+	b->broker.bundle = open(
+		BROKER_BUNDLE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	return b->broker.bundle < 0 ? fail_errno(f, to_broker, BROKER_BUNDLE) : 0;
 }
 
 int stage_broker_listen(struct boot *b, struct failure *f)
@@ -340,8 +340,9 @@ int stage_broker(struct boot *b, struct failure *f)
 		k->pid ? "it did not answer in time" : "it ended at once");
 	return fail_hint(f,
 		"the file that it verifies OpenAI's server by, %s, has to be readable "
-		"for everybody; --broker=off leaves the credential to the command",
-		b->broker.roots);
+		"for everybody%s; --broker=off leaves the credential to the command",
+		b->broker.roots,
+		b->broker.account ? ", and " BROKER_OPENSSL " at least version 3" : "");
 }
 
 int stage_broker_settle(struct boot *b, struct failure *f)
@@ -359,13 +360,13 @@ int stage_broker_renew(struct boot *b, const char *token, FILE *to)
 {
 	struct supervisor *k = &b->supervisors[WORKER_BROKER];
 
-	if (b->brokered && b->broker.account && k->channel >= 0 &&
-		broker_credential_valid(token)) {
-		supervisor_reply(k, token, BROKER_RENEWAL);
+	const char *why =
+		"the broker is being started again, and did not get it: try once more";
+
+	if (!b->brokered || !b->broker.account || !broker_credential_valid(token))
+		why = "that is no token, or no broker here has a ChatGPT login";
+	else if (k->channel >= 0 && supervisor_reply(k, token, BROKER_RENEWAL))
 		return 0;
-	}
-	fprintf(to,
-		"codex-egress: credential: that is no token, or no broker here has a ChatGPT "
-		"login\n");
+	fprintf(to, "codex-egress: credential: %s\n", why);
 	return 1;
 }

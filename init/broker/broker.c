@@ -186,8 +186,9 @@ static void take_renewal(struct broker *b)
 {
 	static char message[BROKER_RENEWAL];
 
-	if (recv(b->channel, message, sizeof(message), MSG_DONTWAIT) == sizeof(message))
-		credential_renew(&b->credential, message, b->command);
+	if (recv(b->channel, message, sizeof(message), MSG_DONTWAIT) == sizeof(message) &&
+		!credential_renew(&b->credential, message, b->command) && b->pid > 0)
+		kill(b->pid, SIGKILL); /* and it is started again */
 	explicit_bzero(message, sizeof(message));
 }
 

@@ -16,16 +16,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "../lib/placeholder_login.h"
 #include "broker_ipc.h"
 
 #define BROKER_HAPROXY "/usr/sbin/haproxy"
 #define BROKER_OPENSSL "/usr/bin/openssl"
 #define BROKER_ROOTS   "/etc/ssl/certs/ca-certificates.crt"
 /* The servers: for an API key, and for a ChatGPT login. */
-#define BROKER_SERVER_KEY  "api.openai.com"
-#define BROKER_SERVER_CHAT "chatgpt.com"
-/* Where Codex renews its dummies, and gets dummies. */
-#define BROKER_RENEWAL_PATH "/codex-init/token"
+#define BROKER_SERVER_KEY "api.openai.com" /* and BROKER_SERVER_CHAT */
 
 /* Descriptors for 200 clients, as many servers, and haproxy's own. */
 #define BROKER_DESCRIPTORS 1024
@@ -61,9 +59,9 @@ void broker_rules_write(const struct broker_config *c, const struct broker_files
 	bool chatgpt, FILE *to);
 
 /*
- * Has openssl make an authority for this session, for chatgpt.com alone, and a certificate by
- * it; its key is then forgotten. Fills c->leaf, and c->bundle with c->roots and the authority;
- * once, for all who have the file c->leaf. Returns 0, or -1.
+ * Has openssl make an authority for this session, for chatgpt.com and names below it, and a
+ * certificate by it; its key is then forgotten. Fills c->leaf, and c->bundle with c->roots and
+ * the authority; once, for all who have the file c->leaf. Returns 0, or -1.
  */
 int session_ca_make(const struct broker_config *c);
 

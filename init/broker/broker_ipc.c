@@ -17,7 +17,7 @@ static const struct {
 	[BROKER_MALFORMED] = {"malformed", "malformed"},
 	[BROKER_SERVER] = {"server", "not reached, or its certificate isn't trusted"},
 	[BROKER_ECHO] = {"echo", "the response had the credential in it, or was none"},
-	[BROKER_EXPIRED] = {"expired", "OpenAI refuses the credential: renew it on the host"},
+	[BROKER_EXPIRED] = {"expired", "OpenAI refuses it: renew the login, or check the key"},
 };
 
 #define COUNT (sizeof(reasons) / sizeof(reasons[0]))

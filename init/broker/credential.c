@@ -13,8 +13,13 @@
 
 static bool put(int fd, const char *before, const char *text)
 {
-	return ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
-	       dprintf(fd, "%s%s\n", before, text) > 0;
+	static char line[BROKER_CREDENTIAL + 8];
+	const int n = snprintf(line, sizeof(line), "%s%s\n", before, text);
+	/* Never empty: a haproxy that starts at this moment may be reading it. */
+	const bool done = pwrite(fd, line, (size_t)n, 0) == n && ftruncate(fd, n) == 0;
+
+	explicit_bzero(line, sizeof(line));
+	return done;
 }
 
 static bool put_all(const struct credential *c)
@@ -67,12 +72,15 @@ int credential_command(int command, const char *line)
 	return -1;
 }
 
-/* Returns once haproxy has answered: what comes after is answered with the new token. */
-static void tell(const struct credential *c, int command)
+/* Returns once haproxy has answered: what comes after is answered with the new token. False if
+ * it didn't take the commands; then its answer is more than empty lines. */
+static bool tell(const struct credential *c, int command)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
 	static char line[2 * BROKER_CREDENTIAL + 128];
 	char answer[256];
+	bool taken = true;
+	ssize_t n;
 	int client;
 
 	snprintf(line, sizeof(line),
@@ -81,21 +89,22 @@ static void tell(const struct credential *c, int command)
 	client = credential_command(command, line);
 	explicit_bzero(line, sizeof(line));
 	if (client < 0)
-		return;
+		return command < 0; /* it isn't running, and will read the files */
 	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	while (recv(client, answer, sizeof(answer), 0) > 0)
-		;
+	while ((n = recv(client, answer, sizeof(answer), 0)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			taken &= answer[i] == '\n';
 	close(client);
+	return taken && n == 0;
 }
 
 bool credential_renew(struct credential *c, const char message[BROKER_RENEWAL], int command)
 {
 	if (message[BROKER_CREDENTIAL] || !broker_credential_valid(message))
-		return false;
+		return true;
 	memcpy(&c->now, message, BROKER_RENEWAL); /* the token comes first */
 	/* Without memory for the files the haproxy that runs has it all the same. */
 	if (pwrite(c->file, &c->now, sizeof(c->now), 0) == sizeof(c->now))
 		put_all(c);
-	tell(c, command);
-	return true;
+	return tell(c, command);
 }

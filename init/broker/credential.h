@@ -18,7 +18,8 @@ int credential_open(struct credential *c, int file, struct broker_files *files);
 
 /*
  * Takes a message of PID 1's with another token: writes the files, and tells the haproxy that
- * takes commands at `command`, if one does. Returns false for one that can't be a token.
+ * takes commands at `command`, if one does. One that can't be a token changes nothing. Returns
+ * false if that haproxy didn't take it: another one will read the files.
  */
 bool credential_renew(struct credential *c, const char message[BROKER_RENEWAL], int command);
 

@@ -7,8 +7,8 @@
  * the numbers of descriptors (PID 1's channel, the socket that Codex connects to, the files of
  * struct broker_config; BUNDLE may be -1), the name of the gate's socket, and the file of the
  * authorities. Neither its arguments nor its environment hold a secret. It waits until PID 1
- *sends the first message: until then it is one of those that take over when the one that serves
- *has ended.
+ * sends the first message: until then it is one of those that take over when the one that
+ *serves has ended.
  */
 #include <fcntl.h>
 #include <signal.h>

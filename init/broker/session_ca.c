@@ -1,15 +1,17 @@
 /*
  * The authority that makes a certificate for chatgpt.com, which only Codex trusts, since only
- * Codex is told of it. What it may sign is constrained to that name (RFC 5280, 4.2.1.10), and
- * its key is in a file of openssl's memory, which nobody else has and which is gone when this
- * has returned.
+ * Codex is told of it. What it may sign is constrained to that name and those below it (RFC
+ * 5280, 4.2.1.10), and its key is in a file of openssl's memory, which nobody else has and
+ * which is gone when this has returned.
  */
 #include "broker.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +40,7 @@ static bool run(char *const *argv)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execve(BROKER_OPENSSL, argv, envp);
 		_exit(127);
 	}
@@ -91,7 +94,9 @@ static bool make_both(const struct broker_config *c, const struct file f[5])
 	const char *const authority[] = {"-subj", "/CN=codex-sandbox", "-addext",
 		"basicConstraints=critical,CA:TRUE,pathlen:0", "-addext",
 		"keyUsage=critical,keyCertSign", "-addext",
-		"nameConstraints=critical,permitted;DNS:" BROKER_SERVER_CHAT, NULL};
+		"nameConstraints=critical,permitted;DNS:" BROKER_SERVER_CHAT
+		",excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::",
+		NULL};
 	const char *const leaf[] = {"-CA", f[2].name, "-CAkey", f[1].name, "-subj",
 		"/CN=" BROKER_SERVER_CHAT, "-addext", "subjectAltName=DNS:" BROKER_SERVER_CHAT,
 		"-addext", "basicConstraints=critical,CA:FALSE", "-addext",

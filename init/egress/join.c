@@ -15,6 +15,7 @@
 #include "../lib/exit_status.h"
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/placeholder_login.h"
 #include "../lib/privileges.h"
 
 #define STATUS_FILE "/run/codex/status.json"
@@ -92,7 +93,11 @@ static int set_environment(struct environment *e, bool keyless)
 	const size_t keys = 2, count = sizeof(ours) / sizeof(ours[0]);
 	const char *home;
 
-	if (environment_copy(e, environ) < 0)
+	if (environment_copy(e, environ) < 0 ||
+		(access(BROKER_BUNDLE, F_OK) == 0 &&
+			(environment_set(e, "CODEX_CA_CERTIFICATE", BROKER_BUNDLE) < 0 ||
+				environment_set(e, "CODEX_REFRESH_TOKEN_URL_OVERRIDE",
+					BROKER_RENEWAL_URL) < 0)))
 		return -1;
 	environment_unset_told(e);
 	for (size_t i = 0; i < (keyless ? count : count - keys); i++)

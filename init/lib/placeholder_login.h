@@ -26,4 +26,11 @@
 	"\",\"account_id\":\"%s\"},"                                                           \
 	"\"last_refresh\":\"2026-01-01T00:00:00Z\"}\n"
 
+/* Where a Codex with the latter is led: the server's name, which /etc/hosts has for the broker;
+ * a path there that renews the dummies by dummies; and the file of the authorities to trust. */
+#define BROKER_SERVER_CHAT  "chatgpt.com"
+#define BROKER_RENEWAL_PATH "/codex-init/token"
+#define BROKER_RENEWAL_URL  "https://" BROKER_SERVER_CHAT BROKER_RENEWAL_PATH
+#define BROKER_BUNDLE       "/run/codex/codex-ca.pem"
+
 #endif

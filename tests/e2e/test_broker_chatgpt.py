@@ -194,7 +194,7 @@ def test_an_expired_token_that_nobody_renews_is_told(run, model):
     model.script("echo from the tool")
     done = run(*EXEC, "do it", env=login(token("A", -60)))
     assert done.status == 1 and model.outputs() == [] and model.renewals == []
-    assert re.search(r"POST /backend-api/codex/responses +\d+x   OpenAI refuses the credential: renew it on the host", done.err), done
+    assert re.search(r"POST /backend-api/codex/responses +\d+x   OpenAI refuses it: renew the login, or check the key", done.err), done
 
 
 def test_the_next_of_the_brokers_processes_has_the_renewed_token(start, model):
@@ -213,6 +213,31 @@ def test_the_next_of_the_brokers_processes_has_the_renewed_token(start, model):
         assert give(wrong).status in (1, 100), wrong
     assert box.exec("bash", "-c", CHECK, user="1000").out == "200"
     assert model.requests[-1]["headers"]["authorization"].endswith("B")
+
+
+@pytest.mark.parametrize("broker", [True, False])
+def test_who_joins_is_led_to_the_broker_too(start, broker):
+    """A second Codex beside the first needs the same variables, and gets no token."""
+    box = start("sleep", "1000", env=login(token()) if broker else {})
+    box.until_says("")
+    until(lambda: box.docker("exec", box.name, "codex-egress", "status").status == 0)
+    told = box.docker("exec", box.name, "codex-egress", "join", "env").ok().out
+    assert (f"CODEX_CA_CERTIFICATE={BUNDLE}" in told) == broker, told
+    assert ("CODEX_REFRESH_TOKEN_URL_OVERRIDE=https://chatgpt.com/" in told) == broker, told
+    assert SIGNATURE not in told and "CODEX_INIT_LOGIN" not in told, told
+
+
+def test_two_credentials_are_one_too_many(run):
+    done = run("true", env={**login(token()), "OPENAI_API_KEY": "sk-other-0123456789"}).ok(100)
+    assert "there are two credentials" in done.err and SIGNATURE not in done.err, done
+
+
+def test_the_authority_signs_for_no_address(start):
+    box = start("sleep", "1000", env=login(token()))
+    until(lambda: serving(box), what="haproxy")
+    text = box.exec("bash", "-c", f"tac {BUNDLE} | sed '/BEGIN/q' | tac | openssl x509 -noout -text").ok().out
+    told = " ".join(text.split())
+    assert "Name Constraints: critical Permitted: DNS:chatgpt.com Excluded: IP:0.0.0.0/0.0.0.0 IP:" in told, text
 
 
 def test_credential_is_for_who_may_give_it(start):
