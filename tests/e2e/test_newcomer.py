@@ -35,7 +35,7 @@ def turn(lab, internet, stub_environment, workdir):
 
 
 def transcript():
-    """That of the README; a time is no promise."""
+    """That of the README; times, numbers and curl's options are no promise."""
     block = next(b for b in re.findall(r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
                  if b.startswith("$ codex-sandbox watch"))
     return [timeless(line) for line in block.splitlines()[1:]]
@@ -47,6 +47,7 @@ def proposed(stub):
 
 def timeless(row):
     row = re.sub(r"\d\d:\d\d:\d\d", "hh:mm:ss", row)
+    row = re.sub(r"\(curl -sS .*https://example\.com, pid \d+\)", "(curl https://example.com, pid N)", row)
     return re.sub(r"  \d+s$", "  Ns", re.sub(r"(kept in) .*", r"\1 FILE", row))
 
 

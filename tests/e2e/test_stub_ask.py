@@ -20,10 +20,11 @@ def names(dns):
         dns.add(name, address_of("allowed.test"))
 
 
-@pytest.fixture
-def sandbox(sandboxes, lab, names):  # noqa: F811
+@pytest.fixture(params=["nft", "cell"])
+def sandbox(request, sandboxes, lab, names):  # noqa: F811
     """sandbox(options...): one that asks."""
-    return lambda *options, ask="--ask=30": sandboxes(ask, *trusted(lab), *options)
+    wall = f"--wall={request.param}"
+    return lambda *options, ask="--ask=30": sandboxes(wall, ask, *trusted(lab), *options)
 
 
 @pytest.fixture

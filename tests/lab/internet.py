@@ -188,6 +188,16 @@ class Sinks:
     def mark(self):
         self._mark = len(self._packets)
 
+    def settle(self):
+        """Marks once nothing comes any more of what a container that goes on has begun before: the
+        ends of its connections are late packets."""
+        for _ in range(100):
+            before = len(self._packets)
+            time.sleep(0.1)
+            if before == len(self._packets):
+                break
+        self.mark()
+
     def serve(self, device):
         capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
         capture.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
