@@ -98,13 +98,19 @@ static bool used_otherwise(struct search *s, const struct cli *c)
 	       (config && !is_codexs(p, config) && config_says_otherwise(p, config));
 }
 
+/* The user passes a key, which then is the one. */
+static bool passes_key(const struct plan *p, const struct cli *c)
+{
+	return names_key(&c->env) || names_key(&p->request.file_env);
+}
+
 bool api_key_hand_over(
 	struct search *s, const struct cli *c, const char *path, const struct auth_facts *facts)
 {
 	const struct plan *p = s->plan;
 
-	return facts->key[0] && api_key_broker(c) && !names_key(&c->env) &&
-	       !names_key(&p->request.file_env) && !used_otherwise(s, c) && !is_codexs(p, path);
+	return facts->key[0] && api_key_broker(c) && !passes_key(p, c) &&
+	       !used_otherwise(s, c) && !is_codexs(p, path);
 }
 
 bool api_key_chatgpt(const struct plan *p, const struct cli *c, const char *path,
@@ -114,6 +120,5 @@ bool api_key_chatgpt(const struct plan *p, const struct cli *c, const char *path
 		c->broker ? c->broker : request_env_setting(&c->env, "CODEX_INIT_BROKER");
 
 	return facts->chatgpt.token[0] && broker && strcmp(broker, "on") == 0 &&
-	       !names_key(&c->env) && !names_key(&p->request.file_env) &&
-	       !beneath_contains(p->workdir, path) && !beneath_contains(p->home, path);
+	       !passes_key(p, c) && !is_codexs(p, path);
 }

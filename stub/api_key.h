@@ -12,12 +12,11 @@
 #include "find.h"
 
 #define API_KEY_VARIABLE "OPENAI_API_KEY"
+/* What codex-init takes a ChatGPT login from: TOKEN ACCOUNT CLAIMS. */
+#define CHATGPT_VARIABLE "CODEX_INIT_LOGIN"
 
 /* True if there will be a broker, as far as codex-init is told by options and variables. */
 bool api_key_broker(const struct cli *c);
-
-/* What codex-init takes a ChatGPT login from: TOKEN ACCOUNT CLAIMS. */
-#define CHATGPT_VARIABLE "CODEX_INIT_LOGIN"
 
 /* True if the ChatGPT login in the auth.json at path is to be handed over: that is asked for by
  * --broker=on, so where it can't be, codex-init ends the start with the reason. */

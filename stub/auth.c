@@ -67,71 +67,74 @@ bool auth_expiry(const char *text, size_t size, int64_t *expires_at)
 	return n > 0 && json_integer(claims, (size_t)n, exp_path, expires_at);
 }
 
-bool auth_key(const char *text, size_t size, char key[BOUND_KEY_BYTES + 1])
-{
-	static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					 "0123456789-._~+/=",
-			  wanted[] = "apikey";
-	static const char *const mode_path[] = {"auth_mode", NULL},
-				 *const key_path[] = {"OPENAI_API_KEY", NULL},
-				 *const token_path[] = {"tokens", "access_token", NULL};
-	size_t mode_size, n, unused;
-	const char *mode = json_string(text, size, mode_path, &mode_size);
-	const char *found = json_string(text, size, key_path, &n);
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+/* RFC 6750's b64token. */
+#define B64TOKEN LETTERS ".~+/="
 
-	key[0] = '\0';
-	if (!found || n < BOUND_KEY_LEAST || n > BOUND_KEY_BYTES)
-		return false;
-	if (mode ? mode_size != strlen(wanted) || memcmp(mode, wanted, mode_size) != 0
-		 : json_string(text, size, token_path, &unused) != NULL)
-		return false;
-	memcpy(key, found, n);
-	key[n] = '\0';
-	if (strspn(key, characters) == n)
-		return true;
-	key[0] = '\0';
-	return false;
-}
-
-/* Copies a string of these characters that has at least one. */
+/* Copies a string of these characters that has at least one. Returns false, with "" in out, for
+ * any other. */
 static bool take(const char *found, size_t n, const char *characters, char *out, size_t room)
 {
+	out[0] = '\0';
 	if (!found || n == 0 || n >= room)
 		return false;
 	memcpy(out, found, n);
 	out[n] = '\0';
-	return strspn(out, characters) == n;
+	if (strspn(out, characters) == n)
+		return true;
+	out[0] = '\0';
+	return false;
+}
+
+/* auth_mode, where there is one, says that Codex uses this; *said: there is one. */
+static bool mode_allows(const char *text, size_t size, const char *wanted, bool *said)
+{
+	static const char *const path[] = {"auth_mode", NULL};
+	size_t n;
+	const char *mode = json_string(text, size, path, &n);
+
+	*said = mode != NULL;
+	return !mode || (n == strlen(wanted) && memcmp(mode, wanted, n) == 0);
+}
+
+bool auth_key(const char *text, size_t size, char key[BOUND_KEY_BYTES + 1])
+{
+	static const char *const key_path[] = {"OPENAI_API_KEY", NULL}, *const token_path[] = {
+										"tokens",
+										"access_token",
+										NULL};
+	size_t n, unused;
+	const char *found = json_string(text, size, key_path, &n);
+	bool said, good = mode_allows(text, size, "apikey", &said);
+
+	key[0] = '\0';
+	good = good && (said || !json_string(text, size, token_path, &unused));
+	return good && found && n >= BOUND_KEY_LEAST &&
+	       take(found, n, B64TOKEN, key, BOUND_KEY_BYTES + 1);
 }
 
 bool auth_chatgpt(const char *text, size_t size, struct auth_chatgpt *out)
 {
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	static const char wanted[] = "chatgpt";
-	static const char *const mode_path[] = {"auth_mode", NULL},
-				 *const token_path[] = {"tokens", "access_token", NULL},
+	static const char *const token_path[] = {"tokens", "access_token", NULL},
 				 *const account_path[] = {"tokens", "account_id", NULL},
 				 *const id_path[] = {"tokens", "id_token", NULL};
-	size_t n, first = 0, second = 0;
-	const char *mode = json_string(text, size, mode_path, &n), *found;
-	bool good = !mode || (n == strlen(wanted) && memcmp(mode, wanted, n) == 0);
+	const char *found, *claims, *signature;
+	bool said, good = mode_allows(text, size, "chatgpt", &said);
+	size_t n;
 
 	found = json_string(text, size, token_path, &n);
-	good = good && take(found, n, LETTERS ".~+/=", out->token, sizeof(out->token));
+	good = good && take(found, n, B64TOKEN, out->token, sizeof(out->token));
 	found = json_string(text, size, account_path, &n);
 	good = good && take(found, n, LETTERS, out->account, sizeof(out->account));
-	/* header.claims.signature */
-	found = json_string(text, size, id_path, &n);
-	while (good && found && first < n && found[first] != '.')
-		first++;
-	for (second = first + 1; good && found && second < n && found[second] != '.';)
-		second++;
-	good = good && found && second < n &&
-	       take(found + first + 1, second - first - 1, LETTERS, out->claims,
+	found = json_string(text, size, id_path, &n); /* header.claims.signature */
+	claims = found ? memchr(found, '.', n) : NULL;
+	signature = claims ? memchr(claims + 1, '.', (size_t)(found + n - claims - 1)) : NULL;
+	good = good && signature &&
+	       take(claims + 1, (size_t)(signature - claims - 1), LETTERS, out->claims,
 		       sizeof(out->claims));
 	if (!good)
 		out->token[0] = '\0';
 	return good;
-#undef LETTERS
 }
 
 /* Left in Codex's home by a session in which the broker had the credential. */

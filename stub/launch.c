@@ -28,19 +28,10 @@ static int print(const char *line, struct error *t)
 }
 
 /* Sets a variable for codex-init in our environment; the engine's command passes it on by
- * name. A value that the user has set takes precedence. */
-static int set_variable(const char *variable, const char *value, struct error *t)
+ * name. Without `replace` a value that the user has set takes precedence. */
+static int set_variable(const char *variable, const char *value, bool replace, struct error *t)
 {
-	if (!value || setenv(variable, value, 0) == 0)
-		return 0;
-	refuse_errno(t, "set", variable);
-	return refuse_no_sandbox(t);
-}
-
-/* In the place of the user's, which isn't passed on. */
-static int set_credential(const char *variable, const char *value, struct error *t)
-{
-	if (!value || setenv(variable, value, 1) == 0)
+	if (!value || setenv(variable, value, replace) == 0)
 		return 0;
 	refuse_errno(t, "set", variable);
 	return refuse_no_sandbox(t);
@@ -51,12 +42,13 @@ static int set_variables(struct plan *p, struct error *t)
 {
 	const char *list = workdir_list(p, t);
 
-	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, t) < 0 ||
-		set_credential(API_KEY_VARIABLE, p->request.key, t) < 0 ||
-		set_credential(CHATGPT_VARIABLE, p->request.chatgpt, t) < 0)
+	if (!list || set_variable("CODEX_INIT_MOUNTS", *list ? list : NULL, false, t) < 0 ||
+		set_variable(API_KEY_VARIABLE, p->request.key, true, t) < 0 ||
+		set_variable(CHATGPT_VARIABLE, p->request.chatgpt, true, t) < 0)
 		return -1;
 	for (size_t i = 0; i < p->request.passed_count; i++)
-		if (set_variable(p->request.passed[i].name, p->request.passed[i].value, t) < 0)
+		if (set_variable(p->request.passed[i].name, p->request.passed[i].value, false,
+			    t) < 0)
 			return -1;
 	return 0;
 }

@@ -231,6 +231,12 @@ def sinks(internet):
 
 
 @pytest.fixture
+def model(internet):
+    """The stand-in for OpenAI's servers."""
+    return internet.openai
+
+
+@pytest.fixture
 def wire(lab, internet):
     """Every packet that containers send, captured at their own end of the wire: also those to the
     gateway and to each other, which the Internet never sees."""

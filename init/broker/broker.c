@@ -280,8 +280,6 @@ _Noreturn void broker_serve(const struct broker_config *c, int channel)
 	char octet;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* It has outlived our own execution, and isn't haproxy's. */
-	fcntl(channel, F_SETFD, FD_CLOEXEC);
 	b = (struct broker){.config = c,
 		.channel = channel,
 		.rules = -1,

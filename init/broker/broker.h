@@ -4,10 +4,10 @@
  * that Codex needs (broker_rules.c), takes away whatever credential the client sent, puts in
  * the real one, and speaks verified TLS to the real host through the gate.
  *
- * haproxy's configuration, with the credential in it, is in a memfd that nobody else can open;
- * its sockets are inherited. It has no capability, can start no process, and makes no socket
- * but AF_UNIX. What it logs has been sent by the payload: the worker reads that, and PID 1 gets
- * messages of a fixed size (broker_ipc.h).
+ * haproxy's configuration, and the files with the credential, are memfds that nobody else can
+ * open; its sockets are inherited. It has no capability, can start no process, and makes no
+ * socket but AF_UNIX. What it logs has been sent by the payload: the worker reads that, and PID
+ * 1 gets messages of a fixed size (broker_ipc.h).
  */
 #ifndef INIT_BROKER_BROKER_H
 #define INIT_BROKER_BROKER_H

@@ -8,6 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../lib/descriptor.h"
+
 /* For haproxy's answer, which takes a millisecond. */
 #define PATIENCE_SECONDS 2
 
@@ -47,23 +49,12 @@ int credential_open(struct credential *c, int file, struct broker_files *files)
 /* A client for haproxy: it reads the line whenever it comes to that. */
 int credential_command(int command, const char *line)
 {
-	char octet = 0, room[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec part = {&octet, 1};
-	struct msghdr m = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = room,
-		.msg_controllen = sizeof(room)};
-	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
 	int pair[2];
 	bool sent;
 
 	if (command < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(head), &pair[1], sizeof(int));
-	sent = sendmsg(command, &m, MSG_NOSIGNAL) == 1 &&
+	sent = descriptor_send(command, "", 1, pair[1]) == 0 &&
 	       send(pair[0], line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
 	close(pair[1]);
 	if (sent)

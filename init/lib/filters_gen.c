@@ -472,8 +472,8 @@ static const char *const gate_calls[] = {"epoll_wait", "epoll_pwait", "epoll_ctl
 
 static const uint64_t gate_fcntls[] = {F_SETPIPE_SZ, F_GETPIPE_SZ};
 
-static void worker(
-	const char *name, const char *const *calls, const uint64_t *fcntls, size_t fcntls_count)
+/* What may be called, whatever its arguments; anything else is the end. */
+static scmp_filter_ctx listed(const char *const *calls)
 {
 	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
 
@@ -482,6 +482,14 @@ static void worker(
 	/* AddressSanitizer calls it when a process exits. Only in unit tests. */
 	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
 #endif
+	return f;
+}
+
+static void worker(
+	const char *name, const char *const *calls, const uint64_t *fcntls, size_t fcntls_count)
+{
+	scmp_filter_ctx f = listed(calls);
+
 	inet_sockets(f);
 	for (size_t i = 0; i < fcntls_count; i++)
 		rule(f, SCMP_ACT_ALLOW, "fcntl", 1, EQ(1, fcntls[i]), none);
@@ -503,12 +511,8 @@ static const struct option cell_options[] = {
 
 static void cell(void)
 {
-	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx f = listed(cell_calls);
 
-	rules(f, SCMP_ACT_ALLOW, cell_calls);
-#ifdef FOR_SANITIZERS
-	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
-#endif
 	rule(f, SCMP_ACT_ALLOW, "socket", 2, EQ(0, AF_INET), BITS(1, 0xf, SOCK_STREAM));
 	for (size_t i = 0; i < COUNT(cell_options); i++)
 		rule(f, SCMP_ACT_ALLOW, "setsockopt", 2, EQ(1, cell_options[i].level),
@@ -529,12 +533,8 @@ static const char *const asker_calls[] = {"poll", "ppoll", "recvfrom", "sendto",
 
 static void asker(void)
 {
-	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx f = listed(asker_calls);
 
-	rules(f, SCMP_ACT_ALLOW, asker_calls);
-#ifdef FOR_SANITIZERS
-	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
-#endif
 	rule(f, SCMP_ACT_ALLOW, "openat", 1, BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
 		none);
 	print(f, "filter_asker", NULL, 0);
@@ -546,12 +546,8 @@ static const char *const trail_calls[] = {"poll", "ppoll", "recvfrom", "sendto",
 
 static void trail(void)
 {
-	scmp_filter_ctx f = begin(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx f = listed(trail_calls);
 
-	rules(f, SCMP_ACT_ALLOW, trail_calls);
-#ifdef FOR_SANITIZERS
-	rule(f, SCMP_ACT_ALLOW, "sigaltstack", 0, none, none);
-#endif
 	print(f, "filter_trail", NULL, 0);
 }
 

@@ -55,11 +55,6 @@ echo searched
 
 
 @pytest.fixture
-def model(internet):
-    return internet.openai
-
-
-@pytest.fixture
 def kept_home(tmp_path):
     """Codex's home on the host, and what mounts it."""
     home = tmp_path / "home"

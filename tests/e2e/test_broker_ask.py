@@ -3,7 +3,7 @@ opens OpenAI's names to the command by accident."""
 
 import pytest
 from conftest import until
-from test_broker import EXEC, KEY, SECRET, credentials, model, pid_of, posts  # noqa: F401
+from test_broker import EXEC, KEY, SECRET, credentials
 
 CURL = "curl -sS -m 9 -o /dev/null -w '%{http_code}'"
 

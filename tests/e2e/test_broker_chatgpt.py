@@ -28,11 +28,6 @@ def login(access):
 
 
 @pytest.fixture
-def model(internet):
-    return internet.openai
-
-
-@pytest.fixture
 def host_login(host_home):
     """host_login(token): Codex on the host has this token, and stores it as it does: by a rename."""
     place = host_home / ".codex"

@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from test_broker import SEARCH, SECRET, credentials, model, posts  # noqa: F401
+from test_broker import SEARCH, SECRET, credentials, posts
 
 TURN = ("exec", "--skip-git-repo-check", "do it")
 

@@ -11,7 +11,7 @@ import time
 import openai
 import pytest
 from conftest import CA_PATH, FLAGS, IMAGE, TRUST, until
-from test_broker import KEY, PORT, SECRET, model  # noqa: F401
+from test_broker import KEY, PORT, SECRET
 
 PAUSE = 40  # longer than any time that haproxy gives what has not begun
 CLIENT = r"""

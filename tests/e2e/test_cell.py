@@ -10,7 +10,7 @@ import pytest
 from cell_forms import FORMS, LIMIT, CellRunner, left, named, runner  # noqa: F401
 from conftest import IMAGE, ROOT, program, until
 from internet import DNS_ADDRESS, OPENAI, address_of
-from test_codex import login, model  # noqa: F401
+from test_codex import login
 
 
 def test_it_says_which_wall_it_is(start):

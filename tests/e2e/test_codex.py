@@ -13,11 +13,6 @@ EXEC = ("codex", "exec", "--skip-git-repo-check")
 KEY = {"CODEX_API_KEY": "sk-lab-key"}
 
 
-@pytest.fixture
-def model(internet):
-    return internet.openai
-
-
 def posts(model):
     return [r for r in model.requests if r["method"] == "POST" and r["path"].endswith("/responses")]
 

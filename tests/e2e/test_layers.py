@@ -11,7 +11,7 @@ import uuid
 import openai
 import pytest
 from conftest import STUB, until
-from test_codex import EXEC, KEY, model, posts  # noqa: F401
+from test_codex import EXEC, KEY, posts
 
 LAUNCHER = (pathlib.Path(__file__).resolve().parents[2] / "docs/launcher.md").read_text()
 SHOW = ("codex", "debug", "prompt-input", "hi")
