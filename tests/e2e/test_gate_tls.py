@@ -42,7 +42,7 @@ def shared(lab, wall):
 def box(shared, dns, sinks):
     """One container for the file; each test sees what reached the lab since it began."""
     names(dns)
-    sinks.settle()
+    sinks.mark()
     return shared
 
 

@@ -185,18 +185,15 @@ class Sinks:
         self._packets = []
         self._mark = 0
 
-    def mark(self):
-        self._mark = len(self._packets)
-
-    def settle(self):
-        """Marks once nothing comes any more of what a container that goes on has begun before: the
-        ends of its connections are late packets."""
-        for _ in range(100):
+    def mark(self, quiet=0.1):
+        """What comes from now on is seen. Waits, no longer than two seconds, until nothing has come
+        for `quiet`: the ends of connections that a container had before are late packets."""
+        for _ in range(int(2 / quiet)):
             before = len(self._packets)
-            time.sleep(0.1)
+            time.sleep(quiet)
             if before == len(self._packets):
                 break
-        self.mark()
+        self._mark = len(self._packets)
 
     def serve(self, device):
         capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
@@ -374,7 +371,7 @@ class Internet:
         self.proxy.clear()
         for name in NAMES:
             self.dns.add(name, address_of(name))
-        self.sinks.mark()
+        self.sinks.mark(quiet=0.02)
 
     def stop(self):
         for server in self._servers:
