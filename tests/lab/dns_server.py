@@ -29,12 +29,15 @@ class Dns:
         self.queries = []
         self.clear()
 
-    def clear(self):
-        """Forgets all records, behaviours and queries."""
+    def clear(self, names=None):
+        """Forgets all records, behaviours and queries, and has these names and their addresses: at once,
+        since a container of several tests may ask at any moment."""
         with self._lock:
             self._records = {}
             self._behaviour = collections.defaultdict(dict)
             self.queries = []
+            for name, address in (names or {}).items():
+                self.add(name, address)
 
     def add(self, name, *values, type=None, ttl=60):
         """Gives a name records: addresses, or those of another type, which replace existing ones of
@@ -171,7 +174,7 @@ class Dns:
             start(self._reply_tcp, connection, source)
 
     def _reply_tcp(self, connection, source):
-        connection.settimeout(10)
+        connection.settimeout(60)
         with connection, connection.makefile("rb") as stream:
             while len(head := stream.read(2)) == 2:
                 wire = stream.read(struct.unpack("!H", head)[0])

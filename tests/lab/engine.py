@@ -109,6 +109,10 @@ class Engine:
         ) as save:
             self.docker("load", stdin=save.stdout)
 
+    def among_its_mounts(self):
+        """What a command begins with that is to see, and make, the engine's mounts."""
+        return ["nsenter", f"--mount=/proc/{self._process.pid}/ns/mnt"]
+
     def in_container(self, container, *arguments):
         """Runs a program of the machine's in a container's network namespace, with full
         privileges."""

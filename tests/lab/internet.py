@@ -15,6 +15,8 @@ client for a second hello.
 
 import collections
 import hashlib
+import ipaddress
+import select
 import socket
 import ssl
 import struct
@@ -22,6 +24,9 @@ import threading
 import time
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 import oddities
 import openai
@@ -108,12 +113,37 @@ def certified(name):
 
 
 class Certificates:
-    """Certificates for whatever name a client asks for, under one CA made for this run."""
+    """Certificates for whatever name a client asks for, under one CA made for this run. One key is in
+    all of them: to make one may take longer on a busy machine than the client waits."""
 
     def __init__(self):
         self.authority = trustme.CA()
         self._contexts = {}
         self._lock = threading.Lock()
+        pattern = self.authority.issue_cert("lab.test")
+        self._key = pattern.private_key_pem
+        self._pattern = x509.load_pem_x509_certificate(pattern.cert_chain_pems[0].bytes())
+        self._signer = load_pem_private_key(self.authority.private_key_pem.bytes(), None)
+
+    def issue(self, name):
+        """The pattern for another name or address."""
+        try:
+            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))])
+        except ValueError:
+            names = x509.SubjectAlternativeName([x509.DNSName(name)])
+        made = x509.CertificateBuilder(
+            issuer_name=self._pattern.issuer,
+            subject_name=self._pattern.subject,
+            public_key=self._pattern.public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=self._pattern.not_valid_before,
+            not_valid_after=self._pattern.not_valid_after,
+        )
+        for extension in self._pattern.extensions:
+            is_names = extension.oid == x509.SubjectAlternativeName.oid
+            made = made.add_extension(names if is_names else extension.value, extension.critical)
+        pem = made.sign(self._signer, SHA256()).public_bytes(Encoding.PEM)
+        return trustme.LeafCert(self._key.bytes(), pem, [])
 
     def context(self):
         """For a server: picks the certificate by the name in the hello, or the address."""
@@ -139,7 +169,7 @@ class Certificates:
         with self._lock:
             if name not in self._contexts:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self.authority.issue_cert(certified(name)).configure_cert(context)
+                self.issue(certified(name)).configure_cert(context)
                 context.set_alpn_protocols(["http/1.1"])
                 self._contexts[name] = context
             return self._contexts[name]
@@ -164,7 +194,7 @@ class Ports:
             start(self._serve, connection)
 
     def _serve(self, connection):
-        connection.settimeout(5)
+        connection.settimeout(60)
         with connection:
             connection.sendall(GREETING)
             while data := connection.recv(65536):
@@ -176,6 +206,8 @@ class Sinks:
 
     ALL = 0x0003
     OUTGOING = 4
+    # More packets than the kernel has room for: a flood that goes on is no reason to read for ever.
+    HELD = 50000
     UNREACHABLE = 3
     ENGINES = frozenset({("icmp", UNREACHABLE)})
     # What IPv6 does on a link by itself: membership reports and neighbour discovery.
@@ -183,33 +215,56 @@ class Sinks:
 
     def __init__(self):
         self._packets = []
-        self._mark = 0
+        self._before = set()
+        self._lock = threading.Lock()
 
     def mark(self, quiet=0.1):
         """What comes from now on is seen. Waits, no longer than two seconds, until nothing has come
-        for `quiet`: the ends of connections that a container had before are late packets."""
+        for `quiet`: the ends of connections that a container had before are late packets. One
+        that comes later still isn't seen, if it carries nothing: a busy machine may stop anybody."""
         for _ in range(int(2 / quiet)):
-            before = len(self._packets)
+            before = self._read()
             time.sleep(quiet)
-            if before == len(self._packets):
+            if before == self._read():
                 break
-        self._mark = len(self._packets)
+        with self._lock:
+            self._before |= {connection(p) for p in self._packets if p.protocol == "tcp"}
+            self._packets.clear()
 
     def serve(self, device):
         capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
         capture.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
         capture.bind((device, self.ALL))
-        start(self._capture, capture)
+        self._keep(capture)
 
-    def _capture(self, capture):
+    def _keep(self, capture):
+        capture.setblocking(False)
+        self._captured = capture
+        start(self._capture)
+
+    def _capture(self):
+        """Reads meanwhile, so that there is always room for more."""
         while True:
-            frame, (_, _, kind, _, _) = capture.recvfrom(65535)
-            if kind != self.OUTGOING and (packet := parse(frame)):
-                if not (packet.protocol == "icmp6" and packet.port in self.LINK_CHATTER):
-                    self._packets.append(packet)
+            select.select([self._captured], [], [])
+            self._read()
+
+    def _read(self):
+        """Reads all that the kernel has captured so far; returns how many packets there are now."""
+        with self._lock:
+            for _ in range(self.HELD):
+                try:
+                    frame, (_, _, kind, _, _) = self._captured.recvfrom(65535)
+                except BlockingIOError:
+                    break
+                if kind != self.OUTGOING and (packet := parse(frame)):
+                    if not (packet.protocol == "icmp6" and packet.port in self.LINK_CHATTER):
+                        self._packets.append(packet)
+            return len(self._packets)
 
     def packets(self):
-        return self._packets[self._mark :]
+        self._read()
+        new = self._packets.copy()
+        return [p for p in new if not (empty(p) and connection(p) in self._before)]
 
     def seen(self, dns=False):
         """Where packets went, each destination once, in order: [("tcp", address, port), ...]. For
@@ -243,7 +298,7 @@ class Wire(Sinks):
     def serve(self):
         capture = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
         capture.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        start(self._capture, capture)
+        self._keep(capture)
 
     def packets(self):
         sent = (p for p in super().packets() if p.source.startswith(self.SOURCES))
@@ -275,6 +330,18 @@ def parse(frame):
     return Packet(time.monotonic(), name, source, address, port, bytes(rest))
 
 
+def connection(packet):
+    """The connection that a packet of TCP's belongs to."""
+    return packet.source, packet.data[:2], packet.address, packet.port
+
+
+def empty(packet):
+    """Whether it is a segment of TCP's that neither begins anything nor carries anything."""
+    if packet.protocol != "tcp" or len(packet.data) < 20:
+        return False
+    return not packet.data[13] & 2 and len(packet.data) <= (packet.data[12] >> 4) * 4
+
+
 def dual_stack(port):
     listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -285,6 +352,8 @@ def dual_stack(port):
 
 
 class DualStackServer(openai.Server):
+    request_queue_size = 1024  # hundreds may come at once, while others have the processor
+
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.RequestHandlerClass = oddities.Handler
@@ -363,15 +432,14 @@ class Internet:
             threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def reset(self):
-        """As at the start of a test: the usual names, nothing recorded."""
-        self.dns.clear()
+        """As at the start of a test: the usual names, nothing recorded; nor what comes late from the one
+        before."""
+        self.sinks.mark(quiet=0.02)
+        self.dns.clear({name: address_of(name) for name in NAMES})
         self.dns2.clear()
         self.web.clear()
         self.ports.clear()
         self.proxy.clear()
-        for name in NAMES:
-            self.dns.add(name, address_of(name))
-        self.sinks.mark(quiet=0.02)
 
     def stop(self):
         for server in self._servers:

@@ -3,7 +3,7 @@ came back. Nothing but Python's standard library.
 
     knock.py < attempts.json > answers.json
 
-An attempt is {"to": [address, port], "send": [item...], "seconds": 5}. An item is a hexadecimal
+An attempt is {"to": [address, port], "send": [item...], "seconds": 30}. An item is a hexadecimal
 string to send at once, a number of seconds to wait, "read" to wait for an answer, or "half" to end
 our half. An answer is {"got": hexadecimal, "end": "eof", "reset", "open" or an error, "seconds"}.
 """
@@ -21,7 +21,7 @@ MOST = 1 << 16
 
 def tell(attempt):
     got, end, began = b"", "open", time.monotonic()
-    seconds = attempt.get("seconds", 5)
+    seconds = attempt.get("seconds", 30)
     try:
         with socket.create_connection(tuple(attempt["to"]), seconds) as s:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

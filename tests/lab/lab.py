@@ -41,10 +41,13 @@ class Lab:
         self._lock = None
 
     def __enter__(self):
-        remove_stale()
-        self.directory.mkdir(parents=True)
-        self._lock = open(self.directory / "lock", "w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        BASE.mkdir(parents=True, exist_ok=True)
+        with open(BASE / "lock", "w") as one_at_a_time:  # or one without its lock yet would be stale
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            remove_stale()
+            self.directory.mkdir()
+            self._lock = open(self.directory / "lock", "w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
             for namespace in self._namespaces:
                 namespace.create()
@@ -74,12 +77,12 @@ class Lab:
 
 def remove_stale():
     """Removes the labs whose process is gone. Their engines ended with them."""
-    for directory in BASE.glob(f"{PREFIX}*") if BASE.is_dir() else []:
+    for directory in BASE.glob(f"{PREFIX}*"):
         try:
             with open(directory / "lock", "a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 remove(directory)
-        except BlockingIOError:
+        except (BlockingIOError, FileNotFoundError):  # it is at work, or takes itself away
             continue
         remove_cgroups(f"/{directory.name}")
         for part in ("engine", "internet"):

@@ -88,6 +88,6 @@ class Handler(openai.Handler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             self.wfile.write(BLOCK)

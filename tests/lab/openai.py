@@ -444,7 +444,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     timeout = 60
 
     def _serve(self):
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        names = {name.lower() for name in self.headers}
+        headers = {name: ", ".join(self.headers.get_all(name)) for name in names}
         body = self._body(headers)
         host = headers.get("host", "")
         reply = self.server.stand_in.handle(self.command, host, self.path, headers, body)

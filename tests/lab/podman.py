@@ -6,13 +6,16 @@ files are mounted over, in the private mount namespace alone. Its image is a sta
 build/codex-init, imported in a second; what the real image holds is another test's matter.
 """
 
+import fcntl
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 from engine import Missing, remove_cgroups
 from internet import DNS_ADDRESS
+from lab import BASE
 from namespaces import command
 
 USER, FIRST_SUBID = 4321, 500000
@@ -66,12 +69,17 @@ class Podman:
         """more: what the image has besides, by its place there."""
         self.kind, self.namespace, self._more = kind, namespace, more or {}
         self.uid = USER if kind == "rootless" else 0
-        self.directory = pathlib.Path(directory) / f"podman-{kind}"
+        # Its own: files of tests that run in one process share the laboratory's.
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"podman-{kind}-", dir=directory))
+        self.directory.chmod(0o755)
         self.home = self.directory / "home"
         self._stub, self._init = stub, init
         self._process = self._pid = None
+        # Podman has one place for the control groups of all: whoever is the last there sweeps it.
+        self._among = open(BASE / "podman", "w")
 
     def start(self):
+        fcntl.flock(self._among, fcntl.LOCK_SH)
         for program in ("podman", "runc", "busybox", "slirp4netns", "newuidmap", "strace"):
             if not shutil.which(program):
                 raise Missing(f"{program} isn't installed; `make test` installs it")
@@ -120,6 +128,7 @@ class Podman:
             (root / name).mkdir(parents=True)
         os.chown(root / "codex_home", 1000, 1000)  # as in the real image
         shutil.copy(self._init, root / "sbin/codex-init")
+        (root / "sbin/codex-egress").symlink_to("codex-init")
         shutil.copy(shutil.which("busybox"), root / "bin/busybox")
         for applet in APPLETS:
             (root / "bin" / applet).symlink_to("busybox")
@@ -167,4 +176,9 @@ class Podman:
         if self._process:
             self._process.kill()  # and with it, everything in its process namespace
             self._process.communicate()
-            remove_cgroups("/libpod_parent")
+            try:
+                fcntl.flock(self._among, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_cgroups("/libpod_parent")
+            except BlockingIOError:
+                pass
+        self._among.close()

@@ -65,7 +65,7 @@ class Proxy:
 
     def _pass_on(self, connection, port):
         with socket.create_connection(
-            ("127.0.0.1", port if port in (80, 443) else self._other_port), 5
+            ("127.0.0.1", port if port in (80, 443) else self._other_port), 30
         ) as server:
             server.settimeout(30)
             start(_copy, server, connection)
