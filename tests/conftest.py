@@ -9,9 +9,11 @@ pytest looks for shared fixtures here.
     stub       build/codex-sandbox against the lab's engine
 """
 
+import ctypes
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -29,6 +31,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 import events  # noqa: E402
 import lab as laboratory  # noqa: E402
+from internet import DNS_ADDRESS  # noqa: E402
 
 STUB = ROOT / "build/codex-sandbox"
 IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
@@ -49,6 +52,24 @@ WALLS = {
         *("--tmpfs", "/run", "--tmpfs", "/tmp"),
     ),
 }
+# The forms in which codex-init, its workers and the command share one user id.
+SHARED = ("no capability", "plain uid")
+# Whether the kernel keeps its signals from them there (Landlock's scopes, ABI 6: Linux 6.12).
+SCOPED = ctypes.CDLL(None).syscall(444, None, 0, 1) >= 6
+EVERY = os.environ.get("CODEX_TEST_WALLS") == "all"
+# The command's user id in each: with no capability it stays root's.
+UID = {wall: 0 if wall == "no capability" else 1000 for wall in WALLS}
+# Where its home is: on the read-only root of a plain uid there is no place for one.
+HOME = {wall: "/run/codex/home" if wall == "plain uid" else "/codex_home" for wall in WALLS}
+# The launcher's that are about a session, which has its wall.
+COMMANDS = ("status", "explain", "allow", "deny", "undo", "rules", "attach", "join", "stop", "ls", "watch", "logs")
+# The lines of codex-init's that tell which of the walls it is, and what the form itself brings about.
+FORM = re.compile(
+    r"^codex-init: (?:wall: (?:as told|without NET_ADMIN): the command is in the cell: .*"
+    r"|wall: /etc/hosts can't be written: .*\n  hint: .*|home: /codex_home can't be written .*"
+    r"|config: the command runs as uid 0, without a capability: .*)\n",
+    re.M,
+)
 # Variables that make clients in the container trust the lab's certificates.
 TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
 CA_PATH = "/lab-ca.pem"
@@ -56,15 +77,29 @@ CA_PATH = "/lab-ca.pem"
 PROXIES = [f"--unset={n}" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for n in (name, name.lower())]
 
 
-def until(condition, seconds=10, what="it"):
-    """Polls a condition up to a deadline and returns its value once it is true."""
-    deadline = time.monotonic() + seconds
+# How long anything is waited for that is to happen, in seconds. It costs a test that passes nothing, and
+# a machine with other work may stand still for twenty: so nothing is judged by it, and there is but one.
+PATIENCE = 60
+
+
+def until(condition, what="it", patience=PATIENCE):
+    """Polls a condition and returns its value once it is true."""
+    deadline = time.monotonic() + patience
     while not (value := condition()):
         assert (
             time.monotonic() < deadline
-        ), f"{what() if callable(what) else what} didn't happen in {seconds} seconds"
+        ), f"{what() if callable(what) else what} didn't happen in {patience} seconds"
         time.sleep(0.02)
     return value
+
+
+def at_best(measure, below):
+    """Asserts that a time, or the longest of some, is below that at best of three: whatever else goes on
+    makes one longer, and none shorter."""
+    took = []
+    while not took or took[-1] >= below:
+        assert len(took) < 3, f"at best below {below} s: {took}"
+        took.append(measure())
 
 
 class Result:
@@ -77,6 +112,11 @@ class Result:
     @property
     def said(self):
         return self.out + self.err
+
+    @property
+    def told(self):
+        """What is on standard error beside the lines of FORM."""
+        return FORM.sub("", self.err)
 
     def ok(self, status=0):
         """Asserts the exit status and returns self; on failure shows everything."""
@@ -94,7 +134,7 @@ class Result:
         )
 
 
-def program(arguments, timeout=60, **options):
+def program(arguments, timeout=2 * PATIENCE, **options):
     began = time.monotonic()
     done = subprocess.run(
         [str(a) for a in arguments],
@@ -114,15 +154,35 @@ def program(arguments, timeout=60, **options):
 class Container:
     """A container in the background, removed at the end of its test."""
 
-    def __init__(self, docker, name):
-        self._docker, self.name = docker, name
+    def __init__(self, docker, name, wall="nft"):
+        self._docker, self.name, self.wall = docker, name, wall
+
+    @property
+    def cell(self):
+        return self.wall != "nft"
+
+    @property
+    def shared(self):
+        """codex-init and the command have one user id."""
+        return self.wall in SHARED
+
+    @property
+    def user(self):
+        """codex-init's."""
+        return "1000" if self.wall == "plain uid" else "root"
+
+    @property
+    def uid(self):
+        """The command's."""
+        return UID[self.wall]
 
     def docker(self, *arguments, **options):
         return self._docker(*arguments, **options)
 
-    def exec(self, *command, user="root", options=()):
-        """Runs a command in it beside the payload, with `docker exec`."""
-        return self._docker("exec", "-u", user, *options, self.name, *command)
+    def exec(self, *command, user=None, options=()):
+        """Runs a command in it beside the payload, and so outside of the cell, with `docker exec`; by
+        default as codex-init's own user."""
+        return self._docker("exec", "-u", user or self.user, *options, self.name, *command)
 
     def inspect(self, field):
         return self._docker("inspect", "-f", "{{%s}}" % field, self.name).out.strip()
@@ -130,8 +190,8 @@ class Container:
     def logs(self):
         return self._docker("logs", self.name).said
 
-    def until_says(self, text, seconds=15):
-        until(lambda: text in self.logs() or self.gone(text), seconds, f"{text!r} in the log")
+    def until_says(self, text, patience=PATIENCE):
+        until(lambda: text in self.logs() or self.gone(text), f"{text!r} in the log", patience)
         return self
 
     def gone(self, text):
@@ -140,9 +200,9 @@ class Container:
         ), f"ended before it said {text!r}: {self.logs()}"
         return False
 
-    def wait(self, seconds=30):
+    def wait(self):
         """Waits until it ends; returns the status."""
-        return int(self._docker("wait", self.name, timeout=seconds).ok().out)
+        return int(self._docker("wait", self.name, timeout=5 * PATIENCE).ok().out)
 
     def kill(self, signal):
         return self._docker("kill", "-s", signal, self.name).ok()
@@ -151,21 +211,35 @@ class Container:
         return self.inspect(f'(index .NetworkSettings.Networks "{network}").IPAddress')
 
 
+def hosts(init, allow):
+    """What puts the names into the hosts file of a cell that can't write it (docs/codex-init.md)."""
+    check = [ROOT / "build/codex-init", *init, "--check", "--hosts"]
+    made = program(check, env={"OPENAI_ALLOWED_DOMAINS": allow or ""}).ok()
+    return [*made.lines()[0].split(), "-e", f"CODEX_INIT_UPSTREAM={DNS_ADDRESS}"]
+
+
 class Runner:
-    """Builds the arguments of `docker run`, in one place for all tests."""
+    """Builds the arguments of `docker run`, in one place for all tests. named: for programs that know
+    no proxy."""
 
-    flags = FLAGS
-    # What each command begins with.
-    prefix = ()
+    def __init__(self, the_lab, wall="nft", named=False):
+        self.lab, self.wall, self.flags = the_lab, wall, WALLS[wall]
+        self.named = named and wall != "nft"
+        # What each command begins with.
+        self.prefix = ("env", *PROXIES) if self.named else ()
 
-    def __init__(self, the_lab):
-        self.lab = the_lab
+    def added(self, allow, init):
+        """What a plain uid's container needs besides: a place for events, status and a home with programs,
+        and names in the hosts file."""
+        if self.wall != "plain uid":
+            return []
+        return ["--tmpfs", "/run/codex:exec", *(hosts(init, allow) if self.named else [])]
 
     def docker(self, *arguments, **options):
         return program(["docker", "-H", self.lab.engine.host, *arguments], **options)
 
     def arguments(self, command, allow, env, options, flags, network, init, trust):
-        made = list(self.flags if flags is None else flags)
+        made = [*self.flags, *self.added(allow, init)] if flags is None else list(flags)
         if allow is not None:
             made += ["-e", f"OPENAI_ALLOWED_DOMAINS={allow}"]
         if trust:
@@ -251,23 +325,29 @@ def wall(request):
 
 
 def pytest_generate_tests(metafunc):
-    """cell: the test is held to in the cell as well, without flags; cell("all"): in each of its forms.
-    names=True: with programs that know no proxy. nft: not this one of a file that is marked."""
+    """cell: the test is held to in the cell as well, without flags; cell("all"): in each of its forms;
+    cell(wall...): in these. CODEX_TEST_WALLS=all: every `cell` alone is cell("all"). names=True: with
+    programs that know no proxy. own_uid=True: not where codex-init and the command share a user id.
+    seldom=True: in the cell with CODEX_TEST_WALLS=all alone, since it has little to do with the wall.
+    nft: not this one of a file that is marked."""
     marker = metafunc.definition.get_closest_marker("cell")
-    differs = metafunc.definition.get_closest_marker("nft")
-    if marker and "wall" in metafunc.fixturenames:
-        walls = ["nft"] if differs else WALLS if marker.args else ("nft", "flagless")
-        metafunc.parametrize("wall", list(walls), indirect=True)
+    its_own = [name for m in metafunc.definition.iter_markers("parametrize") for name in m.args[0].split(", ")]
+    if not marker or "wall" not in metafunc.fixturenames or "wall" in its_own:
+        return
+    walls = marker.args or (("all",) if EVERY else ("nft", "flagless"))
+    if metafunc.definition.get_closest_marker("nft") or marker.kwargs.get("seldom") and not EVERY:
+        walls = ("nft",)
+    elif walls == ("all",):
+        # What the launcher starts is in one form only.
+        one = marker.kwargs.get("own_uid") or "launcher" in metafunc.fixturenames
+        walls = ("nft", "flagless") if one else WALLS
+    metafunc.parametrize("wall", list(walls), indirect=True)
 
 
 @pytest.fixture
 def runner(lab, internet, wall, request):
-    made = Runner(lab)
-    made.flags = WALLS[wall]
     marker = request.node.get_closest_marker("cell")
-    if wall != "nft" and marker and marker.kwargs.get("names"):
-        made.prefix = ("env", *PROXIES)
-    return made
+    return Runner(lab, wall, named=bool(marker and marker.kwargs.get("names")))
 
 
 @pytest.fixture
@@ -306,7 +386,7 @@ def start(runner, network):
         names.append(name)
         made = runner.arguments(command, allow, env, options, flags, network, init, trust)
         runner.docker("run", "-d", "--pull=never", "--name", name, *made).ok()
-        return Container(runner.docker, name)
+        return Container(runner.docker, name, runner.wall)
 
     yield begin
     if names:
@@ -356,8 +436,8 @@ def network(runner):
         return names[-1]
 
     yield create
-    for name in names:
-        runner.docker("network", "rm", name)
+    for name in names:  # another one may have its addresses
+        until(lambda: runner.docker("network", "rm", "-f", name).status == 0, f"the end of {name}")  # noqa: B023
 
 
 @pytest.fixture
@@ -390,14 +470,46 @@ def stub_environment(lab, internet, host_home):
     }
 
 
+def end_sessions(lab):
+    """Removes what the launcher has begun in a lab: a session outlives a client that was killed, and the next
+    test would find it."""
+    docker = ["docker", "-H", lab.engine.host]
+
+    def none():
+        left = program([*docker, "ps", "-aq", "--filter", "label=codex-sandbox.workdir"]).ok().lines()
+        if left:
+            program([*docker, "rm", "-f", *left])
+        return not left
+
+    until(none, "the end of all sessions")
+
+
 @pytest.fixture
-def stub(stub_environment, workdir, wall):
+def by(wall):
+    """How `dig` asks: in the cell there are no datagrams."""
+    return "+notcp" if wall == "nft" else "+tcp"
+
+
+@pytest.fixture
+def refusal(wall):
+    """What curl ends with for an https name that no rule allows: without an address, or refused by the proxy."""
+    return 6 if wall == "nft" else 56
+
+
+@pytest.fixture
+def launcher(wall):
+    """How a session is started: build/codex-sandbox, and which wall it has."""
+    return [STUB, *([] if wall == "nft" else ["--wall=cell"])]
+
+
+@pytest.fixture
+def stub(stub_environment, workdir, launcher):
     """stub(arguments..., env={}, cwd=workdir): build/codex-sandbox with the lab's engine."""
 
     def call(*arguments, env=None, cwd=workdir, **rest):
         environment = {**stub_environment, **(env or {})}
-        cell = ["--wall=cell"] if wall != "nft" else []
-        return program([STUB, *cell, *arguments], env=environment, cwd=cwd, **rest)
+        begin = launcher[:1] if arguments[0] in COMMANDS else launcher
+        return program([*begin, *arguments], env=environment, cwd=cwd, **rest)
 
     return call
 
@@ -422,13 +534,13 @@ class Terminal:
     def type(self, data):
         os.write(self._master, data)
 
-    def until_says(self, text, seconds=15):
+    def until_says(self, text):
         missed = f"{text!r} on the terminal"
-        until(lambda: text in self._read(), seconds, lambda: f"{missed}, only {self.output!r},")
+        until(lambda: text in self._read(), lambda: f"{missed}, only {self.output!r},")
 
-    def wait(self, seconds=30):
+    def wait(self):
         ended = lambda: self._read() is not None and self.process.poll() is not None  # noqa: E731
-        until(ended, seconds, lambda: f"its end, after {self.output!r},")
+        until(ended, lambda: f"its end, after {self.output!r},")
         self._read()
         return self.process.returncode
 
@@ -450,7 +562,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal():
+def terminal(request):
     """terminal(arguments...): a Terminal, closed with the test."""
     made = []
 
@@ -461,6 +573,8 @@ def terminal():
     yield begin
     for one in made:
         one.close()
+    if made and "stub_environment" in request.fixturenames:
+        end_sessions(request.getfixturevalue("lab"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -470,6 +584,12 @@ def tools():
     if missing:
         pytest.exit(f"missing: {' '.join(missing)}; `make test` installs them", returncode=1)
 
+
+# The files that take longest are begun first: the last of them would keep one worker at work alone. Those
+# that mostly wait are between others.
+LONGEST = ("deny", "gate_streams", "ask_attacks", "rations", "wall", "pins_in_use", "podman", "broker_streams", "git_config", "resolver",
+           "allow", "networks", "gate_load", "home", "who", "gate_tls", "trail", "cell_attacks", "build", "gate_proxy", "names_rules",
+           "login", "ask", "stub_notify", "stub_races")  # fmt: skip
 
 # A test with one of these fixtures judges an attack by what got out, not by what the client says.
 JUDGES = {"sinks", "wire"}
@@ -487,6 +607,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
     if config.getoption("--attack"):
         items[:] = [
             item

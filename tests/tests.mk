@@ -4,12 +4,12 @@
 
 E2E   ?=
 # Test files at one time, each with a laboratory of its own: they mostly wait. JOBS=0: one by one.
-JOBS  ?= 2
+JOBS  ?= 3
 NODES := $(if $(ALL_NODES),18 20 22 24)
 
 PYTEST = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile tests/e2e
 
-.PHONY: test-e2e attack
+.PHONY: test-e2e test-walls attack
 test-e2e: ## end-to-end tests: real containers and the real Codex in a lab; ALL_NODES=1: every Node
 	@ci/setup.sh test
 	@$(MAKE) --no-print-directory all
@@ -17,6 +17,11 @@ test-e2e: ## end-to-end tests: real containers and the real Codex in a lab; ALL_
 	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node IMAGE=codex-sandbox:node$$node || exit 1; done
 	@$(MAKE) --no-print-directory image
 	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" $(PYTEST) $(E2E)
+
+test-walls: ## the tests that the cell is held to as well, each of them in all of its forms
+	@ci/setup.sh test
+	@$(MAKE) --no-print-directory all image
+	@CODEX_TEST_WALLS=all $(PYTEST) -m "cell and not nft" $(E2E)
 
 attack: ## the attacks among those tests; last line: N leaked, M broken, K attacks
 	@ci/setup.sh test

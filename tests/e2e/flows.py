@@ -11,7 +11,9 @@ FLOWS = r"""
 import base64, os, socket, ssl, sys, threading, time
 
 def connect(host, port):
-    return socket.create_connection((host, int(port)), 10)
+    s = socket.create_connection((host, int(port)), 60)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # an end isn't far behind in it
+    return s
 
 def secure(s, host):
     return ssl.create_default_context(cafile="%s").wrap_socket(s, server_hostname=host)
@@ -22,8 +24,7 @@ def ask(s, host, path, *fields):
 def download(s, host):
     ask(s, host, "/endless")
     while True:
-        for _ in range(40):
-            assert s.recv(65536)
+        assert s.recv(65536)
         yield
         time.sleep(0.02)
 
@@ -73,7 +74,7 @@ class Flows:
         self.labels = list(flows)
         words = [str(word) for label, flow in flows.items() for word in (label, *flow)]
         self.job = box.begin("python3", "-c", FLOWS, *words)
-        until(lambda: all(self.steps(label) > 2 for label in flows), 20, self.said)
+        until(lambda: all(self.steps(label) > 2 for label in flows), self.said)
 
     def said(self, label=None):
         lines = self.job.said.splitlines()
@@ -88,13 +89,13 @@ class Flows:
     def end(self, *labels):
         """They have ended, or do with the next packet."""
         for label in labels:
-            until(lambda: self.ended(label), 5, f"the end of {label}")  # noqa: B023
+            until(lambda: self.ended(label), f"the end of {label}")  # noqa: B023
 
     def live(self, *labels):
         """They get on."""
         before = {label: self.steps(label) for label in labels}
         for label in labels:
-            until(lambda: self.steps(label) > before[label] + 3, 10, label)  # noqa: B023
+            until(lambda: self.steps(label) > before[label] + 3, label)  # noqa: B023
             assert not self.ended(label), self.said(label)
 
 
@@ -109,7 +110,7 @@ def kinds(name, prefix):
 
 
 def booted(box):
-    until(lambda: box.exec("test", "-S", "/run/codex/control").status == 0, 30)
+    until(lambda: box.exec("test", "-S", "/run/codex/control").status == 0)
     return box
 
 
@@ -125,7 +126,7 @@ def refused(box, answer):
 
 def refused_by_dns(box, name, why="denied"):
     by = "+tcp" if box.cell else "+notcp"
-    done = box.shell(f"dig {by} +noall +comments {name}").ok()
+    done = box.shell(f"dig {by} +time=30 +noall +comments {name}").ok()
     return "NXDOMAIN" in done.out and re.search(
         rf"EDE: 15.*{re.escape(name)} is {why}", done.out
     )

@@ -8,8 +8,8 @@ import shutil
 import uuid
 
 import jobs
-from conftest import PROXIES, ROOT, WALLS, Container, Runner, program, until
-from internet import DNS_ADDRESS, address_of
+from conftest import PATIENCE, PROXIES, ROOT, Container, Runner, until
+from internet import address_of
 
 DECODE_ERROR, ACCESS_DENIED = 50, 49
 
@@ -47,17 +47,8 @@ class Answer:
 
 class Box(Container):
     def __init__(self, docker, name, wall, directory):
-        super().__init__(docker, name)
-        self.wall, self.directory, self._jobs = wall, directory, []
-
-    def exec(self, *command, user=None, options=()):
-        """Beside the payload, and so outside of the cell; by default as codex-init's own user."""
-        own = "1000" if self.wall == "plain uid" else "root"
-        return super().exec(*command, user=user or own, options=options)
-
-    @property
-    def cell(self):
-        return self.wall != "nft"
+        super().__init__(docker, name, wall)
+        self.directory, self._jobs = directory, []
 
     def begin(self, *argv, input=None, proxies=False):
         """A program that the payload starts: a Job. It knows no proxy, unless it is to have the cell's."""
@@ -65,7 +56,7 @@ class Box(Container):
         self._jobs.append(jobs.Job(self.directory, (*prefix, *argv), input))
         return self._jobs[-1]
 
-    def inside(self, *argv, timeout=60, **rest):
+    def inside(self, *argv, timeout=2 * PATIENCE, **rest):
         """The same, and its end: a Result."""
         return self.begin(*argv, **rest).result(timeout)
 
@@ -104,7 +95,7 @@ class Box(Container):
         """What a program aims at that has looked the name up before."""
         return name if self.cell else address_of(name)
 
-    def knock(self, *attempts, timeout=60, **rest):
+    def knock(self, *attempts, timeout=2 * PATIENCE, **rest):
         """Each attempt is (name or address, port, items...): bytes to send, or what else knock.py takes."""
         made = [
             {
@@ -128,7 +119,7 @@ class Box(Container):
         events = [json.loads(line) for line in lines]
         return [e for e in events if kind is None or e["event"] == kind]
 
-    def event(self, seconds=5, **fields):
+    def event(self, **fields):
         """Waits for an event that has these fields, and returns it."""
 
         def found():
@@ -137,7 +128,7 @@ class Box(Container):
                     return event
             return None
 
-        return until(found, seconds, lambda: f"{fields} among {self.events()[-12:]}")
+        return until(found, lambda: f"{fields} among {self.events()[-12:]}")
 
     def worker(self, name):
         """The process id, inside, of codex-init's worker of that name; None: there is none."""
@@ -145,15 +136,8 @@ class Box(Container):
         return next((int(line.split("/")[2]) for line in listing if line.endswith(f":codex-{name}")), None)
 
     def ready(self):
-        until(lambda: jobs.ready(self.directory) or self.gone("the agent"), 30, "the agent")
+        until(lambda: jobs.ready(self.directory) or self.gone("the agent"), "the agent")
         return self
-
-
-def hosts(init, allow):
-    """What puts the names into the hosts file of a cell that can't write it (docs/codex-init.md)."""
-    check = [ROOT / "build/codex-init", *init, "--check", "--hosts"]
-    made = program(check, env={"OPENAI_ALLOWED_DOMAINS": allow or ""}).ok()
-    return [*made.lines()[0].split(), "-e", f"CODEX_INIT_UPSTREAM={DNS_ADDRESS}"]
 
 
 def begin(lab, *init, wall="nft", allow="", options=(), env=None, network=None):
@@ -163,11 +147,8 @@ def begin(lab, *init, wall="nft", allow="", options=(), env=None, network=None):
     directory.mkdir(parents=True)
     directory.chmod(0o777)
     shares = ["-v", f"{ROOT}/tests/lab:{jobs.LAB}:ro", "-v", f"{directory}:{jobs.PLACE}"]
-    if wall == "plain uid":
-        shares += ["--tmpfs", "/run/codex", *hosts(init, allow)]
-    runner = Runner(lab)
-    made = runner.arguments(
-        jobs.AGENT, allow, env, [*shares, *options], WALLS[wall], network, list(init), True
-    )
+    runner = Runner(lab, wall, named=True)
+    runner.prefix = ()  # each program is told by itself whether it knows the proxy
+    made = runner.arguments(jobs.AGENT, allow, env, [*shares, *options], None, network, list(init), True)
     runner.docker("run", "-d", "--pull=never", "--name", name, *made).ok()
     return Box(runner.docker, name, wall, directory)

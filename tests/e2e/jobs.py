@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from conftest import Result, until
+from conftest import PATIENCE, Result, until
 from events import check_output
 
 LAB = "/lab"
@@ -57,18 +57,18 @@ class Job:
     def ended(self):
         return not self._reader.is_alive()
 
-    def until_says(self, text, seconds=20):
-        until(lambda: text in self.said or self.ended(), seconds, lambda: f"{text!r} in {self.said!r}")
+    def until_says(self, text, patience=PATIENCE):
+        until(lambda: text in self.said or self.ended(), lambda: f"{text!r} in {self.said!r}", patience)
         assert text in self.said, self.said
         return self
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=PATIENCE):
         """Waits for its end; returns the status."""
         self._reader.join(seconds)
         assert self.ended() and self.status is not None, f"{self.argv}: no end, only {self.said!r}"
         return self.status
 
-    def result(self, seconds=60):
+    def result(self, seconds=PATIENCE):
         """The same as a Result."""
         self.wait(seconds)
         check_output(self.out)

@@ -1,6 +1,6 @@
 """What the tests of names share."""
 
-GET = "curl -sS -o /dev/null -m 10 "
+GET = "curl -sS -o /dev/null -m 30 "
 
 
 def reached(sinks):
@@ -8,9 +8,10 @@ def reached(sinks):
 
 
 def knock(*ports):
-    """A script that opens a connection to each port of allowed.test and prints what came of it."""
+    """A script that opens a connection to each port of allowed.test, hears what the server says to
+    everybody (in the cell the gate connects to it a moment later), and prints what came of it."""
     tried = " ".join(map(str, ports))
-    connect = "timeout 5 bash -c 'exec 3<>/dev/tcp/allowed.test/'$p"
+    connect = "timeout 30 bash -c 'exec 3<>/dev/tcp/allowed.test/'$p'; head -n 1 <&3 >/dev/null'"
     return f"for p in {tried}; do {connect}; echo $?; done"
 
 

@@ -15,13 +15,14 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE, until  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 INIT = os.environ.get("CODEX_INIT", str(ROOT / "build" / "codex-init"))
 PLAIN = [INIT, "--egress=off", "--"]
 # The same as PID 1 of a namespace of its own.
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-DEADLINE = 20
+DEADLINE = PATIENCE
 # Blocks every signal and prints each that arrives, in the order in which the kernel gives them.
 RECORDER = """
 import os, signal, sys
@@ -34,17 +35,6 @@ while True:
         os.write(1, b"got %d\\n" % s.si_signo)
 """
 RECORD = [sys.executable, "-c", RECORDER]
-
-
-def until(condition, what, deadline=DEADLINE):
-    """Polls until condition() is true; returns its value."""
-    end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.01)
 
 
 def run(*command, **options):

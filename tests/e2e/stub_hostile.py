@@ -14,8 +14,9 @@ from stub_trace import traced
 SECRET = "secret-of-the-host"
 REPORTS = "state/codex-sandbox/reports"
 FAST_ENGINE = """#!/bin/sh
-printf '%s\\0' docker "$@" >>"$ENGINE_LOG"
-echo >>"$ENGINE_LOG"
+# At once: the launcher's watch asks at the same time.
+printf '%s\\0' docker "$@" '
+' >>"$ENGINE_LOG"
 """
 SILENT_ENGINE = "#!/bin/true\n"
 # Traps by the place they are laid in, with what makes the launcher look there, and what is
@@ -71,7 +72,7 @@ class Host:
 
     def asked(self):
         """The words of the last command that the engine was given, but by the launcher's watch."""
-        commands = self.project.log.read_text().split("\0\n")[:-1]
+        commands = self.project.log.read_text().split("\0\n\0")[:-1]
         return [c for c in commands if "CODEX_INIT_RUN=" not in c][-1].split("\0")
 
     def secret(self, place):
@@ -100,18 +101,21 @@ class Host:
         }
 
     def kept(self):
-        """What the launcher itself may make in the home: a file for the closing report, and a lock
-        and a file for the events in a directory of the project's. Returns the number of reports."""
+        """What the launcher itself may make in the home: a file for the closing report, and a lock,
+        a file for the events and the list of earlier sessions' names, which root in the container
+        has to read, in a directory of the project's. Returns the number of reports."""
         made = snapshot(self.home / ".local") if (self.home / ".local").exists() else {}
         files = {p: what for p, what in made.items() if stat.S_ISREG(what[0])}
         ways = {f"{self.home}/.local/{w}" for w in ("state", "state/codex-sandbox", REPORTS)}
         state = f"{self.home}/.local/state/codex-sandbox/"
         ways |= {p for p in made if re.fullmatch(rf"{state}codex_[^/]+", p)}
         assert set(made) - set(files) <= ways, made
-        assert {(stat.S_IMODE(what[0]), what[1]) for what in files.values()} <= {(0o600, UID)}
+        known = {p for p in files if re.fullmatch(rf"{state}codex_[^/]+/known", p)}
+        modes = {p: (stat.S_IMODE(what[0]), what[1]) for p, what in files.items()}
+        assert modes == {p: (0o644 if p in known else 0o600, UID) for p in files}
         events = {p for p in files if re.fullmatch(rf"{state}codex_[^/]+/(events\.jsonl|lock)", p)}
         reports = {p for p in files if re.fullmatch(rf"{state}reports/codex_.*\.txt", p)}
-        assert set(files) == events | reports, made
+        assert set(files) == events | reports | known, made
         return len(reports)
 
     def is_outside(self, path):

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE
 
 STUB = Path(__file__).resolve().parents[2] / "build" / "codex-sandbox"
 UID = 1000
@@ -144,7 +145,7 @@ class Project:
             cwd=cwd or self.work,
             stdout=more.pop("stdout", subprocess.PIPE),
             stderr=more.pop("stderr", subprocess.PIPE),
-            timeout=30,
+            timeout=PATIENCE,
             **more,
         )
 

@@ -4,6 +4,7 @@ those of the processes that only ask it a question, are left out from their exec
 import re
 import subprocess
 
+from conftest import PATIENCE
 from stub_project import STUB
 
 # Everything that opens, makes, changes, moves or removes something by name or by descriptor.
@@ -76,7 +77,7 @@ def traced(project, *arguments, env=None, **more):
         cwd=more.pop("cwd", project.work),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE,
         **more,
     )
     calls, programs, engines = [], [], set()

@@ -6,12 +6,14 @@ import subprocess
 import threading
 import time
 
+from conftest import PATIENCE
+
 
 class Watcher:
     def __init__(self, lab, box, *options, word="watch"):
         docker = ["docker", "-H", lab.engine.host]
         self.process = subprocess.Popen(
-            [*docker, "exec", "-i", "-u", "root", box.name, "codex-egress", *options, word],
+            [*docker, "exec", "-i", "-u", box.user, box.name, "codex-egress", *options, word],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -24,9 +26,9 @@ class Watcher:
             self._lines.put((time.monotonic(), json.loads(line)))
         self._lines.put((time.monotonic(), None))
 
-    def next(self, event, seconds=10, **fields):
+    def next(self, event, **fields):
         """Waits for a line of that kind with these fields; what comes before it is passed by."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 at, line = self._lines.get(timeout=max(0, deadline - time.monotonic()))
@@ -60,7 +62,7 @@ class Watcher:
 
     def leave(self):
         self.process.stdin.close()
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
     def close(self):
         self.process.kill()

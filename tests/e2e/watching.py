@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import CA_PATH, STUB, until
+from conftest import CA_PATH, PATIENCE, STUB, end_sessions, until
 
 ESCAPES = re.compile(rb"\033\[[0-9;]*[mK]|\r")
 # Carries out a line at a time, and says when it is done.
@@ -15,11 +15,11 @@ OBEY = 'echo up; while read -r line; do sh -c "$line" 2>&1; echo "did it: $?"; d
 class Sandbox:
     """codex-sandbox with a shell instead of Codex."""
 
-    def __init__(self, environment, cwd, options, log):
+    def __init__(self, environment, cwd, options, log, launcher=(STUB,)):
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [STUB, *map(str, options), "--exec", "sh", "-c", OBEY],
+                [*map(str, launcher), *map(str, options), "--exec", "sh", "-c", OBEY],
                 env=environment, cwd=cwd, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
         self.until_says("up\n")
 
@@ -27,8 +27,8 @@ class Sandbox:
     def said(self):
         return self.log.read_text(errors="replace")
 
-    def until_says(self, text, seconds=30):
-        until(lambda: text in self.said, seconds, lambda: f"{text!r} in {self.said!r}")
+    def until_says(self, text):
+        until(lambda: text in self.said, lambda: f"{text!r} in {self.said!r}")
 
     def begin(self, command):
         """A command in the sandbox; returns what has been said before it."""
@@ -37,20 +37,20 @@ class Sandbox:
         self.process.stdin.flush()
         return before
 
-    def result(self, before, seconds=30):
+    def result(self, before):
         """What a command has said, and its status."""
         done = re.compile(r"did it: (\d+)\n")
-        until(lambda: done.search(self.said[before:]), seconds, lambda: f"the end of {self.said[before:]!r}")
+        until(lambda: done.search(self.said[before:]), lambda: f"the end of {self.said[before:]!r}")
         text = self.said[before:]
         return text, int(done.search(text)[1])
 
-    def run(self, command, seconds=30):
-        return self.result(self.begin(command), seconds)
+    def run(self, command):
+        return self.result(self.begin(command))
 
     def end(self):
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
 
     def close(self):
         self.process.kill()
@@ -58,7 +58,7 @@ class Sandbox:
 
 
 @pytest.fixture
-def sandboxes(stub_environment, workdir, tmp_path):
+def sandboxes(lab, stub_environment, workdir, tmp_path):
     """sandboxes(options..., env={}): one in the workdir that obeys."""
     made = []
 
@@ -70,11 +70,18 @@ def sandboxes(stub_environment, workdir, tmp_path):
     yield begin
     for one in made:
         one.close()
+    end_sessions(lab)
 
 
 def rows(terminal):
     """What a terminal has shown, without colours and redrawing."""
     return ESCAPES.sub(b"", terminal._read())
+
+
+def asked(seen, name):
+    """It has asked for long enough that a key is meant for it: the seconds have changed."""
+    row = re.compile(rb"%s\? a allow[^?]*\? explain  (\d+)s" % re.escape(name.encode()))
+    until(lambda: len(set(row.findall(rows(seen)))) > 1, lambda: rows(seen))
 
 
 def trusted(lab):
