@@ -20,10 +20,15 @@ def six(network):
     return network("--ipv6", "--subnet", "fd77:1:7a::/64")
 
 
+def begin_knock(box, address, port):
+    return box.begin("timeout", "30", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}")
+
+
 def knock(box, address, port):
-    return box.inside("timeout", "3", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}").status
+    return begin_knock(box, address, port).wait()
 
 
+# The cell starts on no user-defined network (test_cell_attacks.py).
 def test_nat64_is_judged_by_the_address_inside(six, boxes, dns, sinks, wire):
     names = {
         "public.test": ALLOWED,
@@ -52,12 +57,13 @@ def test_nat64_is_judged_by_the_address_inside(six, boxes, dns, sinks, wire):
             knock(box, nat64(address), port)
     seen = {f.address for f in wire.seen() if f.address.startswith("64:ff9b:")}
     assert seen == opened
-    why = {e["name"]: e["reason"] for e in box.events("dropped-answer")}
-    assert "--allow private.test+private allows it" in why["private.test"]
-    assert "link-local" in why["metadata.test"] and "no rule can allow it" in why["metadata.test"]
-    assert "a rule denies" in why["denied.test"]
+    why = {n: box.event(event="dropped-answer", name=f"{n}.test")["reason"] for n in ("private", "metadata", "denied")}
+    assert "--allow private.test+private allows it" in why["private"]
+    assert "link-local" in why["metadata"] and "no rule can allow it" in why["metadata"]
+    assert "a rule denies" in why["denied"]
 
 
+# The cell has no rules for addresses: they are refused at the start (test_cell.py).
 def test_a_rule_for_an_ipv4_network_is_one_for_nat64_too(six, boxes, sinks, wire):
     box = boxes(allow="45.88.0.0/16:8080 10.1.0.0/16:8080+private", network=six)
     assert knock(box, nat64("45.88.1.1"), 8080) == 0
@@ -68,6 +74,7 @@ def test_a_rule_for_an_ipv4_network_is_one_for_nat64_too(six, boxes, sinks, wire
     assert seen == {nat64("45.88.1.1"), nat64("10.1.0.9")}
 
 
+@pytest.mark.cell
 def test_a_fake_ip_resolver(run, dns, sinks):
     """Clash and its like answer every name with an address of 198.18.0.0/15."""
     dns.add("fake.test", "198.18.0.5")
@@ -82,27 +89,37 @@ def test_a_fake_ip_resolver(run, dns, sinks):
     assert sinks.addresses() == {"198.18.0.5"}
 
 
+@pytest.mark.cell
 @pytest.mark.parametrize("host, beside", [("0.250.250.254", "0.250.250.253"), ("169.254.1.2", "169.254.1.1")])
-def test_the_hosts_address(boxes, dns, wire, host, beside):
-    """OrbStack's and pasta's: by name, and by a rule of its own; nothing around it."""
+def test_the_hosts_address(boxes, dns, wire, wall, host, beside):
+    """OrbStack's and pasta's: by name, and by a rule of its own, which the cell has not; nothing
+    around it."""
     dns.add("by-name.test", host)
-    box = boxes(allow=f"by-name.test:8081+private {host}:8082+private")
-    for port in (8081, 8082, 8083):
-        knock(box, host, port)
-        knock(box, beside, port)
+    by_address = f" {host}:8082+private" if wall == "nft" else ""
+    box = boxes(allow=f"by-name.test:8081+private{by_address}")
+    tried = [(place, port) for port in (8081, 8082, 8083) for place in (host, beside)]
+    for job in [begin_knock(box, *place) for place in tried]:
+        job.wait()
     knock(box, "by-name.test", 8081)
-    places = {(f.address, f.port) for f in wire.seen() if f.protocol == "tcp"}
-    assert places == {(host, 8081), (host, 8082)}
+    places = lambda: {(f.address, f.port) for f in wire.seen() if f.protocol == "tcp"}  # noqa: E731
+    opened = {(host, 8081), (host, 8082)} if wall == "nft" else {(host, 8081)}
+    until(lambda: places() >= opened, places)  # the gate connects when the client is in
+    assert places() == opened
 
 
+@pytest.mark.cell
 def test_without_a_rule_they_are_shut(boxes, dns, wire):
     places = ["0.250.250.254", "169.254.1.2", "198.18.0.5", "198.19.255.254"]
     for i, place in enumerate(places):
         dns.add(f"n{i}.test", place)
     box = boxes(allow=" ".join(f"n{i}.test:8080" for i in range(len(places))))
-    for i, place in enumerate(places):
-        assert box.shell(f"getent ahosts n{i}.test").status != 0
-        assert knock(box, place, 8080) != 0
+    for job in [begin_knock(box, place, 8080) for place in places]:
+        assert job.wait() != 0
+    for i in range(len(places)):
+        if box.cell:  # the gate takes the connection, and closes it
+            assert "hello" not in box.shell(f"exec 3<>/dev/tcp/n{i}.test/8080; head -n 1 <&3").out
+        else:
+            assert box.shell(f"getent ahosts n{i}.test").status != 0
     assert {f.address for f in wire.seen()} & set(places) == set()
 
 

@@ -7,13 +7,13 @@ import time
 
 import hello as tls
 import pytest
-from conftest import until
+from conftest import SHARED, at_best, until
 from flows import Flows, booted, egress, kinds, refused, refused_by_dns
 from gate_box import ACCESS_DENIED
 from internet import GREETING, address_of
 from proxy import PORT
 
-pytestmark = pytest.mark.cell
+pytestmark = pytest.mark.cell(own_uid=True)
 
 NEW, GOOD = address_of("new.test"), address_of("good.test")
 PROXY = address_of("proxy.corp.test")
@@ -32,7 +32,7 @@ def box(boxes, names):
 
 
 def curl(box, url, *options):
-    return box.inside("curl", "-sS", "-m", "5", *options, url)
+    return box.inside("curl", "-sS", "-m", "30", *options, url)
 
 
 def allow(box, rule, status=0, **rest):
@@ -45,7 +45,7 @@ def undo(box, rule, status=0):
 
 def greeted(box, address, port):
     """A server there says what it says to everybody."""
-    return box.knock((address, port), seconds=10, enough=len(GREETING))[0].bytes == GREETING
+    return box.knock((address, port), enough=len(GREETING))[0].bytes == GREETING
 
 
 # ---- What is allowed ---------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_a_name_is_allowed_from_the_moment_the_command_ends(box, sinks):
     # That name and those ports.
     sinks.mark()
     assert refused_by_dns(box, "sub.new.test", "not allowed")
-    assert refused(box, box.knock((box.at("new.test"), 2222), seconds=2)[0])
+    assert refused(box, box.knock((box.at("new.test"), 2222))[0])
     assert box.hello((box.at("new.test"), 443, tls.client("other.test")))[0].alert == ACCESS_DENIED
     assert not [a for a in sinks.addresses() if a == NEW]
     assert allow(box, "new.test").out == "new.test: allowed already\n"
@@ -138,7 +138,7 @@ def test_names_in_private_networks(box, dns):
 def test_names_of_etc_hosts(boxes, names):
     hosts = ("--add-host", "hosted.test:45.7.0.1", "--add-host", "inner.test:10.77.0.8")
     box = booted(boxes(allow="good.test", options=hosts))
-    assert "refused" in box.knock(("45.7.0.1", 2222), seconds=2)[0].end
+    assert "refused" in box.knock(("45.7.0.1", 2222))[0].end
     allow(box, "hosted.test:2222")
     assert box.shell("dig +short hosted.test").ok().out == "45.7.0.1\n"
     assert greeted(box, "45.7.0.1", 2222)
@@ -150,7 +150,7 @@ def test_names_of_etc_hosts(boxes, names):
 
 @pytest.mark.nft
 def test_networks(box, sinks):
-    assert "refused" in box.knock(("45.5.1.9", 5432), seconds=2)[0].end
+    assert "refused" in box.knock(("45.5.1.9", 5432))[0].end
     allow(box, "45.5.0.0/16:5432")
     assert greeted(box, "45.5.1.9", 5432)
     flows = Flows(box, gone=("plain", "45.5.1.9", 5432), good=("plain", "good.test", 2222))
@@ -158,7 +158,7 @@ def test_networks(box, sinks):
     flows.end("gone")
     flows.live("good")
     sinks.mark()
-    assert "refused" in box.knock(("45.5.1.9", 5432), seconds=2)[0].end
+    assert "refused" in box.knock(("45.5.1.9", 5432))[0].end
     assert "45.5.1.9" not in sinks.addresses()
 
 
@@ -215,7 +215,7 @@ def test_other_modes(boxes, names, mode):
     undo(box, "new.test:443,2222")
     refused = refused_by_dns(box, "new.test", "not allowed")
     if mode == "pin":
-        assert refused and "refused" in box.knock((box.at("new.test"), 2222), seconds=2)[0].end
+        assert refused and "refused" in box.knock((box.at("new.test"), 2222))[0].end
     else:
         assert not refused
         box.event(event="refused-name", name="new.test", reason="no rule allows it")
@@ -247,7 +247,7 @@ def test_an_allow_that_is_undone_ends_its_flows_and_no_others(box, sinks):
     assert undo(box, rule).out == f"{rule}: undone\n"
     assert refused_by_dns(box, "new.test", "not allowed")
     sinks.mark()
-    named, direct = box.knock((given, 443, tls.client("new.test")), (given, 2222), seconds=2)
+    named, direct = box.knock((given, 443, tls.client("new.test")), (given, 2222))
     assert named.alert == ACCESS_DENIED and refused(box, direct), (named, direct)
     flows.end(*new)
     flows.live("good_tls", "good_http", "good_websocket", "good_plain")
@@ -314,7 +314,7 @@ def test_workers_that_are_started_again_go_by_it(box):
     for name in ("resolver", "gate"):
         old = box.worker(name)
         box.exec("kill", "-KILL", str(old)).ok()
-        until(lambda: box.worker(name) not in (None, old), 10, name)  # noqa: B023
+        until(lambda: box.worker(name) not in (None, old), name)  # noqa: B023
     until(lambda: box.hello((box.at("new.test"), 443, tls.client("new.test")))[0].served)
     assert box.hello((box.at("good.test"), 443, tls.client("good.test")))[0].alert == ACCESS_DENIED
 
@@ -339,10 +339,14 @@ def test_the_closing_report_has_what_to_paste(box):
 def test_many_rules_cost_little(box):
     """The answer to a question doesn't wait for as many rules as there may be."""
     box.exec("bash", "-ec", "for i in {1..255}; do codex-egress allow n$i.test; done >/dev/null").ok()
-    began = time.monotonic()
-    allow(box, "new.test")
-    assert curl(box, "https://new.test/").ok()
-    assert time.monotonic() - began < 5
+
+    def one_more():
+        began = time.monotonic()
+        allow(box, "new.test")
+        curl(box, "https://new.test/").ok()
+        return time.monotonic() - began
+
+    at_best(one_more, 5)
     assert "256 different rules" in allow(box, "@pypi", 100).err
 
 
@@ -386,6 +390,22 @@ def test_the_payload_gives_no_rule(box, sinks):
               f" curl -sS -m 2 --connect-to ::{NEW}: https://new.test; dig +short new.test; done")
     assert NEW not in sinks.addresses()
     assert [e for e in box.events() if "by" in e] == []
+    assert curl(box, "https://good.test/").ok()
+
+
+@pytest.mark.cell(*SHARED)
+def test_where_all_have_one_user_id_nothing_is_opened(box, sinks):
+    """Nobody can tell there who asks: whoever may, root too, restricts and no more."""
+    egress(box, "deny", "good.test:80")
+    sinks.mark()
+    for words in ("allow new.test", "undo good.test:80", "--by root allow new.test"):
+        for done in (box.exec("codex-egress", *words.split()), box.inside("codex-egress", *words.split())):
+            assert done.status == 1 and "nothing can be opened" in done.out, done
+    box.shell(f"python3 - <<'EOF'\n{REACH}\nEOF").ok()
+    for url in ("https://new.test/", "http://new.test/", "http://good.test/"):
+        curl(box, url)
+    assert sinks.addresses() == set()
+    assert box.events("allowed") == box.events("undone") == []
     assert curl(box, "https://good.test/").ok()
 
 

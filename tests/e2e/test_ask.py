@@ -4,13 +4,14 @@ goes on when that person allows it, and nothing has left before."""
 import time
 
 import pytest
-from conftest import until
+from conftest import SHARED, until
 from flows import booted, egress
 from internet import GREETING, address_of
 
 NEW, GOOD = address_of("new.test"), address_of("good.test")
-CURL = "curl -sS -m 25 -o /dev/null -w '%{http_code}\n'"
-pytestmark = pytest.mark.cell
+# What is held may be held for longer than anybody here waits: what ends before that was ended.
+CURL = "curl -sS -m 250 -o /dev/null -w '%{http_code}\n'"
+pytestmark = pytest.mark.cell(own_uid=True)
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def names(dns):
 
 @pytest.fixture
 def make(boxes, names):
-    def begin(*options, ask="--ask=20", allow="good.test", **rest):
+    def begin(*options, ask="--ask=300", allow="good.test", **rest):
         return booted(boxes(ask, *options, allow=allow, **rest))
 
     return begin
@@ -35,7 +36,7 @@ def box(make):
 @pytest.fixture
 def watcher(box, watch):
     watcher = watch(box)
-    assert watcher.next("hello")["ask"] == 20
+    assert watcher.next("hello")["ask"] == 300
     return watcher
 
 
@@ -52,7 +53,7 @@ def test_a_held_connection_goes_on(box, watcher, dns, sinks, scheme, port):
     job = box.script(f"{CURL} {scheme}://new.test/")
     question = watcher.next("question")
     assert (question["name"], question["port"]) == ("new.test", port)
-    assert question["rule"] == "new.test" and 15 <= question["expires"] <= 20
+    assert question["rule"] == "new.test" and 200 <= question["expires"] <= 300
     time.sleep(1)
     assert not job.ended() and nothing_left(dns, sinks)
     assert watcher.say(f"answer {question['id']} allow") == "new.test: allowed"
@@ -70,18 +71,17 @@ def test_a_held_connection_goes_on(box, watcher, dns, sinks, scheme, port):
 
 def test_a_refusal_is_the_usual_one(box, watcher, dns, sinks):
     sinks.mark()
-    tls, http = box.script(f"{CURL} https://new.test/"), box.script("curl -sS -m 25 http://new.test/")
+    tls, http = box.script(f"{CURL} https://new.test/"), box.script("curl -sS -m 250 http://new.test/")
     question = watcher.next("question")
     time.sleep(1)
     watcher.say(f"answer {question['id']} deny")
     assert tls.wait() != 0 and ("access denied" in tls.said or "403" in tls.said)
     assert http.wait() == 0 and "new.test" in http.out, http.out
-    assert tls.seconds < 15
     assert nothing_left(dns, sinks)
     assert any(line.get("verdict") == "deny" for line in watcher.seen)
     # Refused at once from then on.
     again = box.script(f"{CURL} https://new.test/")
-    assert again.wait() != 0 and again.seconds < 5
+    assert again.wait() != 0
     assert nothing_left(dns, sinks)
     assert not [line for line in watcher.rest() if line["event"] == "question"]
 
@@ -95,7 +95,7 @@ def test_what_comes_too_late_decides_the_next_try(make, watch, dns, sinks):
     question = watcher.next("question")
     watcher.next("answered", id=question["id"], verdict="timeout")
     assert job.wait() != 0 and "access denied" in job.said
-    assert 1.5 < job.seconds < 10 and nothing_left(dns, sinks)
+    assert 1.5 < job.seconds and nothing_left(dns, sinks)
     box.event(event="refused-tls", name="new.test", reason="no rule allows it")
     watcher.say(f"answer {question['id']} allow")
     assert box.script(f"{CURL} https://new.test/").ok().out == "200\n"
@@ -119,6 +119,18 @@ def test_one_question_for_many_connections(box, watcher):
     watcher.say(f"answer {question['id']} allow")
     for job in jobs:
         assert set(job.ok().out.split()) == {"200"}
+
+
+@pytest.mark.cell(*SHARED)
+def test_who_could_answer_itself_is_not_asked(box, watch, dns, sinks):
+    watcher = watch(box)
+    assert watcher.next("hello")["ask"] == 0
+    sinks.mark()
+    job = box.script(f"{CURL} https://new.test/")
+    assert job.wait() != 0 and "Could not resolve" in job.said
+    assert not [line for line in watcher.rest() if line["event"] == "question"]
+    assert "nothing can be opened" in watcher.say("answer 1 allow", 1)
+    assert nothing_left(dns, sinks) and "could give the answers itself" in box.logs()
 
 
 @pytest.mark.nft
@@ -159,7 +171,7 @@ def test_behind_a_proxy(make, watch, internet):
 def test_where_nobody_watches_it_is_refused_at_once(box, watch, dns, sinks):
     sinks.mark()
     job = box.script(f"{CURL} https://new.test/; getent hosts new.test")
-    assert job.wait() != 0 and job.seconds < 10
+    assert job.wait() != 0
     box.event(name="new.test", reason="no rule allows it")
     # The same when the last one has left: what is held ends then.
     watcher = watch(box)
@@ -167,8 +179,7 @@ def test_where_nobody_watches_it_is_refused_at_once(box, watch, dns, sinks):
     job = box.script(f"{CURL} https://new.test/")
     watcher.next("question")
     watcher.leave()
-    began = time.monotonic()
-    assert job.wait() != 0 and time.monotonic() - began < 5
+    assert job.wait() != 0
     assert box.script(f"{CURL} https://new.test/").wait() != 0
     assert nothing_left(dns, sinks)
 
@@ -204,12 +215,13 @@ def test_a_question_whose_asker_is_unknown(make, watch):
     question = watcher.next("question")
     assert not [line for line in watcher.rest(2) if "who" in line]
     watcher.say(f"answer {question['id']} allow")
-    until(lambda: box.exec("cat", "/tmp/roots").out == "200\n", 20)
+    until(lambda: box.exec("cat", "/tmp/roots").out == "200\n")
 
 
 def test_one_who_gives_up(box, watcher):
-    box.script("curl -sS -m 2 https://new.test/")
+    job = box.script(f"{CURL} https://new.test/")
     question = watcher.next("question")
+    job.kill()
     watcher.next("answered", id=question["id"], verdict="gone")
     watcher.say(f"answer {question['id']} allow")
     assert box.script(f"{CURL} https://new.test/").ok().out == "200\n"
@@ -244,10 +256,9 @@ def test_modes(run, wall):
 def test_nothing_is_held_for_one_who_follows(box, watch, dns):
     """The same lines as for a watcher, but as if nobody watched: unless somebody does."""
     follower = watch(box, word="follow")
-    assert follower.next("hello")["ask"] == 20
-    began = time.monotonic()
+    assert follower.next("hello")["ask"] == 300
     assert box.script(f"{CURL} https://new.test/").wait() != 0
-    assert time.monotonic() - began < 15 and dns.asked("new.test") == []
+    assert dns.asked("new.test") == []
     refused = until(lambda: next((e for e in box.events() if e.get("name") == "new.test"), None))
     follower.next(refused["event"], name="new.test")
     assert not [line for line in follower.seen if line["event"] == "question"]

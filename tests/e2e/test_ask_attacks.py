@@ -10,7 +10,7 @@ from flows import booted, egress
 from gate_box import ACCESS_DENIED
 from internet import address_of
 
-pytestmark = [pytest.mark.attack, pytest.mark.cell]
+pytestmark = [pytest.mark.attack, pytest.mark.cell(own_uid=True)]
 NEW, GOOD, EVIL = (address_of(f"{name}.test") for name in ("new", "good", "evil"))
 
 # FLOOD SECONDS SERVER PREFIX: questions and connections for as many names as it can make. In the cell
@@ -71,11 +71,22 @@ def stand_in(wall):
     return "198.19.255." if wall == "nft" else "127.65.255."
 
 
+# Where a question is to be over soon.
+SOON = 8
+soon = pytest.mark.parametrize("ask", [SOON])
+
+
 @pytest.fixture
-def box(boxes, dns):
+def ask():
+    """For how many seconds one stands: longer than a busy machine stands still."""
+    return 60
+
+
+@pytest.fixture
+def box(boxes, dns, ask):
     for name, address in (("new.test", NEW), ("good.test", GOOD), ("evil.test", EVIL)):
         dns.add(name, address)
-    return booted(boxes("--ask=8", allow="good.test"))
+    return booted(boxes(f"--ask={ask}", allow="good.test"))
 
 
 @pytest.fixture
@@ -91,38 +102,43 @@ def seconds_of(box, pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+@soon
 def test_a_flood_of_names(box, watcher, dns, sinks, stand_in):
     server = box.shell("sed -n 's/^nameserver //p' /etc/resolv.conf | head -1").ok().out.strip()
     before, sinks_before = seconds_of(box, 1), sinks.mark()
     job = box.script(f"python3 - 6 {server} {stand_in} <<'EOF'\n{FLOOD}\nEOF")
     time.sleep(2)
     # Others are served meanwhile.
-    assert box.script("curl -sS -m 10 -o /dev/null https://good.test/").wait() == 0
+    assert box.script("curl -sS -m 50 -o /dev/null https://good.test/").wait() == 0
     egress(box, "status")
-    assert job.wait(60) == 0, job.said
+    assert job.wait() == 0, job.said
     names, answers, cpu = (float(word) for word in job.out.split())
-    assert names / 6 > 10000 and answers > 0, job.out
+    assert answers > 0, job.out
     assert seconds_of(box, 1) - before < 0.2 * cpu, (seconds_of(box, 1) - before, cpu)
     lines = watcher.rest(2)
     asked = [line for line in lines if line["event"] == "question"]
     more = sum(line["count"] for line in lines if line["event"] == "more")
     # No more than a person may be asked, however many there are; the others are counted.
-    assert 0 < len(asked) <= 10 * 9 and more > 100, (len(asked), more)
+    assert 0 < len(asked) <= 10 * 9 and more > 100 and names > 100 * len(asked), (len(asked), more, names)
     assert watcher.process.poll() is None
     assert not [query for query in dns.asked() if "flood" in query.name]
     assert sinks_before is None and stand_in not in " ".join(map(str, sinks.addresses()))
     # Afterwards somebody is asked again.
-    time.sleep(9)
-    job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
-    question = watcher.next("question", name="new.test", seconds=15)
+    time.sleep(SOON + 1)
+    box.script("curl -sS -m 50 -o /dev/null https://new.test/")
+    question = watcher.next("question", name="new.test")
     watcher.say(f"answer {question['id']} allow")
-    assert job.wait() == 0, job.said
+    assert box.shell("curl -sS -m 50 -o /dev/null https://new.test/").ok()
 
 
+@soon
 def test_who_comes_and_goes_asks_no_faster(box, watcher):
+    """A place is one name's until its time is over, whoever has gone meanwhile; another client of that
+    name's may ask again."""
+    began = time.monotonic()
     script = "for i in {1..300}; do curl -sS -m 0.05 https://n$i.churn.test/ & done; wait"
-    box.script(script).wait(60)
-    box.script(script).wait(60)
+    box.script(script).wait()
+    box.script(script).wait()
     lines = watcher.rest(3)
     standing, most = set(), 0
     for line in lines:
@@ -132,14 +148,15 @@ def test_who_comes_and_goes_asks_no_faster(box, watcher):
             standing.discard(line["id"])
         most = max(most, len(standing))
     assert most <= 32
-    assert len([line for line in lines if line["event"] == "question"]) <= 150
+    terms = (time.monotonic() - began) // SOON + 1
+    assert len({line["name"] for line in lines if line["event"] == "question"}) <= 32 * terms
 
 
 def test_an_address_without_a_name(box, watcher, sinks, stand_in):
     """Nobody was asked for a name: there is nothing to ask about, and nothing gets out."""
     sinks.mark()
     for place in (0, 7, 254, 255):
-        told = box.knock((f"{stand_in}{place}", 2222), seconds=3)[0]
+        told = box.knock((f"{stand_in}{place}", 2222))[0]
         assert told.bytes == b"" and "timed out" not in told.end, told
     udp = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
     box.shell(f"python3 -c '{udp} s.sendto(b\"x\", (\"{stand_in}0\", 53000))'")
@@ -153,7 +170,7 @@ def test_the_name_inside_is_what_counts(box, watcher, sinks, stand_in):
     given = box.shell("getent ahostsv4 new.test | head -1").ok().out.split()[0]
     assert given.startswith(stand_in)
     sinks.mark()
-    job = box.script(f"curl -sSk -m 15 --connect-to ::{given}: -o /dev/null https://evil.test/")
+    job = box.script(f"curl -sSk -m 50 --connect-to ::{given}: -o /dev/null https://evil.test/")
     question = watcher.next("question")
     assert question["name"] == "evil.test"
     watcher.say(f"answer {question['id']} deny")
@@ -170,15 +187,17 @@ def test_the_name_inside_is_what_counts(box, watcher, sinks, stand_in):
 
 def test_a_yes_to_one_name_opens_no_other(box, watcher, sinks):
     sinks.mark()
-    front = box.script(f"curl -sS -m 15 --http1.1 -H 'Host: evil.test' http://new.test/")
-    assert watcher.next("question")["name"] == "evil.test"
+    front = box.script("curl -sS -m 50 --http1.1 -H 'Host: evil.test' http://new.test/")
+    question = watcher.next("question")
+    assert question["name"] == "evil.test"
     egress(box, "allow", "new.test")
     assert box.hello((box.at("new.test"), 443, tls.client("new.test")))[0].served
     second = box.knock(
         (box.at("new.test"), 80, b"GET / HTTP/1.1\r\nHost: new.test\r\n\r\n"
-                  b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"), seconds=3
+                  b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n")
     )[0]
     assert second.statuses[-1] == 403 and EVIL not in sinks.addresses()
+    watcher.say(f"answer {question['id']} deny")
     front.wait()
     assert "403" in front.said or "evil.test" in front.said
 
@@ -186,7 +205,7 @@ def test_a_yes_to_one_name_opens_no_other(box, watcher, sinks):
 def test_no_answer_can_be_forged(box, watcher, sinks):
     """By lines that look like a watcher's, by every file, and by the socket."""
     sinks.mark()
-    box.script("curl -sS -m 15 https://evil.test/")
+    box.script("curl -sS -m 50 https://evil.test/")
     question = watcher.next("question")
     words = json.dumps({"event": "answered", "id": question["id"], "verdict": "allow"})
     done = box.shell(
@@ -200,12 +219,13 @@ def test_no_answer_can_be_forged(box, watcher, sinks):
 
 def test_names_are_shown_as_they_are(box, watcher, stand_in):
     """A question has a normalised name: no escape sequence, no quote, no look-alike in UTF-8."""
-    hostile = ("a\"b.test", "x\\u0000.test", "e\x1b[2J.test", "ex\u00e4mple.test", "A.TEST", "a..test")
-    for name in hostile:
-        request = f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
-        box.knock((f"{stand_in}9", 80, request), seconds=1)
-    names = {line["name"] for line in watcher.rest(2) if line["event"] == "question"}
-    assert names == {"a.test"}
+    hostile = ("a\"b.test", "x\\u0000.test", "e\x1b[2J.test", "ex\u00e4mple.test", "a..test")
+    requests = [f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode() for name in hostile]
+    told = box.knock(*((f"{stand_in}9", 80, request) for request in requests))
+    assert all(answer.end in ("eof", "reset") for answer in told), told
+    box.script(f"curl -sS -m 50 -H 'Host: A.TEST' http://{stand_in}9/")
+    assert watcher.next("question")["name"] == "a.test"
+    assert not [line for line in watcher.rest(2) if line["event"] == "question"]
 
 
 def test_what_who_asks_says_of_itself_is_data(box, watcher, stand_in):
@@ -228,34 +248,35 @@ def test_who_looks_can_hold_no_question_up(box, watcher):
     """It is the command's own user, who may stop it."""
     stop = "for p in /proc/[0-9]*; do grep -q codex-asker $p/comm && kill -STOP ${p#/proc/}; done"
     box.script(stop).wait()
-    job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
+    job = box.script("curl -sS -m 50 -o /dev/null https://new.test/")
     question = watcher.next("question", name="new.test")
     assert not [line for line in watcher.rest(2) if "who" in line]
     watcher.say(f"answer {question['id']} allow")
     assert job.wait() == 0, job.out
 
 
+@soon
 def test_a_watcher_that_is_stopped(box, watcher, dns, sinks):
     """It was there when the question came: that ends when its time is over. Others are served, and
     one that reads nothing for long is as if it had gone."""
     sinks.mark()
     box.exec("sh", "-c", "kill -STOP $(pgrep -x codex-egress)").ok()
-    held = box.script("curl -sS -m 30 -o /dev/null https://new.test/")
-    assert box.script("curl -sS -m 10 -o /dev/null https://good.test/").wait() == 0
-    assert held.wait(60) not in (0, 28), held.said
+    held = box.script("curl -sS -m 50 -o /dev/null https://new.test/")
+    assert box.script("curl -sS -m 50 -o /dev/null https://good.test/").wait() == 0
+    assert held.wait() not in (0, 28), held.said
     script = "for i in {1..700}; do codex-egress deny n.test; codex-egress undo n.test; done"
-    box.docker("exec", box.name, "bash", "-ec", f"{script} >/dev/null", timeout=120).ok()
-    assert box.script("curl -sS -m 30 -o /dev/null https://new.test/").wait() not in (0, 28)
+    box.docker("exec", box.name, "bash", "-ec", f"{script} >/dev/null", timeout=300).ok()
+    assert box.script("curl -sS -m 50 -o /dev/null https://new.test/").wait() not in (0, 28)
     assert NEW not in sinks.addresses() and dns.asked("new.test") == []
     box.exec("sh", "-c", "kill -CONT $(pgrep -x codex-egress)").ok()
-    assert watcher.process.wait(20) == 111
+    assert watcher.process.wait(60) == 111
 
 
 def test_what_was_allowed_ends_when_it_is_undone(box, watcher, sinks):
     """A connection that was asked about, allowed, and has gone on; then the name is asked about again."""
     script = (
         "import socket, ssl; c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE\n"
-        "s = c.wrap_socket(socket.create_connection(('new.test', 443), 20), server_hostname='new.test')\n"
+        "s = c.wrap_socket(socket.create_connection(('new.test', 443), 250), server_hostname='new.test')\n"
         "print('open', flush=True)\n"
         "try: s.recv(100)\n"
         "except OSError: pass\n"
@@ -266,9 +287,9 @@ def test_what_was_allowed_ends_when_it_is_undone(box, watcher, sinks):
     job.until_says("open")
     assert not job.ended()
     watcher.say("undo new.test")
-    assert job.wait(20) == 0, job.said
+    assert job.wait() == 0, job.said
     sinks.mark()
-    late = box.script("curl -sS -m 30 -o /dev/null https://new.test/")
+    late = box.script("curl -sS -m 50 -o /dev/null https://new.test/")
     question = watcher.next("question", name="new.test")
     watcher.say(f"answer {question['id']} deny")
     assert late.wait() not in (0, 28) and NEW not in sinks.addresses()
@@ -276,15 +297,15 @@ def test_what_was_allowed_ends_when_it_is_undone(box, watcher, sinks):
 
 @pytest.mark.parametrize("name", ("resolver", "gate"))
 def test_workers_that_are_started_again(box, watcher, name):
-    job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
+    job = box.script("curl -sS -m 50 -o /dev/null https://new.test/")
     question = watcher.next("question")
     old = box.worker(name)
     box.exec("kill", "-KILL", str(old)).ok()
-    until(lambda: box.worker(name) not in (None, old), 10, name)
+    until(lambda: box.worker(name) not in (None, old), name)
     if name == "gate":
         watcher.next("answered", id=question["id"], verdict="gone")
         assert job.wait() != 0
-        job = box.script("curl -sS -m 20 -o /dev/null https://new.test/")
+        job = box.script("curl -sS -m 50 -o /dev/null https://new.test/")
         question = watcher.next("question")
     watcher.say(f"answer {question['id']} allow")
     assert job.wait() == 0, job.said

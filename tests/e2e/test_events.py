@@ -8,7 +8,7 @@ import pytest
 from conftest import IMAGE, until
 from events import BEGINNING, check_line
 
-WALLS = pytest.mark.parametrize("flags", [None, ()], ids=["nft", "cell"])
+WALLS = pytest.mark.cell(names=True)
 # A line waits for a moment for who asked.
 READ = (
     "cd /run/codex; for i in {1..200}; do grep -q refused.test events.jsonl && grep -q denied.test events.jsonl && break; "
@@ -29,10 +29,10 @@ def one(found, **fields):
 
 
 @WALLS
-def test_a_line_says_where_and_by_which_rule(shell, flags):
+def test_a_line_says_where_and_by_which_rule(shell):
     options = ("--hostname", "a-box", "-w", "/tmp")
     before = datetime.datetime.now(datetime.timezone.utc)
-    done = shell(ASK + READ, flags=flags, options=options, init=("--deny", "denied.test"))
+    done = shell(ASK + READ, options=options, init=("--deny", "denied.test"))
     found = lines(done.out)
     assert found, done
     for event in found:
@@ -41,7 +41,7 @@ def test_a_line_says_where_and_by_which_rule(shell, flags):
         assert before - datetime.timedelta(seconds=2) < when
         assert when < datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
     assert one(found, event="refused-name", name="denied.test")["rule"] == "denied.test"
-    done = shell(ASK + READ, allow="allowed.test", flags=flags)
+    done = shell(ASK + READ, allow="allowed.test")
     found = lines(done.out)
     assert "rule" not in one(found, event="refused-name", name="refused.test")
     opened = [e for e in found if e["event"] == "pin" and e["name"] == "allowed.test"]
@@ -49,8 +49,8 @@ def test_a_line_says_where_and_by_which_rule(shell, flags):
 
 
 @WALLS
-def test_lines_in_the_containers_log(start, flags):
-    box = start("getent", "hosts", "refused.test", flags=flags, init=("--events", "-"))
+def test_lines_in_the_containers_log(start):
+    box = start("getent", "hosts", "refused.test", init=("--events", "-"))
     box.wait()
     found = lines(box.docker("logs", box.name).err)
     assert one(found, event="refused-name", name="refused.test")
@@ -59,6 +59,7 @@ def test_lines_in_the_containers_log(start, flags):
     assert lines(box.docker("logs", box.name).out) == []
 
 
+@pytest.mark.cell(seldom=True)
 def test_a_log_that_nobody_reads_stops_nothing(start):
     """PID 1 waits for no reader: what a full pipe doesn't take is lost."""
     script = "for i in $(seq 2000); do getent hosts r$i.test; done; exit 7"
@@ -78,8 +79,8 @@ FORGED = '{"time":"2026-01-01T00:00:00.000000Z","event":"allowed","name":"forged
 
 
 @pytest.mark.attack
-@WALLS
-def test_the_command_writes_no_event(start, flags):
+@pytest.mark.cell(own_uid=True)
+def test_the_command_writes_no_event(start):
     """Wherever events are, and by names that would be lines of their own."""
     script = f"""
     for f in /run/codex/events.jsonl /run/codex/host/* /run/codex/host/*/* /proc/1/fd/*; do
@@ -88,12 +89,12 @@ def test_the_command_writes_no_event(start, flags):
     python3 -c 'import socket, sys
 for name in (b"a\\n{{", b"x\\"}}\\n", b"e\\x1b[2J", b"\\\\"):
     q = b"\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + bytes([len(name)]) + name + b"\\4test\\0\\0\\1\\0\\1"
-    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM); s.settimeout(5)
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM); s.settimeout(30)
     s.connect((sys.argv[1], 53)); s.sendall(len(q).to_bytes(2, "big") + q); s.recv(512)
 ' "$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -1)"
     echo done; sleep 600
     """
-    box = start("bash", "-c", script, flags=flags)
+    box = start("bash", "-c", script)
     box.until_says("done")
     until(lambda: "refused-name" in box.exec("cat", "/run/codex/events.jsonl").out)
     text = box.exec("cat", "/run/codex/events.jsonl").ok().out

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import FLAGS, ROOT
+from conftest import ROOT
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n"
 LOOK = "cat /etc/passwd; id -u; id -g; echo $HOME $PATH; ls -d /codex_home; env | grep -E '^(CODEX|SANDBOX|USER)'"
@@ -56,14 +56,19 @@ def image(runner):
 def foreign(runner):
     """foreign(image, script, options of the engine, of codex-init): what came of it."""
 
-    def run(image, script, options=(), init=(), flags=FLAGS):
+    def run(image, script, options=(), init=(), flags=None):
+        flags = runner.flags if flags is None else flags
         words = ["run", "--rm", "--pull=never", *flags, *options, image, *init, "--", "sh", "-c", script]
         return runner.docker(*words)
 
     return run
 
 
-@pytest.mark.parametrize("init", [(), ("--user", "app"), ("--egress=off", "--user", "app")])
+@pytest.mark.parametrize(
+    "wall, init",
+    [("nft", ()), ("nft", ("--user", "app")), ("nft", ("--egress=off", "--user", "app")), ("flagless", ())],
+    indirect=["wall"],
+)
 def test_users_and_home_stay(image, foreign, init):
     done = foreign(image(), LOOK, init=init)
     assert done.out.startswith(PASSWD + "1000\n"), done
@@ -71,19 +76,23 @@ def test_users_and_home_stay(image, foreign, init):
     assert "codex_home" not in done.out and "SANDBOX" not in done.out and "USER=" not in done.out, done
 
 
+@pytest.mark.cell("nft", "flagless", seldom=True)
 def test_the_group_is_the_users(image, foreign):
     assert foreign(image(), "id -g").ok().out == "1001\n"
 
 
+@pytest.mark.cell("nft", "flagless", seldom=True)
 def test_a_home_that_the_image_sets_stays(image, foreign):
     done = foreign(image(("run",), "ENV HOME=/srv"), "echo $HOME")
     assert done.ok().out == "/srv\n"
 
 
+@pytest.mark.cell("nft", "flagless", seldom=True)
 def test_the_home_of_a_user_that_the_image_does_not_know_stays(image, foreign):
     assert foreign(image(), "echo $HOME", init=("--user", "4242")).ok().out == "/root\n"
 
 
+@pytest.mark.cell("nft", "flagless", seldom=True)
 @pytest.mark.parametrize(
     "directories, options",
     [(("run",), ("-e", "CODEX_HOME=/codex_home")), (("run", "codex_home"), ())],
@@ -110,6 +119,7 @@ def test_an_image_with_a_user_is_told_what_gives_it_nftables(image, foreign):
     assert foreign(name, "id -u", flags=flags).ok().out == "1000\n"
 
 
+@pytest.mark.cell("nft", "flagless", seldom=True)
 def test_a_home_in_memory_is_told_what_works(run):
     done = run("true", options=("--tmpfs", "/codex_home")).ok(111)
     typed = re.search(r"hint: .*(--tmpfs /codex_home:\S+)$", done.err, re.M)
@@ -123,11 +133,13 @@ def warnings(done):
             and "/run" in line]
 
 
+@pytest.mark.cell
 def test_a_missing_run_directory_is_made(image, foreign):
     done = foreign(image(()), "test -s /run/codex/status.json && echo there")
     assert done.ok().out == "there\n" and warnings(done) == [], done
 
 
+@pytest.mark.cell("nft", "flagless")
 @pytest.mark.parametrize("directories", [(), ("run",)])
 def test_where_it_can_not_be_made_that_is_one_warning(image, foreign, directories):
     done = foreign(image(directories), "echo ran", options=("--read-only",)).ok()

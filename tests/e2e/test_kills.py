@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.cell(seldom=True)
 LITTLE = ("--memory", "64m", "--memory-swap", "64m")
 # All that it may have, and then some.
 EAT = "python3 -c 'x = bytearray(200 << 20)'"

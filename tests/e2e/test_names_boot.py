@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from conftest import until
+from conftest import at_best, until
 from internet import DNS_ADDRESS, NAMES, address_of
 from names import GET, reached  # noqa: F401
 
-pytestmark = pytest.mark.cell(names=True)
+pytestmark = pytest.mark.cell("all", names=True)
 
 
 def test_a_name_that_does_not_resolve_is_a_warning(run, sinks, dns):
@@ -17,11 +17,11 @@ def test_a_name_that_does_not_resolve_is_a_warning(run, sinks, dns):
 
 
 def test_a_name_that_comes_to_life_later_is_found(start, dns, sinks):
-    box = start("sleep", "60", allow="late.test")
+    box = start("sleep", "600", allow="late.test")
     box.until_says("late.test")
     dns.add("late.test", "45.6.6.6")
-    get = ("curl", "-sS", "-m", "2", "https://late.test/")
-    until(lambda: box.exec(*get, user="1000").status == 0, 40, "late.test's coming to life")
+    get = ("curl", "-sS", "-m", "30", "https://late.test/")
+    until(lambda: box.exec(*get, user="1000").status == 0, "late.test's coming to life")
     assert ("tcp", "45.6.6.6", 443) in reached(sinks)
 
 
@@ -33,7 +33,6 @@ def test_all_names_failing_names_the_upstreams_and_codex_still_starts(run, dns):
     assert DNS_ADDRESS in done.err and "hint" in done.err, done
 
 
-@pytest.mark.cell("all")
 def test_require_names_makes_that_fatal(run, dns):
     for name in NAMES:
         dns.fail(name, "REFUSED")
@@ -62,27 +61,32 @@ def test_add_host_does_not_allow_what_no_rule_does(run, sinks):
         "curl",
         "-sS",
         "-m",
-        "3",
+        "30",
         "https://other.test",
         options=["--add-host", "other.test:45.7.7.8"],
     )
-    assert done.status and done.seconds < 3
+    assert done.status not in (0, 28), done
     assert sinks.seen() == []
 
 
 def test_many_names_are_asked_at_once(run, dns):
-    """A hundred names, every answer a second late: each question has left before the first answer
+    """A hundred names, every answer two seconds late: each question has left before the first answer
     can have come, and PID 1 is through after about one such wait."""
     names = [f"n{i}.many.test" for i in range(100)]
     for i, name in enumerate(names):
         dns.add(name, f"45.8.0.{i + 1}")
-        dns.delay(name, 1)
-    run("true", allow=" ".join(names)).ok()
-    first = {}
-    for query in dns.asked("many.test"):
-        first.setdefault((query.name, query.type), query.time)
-    assert {(name, kind) for name in names for kind in ("A", "AAAA")} == set(first)
-    assert max(first.values()) - min(first.values()) < 1
+        dns.delay(name, 2)
+
+    def between_first_and_last():
+        dns.queries.clear()
+        run("true", allow=" ".join(names)).ok()
+        first = {}
+        for query in dns.asked("many.test"):
+            first.setdefault((query.name, query.type), query.time)
+        assert {(name, kind) for name in names for kind in ("A", "AAAA")} == set(first)
+        return max(first.values()) - min(first.values())
+
+    at_best(between_first_and_last, 2)
 
 
 def test_a_lost_question_is_asked_again(run, dns, sinks):
@@ -120,8 +124,8 @@ def test_an_alias_does_not_allow_its_target(shell, dns, sinks):
 def test_an_alias_that_bites_its_tail_ends(run, dns):
     dns.alias("loop.test", "pool.test")
     dns.alias("pool.test", "loop.test")
-    done = run("curl", "-sS", "-m", "5", "https://loop.test/", allow="loop.test")
-    assert done.status == 6 and done.seconds < 8
+    done = run("curl", "-sS", "-m", "30", "https://loop.test/", allow="loop.test")
+    assert done.status == 6, done
 
 
 def test_addresses_that_rotate_stay_reachable(shell, dns, sinks):

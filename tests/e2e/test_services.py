@@ -1,8 +1,12 @@
 """Services (SRV) of allowed names, and the text beside them: what mongodb+srv:// is made of. What the
 lab's DNS server was asked and what reached the sinks decides."""
 
-import json
 import re
+
+import pytest
+
+pytestmark = pytest.mark.cell(names=True)
+
 
 SRV, TXT = "_mongodb._tcp.cluster.test", "authSource=admin"
 
@@ -16,17 +20,19 @@ def cluster(dns):
 
 # As a driver does: the service, its text, and a connection to each target.
 DRIVER = f"""
-for target in $(dig +short SRV {SRV} | awk '{{ print $4 ":" $3 }}'); do
+for target in $(dig $BY +short SRV {SRV} | awk '{{ print $4 ":" $3 }}'); do
   echo "target $target"
-  timeout 5 bash -c "exec 3<>/dev/tcp/${{target%%.:*}}/${{target##*:}}" && echo reached
+  timeout 50 bash -c "exec 3<>/dev/tcp/${{target%%.:*}}/${{target##*:}}" && echo reached
 done
-dig +short TXT cluster.test
+dig $BY +short TXT cluster.test
 """
 
 
-def test_a_service_of_an_allowed_name(shell, dns, sinks):
+def test_a_service_of_an_allowed_name(shell, dns, sinks, wall, by):
     cluster(dns)
-    done = shell(DRIVER, allow="cluster.test *.cluster.test:27017").ok()
+    # In the cell a wildcard has no other ports.
+    rule = "*.cluster.test:27017" if wall == "nft" else "shard-0.cluster.test:27017"
+    done = shell(DRIVER, allow=f"cluster.test {rule}", env={"BY": by}).ok()
     assert done.lines() == ["target shard-0.cluster.test.:27017", "reached", f'"{TXT}"'], done
     assert sinks.seen() == [("tcp", "45.34.0.1", 27017)]
     assert {q.type for q in dns.asked("cluster.test")} == {"A", "AAAA", "SRV", "TXT"}
@@ -34,33 +40,32 @@ def test_a_service_of_an_allowed_name(shell, dns, sinks):
     assert re.search(r"shard\.elsewhere\.test:27017 .*--allow shard\.elsewhere\.test:27017", done.err, re.S)
 
 
-def test_a_service_elsewhere(start, dns, sinks):
+def test_a_service_elsewhere(boxes, dns, sinks, by):
     dns.add(SRV, "0 5 27017 shard.elsewhere.test.", type="SRV")
-    box = start("sleep", "60", allow="cluster.test")
-    dig = ("dig", "+time=4", "SRV", SRV)
-    done = box.exec("bash", "-c", f"sleep 1; {' '.join(dig)}", user="1000").ok()
+    box = boxes(allow="cluster.test")
+    done = box.inside("dig", by, "+time=50", "SRV", SRV).ok()
     assert "add --allow shard.elsewhere.test:27017" in done.out and "ANSWER: 0" in done.out, done
-    events = box.exec("cat", "/run/codex/events.jsonl").ok().out
-    told = [e for e in map(json.loads, events.splitlines()) if e["event"] == "refused-name"]
+    box.event(event="refused-name")
+    told = box.events("refused-name")
     assert [(e["name"], e["port"]) for e in told] == [("shard.elsewhere.test", 27017)]
     assert sinks.seen() == []
 
 
-def test_nothing_else_before_a_name_leaves(shell, dns, wire):
+def test_nothing_else_before_a_name_leaves(shell, dns, wire, by):
     """Neither services that aren't on the list, nor text of names that have none."""
     cluster(dns)
     names = ("_secret._tcp", "_mongodb._udp", "secret._mongodb._tcp", "_secret._mongodb._tcp")
-    script = "; ".join(f"dig SRV {name}.cluster.test" for name in names)
-    shell(f"{script}; dig TXT cluster.test; dig TXT {SRV}", allow="cluster.test").ok()
+    script = "; ".join(f"dig {by} SRV {name}.cluster.test" for name in names)
+    shell(f"{script}; dig {by} TXT cluster.test; dig {by} TXT {SRV}", allow="cluster.test").ok()
     assert {q.type for q in dns.asked("cluster.test")} <= {"A", "AAAA"}
     assert not wire.carried(b"secret")
 
 
-def test_a_name_of_a_proxy_has_no_services(run, dns):
+def test_a_name_of_a_proxy_has_no_services(run, dns, by):
     """It is the proxy's to look up."""
     dns.add("proxy.test", "45.34.0.9")
     cluster(dns)
     env = {"CODEX_INIT_PROXY": "http://proxy.test:3128"}
-    done = run("dig", "SRV", SRV, allow="cluster.test", env=env).ok()
+    done = run("dig", by, "SRV", SRV, allow="cluster.test", env=env).ok()
     assert "ANSWER: 0" in done.out
     assert dns.asked("cluster.test") == []

@@ -1,12 +1,13 @@
 """Whose name a packet goes by. The payload sends as itself and as nobody else: not as the engine's
 resolver, not as an upstream, not as a stranger, on loopback as on the wire; and nothing that it has
 sent is in the way of the workers' own questions. The scripts run beside the payload, as its user but
-without its seccomp filter, so that it is the wall that says no."""
+without its seccomp filter, so that it is the wall that says no. In the cell that is none of it: its
+command has no UDP, and its TCP doesn't get off loopback whatever it is bound to (test_cell_attacks.py)."""
 
 import json
 
 import pytest
-from conftest import until
+from conftest import WALLS, until
 from internet import DNS_ADDRESS, DNS_ADDRESS6, address_of
 
 FOREIGN = "2a0f:77:f00::1"
@@ -35,7 +36,7 @@ def names(dns):
 ASK = """
 def ask(name, server="8.8.8.8"):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(8)
+    s.settimeout(30)
     labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split("."))
     s.sendto(b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + labels + b"\\0\\0\\1\\0\\1", (server, 53))
     try:
@@ -102,6 +103,43 @@ def test_the_payload_does_not_become_the_engines_resolver(network, boxes, dns, s
     box.shell(curl + f"; curl -sSk -m 3 --resolve {wanted[1]}:443:{FORGED} https://{wanted[1]}/")
     if mode != ("--egress=audit",):
         assert sinks.to(FORGED) == []
+
+
+# In the cell by TCP alone, and on the default network: at the address that the engine's resolver has
+# elsewhere, and wherever else it may listen.
+LISTEN = """
+import socket, sys, threading, urllib.request
+asked = []
+def accept(listener):
+    while True:
+        asked.append(listener.accept()[1])
+for address in ("127.0.0.11", "0.0.0.0", "127.64.0.1"):
+    s = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        s.setsockopt(socket.SOL_SOCKET, option, 1)
+    try:
+        s.bind((address, 53))
+        s.listen()
+    except OSError:
+        continue
+    threading.Thread(target=accept, args=(s,), daemon=True).start()
+print(threading.active_count() > 1)
+for name in sys.argv[1:]:
+    urllib.request.urlopen(f"http://{name}/").read()
+print(asked)
+"""
+
+
+@pytest.mark.parametrize("wall", [name for name in WALLS if name != "nft"], indirect=True)
+def test_nor_in_the_cell(run, dns, sinks):
+    """Whose answers are too long for UDP, so that our resolver asks by TCP."""
+    wanted = names(dns)
+    for name in wanted:
+        dns.truncate(name)
+    done = run("python3", "-c", LISTEN, *wanted, allow="*.many.test").ok()
+    assert done.lines() == ["True", "[]"], done
+    assert all(any(q.tcp for q in dns.asked(name)) for name in wanted)
+    assert sinks.addresses() == {address_of(name) for name in wanted}
 
 
 # Asks for one name from every port that a worker may have, then for the others from anywhere.
@@ -196,7 +234,7 @@ def test_without_the_wall_it_does(lab, network, boxes, dns, sinks):
     box = six_box(lab, boxes, network, dns, "fd77:1:5b::")
     lab.engine.in_container(box.name, "nft", "flush", "ruleset")
     python(box, SEND, json.dumps([(FOREIGN, 0)]), json.dumps([(SIX, 8080)]))
-    until(lambda: {p.protocol for p in sinks.to(SIX) if p.source == FOREIGN} == {"udp", "tcp"}, 5)
+    until(lambda: {p.protocol for p in sinks.to(SIX) if p.source == FOREIGN} == {"udp", "tcp"})
 
 
 # Says something as the upstream to each of the resolver's ports, again and again.
@@ -241,7 +279,7 @@ def talk(kind, client, server):
     l, s = socket.socket(family, kind), socket.socket(family, kind)
     for one in (l, s):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
-        one.settimeout(3)
+        one.settimeout(30)
     try:
         l.bind(server)
         if kind == socket.SOCK_STREAM:
@@ -252,7 +290,7 @@ def talk(kind, client, server):
         s.send(b"question")
         if kind == socket.SOCK_STREAM:
             c, _ = l.accept()
-            c.settimeout(3)
+            c.settimeout(30)
             got = c.recv(100)
             c.send(b"answer")
         else:
@@ -262,19 +300,25 @@ def talk(kind, client, server):
     except OSError as e:
         return str(e)
 for client, server in json.loads(sys.argv[1]):
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+    for kind in json.loads(sys.argv[2]):
         got = talk(kind, client and tuple(client), tuple(server))
         if got != ["question", "answer"]:
             print(json.dumps([client, server, kind, got]))
 """
 
 
-def test_servers_of_the_payloads_own(network, boxes):
-    """On every address of the container's, from every one, also from ports that are the workers'."""
+BOTH_KINDS, TCP = "[2, 1]", "[1]"
+
+
+@pytest.mark.cell("all")
+def test_servers_of_the_payloads_own(lab, network, boxes, wall):
+    """On every address of the container's, from every one, also from ports that are the workers'. In
+    the cell all of them are on loopback, and there is IPv4's TCP alone."""
     subnet = "fd77:1:5d::"
-    box = boxes(network=network("--ipv6", "--subnet", f"{subnet}/64"))
+    box = boxes(network=network("--ipv6", "--subnet", f"{subnet}/64") if wall == "nft" else None)
+    until(lambda: "tentative" not in lab.engine.in_container(box.name, "ip", "-6", "address"))
     own = box.shell("hostname -i").out.split()
-    own4, own6 = (next(a for a in own if (":" in a) == six) for six in (False, True))
+    own4, own6 = (next((a for a in own if (":" in a) == six), "::1") for six in (False, True))
     pairs = [
         (None, ("127.0.0.1", 4000)),
         (None, ("127.0.0.1", 53535)),
@@ -290,7 +334,11 @@ def test_servers_of_the_payloads_own(network, boxes):
         (("::1", 0), (own6, 4000)),
         ((own6, 0), (own6, 62000)),
     ]
-    assert python(box, TALK, json.dumps(pairs)) == []
+    if box.cell:
+        pairs = [(client, server) for client, server in pairs if ":" not in server[0]]
+        assert box.inside("python3", "-c", TALK, json.dumps(pairs), TCP).ok().out == ""
+    else:
+        assert python(box, TALK, json.dumps(pairs), BOTH_KINDS) == []
 
 
 def test_addresses_that_the_container_gets_later(lab, boxes, wire):
@@ -301,7 +349,7 @@ def test_addresses_that_the_container_gets_later(lab, boxes, wire):
     connect = f"import socket; socket.create_connection(('{target}', 8080), 1, ('{later}', 0))"
     lab.engine.in_container(box.name, "ip", "address", "add", f"{later}/32", "dev", "eth0")
     pairs = [((later, 0), (later, 4000)), ((later, 0), ("127.0.0.1", 4000))]
-    assert python(box, TALK, json.dumps(pairs)) == []
+    assert python(box, TALK, json.dumps(pairs), BOTH_KINDS) == []
     box.exec("python3", "-c", connect, user="1000")  # nobody answers there
     assert {p.source for p in wire.to(target)} == {later}
 

@@ -1,49 +1,67 @@
 """The wall: what the policy doesn't allow can't leave, whatever kind of packet it is, and is told
-so at once. Judged on the wire, not by what the payload believes. One file, since all of it is tried
-by the same program."""
+so at once; in the cell, which keeps sockets rather than packets, not at once. Judged on the wire, not
+by what the payload believes. One file, since all of it is tried by the same program."""
 
 import json
 import re
 
 import pytest
-from conftest import until
+from conftest import SCOPED, WALLS, at_best, until
 from internet import DNS_ADDRESS, Wire, address_of
 
 # Tries each destination as an agent's tool could, and prints what came of it and how long it took. On
-# the web's ports it is the gate that takes the connection, and refuses in words.
+# the web's ports it is the gate that takes the connection, and refuses in words. Whatever else goes on
+# may make an attempt longer, and none shorter.
 TRY = r"""
-import errno, json, socket, sys, time
-for kind, address, port in json.loads(sys.argv[1]):
+import concurrent.futures, errno, json, os, socket, sys, time
+seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 3
+def attempt(kind, address, port):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     began, said = time.monotonic(), "ok"
     try:
         if kind == "tcp":
-            with socket.create_connection((address, port), timeout=3) as s:
+            with socket.create_connection((address, port), timeout=seconds) as s:
                 s.sendall(b"leaked-bytes\r\n\r\n")
                 if port in (443, 80) and s.recv(1000).startswith(b"HTTP/1.1 400 "):
                     said = "refused by the gate"
         else:
             s = socket.socket(family, socket.SOCK_DGRAM)
-            s.settimeout(3)
+            s.settimeout(seconds)
             s.connect((address, port))
             s.send(b"leaked-bytes")
             s.send(b"leaked-bytes")  # an ICMP error for the first shows at the second
             s.recv(100)
     except OSError as e:
         said = errno.errorcode.get(e.errno, str(e))
-    print(json.dumps([kind, address, port, said, time.monotonic() - began]))
+    return said, time.monotonic() - began
+def at_best(kind, address, port):
+    took = []
+    while not took or said not in ("ok", "timed out") and min(took) >= 1 and len(took) < 3:
+        said, seconds = attempt(kind, address, port)
+        took.append(seconds)
+    return json.dumps([kind, address, port, said, min(took)])
+# At once where the cell lets each wait for seconds; else one by one, as each is timed.
+with concurrent.futures.ThreadPoolExecutor(20 if "127.0.0.1:" in os.getenv("ALL_PROXY", "") else 1) as pool:
+    for line in pool.map(lambda place: at_best(*place), json.loads(sys.argv[1])):
+        print(line)
 """
 
 
-def attempt(run, destinations, **rest):
-    done = run("python3", "-c", TRY, json.dumps(destinations), **rest).ok()
+def attempt(run, destinations, seconds=3, **rest):
+    """seconds: the patience of each; longer where one is to be answered."""
+    done = run("python3", "-c", TRY, json.dumps(destinations), str(seconds), **rest).ok()
     results = [json.loads(line) for line in done.lines() if line.startswith("[")]
     assert len(results) == len(destinations), done
     return results
 
 
-def refused(results):
+def refused(results, wall="nft"):
+    """In the cell a place that isn't there doesn't answer, and there are neither UDP nor IPv6."""
     for kind, address, port, said, seconds in results:
+        if wall != "nft":
+            expected = {"EACCES"} if kind == "udp" else {"timed out", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"}
+            assert said in ({"EAFNOSUPPORT"} if ":" in address else expected), (kind, address, port, said)
+            continue
         assert said not in ("ok", "timed out"), (kind, address, port, said)
         assert seconds < 1, (kind, address, port, said, seconds)
 
@@ -80,10 +98,13 @@ SPECIAL = [
 
 
 @pytest.mark.parametrize(
-    "destinations", [PUBLIC, INSIDE, SPECIAL], ids=["public", "inside", "special"]
-)
-def test_what_no_rule_allows_is_refused_at_once(run, sinks, wire, destinations):
-    refused(attempt(run, destinations))
+    "wall, destinations",
+    [*(("nft", some) for some in (PUBLIC, INSIDE, SPECIAL)),
+     *((name, PUBLIC + INSIDE + SPECIAL) for name in WALLS if name != "nft")],
+    indirect=["wall"], ids=["public", "inside", "special", "flagless", "no capability", "plain uid"],
+)  # fmt: skip
+def test_what_no_rule_allows_is_refused_at_once(run, sinks, wire, wall, destinations):
+    refused(attempt(run, destinations), wall)
     assert sinks.seen() == []
     assert [f for f in wire.seen() if f.address != DNS_ADDRESS] == []
 
@@ -94,6 +115,7 @@ def test_the_same_leaves_without_the_wall(run, sinks):
     assert set(sinks.seen()) >= set(PUBLIC)
 
 
+# Here, and at neighbours, the cell: test_cell_attacks.py
 def test_the_gateway_is_refused_and_without_the_wall_it_is_not(run, wire):
     gateway = [("tcp", Wire.GATEWAY, 22), ("udp", Wire.GATEWAY, 53), ("tcp", Wire.GATEWAY, 53)]
     results = attempt(run, [gateway[0]])
@@ -103,26 +125,34 @@ def test_the_gateway_is_refused_and_without_the_wall_it_is_not(run, wire):
     assert wire.to(Wire.GATEWAY) != []
 
 
-def test_tools_get_an_error_not_a_hang(shell):
-    done = shell(
-        """
+@pytest.mark.cell
+def test_tools_get_an_error_not_a_hang(shell, wall):
+    """In the cell they use the gate as their proxy, which says no in an answer."""
+    script = """
         for target in https://8.8.8.8 http://10.0.0.1 http://169.254.169.254/latest \
             http://[2001:4860:4860::8888]/; do
-            s=$(date +%s%N); curl -gsS -m 5 $target; r=$?; e=$(date +%s%N)
-            echo "$r $(((e - s) / 1000000))"
+            s=$(date +%s%N); curl -gsS -m 30 $target; r=$?; e=$(date +%s%N)
+            echo "status $r $(((e - s) / 1000000))"
         done"""
-    ).ok()
-    statuses, times = zip(*(map(int, line.split()) for line in done.lines()))
-    # The web's ports of public addresses are the gate's, which answers with an alert.
-    assert statuses == (35, 7, 7, 7) and max(times) < 1000, done
+
+    def longest():
+        done = shell(script).ok()
+        told = [line.split() for line in done.lines() if line.startswith("status ")]
+        statuses, times = zip(*((int(status), int(ms)) for _, status, ms in told))
+        # The web's ports of public addresses are the gate's, which answers with an alert.
+        assert statuses == ((35, 7, 7, 7) if wall == "nft" else (56, 0, 0, 0)), done
+        return max(times) / 1000
+
+    at_best(longest, 1)
 
 
-def test_an_allowed_name_opens_only_its_own_ports(run, sinks):
+@pytest.mark.cell
+def test_an_allowed_name_opens_only_its_own_ports(run, sinks, wall):
     address = address_of("example.com")
     tried = [("tcp", address, 22), ("tcp", address, 8443), ("udp", address, 443)]
     script = "import urllib.request as u; u.urlopen('https://example.com').read()\n" + TRY
     done = run("python3", "-c", script, json.dumps(tried), allow="example.com").ok()
-    refused([json.loads(line) for line in done.lines() if line.startswith("[")])
+    refused([json.loads(line) for line in done.lines() if line.startswith("[")], wall)
     assert sinks.seen() == [("tcp", address, 443)]
 
 
@@ -150,16 +180,19 @@ tried("netlink", socket.AF_NETLINK, socket.SOCK_RAW, 0)
 """
 
 
-def test_sockets_that_no_tool_needs_cannot_be_opened(run, wire):
+@pytest.mark.cell("all")
+def test_sockets_that_no_tool_needs_cannot_be_opened(run, wire, wall):
     results = dict(line.split() for line in run("python3", "-c", RAW).ok().lines())
     for name in ("raw", "raw6", "packet", "vsock", "sctp", "bluetooth", "alg"):
         assert results.pop(name) != "opened", name
-    for name in ("tcp", "udp", "unix", "netlink"):
+    assert results.pop("udp") == ("opened" if wall == "nft" else "EACCES")
+    for name in ("tcp", "unix", "netlink"):
         assert results.pop(name) == "opened", name
     assert wire.seen() == []
 
 
-def test_ping_does_not_leave(shell, wire):
+@pytest.mark.cell("all")
+def test_ping_does_not_leave(shell, wire, wall):
     """ICMP by the unprivileged kind of socket, where the kernel's settings allow it."""
     script = """python3 - <<'E'
 import socket
@@ -172,6 +205,8 @@ except OSError as e:
 E"""
     shell(script, options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"]).ok()
     assert [f for f in wire.seen() if f.protocol == "icmp"] == []
+    if wall != "nft":
+        return
     shell(
         script,
         options=["--sysctl", "net.ipv4.ping_group_range=0 2147483647"],
@@ -179,7 +214,8 @@ E"""
     ).ok()
 
 
-def test_the_payload_has_no_say_over_the_wall(shell, sinks):
+@pytest.mark.cell("all")
+def test_the_payload_has_no_say_over_the_wall(shell, sinks, wire, wall):
     done = shell(
         """
         exec 2>&1
@@ -188,10 +224,13 @@ def test_the_payload_has_no_say_over_the_wall(shell, sinks):
         unshare -Urn true; ls -l /proc/1/fd; kill -9 1; echo x >/proc/sys/net/ipv4/ip_forward
         curl -sS -m 3 https://8.8.8.8; curl -sS -m 3 https://8.8.8.8:8443"""
     )
-    assert done.status == 7 and "alert" in done.out, done
+    assert done.status == (7 if wall == "nft" else 56), done
+    assert ("alert" if wall == "nft" else "response 403") in done.out, done
     assert sinks.seen() == []
+    assert {f.address for f in wire.seen()} <= {DNS_ADDRESS}
 
 
+@pytest.mark.cell(own_uid=True)  # the other forms share a uid: test_cell_attacks.py
 def test_the_payload_cannot_touch_our_processes(shell):
     done = shell(
         r"""
@@ -208,6 +247,7 @@ def test_the_payload_cannot_touch_our_processes(shell):
     assert "BROKEN" not in done.out
 
 
+@pytest.mark.cell(own_uid=True)
 def test_the_control_directory_is_roots(shell):
     done = shell(
         "touch /run/codex/x 2>/dev/null && echo BROKEN; cat /run/codex/control 2>/dev/null"
@@ -226,9 +266,10 @@ def test_another_container_is_refused(start, run, wire, docker):
     address = server.address()
     refused(attempt(run, [("tcp", address, 8000), ("udp", address, 8000)]))
     assert wire.to(address) == []
-    assert attempt(run, [("tcp", address, 8000)], init=["--egress=off"])[0][3] == "ok"
+    assert attempt(run, [("tcp", address, 8000)], 30, init=["--egress=off"])[0][3] == "ok"
 
 
+# The cell: test_cell.py
 def test_a_neighbour_cannot_come_in(start, run):
     """Input is walled as well: a server of the payload's is for itself only."""
     box = start("python3", "-m", "http.server", "-b", "0.0.0.0", "8000")
@@ -245,7 +286,7 @@ def test_a_neighbour_cannot_come_in(start, run):
 def test_a_rule_opens_its_own_network_in_both_fences(start, lab, wire, rule, shut):
     """The wall, and with it torn down the routes: what the rule is for is open, what lies around it,
     or is special, is not."""
-    box = start("sleep", "60", allow=rule)
+    box = start("sleep", "600", allow=rule)
     until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
     tried = [("tcp", "10.0.0.9", 443), ("tcp", shut, 443), ("udp", shut, 443)]
     for _ in ("wall", "routes"):
@@ -258,7 +299,7 @@ def test_a_rule_opens_its_own_network_in_both_fences(start, lab, wire, rule, shu
 
 def test_the_routes_are_a_fence_of_their_own(start, lab, wire):
     """With the wall torn down by somebody who may, what is private is still out of reach."""
-    box = start("sleep", "60")
+    box = start("sleep", "600")
     until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
     lab.engine.in_container(box.name, "nft", "flush", "ruleset")
     wire.mark()
@@ -294,11 +335,12 @@ def test_a_neighbour_cannot_even_be_heard(start, run, options, heard):
     assert ("outside" in box.logs()) == heard
 
 
+@pytest.mark.cell("all")
 def test_loopback_is_open(shell):
     done = shell(
         """
         python3 -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & 
-        for i in $(seq 100); do curl -so /dev/null http://127.0.0.1:8000 && break; sleep 0.05; done
+        for i in $(seq 1000); do curl -so /dev/null http://127.0.0.1:8000 && break; sleep 0.05; done
         curl -sS -o /dev/null -w '%{http_code}\\n' http://127.0.0.1:8000; kill $!"""
     ).ok()
     assert done.lines()[-1] == "200"
@@ -315,15 +357,19 @@ IPV6 = [
 ]
 
 
-def test_ipv6_is_as_strict(run, network, sinks, wire):
-    name = network("--ipv6", "--subnet", "fd77:1:5::/64")
-    refused(attempt(run, IPV6, network=name))
+@pytest.mark.cell
+def test_ipv6_is_as_strict(run, network, sinks, wire, wall):
+    name = network("--ipv6", "--subnet", "fd77:1:5::/64") if wall == "nft" else None
+    refused(attempt(run, IPV6, network=name), wall)
     assert sinks.seen() == []
     assert [f for f in wire.seen() if f.port != 53] == []
+    if wall != "nft":
+        return
     attempt(run, IPV6[:2], network=name, init=["--egress=off"])
     assert set(IPV6[:2]) <= set(sinks.seen())
 
 
+# The cell starts on no such network (test_cell_attacks.py); its gate is the same.
 def test_ipv6_of_an_allowed_name_is_open(run, network, dns, sinks):
     dns.add("six.test", "2a0f:77:6::6")
     name = network("--ipv6", "--subnet", "fd77:1:6::/64")
@@ -367,6 +413,7 @@ def test_the_engines_embedded_resolver_is_no_tunnel(run, network, dns, sinks):
     assert dns.asked("attacker.test") != []
 
 
+# The cell doesn't start there: test_cell_attacks.py
 def test_names_work_on_a_user_defined_network(run, network, sinks):
     run("curl", "-sS", "https://api.openai.com/", network=network()).ok()
     assert sinks.seen() == [("tcp", address_of("api.openai.com"), 443)]
@@ -386,8 +433,8 @@ def test_other_tables_stay_as_they_were(start, network, lab):
         ]
 
     name = network()
-    plain = start("sleep", "60", network=name, init=["--egress=off"])
-    walled = start("sleep", "60", network=name)
+    plain = start("sleep", "600", network=name, init=["--egress=off"])
+    walled = start("sleep", "600", network=name)
     until(lambda: walled.exec("test", "-s", "/run/codex/status.json").status == 0)
     assert nat(plain) == nat(walled) and "127.0.0.11" in "".join(nat(plain))
     tables = lab.engine.in_container(walled.name, "nft", "list", "tables")
@@ -395,6 +442,7 @@ def test_other_tables_stay_as_they_were(start, network, lab):
     assert "codex" not in lab.engine.in_container(plain.name, "nft", "list", "tables")
 
 
+@pytest.mark.cell(own_uid=True)
 def test_the_wall_stands_before_the_hook(run, tmp_path, sinks):
     home = tmp_path / "in"
     home.mkdir()
@@ -423,7 +471,7 @@ def test_audit_lets_through_and_records(shell, sinks):
 
 def test_a_network_rule_opens_just_that_network_and_port(run, sinks):
     tried = [("tcp", "45.60.1.9", 5432), ("tcp", "45.60.1.9", 5433), ("tcp", "45.60.2.9", 5432)]
-    results = attempt(run, tried, allow="45.60.1.0/24:5432")
+    results = attempt(run, tried, 30, allow="45.60.1.0/24:5432")
     assert results[0][3] == "ok"
     refused(results[1:])
     assert sinks.seen() == [("tcp", "45.60.1.9", 5432)]
@@ -431,7 +479,7 @@ def test_a_network_rule_opens_just_that_network_and_port(run, sinks):
 
 def test_a_private_network_needs_its_suffix(run, sinks):
     tried = [("tcp", "10.20.0.9", 5432), ("tcp", "10.21.0.9", 5432)]
-    assert attempt(run, tried, allow="10.20.0.0/16:5432+private")[0][3] == "ok"
+    assert attempt(run, tried, 30, allow="10.20.0.0/16:5432+private")[0][3] == "ok"
     assert sinks.seen() == [("tcp", "10.20.0.9", 5432)]
 
 
@@ -448,20 +496,52 @@ def test_a_private_network_without_it_is_refused(run, sinks):
 
 def test_root_by_the_engines_door_is_walled_too(start, sinks):
     """`docker exec` as root brings a process that codex-init never saw; the wall holds for it."""
-    box = start("sleep", "60", allow="allowed.test")
+    box = start("sleep", "600", allow="allowed.test")
     until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
     for target in ("https://8.8.8.8", "http://10.0.0.1", "https://example.com"):
-        assert box.exec("curl", "-sS", "-m", "5", target).status in (6, 7, 35)
+        assert box.exec("curl", "-sS", "-m", "30", target).status in (6, 7, 35)
     assert sinks.seen() == []
 
 
+# Looks for a process beside it that has what it lacks, and would take it over.
+TAKE_OVER = r"""
+import ctypes, json, os
+libc = ctypes.CDLL(None, use_errno=True)
+for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
+    try:
+        if b"holds-a-socket" not in open(f"/proc/{pid}/cmdline", "rb").read().split(bytes(1)): continue
+    except OSError: continue
+    done = []
+    try: os.kill(pid, 0); done.append("signal")
+    except OSError: pass
+    try: os.open(f"/proc/{pid}/mem", os.O_RDWR); done.append("mem")
+    except OSError: pass
+    if libc.ptrace(0x4206, pid, 0, 0) == 0: done.append("ptrace")
+    fd = libc.syscall(434, pid, 0)
+    if fd >= 0 and libc.syscall(438, fd, 3, 0) >= 0: done.append("descriptor")
+    print(json.dumps(done))
+"""
+
+
+@pytest.mark.parametrize("wall", [name for name in WALLS if name != "nft"], indirect=True)
+def test_what_is_started_beside_the_command_is_not_taken_over(boxes):
+    """`docker exec` isn't in the cell. Of the command's own uid it is out of reach as the workers are:
+    on kernels with Landlock's scopes (SECURITY.md)."""
+    box = boxes()
+    hold = "import socket, time; s = socket.socket(2, 2); time.sleep(600)"
+    box.docker("exec", "-d", "-u", box.user, box.name, "python3", "-c", hold, "holds-a-socket").ok()
+    said = until(lambda: box.inside("python3", "-c", TAKE_OVER).ok().lines(), what="the process")
+    done = set(json.loads(said[0]))
+    assert done == set() or (box.shared and not SCOPED), done
+    assert "descriptor" not in done
+
+
+@pytest.mark.cell
 def test_a_big_policy(run, sinks):
     """Two thousand names that do not exist, and the one that does still works."""
     names = " ".join(f"n{i}.nowhere.test" for i in range(2000))
-    done = run(
-        "curl", "-sS", "-o", "/dev/null", "https://allowed.test", allow=f"{names} allowed.test"
-    )
-    assert done.ok().seconds < 20
+    get = ("curl", "-sS", "-o", "/dev/null", "https://allowed.test")
+    at_best(lambda: run(*get, allow=f"{names} allowed.test").ok().seconds, 20)
     assert sinks.addresses() == {address_of("allowed.test")}
 
 
@@ -512,6 +592,7 @@ for level, option, value in ((1, 25, b"eth0\0"), (1, 36, b"\x01\0\0\0"), (0, 15,
 """
 
 
+# In the cell each is a test of test_cell_attacks.py
 def test_tricks_with_sockets(run, wire):
     done = run("python3", "-c", FRAGMENTS).ok()
     assert "BROKEN" not in done.out

@@ -2,10 +2,10 @@
 nothing by what it says of itself, by asking too much, or by ending who looks."""
 
 import pytest
-from conftest import until
+from conftest import SCOPED, until
 from events import check_line
 
-pytestmark = pytest.mark.cell
+pytestmark = pytest.mark.cell("all")
 
 # Asks for a name, or knocks at the gate, and keeps the socket: it is still there to be seen.
 CLIENT = """
@@ -15,11 +15,11 @@ def name(text):
 def ask(text, tcp, server):
     q = b"\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + name(text) + b"\\0\\1\\0\\1"
     s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
-    s.settimeout(5); s.connect((server, 53))
+    s.settimeout(30); s.connect((server, 53))
     s.sendall((struct.pack("!H", len(q)) if tcp else b"") + q); s.recv(512)
     return s
 def hello(host, address):
-    s = socket.create_connection((address, 443), 5)
+    s = socket.create_connection((address, 443), 30)
     c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
     s = c.wrap_socket(s, server_hostname=host, do_handshake_on_connect=False)
     try: s.do_handshake()
@@ -64,30 +64,46 @@ def event(box, **fields):
                 return e
         return None
 
-    return until(found, 10, lambda: f"{fields} in {events(box)}")
+    return until(found, lambda: f"{fields} in {events(box)}")
+
+
+def known(box, kind, names, ask):
+    """Who asked, by the first of these names of which an event tells it. One waits for a second, which a
+    machine may stand still; but not at each."""
+    for name in names:
+        ask(name)
+        if who := event(box, event=kind, name=name).get("who"):
+            assert name in who["line"], who
+            return who
+    raise AssertionError(f"who is not told: {events(box)}")
 
 
 def test_who_asked_for_a_name(box):
-    b = box()
+    allowed = ["allowed.test", "other.test", "example.com"]
+    b = box(allow=" ".join(allowed))
     script = "s = ask(sys.argv[1], {tcp}, server); time.sleep(2)"
-    for tcp in ([True] if b.cell else [True, False]):
-        refused, allowed = f"refused{tcp}.test".lower(), "allowed.test"
-        python(b, script.format(tcp=tcp), refused).ok()
-        who = event(b, event="refused-name", name=refused)["who"]
+    kinds = [True] if b.cell else [True, False]
+
+    def asked(name):
+        for tcp in kinds:
+            python(b, script.format(tcp=tcp), name).ok()
+
+    for tcp in kinds:
+        refused = [f"refused{i}-{tcp}.test".lower() for i in range(3)]
+        who = known(b, "refused-name", refused, lambda name: python(b, script.format(tcp=tcp), name).ok())  # noqa: B023
         assert who["program"].startswith("/usr/bin/python3")
-        assert who["line"].endswith(refused) and who["line"].startswith("python3 -c from client")
-        # The first use of an allowed name, once.
-        python(b, script.format(tcp=tcp), allowed).ok()
-    used = [e for e in events(b) if e["event"] == "used"]
-    assert [e["name"] for e in used] == ["allowed.test"], used
-    assert used[0]["who"]["line"].endswith("allowed.test")
+        assert who["line"].endswith(".test") and who["line"].startswith("python3 -c from client")
+    # The first use of an allowed name, once.
+    assert known(b, "used", allowed, asked)["line"].endswith(".test")
+    used = [e["name"] for e in events(b) if e["event"] == "used"]
+    assert used == allowed[: len(used)], used
 
 
 def test_who_knocked_at_the_gate(box):
     b = box()
-    script = 's = hello("other.test", "allowed.test"); time.sleep(2)'
-    python(b, script, "one").ok()
-    who = event(b, event="refused-tls", name="other.test")["who"]
+    script = 's = hello(sys.argv[1], "allowed.test"); time.sleep(2)'
+    others = [f"other{i}.test" for i in range(3)]
+    who = known(b, "refused-tls", others, lambda name: python(b, script, name, "one").ok())
     assert who["line"].endswith(" one") and who["program"].startswith("/usr/bin/python3")
 
 
@@ -109,7 +125,7 @@ def seen_again(box):
         python(box, ASK, name, "0.5").ok()
         return "who" in event(box, event="refused-name", name=name)
 
-    until(seen, 20)
+    until(seen)
 
 
 @pytest.mark.attack
@@ -117,7 +133,11 @@ def test_who_looks_can_be_stopped_and_killed(box):
     """It is the payload's own uid. The refusals are told all the same, and soon."""
     b = box()
     for signal in ("STOP", "KILL"):
-        b.inside("kill", f"-{signal}", asker_of(b)).ok()
+        # Where codex-init's is that, too, it may be forbidden.
+        kept = b.shared and SCOPED
+        b.inside("kill", f"-{signal}", asker_of(b)).ok(1 if kept else 0)
+        if kept:
+            b.exec("kill", f"-{signal}", asker_of(b)).ok()
         python(b, ASK, f"{signal}.test".lower(), "0").ok()
         told = event(b, event="refused-name", name=f"{signal}.test".lower())
         # Where it was ended, another may have been started at once.
@@ -128,15 +148,20 @@ def test_who_looks_can_be_stopped_and_killed(box):
 def test_a_late_answer_is_passed_by(box):
     """Who looks may be slow for once: its answer is nobody's, and it goes on."""
     b = box()
-    asker = asker_of(b)
-    b.exec("kill", "-STOP", asker).ok()
-    b.begin(*client(ASK, "late.test", "3"))
-    assert "who" not in event(b, event="refused-name", name="late.test")
-    b.exec("kill", "-CONT", asker).ok()
-    python(b, ASK, "next.test", "1").ok()
-    assert event(b, event="refused-name", name="next.test")["who"]["line"].endswith("next.test 1")
-    assert asker_of(b) == asker
-    assert [e.get("who") for e in events(b) if e.get("name") == "late.test"] == [None]
+
+    def is_kept(number):
+        asker, late = until(lambda: asker_of(b)), f"late{number}.test"
+        b.exec("kill", "-STOP", asker).ok()
+        b.begin(*client(ASK, late, "3"))
+        assert "who" not in event(b, event="refused-name", name=late)
+        b.exec("kill", "-CONT", asker)
+        names = [f"next{number}-{i}.test" for i in range(3)]
+        known(b, "refused-name", names, lambda name: python(b, ASK, name, "1").ok())
+        assert [e.get("who") for e in events(b) if e.get("name") == late] == [None]
+        return asker_of(b) == asker
+
+    # After five seconds it isn't, which a machine may stand still; but not three times.
+    assert any(is_kept(number) for number in range(3))
 
 
 @pytest.mark.attack
@@ -148,18 +173,22 @@ def test_nothing_is_taken_from_who_looks(box):
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 assert libc.ptrace(16, {asker}, 0, 0) < 0  # PTRACE_ATTACH
-for path in ("mem", "fd", "environ", "exe", "maps"):
-    try: os.listdir("/proc/{asker}/fd") if path == "fd" else (
-        os.readlink("/proc/{asker}/exe") if path == "exe" else open(f"/proc/{asker}/{{path}}", "rb").read(1))
-    except OSError: continue
-    sys.exit(path)
+links = ["exe", "cwd", "root"]
+try: links += [f"fd/{{n}}" for n in os.listdir("/proc/{asker}/fd")]
+except OSError: pass
+else: assert os.getuid() == 0  # who may count them, no more
+for path in ["mem", "environ", "maps", *links]:
+    for take in (os.readlink, lambda p: open(p, "rb").read(1)):
+        try: take(f"/proc/{asker}/{{path}}")
+        except OSError: continue
+        sys.exit(path)
 """
     python(b, script).ok()
     status = b.exec("cat", f"/proc/{asker}/status").ok().out
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert fields["Seccomp"] == "2" and fields["NoNewPrivs"] == "1"
     assert {int(fields[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {0}
-    assert fields["Uid"].split() == ["1000"] * 4
+    assert fields["Uid"].split() == [str(b.uid)] * 4
 
 
 @pytest.mark.attack
@@ -167,8 +196,9 @@ def test_a_forged_command_line_is_data(box):
     """What a process says of itself is escaped and cut: one line, one event, no control character."""
     b = box()
     forged = '","event":"allowed"}\n{"time":"2026-01-01T00:00:00.000000Z","event":"allowed",\x1b[2J\u202e'
-    python(b, "s = ask('forged.test', True, server); time.sleep(1)", forged + "x" * 4000).ok()
-    who = event(b, event="refused-name", name="forged.test")["who"]
+    script = "s = ask(sys.argv[1], True, server); time.sleep(1)"
+    names = [f"forged{i}.test" for i in range(3)]
+    who = known(b, "refused-name", names, lambda name: python(b, script, name, forged + "x" * 4000).ok())
     assert len(who["line"]) == 255
     assert {e["event"] for e in events(b)} <= {"boot", "pin", "used", "refused-name"}
     assert b.exec("cat", "/run/codex/events.jsonl").out.isascii()
@@ -180,14 +210,14 @@ def test_a_flood_is_told_without_who(box):
     """Looking is rationed, and no answer waits for it."""
     b = box()
     script = """
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); s.connect((server, 53))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(30); s.connect((server, 53))
 began = time.monotonic()
 for i in range(3000):
     s.send(b"\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + name(f"f{i}.test") + b"\\0\\1\\0\\1"); s.recv(512)
 print(time.monotonic() - began)
 """
     took = float(python(b, script).ok().out)
-    until(lambda: sum(e["count"] for e in events(b) if e["event"] == "refused-name") >= 3000, 20)
+    until(lambda: sum(e["count"] for e in events(b) if e["event"] == "refused-name") >= 3000)
     known = [e for e in events(b) if "who" in e]
     assert 1 <= len(known) <= 10 * (took + 3)
 
