@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
 from test_layers import SHOW, place  # noqa: F401
+
+# With the read-only root of a plain uid nothing can be written there, and as uid 0 the command can.
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 
 TOLD = "You work in codex-sandbox"
 
@@ -19,12 +23,21 @@ def told(done):
     return found
 
 
-def test_the_model_is_told_of_the_rules(run):
-    text, = told(run(*SHOW, allow="allowed.test *.wild.test:8443 10.1.0.0/16:5432+private"))
-    assert "these are allowed: allowed.test, *.wild.test:8443, 10.1.0.0/16:5432." in text
+@pytest.mark.cell(own_uid=True)
+def test_the_model_is_told_of_the_rules(run, wall):
+    """The cell has rules for names alone."""
+    more = " *.wild.test:8443 10.1.0.0/16:5432+private" if wall == "nft" else " *.wild.test"
+    text, = told(run(*SHOW, allow=f"allowed.test{more}"))
+    listed = f"allowed.test{more}".replace("+private", "").replace(" ", ", ")
+    assert f"these are allowed: {listed}." in text
     assert "--allow NAME" in text
     text, = told(run(*SHOW))
     assert "Nothing is allowed besides OpenAI's own names." in text and "allowed.test" not in text
+
+
+@pytest.mark.parametrize("wall, there", [("no capability", True), ("plain uid", False)], indirect=["wall"])
+def test_it_takes_an_etc_that_can_be_written(run, there):
+    assert (told(run(*SHOW)) != []) == there
 
 
 def test_besides_the_users_own_instructions(run, place):
@@ -62,6 +75,7 @@ def test_under_an_organisations_settings_it_is_the_default(run, place):
     assert told(done) == [] and ("developer", "Mine.") in messages(done)
 
 
+@pytest.mark.nft
 def test_in_audit_mode_it_is_told_so(run):
     text, = told(run(*SHOW, init=["--egress=audit"]))
     assert "let through as well" in text and "refused at once" not in text

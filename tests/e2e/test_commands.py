@@ -1,19 +1,22 @@
 """The launcher's commands on a sandbox that runs, with a real engine: each, and its opposite."""
 
+import hashlib
 import json
+import os
 import re
 
 import openai
 import pytest
 from conftest import STUB, until
 
+
 @pytest.fixture
-def session(terminal, stub_environment, workdir, runner):
+def session(terminal, stub_environment, workdir, runner, launcher):
     """session(options..., script=...): a sandbox in the workdir that waits for a line."""
 
     def begin(*options, script="echo up; read x; echo got $x; exit 7", cwd=workdir):
-        made = terminal([STUB, *options, "--exec", "sh", "-c", script], cwd=cwd, env=stub_environment)
-        made.until_says(b"up")
+        made = terminal([*launcher, *options, "--exec", "sh", "-c", script], cwd=cwd, env=stub_environment)
+        made.until_says(b"up\r\n")
         began.append(made)
         return made
 
@@ -23,13 +26,14 @@ def session(terminal, stub_environment, workdir, runner):
         made.close()
         made.close = lambda: None
     if began:  # the launcher's watch ends what its client has left
-        until(lambda: not runner.docker("ps", "-q").out, seconds=30, what="the containers' end")
+        until(lambda: not runner.docker("ps", "-aq").out, what="the containers' end")
 
 
 def container(runner):
     return runner.docker("ps", "-q", "--no-trunc").ok().out.strip()
 
 
+@pytest.mark.cell
 def test_a_rule_is_asked_for_given_and_taken_back(session, stub, runner, internet):
     session()
     assert stub("status").ok().out
@@ -46,6 +50,7 @@ def test_a_rule_is_asked_for_given_and_taken_back(session, stub, runner, interne
     assert stub("allow", "not a rule").status == 100
 
 
+@pytest.mark.cell(seldom=True)
 def test_from_inside_the_workdir_and_from_elsewhere(session, stub, workdir, tmp_path):
     inner = workdir / "src"
     inner.mkdir()
@@ -59,17 +64,20 @@ def test_from_inside_the_workdir_and_from_elsewhere(session, stub, workdir, tmp_
     assert "none works there" in stub("rules", inner).ok(100).err
 
 
-def test_ls_lists_what_runs_and_only_ours(session, stub, workdir, start):
+@pytest.mark.cell(seldom=True)
+def test_ls_lists_what_runs_and_only_ours(session, stub, workdir, start, wall):
     none = stub("ls").ok()
     assert none.out == "" and "no sandbox of yours" in none.err
-    start("sleep", "60")  # another container of this engine
+    start("sleep", "600")  # another container of this engine
     session()
     head, *lines = stub("ls").ok().lines()
     assert head.split() == ["SINCE", "WALL", "CONTAINER", "WORKDIR"]
     (line,) = lines
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +nft +codex_\S+ +" + re.escape(str(workdir)), line)
+    kind = "nft" if wall == "nft" else "cell"
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\dZ +{kind} +codex_\S+ +{re.escape(str(workdir))}", line)
 
 
+@pytest.mark.cell
 def test_stop_waits_for_the_end(session, stub, runner):
     made = session(script="trap 'echo ending; exit 3' TERM; echo up; while :; do sleep 0.1; done")
     stub("stop").ok()
@@ -78,6 +86,7 @@ def test_stop_waits_for_the_end(session, stub, runner):
     assert stub("stop").status == 100
 
 
+@pytest.mark.cell
 def test_attach_shares_the_terminal(session, terminal, stub_environment, workdir):
     made = session()
     second = terminal([STUB, "attach"], cwd=workdir, env=stub_environment)
@@ -89,7 +98,7 @@ def test_attach_shares_the_terminal(session, terminal, stub_environment, workdir
 def test_another_container_of_the_name_is_left_alone(stub, start, runner, workdir):
     """It has the name, and no label of ours: nothing is run in it."""
     name = re.search(r"--name (\S+)", stub("--dry-run").ok().out).group(1)
-    start("sleep", "60", name=name)
+    start("sleep", "600", name=name)
     for command in (["status"], ["stop"], ["attach"], ["allow", "a.example"]):
         assert "isn't one of codex-sandbox's" in stub(*command).ok(100).err
     assert container(runner)
@@ -97,12 +106,13 @@ def test_another_container_of_the_name_is_left_alone(stub, start, runner, workdi
 
 def test_another_users_is_left_alone(stub, start, workdir):
     name = re.search(r"--name (\S+)", stub("--dry-run").ok().out).group(1)
-    start("sleep", "60", name=name, options=["--label=codex-sandbox.uid=4711"])
+    start("sleep", "600", name=name, options=["--label=codex-sandbox.uid=4711"])
     for command in (["status"], ["stop"], ["attach"], ["allow", "a.example"]):
         assert "another user's (uid 4711)" in stub(*command).ok(100).err
     assert "4711" not in stub("ls").ok().said
 
 
+@pytest.mark.cell(seldom=True)
 def test_the_payload_cannot_pass_for_codex_egress(session, stub, workdir):
     """What is run as root is the image's own, whatever the payload, or the caller's PATH, has."""
     for place in (workdir / "bin", workdir):
@@ -126,6 +136,7 @@ def test_no_command_of_codexs_is_taken_from_it(run, stub):
     assert "status" in ours and ours & codexs <= {"doctor"}
 
 
+# Nobody joins a cell: see below.
 CONFINED = "id -u; pwd; echo $HOME; grep -hE '^(Cap|NoNew|Seccomp_)' /proc/self/status"
 
 
@@ -136,7 +147,7 @@ def test_join_is_confined_like_the_payload(session, stub, workdir, host_home):
     own = (workdir / "mine").read_text()
     assert "1000\n" in own and re.search(r"CapBnd:\s0+\n", own)
     assert done.out == own
-    script = "curl -sS -m 5 https://www.example.com; python3 -c 'import os; os.chmod(\"mine\", 0o755); os.setuid(0)'"
+    script = "curl -sS -m 30 https://www.example.com; python3 -c 'import os; os.chmod(\"mine\", 0o755); os.setuid(0)'"
     refused = stub("join", input=script.encode())
     assert "403" in refused.said or "denied" in refused.said or "resolve" in refused.said, refused
     assert "PermissionError" in refused.err
@@ -183,6 +194,7 @@ def test_nobody_joins_a_cell(session, stub):
     assert " cell " in stub("ls").ok().out
 
 
+@pytest.mark.cell
 def test_a_saved_rule_is_in_force_now_and_next_time(session, stub, host_home):
     made = session()
     stub("allow", "www.example.com", "--save").ok()
@@ -197,6 +209,7 @@ def test_a_saved_rule_is_in_force_now_and_next_time(session, stub, host_home):
     assert kept.read_text().splitlines()[1:] == ["deny www.example.com"]
 
 
+@pytest.mark.cell(seldom=True)
 def test_kept_options_rule_a_session_that_cannot_reach_them(stub, host_home, workdir):
     kept = host_home / ".config/codex-sandbox"
     kept.mkdir(parents=True, mode=0o700)
@@ -215,6 +228,7 @@ def test_kept_options_rule_a_session_that_cannot_reach_them(stub, host_home, wor
     assert "api.openai.com" in without and "marked.example" not in without
 
 
+@pytest.mark.cell(seldom=True)
 def test_what_the_payload_proposes_is_a_question_at_the_next_start(stub, workdir):
     """It can write the file where .codex isn't protected; that opens nothing, then or later."""
     propose = "echo www.example.com >.codex/egress.rules; cat /etc/codex/allowed_domains.txt"

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 SHOW = ("codex", "debug", "prompt-input", "hi")
 TOLD = "config.toml was made for the host"
 
@@ -82,7 +83,7 @@ exporter = { otlp-http = { endpoint = "https://o", protocol = "json", headers = 
 def test_what_cannot_work_is_told_in_one_line(stub, codex_dir):
     codex_dir({"config.toml": HOSTS})
     done = stub("--exec", "true").ok()
-    lines = [line for line in done.err.splitlines() if "codex-init" in line]
+    lines = [line for line in done.told.splitlines() if "codex-init" in line]
     assert lines == [
         "codex-init: home: config.toml was made for the host: "
         "mcp_servers, notify (programs, which this container must have); "
@@ -105,7 +106,7 @@ notifications = true
 """
     codex_dir({"config.toml": config})
     done = stub("--exec", "cat", "/codex_home/config.toml").ok()
-    assert done.out == config and "codex-init" not in done.err, done
+    assert done.out == config and "codex-init" not in done.told, done
 
 
 STOPS = {
@@ -173,7 +174,7 @@ def test_instructions_skills_and_rules_come_along(stub, codex_dir, workdir):
         if carried:
             assert (home / name).read_text() == text and (home / name).stat().st_uid == 1000
     assert os.access(home / "skills/verse/run.sh", os.X_OK)
-    assert done.err == "", done
+    assert done.told == "", done
 
 
 def test_without_them_nothing_is_made(stub, workdir):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import IMAGE, ROOT, program, until
+from conftest import IMAGE, PATIENCE, ROOT, program, until
 from engine import host_docker
 from internet import OPENAI, address_of
 from podman import Podman
@@ -68,7 +68,7 @@ def play(podman, name, text, container, *options):
     try:
         box = f"{name}-{container}"
         ended = lambda: podman.podman("inspect", "-f", "{{.State.Status}}", box).strip() == "exited"  # noqa: E731
-        until(ended, 60, lambda: podman.podman("logs", box))
+        until(ended, lambda: podman.podman("logs", box), 2 * PATIENCE)  # a turn of Codex in it
         logs = program(podman.inside(podman.home, "podman", "logs", box)).ok()
         logs.status = int(podman.podman("inspect", "-f", "{{.State.ExitCode}}", box))
         return logs
@@ -195,13 +195,16 @@ def test_a_stack_of_ten_tasks_of_codex(lab, internet, sinks, docker, tmp_path):
     )
     file = tmp_path / "stack.yaml"
     file.write_text(text)
-    docker("swarm", "init", "--advertise-addr", "127.0.0.1").ok()
+    init = docker("swarm", "init", "--advertise-addr", "127.0.0.1")  # after 20 seconds it goes on by itself
     try:
+        manager = lambda: docker("info", "-f", "{{.Swarm.ControlAvailable}}").out == "true\n"  # noqa: E731
+        until(manager, lambda: f"a swarm after {init}")
         docker("stack", "deploy", "--resolve-image", "never", "-c", file, "codex").ok()
         states = lambda: docker("service", "ps", "--format", "{{.CurrentState}}", "codex_task").out  # noqa: E731
-        until(lambda: states().count("Complete") == 10 or "Failed" in states(), 400, states)
+        until(lambda: states().count("Complete") == 10 or "Failed" in states(), states, patience=400)
         assert states().count("Complete") == 10, docker("service", "logs", "codex_task").said
-        assert docker("service", "logs", "codex_task").said.count("the tool ran as 1000") >= 10
+        logs = lambda: docker("service", "logs", "codex_task").said  # noqa: E731
+        until(lambda: logs().count("the tool ran as 1000") >= 10, logs)  # they come from each task by itself
         allowed = {("tcp", address_of(name), 443) for name in OPENAI}
         # The engine itself asks a DNS server for the image's registry.
         assert {f for f in sinks.seen() if f.port != 53} <= allowed

@@ -9,7 +9,7 @@ from internet import address_of
 def box(request, start):
     """A container of one name, on Docker's first network and on one with Docker's own resolver."""
     network = request.getfixturevalue("network")() if request.param == "user-defined" else None
-    made = start("sleep", "60", allow="allowed.test", network=network)
+    made = start("sleep", "600", allow="allowed.test", network=network)
     until(lambda: made.exec("test", "-s", "/run/codex/status.json").status == 0)
     return made
 
@@ -33,7 +33,7 @@ def test_and_is_told_why_it_has_no_others(box, sinks, user):
 
 def test_another_server_is_ours_too(start, sinks):
     """But for root where the engine's own resolver has to ask such servers as root."""
-    box = start("sleep", "60", allow="allowed.test")
+    box = start("sleep", "600", allow="allowed.test")
     until(lambda: box.exec("test", "-s", "/run/codex/status.json").status == 0)
     sinks.mark()
     said = box.exec("dig", "@9.9.9.9", "refused.test").ok().out

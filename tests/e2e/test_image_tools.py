@@ -9,6 +9,8 @@ import zipfile
 import pytest
 from conftest import IMAGE
 
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 MAKEFILE = "hello: hello.c\n\tcc -o hello hello.c\nhellopp: hello.cc\n\tg++ -o hellopp hello.cc\n"
@@ -73,7 +75,7 @@ def test_root_of_a_derived_image_installs_for_all(runner):
     assert done.lines() == ["/usr/local", "/root/.local"]
 
 
-def test_the_derived_image_of_the_documents(stub, runner, lab, sinks, tmp_path):
+def test_the_derived_image_of_the_documents(stub, runner, lab, sinks, tmp_path, refusal):
     text = (TOP / "docs/launcher.md").read_text()
     dockerfile, = re.findall(r"```dockerfile\n(.*?)```", text, re.S)
     context = tmp_path / "derived"
@@ -86,5 +88,5 @@ def test_the_derived_image_of_the_documents(stub, runner, lab, sinks, tmp_path):
     get = "curl -sS -o /dev/null https://{}; echo $?"
     script = f"{get.format('allowed.test')}; {get.format('example.com')}"
     done = stub("--image", "derived", "--allow", "@corp", "--exec", "sh", "-c", script).ok()
-    assert done.lines() == ["0", "6"], done
+    assert done.lines() == ["0", str(refusal)], done
     runner.docker("rmi", "derived").ok()

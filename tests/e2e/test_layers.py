@@ -10,9 +10,11 @@ import uuid
 
 import openai
 import pytest
-from conftest import STUB, until
+from conftest import until
 from test_codex import EXEC, KEY, posts
 
+# What these show of Codex is the same behind each wall.
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 LAUNCHER = (pathlib.Path(__file__).resolve().parents[2] / "docs/launcher.md").read_text()
 SHOW = ("codex", "debug", "prompt-input", "hi")
 FORBIDS = "it requires Codex's own sandbox"
@@ -62,7 +64,7 @@ def test_full_access_holds_whatever_is_asked_for(run, place, unheld, name):
     command = ["codex", *options, *SHOW[1:]]
     config = place("/run/codex/in/config.toml", config)
     done = run(*command, options=config).ok()
-    assert is_full(done) and done.err == "", done
+    assert is_full(done) and done.told == "", done
     assert not is_full(run(*command, options=config + unheld)), "it would be so anyway"
 
 
@@ -74,7 +76,7 @@ codex -c "$TRUST" debug prompt-input hi && codex -c "$TRUST" features list"""
 
 def test_nor_does_a_projects_own_configuration_count(shell, unheld):
     done = shell(PROJECT).ok()
-    assert is_full(done) and done.err == "", done
+    assert is_full(done) and done.told == "", done
     assert re.search(r"^daemon_auto_start .* false$", done.out, re.M), done
     without = shell(PROJECT, options=unheld).ok()
     assert not is_full(without)
@@ -94,14 +96,14 @@ def place_key(host_home):
 
 
 def test_a_policy_that_codex_dropped_is_no_obstacle(
-    terminal, stub_environment, host_home, workdir, docker
+    terminal, launcher, stub_environment, host_home, workdir, docker
 ):
     """Such a config once left the question of trust without an answer that could be stored."""
     place_key(host_home)
     (host_home / ".codex/config.toml").write_text('approval_policy = "untrusted"\n')
     config = workdir / ".codex/.environment/config.toml"
     trusted = re.compile(r'trust_level *= *"trusted"')
-    t = terminal([STUB], cwd=workdir, env=stub_environment)
+    t = terminal(launcher, cwd=workdir, env=stub_environment)
 
     def answered():
         t.type(b"\r")  # what is typed while it draws is dropped
@@ -109,8 +111,8 @@ def test_a_policy_that_codex_dropped_is_no_obstacle(
         return trusted.search(config.read_text())
 
     try:
-        t.until_says(b"Trust and continue", 30)
-        until(answered, 30, lambda: f"trust, after {t.output!r},")
+        t.until_says(b"Trust and continue")
+        until(answered, lambda: f"trust, after {t.output!r},")
     finally:
         docker("rm", "-f", *docker("ps", "-q").ok().lines())
 
@@ -118,6 +120,7 @@ def test_a_policy_that_codex_dropped_is_no_obstacle(
 # ---- What Codex asks for of its own accord --------------------------------------------------
 
 
+@pytest.mark.cell(own_uid=True)
 @pytest.mark.parametrize("login", ["key", "chatgpt"])
 def test_a_turn_asks_for_nothing_that_is_refused(run, place, model, unheld, login):
     """No catalogue of plugins, no telemetry, no update: the summary has nothing to say."""
@@ -130,16 +133,17 @@ def test_a_turn_asks_for_nothing_that_is_refused(run, place, model, unheld, logi
     assert "ab.chatgpt.com" in run(*EXEC, "do it", env=env, options=options + unheld).err
 
 
+@pytest.mark.cell
 def test_what_a_session_asks_for_at_its_start_is_told_as_its_own(
-    terminal, stub_environment, host_home, workdir, docker
+    terminal, launcher, stub_environment, host_home, workdir, docker
 ):
     place_key(host_home)
-    t = terminal([STUB, "--trust"], cwd=workdir, env=stub_environment)
-    name, = until(lambda: docker("ps", "--format", "{{.Names}}").ok().lines(), 20, "a container")
+    t = terminal([*launcher, "--trust"], cwd=workdir, env=stub_environment)
+    name, = until(lambda: docker("ps", "--format", "{{.Names}}").ok().lines(), "a container")
     asked = lambda: "raw.githubusercontent.com" in docker(  # noqa: E731
         "exec", name, "cat", "/run/codex/events.jsonl").out
-    until(asked, 30, "the tip of the day is asked for")
-    docker("stop", "-t", "20", name)
+    until(asked, "the tip of the day is asked for")
+    docker("stop", "-t", "60", name)
     t.wait()
     said = t.output.decode(errors="replace")
     said = said[said.index("codex-init: refused") :]

@@ -6,18 +6,18 @@ import contextlib
 import json
 import os
 import re
-import time
 import urllib.parse
 import uuid
 
 import openai
 import pytest
-from conftest import FLAGS, IMAGE, STUB, until
+from conftest import IMAGE, WALLS, until
 from internet import address_of
 
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 TURN = ("exec", "--skip-git-repo-check", "do it")
 CODE = re.compile(rb"[0-9A-F]{4}-[0-9A-F]{5}")
-LINK = re.compile(rb"https://auth\.openai\.com/\S+state=\S+")
+LINK = re.compile(rb"https://auth\.openai\.com/\S+state=\S+(?=\s)")  # all of it
 SECRET = "sk-lab-5ecre7-0f-the-u5er"
 
 
@@ -80,6 +80,7 @@ def still_works(host_codex, model, auth):
     assert model.spent(before) and openai.refresh_token(auth) != before
 
 
+@pytest.mark.cell("nft")  # behind no wall at all
 def test_the_stand_in_takes_a_refresh_token_once(host_codex, model, tmp_path):
     """What all this is about: two homes with the same login, and the second one is logged out."""
     first = place_login(tmp_path / "first", lifetime=-3600)
@@ -95,6 +96,7 @@ def test_the_stand_in_takes_a_refresh_token_once(host_codex, model, tmp_path):
     assert model.outputs() == []
 
 
+@pytest.mark.cell("nft")  # the same
 def test_a_read_only_mount_alone_would_spend_it(run, host_codex, model, host_home, tmp_path):
     """The opposite of the default: the file mounted read-only and nothing else done about it."""
     auth = place_login(host_home / ".codex", lifetime=-3600)
@@ -121,7 +123,10 @@ def test_by_default_the_hosts_login_is_used_and_left_alone(turn, host_codex, mod
     still_works(host_codex, model, auth)
 
 
-@pytest.mark.parametrize("mode", ["strict", "pin", "audit", "off"])
+@pytest.mark.parametrize(
+    "wall, mode", [*(("nft", mode) for mode in ("strict", "pin", "audit", "off")), ("flagless", "strict")],
+    indirect=["wall"],
+)  # fmt: skip
 def test_an_expired_login_is_never_spent(turn, host_codex, model, host_home, mode):
     """Also where auditing or a plain init would let the renewal out."""
     auth = place_login(host_home / ".codex", lifetime=-3600)
@@ -133,6 +138,7 @@ def test_an_expired_login_is_never_spent(turn, host_codex, model, host_home, mod
     still_works(host_codex, model, auth)
 
 
+@pytest.mark.cell
 def test_a_refusal_of_the_renewal_says_why(turn, model, host_home, sinks):
     place_login(host_home / ".codex", lifetime=-3600)
     done = turn()
@@ -148,6 +154,7 @@ def test_the_warning_of_a_login_that_ends_soon(turn, model, host_home):
     assert "expires" not in turn().ok().err
 
 
+@pytest.mark.cell
 def test_a_login_in_a_directory_of_its_own_renews_itself(
     turn, host_codex, model, host_home, workdir
 ):
@@ -199,27 +206,29 @@ def test_one_login_for_host_and_sandbox(turn, run, host_home, model, tmp_path):
     assert all(granted for token, granted in model.renewals if token in seen)
 
 
-def device_login(terminal, stub_environment, workdir, model, *options):
+def device_login(terminal, launcher, stub_environment, workdir, model, *options):
     """codex login --device-auth in the sandbox, allowed by somebody with a browser elsewhere."""
-    command = [STUB, *options, "login", "--device-auth"]
+    command = [*launcher, *options, "login", "--device-auth"]
     t = terminal(command, cwd=workdir, env=stub_environment)
-    t.until_says(b"/codex/device", 30)
+    t.until_says(b"/codex/device")
     t.until_says(b"one-time code")
-    shown = until(lambda: CODE.search(t._read()), 10, "a code").group().decode()
-    time.sleep(1.5)  # it has to ask more than once
+    shown = until(lambda: CODE.search(t._read()), "a code").group().decode()
+    asks = lambda: [r for r in model.requests if r["path"].endswith("/deviceauth/token")]  # noqa: E731
+    until(lambda: len(asks()) > 1, "a second look whether it is allowed")
     assert t.process.poll() is None
     model.approve(shown)
-    assert t.wait(30) == 0, t.output
+    assert t.wait() == 0, t.output
     assert b"can't return" not in t.output
     return t.output.decode(errors="replace")
 
 
+@pytest.mark.cell
 def test_without_credentials_codexs_own_login_works(
-    turn, stub, trust, terminal, stub_environment, workdir, model, sinks
+    turn, stub, trust, terminal, launcher, stub_environment, workdir, model, sinks
 ):
     refused = stub(*trust, "--", "login", "status")
     assert refused.status == 1 and "Not logged in" in refused.said, refused
-    said = device_login(terminal, stub_environment, workdir, model, *trust)
+    said = device_login(terminal, launcher, stub_environment, workdir, model, *trust)
     assert "auth.openai.com/codex/device" in said
     auth = workdir / ".codex/.environment/auth.json"
     assert auth.stat().st_uid == 1000 and auth.stat().st_mode & 0o777 == 0o600
@@ -234,49 +243,50 @@ WAY = "a browser can't return to Codex in the container"
 
 
 def test_the_way_that_leads_nowhere_is_told_beforehand(
-    terminal, stub, stub_environment, workdir, host_home, docker
+    terminal, launcher, stub, stub_environment, workdir, host_home, docker
 ):
     """The page at the end of Codex's first choice is on an address of the container's own."""
     said = stub("--exec", "timeout", "1", "codex", "login").err
     assert WAY not in said, "it isn't Codex that is run"
     done = stub("login", "--with-access-token")
     assert WAY not in done.err, done
-    names = []
+    names, words = [], " ".join(map(str, launcher))
 
     def session():
-        t = terminal([STUB], cwd=workdir, env=stub_environment)
+        t = terminal(launcher, cwd=workdir, env=stub_environment)
         running = lambda: docker("ps", "--format", "{{.Names}}").ok().lines()  # noqa: E731
-        names[:] = until(running, 20, "a container")
-        t.until_says(SCREEN, 30)
+        names[:] = until(running, "a container")
+        t.until_says(SCREEN)
         docker("rm", "-f", *names)
         return t.output.decode(errors="replace")
 
     said = session()
     assert WAY in said and 'choose "Sign in with Device Code"' in said
-    assert f"log in before: {STUB} login --device-auth\r\n" in said
+    assert f"log in before: {words} login --device-auth\r\n" in said
     assert said.index(WAY) < said.index(SCREEN.decode())
     place_login(host_home / ".codex")
     assert WAY not in session()
 
 
-def test_a_login_by_a_browser_is_told_of_the_other_way(terminal, stub_environment, workdir, docker):
-    t = terminal([STUB, "login"], cwd=workdir, env=stub_environment)
+def test_a_login_by_a_browser_is_told_of_the_other_way(terminal, launcher, stub_environment, workdir, docker):
+    t = terminal([*launcher, "login"], cwd=workdir, env=stub_environment)
     try:
-        t.until_says(b"localhost:1455", 30)
+        t.until_says(b"localhost:1455")
     finally:
         docker("rm", "-f", *docker("ps", "-q").ok().lines())
     said = t.output.decode(errors="replace")
-    assert WAY in said and f"in any browser: {STUB} login --device-auth\r\n" in said
+    assert WAY in said and f"in any browser: {' '.join(map(str, launcher))} login --device-auth\r\n" in said
 
 
-def test_without_the_launcher_it_is_told_too(lab, internet, terminal, docker):
+@pytest.mark.cell("nft", "flagless", seldom=True)
+def test_without_the_launcher_it_is_told_too(lab, internet, terminal, docker, wall):
     """docker run, where there is no codex-sandbox to type."""
     for words, advice in (((), "Sign in with Device Code"), (("codex", "login"), ": codex login --device-auth")):
         name = f"test-{uuid.uuid4().hex[:12]}"
-        command = ["docker", "-H", lab.engine.host, "run", "--rm", "-it", "--name", name, *FLAGS, IMAGE]
+        command = ["docker", "-H", lab.engine.host, "run", "--rm", "-it", "--name", name, *WALLS[wall], IMAGE]
         t = terminal([*command, *(["--", *words] if words else [])])
         try:
-            t.until_says(b"localhost:1455" if words else SCREEN, 30)
+            t.until_says(b"localhost:1455" if words else SCREEN)
         finally:
             docker("rm", "-f", name)
         said = t.output.decode(errors="replace")
@@ -284,32 +294,32 @@ def test_without_the_launcher_it_is_told_too(lab, internet, terminal, docker):
 
 
 def test_the_way_back_may_be_gone_by_hand(
-    turn, trust, terminal, stub_environment, workdir, model, docker
+    turn, trust, terminal, launcher, stub_environment, workdir, model, docker
 ):
     """Where device codes are switched off: the address at which the browser ends is opened in the
     container."""
-    t = terminal([STUB, *trust, "login"], cwd=workdir, env=stub_environment)
-    link = until(lambda: LINK.search(t._read()), 30, "a link").group().decode()
+    t = terminal([*launcher, *trust, "login"], cwd=workdir, env=stub_environment)
+    link = until(lambda: LINK.search(t._read()), "a link").group().decode()
     asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query))
     code = model.allow_browser(asked["code_challenge"])
     back = f"{asked['redirect_uri']}?{urllib.parse.urlencode({'code': code, 'state': asked['state']})}"
     name = docker("ps", "-q").ok().out.strip()
     done = docker("exec", name, "curl", "-sSL", back)  # which may end with the container
-    assert t.wait(30) == 0, (done, t.output)
+    assert t.wait() == 0, (done, t.output)
     model.script("echo logged in")
     turn().ok()
     assert "logged in" in "".join(model.outputs())
 
 
 def test_a_new_login_is_possible_whatever_is_there(
-    turn, stub, trust, terminal, stub_environment, workdir, model, host_home, host_codex
+    turn, stub, trust, terminal, launcher, stub_environment, workdir, model, host_home, host_codex
 ):
     """An old login, the host's or the sandbox's own, is no obstacle to `login`; and `logout`
     touches the sandbox's alone."""
     hosts = place_login(host_home / ".codex", lifetime=-3600)
     before = hosts.read_bytes()
     for _ in range(2):
-        device_login(terminal, stub_environment, workdir, model, *trust)
+        device_login(terminal, launcher, stub_environment, workdir, model, *trust)
     own = workdir / ".codex/.environment/auth.json"
     assert openai.refresh_token(own)
     stub(*trust, "--", "logout").ok()
@@ -319,13 +329,13 @@ def test_a_new_login_is_possible_whatever_is_there(
 
 
 def test_a_device_login_may_live_in_a_directory_of_its_own(
-    turn, trust, terminal, stub_environment, workdir, model, host_home
+    turn, trust, terminal, launcher, stub_environment, workdir, model, host_home
 ):
     place = host_home / "sandbox-login"
     place.mkdir()
     os.chown(place, 1000, 1000)
     options = ("-y", "--auth_dir", place, *trust)
-    device_login(terminal, stub_environment, workdir, model, *options)
+    device_login(terminal, launcher, stub_environment, workdir, model, *options)
     auth = place / "auth.json"
     assert auth.stat().st_uid == 1000 and auth.stat().st_mode & 0o777 == 0o600
     model.script("echo logged in")
@@ -370,13 +380,13 @@ def test_a_key_may_be_stored_as_the_sandboxs_login(turn, stub, trust, workdir, m
 
 
 def test_a_key_is_on_no_command_line_and_in_no_record(
-    terminal, stub, stub_environment, workdir, docker, host_home
+    terminal, launcher, stub, stub_environment, workdir, docker, host_home
 ):
-    script = "echo up; read x; curl -sS -m 5 https://refused.example; true"
+    script = "echo 'it is' up; read x; curl -sS -m 30 https://refused.example; true"
     arguments = ["-e", "OPENAI_API_KEY", "--exec", "sh", "-c", script]
     env = {**stub_environment, "OPENAI_API_KEY": SECRET, "CODEX_INIT_VERBOSE": "1"}
-    t = terminal([STUB, *arguments], cwd=workdir, env=env)
-    t.until_says(b"up")
+    t = terminal([*launcher, *arguments], cwd=workdir, env=env)
+    t.until_says(b"it is up")  # not what a verbose start says
     lines = command_lines()
     assert any(b"OPENAI_API_KEY" in line for line in lines)
     assert not [line for line in lines if SECRET.encode() in line]

@@ -14,14 +14,14 @@ CURL = f"curl -sS -m 50 -o /dev/null -w 'status %{{http_code}}' https://{NAME}; 
 
 
 @pytest.fixture
-def turn(lab, internet, stub_environment, workdir):
+def turn(lab, internet, stub_environment, workdir, wall):
     """turn(options..., script=...): codex-sandbox runs one turn of Codex; a process."""
     made = []
 
     def begin(*options, script):
         internet.openai.script(script)
         made.append(subprocess.Popen(
-            [STUB, *options, "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}",
+            [STUB, f"--wall={'nft' if wall == 'nft' else 'cell'}", *options, "--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}",
              "-e", f"CURL_CA_BUNDLE=/app{lab.ca}", "-e", "CODEX_API_KEY", "--",
              "exec", "--skip-git-repo-check", "fetch it"],
             env={**stub_environment, "CODEX_API_KEY": "sk-lab"}, cwd=workdir, text=True,
@@ -51,12 +51,13 @@ def timeless(row):
     return re.sub(r"  \d+s$", "  Ns", re.sub(r"(kept in) .*", r"\1 FILE", row))
 
 
+@pytest.mark.cell
 def test_refused_asked_allowed_kept_and_asked_no_more(
-        turn, terminal, stub, stub_environment, workdir, internet, dns, host_home):
-    # 1. Refused, with the reason and what would allow it.
+        turn, terminal, stub, stub_environment, workdir, internet, dns, host_home, wall):
+    # 1. Refused, with the reason and what would allow it: by DNS, in the cell by the gate.
     first = turn(script=CURL)
     _, said = first.communicate(timeout=120)
-    assert first.returncode == 0 and "ended 6" in "".join(internet.openai.outputs())
+    assert first.returncode == 0 and ("ended 6" if wall == "nft" else "ended 56") in "".join(internet.openai.outputs())
     assert f"--allow {NAME}" in said and dns.asked(NAME) == []
 
     assert proposed(stub) == [NAME]
@@ -64,10 +65,10 @@ def test_refused_asked_allowed_kept_and_asked_no_more(
     # 2. Asked in a second terminal; allowed, and kept. The same curl goes on: it tries once.
     seen = terminal([STUB, "watch", "--wait"], cwd=workdir, env=stub_environment)
     second = turn("--ask", script=f"until [ -e go ]; do sleep 0.1; done; {CURL}")
-    seen.until_says(b"the sandbox asks", 60)
+    seen.until_says(b"the sandbox asks")
     (workdir / "go").touch()
     row = re.compile(rb"%s:443\? a allow[^?]*\? explain  (\d+)s" % NAME.encode())
-    until(lambda: len(set(row.findall(rows(seen)))) > 1, 60, lambda: rows(seen))
+    until(lambda: len(set(row.findall(rows(seen)))) > 1, lambda: rows(seen))
     assert dns.asked(NAME) == []
     seen.type(b"A")
     second.communicate(timeout=120)

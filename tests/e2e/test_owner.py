@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ import pytest
 from conftest import STUB, program, until
 from git_host import Git
 
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 SCRIPT = "echo by the tool >made; mkdir -p dir/deep; touch dir/deep/f; id -u; cat made"
 
 
@@ -36,7 +38,11 @@ def owners(directory):
     return found
 
 
-@pytest.mark.parametrize("uid, gid", [(1000, 1000), (1001, 1002), (501, 20)])
+@pytest.mark.parametrize(
+    "wall, uid, gid",
+    [("nft", 1000, 1000), ("nft", 1001, 1002), ("nft", 501, 20), ("flagless", 1001, 1002)],
+    indirect=["wall"],
+)
 def test_everything_belongs_to_the_workdirs_owner(turn, workdir, uid, gid):
     os.chown(workdir, uid, gid)
     done, told = turn(SCRIPT)
@@ -51,14 +57,15 @@ def test_everything_belongs_to_the_workdirs_owner(turn, workdir, uid, gid):
 
 
 @pytest.fixture
-def beside(lab, stub_environment, workdir):
+def beside(lab, stub_environment, workdir, wall):
     """beside(arguments...): the launcher where the engine is. A mount that is made here would not be
     seen in the lab's own mount namespace."""
     child = pathlib.Path(f"/proc/{lab.engine._process.pid}/task/{lab.engine._process.pid}/children")
     enter = ("nsenter", "-t", child.read_text().split()[0], "-m", "-p")
 
     def call(*arguments, env=None, **more):
-        command = [*enter, STUB, "--work_dir", workdir, *arguments]
+        cell = ["--wall=cell"] if wall != "nft" else []
+        command = [*enter, STUB, *cell, "--work_dir", workdir, *arguments]
         return program(command, env={**stub_environment, **(env or {})}, **more)
 
     call.mounts = lambda: program([*enter, "cat", "/proc/self/mounts"]).out
@@ -80,12 +87,15 @@ def roots(workdir, host_home):
     return workdir
 
 
-def gone(beside):
-    """The views are taken down a moment after the engine's client has ended."""
-    until(lambda: "codex-sandbox/codex_" not in beside.mounts(), what="their end")
-    until(lambda: not list(pathlib.Path("/run/codex-sandbox").iterdir()), what="their places' end")
+def gone(beside, *options):
+    """The views are taken down a moment after the engine's client has ended: this session's. On the same
+    machine other tests have some of their own."""
+    name = re.search(r"--name (\S+)", beside(*options, "--dry-run").ok().out)[1]
+    until(lambda: f"codex-sandbox/{name}/" not in beside.mounts(), "their end")
+    until(lambda: not list(pathlib.Path("/run/codex-sandbox").glob(f"{name}*")), "their places' end")
 
 
+@pytest.mark.cell(own_uid=True)
 def test_a_workdir_of_roots_is_worked_in(beside, roots):
     """Codex never runs as root, and is shown root's files as its own."""
     script = """
@@ -118,7 +128,7 @@ def test_a_worktree_of_roots(beside, roots, host_home, tmp_path):
     assert git("status", "-sb", at=tmp_path / "tree").splitlines()[0] == "## leaf"
     assert set(owners(roots / ".git")) == {(0, 0)}, owners(roots / ".git")
     git("fsck")
-    gone(beside)
+    gone(beside, "--work_dir", tmp_path / "tree")
 
 
 def test_the_same_without_the_view(stub, roots):
@@ -134,7 +144,9 @@ def test_the_same_without_the_view(stub, roots):
     "os.fchmod(os.open(\"x\", 0), 0o{0})'", "umask 0; tar -C /tmp -cf t.tar --mode={0} --owner=0 -P /bin/true; "
     "tar -xpf t.tar",
 ])  # fmt: skip
-@pytest.mark.parametrize("mode", ["4755", "2755", "6777"])
+@pytest.mark.parametrize(
+    "wall, mode", [("nft", "4755"), ("nft", "2755"), ("nft", "6777"), ("flagless", "6777")], indirect=["wall"]
+)
 def test_no_program_of_roots_becomes_set_user_id(beside, roots, program, mode):
     """One that is root's and set-user-ID makes root of everybody who can reach it."""
     beside("--exec", "bash", "-c", program.format(mode))
@@ -162,7 +174,7 @@ def test_other_users_files_stay_theirs(beside, roots):
 def test_the_view_goes_when_the_launcher_is_killed(beside, roots, lab, stub_environment, signal):
     child = pathlib.Path(f"/proc/{lab.engine._process.pid}/task/{lab.engine._process.pid}/children")
     command = ["nsenter", "-t", child.read_text().split()[0], "-m", "-p", "--no-fork",
-               STUB, "--work_dir", roots, "--exec", "sh", "-c", "echo >up; sleep 60"]  # fmt: skip
+               STUB, "--work_dir", roots, "--exec", "sh", "-c", "echo >up; sleep 600"]  # fmt: skip
     process = subprocess.Popen([str(c) for c in command if c != "--no-fork"], env=stub_environment,
                                stdin=subprocess.DEVNULL)  # fmt: skip
     until((roots / "up").exists, what="the start")

@@ -6,7 +6,12 @@ import signal
 import uuid
 
 import pytest
-from conftest import FLAGS, IMAGE
+from conftest import IMAGE, WALLS, at_best
+
+# What PID 1 is to its command has little to do with the wall, but with the ids of both: in two of the
+# cell's forms there is one.
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
+ALL = pytest.mark.cell(seldom=True)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_user_option(shell, user, uid, gid):
     assert shell("id -u; id -g", init=["--user", user]).ok().lines() == [str(uid), str(gid)]
 
 
-@pytest.mark.parametrize("user", ["0", "root", "0:0", "no-such-user", "65310", "65311", "65312", "65313"])
+@pytest.mark.parametrize("user", ["0", "root", "0:0", "no-such-user", "65309", "65310", "65311", "65312", "65313"])
 def test_users_it_never_is(run, user):
     assert run("id", init=["--user", user]).out == ""
     assert run("id", init=["--user", user]).status in (100, 111)
@@ -62,18 +67,20 @@ def test_nothing_but_the_standard_descriptors(run):
     assert set(done.lines()) <= {"0", "1", "2", "3"}  # 3 is ls's own
 
 
+@ALL
 def test_its_output_and_input_are_passed_on(run):
     done = run("cat", options=["-i"], input=b"one\ntwo\n").ok()
     assert done.out == "one\ntwo\n"
 
 
-def test_its_output_can_be_opened_by_name(lab, internet, run, terminal):
+@ALL
+def test_its_output_can_be_opened_by_name(lab, internet, run, terminal, wall):
     script = "echo out >/dev/stdout; echo err >/dev/stderr; cat </dev/stdin"
     done = run("sh", "-c", script, options=["-i"], input=b"in\n").ok()
-    assert (done.out, done.err) == ("out\nin\n", "err\n")
-    t = terminal(docker_it(lab, "sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr"))
+    assert (done.out, done.told) == ("out\nin\n", "err\n")
+    t = terminal(docker_it(lab, wall, "sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr"))
     assert t.wait() == 0
-    assert b"out" in t.output and b"err" in t.output and b"denied" not in t.output
+    assert b"out" in t.output and b"err" in t.output and b"cannot create" not in t.output
 
 
 READY = "echo ready; while :; do sleep 0.05; done"
@@ -90,6 +97,7 @@ def test_signals_reach_it_once(start, name):
     assert box.logs().count(f"got {name}") == 1
 
 
+@ALL
 def test_a_signal_that_ends_it_is_the_status(start):
     box = start("bash", "-c", READY)
     box.until_says("ready")
@@ -99,38 +107,54 @@ def test_a_signal_that_ends_it_is_the_status(start):
 
 @pytest.mark.cell("all")
 def test_docker_stop_is_quick_and_kind(start):
-    box = start("bash", "-c", f"trap 'echo bye; exit 3' TERM; {READY}")
-    box.until_says("ready")
-    done = box.docker("stop", "-t", "20", box.name).ok()
-    assert done.seconds < 10
-    assert box.wait() == 3 and "bye" in box.logs()
+    def stop():
+        box = start("bash", "-c", f"trap 'echo bye; exit 3' TERM; {READY}")
+        box.until_says("ready")
+        done = box.docker("stop", "-t", "60", box.name).ok()
+        assert box.wait() == 3 and "bye" in box.logs()
+        return done.seconds
+
+    at_best(stop, 10)
 
 
+@ALL
 def test_stragglers_are_ended(start, tmp_path):
     """What tool commands leave behind, in sessions of their own, gets TERM, then KILL."""
-    tmp_path.chmod(0o777)
     script = """
         go_on='while :; do sleep 0.05; done'
         setsid bash -c "trap 'echo asked >/out/kind; exit' TERM; touch /out/1; $go_on" &
         setsid bash -c "trap '' TERM; touch /out/2; $go_on" &
         until [ -e /out/1 ] && [ -e /out/2 ]; do sleep 0.02; done; exit 4"""
-    box = start("bash", "-c", script, options=["-v", f"{tmp_path}:/out"])
-    assert box.wait() == 4
-    assert (tmp_path / "kind").read_text() == "asked\n"
+
+    def is_asked(number):
+        place = tmp_path / str(number)
+        place.mkdir()
+        place.chmod(0o777)
+        box = start("bash", "-c", script, options=["-v", f"{place}:/out"])
+        assert box.wait() == 4
+        return (place / "kind").exists() and (place / "kind").read_text() == "asked\n"
+
+    # It has two seconds for that, which a machine may stand still; but not three times.
+    assert any(is_asked(number) for number in range(3))
 
 
 @pytest.mark.cell("all")
 def test_orphans_are_reaped(shell):
     done = shell(
         """
-        for i in $(seq 20); do (setsid true &) ; done
-        for i in $(seq 100); do grep -qs '^State:.Z' /proc/[0-9]*/status || break; sleep 0.05; done
-        grep -s '^State:.Z' /proc/[0-9]*/status; true"""
+        for i in $(seq 20); do (setsid sh -c 'echo $$ >>/tmp/orphans' &) ; done
+        for i in $(seq 1000); do [ "$(cat /tmp/orphans | wc -l)" = 20 ] && break; sleep 0.05; done
+        # A zombie is still listed.
+        for pid in $(cat /tmp/orphans); do
+            for i in $(seq 1000); do [ -e /proc/$pid ] || continue 2; sleep 0.05; done
+            echo $pid
+        done; wc -l </tmp/orphans >&2"""
     ).ok()
+    assert done.err.split()[-1] == "20", done
     assert done.out == ""
 
 
-def docker_it(lab, *command, extra=()):
+def docker_it(lab, wall, *command):
     name = f"tty-{uuid.uuid4().hex[:8]}"
     return [
         "docker",
@@ -141,17 +165,17 @@ def docker_it(lab, *command, extra=()):
         "-it",
         "--name",
         name,
-        *FLAGS,
-        *extra,
+        *WALLS[wall],
         IMAGE,
         "--",
         *command,
     ]
 
 
-def test_it_has_the_terminal(lab, internet, terminal):
+@ALL
+def test_it_has_the_terminal(lab, internet, terminal, wall):
     script = "tty; exec 3</dev/tty && echo controlling; read x; echo got $x"
-    t = terminal(docker_it(lab, "bash", "-c", script))
+    t = terminal(docker_it(lab, wall, "bash", "-c", script))
     t.until_says(b"controlling")
     t.type(b"words\n")
     t.until_says(b"got words")
@@ -159,10 +183,12 @@ def test_it_has_the_terminal(lab, internet, terminal):
     assert b"/dev/pts/0" in t.output or b"/dev/console" in t.output
 
 
-def test_ctrl_c_interrupts_it(lab, internet, terminal):
+@ALL
+def test_ctrl_c_interrupts_it(lab, internet, terminal, wall):
     t = terminal(
         docker_it(
             lab,
+            wall,
             "bash",
             "-c",
             "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.05; done",
@@ -174,22 +200,23 @@ def test_ctrl_c_interrupts_it(lab, internet, terminal):
     assert b"interrupted" in t.output
 
 
-def test_nothing_is_printed_while_it_owns_the_terminal(lab, internet, terminal):
+def test_nothing_is_printed_while_it_owns_the_terminal(lab, internet, terminal, wall):
     script = (
         "echo BEGIN; curl -s https://example.com; curl -s https://example.org; sleep 0.3; echo END"
     )
-    t = terminal(docker_it(lab, "bash", "-c", script))
+    t = terminal(docker_it(lab, wall, "bash", "-c", script))
     t.wait()
     between = t.output.split(b"BEGIN")[1].split(b"END")[0]
     assert between.strip() == b""
     assert b"--allow example.com" in t.output.split(b"END")[1]
 
 
-def test_terminal_modes_are_put_back_after_a_signal(lab, internet, terminal):
+@ALL
+def test_terminal_modes_are_put_back_after_a_signal(lab, internet, terminal, wall):
     """Codex traps neither TERM nor HUP and dies with the alternate screen on."""
     t = terminal(
         docker_it(
-            lab, "bash", "-c", r"printf '\e[?1049h\e[?2004h\e[?1000h'; echo ready; kill -TERM $$"
+            lab, wall, "bash", "-c", r"printf '\e[?1049h\e[?2004h\e[?1000h'; echo ready; kill -TERM $$"
         )
     )
     assert t.wait() == 128 + signal.SIGTERM
@@ -221,7 +248,7 @@ def test_system_calls_that_no_tool_needs_fail(run):
     assert [name for name, said in results.items() if said == "allowed"] == []
 
 
-def test_pid_1_and_the_payload_have_filters_of_their_own(run):
+def test_pid_1_and_the_payload_have_filters_of_their_own(run, wall):
     """Without the engine's, which would hide that ours is missing."""
     fields = ("grep", "-hE", "^(NoNewPrivs|Seccomp|Seccomp_filters):", "/proc/1/status")
     done = run(*fields, "/proc/self/status", options=["--security-opt", "seccomp=unconfined"]).ok()
@@ -232,6 +259,7 @@ def test_pid_1_and_the_payload_have_filters_of_their_own(run):
     ], done
 
 
+@pytest.mark.cell("nft", "flagless")
 def test_what_tools_need_works(shell):
     """The filter bars a list of calls; ordinary work goes on: JIT, threads, sqlite, git, Java."""
     shell(

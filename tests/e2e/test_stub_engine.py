@@ -148,7 +148,7 @@ def test_the_workdir_mounted_elsewhere_is_the_workdir(planted):
     done = subprocess.run(
         ["/usr/bin/unshare", "-m", "/bin/sh", "-c",
          f'/bin/mount --bind {planted.work} {other} && exec {planted.stub} --exec true'],
-        env=env, cwd=planted.work, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+        env=env, cwd=planted.work, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     assert done.returncode == 0 and b"skipped" in done.stderr, done
 
 

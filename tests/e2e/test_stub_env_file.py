@@ -26,6 +26,7 @@ def env_file(workdir):
     return write
 
 
+@pytest.mark.cell(own_uid=True, seldom=True)
 def test_variables_of_a_file(stub, env_file, workdir):
     env_file("# of the project's\nPLAIN=1\n\n  SPACED=a b  \nQUOTED=\"x\"\nPASSED\nABSENT\nEMPTY=\nDOS=1\r\n"
              "DOCKER_HOST=tcp://203.0.114.1:1\nLD_PRELOAD=/nowhere.so\n")
@@ -38,9 +39,10 @@ def test_variables_of_a_file(stub, env_file, workdir):
     assert "ABSENT" not in done.out
 
 
+@pytest.mark.cell
 def test_a_file_decides_nothing_about_the_sandbox(stub, env_file, sinks):
     env_file(HOSTILE + "PLAIN=1\n")
-    script = "echo $PLAIN; id -u; echo $HOME; curl -sS -m 5 https://example.com; grep Cap /proc/self/status"
+    script = "echo $PLAIN; id -u; echo $HOME; curl -sS -m 30 https://example.com; grep Cap /proc/self/status"
     done = stub("--env-file", "variables.env", "--exec", "sh", "-c", script)
     assert done.lines()[:3] == ["1", "1000", "/codex_home"] and "CapBnd:\t" + "0" * 16 in done.out, done
     assert sinks.seen() == [], "the wall is up as ever"
@@ -54,13 +56,12 @@ def test_what_the_command_line_says_is_in_force(stub, env_file):
     assert done.out
 
 
-def test_values_are_on_no_command_line(stub, env_file, runner, terminal, stub_environment, workdir):
-    from conftest import STUB
-
+@pytest.mark.cell(own_uid=True, seldom=True)
+def test_values_are_on_no_command_line(stub, launcher, env_file, terminal, stub_environment, workdir):
     env_file("MY_SETTING=seen-nowhere\n")
     done = stub("--dry-run", "--env-file", "variables.env").ok()
     assert "seen-nowhere" not in done.said and "-e MY_SETTING" in done.out
-    t = terminal([STUB, "--env-file", "variables.env", "--exec", "sh", "-c", "echo is $MY_SETTING; read x"],
+    t = terminal([*launcher, "--env-file", "variables.env", "--exec", "sh", "-c", "echo is $MY_SETTING; read x"],
                  cwd=workdir, env=stub_environment)
     t.until_says(b"is seen-nowhere")
     with open(f"/proc/{t.process.pid}/cmdline") as words:

@@ -1,6 +1,7 @@
 """--notify: a program of this machine gets each question, and may answer it. It runs beside the
 session, bounded, without its terminal and without its secrets."""
 
+import itertools
 import json
 import os
 
@@ -36,9 +37,9 @@ def sandbox(request, sandboxes, lab, dns):  # noqa: F811
     return lambda *options, env=None: sandboxes(wall, *trusted(lab), *options, env=env)
 
 
-def fetch(made, name="n1.test", seconds=60):
+def fetch(made, name="n1.test"):
     """Once the command listens: until then, nobody watches."""
-    text, status = made.run(f"for i in 1 2 3 4 5 6 7 8 9 10; do {CURL} https://{name} && exit; sleep 1; done; exit 1", seconds)
+    text, status = made.run(f"for i in $(seq 50); do {CURL} https://{name} && exit; sleep 1; done; exit 1")
     return text, status
 
 
@@ -69,14 +70,14 @@ def test_it_allows(sandbox, program, tmp_path, workdir):
 def test_it_is_told_who_asks(sandbox, program, tmp_path):
     """Where that is found out soon; the command runs once in any case."""
     made = sandbox("--notify", str(program("echo nothing")), "--ask=2")
-    names = iter(f"n{n}.test" for n in range(8))
+    names = itertools.cycle(f"n{n}.test" for n in range(8))
 
     def told():
         made.run(f"{CURL} https://{next(names)}")
         return [q for q in questions(tmp_path) if q["who"].startswith("curl -sS ")]
 
-    until(lambda: made.run(f"{CURL} https://n0.test") and questions(tmp_path), 30, "a watcher")
-    until(told, 60, lambda: questions(tmp_path))
+    until(lambda: made.run(f"{CURL} https://n0.test") and questions(tmp_path), "a watcher")
+    until(told, lambda: questions(tmp_path))
     ids = [q["id"] for q in questions(tmp_path)]
     assert len(ids) == len(set(ids))
 
@@ -84,7 +85,7 @@ def test_it_is_told_who_asks(sandbox, program, tmp_path):
 @pytest.mark.parametrize("script", ["echo deny", "echo deny; exec sleep 0"])
 def test_it_denies(sandbox, program, tmp_path, dns, script):
     made = sandbox("--notify", str(program(script)))
-    until(lambda: made.run(f"{CURL} https://n1.test")[1] != 0 and questions(tmp_path), 30)
+    until(lambda: made.run(f"{CURL} https://n1.test")[1] != 0 and questions(tmp_path))
     # For the session: it isn't asked again.
     asked = len(questions(tmp_path))
     assert made.run(f"{CURL} https://n1.test")[1] != 0
@@ -97,14 +98,14 @@ def test_it_denies(sandbox, program, tmp_path, dns, script):
 def test_what_is_no_answer(sandbox, program, tmp_path, script):
     """Somebody else may still answer; nobody does, and the time runs out."""
     made = sandbox("--ask=3", "--notify", str(program(script)))
-    until(lambda: made.run(f"{CURL} https://n1.test")[1] != 0 and questions(tmp_path), 60)
+    until(lambda: made.run(f"{CURL} https://n1.test")[1] != 0 and questions(tmp_path))
     assert "200" not in made.said
 
 
 def test_one_that_hangs_is_killed(sandbox, program, tmp_path):
     made = sandbox("--ask=3", "--notify", str(program("sleep 600 & trap '' TERM; while :; do sleep 1; done")))
-    until(lambda: made.run(f"{CURL} https://n1.test")[1] != 0 and questions(tmp_path), 60)
-    until(lambda: not running(tmp_path), 20, "their end")
+    until(lambda: made.run(f"{CURL} https://n1.test")[1] != 0 and questions(tmp_path))
+    until(lambda: not running(tmp_path), "their end")
 
 
 def test_a_few_at_a_time_and_none_is_forgotten(sandbox, program, tmp_path):
@@ -135,9 +136,9 @@ def test_what_it_is_given(sandbox, program, tmp_path):
 def test_it_ends_with_the_session(sandbox, program, tmp_path):
     made = sandbox("--ask=300", "--notify", str(program("sleep 600")))
     made.begin(f"until {CURL.replace('40', '200')} https://n1.test; do sleep 1; done")
-    until(lambda: running(tmp_path), 30, "a command")
+    until(lambda: running(tmp_path), "a command")
     made.process.kill()
-    until(lambda: not running(tmp_path), 30, "its end")
+    until(lambda: not running(tmp_path), "its end")
 
 
 def test_what_may_not_be_run(stub, workdir, program, tmp_path):

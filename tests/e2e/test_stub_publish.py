@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import IMAGE, STUB
+from conftest import IMAGE, STUB, until
 
 SERVER = """
 import http.server, sys, threading
@@ -18,7 +18,8 @@ for port in sys.argv[2:]:
     threading.Thread(target=server.serve_forever).start()
 print("serving", flush=True)
 """
-GET = ("curl", "-sS", "-m", "3", "--noproxy", "*")
+GET = ("curl", "-sS", "-m", "30", "--noproxy", "*")
+IN_VAIN = (*GET, "-m", "3")
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def host(lab):
 
     def call(*words):
         return subprocess.run(["ip", "netns", "exec", lab.engine.namespace.name, *words],
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=60)
 
     return call
 
@@ -39,7 +40,7 @@ def serve(terminal, stub_environment, workdir, runner):
     def begin(*options):
         words = [STUB, *options, "--exec", "python3", "-c", SERVER, "it", "3000", "4000"]
         t = terminal(words, cwd=workdir, env=stub_environment)
-        t.until_says(b"serving", 30)
+        t.until_says(b"serving")
         return t
 
     yield begin
@@ -54,7 +55,7 @@ def address(runner):
     """The address of the container that runs."""
 
     def look():
-        name = runner.docker("ps", "-q").ok().out.split()[0]
+        name = until(lambda: runner.docker("ps", "-q").ok().out.split(), "it in the engine's list")[0]
         networks = json.loads(runner.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", name).out)
         return next(iter(networks.values()))["IPAddress"]
 
@@ -74,19 +75,19 @@ def test_the_machine_reaches_it(serve, host, option, port):
 def test_that_port_alone(serve, host, address):
     serve("--publish", "3000")
     assert host(*GET, f"http://{address()}:3000/").stdout == "served by it"
-    done = host(*GET, f"http://{address()}:4000/")
+    done = host(*IN_VAIN, f"http://{address()}:4000/")
     assert done.returncode != 0 and done.stdout == "", done
 
 
 def test_nothing_without_it(serve, host, address):
     serve()
-    assert host(*GET, f"http://{address()}:3000/").returncode != 0
+    assert host(*IN_VAIN, f"http://{address()}:3000/").returncode != 0
 
 
 def test_a_neighbour_does_not_reach_it(serve, runner, address):
     serve("--publish", "3000")
     target = f"http://{address()}:3000/"
-    done = runner.docker("run", "--rm", "--pull=never", "--entrypoint", "curl", IMAGE, *GET[1:], target)
+    done = runner.docker("run", "--rm", "--pull=never", "--entrypoint", "curl", IMAGE, *IN_VAIN[1:], target)
     assert done.status != 0 and "served" not in done.out, done
 
 
@@ -106,7 +107,7 @@ def test_another_address_lets_others_in(serve, host):
 
 def test_by_default_the_machine_alone(serve, host):
     serve("--publish", "8080:3000")
-    assert host(*GET, f"http://{lan(host)}:8080/").returncode != 0
+    assert host(*IN_VAIN, f"http://{lan(host)}:8080/").returncode != 0
 
 
 def test_it_is_no_way_out(stub, wire, host, lab):

@@ -81,7 +81,7 @@ def test_a_launcher_that_is_killed_leaves_nothing_that_stops_the_next(host):
                 ["/usr/bin/strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, STUB,
                  "--exec", "true"],
                 env=environment, cwd=host.work, stdin=subprocess.DEVNULL, capture_output=True,
-                timeout=30)
+                timeout=60)
             if done.returncode == 0:
                 break
             killed += done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
@@ -113,7 +113,7 @@ def test_what_takes_the_place_of_the_link_is_not_given_away(host):
         while not link.is_symlink() and launcher.poll() is None:
             time.sleep(0.01)
         roots.rename(link)
-        launcher.communicate(timeout=30)
+        launcher.communicate(timeout=60)
     assert link.read_text() == SECRET and link.stat().st_uid == 0
 
 
@@ -156,14 +156,14 @@ def test_many_at_once_create_one_home(host):
 def test_a_start_behind_another_that_has_no_container_yet(host):
     """The engine takes its time to create it, and mounts the host's files by their paths: whoever
     comes meanwhile leaves them alone. When the first has ended, the next one starts."""
-    host.engine('#!/bin/sh\n[ "$1" != run ] || exec /bin/sleep 60\n')
+    host.engine('#!/bin/sh\n[ "$1" != run ] || exec /bin/sleep 600\n')
     state = host.home / ".local/state/codex-sandbox"
     files = lambda: sorted((p, p.stat().st_ino) for p in state.rglob("*.*"))  # noqa: E731
     with subprocess.Popen([STUB, "--exec", "true"], cwd=host.work, stdin=subprocess.DEVNULL,
                           env={"HOME": str(host.home), "PATH": str(host.project.bin)}) as first:
         try:
             is_the_engine = lambda: b"sleep" in Path(f"/proc/{first.pid}/cmdline").read_bytes()  # noqa: E731
-            until(is_the_engine, 20, "the engine's start")
+            until(is_the_engine, "the engine's start")
             made = files()
             assert len(made) == 2, made
             second = host.project.start("--exec", "true")
@@ -199,12 +199,12 @@ def test_an_engine_that_hangs_while_it_is_given_a_renewal(host):
     with subprocess.Popen([STUB, "--broker=on", "--exec", "true"], cwd=host.work, stdin=subprocess.DEVNULL,
                           env={"HOME": str(host.home), "PATH": str(host.project.bin)}) as client:
         try:
-            until(lambda: asked("run"), 20, "the engine's start")
+            until(lambda: asked("run"), "the engine's start")
             host.project.write(auth.parent / "new", chatgpt("second-0123456789"), 0o600).rename(auth)
-            until(lambda: asked("exec"), 20, "a renewal's delivery")
+            until(lambda: asked("exec"), "a renewal's delivery")
         finally:
             client.kill()
-    until(lambda: not Path(f"/proc/{asked('exec')}").exists(), 20, "the end of who delivers it")
+    until(lambda: not Path(f"/proc/{asked('exec')}").exists(), "the end of who delivers it")
     host.engine(SILENT_ENGINE)
     done = host.project.start("--broker=on", "--exec", "true")
     assert done.returncode == 0, done

@@ -138,6 +138,11 @@ def test_an_image_that_is_not_built(project):
     env = {"ENGINE_ANSWERS": answers, "ENGINE_LOG": "/dev/null"}
     assert "make image" in project.refused(env=env, status=111)
     assert "docker pull other:1" in project.refused("--image", "other:1", env=env, status=111)
+    # `make image` gives it to docker alone.
+    project.engine("podman")
+    message = project.refused("--engine", "podman", env=env, status=111)
+    assert "make image" in message and "docker save codex-sandbox | podman load" in message
+    assert "podman load" not in project.refused(env=env, status=111)
 
 
 def test_a_container_that_is_there_already(project):

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import STUB
+from conftest import STUB, until
 
 pytestmark = pytest.mark.attack
 SECRET = "secret-of-the-host"
@@ -126,6 +126,7 @@ def test_a_copy_of_the_same_content_is_another_file(swapped, workdir, tmp_path):
     assert swapped(path, "", *LOOK, how="copy").status == 111
 
 
+@pytest.mark.cell(own_uid=True, seldom=True)
 def test_the_payload_is_not_bothered_with_the_list(stub):
     done = stub("--exec", "env").ok()
     assert "CODEX_HOME=" in done.out and "CODEX_INIT_MOUNTS" not in done.out
@@ -137,7 +138,7 @@ def test_the_list_is_what_the_files_are(workdir, terminal, stub_environment, run
     command = [STUB, "--exec", "sh", "-c", "echo up; read x"]
     t = terminal(command, cwd=workdir, env=stub_environment)
     t.until_says(b"up")
-    name = runner.docker("ps", "-q").ok().out.strip()
+    name = until(lambda: runner.docker("ps", "-q").ok().out.strip(), "it in the engine's list")
     text = runner.docker("inspect", "-f", "{{json .Config.Env}}", name).ok().out
     t.type(b"\n")
     assert t.wait() == 0
@@ -150,6 +151,7 @@ def test_the_list_is_what_the_files_are(workdir, terminal, stub_environment, run
     assert found["/codex_home/auth.json"] == str(login.stat().st_ino)
 
 
+@pytest.mark.cell(own_uid=True, seldom=True)
 def test_an_engine_on_another_kernel_is_not_held_to_our_numbers(stub):
     """Docker Desktop and its like: the container has another kernel, and nothing is compared."""
 
@@ -162,9 +164,14 @@ def test_an_engine_on_another_kernel_is_not_held_to_our_numbers(stub):
 
 def test_many_at_once_in_one_workdir(stub, workdir, runner, stub_environment):
     """However they race: one container at most is at work there, and the others say so."""
-    running = [subprocess.Popen([STUB, "--exec", "sleep", "6"], cwd=workdir, env=stub_environment,
+    work = "until [ -e over ]; do sleep 0.1; done"
+    running = [subprocess.Popen([STUB, "--exec", "sh", "-c", work], cwd=workdir, env=stub_environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE) for _ in range(5)]
+    try:
+        until(lambda: sum(p.poll() is not None for p in running) >= 4, "the others' end")
+    finally:
+        (workdir / "over").touch()
     ended = [(p.communicate(timeout=60)[1].decode(), p.returncode) for p in running]
     assert sorted(status == 0 for _, status in ended) == [False] * 4 + [True], ended
     for said, status in ended:

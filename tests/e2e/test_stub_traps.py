@@ -14,7 +14,7 @@ INIT = TOP / "build/codex-init"
 
 def check(*options, env=None, program=INIT):
     return subprocess.run([program, *options, "--check"], capture_output=True, text=True,
-                          env={"PATH": os.environ["PATH"], **(env or {})}, timeout=20)
+                          env={"PATH": os.environ["PATH"], **(env or {})}, timeout=60)
 
 
 @pytest.mark.parametrize("typed, meant", [

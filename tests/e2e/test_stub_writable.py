@@ -65,6 +65,7 @@ def test_secrets_in_it_are_told(project):
     assert "it would expose SSH keys" in project.warnings
 
 
+@pytest.mark.cell(own_uid=True, seldom=True)
 def test_it_is_written_and_what_is_planted_is_told(stub, tmp_path):
     place = tmp_path / "second"
     place.mkdir()
