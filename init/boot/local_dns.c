@@ -1,29 +1,31 @@
 /* See local_dns.h. */
 #include "local_dns.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../lib/file.h"
+#include "../lib/num.h"
 #include "../lib/sockaddr.h"
 
 #define SOCKETS     "/proc/net/udp"
 #define EMBEDDED    0x7f00000bU /* 127.0.0.11 */
-#define UNCONNECTED 7           /* TCP_CLOSE, which the kernel uses for UDP as well */
+#define UNCONNECTED "07"        /* TCP_CLOSE, which the kernel uses for UDP as well */
 
 bool local_dns_embedded(FILE *udp, uid_t payload)
 {
-	char line[256];
+	char line[256], address[16];
 
+	snprintf(address, sizeof(address), "%08X:", htonl(EMBEDDED));
 	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), udp); i++) {
 		/* Slot, local and remote address, state, queues, timer, retries, uid. */
 		char *field[8];
+		uint64_t owner;
 
 		file_fields(line, field, 8);
-		if (strtoul(field[1], NULL, 16) == htonl(EMBEDDED) &&
-			strtoul(field[3], NULL, 16) == UNCONNECTED && *field[7] &&
-			strtoul(field[7], NULL, 10) != payload)
+		if (strncmp(field[1], address, strlen(address)) == 0 &&
+			strcmp(field[3], UNCONNECTED) == 0 && num_read(field[7], &owner) &&
+			owner != payload)
 			return true;
 	}
 	return false;

@@ -5,7 +5,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -13,6 +12,7 @@
 
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/num.h"
 
 #define TRIED "build the wall"
 /* The engine's resolver on a user-defined network, which listens in the container's
@@ -40,11 +40,12 @@ bool netns_inet_taken(FILE *table, const char *name, char on[NETNS_TEXT])
 	/* Slot, local and remote address, state, queues, timer, retransmissions, uid, timeout,
 	 * inode. */
 	char line[512], *field[10];
+	uint64_t inode;
 
 	for (int i = 0; i < LIMIT_SOCKETS && fgets(line, sizeof(line), table); i++) {
 		file_fields(line, field, 10);
 		/* No inode: the heading, or a connection without a process. */
-		if (strtoul(field[9], NULL, 10) == 0 ||
+		if (!num_read(field[9], &inode) || inode == 0 ||
 			strncmp(field[1], EMBEDDED ":", sizeof(EMBEDDED)) == 0)
 			continue;
 		snprintf(on, NETNS_TEXT, "%s socket %.39s of uid %.10s", name, field[1],

@@ -112,13 +112,10 @@ static int set_wall(struct options *o, const struct given *g, struct failure *f)
 
 static int set_ask(struct options *o, const struct given *g, struct failure *f)
 {
-	char *end = NULL;
-	unsigned long seconds = ASK_SECONDS;
+	uint64_t seconds = ASK_SECONDS;
+	const char *end = g->value ? num_read(g->value, &seconds) : "";
 
-	if (g->value)
-		seconds = strtoul(g->value, &end, 10);
-	if (g->value &&
-		(*g->value < '0' || *g->value > '9' || *end || seconds > LIMIT_ASK_SECONDS))
+	if (!end || *end || seconds > LIMIT_ASK_SECONDS)
 		return bad_value(
 			f, g, "it takes a number of seconds, 3600 at most; 0: nobody is asked");
 	o->ask = (unsigned)seconds;

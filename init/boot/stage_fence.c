@@ -33,7 +33,7 @@ void stage_leave_out_local_dns(struct boot *b)
 static void check_ports(void)
 {
 	static const char range[] = "/proc/sys/net/ipv4/ip_local_port_range";
-	unsigned long port[2]; /* the first and the last */
+	uint64_t port[2]; /* the first and the last */
 
 	if (!file_two_numbers(range, port) || port[1] < WORKER_FIRST_PORT)
 		return;

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/num.h"
 #include "../lib/worker.h"
 #include "broker.h"
 
@@ -25,10 +26,10 @@ enum { CHANNEL = 1, WEB, CREDENTIAL, LEAF, BUNDLE, GATE, ROOTS, ARGUMENTS };
 
 static int descriptor(const char *text)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	uint64_t n;
+	const char *end = num_read(text, &n);
 
-	if (!*text || *end || n < 0 || n > BROKER_DESCRIPTORS)
+	if (!end || *end || n > BROKER_DESCRIPTORS)
 		return -1;
 	/* What this program executes gets none but those that it is to have. */
 	return fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0 ? -1 : (int)n;

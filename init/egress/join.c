@@ -15,6 +15,7 @@
 #include "../lib/exit_status.h"
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/num.h"
 #include "../lib/placeholder_login.h"
 #include "../lib/privileges.h"
 
@@ -23,14 +24,11 @@
 #define CANNOT_RUN  126
 
 /* The number after `key` in text; false if there is none. */
-static bool number_after(const char *text, const char *key, unsigned long *n)
+static bool number_after(const char *text, const char *key, uint64_t *n)
 {
 	const char *at = strstr(text, key);
 
-	*n = 0;
-	for (at = at ? at + strlen(key) : ""; *at >= '0' && *at <= '9' && *n < UINT32_MAX; at++)
-		*n = 10 * *n + (unsigned long)(*at - '0');
-	return *n > 0 && *n < UINT32_MAX;
+	return at && num_read(at + strlen(key), n) && *n > 0 && *n < UINT32_MAX;
 }
 
 struct payload {
@@ -43,7 +41,7 @@ struct payload {
 static const char *who(struct payload *p)
 {
 	char text[LIMIT_STATUS_BYTES + 1];
-	unsigned long user, group;
+	uint64_t user, group;
 	ssize_t n = file_take(
 		file_open(AT_FDCWD, STATUS_FILE, O_RDONLY, 0, 0), text, sizeof(text) - 1);
 

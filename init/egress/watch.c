@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../lib/exit_status.h"
+#include "../lib/num.h"
 #include "control_ipc.h"
 #include "output.h"
 
@@ -89,12 +90,12 @@ static const char *read_target(
 static const char *read_answer(
 	struct control_request *r, enum control_type type, const char *rest, const char *by)
 {
-	char *end;
-	unsigned long number = strtoul(rest, &end, 10);
-	const bool allows = strcmp(end, " allow") == 0;
+	uint64_t number;
+	const char *end = num_read(rest, &number);
+	const bool allows = end && strcmp(end, " allow") == 0;
 
 	(void)type;
-	if (*rest < '1' || *rest > '9' || number > UINT32_MAX ||
+	if (!end || number == 0 || number > UINT32_MAX ||
 		(!allows && strcmp(end, " deny") != 0))
 		return "it is: answer NUMBER allow, or answer NUMBER deny";
 	control_ipc_make_answer(r, (uint32_t)number, allows, by);

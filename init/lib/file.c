@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "num.h"
 
 int file_open(int dir, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -62,20 +62,16 @@ void file_fields(char *line, char *field[], size_t n)
 	}
 }
 
-bool file_two_numbers(const char *path, unsigned long out[2])
+bool file_two_numbers(const char *path, uint64_t out[2])
 {
-	FILE *f = fopen(path, "re");
-	char line[64], *field[2], *end = NULL;
-	bool there = f && fgets(line, sizeof(line), f);
+	char text[64], *field[2];
+	ssize_t n = file_take(open(path, O_RDONLY | O_CLOEXEC), text, sizeof(text) - 1);
+	const char *end = "";
 
-	if (f)
-		fclose(f);
-	if (!there)
-		return false;
-	file_fields(line, field, 2);
-	for (int i = 0; i < 2; i++) {
-		out[i] = strtoul(field[i], &end, 10);
-		there &= end != field[i] && *end == '\0';
-	}
-	return there;
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	file_fields(text, field, 2);
+	for (int i = 0; i < 2 && end && !*end; i++)
+		end = num_read(field[i], &out[i]);
+	return end && !*end;
 }

@@ -24,6 +24,6 @@ ssize_t file_take(int fd, void *bytes, size_t size);
 void file_fields(char *line, char *field[], size_t n);
 
 /* Reads the two numbers at the beginning of such a file. False if they aren't there. */
-bool file_two_numbers(const char *path, unsigned long out[2]);
+bool file_two_numbers(const char *path, uint64_t out[2]);
 
 #endif

@@ -13,6 +13,20 @@ int num_hex(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+const char *num_read(const char *text, uint64_t *out)
+{
+	const char *p = text;
+
+	for (*out = 0; *p >= '0' && *p <= '9'; p++)
+		if (__builtin_mul_overflow(*out, 10, out) ||
+			__builtin_add_overflow(*out, (uint64_t)(*p - '0'), out))
+			break;
+	if (p > text && (*p < '0' || *p > '9'))
+		return p;
+	*out = 0;
+	return NULL;
+}
+
 bool num_port(const char *text, size_t len, uint16_t *out)
 {
 	unsigned long port = 0;

@@ -198,7 +198,7 @@ bool privileges_shared(void)
 
 bool privileges_root_is_user(void)
 {
-	unsigned long uid[2]; /* inside, outside */
+	uint64_t uid[2]; /* inside, outside */
 
 	return file_two_numbers("/proc/self/uid_map", uid) && uid[0] == 0 && uid[1] != 0;
 }

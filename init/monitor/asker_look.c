@@ -23,6 +23,7 @@
 
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/num.h"
 
 /* TCP states as in the kernel's tcp_states.h: all but TIME_WAIT, which has no socket any more,
  * and LISTEN. */
@@ -137,12 +138,11 @@ static bool each_number(int directory, bool (*each)(void *context, int number), 
 	while ((n = syscall(SYS_getdents64, directory, text, sizeof(text))) > 0)
 		for (long at = 0; at < n;) {
 			const struct directory_entry *e = (const void *)(text + at);
-			char *end;
-			long number = strtol(e->name, &end, 10);
+			uint64_t number;
+			const char *end = num_read(e->name, &number);
 
 			at += e->size;
-			if (!*end && number >= 0 && number <= INT32_MAX &&
-				each(context, (int)number))
+			if (end && !*end && number <= INT32_MAX && each(context, (int)number))
 				return true;
 		}
 	return false;

@@ -27,6 +27,7 @@
 #include "../lib/clock.h"
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/num.h"
 #include "killer.h"
 #include "proc_stat.h"
 
@@ -55,13 +56,17 @@ static bool kept(const struct remaining *r, pid_t pid)
 	return pid == r->m->killer;
 }
 
-static bool read_process(int proc, const char *pid, struct process *p)
+/* False if the entry of /proc isn't a process, or one that has ended. */
+static bool read_process(int proc, const char *entry, struct process *p)
 {
+	uint64_t pid;
 	char name[32], text[512];
 	struct stat_process found;
 	ssize_t n;
 
-	snprintf(name, sizeof(name), "%.20s/stat", pid);
+	if (!num_read(entry, &pid))
+		return false;
+	snprintf(name, sizeof(name), "%.20s/stat", entry);
 	n = file_take(openat(proc, name, O_RDONLY | O_CLOEXEC), text, sizeof(text) - 1);
 	if (n <= 0)
 		return false;
@@ -69,8 +74,7 @@ static bool read_process(int proc, const char *pid, struct process *p)
 	if (!proc_stat_read(text, &found))
 		return false;
 	*p = (struct process){
-		.pid = atoi(pid), .parent = found.parent, .deaf = found.ignores_term};
-	/* A zombie has already ended. */
+		.pid = (pid_t)pid, .parent = found.parent, .deaf = found.ignores_term};
 	return found.state != 'Z' && found.state != 'X';
 }
 
@@ -85,10 +89,8 @@ static size_t list(const struct remaining *r, size_t max, bool deaf)
 	if (!d)
 		return 0;
 	while (n < max && (e = readdir(d)) != NULL)
-		if (isdigit((unsigned char)e->d_name[0]) &&
-			read_process(dirfd(d), e->d_name, &seen[n]) &&
-			seen[n].pid != r->m->self && !kept(r, seen[n].pid) &&
-			(deaf || !seen[n].deaf))
+		if (read_process(dirfd(d), e->d_name, &seen[n]) && seen[n].pid != r->m->self &&
+			!kept(r, seen[n].pid) && (deaf || !seen[n].deaf))
 			n++;
 	closedir(d);
 	return n;

@@ -8,6 +8,7 @@
 
 #include "../lib/file.h"
 #include "../lib/limits.h"
+#include "../lib/num.h"
 
 /* Anything above this means no limit: v1 then has the largest multiple of a page. */
 #define NO_LIMIT (UINT64_C(1) << 60)
@@ -34,7 +35,7 @@ bool oom_count(const char *text, uint64_t *kills)
 	for (; text; text = strchr(text, '\n')) {
 		text += *text == '\n';
 		if (strncmp(text, word, sizeof(word) - 1) == 0) {
-			*kills = strtoull(text + sizeof(word) - 1, NULL, 10);
+			num_read(text + sizeof(word) - 1, kills);
 			return true;
 		}
 	}
@@ -90,12 +91,10 @@ static bool read_group(size_t kind, const char *below, struct oom *out)
 		hierarchies[kind].count);
 	if (!read_text(path, text, sizeof(text)) || !oom_count(text, &out->kills))
 		return false;
-	out->limit = 0;
 	snprintf(path, sizeof(path), "%s%s/%s", hierarchies[kind].mount, below,
 		hierarchies[kind].limit);
-	if (read_text(path, text, sizeof(text)))
-		out->limit = strtoull(text, NULL, 10); /* "max": 0 */
-	if (out->limit >= NO_LIMIT)
+	if (!read_text(path, text, sizeof(text)) || !num_read(text, &out->limit) /* "max" */ ||
+		out->limit >= NO_LIMIT)
 		out->limit = 0;
 	return true;
 }

@@ -7,22 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/num.h"
+
 /* Fields by their numbers in proc(5); the name is the second. */
 #define FIELD_PARENT  4
 #define FIELD_IGNORED 33
-
-/* Parses a number and the blank after it, if any. Returns what follows, or NULL. */
-static const char *read_number(const char *text, uint64_t *out)
-{
-	if (*text < '0' || *text > '9')
-		return NULL;
-	for (*out = 0; *text >= '0' && *text <= '9'; text++) {
-		*out = *out * 10 + (uint64_t)(*text - '0');
-		if (*out > UINT32_MAX)
-			return NULL;
-	}
-	return *text == ' ' ? text + 1 : text;
-}
 
 static bool ignores_term(const char *text, int field)
 {
@@ -34,20 +23,19 @@ static bool ignores_term(const char *text, int field)
 			return false;
 		text++;
 	}
-	return read_number(text, &ignored) && ignored >> (SIGTERM - 1) & 1;
+	return num_read(text, &ignored) && ignored >> (SIGTERM - 1) & 1;
 }
 
 bool proc_stat_read(const char *text, struct stat_process *out)
 {
 	/* After the name there are only numbers, so the last parenthesis ends it. */
-	const char *after = strrchr(text, ')'), *rest;
+	const char *after = strrchr(text, ')');
 	uint64_t parent;
 
 	if (!after || after[1] != ' ' || after[2] == '\0' || after[3] != ' ')
 		return false;
-	rest = read_number(after + 4, &parent);
 	/* Above PID_MAX_LIMIT. */
-	if (!rest || parent > 1u << 22)
+	if (!num_read(after + 4, &parent) || parent > 1u << 22)
 		return false;
 	*out = (struct stat_process){.state = after[2],
 		.parent = (pid_t)parent,
@@ -58,6 +46,8 @@ bool proc_stat_read(const char *text, struct stat_process *out)
 bool proc_stat_is_ours(pid_t self)
 {
 	char text[24] = "";
+	uint64_t pid;
 
-	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && atoi(text) == self;
+	return readlink("/proc/self", text, sizeof(text) - 1) > 0 && num_read(text, &pid) &&
+	       (pid_t)pid == self;
 }

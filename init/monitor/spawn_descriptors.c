@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../lib/limits.h"
+#include "../lib/num.h"
 
 /* <linux/close_range.h> is newer than some of the headers we build with. */
 #ifndef SYS_close_range
@@ -41,10 +42,10 @@ static void each_descriptor(void (*act)(int fd))
 	if (!d)
 		return;
 	while ((e = readdir(d)) != NULL) {
-		int fd = atoi(e->d_name);
+		uint64_t fd;
 
-		if (fd > 2 && fd != dirfd(d))
-			act(fd);
+		if (num_read(e->d_name, &fd) && fd > 2 && (int)fd != dirfd(d))
+			act((int)fd);
 	}
 	closedir(d);
 }

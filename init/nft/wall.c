@@ -1,6 +1,7 @@
 /* Building and changing the wall. What the kernel records in its sets is read in wall_sets.c;
  * verify.c and probe.c check the whole. */
 #include "../lib/netfilter.h"
+#include "../lib/num.h"
 
 #include "wall.h"
 
@@ -17,13 +18,14 @@
 static bool kernel_renews(void)
 {
 	struct utsname u;
-	char *end;
-	unsigned long major, minor;
+	const char *end;
+	uint64_t major, minor = 0;
 
 	if (uname(&u) < 0)
 		return false;
-	major = strtoul(u.release, &end, 10);
-	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	end = num_read(u.release, &major);
+	if (end && *end == '.')
+		num_read(end + 1, &minor);
 	return major > 6 || (major == 6 && minor >= 12);
 }
 

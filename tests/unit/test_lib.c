@@ -33,6 +33,27 @@ static void test_hexadecimal_digits(void **state)
 	}
 }
 
+static void test_numbers(void **state)
+{
+	static const char *const wrong[] = {
+		"", "x1", " 1", "+1", "-1", "18446744073709551616", "99999999999999999999"};
+	const char *after;
+	uint64_t n = 7;
+
+	(void)state;
+	after = num_read("0012 kB", &n);
+	assert_string_equal(after, " kB");
+	assert_int_equal(n, 12);
+	after = num_read("18446744073709551615", &n);
+	assert_string_equal(after, "");
+	assert_int_equal(n, UINT64_MAX);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		n = 7;
+		assert_null(num_read(wrong[i], &n));
+		assert_int_equal(n, 0);
+	}
+}
+
 static void test_ports(void **state)
 {
 	static const char *const wrong[] = {
@@ -166,7 +187,7 @@ static bool two_numbers_of(const char *text)
 {
 	char path[] = "/tmp/codex-lib-XXXXXX";
 	int fd = mkstemp(path);
-	unsigned long n[2] = {0, 0};
+	uint64_t n[2] = {0, 0};
 	bool there;
 
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -179,7 +200,7 @@ static bool two_numbers_of(const char *text)
 
 static void test_two_numbers(void **state)
 {
-	unsigned long n[2];
+	uint64_t n[2];
 
 	(void)state;
 	assert_true(two_numbers_of("32768\t60999\n"));
@@ -258,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hexadecimal_digits),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_addresses_to_and_fro),

@@ -180,7 +180,7 @@ static void empty_variables_are_unset(void **state)
 static void published_ports(void **state)
 {
 	static const char *const bad[] = {"0", "65536", "x", "80x", "80+", "80+anyone", "+any",
-		"80,x", "-1", "80/tcp", "123456"};
+		"80,x", "-1", "80/tcp", "123456", "080", "080+any", "80,0443"};
 	struct options o;
 	struct failure f;
 
