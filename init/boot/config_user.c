@@ -1,8 +1,8 @@
 /* See stages.h. Who the command runs as, and what is mounted for it. */
 #include "stages.h"
 
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -125,12 +125,17 @@ static void check_mount(void *context, const struct mounts_entry *e)
 static int read_mounts(struct boot *b, bool *login_is_read_only)
 {
 	struct mounts_seen seen = {.b = b};
-	char home[PATH_MAX];
+	char link[32], home[PATH_MAX];
+	int fd = open(b->home, O_PATH | O_CLOEXEC);
+	ssize_t n;
 
-	/* The list has resolved paths. If the home doesn't exist, nothing is mounted in it. Two
-	 * slashes in front are one to Linux, but not to musl's realpath(3). */
-	if (realpath(b->home + strspn(b->home, "/") - 1, home))
-		snprintf(seen.login, sizeof(seen.login), "%s/auth.json", home);
+	/* The list has resolved paths. If the home doesn't exist, nothing is mounted in it. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, home, sizeof(home));
+	if (n > 0)
+		snprintf(seen.login, sizeof(seen.login), "%.*s/auth.json", (int)n, home);
+	if (fd >= 0)
+		close(fd);
 	if (mounts_each(check_mount, &seen) < 0)
 		return -1;
 	*login_is_read_only = seen.login_is_read_only;

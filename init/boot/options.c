@@ -22,6 +22,13 @@ static const struct option_row *find_row(const char *word, size_t len)
 	return NULL;
 }
 
+static bool is_set(const char *variable, const char *name)
+{
+	const size_t n = strlen(name);
+
+	return strncmp(variable, name, n) == 0 && variable[n] == '=';
+}
+
 /* A misspelt variable has no effect, so what it was to deny would be allowed. */
 static void warn_of_unknown_variables(void)
 {
@@ -29,8 +36,8 @@ static void warn_of_unknown_variables(void)
 
 	for (char **variable = environ; *variable; variable++) {
 		struct nearest near = {.word = *variable, .size = strcspn(*variable, "=")};
-		bool known = strncmp(*variable, "CODEX_INIT_RUN=", 15) == 0 ||
-			     strncmp(*variable, "CODEX_INIT_LOGIN=", 17) == 0;
+		bool known = is_set(*variable, "CODEX_INIT_RUN") ||
+			     is_set(*variable, "CODEX_INIT_LOGIN");
 
 		if (strncmp(*variable, ours, strlen(ours)) != 0)
 			continue;

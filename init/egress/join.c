@@ -12,6 +12,7 @@
 #include "../home/environment.h"
 #include "../home/home.h"
 #include "../home/mounts.h"
+#include "../lib/execute.h"
 #include "../lib/exit_status.h"
 #include "../lib/file.h"
 #include "../lib/limits.h"
@@ -20,8 +21,6 @@
 #include "../lib/privileges.h"
 
 #define STATUS_FILE "/run/codex/status.json"
-#define NOT_FOUND   127
-#define CANNOT_RUN  126
 
 /* The number after `key` in text; false if there is none. */
 static bool number_after(const char *text, const char *key, uint64_t *n)
@@ -117,20 +116,15 @@ int join_run(char *const *argv, const char **why)
 		return EXIT_SANDBOX;
 	if (!argv[0] && !users_shell("/etc", p.uid, shell, sizeof(shell))) {
 		*why = "/etc/passwd names no shell for the payload's user: name a command";
-		return NOT_FOUND;
+		return EXIT_NOT_FOUND;
 	}
-	if (confine(p.uid, p.gid, &f) < 0) {
-		*why = f.reason;
+	*why = f.reason;
+	if (confine(p.uid, p.gid, &f) < 0)
 		return EXIT_SANDBOX;
-	}
 	if (set_environment(&e, p.keyless) < 0) {
 		*why = strerror(ENOMEM);
 		return EXIT_SANDBOX;
 	}
-	environ = e.vars; /* execvp(3) looks in the payload's PATH */
-	if (!argv[0])
-		argv = alone;
-	execvp(argv[0], argv);
-	*why = strerror(errno);
-	return errno == ENOENT ? NOT_FOUND : CANNOT_RUN;
+	*why = f.reason;
+	return execute(argv[0] ? argv : alone, e.vars, &f);
 }

@@ -242,11 +242,10 @@ static size_t raise_limit(void)
 	struct rlimit limit;
 	size_t most, others = SPARE_DESCRIPTORS;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) < 0)
 		return 0;
 	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 2 * others)
+	if (prlimit(0, RLIMIT_NOFILE, &limit, NULL) < 0 || limit.rlim_cur <= 2 * others)
 		return 0;
 	most = (size_t)limit.rlim_cur - others;
 	/* A quarter for pipes, if there isn't enough for all. */

@@ -94,7 +94,8 @@ static ssize_t read_own(const char *dir, const struct place *place, char text[LI
 		return 0;
 	if (n == LIMIT_AGENT_FILE)
 		return fail(f, "read", path, "it is larger than the image's own");
-	earlier = memmem(text, (size_t)n, place->key, strlen(place->key));
+	text[n] = '\0';
+	earlier = strstr(text, place->key);
 	return earlier ? earlier - text : n;
 }
 

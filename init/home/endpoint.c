@@ -31,24 +31,19 @@ bool endpoint_settable(const char *dir)
 	       (n > 0 && n < (ssize_t)sizeof(text) && layers_are_ours(text, (size_t)n));
 }
 
-/* The length of what isn't ours to change. */
-static size_t others_part(const char *text, size_t size)
-{
-	const char *earlier = memmem(text, size, key, sizeof(key) - 1);
-
-	return earlier ? (size_t)(earlier - text) + 1 : size;
-}
-
 int endpoint_write(const char *dir, uint16_t port, struct failure *f)
 {
 	static char text[LIMIT_AGENT_FILE];
 	ssize_t n = layers_read(dir, FILE_NAME, text, sizeof(text));
 	struct replacement r;
-	size_t kept;
+	const char *earlier;
+	size_t kept; /* what isn't ours to change */
 
 	if (n < 0 || n == sizeof(text))
 		return port ? fail_errno(f, "read", FILE_NAME) : 0;
-	kept = others_part(text, (size_t)n);
+	text[n] = '\0';
+	earlier = strstr(text, key);
+	kept = earlier ? (size_t)(earlier - text) + 1 : (size_t)n;
 	if (!port && (!layers_are_ours(text, (size_t)n) || kept == (size_t)n))
 		return 0;
 	if (replace_begin(&r, dir, FILE_NAME, f) < 0)

@@ -322,9 +322,9 @@ static int as_root(void *context, void *result, struct failure *f)
 	if (!w->r->from)
 		return 0;
 	/* A descriptor for each file is kept across the change of user. */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		prlimit(0, RLIMIT_NOFILE, &limit, NULL);
 	}
 	return sources_gather(w->sources, false, f);
 }

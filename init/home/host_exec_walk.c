@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../lib/file.h"
@@ -138,7 +139,7 @@ static bool is_harmless(const struct project_walk *w, const char *path)
 
 	if (errno == EACCES)
 		return fstatat(w->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       st.st_uid != getuid() && faccessat(w->root, path, W_OK, 0) < 0;
+		       st.st_uid != getuid() && syscall(SYS_faccessat, w->root, path, W_OK) < 0;
 	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV;
 }
 

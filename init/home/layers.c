@@ -35,6 +35,16 @@ static bool is_value(const char *value, size_t size, const char *text)
 	return size == strlen(text) && memcmp(value, text, size) == 0;
 }
 
+static bool contains(const char *value, size_t size, const char *text)
+{
+	const size_t n = strlen(text);
+
+	for (; size >= n; value++, size--)
+		if (memcmp(value, text, n) == 0)
+			return true;
+	return false;
+}
+
 static void visit_requirement(void *context, const char *path, const char *value, size_t size)
 {
 	static const char profiles[] = "allowed_permission_profiles";
@@ -49,7 +59,7 @@ static void visit_requirement(void *context, const char *path, const char *value
 	if (top)
 		seen->modes = true;
 	if (value && (top || is(path, "remote_sandbox_config.allowed_sandbox_modes")))
-		seen->mode |= memmem(value, size, FULL_ACCESS, strlen(FULL_ACCESS)) != NULL;
+		seen->mode |= contains(value, size, FULL_ACCESS);
 }
 
 static void visit_managed(void *context, const char *path, const char *value, size_t size)

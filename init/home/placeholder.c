@@ -39,12 +39,13 @@ static void remove_ours(int home)
 int placeholder_settle(int home, const char *text)
 {
 	char temporary[SAFE_TEMPORARY];
+	struct stat st;
 	int fd, done;
 
 	if (!text)
 		return placeholder_is_there(home) ? unlinkat(home, "auth.json", 0) : 0;
 	remove_ours(home);
-	if (faccessat(home, "auth.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(home, "auth.json", &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	fd = safe_create(home, temporary, 0600);
 	if (fd < 0)

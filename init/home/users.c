@@ -175,17 +175,6 @@ int users_write(const char *etc, uid_t uid, gid_t gid, const char *home, char *w
 	}
 }
 
-/* Our workers' uids have permissions of their own, so nobody else may have them. */
-static int take_ids(uint32_t id, uint32_t group, uid_t *uid, gid_t *gid, const char *text,
-	struct failure *f)
-{
-	if (id == UID_RESOLVER || id == UID_GATE || id == UID_CELL || id == UID_BROKER)
-		return fail(f, "find the user", text, "this uid is codex-init's own");
-	*uid = id;
-	*gid = group;
-	return 0;
-}
-
 static int find_by_name(const struct userdb_text *passwd, const char *text, uid_t *uid,
 	gid_t *gid, struct failure *f)
 {
@@ -197,7 +186,9 @@ static int find_by_name(const struct userdb_text *passwd, const char *text, uid_
 		fail(f, "find the user", text, "there is no such user in /etc/passwd");
 		return fail_hint(f, "a number needs no entry: --user UID[:GID]");
 	}
-	return take_ids(line.id, group, uid, gid, text, f);
+	*uid = line.id;
+	*gid = group;
+	return 0;
 }
 
 int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct failure *f)
@@ -225,7 +216,8 @@ int users_find(const char *etc, const char *text, uid_t *uid, gid_t *gid, struct
 				      line.fields < 4 ||
 				      !userdb_id(line.field[3], line.field_length[3], &group)))
 			group = id;
-		done = take_ids(id, group, uid, gid, text, f);
+		*uid = id;
+		*gid = group;
 	}
 	free(passwd.bytes);
 	return done;

@@ -6,8 +6,8 @@
 #ifndef INIT_LIB_FAKE_IP_H
 #define INIT_LIB_FAKE_IP_H
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "address.h"
 #include "limits.h"
@@ -29,30 +29,9 @@ enum fake_ip_range { FAKE_IP_PROXY, FAKE_IP_CELL };
 #define FAKE_IP_ASKED        (FAKE_IP_COUNT - LIMIT_STAND_INS)
 #define FAKE_IP_ASKED_PREFIX 24
 
-static inline struct address fake_ip_address(enum fake_ip_range range, size_t index)
-{
-	const uint8_t high = (uint8_t)(index >> 16 & 1);
-	struct address a = {
-		4, {198, (uint8_t)(18 + high), (uint8_t)(index >> 8), (uint8_t)index}};
-
-	if (range == FAKE_IP_CELL) {
-		a.bytes[0] = 127;
-		a.bytes[1] = 64 + high;
-	}
-	return a;
-}
+struct address fake_ip_address(enum fake_ip_range range, size_t index);
 
 /* True if it is one; *index is its number. */
-static inline bool fake_ip_index(
-	enum fake_ip_range range, const struct address *a, size_t *index)
-{
-	const struct address base = fake_ip_address(range, 0);
-
-	if (a->family != 4 || !address_inside(a, &base, FAKE_IP_PREFIX))
-		return false;
-	*index = (size_t)(a->bytes[1] - base.bytes[1]) << 16 | (size_t)a->bytes[2] << 8 |
-		 a->bytes[3];
-	return true;
-}
+bool fake_ip_index(enum fake_ip_range range, const struct address *a, size_t *index);
 
 #endif

@@ -9,7 +9,6 @@
 #include "privileges.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdint.h>
@@ -54,6 +53,29 @@ static int sets_put(const struct sets *s)
 	};
 
 	return (int)syscall(SYS_capset, &header, data);
+}
+
+/* System calls: musl's setresuid(3) and its kin bring 2 KB that do the same in each thread, and
+ * no process here has more than one. */
+static int set_groups(size_t count, const gid_t *groups)
+{
+	return (int)syscall(SYS_setgroups, count, groups);
+}
+
+static int set_gid(gid_t gid)
+{
+	return (int)syscall(SYS_setresgid, gid, gid, gid);
+}
+
+static int set_uid(uid_t uid)
+{
+	return (int)syscall(SYS_setresuid, uid, uid, uid);
+}
+
+/* Whether the user can be changed back, which it mustn't. */
+static bool becomes_root(void)
+{
+	return set_uid(0) == 0 || syscall(SYS_setuid, 0) == 0;
 }
 
 static uint64_t bit(int capability)
@@ -121,17 +143,17 @@ static int change_ids(uid_t uid, gid_t gid, struct failure *f)
 	int why;
 
 	snprintf(on, sizeof(on), "%u:%u", (unsigned int)uid, (unsigned int)gid);
-	if (setgroups(0, NULL) < 0 && !only_group(gid)) {
+	if (set_groups(0, NULL) < 0 && !only_group(gid)) {
 		fail(f, "drop the supplementary groups for", on, "%s", strerror(EPERM));
 		return fail_hint(f, "give the container --cap-add=SETGID");
 	}
-	if (setresgid(gid, gid, gid) < 0) {
+	if (set_gid(gid) < 0) {
 		why = errno;
 		fail_errno(f, "become the group of", on);
 		return fail_hint(f, why == EINVAL ? "this user namespace has no such group id"
 						  : "give the container --cap-add=SETGID");
 	}
-	if (setresuid(uid, uid, uid) < 0) {
+	if (set_uid(uid) < 0) {
 		why = errno;
 		fail_errno(f, "become the user", on);
 		return fail_hint(f, why == EINVAL ? "this user namespace has no such user id"
@@ -177,9 +199,9 @@ static int try_to_regain(gid_t gid, struct failure *f)
 	const struct sets one = {.permitted = bit(CAP_SETUID), .effective = bit(CAP_SETUID)};
 	const gid_t root = 0;
 
-	if (setresuid(0, 0, 0) == 0 || setuid(0) == 0)
+	if (becomes_root())
 		return fail(f, operation, "user ids", "setuid(0) was allowed");
-	if (gid != 0 && (setresgid(0, 0, 0) == 0 || setgroups(1, &root) == 0))
+	if (gid != 0 && (set_gid(0) == 0 || set_groups(1, &root) == 0))
 		return fail(f, operation, "group ids", "group 0 was allowed");
 	if (sets_put(&one) == 0)
 		return fail(f, operation, "capabilities", "one could be regained");
@@ -215,7 +237,7 @@ static int check_shed(struct failure *f)
 		return fail(f, operation, "capabilities", "one could be regained");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return fail(f, operation, "no_new_privs", "it isn't set");
-	if (geteuid() != 0 && (setresuid(0, 0, 0) == 0 || setuid(0) == 0))
+	if (geteuid() != 0 && becomes_root())
 		return fail(f, operation, "user ids", "setuid(0) was allowed");
 	return 0;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +13,14 @@
 #include <unistd.h>
 
 #include "../lib/descriptor.h"
+#include "../lib/execute.h"
+#include "../lib/exit_status.h"
 #include "../lib/privileges.h"
 #include "../lib/limits.h"
 #include "../lib/scope.h"
 #include "killer.h"
 #include "proc_stat.h"
 #include "terminal.h"
-
-/* PATH if the environment has none: Debian's default for root. */
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* The highest signal number on every architecture we build for. */
 #define LAST_SIGNAL 64
@@ -42,84 +40,6 @@ static void default_dispositions(void)
 
 	for (int s = 1; s <= LAST_SIGNAL; s++)
 		syscall(SYS_rt_sigaction, s, dfl, NULL, 8);
-}
-
-static const char *path_of(char *const *envp)
-{
-	for (; envp && *envp; envp++)
-		if (strncmp(*envp, "PATH=", 5) == 0)
-			return *envp + 5;
-	return DEFAULT_PATH;
-}
-
-static int cannot_run(const char *name, const char *file, int why, struct failure *f)
-{
-	struct stat st;
-
-	fail(f, "run", name, "%s", strerror(why));
-	if (why == ENOEXEC)
-		fail_hint(f, "it is neither a program for this machine nor does its first "
-			     "line name an interpreter (#!/bin/sh)");
-	else if (why == ENOENT)
-		fail_hint(f, "%s is there, but not the interpreter or loader that it names",
-			file);
-	else if (why == E2BIG)
-		fail_hint(f, "arguments and environment together are too long");
-	else if (why == EACCES && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
-		fail_hint(f, "%s is a directory", file);
-	else if (why == EACCES)
-		fail_hint(f,
-			"%s isn't executable for user %u: its mode, a directory above it, "
-			"or a mount with noexec",
-			file, (unsigned int)geteuid());
-	return SPAWN_CANNOT_RUN;
-}
-
-/* Executes argv[0], searched as by execvp(3) but in the program's own PATH, and without a
- * shell for files that lack a #! line. Returns the exit status if that failed. */
-static int execute(const struct program *p, struct failure *f)
-{
-	const char *name = p->argv[0], *path = path_of(p->envp), *end;
-	char file[PATH_MAX], met[PATH_MAX] = "";
-	int why = 0;
-
-	if (strchr(name, '/')) {
-		execve(name, p->argv, p->envp);
-		why = errno;
-		if (why != ENOTDIR && (why != ENOENT || access(name, F_OK) == 0))
-			return cannot_run(name, name, why, f);
-		fail(f, "run", name, "%s", strerror(why));
-		fail_hint(f, "there is no such file in the container");
-		return SPAWN_NOT_FOUND;
-	}
-	for (; name[0]; path = end + 1) {
-		int n;
-
-		end = strchrnul(path, ':');
-		n = snprintf(file, sizeof(file), "%.*s%s%s", (int)(end - path), path,
-			end > path ? "/" : "", name);
-		if (n > 0 && n < (int)sizeof(file)) {
-			int e;
-
-			execve(file, p->argv, p->envp);
-			e = errno;
-			if (e != ENOENT && e != ENOTDIR && e != EACCES)
-				return cannot_run(name, file, e, f);
-			/* Exists, but can't be run: reported unless a later directory has
-			 * it. */
-			if (!why && e != ENOTDIR && access(file, F_OK) == 0) {
-				why = e;
-				memcpy(met, file, sizeof(met));
-			}
-		}
-		if (!*end)
-			break;
-	}
-	if (why)
-		return cannot_run(name, met, why, f);
-	fail(f, "run", name, "%s", "command not found");
-	fail_hint(f, "it is in none of PATH's directories: %s", path_of(p->envp));
-	return SPAWN_NOT_FOUND;
 }
 
 /* Reports to the parent that the group or session exists, and waits until the parent has done
@@ -208,7 +128,7 @@ static void adopt_variables(const struct monitor *m, char **envp)
 static _Noreturn void child(
 	const struct monitor *m, const struct program *p, int channel, bool synchronise)
 {
-	struct spawn_status r = {.exit_status = SPAWN_FAILED};
+	struct spawn_status r = {.exit_status = EXIT_SANDBOX};
 
 	if (terminal_take(m, synchronise ? synchronise_with_parent : NULL, &channel, &r.f) ==
 			0 &&
@@ -219,7 +139,7 @@ static _Noreturn void child(
 			spawn_close_descriptors(true);
 		default_dispositions();
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &m->inherited, NULL, 8);
-		r.exit_status = execute(p, &r.f);
+		r.exit_status = execute(p->argv, p->envp, &r.f);
 	}
 	send(channel, &r, sizeof(r), MSG_NOSIGNAL);
 	_exit(r.exit_status);
@@ -331,7 +251,7 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 	int channel[2], done;
 	pid_t pid;
 
-	*exit_status = SPAWN_FAILED;
+	*exit_status = EXIT_SANDBOX;
 	/* Only as PID 1: otherwise the terminal would be one of the machine's. */
 	if (p->drop && m->self == 1)
 		open_to_program();

@@ -6,13 +6,9 @@
 
 #include "monitor.h"
 
-#define SPAWN_FAILED     111 /* the sandbox could not be set up */
-#define SPAWN_CANNOT_RUN 126
-#define SPAWN_NOT_FOUND  127
-
 /*
  * Starts p; m->child is its pid once exec has happened. All signals must be blocked. Returns
- * 0, or -1 with *f filled, *exit_status one of the above, and nothing left running.
+ * 0, or -1 with *f filled, *exit_status EXIT_SANDBOX or execute()'s, and nothing left running.
  */
 int spawn(struct monitor *m, const struct program *p, int *exit_status, struct failure *f);
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "../lib/privileges.h"
 #include "../lib/sockaddr.h"
 #include "../lib/worker.h"
 
@@ -158,9 +158,9 @@ static void try_all(struct probe_target *targets, size_t count, struct outcome *
 static void run_child(int report, struct probe_target *targets, size_t count)
 {
 	struct outcome out = {.result = PROBE_NO_CHILD};
+	struct failure f;
 
-	if (setgroups(0, NULL) == 0 && setresgid(UID_PROBE, UID_PROBE, UID_PROBE) == 0 &&
-		setresuid(UID_PROBE, UID_PROBE, UID_PROBE) == 0 && setuid(0) < 0)
+	if (privileges_drop(UID_PROBE, UID_PROBE, &f) == 0)
 		try_all(targets, count, &out);
 	if (write(report, &out, sizeof(out)) != (ssize_t)sizeof(out))
 		_exit(1);

@@ -200,12 +200,12 @@ static int read_preset(const char *text, size_t to, struct rule *out, struct rul
  * their own. */
 static int refuse_urls(const char *text, size_t len, struct rule_error *e)
 {
-	const char *scheme = memmem(text, len, "://", 3);
+	const char *scheme = memchr(text, ':', len);
 
 	for (size_t p = 0; p < len; p++)
 		if (text[p] == ' ' || text[p] == '\t' || text[p] == '\n')
 			return refuse(e, p, "one rule at a time: a rule contains no blank");
-	if (scheme) {
+	if (scheme && text + len - scheme >= 3 && memcmp(scheme, "://", 3) == 0) {
 		size_t host = (size_t)(scheme - text) + 3, n = 0;
 
 		while (host + n < len && n < 64 && text[host + n] != '/')

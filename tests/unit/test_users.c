@@ -248,7 +248,7 @@ static void nonsense_is_no_user(void **state)
 {
 	static const char *const bad[] = {"", ":", "nobody-here", "1000:", ":1000", "-1",
 		"4294967295", "4294967296", "99999999999", "1000:x", "1000:-1", "root:0", "1 ",
-		" 1", "0x10", "1000:1:1", "+1", "root ", "65311", "65312", "65311:5"};
+		" 1", "0x10", "1000:1:1", "+1", "root "};
 	uid_t uid;
 	gid_t gid;
 
