@@ -29,7 +29,7 @@ const char *quote_shown(struct arena *p, const char *path)
 		uint32_t c = 0;
 
 		n = utf8_read((const unsigned char *)path, strnlen(path, 4), &c);
-		if (n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0)) {
+		if (n == 0 || !utf8_is_plain(c)) {
 			*out++ = '?';
 			continue;
 		}

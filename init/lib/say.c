@@ -55,8 +55,8 @@ int fail_hint(struct failure *f, const char *hint, ...)
 	return -1;
 }
 
-/* Replaces control characters of one byte and of two (U+0080 to U+009F), and what isn't
- * UTF-8. */
+/* Replaces control characters of one byte and of two (U+0080 to U+009F), what changes the
+ * direction of writing, and what isn't UTF-8. */
 static void make_harmless(char *text)
 {
 	size_t left = strlen(text), n;
@@ -65,7 +65,7 @@ static void make_harmless(char *text)
 		uint32_t c;
 
 		n = utf8_read(s, left, &c);
-		if (n > 0 && c >= ' ' && (c < 0x7f || c >= 0xa0))
+		if (n > 0 && utf8_is_plain(c))
 			continue;
 		n = n ? n : 1;
 		memset(s, '?', n);

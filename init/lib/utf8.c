@@ -23,3 +23,9 @@ size_t utf8_read(const unsigned char *text, size_t len, uint32_t *out)
 		return 0;
 	return n;
 }
+
+bool utf8_is_plain(uint32_t c)
+{
+	return c >= ' ' && (c < 0x7f || c >= 0xa0) && c != 0x61c && c != 0x200e &&
+	       c != 0x200f && (c < 0x2028 || c > 0x202e) && (c < 0x2066 || c > 0x2069);
+}

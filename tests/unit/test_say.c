@@ -57,11 +57,25 @@ static void controls_are_not(void **state)
 		'\x9b'));
 }
 
+/* With U+202E a terminal shows ".envrc" for "crvne.". */
+static void nor_what_turns_the_direction_of_writing(void **state)
+{
+	static const char *const turns[] = {"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f",
+		"\xe2\x80\xa8", "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++)
+		assert_null(strstr(warned(turns[i]), turns[i]));
+	/* Letters that are written from right to left are letters, and dashes dashes. */
+	assert_non_null(strstr(warned("\xd7\x90\xe2\x80\x93"), "\xd7\x90\xe2\x80\x93 is"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_shown_as_it_is),
 		cmocka_unit_test(controls_are_not),
+		cmocka_unit_test(nor_what_turns_the_direction_of_writing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

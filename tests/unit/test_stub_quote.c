@@ -174,6 +174,9 @@ static void what_is_shown_moves_no_cursor(void **state)
 	assert_string_equal(quote_shown(&arena, "/\xc2\x9b"
 						"2J\x9b\xc3"),
 		"/?2J??");
+	assert_string_equal(quote_shown(&arena, "a\xe2\x80\xae"
+						"b"),
+		"a?b");
 	assert_string_equal(quote_shown(&arena, ""), "");
 }
 
