@@ -2,12 +2,15 @@
 #include "child.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "../lib/privileges.h"
 
 struct child_status {
@@ -32,17 +35,42 @@ static void terminate(struct failure *f)
 	f->hint[sizeof(f->hint) - 1] = '\0';
 }
 
-static int wait_for(pid_t pid, const struct child_status *report, struct failure *f)
+/*
+ * Returns whether the child has ended before this time (clock_ms()); 0: whenever it does. It is
+ * ended if it is stopped, which it never is by itself: a payload of its uid could make us wait
+ * for ever.
+ */
+static bool has_ended(pid_t pid, int64_t end, int *status)
+{
+	for (;;) {
+		pid_t got = waitpid(pid, status, WUNTRACED | (end ? WNOHANG : 0));
+
+		if (got > 0 && !WIFSTOPPED(*status))
+			return true;
+		if (got > 0)
+			kill(pid, SIGKILL);
+		else if (got < 0 && errno != EINTR)
+			break;
+		else if (got == 0 && clock_ms() >= end)
+			return false;
+		else
+			poll(NULL, 0, 1);
+	}
+	/* ECHILD: already reaped, because SIGCHLD is ignored. */
+	*status = 0;
+	return true;
+}
+
+static int wait_for(
+	pid_t pid, int64_t end, const struct child_status *report, struct failure *f)
 {
 	static const char operation[] = "wait for a child process";
 	int status = 0;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR) {
-			/* ECHILD: already reaped, because SIGCHLD is ignored. */
-			status = 0;
-			break;
-		}
+	if (!has_ended(pid, end, &status)) {
+		kill(pid, SIGKILL);
+		return -1;
+	}
 	if (report->finished) {
 		*f = report->f;
 		terminate(f);
@@ -53,7 +81,8 @@ static int wait_for(pid_t pid, const struct child_status *report, struct failure
 	return fail(f, operation, "", "it ended with status %d", WEXITSTATUS(status));
 }
 
-int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f)
+static int run(int64_t end, child_work *work, void *context, void *result, size_t size,
+	struct failure *f)
 {
 	const size_t total = sizeof(struct child_status) + size;
 	struct child_status *report =
@@ -72,11 +101,21 @@ int child_run(child_work *work, void *context, void *result, size_t size, struct
 		report->finished = true;
 		_exit(0);
 	}
-	done = pid < 0 ? fail_errno(f, "start a child", "") : wait_for(pid, report, f);
+	done = pid < 0 ? fail_errno(f, "start a child", "") : wait_for(pid, end, report, f);
 	if (size && done == 0)
 		memcpy(result, report->result, size);
 	munmap(report, total);
 	return done;
+}
+
+int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f)
+{
+	return run(0, work, context, result, size, f);
+}
+
+int child_run_for(int milliseconds, child_work *work, void *context, struct failure *f)
+{
+	return run(clock_ms() + milliseconds, work, context, NULL, 0, f);
 }
 
 static int dropped(void *context, void *result, struct failure *f)

@@ -21,6 +21,13 @@ typedef int child_work(void *context, void *result, struct failure *f);
  */
 int child_run(child_work *work, void *context, void *result, size_t size, struct failure *f);
 
+/*
+ * As child_run(), without a result, for at most so many milliseconds: then the child is killed,
+ * -1 is returned and *f stays as it was. It isn't waited for: one that is stuck in the kernel
+ * may never end.
+ */
+int child_run_for(int milliseconds, child_work *work, void *context, struct failure *f);
+
 /* As child_run(), but as uid:gid without any privilege (privileges_drop()). before, if not
  * NULL, runs first with the caller's ids. */
 int child_run_as(uid_t uid, gid_t gid, child_work *before, child_work *work, void *context,
