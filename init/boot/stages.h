@@ -203,7 +203,7 @@ void stage_ask_watched(struct boot *b, size_t watchers);
 void stage_ask_decided(struct boot *b);
 void stage_ask_forget(struct boot *b);
 int stage_ask_message(struct boot *b, const struct gate_message *m);
-asker_told stage_ask_who;
+asker_found stage_ask_who;
 bool stage_ask_rule(const struct boot *b, const struct control_request *answer,
 	struct control_request *out);
 

@@ -20,7 +20,7 @@ struct asking {
 		uint16_t port;
 		int64_t until;        /* ms */
 		unsigned connections; /* that wait */
-		bool told;            /* PID 1 knows that none does any more */
+		bool reported;        /* PID 1 knows that none does any more */
 	} questions[LIMIT_ASKED];
 	struct held {
 		int32_t connection;
@@ -107,7 +107,7 @@ bool held_begin(struct gate *g, struct connection *c)
 		return false;
 	}
 	q->connections++;
-	q->told = false;
+	q->reported = false;
 	a->held[a->count++] = (struct held){.connection = table_number(g, c),
 		.generation = c->generation,
 		.question = (uint8_t)(q - a->questions)};
@@ -205,8 +205,8 @@ int64_t held_tick(struct gate *g)
 			q->name[0] = '\0';
 			continue;
 		}
-		if (q->connections == 0 && !q->told)
-			q->told = tell(
+		if (q->connections == 0 && !q->reported)
+			q->reported = tell(
 				g, g->now >= q->until ? GATE_ASK_LATE : GATE_ASK_GONE, q, NULL);
 		if (q->connections == 0 && g->now >= q->until)
 			q->name[0] = '\0';

@@ -31,7 +31,7 @@ struct asked {
 struct asker {
 	struct monitor *monitor;
 	struct events *events;
-	asker_told *told;
+	asker_found *found;
 	void *context;
 	uid_t uid;
 	gid_t gid;
@@ -54,7 +54,7 @@ static void finish(struct asker *a, struct asked *w, const struct event_who *who
 	if (!w->question)
 		events_log(a->events, &w->event, w->count);
 	else if (who && who->pid)
-		a->told(a->context, w->question, who);
+		a->found(a->context, w->question, who);
 }
 
 /* Those that were due until then. */
@@ -238,7 +238,7 @@ void asker_question(struct asker *a, uint32_t question, const struct event_clien
 }
 
 struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t gid,
-	asker_told *told, void *context)
+	asker_found *found, void *context)
 {
 	struct asker *a = calloc(1, sizeof(*a));
 
@@ -246,7 +246,7 @@ struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t g
 		return NULL;
 	*a = (struct asker){.monitor = m,
 		.events = e,
-		.told = told,
+		.found = found,
 		.context = context,
 		.uid = uid,
 		.gid = gid,

@@ -25,13 +25,13 @@
 struct asker;
 
 /* Who asks a question (questions.h). */
-typedef void asker_told(void *context, uint32_t question, const struct event_who *who);
+typedef void asker_found(void *context, uint32_t question, const struct event_who *who);
 
 /* Starts the child; events are from now on asked about. NULL: not available, and events are
  * logged without. e and m must outlive it. */
 struct asker *asker_open(struct monitor *m, struct events *e, uid_t uid, gid_t gid,
-	asker_told *told, void *context);
-/* Has told() called with who has that socket, if and when that is found out. a may be NULL. */
+	asker_found *found, void *context);
+/* Has found() called with who has that socket, if and when that is found out. a may be NULL. */
 void asker_question(struct asker *a, uint32_t question, const struct event_client *client);
 /* A child of PID 1 has been reaped. a may be NULL. */
 void asker_ended(struct asker *a, pid_t pid);

@@ -19,7 +19,7 @@ struct pin_index *pin_index_new(void);
  * entries. Returns true if the entry is new and something at the address is closed; then
  * pin_index_cut() must be called again.
  */
-bool pin_index_note(struct pin_index *b, const char *name, const struct address *a);
+bool pin_index_note(struct pin_index *index, const char *name, const struct address *a);
 
 /*
  * Closes in the wall what is no longer allowed: each address and port that was opened for
@@ -27,16 +27,16 @@ bool pin_index_note(struct pin_index *b, const char *name, const struct address 
  * wall can't tell apart. With networks, also applies the network rules. Returns 0, or -1 with
  * *f filled.
  */
-int pin_index_cut(struct pin_index *b, const struct policy *p, bool networks, struct wall *w,
-	struct failure *f);
+int pin_index_cut(struct pin_index *index, const struct policy *p, bool networks,
+	struct wall *w, struct failure *f);
 /*
  * Calls each() for every name and address, starting where the last walk with this cursor (0 at
  * first) stopped, until it returns false or all were visited.
  */
-void pin_index_walk(const struct pin_index *b, size_t *cursor,
+void pin_index_walk(const struct pin_index *index, size_t *cursor,
 	bool (*each)(void *context, const char *name, const struct address *a), void *context);
 /* The number of entries replaced. */
-uint64_t pin_index_forgotten(const struct pin_index *b);
-void pin_index_free(struct pin_index *b);
+uint64_t pin_index_forgotten(const struct pin_index *index);
+void pin_index_free(struct pin_index *index);
 
 #endif

@@ -112,7 +112,7 @@ static void begin_job(struct notifier *s, struct job *j, struct question *q)
 	arena_free(&arena);
 	if (j->child > 0) {
 		j->id = q->id;
-		q->told = true;
+		q->notified = true;
 		j->pidfd = (int)syscall(SYS_pidfd_open, j->child, 0);
 		j->out = out[0];
 		out[0] = -1;
@@ -177,7 +177,7 @@ static void begin_jobs(struct notifier *s)
 	for (size_t i = 0; i < s->questions.count && (place = job_of(s, 0)); i++) {
 		struct question *q = &s->questions.question[i];
 
-		if (!q->told && early(q, now) == 0)
+		if (!q->notified && early(q, now) == 0)
 			begin_job(s, place, q);
 	}
 }
@@ -238,7 +238,7 @@ static int patience(const struct notifier *s)
 
 	for (size_t i = 0; i < s->questions.count; i++) {
 		const struct question *q = &s->questions.question[i];
-		const int64_t wait = q->told ? 0 : early(q, now);
+		const int64_t wait = q->notified ? 0 : early(q, now);
 
 		if (q->deadline < next)
 			next = q->deadline;

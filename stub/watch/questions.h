@@ -17,7 +17,7 @@ struct question {
 	uint16_t port;
 	bool is_new;
 	int64_t asked, deadline;
-	bool told; /* to the command of --notify */
+	bool notified; /* to the command of --notify */
 };
 
 /* Zero-initialised, there are none. question[0] is the one to be answered next. */
