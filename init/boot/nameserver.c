@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,16 @@ bool nameserver_is_engines_own(const char *path)
 	if (table)
 		fclose(table);
 	return is;
+}
+
+bool nameserver_may_write(const char *path)
+{
+	int fd = file_open(AT_FDCWD, path, O_PATH, 0, RESOLVE_NO_XDEV);
+
+	if (fd < 0)
+		return nameserver_is_engines_own(path);
+	close(fd);
+	return true;
 }
 
 /* In place, because the engine has bind-mounted this file. */

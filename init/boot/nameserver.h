@@ -27,6 +27,10 @@ bool nameserver_is_engines(FILE *mountinfo, const char *path);
 /* The same with the table as an argument. */
 bool nameserver_is_engines_own(const char *path);
 
+/* True if the file is the engine's own, or the container's: on the root's mount (by its number:
+ * a directory of the host's may be on the same device). Never for one of the host's. */
+bool nameserver_may_write(const char *path);
+
 /*
  * Prepends `nameserver 127.0.0.1` if necessary. Call after the file has been read for the
  * upstreams. Returns 0; or -1 with *f filled if it isn't the engine's file or can't be

@@ -23,6 +23,7 @@
 #include "../lib/provider.h"
 #include "../lib/worker.h"
 #include "../monitor/broker_messages.h"
+#include "nameserver.h"
 
 /* haproxy takes 20 ms; a machine that swaps may take seconds. */
 #define BROKER_BOOT_MS 10000
@@ -256,8 +257,11 @@ static int direct_codex(struct boot *b, struct failure *f)
 {
 	static const char entry[] = "\n127.0.0.1 " BROKER_SERVER_CHAT "\n",
 			  to_broker[] = "send " BROKER_SERVER_CHAT " to the broker";
-	int hosts = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	int hosts;
 
+	if (!nameserver_may_write("/etc/hosts"))
+		return fail(f, to_broker, "/etc/hosts", "it may be the host's own");
+	hosts = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
 	if (hosts < 0 || write(hosts, entry, sizeof(entry) - 1) < 0)
 		return fail_errno(f, to_broker, "/etc/hosts");
 	close(hosts);

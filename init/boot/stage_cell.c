@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,17 +82,6 @@ int stage_cell_choose(struct boot *b, struct failure *f)
 
 /* ---- Names ---- */
 
-/* The engine's own file, or the container's: never one of the host's. */
-static bool may_write(const char *path)
-{
-	struct stat file, directory;
-
-	if (stat(path, &file) == 0 && stat("/etc", &directory) == 0 &&
-		file.st_dev == directory.st_dev)
-		return true;
-	return nameserver_is_engines_own(path);
-}
-
 /* In place, because the engine has mounted that very file. */
 static int write_file(const char *path, const char *text, size_t len)
 {
@@ -123,7 +113,8 @@ static bool rewrite(struct boot *b, const char *path, bool hosts)
 	FILE *to;
 	bool done;
 
-	if (!may_write(path) || len == sizeof(old) || !(to = open_memstream(&text, &size)))
+	if (!nameserver_may_write(path) || len == sizeof(old) ||
+		!(to = open_memstream(&text, &size)))
 		return false;
 	if (!hosts)
 		hosts_resolv_undo(old, len);
@@ -150,9 +141,8 @@ static bool leads_already(void)
 static void prefer_ipv4(void)
 {
 	static const char path[] = "/etc/gai.conf", line[] = "precedence ::ffff:0:0/96 100\n";
-	int fd = may_write("/etc/passwd")
-			 ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
-			 : -1;
+	int fd =
+		file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0644, RESOLVE_NO_XDEV);
 
 	if (fd < 0 || write(fd, line, sizeof(line) - 1) < 0)
 		say_detail("wall",

@@ -14,6 +14,7 @@
 #include "../home/terminfo.h"
 #include "../lib/codex_use.h"
 #include "../lib/placeholder_login.h"
+#include "nameserver.h"
 
 #define GIT_SETTINGS RUN_DIR "/gitconfig"
 
@@ -198,6 +199,21 @@ static int own_home(struct boot *b, struct failure *f)
 	return -1;
 }
 
+/* If ids can't be changed, the user keeps the name that the image gives it. */
+static int name_user(const struct boot *b, struct failure *f)
+{
+	char warning[256] = "the machine's own /etc stays as it is: the user may have no name";
+
+	if (b->shared)
+		return 0;
+	if (nameserver_may_write("/etc") &&
+		users_write("/etc", b->uid, b->gid, b->home, warning, sizeof(warning), f) < 0)
+		return -1;
+	if (warning[0])
+		say_warning("home", "%s", warning);
+	return 0;
+}
+
 /* Codex's home, its user's name and the environment that goes with them. */
 static int set_up_home(struct boot *b, struct failure *f)
 {
@@ -209,16 +225,12 @@ static int set_up_home(struct boot *b, struct failure *f)
 			       : b->broker.dummy ? b->broker.dummy
 						 : PLACEHOLDER_LOGIN};
 	struct home_result done = {0};
-	char warning[256] = "", advice[1000];
+	char advice[1000];
 
 	if (!r.from && access(DROP_OFF, F_OK) == 0)
 		r.from = DROP_OFF;
-	/* If ids can't be changed, the user keeps the name that the image gives it. */
-	if (own_home(b, f) < 0 || (!b->shared && users_write("/etc", b->uid, b->gid, b->home,
-							 warning, sizeof(warning), f) < 0))
+	if (own_home(b, f) < 0 || name_user(b, f) < 0)
 		return -1;
-	if (warning[0])
-		say_warning("home", "%s", warning);
 	r.home = b->home;
 	if (home_prepare(&r, &done, f) < 0 || stage_broker_settle(b, f) < 0)
 		return -1;

@@ -237,6 +237,15 @@ def test_the_authority_signs_for_no_address(start):
     assert "Name Constraints: critical Permitted: DNS:chatgpt.com Excluded: IP:0.0.0.0/0.0.0.0 IP:" in told, text
 
 
+def test_a_hosts_file_of_the_hosts_stays_as_it_is(run, tmp_path):
+    """The host itself would then find chatgpt.com here."""
+    file = tmp_path / "hosts"
+    file.write_text("10.0.0.1 mine\n")
+    done = run("true", env=login(token()), options=["-v", f"{file}:/etc/hosts"]).ok(111)
+    assert "send chatgpt.com to the broker: /etc/hosts: it may be the host's own" in done.err, done
+    assert file.read_text() == "10.0.0.1 mine\n"
+
+
 def test_credential_is_for_who_may_give_it(start):
     box = start("sleep", "1000")
     box.until_says("")

@@ -188,6 +188,28 @@ def test_a_resolv_conf_of_somebodys_stays_as_it_is(run, resolv_conf, tmp_path, m
     assert "hint" not in done.err
 
 
+@walls("flagless")
+@pytest.mark.parametrize("whole", [False, True], ids=["file", "and its directory"])
+def test_a_hosts_file_of_somebodys_stays_as_it_is(run, tmp_path, whole):
+    """Nor is a file in a directory of the host's the container's own."""
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "hosts").write_text("10.0.0.1 mine\n")
+    options = ["-v", f"{etc}/hosts:/etc/hosts", "-v", f"{etc}/hosts:/etc/resolv.conf"]
+    if not whole:
+        (tmp_path / "gai.conf").write_text("label ::1/128 0\n")
+        options += ["-v", f"{tmp_path}/gai.conf:/etc/gai.conf"]
+    if whole:
+        (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        options += ["-v", f"{etc}:/etc"]
+    done = run("getent", "hosts", "allowed.test", allow="allowed.test", env=UPSTREAM, options=options)
+    assert done.status == 2 and "/etc/hosts can't be written" in done.err, done
+    assert (etc / "hosts").read_text() == "10.0.0.1 mine\n"
+    assert not (etc / "gai.conf").exists()
+    assert whole or (tmp_path / "gai.conf").read_text() == "label ::1/128 0\n"
+
+
+# In the cell it names our own resolver.
 def test_a_resolv_conf_that_is_fine_stays_as_it_is(run):
     said = [
         run("cat", "/etc/resolv.conf", init=init, options=("--dns", DNS_ADDRESS, "--dns-search", "corp.test")).ok()

@@ -142,6 +142,7 @@ static void it_is_put_first_where_it_has_to_be(void **state)
 	struct failure f = {0};
 
 	(void)state;
+	assert_true(nameserver_may_write(path));
 	put("search corp.test\nnameserver fd00::53\n");
 	assert_int_equal(nameserver_redirect(path, true, &f), 0);
 	assert_there("search corp.test\nnameserver fd00::53\n");
@@ -178,6 +179,7 @@ static void what_is_not_the_engines_is_left_alone(void **state)
 	run("echo 'nameserver fd00::53' >%s && mount --bind %s %s", own, own, path);
 	assert_int_equal(nameserver_redirect(path, false, &f), -1);
 	assert_non_null(strstr(f.reason, "isn't the engine's"));
+	assert_false(nameserver_may_write(path));
 	assert_there("nameserver fd00::53\n");
 	run("umount %s", path);
 }
