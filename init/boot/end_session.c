@@ -107,6 +107,14 @@ static void report_git(struct boot *b, FILE *to)
 		git_guard_print(b->git_guard, to);
 }
 
+static void report_network(const struct boot *b)
+{
+	if (b->resolver_came)
+		say_warning("payload",
+			"the command was ended: the container was connected to a user-defined "
+			"network, whose resolver would carry its questions out of the cell");
+}
+
 static void report_changes(const struct host_exec *e, FILE *to)
 {
 	struct failure f = {0};
@@ -248,6 +256,7 @@ void end_session(struct boot *b, const char *stage, const struct failure *f)
 	terminal_restore(b->m);
 	keep_login(b);
 	report_kills(b);
+	report_network(b);
 	report_denials(b, c.to);
 	closing_show(&c);
 	/* Scanning the project may take a while on a slow disk. */

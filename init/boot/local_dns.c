@@ -31,13 +31,15 @@ bool local_dns_embedded(FILE *udp, uid_t payload)
 	return false;
 }
 
-bool local_dns_embedded_is_there(uid_t payload)
+bool local_dns_embedded_is_there(uid_t payload, bool unknown)
 {
 	FILE *udp = fopen(SOCKETS, "re");
-	bool there = udp && local_dns_embedded(udp, payload);
+	bool there;
 
-	if (udp)
-		fclose(udp);
+	if (!udp)
+		return unknown;
+	there = local_dns_embedded(udp, payload);
+	fclose(udp);
 	return there;
 }
 
@@ -91,7 +93,7 @@ void local_dns_leave_out(struct resolvconf *c, uid_t payload, struct local_dns *
 		bool embedded;
 
 		unmap(&e->address);
-		embedded = is_embedded(e) && local_dns_embedded_is_there(payload);
+		embedded = is_embedded(e) && local_dns_embedded_is_there(payload, false);
 		out->embedded |= embedded;
 		if (!embedded && local_dns_has(e))
 			out->left_out[out->count++] = *e;

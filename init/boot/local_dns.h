@@ -27,8 +27,9 @@ bool local_dns_has(const struct endpoint *e);
  */
 void local_dns_leave_out(struct resolvconf *c, uid_t payload, struct local_dns *out);
 
-/* True if the engine's resolver is there. Call before the payload has run. */
-bool local_dns_embedded_is_there(uid_t payload);
+/* True if the engine's resolver is there; `unknown` if that can't be found out. Call before the
+ * payload has run, or where it can have no UDP socket (payload: -1). */
+bool local_dns_embedded_is_there(uid_t payload, bool unknown);
 
 /* True if this text, in the format of /proc/net/udp, shows an unconnected socket on
  * 127.0.0.11 that isn't the payload's. */

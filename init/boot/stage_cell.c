@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
+#include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,16 @@
 #include <unistd.h>
 
 #include "../cell/cell_rules.h"
-#include "../cell/cell_socket.h"
 #include "../cell/hosts.h"
 #include "../cell/probe.h"
 #include "../lib/file.h"
 #include "../lib/privileges.h"
 #include "nameserver.h"
 
-#define HOSTS    "/etc/hosts"
-#define RESOLV   "/etc/resolv.conf"
-#define WITH_NFT "nftables can: start the container as root with" FIVE_FLAGS
+#define HOSTS       "/etc/hosts"
+#define RESOLV      "/etc/resolv.conf"
+#define EVENTS_READ 64 /* of the kernel's at a time */
+#define WITH_NFT    "nftables can: start the container as root with" FIVE_FLAGS
 
 /* ---- Which wall ---- */
 
@@ -202,6 +203,53 @@ static int set_proxy_variables(struct boot *b, struct failure *f)
 	return done ? fail_errno(f, "set the environment", "HTTPS_PROXY") : 0;
 }
 
+/* ---- The engine's resolver ---- */
+
+/*
+ * On a user-defined network it is on loopback, and carries anybody's questions out. Who has no
+ * NET_ADMIN can keep a socket from one address of lo (TCP_MD5SIG), but not those that the
+ * kernel makes of it for accept(2), which can connect as well once they are disconnected.
+ */
+static bool resolver_is_there(void)
+{
+	return local_dns_embedded_is_there((uid_t)-1, true);
+}
+
+int stage_cell_check(struct boot *b, struct failure *f)
+{
+	static const char why[] =
+		"on a user-defined network the engine's resolver is there, and would carry the "
+		"command's questions out; on the default network it isn't";
+
+	return b->cell && resolver_is_there() ? cannot(f, "127.0.0.11", why) : 0;
+}
+
+/* A network connected while the command runs: the engine starts its resolver first. */
+static void network_changed(void *context, int fd)
+{
+	struct boot *b = context;
+	char octet;
+
+	for (int i = 0; i < EVENTS_READ && recv(fd, &octet, 1, MSG_DONTWAIT) >= 0; i++)
+		;
+	if (!resolver_is_there())
+		return;
+	b->resolver_came = true;
+	monitor_kill_remaining(b->m);
+}
+
+static int watch_networks(struct boot *b, struct failure *f)
+{
+	const struct sockaddr_nl of = {
+		.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&of, sizeof(of)) < 0 ||
+		monitor_watch(b->m, fd, network_changed, b) < 0)
+		return fail_errno(f, "watch for further networks", "");
+	return stage_cell_check(b, f);
+}
+
 /* ---- The stages ---- */
 
 /* With this setting the kernel forwards packets that arrive on lo from one of our addresses. */
@@ -304,12 +352,9 @@ int stage_cell(struct boot *b, struct failure *f)
 		"%s: the command is in the cell, which has only sockets to codex-init",
 		b->o->wall == WALL_CELL ? "as told" : "without NET_ADMIN");
 	stage_leave_out_local_dns(b);
-	if (!cell_socket_bars_embedded() && local_dns_embedded_is_there(b->uid))
-		return cannot(f, "127.0.0.11",
-			"this kernel can't keep the command from the engine's resolver "
-			"(CONFIG_TCP_MD5SIG); the default network has none");
-	if (check_lo(b, f) < 0 || check_descriptors(f) < 0 || listen_all(b, f) < 0 ||
-		set_proxy_variables(b, f) < 0 || cell_open(&b->calls, f) < 0)
+	if (watch_networks(b, f) < 0 || check_lo(b, f) < 0 || check_descriptors(f) < 0 ||
+		listen_all(b, f) < 0 || set_proxy_variables(b, f) < 0 ||
+		cell_open(&b->calls, f) < 0)
 		return -1;
 	b->gate.counters = gate_counters_new();
 	if (!b->gate.counters)

@@ -315,6 +315,8 @@ int stage_hook(struct boot *b, struct failure *f)
 
 	if (!b->hook)
 		return 0;
+	if (stage_cell_check(b, f) < 0)
+		return -1;
 	b->exit_status = EXIT_HOOK;
 	snprintf(script, sizeof(script), "%s/init.sh", b->home);
 	if (envfile_create(file, sizeof(file), b->uid, b->gid, f) < 0)
@@ -342,6 +344,8 @@ int stage_payload(struct boot *b, struct failure *f)
 	int status = 0;
 
 	b->exit_status = EXIT_SANDBOX;
+	if (stage_cell_check(b, f) < 0)
+		return -1;
 	p.last = true;
 	b->ran = true;
 	if (monitor_run(b->m, &p, &status, &b->exit_status, f) < 0)

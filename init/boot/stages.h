@@ -71,6 +71,7 @@ struct boot {
 	bool cell;            /* the cell instead of nftables: no wall, no routes */
 	bool shared;          /* ... in which all have the same uid (lib/privileges.h) */
 	bool stand_ins_given; /* ... and /etc/hosts already had the names */
+	bool resolver_came;   /* ... and the engine's came later, which ended the command */
 	struct cell calls;
 	struct wall *wall;
 	struct routes *routes;
@@ -126,6 +127,8 @@ stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
 /* stage_cell.c: chooses nftables or the cell. In the cell, what can't work there is refused. */
 int stage_cell_choose(struct boot *b, struct failure *f);
+/* Fails in the cell if the engine's resolver is there. */
+int stage_cell_check(struct boot *b, struct failure *f);
 /* ... and for struct program: passes on the program's listener. */
 int stage_cell_held(void *context, int listener, struct failure *f);
 

@@ -77,11 +77,8 @@ static void take_listener(struct cell_worker *w)
 {
 	struct cell_message m = {.place = LIMIT_CELL_LISTENERS};
 	int listener;
-	const ssize_t n = descriptor_receive(
-		w->ready[CHANNEL].fd, &m, sizeof(m), MSG_DONTWAIT, &listener);
+	const ssize_t n = descriptor_receive(w->ready[CHANNEL].fd, &m, sizeof(m), 0, &listener);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
 	if (n != sizeof(m) || m.place >= LIMIT_CELL_LISTENERS || listener < 0)
 		_exit(n == 0 ? 0 : 1);
 	if (w->ready[m.place].fd >= 0)
@@ -95,9 +92,6 @@ static void serve(void *prepared)
 {
 	struct cell_worker *w = prepared;
 
-	/* Never closed: with the last socket that has a TCP-MD5 key the kernel gives up what
-	 * it needs for one, and having that made anew takes as long as the socket itself. */
-	cell_socket(AF_INET, SOCK_STREAM, 0);
 	for (;;) {
 		if (poll(w->ready, LIMIT_CELL_LISTENERS + 1, -1) < 0 && errno != EINTR)
 			_exit(1);

@@ -10,7 +10,6 @@
 #ifndef INIT_CELL_CELL_SOCKET_H
 #define INIT_CELL_CELL_SOCKET_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -19,12 +18,5 @@
  * create one.
  */
 int cell_socket(uint64_t family, uint64_t type, uint64_t protocol);
-
-/*
- * On a user-defined network the engine's resolver is on loopback (127.0.0.11), and would
- * forward any query. True if such a socket can be kept from reaching it. A kernel without
- * CONFIG_TCP_MD5SIG can't do that; then the cell must not be used where that resolver is.
- */
-bool cell_socket_bars_embedded(void);
 
 #endif

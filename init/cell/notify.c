@@ -44,8 +44,7 @@ bool notify_receive(int listener, struct notify_call *out)
 		return false;
 	out->id = n.id;
 	out->number = n.data.arch == ARCH ? n.data.nr : -1;
-	for (int i = 0; i < 6; i++)
-		out->arguments[i] = n.data.args[i];
+	memcpy(out->arguments, n.data.args, sizeof(out->arguments));
 	return true;
 }
 

@@ -16,7 +16,7 @@
 struct notify_call {
 	uint64_t id; /* increasing, from a number that the kernel chooses */
 	int number;  /* of the system call, on this architecture; -1: of another architecture */
-	uint64_t arguments[6];
+	uint64_t arguments[3];
 };
 
 /* Has the caller woken on the processor that we run on (Linux 6.6), which takes half the

