@@ -213,6 +213,16 @@ static void payload_sockets(scmp_filter_ctx f, uint32_t no)
 	rule(f, no, "socketpair", 1, ATLEAST(0, AF_UNIX + 1), none);
 }
 
+/* The kernel announces a group to the neighbours, by the device that is named. */
+static void no_groups(scmp_filter_ctx f, uint32_t no)
+{
+	static const uint64_t groups[] = {IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP,
+		MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP};
+
+	for (size_t i = 0; i < COUNT(groups); i++)
+		rule(f, no, "setsockopt", 2, EQ(1, IPPROTO_IP), EQ(2, groups[i]));
+}
+
 /*
  * The same in the cell: IPv4 TCP is held back until the cell has made the socket, and no other
  * socket leads anywhere. Why not IPv6, why not UDP: cell/cell_socket.h. What is refused gets
@@ -221,6 +231,7 @@ static void payload_sockets(scmp_filter_ctx f, uint32_t no)
  */
 static void cell_sockets(scmp_filter_ctx f, uint32_t no)
 {
+	const uint64_t listener = SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	const uint32_t denied = SCMP_ACT_ERRNO(EACCES);
 	const struct scmp_arg_cmp inet = EQ(0, AF_INET), stream = BITS(1, 0xf, SOCK_STREAM);
 
@@ -239,6 +250,13 @@ static void cell_sockets(scmp_filter_ctx f, uint32_t no)
 	socket_rule(f, SCMP_ACT_NOTIFY, inet, stream, EQ(2, IPPROTO_TCP));
 	socket_rule(f, denied, inet, stream, ATLEAST(2, IPPROTO_TCP + 1));
 	rule(f, no, "socketpair", 1, ATLEAST(0, AF_UNIX + 1), none);
+	no_groups(f, no);
+	/* Of several listeners the newest is asked, and may let a call through. The kernel
+	 * refuses a second one, but only while ours is open. */
+	rule(f, no, "seccomp", 1, BITS(1, listener, listener), none);
+	/* PID 1 may have the payload's uid, which is enough to set its limits: without files,
+	 * processes or time it couldn't compare and report. */
+	rule(f, no, "prlimit64", 2, ATLEAST(0, 1), SCMP_CMP64(2, SCMP_CMP_NE, 0));
 }
 
 /*

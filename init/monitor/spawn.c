@@ -88,9 +88,10 @@ static int prepare(const struct program *p, int channel, struct failure *f)
 	}
 	if (p->drop && p->keep_modes && filters_install(FILTER_MODES, f) < 0)
 		return -1;
-	/* PID 1 and the workers have its uid: isolate it from them if the kernel can. */
-	if (shared)
-		scope_enter();
+	/* We and the workers have its uid: isolate it from us if the kernel can. So has process
+	 * 1 if we aren't it, which unlike us can be traced. */
+	if (shared && !scope_enter() && getppid() != 1)
+		return fail(f, "use the cell", "--init", "the command could trace process 1");
 	return p->drop ? install_filter(p, channel, f) : 0;
 }
 

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -60,7 +61,7 @@ static int make_namespace(void **state)
 		      "net.ipv6.conf.v0.disable_ipv6=0");
 }
 
-/* TCP segments sent to a device other than lo: nothing else here sends any. */
+/* IPv4 packets sent to a device other than lo: nothing else here sends any. */
 static unsigned long left(void)
 {
 	FILE *p =
@@ -82,7 +83,7 @@ static int judge(void **state)
 		"PATH=$PATH:/usr/sbin:/sbin; nft add table ip judge && "
 		"nft add counter ip judge out && nft 'add chain ip judge c { type filter "
 		"hook postrouting priority 0; }' && nft add rule ip judge c oifname != lo "
-		"meta l4proto tcp counter name out");
+		"counter name out");
 }
 
 static void start(void)
@@ -448,6 +449,28 @@ static int work_packet_info(void)
 	return 0;
 }
 
+/* The kernel announces a group, and whose packets are wanted, on the device that is named. */
+static int work_groups(void)
+{
+	const struct sockaddr_in group = at("239.1.2.3", 0), wanted = at("9.9.9.9", 0);
+	const unsigned index = if_nametoindex("v0");
+	struct group_source_req g = {.gsr_interface = index};
+	struct ip_mreqn m = {.imr_multiaddr = group.sin_addr, .imr_ifindex = (int)index};
+	struct ip_mreq_source w = {.imr_multiaddr = group.sin_addr,
+		.imr_interface = at("172.30.9.2", 0).sin_addr,
+		.imr_sourceaddr = wanted.sin_addr};
+	int s = orig_dst();
+
+	memcpy(&g.gsr_group, &group, sizeof(group));
+	memcpy(&g.gsr_source, &wanted, sizeof(wanted));
+	MUST(setsockopt(s, IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, &g, sizeof(g)) < 0);
+	/* It begins like the other. */
+	MUST(setsockopt(s, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(struct group_req)) < 0);
+	MUST(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)) < 0);
+	MUST(setsockopt(s, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &w, sizeof(w)) < 0);
+	return 0;
+}
+
 static void nothing_leaves(void **state)
 {
 	const unsigned long before = left();
@@ -456,6 +479,7 @@ static void nothing_leaves(void **state)
 	expect(begin(work_rebinding), 0);
 	expect(begin(work_fast_open), 0);
 	expect(begin(work_packet_info), 0);
+	expect(begin(work_groups), 0);
 	assert_int_equal(left(), before);
 }
 
@@ -649,6 +673,28 @@ static void who_has_no_descriptors_left_is_reported(void **state)
 	expect(begin(work_out_of_descriptors), 0);
 }
 
+/* ---- Other processes' limits --------------------------------------------------------- */
+
+/* As PID 1 may be one of this uid. */
+static int work_limits(void)
+{
+	struct rlimit l, less = {.rlim_cur = 100, .rlim_max = 100};
+
+	MUST(prlimit(0, RLIMIT_NOFILE, NULL, &l) == 0 && l.rlim_max >= less.rlim_max);
+	MUST(setrlimit(RLIMIT_NOFILE, &less) == 0);
+	MUST(prlimit(getpid(), RLIMIT_NOFILE, NULL, &l) == 0 && l.rlim_max == 100);
+	/* By its number it is like any other. */
+	MUST(prlimit(getpid(), RLIMIT_NOFILE, &less, NULL) < 0 && errno == EPERM);
+	MUST(prlimit(-1, RLIMIT_NOFILE, &less, &l) < 0 && errno == EPERM);
+	return 0;
+}
+
+static void the_payload_sets_its_own_limits_alone(void **state)
+{
+	(void)state;
+	expect(begin(work_limits), 0);
+}
+
 /* ---- Listeners ----------------------------------------------------------------------- */
 
 static int work_second_listener(void)
@@ -664,6 +710,38 @@ static void the_payload_gets_no_listener_of_its_own(void **state)
 {
 	(void)state;
 	expect(begin(work_second_listener), 0);
+}
+
+/* The kernel then has nothing against another, whose answer would be the one that counts. */
+static int work_listener_of_its_own(void)
+{
+	struct failure f = {0};
+
+	while (errno != ENOSYS) {
+		int s = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (s >= 0) {
+			errno = 0;
+			shared[1]++;
+			close(s);
+		}
+	}
+	MUST(filters_listen(FILTER_CELL_PAYLOAD, &f) < 0);
+	MUST(refused(AF_INET, SOCK_STREAM, 0, ENOSYS));
+	/* Filters without one are the payload's business. */
+	MUST(filters_install(FILTER_CELL_PAYLOAD, &f) == 0);
+	return 0;
+}
+
+static void nor_when_the_worker_stays_down(void **state)
+{
+	pid_t pid = begin(work_listener_of_its_own);
+
+	(void)state;
+	wait_until(&shared[1], 3);
+	end_worker();
+	cell_shut(&cell);
+	expect(pid, 0);
 }
 
 static void ended_programs_make_room(void **state)
@@ -705,7 +783,9 @@ int main(void)
 		IN_CELL(when_it_stays_down_there_are_no_sockets),
 		IN_CELL(threads_that_race),
 		IN_CELL(who_has_no_descriptors_left_is_reported),
+		IN_CELL(the_payload_sets_its_own_limits_alone),
 		IN_CELL(the_payload_gets_no_listener_of_its_own),
+		IN_CELL(nor_when_the_worker_stays_down),
 		IN_CELL(ended_programs_make_room),
 		IN_CELL(no_more_programs_than_there_is_room_for),
 	};
