@@ -36,6 +36,16 @@ static void tell(void *context, const char *line, size_t len)
 	control_tell(b->control, line, len);
 }
 
+/* What the rules say of an address is true of a start with the other wall. */
+static int explained(const struct boot *b, const struct target *t, FILE *to)
+{
+	bool allowed = explain(&b->o->policy, t, b->o->egress, to);
+
+	if (b->cell && !t->name[0])
+		fputs("  note       addresses can't be reached in the cell, names can\n", to);
+	return allowed ? 0 : 1;
+}
+
 static int answer(void *context, const struct control_request *q, pid_t peer,
 	const struct target *t, FILE *to)
 {
@@ -64,7 +74,7 @@ static int answer(void *context, const struct control_request *q, pid_t peer,
 	case CONTROL_CREDENTIAL:
 		return stage_broker_renew(b, q->text, to);
 	case CONTROL_EXPLAIN:
-		return explain(&b->o->policy, t, b->o->egress, to) ? 0 : 1;
+		return explained(b, t, to);
 	case CONTROL_WATCH:
 	case CONTROL_FOLLOW:
 		stage_ask_greet(b, to);

@@ -165,6 +165,16 @@ static enum action tunnel(
 	return WAIT;
 }
 
+/* What is told then is where it was to lead. */
+static enum gate_reason literal(
+	struct connection *c, struct inspect_buffer *d, const struct http_head *h)
+{
+	client_port(c, h);
+	c->orig_dst = h->literal;
+	d->name[0] = '\0';
+	return GATE_ADDRESS;
+}
+
 static enum action read_request(struct gate *g, struct connection *c, struct inspect_buffer *d)
 {
 	struct http_head h;
@@ -178,6 +188,9 @@ static enum action read_request(struct gate *g, struct connection *c, struct ins
 	reason = result == HTTP_MORE    ? GATE_TOO_LONG
 		 : result == HTTP_WHOLE ? client_port(c, &h)
 					: h.reason;
+	if (reason == GATE_BAD_NAME && h.literal.family && h.form != HTTP_ORIGIN &&
+		g->config->cell)
+		reason = literal(c, d, &h);
 	if (reason != GATE_FINE)
 		return gate_refused(c, reason);
 	client_complete(g, c, d->name);

@@ -51,7 +51,9 @@ enum gate_reason {
 	GATE_PROXY,        /* the HTTP proxy refused, or could not be reached */
 	GATE_REVOKED,      /* denied by a rule while it was established */
 	GATE_BROKER,       /* only the broker may connect there */
-	GATE_REASON_LAST = GATE_BROKER,
+	GATE_ADDRESS,      /* in the cell, a request for an address: original destination and
+			      port are those of the request */
+	GATE_REASON_LAST = GATE_ADDRESS,
 };
 
 /* Size of the text of a proxy's reply. */

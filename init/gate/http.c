@@ -69,19 +69,35 @@ static bool is_token(struct http_text t)
 
 /* ---- Target -------------------------------------------------------------------------- */
 
-/* host or host:port; port is 0 without one. An empty port is malformed. */
-static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint16_t *port)
+/* host; [IPv6]; an address goes to *literal. */
+static enum gate_reason host_or_address(struct http_text host, struct http_head *out)
 {
-	struct http_text rest = t, host = text_until(&rest, ':');
-	enum gate_reason reason = host_read(host.at, host.len, name);
+	const bool in_brackets = host.len > 2 && host.at[0] == '[';
+	enum gate_reason reason = host_read(host.at, host.len, out->name);
+
+	if (reason == GATE_BAD_NAME &&
+		!address_parse((const char *)host.at + in_brackets,
+			host.len - 2 * (size_t)in_brackets, &out->literal))
+		out->literal.family = 0;
+	return reason;
+}
+
+/* host or host:port, to out->name and port; port is 0 without one. An empty port is malformed.
+ */
+static enum gate_reason authority(struct http_text t, struct http_head *out)
+{
+	const uint8_t *end = t.len ? memchr(t.at, ']', t.len) : NULL;
+	size_t brackets = end ? (size_t)(end - t.at) : 0;
+	struct http_text rest = {t.at + brackets, t.len - brackets},
+			 host = text_until(&rest, ':');
+	enum gate_reason reason;
 	unsigned value = 0;
 
-	*port = 0;
-	if (reason != GATE_FINE || host.len == t.len) {
-		if (reason == GATE_BAD_NAME)
-			name_report(t.at, t.len, name); /* an IPv6 address in full */
+	host = (struct http_text){t.at, host.len + brackets};
+	reason = host_or_address(host, out);
+	out->port = 0;
+	if ((reason != GATE_FINE && !out->literal.family) || host.len == t.len)
 		return reason;
-	}
 	if (rest.len == 0 || rest.len > 5 || rest.at[0] == '0')
 		return GATE_MALFORMED;
 	for (size_t i = 0; i < rest.len; i++) {
@@ -91,8 +107,8 @@ static enum gate_reason authority(struct http_text t, char name[NAME_TEXT], uint
 	}
 	if (value > UINT16_MAX)
 		return GATE_MALFORMED;
-	*port = (uint16_t)value;
-	return GATE_FINE;
+	out->port = (uint16_t)value;
+	return reason;
 }
 
 /* The authority of http://authority/path?query. */
@@ -123,7 +139,7 @@ static enum gate_reason target_read(
 		return GATE_MALFORMED;
 	if (text_is(method, "CONNECT")) {
 		out->form = HTTP_AUTHORITY;
-		reason = authority(target, out->name, &out->port);
+		reason = authority(target, out);
 		return reason == GATE_FINE && out->port == 0 ? GATE_MALFORMED : reason;
 	}
 	if (target.at[0] == '/' || (text_is(target, "*") && text_is(method, "OPTIONS"))) {
@@ -133,7 +149,7 @@ static enum gate_reason target_read(
 	if (!absolute(target, &whom))
 		return GATE_MALFORMED;
 	out->form = HTTP_ABSOLUTE;
-	return authority(whom, out->name, &out->port);
+	return authority(whom, out);
 }
 
 /* method SP target SP version. */
@@ -156,8 +172,7 @@ static enum gate_reason request_read(struct http_text line, struct http_head *ou
 /* Compares the Host field with the target. */
 static enum gate_reason host_agree(const struct fields *f, bool old, struct http_head *out)
 {
-	char name[NAME_TEXT];
-	uint16_t port;
+	struct http_head host = {0};
 	enum gate_reason reason;
 
 	if (f->hosts > 1)
@@ -166,15 +181,15 @@ static enum gate_reason host_agree(const struct fields *f, bool old, struct http
 	if (f->hosts == 0)
 		return old && out->form == HTTP_AUTHORITY ? GATE_FINE : GATE_NO_NAME;
 	if (out->form == HTTP_ORIGIN)
-		return authority(f->host, out->name, &out->port);
-	reason = authority(f->host, name, &port);
+		return authority(f->host, out);
+	reason = authority(f->host, &host);
 	if (reason != GATE_FINE)
 		return reason;
-	if (strcmp(name, out->name) != 0)
+	if (strcmp(host.name, out->name) != 0)
 		return GATE_NAMES_DIFFER;
 	if (out->form == HTTP_AUTHORITY)
-		return port != 0 && port != out->port ? GATE_NAMES_DIFFER : GATE_FINE;
-	return (port ? port : HTTP_PORT) == (out->port ? out->port : HTTP_PORT)
+		return host.port != 0 && host.port != out->port ? GATE_NAMES_DIFFER : GATE_FINE;
+	return (host.port ? host.port : HTTP_PORT) == (out->port ? out->port : HTTP_PORT)
 		       ? GATE_FINE
 		       : GATE_NAMES_DIFFER;
 }
@@ -362,7 +377,7 @@ enum http_result http_head_read(
 	read_fields(lines, &f);
 	/* The name for the report, even if there is another error first. */
 	if (out->name[0] == '\0' && f.hosts > 0)
-		authority(f.host, out->name, &out->port);
+		authority(f.host, out);
 	if (f.reason == GATE_FINE)
 		f.reason = host_agree(&f, old, out);
 	if (f.reason == GATE_FINE && !body_find(&f, old, out))

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../lib/address.h"
 #include "../lib/name.h"
 #include "gate_ipc.h"
 
@@ -29,8 +30,9 @@ enum http_body_kind {
 struct http_head {
 	size_t length; /* octets, empty line included */
 	enum http_form form;
-	char name[NAME_TEXT]; /* HTTP_WHOLE: normalised. HTTP_REFUSED: as in struct hello */
-	uint16_t port;        /* the port in the request; 0 if there is none */
+	char name[NAME_TEXT];   /* HTTP_WHOLE: normalised. HTTP_REFUSED: as in struct hello */
+	uint16_t port;          /* the port in the request; 0 if there is none */
+	struct address literal; /* GATE_BAD_NAME: the address there instead; or family 0 */
 	enum http_body_kind body;
 	uint64_t content_length; /* HTTP_LENGTH */
 	bool websocket; /* requests an upgrade to websocket (RFC 6455) and nothing else */

@@ -16,6 +16,7 @@ static const char *status_of(enum gate_reason reason)
 	case GATE_NOT_ALLOWED:
 	case GATE_DENIED:
 	case GATE_ECH:
+	case GATE_ADDRESS:
 		return "403 Forbidden";
 	case GATE_UNRESOLVED:
 	case GATE_UNREACHABLE:
@@ -36,7 +37,7 @@ size_t http_refusal_write(enum gate_reason reason, const char *name, uint16_t po
 	int len;
 
 	name_report(name, strlen(name), clean);
-	if (port != 0 && port != HTTP_PORT && port != HTTPS_PORT)
+	if (clean[0] != '\0' && port != 0 && port != HTTP_PORT && port != HTTPS_PORT)
 		snprintf(at, sizeof(at), ":%u", port);
 	/* No rule can contain such a name. */
 	if ((reason == GATE_NOT_ALLOWED || reason == GATE_ECH) && clean[0] != '\0' &&

@@ -32,7 +32,7 @@ void follow_policy(struct worker *w)
 		 * are queried again or, if that isn't possible, pinned again. */
 		for (enum cache_family f = FAMILY_4; f < FAMILIES && n->allowed; f++)
 			if (!policy_by_proxy(w->config->policy, n->name) &&
-				(!n->hosts || n->record[f].result == CACHE_ADDRESSES))
+				(!n->hosts || n->record[f].count))
 				n->record[f].expires = w->now;
 	}
 }

@@ -239,10 +239,11 @@ void lookup_pinned(struct worker *w, int index, uint32_t accepted)
 				memmove(a + kept++ * size, a + i * size, size);
 		r->count = (uint8_t)kept;
 		n->pins_out[f] = 0;
-		/* /etc/hosts is answered as it stands even if none of it is open. */
+		/* /etc/hosts is kept as it stands, and answered so even if none of it is
+		 * open, but in the cell: no wall keeps its gate from what it is told. */
 		if (kept == 0 && n->hosts)
 			r->count = given;
-		if (r->count)
+		if (kept || (r->count && !w->config->cell))
 			settle(w, index, f, CACHE_ADDRESSES, REASON_NONE, r->ttl);
 		else
 			settle(w, index, f, CACHE_FAILED, REASON_NOT_PUBLIC, CACHE_FAILURE_TTL);

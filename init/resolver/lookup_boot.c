@@ -105,7 +105,8 @@ int64_t lookup_boot_tick(struct worker *w)
 
 /* ---- The start ----------------------------------------------------------------------- */
 
-/* /etc/hosts is answered as it stands; addresses that the policy accepts are pinned. */
+/* /etc/hosts is answered as it stands, but to the cell's gate, which no wall keeps from what it
+ * is told; addresses that the policy accepts are pinned. */
 static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
 {
 	const struct policy *p = w->config->policy;
@@ -133,7 +134,8 @@ static void add_hosts_entry(struct worker *w, const struct hosts_entry *e)
 	memcpy(cache_addresses(n, family) + r->count++ * cache_size(family), e->address.bytes,
 		cache_size(family));
 	r->ttl = CACHE_HOSTS_TTL;
-	r->result = CACHE_ADDRESSES;
+	r->result = v.allowed && !usable && w->config->cell ? CACHE_FAILED : CACHE_ADDRESSES;
+	r->reason = REASON_NOT_PUBLIC; /* if they failed */
 	r->expires = INT64_MAX / 2;
 	if (usable) {
 		r->work = WORK_PIN;

@@ -137,6 +137,22 @@ def test_a_port_that_the_names_rule_does_not_have(named, sinks):
     assert sinks.seen() == []
 
 
+def test_an_address_by_the_proxy(start, sinks):
+    """What programs that know the proxy aim at an address is told as that, and no rule is proposed."""
+    script = "curl -sS -m 50 https://45.1.2.3/; curl -sS -m 50 http://45.1.2.3:8080/; curl -sS -m 50 'https://[2a0f:77::1]/'"
+    box = start("bash", "-c", script, init=("--events", "-"))
+    assert box.wait() != 0
+    why, said = "addresses can't be reached in the cell, names can", box.logs()
+    told = [e for e in map(json.loads, re.findall('{"time".*?"schema":1}', said)) if e["event"] == "refused-http"]
+    places = [("45.1.2.3", 443), ("45.1.2.3", 8080), ("2a0f:77::1", 443)]
+    found = sorted((e["address"], e["port"], e["reason"]) for e in told)
+    assert found == sorted((*place, why) for place in places), said
+    for place in ("45.1.2.3:443", "45.1.2.3:8080", "[2a0f:77::1]:443"):
+        assert re.search(rf"^  {re.escape(place)} +1x +{why}$", said, re.M), said
+    assert f"codex-sandbox: {why}\n" in said and "--allow" not in said
+    assert sinks.seen() == []
+
+
 def test_private_names(named, dns, sinks):
     dns.add("db.corp.test", "10.20.30.40")
     named.shell(
@@ -311,3 +327,21 @@ def test_the_launchers_sandbox_is_a_cell(stub, workdir, sinks):
     assert done.lines()[0] == "1000" and "in the cell" in done.err, done
     assert (workdir / "made").stat().st_uid == 1000
     assert sinks.seen() == []
+
+
+def test_a_private_address_of_etc_hosts_at_run_time(start, runner, sinks):
+    """No wall stands behind the gate: it isn't led there before a rule says that it may be."""
+    if runner.flags != FORMS["flagless"]:
+        return  # see above
+    box = up(start("sleep", "1000", allow="allowed.test", options=["--add-host", "inner.test:10.77.0.9"]))
+    knock = asks_the_proxy("http://inner.test/")
+    box.exec("codex-egress", "allow", "inner.test").ok()
+    box.exec(*knock, user="1000")
+    assert not sinks.seen()
+    box.exec("codex-egress", "allow", "inner.test+private").ok()
+    box.exec(*knock, user="1000")
+    assert {f.address for f in sinks.seen()} == {"10.77.0.9"}
+    box.exec("codex-egress", "undo", "inner.test+private").ok()
+    sinks.mark()
+    box.exec(*knock, user="1000")
+    assert not sinks.seen()

@@ -270,6 +270,8 @@ static void a_refusal_says_what_would_help(void **state)
 		refusal(GATE_ECH, "a.example", 8443, 403), "--allow a.example:8443+ech\n"));
 	assert_null(strstr(refusal(GATE_DENIED, "a.example", 80, 403), "--allow"));
 	assert_null(strstr(refusal(GATE_BAD_NAME, "1.2.3.4", 80, 400), "--allow"));
+	assert_string_equal(refusal(GATE_ADDRESS, "", 8080, 403),
+		"codex-sandbox: addresses can't be reached in the cell, names can\n");
 	assert_null(strstr(refusal(GATE_NOT_ALLOWED, "a?b", 80, 403), "--allow"));
 	assert_null(strstr(refusal(GATE_UNRESOLVED, "a.example", 80, 502), "--allow"));
 	assert_non_null(strstr(refusal(GATE_UNRESOLVED, "a.example", 80, 502), "a.example"));

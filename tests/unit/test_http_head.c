@@ -244,6 +244,34 @@ static void targets_that_do_not(void **state)
 		refused(bad[i].text, bad[i].reason);
 }
 
+/* It is no name, and told as what it is. */
+static void an_address_is_refused_and_read(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned family, port;
+	} aims[] = {
+		{"CONNECT 1.2.3.4:443 HTTP/1.1\r\nHost: 1.2.3.4\r\n\r\n", 4, 443},
+		{"CONNECT [20::1]:8443 HTTP/1.1\r\nHost: [20::1]\r\n\r\n", 6, 8443},
+		{"GET http://1.2.3.4/ HTTP/1.1\r\nHost: 1.2.3.4\r\n\r\n", 4, 0},
+		{"GET http://[20::1]/ HTTP/1.1\r\nHost: [20::1]\r\n\r\n", 6, 0},
+		{"CONNECT 1.2.3:443 HTTP/1.1" HOST, 0, 0},
+		{"CONNECT []:443 HTTP/1.1" HOST, 0, 0},
+		{"CONNECT []]:443 HTTP/1.1" HOST, 0, 0},
+		{"CONNECT 1.2.3.4]:443 HTTP/1.1" HOST, 0, 0},
+		{"CONNECT a..example:443 HTTP/1.1" HOST, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(aims) / sizeof(aims[0]); i++) {
+		refused(aims[i].text, GATE_BAD_NAME);
+		assert_int_equal(got.literal.family, aims[i].family);
+		assert_int_equal(got.port, aims[i].port);
+	}
+	refused("CONNECT 1.2.3.4:99999 HTTP/1.1" HOST, GATE_MALFORMED);
+	refused("CONNECT [20::1]:x HTTP/1.1" HOST, GATE_MALFORMED);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -254,6 +282,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_http),
 		cmocka_unit_test(targets_that_pass),
 		cmocka_unit_test(targets_that_do_not),
+		cmocka_unit_test(an_address_is_refused_and_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
