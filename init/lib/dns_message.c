@@ -21,6 +21,9 @@
 #define POINTER     0xc0
 #define TO_QUESTION (0xc000 | DNS_HEADER)
 
+/* The numbers before the target of an SRV record (RFC 2782). */
+#define SERVICE_FIXED 6
+
 static uint16_t get16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
@@ -137,18 +140,33 @@ static size_t write_name(const char *name, uint8_t *out, size_t room)
 	return used;
 }
 
+/*
+ * Whether name_of_host() accepts a name that read_labels() found plain. Only a leading hyphen,
+ * a number in the last place and an A-label can be wrong with it, so that the names of a flood
+ * are spared the rest. Without a name *last is NUL.
+ */
+static bool is_of_host(const char *name, size_t len)
+{
+	const char *dot = memrchr(name, '.', len), *last = dot ? dot + 1 : name;
+
+	if (name[0] != '-' && *last > '9' && !strstr(name, "xn--"))
+		return true;
+	char out[NAME_TEXT];
+
+	return name_of_host(name, len, out);
+}
+
 /* Looks for an OPT record in the additional section. Returns an rcode. */
 static int read_additional(
 	const uint8_t *packet, size_t len, size_t at, unsigned count, struct dns_asked *asked)
 {
-	char name[NAME_TEXT];
-	bool plain;
-
 	/* This bounds the work; no client sends more than a few. */
 	if (count > LIMIT_QUERY_ADDITIONAL)
 		return RCODE_FORMERR;
 	for (unsigned i = 0; i < count; i++) {
 		size_t owner = at;
+		char name[NAME_TEXT];
+		bool plain;
 
 		if (!dns_read_name(packet, len, &at, name, &plain) || len - at < 10)
 			return RCODE_FORMERR;
@@ -179,8 +197,7 @@ static int read_additional(
 int dns_read_query(const uint8_t *packet, size_t len, struct dns_query *out)
 {
 	struct dns_asked *asked = &out->asked;
-	size_t at = DNS_HEADER;
-	char name[NAME_TEXT];
+	size_t at = DNS_HEADER, name_len;
 
 	if (len < DNS_HEADER || packet[2] & FLAG_QR)
 		return -1;
@@ -204,11 +221,12 @@ int dns_read_query(const uint8_t *packet, size_t len, struct dns_query *out)
 	 */
 	if (!dns_read_name(packet, len, &at, out->name, &out->plain) || len - at < 4)
 		return RCODE_FORMERR;
-	if (at - DNS_HEADER != strlen(out->name) + (out->name[0] ? 2 : 1))
+	name_len = strlen(out->name);
+	if (at - DNS_HEADER != name_len + (name_len ? 2 : 1))
 		return RCODE_FORMERR;
 	out->type = get16(packet + at);
 	out->class = get16(packet + at + 2);
-	out->plain = out->plain && name_of_host(out->name, strlen(out->name), name);
+	out->plain = out->plain && is_of_host(out->name, name_len);
 	at += 4;
 	asked->question_len = (uint16_t)(at - DNS_HEADER);
 	memcpy(asked->question, packet + DNS_HEADER, asked->question_len);
@@ -253,13 +271,23 @@ static uint8_t *put_record(uint8_t *p, const uint8_t *end, const struct dns_repl
 	return p + size;
 }
 
-/* Writes the RDATA of an SRV record. Returns its length, or 0 if the target is invalid. */
-static size_t write_service(const struct dns_service *v, uint8_t out[6 + NAME_WIRE])
+/* Writes a record whose data is a name, after the numbers of an SRV record. Returns NULL if it
+ * doesn't fit, or the name is invalid. */
+static uint8_t *put_target(
+	uint8_t *p, const uint8_t *end, const struct dns_reply *reply, size_t i)
 {
-	size_t n = write_name(v->target, out + 6, NAME_WIRE);
+	uint8_t data[SERVICE_FIXED + NAME_WIRE], *name = data;
+	const char *target = reply->pointer;
+	size_t size;
 
-	put16(put16(put16(out, v->priority), v->weight), v->port);
-	return n ? n + 6 : 0;
+	if (reply->type == DNS_SRV) {
+		const struct dns_service *v = &reply->services[i];
+
+		name = put16(put16(put16(data, v->priority), v->weight), v->port);
+		target = v->target;
+	}
+	size = write_name(target, name, NAME_WIRE);
+	return size ? put_record(p, end, reply, data, (size_t)(name - data) + size) : NULL;
 }
 
 /* Writes record i of the reply; advances *texts past a TXT record. Returns NULL if it
@@ -267,27 +295,16 @@ static size_t write_service(const struct dns_service *v, uint8_t out[6 + NAME_WI
 static uint8_t *put_answer(uint8_t *p, const uint8_t *end, const struct dns_reply *reply,
 	size_t i, const uint8_t **texts)
 {
-	uint8_t data[6 + NAME_WIRE];
-	const uint8_t *from = data;
-	size_t size;
+	const uint8_t *text = *texts;
+	size_t size = reply->type == DNS_AAAA ? 16 : 4;
 
-	switch (reply->type) {
-	case DNS_PTR:
-		size = write_name(reply->pointer, data, NAME_WIRE);
-		break;
-	case DNS_SRV:
-		size = write_service(&reply->services[i], data);
-		break;
-	case DNS_TXT:
-		size = get16(*texts);
-		from = *texts + 2;
-		*texts += 2 + size;
-		break;
-	default:
-		size = reply->type == DNS_AAAA ? 16 : 4;
-		from = reply->addresses + i * size;
-	}
-	return size ? put_record(p, end, reply, from, size) : NULL;
+	if (reply->type == DNS_PTR || reply->type == DNS_SRV)
+		return put_target(p, end, reply, i);
+	if (reply->type != DNS_TXT)
+		return put_record(p, end, reply, reply->addresses + i * size, size);
+	size = get16(text);
+	*texts += 2 + size;
+	return size ? put_record(p, end, reply, text + 2, size) : NULL;
 }
 
 size_t dns_write_reply(

@@ -229,8 +229,8 @@ bool admit_asks(struct worker *w, const char *name)
 	char inside[NAME_TEXT];
 	int index;
 
-	if (!w->config->stand_ins || policy_check_name(p, name).rule ||
-		is_background(w, name) || !policy_asks(p, name, 0))
+	if (policy_check_name(p, name).rule || is_background(w, name) ||
+		!policy_asks(p, name, 0))
 		return false;
 	index = cache_find(&w->cache, name);
 	return name[0] != '_' && !(index >= 0 && w->cache.names[index].hosts) &&

@@ -82,7 +82,7 @@ struct cache_name {
 	bool denied;   /* ... but another denied it at run time: treated as absent */
 	bool internal; /* single-label or +private: search domains apply */
 	bool booting;  /* not yet counted for RESOLVER_BOOTED */
-	bool told;     /* RESOLVER_USED was sent */
+	bool reported; /* RESOLVER_USED was sent */
 	bool report;   /* channel.c: RESOLVER_UNRESOLVED is pending */
 	uint8_t pins_out[FAMILIES]; /* addresses in the outstanding pin request */
 	uint32_t sequence;          /* of that request; 0: none */

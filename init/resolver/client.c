@@ -98,7 +98,7 @@ static bool reply_stand_in(struct worker *w, const struct origin *o,
 		.ede = -1};
 	bool known = false;
 
-	if (!w->config->cell || o->fd >= 0 || !n->allowed)
+	if (o->fd >= 0 || !n->allowed)
 		return false;
 	for (enum cache_family f = FAMILY_4; f < FAMILIES; f++)
 		if (n->record[f].result == CACHE_ADDRESSES) {
@@ -144,9 +144,8 @@ static void reply_record(struct worker *w, const struct origin *o,
 		.addresses = cache_addresses(n, family),
 		.ede = -1};
 	int64_t left = (r->expires - w->now) / 1000;
-	char text[ADMIT_TEXT];
 
-	if (reply_stand_in(w, o, asked, n, family))
+	if (w->config->cell && reply_stand_in(w, o, asked, n, family))
 		return;
 	switch ((enum cache_result)r->result) {
 	case CACHE_ADDRESSES:
@@ -165,10 +164,10 @@ static void reply_record(struct worker *w, const struct origin *o,
 		if (answer_empty(n, family))
 			break;
 		m.rcode = RCODE_SERVFAIL;
-		if (explain_failure(w, n, family, text)) {
+		if (explain_failure(w, n, family, w->clients->why)) {
 			m.rcode = RCODE_NXDOMAIN;
 			m.ede = DNS_EDE_BLOCKED;
-			m.ede_text = text;
+			m.ede_text = w->clients->why;
 		}
 		break;
 	}
@@ -227,36 +226,36 @@ static uint32_t client_of(const struct origin *o)
 static void question(
 	struct worker *w, const uint8_t *packet, size_t len, const struct origin *o)
 {
-	struct dns_query q;
-	char why[ADMIT_TEXT];
+	struct dns_query *q = &w->clients->query;
+	char *why = w->clients->why;
 	enum cache_family family;
 	bool lookup;
-	int rcode = dns_read_query(packet, len, &q), index;
+	int rcode = dns_read_query(packet, len, q), index;
 
 	if (rcode < 0) {
 		if (o->fd < 0)
 			client_tcp_drop(w, o);
 		return;
 	}
-	if (rcode != RCODE_NOERROR || q.class != DNS_CLASS_IN) {
+	if (rcode != RCODE_NOERROR || q->class != DNS_CLASS_IN) {
 		client_reply_code(
-			w, o, &q.asked, rcode ? (enum dns_rcode)rcode : RCODE_REFUSED, NULL);
+			w, o, &q->asked, rcode ? (enum dns_rcode)rcode : RCODE_REFUSED, NULL);
 		return;
 	}
-	if (q.plain && reverse_zone(q.name)) {
-		answer_reverse(w, &q, o);
+	if (q->plain && reverse_zone(q->name)) {
+		answer_reverse(w, q, o);
 		return;
 	}
 	w->client = client_of(o);
-	if (service_question(w, &q, o) || answer_asked(w, &q, o))
+	if (service_question(w, q, o) || (w->config->stand_ins && answer_asked(w, q, o)))
 		return;
-	lookup = q.type == DNS_A || q.type == DNS_AAAA;
-	index = admit_name(w, q.name, q.plain, lookup, why);
+	lookup = q->type == DNS_A || q->type == DNS_AAAA;
+	index = admit_name(w, q->name, q->plain, lookup, why);
 	if (index < 0 && index != ADMIT_ABSENT) {
 		/* PID 1 hears of it while the client has its socket; by UDP it does anyway. */
 		if (o->fd < 0)
 			channel_flush(w);
-		client_reply_code(w, o, &q.asked, RCODE_NXDOMAIN, why);
+		client_reply_code(w, o, &q->asked, RCODE_NXDOMAIN, why);
 		return;
 	}
 	/*
@@ -265,17 +264,17 @@ static void question(
 	 * carry data.
 	 */
 	if (!lookup) {
-		client_reply_code(w, o, &q.asked, RCODE_NOERROR, NULL);
+		client_reply_code(w, o, &q->asked, RCODE_NOERROR, NULL);
 		return;
 	}
-	if (!w->cache.names[index].told && !w->cache.names[index].open)
-		w->cache.names[index].told = channel_used(w, w->cache.names[index].name);
-	family = q.type == DNS_A ? FAMILY_4 : FAMILY_6;
+	if (!w->cache.names[index].reported && !w->cache.names[index].open)
+		w->cache.names[index].reported = channel_used(w, w->cache.names[index].name);
+	family = q->type == DNS_A ? FAMILY_4 : FAMILY_6;
 	if (cache_fresh(&w->cache.names[index].record[family], w->now) ||
 		(family == FAMILY_6 && lookup_is_lame(w, &w->cache.names[index])))
-		reply_record(w, o, &q.asked, &w->cache.names[index], family);
+		reply_record(w, o, &q->asked, &w->cache.names[index], family);
 	else
-		wait_for(w, index, family, &q, o);
+		wait_for(w, index, family, q, o);
 }
 
 static void udp_ready(struct worker *w, int fd)

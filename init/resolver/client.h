@@ -68,6 +68,10 @@ struct datagrams {
 
 struct clients {
 	struct datagrams inbox, outbox;
+	/* The query being answered, and why it is refused. Variables would be zeroed for
+	 * each. */
+	struct dns_query query;
+	char why[ADMIT_TEXT];
 	struct waiter waiters[LIMIT_WAITERS];
 	int free;
 	unsigned fresh;

@@ -132,7 +132,7 @@ void admit_explain_ration(
 	const struct worker *w, const struct cache_name *n, char text[ADMIT_TEXT]);
 
 /* Whether the name gets an address that stands for it, because somebody who watches is asked
- * about it when a connection comes (policy_asks()). */
+ * about it when a connection comes (policy_asks()). Only where there are stand-ins. */
 bool admit_asks(struct worker *w, const char *name);
 
 /* A pin of the name is in use: refreshes the record if needed, as a query would. */

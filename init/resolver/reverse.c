@@ -10,8 +10,9 @@
 #include "../lib/fake_ip.h"
 #include "../lib/num.h"
 
-#define V4_ZONE ".in-addr.arpa"
-#define V6_ZONE ".ip6.arpa"
+#define ARPA    ".arpa"
+#define V4_ZONE ".in-addr" ARPA
+#define V6_ZONE ".ip6" ARPA
 /* 32 digits separated by dots (RFC 3596 §2.5). */
 #define V6_TEXT 63
 
@@ -57,7 +58,9 @@ bool reverse_zone(const char *name)
 {
 	size_t before;
 
-	return ends_with(name, V4_ZONE, &before) || ends_with(name, V6_ZONE, &before);
+	/* Every query comes by here: nearly all need one comparison. */
+	return ends_with(name, ARPA, &before) &&
+	       (ends_with(name, V4_ZONE, &before) || ends_with(name, V6_ZONE, &before));
 }
 
 const char *reverse_find(const struct worker *w, const char *name)
