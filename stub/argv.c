@@ -98,6 +98,9 @@ static void add_capabilities(const struct request *r, struct string_list *argv)
 		return;
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		string_list_add(argv, capabilities[i]);
+	/* Docker lets everybody listen on port 443; for the boot alone, as the others. */
+	if (r->chatgpt)
+		string_list_add(argv, "--cap-add=NET_BIND_SERVICE");
 }
 
 static void add_labels(const struct request *r, struct arena *p, struct string_list *argv)

@@ -1,15 +1,16 @@
 /*
  * Whether Codex's credential goes to the broker; and the broker's stages. It is taken out of
  * the environment before any process that isn't trusted with it exists: the workers are copies
- * of PID 1, and the command gets what is left.
+ * of PID 1, and the command gets what is left. It is one file, so that whoever asks where the
+ * credential can go reads it all here.
  */
 #include "stages.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/capability.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,8 +67,8 @@ static const char *said_otherwise(const struct boot *b)
 	return NULL;
 }
 
-/* The same by files: the command of an earlier session can have written them, in order to get
- * the key in this one. */
+/* The same by files: an earlier session's command can have written them, to get the key in this
+ * one. With one uid for all, a home that we can't look at isn't the command's either. */
 static const char *found_otherwise(const struct boot *b)
 {
 	const char *from = b->o->home_from ? b->o->home_from : DROP_OFF;
@@ -75,7 +76,7 @@ static const char *found_otherwise(const struct boot *b)
 	struct failure f;
 
 	if (home_uses(b->home, from, &uses, &f) < 0)
-		return "Codex's home can't be looked at";
+		return privileges_shared() ? NULL : "Codex's home can't be looked at";
 	if (uses.login)
 		return "Codex has an auth.json in its home and uses that";
 	return uses.provider ? elsewhere : NULL;
@@ -125,9 +126,10 @@ static const char *impossible(
 {
 	if (!(login ? copy_login(b, login) : copy_key(b, key)))
 		return "the credential has characters that none has";
-	if (b->o->wall == WALL_CELL || !privileges_have(CAP_NET_ADMIN) || privileges_shared())
-		return "it needs nftables and a user id of its own, which the cell doesn't "
-		       "have";
+	if (privileges_shared() || wall_keeps_root(b))
+		return "it needs a user id of its own, and here all processes have the same";
+	if (b->broker.account && wall_is_cell(b))
+		return "for a ChatGPT login it needs port 443, which the gate has in the cell";
 	if (!b->codex_home)
 		return "the image has no home for Codex";
 	if (!b->o->default_rules)
@@ -270,12 +272,30 @@ static int direct_codex(struct boot *b, struct failure *f)
 	return b->broker.bundle < 0 ? fail_errno(f, to_broker, BROKER_BUNDLE) : 0;
 }
 
+/* What it accepts can't be led out by whoever takes haproxy over: the wall sees to that, and in
+ * the cell the device, which accepted sockets inherit. */
+static int listen_on_loopback(uint16_t port)
+{
+	int fd = worker_bind(AF_INET, SOCK_STREAM, port);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof("lo")) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 int stage_broker_listen(struct boot *b, struct failure *f)
 {
 	b->broker.bundle = -1;
-	b->broker.web = worker_bind(AF_INET, SOCK_STREAM, b->broker.account ? BROKER_PORT : 0);
-	if (b->broker.web < 0)
-		return fail_errno(f, "listen for the broker", "127.0.0.1");
+	b->broker.web = listen_on_loopback(b->broker.account ? BROKER_PORT : 0);
+	if (b->broker.web < 0) {
+		const char *hint = errno == EACCES ? "give the container "
+						     "--cap-add=NET_BIND_SERVICE for port 443"
+						   : NULL;
+
+		fail_errno(f, "listen for the broker", "127.0.0.1");
+		return hint ? fail_hint(f, "%s", hint) : -1;
+	}
 	if (b->broker.account && direct_codex(b, f) < 0)
 		return -1;
 	b->broker.port = worker_port(b->broker.web);
@@ -285,7 +305,6 @@ int stage_broker_listen(struct boot *b, struct failure *f)
 static pid_t start_broker(void *context, bool first, int *channel, struct failure *f)
 {
 	struct boot *b = context;
-
 	const struct broker_given given = {b->broker.token, b->broker.account, GATE_BROKER_NAME,
 		b->broker.roots, b->broker.web, b->broker.bundle};
 

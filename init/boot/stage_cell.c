@@ -5,7 +5,6 @@
 #include "stages.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../cell/cell_rules.h"
@@ -36,31 +34,16 @@ static int cannot(struct failure *f, const char *on, const char *why)
 	return fail_hint(f, WITH_NFT);
 }
 
-/*
- * In a rootless engine what belongs to the user belongs to root in here. The command then is
- * uid 0, which is nobody but that user, as if the container had been given no capability.
- */
-static int stay_root(const struct boot *b, struct failure *f)
-{
-	struct stat st;
-
-	if (b->o->user || !privileges_root_is_user() || stat(b->workdir, &st) < 0 ||
-		st.st_uid != 0)
-		return 0;
-	return privileges_keep_none(f);
-}
-
 int stage_cell_choose(struct boot *b, struct failure *f)
 {
 	const struct policy *p = &b->o->policy;
 	char text[LIMIT_RULE_TEXT];
 
-	b->cell = b->o->wall == WALL_CELL ||
-		  (b->o->wall == WALL_AUTO && !privileges_have(CAP_NET_ADMIN));
+	b->cell = wall_is_cell(b);
 	b->status.wall = b->cell ? "cell" : "nft";
 	if (!b->cell)
 		return 0;
-	if (stay_root(b, f) < 0)
+	if (wall_keeps_root(b) && privileges_keep_none(f) < 0)
 		return -1;
 	b->shared = privileges_shared();
 	if (b->o->egress == EGRESS_AUDIT)
@@ -292,7 +275,8 @@ static int listen_all(struct boot *b, struct failure *f)
 	int missing;
 
 	if (resolver_listen_inward(&b->names.sockets, f) < 0 ||
-		gate_listen(&b->gate.sockets, f) < 0)
+		gate_listen(&b->gate.sockets, f) < 0 ||
+		(b->brokered && stage_broker_listen(b, f) < 0))
 		return -1;
 	missing = gate_listen_inward(&b->gate.sockets, &b->o->policy, f);
 	if (missing > 0 || (missing == 0 && b->names.sockets.tcp4 < 0)) {

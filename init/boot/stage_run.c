@@ -96,7 +96,7 @@ static void look_at_login(const struct boot *b, const struct home_result *home)
 /* The broker can keep only a key that codex-init is given. */
 static void look_at_key(const struct boot *b, const struct home_result *home)
 {
-	if (!home->key || home->provider || b->brokered || b->status.keyless || b->cell ||
+	if (!home->key || home->provider || b->brokered || b->status.keyless || b->shared ||
 		b->o->broker != BROKER_AUTO || b->o->egress != EGRESS_STRICT)
 		return;
 	say_warning("home", "the broker is off: the command can read the API key in auth.json");

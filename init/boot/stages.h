@@ -125,6 +125,10 @@ stage_function stage_resolver, stage_gate;             /* stage_workers.c */
 stage_function stage_broker_start, stage_broker;       /* stage_broker.c */
 stage_function stage_home, stage_hook, stage_payload;  /* stage_run.c */
 
+/* wall_choice.c: whether it will be the cell; and, in it, whether all are to keep uid 0. */
+bool wall_is_cell(const struct boot *b);
+bool wall_keeps_root(const struct boot *b);
+
 /* stage_cell.c: chooses nftables or the cell. In the cell, what can't work there is refused. */
 int stage_cell_choose(struct boot *b, struct failure *f);
 /* Fails in the cell if the engine's resolver is there. */

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "../lib/num.h"
+#include "../lib/privileges.h"
+#include "../lib/scope.h"
 #include "../lib/worker.h"
 #include "broker.h"
 
@@ -43,18 +45,31 @@ static bool wait_for_turn(int channel)
 	return recv(channel, message, sizeof(message), 0) == sizeof(message);
 }
 
+/* For what it executes as well. With a limit of 0 a core would still be passed to the program
+ * that a host may have for it (core(5)); with one of 1 nobody gets any. Where the limit was 0
+ * from the start it can't be raised. */
+static bool leave_no_core(void)
+{
+	const struct rlimit one = {1, 1}, none = {0, 0};
+
+	return setrlimit(RLIMIT_CORE, &one) == 0 || setrlimit(RLIMIT_CORE, &none) == 0;
+}
+
 int main(int argc, char **argv)
 {
-	const struct rlimit none = {0, 0};
 	struct broker_config c;
+	struct failure f;
 	int channel;
 
 	if (argc != ARGUMENTS)
 		return 1;
 	/* The execution has made it traceable for its own user, whose haproxy is exposed. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-		prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || !leave_no_core() ||
+		prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || filters_install(FILTER_LOCAL, &f) < 0)
 		return 1;
+	/* What haproxy has listens and accepts. Where this isn't possible it could be
+	 * connected: behind nftables to nothing, in the cell to loopback. */
+	scope_enter_offline();
 	channel = descriptor(argv[CHANNEL]);
 	c = (struct broker_config){.web = descriptor(argv[WEB]),
 		.credential = descriptor(argv[CREDENTIAL]),

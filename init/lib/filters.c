@@ -27,6 +27,7 @@ static const struct filter_program programs[] = {
 	PROGRAM(FILTER_MODES, filter_modes),
 	PROGRAM(FILTER_RESOLVER, filter_resolver),
 	PROGRAM(FILTER_GATE, filter_gate),
+	PROGRAM(FILTER_LOCAL, filter_local),
 	PROGRAM(FILTER_BROKER, filter_broker),
 	PROGRAM(FILTER_MONITOR, filter_monitor),
 	PROGRAM(FILTER_CELL, filter_cell),

@@ -428,6 +428,19 @@ static void modes(void)
 }
 
 /*
+ * codex-broker, over the payload's filter: it makes no network socket, nor do haproxy and
+ * openssl, which it starts. Their way out is the gate's AF_UNIX socket.
+ */
+static void local(void)
+{
+	scmp_filter_ctx f = begin(SCMP_ACT_ALLOW);
+
+	rule(f, SCMP_ACT_ERRNO(EPERM), "socket", 1, ATLEAST(0, AF_UNIX + 1), none);
+	no_groups(f, SCMP_ACT_ERRNO(EPERM));
+	print(f, "filter_local", NULL, 0);
+}
+
+/*
  * haproxy, the broker's. It is Debian's program, linked with a C library that is too, so what
  * is named is what it must not do: it has the payload's filter as well. It starts a thread, but
  * no process; nothing is signalled or traced; its connections are to the gate's AF_UNIX socket,
@@ -445,6 +458,10 @@ static void broker(void)
 	rules(f, no, broker_refused);
 	rule(f, no, "clone", 1, BITS(0, CLONE_THREAD, 0), none);
 	rule(f, no, "socket", 1, ATLEAST(0, AF_UNIX + 1), none);
+	/* A connect(2) that Landlock (lib/scope.h) doesn't see. */
+	rule(f, no, "sendto", 1, BITS(3, MSG_FASTOPEN, MSG_FASTOPEN), none);
+	rule(f, no, "sendmsg", 1, BITS(2, MSG_FASTOPEN, MSG_FASTOPEN), none);
+	rule(f, no, "sendmmsg", 1, BITS(3, MSG_FASTOPEN, MSG_FASTOPEN), none);
 	print(f, "filter_broker", NULL, 0);
 }
 
@@ -644,6 +661,7 @@ int main(int argc, char **argv)
 	asker();
 	trail();
 	modes();
+	local();
 	broker();
 	worker("filter_resolver", resolver_calls, NULL, 0);
 	worker("filter_gate", gate_calls, gate_fcntls, COUNT(gate_fcntls));

@@ -51,7 +51,8 @@ enum filter {
 	FILTER_MODES,    /* in addition: no file becomes set-user-ID or set-group-ID */
 	FILTER_RESOLVER, /* an allowlist; any other call kills the process */
 	FILTER_GATE,     /* the same */
-	FILTER_BROKER,   /* haproxy, over FILTER_PAYLOAD: no process, no socket but AF_UNIX */
+	FILTER_LOCAL,    /* codex-broker, over FILTER_PAYLOAD: no socket but AF_UNIX */
+	FILTER_BROKER,   /* haproxy, over both: no process either */
 	FILTER_MONITOR,  /* PID 1 after the boot */
 	FILTER_CELL,     /* the cell's worker: an allowlist */
 	FILTER_ASKER,    /* whoever looks for the process that asked: an allowlist */

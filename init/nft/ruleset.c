@@ -8,6 +8,8 @@
  *	chain output {	hook output, policy drop
  *		skuid gate, established and approved: accept
  *		source address checks: sources.c
+ *		skuid broker, original direction: refuse;  to 127.0.0.0/8: goto loopback
+ *		skuid broker: refuse
  *		oif lo goto loopback
  *		redirected to our resolver: accept
  *		ICMPv6 neighbour discovery: accept
@@ -247,6 +249,24 @@ static void redirected(struct ruleset *r, uint8_t family, uint8_t protocol, uint
 	then_verdict(&s, NF_ACCEPT, NULL);
 }
 
+/* The broker answers who connects to it on loopback, and connects to nobody: the way that the
+ * gate keeps for it is no network socket. (What is diverted to the gate has no direction.) */
+static void broker(struct ruleset *r)
+{
+	for (int i = 0; i < 3; i++) {
+		struct statement s = chains_rule(r, "output", 4);
+
+		match_uid(&s, UID_BROKER);
+		if (i == 0)
+			match_ct_original(&s);
+		if (i == 1) {
+			match_family(&s);
+			match_to(&s, &loopback_net, 8);
+		}
+		then_verdict(&s, NFT_GOTO, i == 1 ? "loopback" : "refuse");
+	}
+}
+
 static void output(struct ruleset *r, const struct wall_config *c)
 {
 	static const uint8_t discovery[] = {
@@ -256,6 +276,7 @@ static void output(struct ruleset *r, const struct wall_config *c)
 	if (c->gate_port)
 		gate_rules_output(r, c);
 	sources_output(r, c);
+	broker(r);
 	s = chains_rule(r, "output", 4);
 	match_loopback_out(&s);
 	then_verdict(&s, NFT_GOTO, "loopback");

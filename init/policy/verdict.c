@@ -246,13 +246,17 @@ struct verdict policy_check_name_port(const struct policy *p, const char *name, 
 	return port ? check(p, name, port) : (struct verdict){0};
 }
 
-static bool is_default(const char *name)
+/* One of OpenAI's services, or a host of it: eu.api.openai.com takes any key as api.openai.com
+ * does. Below openai.com itself there are others. */
+static bool is_service(const char *name)
 {
-	const char *known = NULL;
+	const char *known;
 
-	for (size_t i = 0; (known = policy_default(i)) != NULL && strcmp(known, name) != 0;)
-		i++;
-	return known != NULL;
+	for (size_t i = 0; (known = policy_default(i)) != NULL; i++)
+		if (strcmp(name, known) == 0 ||
+			(strcmp(known, "openai.com") != 0 && name_below(name, known)))
+			return true;
+	return false;
 }
 
 unsigned policy_opened(const struct policy *p, unsigned before, const char **name)
@@ -275,7 +279,7 @@ bool policy_asks(const struct policy *p, const char *name, uint16_t port)
 	struct verdict v;
 
 	if (!policy_watched(p) || !name[0] || background_request(name, UINT64_MAX) ||
-		(p->broker[0] && is_default(name)))
+		(p->broker[0] && is_service(name)))
 		return false;
 	v = check(p, name, port);
 	return !v.allowed && !v.rule;

@@ -1,13 +1,13 @@
 """The broker: Codex works with an API key that no process of the command has."""
 
-import json
 import os
 import re
-import time
 
 import pytest
-from conftest import STUB, until
+from conftest import STUB, WALLS, until
 from test_gate_proxy import URL
+
+pytestmark = pytest.mark.cell("nft", "flagless")
 
 EXEC = ("codex", "exec", "--skip-git-repo-check")
 SECRET = "sk-lab-secret-0123456789abcdef"
@@ -80,7 +80,8 @@ def test_a_turn_for_which_the_command_has_no_key(run, model, name):
     assert "the tool ran as 1000" in "".join(model.outputs()), done
     assert credentials(model) == {f"Bearer {SECRET}"}
     assert {r["host"] for r in model.requests} == {"api.openai.com"}
-    assert len(posts(model)) == 2 and "codex-init" not in done.err
+    warned = [line for line in done.err.splitlines() if line.startswith("codex-init") and "in the cell" not in line]
+    assert len(posts(model)) == 2 and not warned
 
 
 def test_a_turn_by_websocket(run, model):
@@ -95,24 +96,26 @@ def test_a_turn_by_websocket(run, model):
 
 
 def test_the_terminal_interface_asks_for_no_login(
-    terminal, lab, stub_environment, workdir, docker, model
+    terminal, launcher, lab, stub_environment, workdir, docker, model
 ):
     """A whole turn, by the launcher. Without the broker it takes no key from the environment."""
     trust = ["--read-only", lab.ca, "-e", f"SSL_CERT_FILE=/app{lab.ca}"]
 
-    def session(wanted, *options):
+    def session(wanted, *options, websocket=False):
         model.script("echo from the tool")
-        t = terminal([STUB, "--trust", *trust, "-e", "OPENAI_API_KEY", *options, "--", "do it"],
+        model.websocket = websocket
+        t = terminal([*launcher, "--trust", *trust, "-e", "OPENAI_API_KEY", *options, "--", "do it"],
                      cwd=workdir, env={**stub_environment, **KEY})  # fmt: skip
-        t.until_says(b"\x1b[?1049h", 40)  # Codex takes the terminal over
-        until(lambda: t._read() and wanted(), 40)
+        t.until_says(b"\x1b[?1049h")  # Codex takes the terminal over
+        until(lambda: t._read() and wanted(t))
         docker("rm", "-f", *docker("ps", "--format", "{{.Names}}").ok().lines())
 
-    session(lambda: "from the tool" in "".join(model.outputs()))
-    assert credentials(model) == {f"Bearer {SECRET}"}
-    begun = time.monotonic()
-    session(lambda: time.monotonic() > begun + 15, "--broker=off")
-    assert model.outputs() == [], "it waits for a login"
+    for websocket in (False, True):
+        session(lambda _: "from the tool" in "".join(model.outputs()), websocket=websocket)
+        assert credentials(model) == {f"Bearer {SECRET}"}
+        assert bool(posts(model)) != websocket == any(r["method"] == "FRAME" for r in model.requests)
+    session(lambda t: b"Sign in with Device Code" in t.output, "--broker=off")
+    assert model.outputs() == [] and posts(model) == [], "it waits for a login"
 
 
 def test_the_key_is_nowhere_where_the_command_can_look(run, shell, model):
@@ -129,114 +132,17 @@ def test_the_key_is_nowhere_where_the_command_can_look(run, shell, model):
 def test_a_key_of_the_commands_own_reaches_nothing(shell, model, sinks):
     """The Files API is the way out that every allowed host of this kind has: closed, with the
     broker and beside it; and open without the broker."""
-    upload = "curl -sS -m 9 -o /dev/null -w '%%{http_code}\\n' -F file=@/etc/hostname %s/v1/files -H 'Authorization: Bearer sk-thief'"
+    upload = "curl -sS -m 30 -o /dev/null -w '%%{http_code}\\n' -F file=@/etc/hostname %s/v1/files -H 'Authorization: Bearer sk-thief'"
     through, beside = upload % "http://127.0.0.1:$port", upload % "https://api.openai.com"
-    done = shell(f"{PORT}{through}; {beside}; curl -sS -m 9 https://chatgpt.com", env=KEY)
+    done = shell(f"{PORT}{through}; {beside}; curl -sS -m 30 https://chatgpt.com", env=KEY)
     assert done.out.split() == ["403", "000"], done
     assert model.requests == [] and not sinks.carried(b"thief")
-    assert re.search(r"^  POST /v1/files +1x   no request that Codex needs$", done.err, re.M)
-    assert re.search(r"^  api.openai.com +1x   only the broker, which has", done.err, re.M)
+    assert re.search(r"^  POST /v1/files +1x   Codex needs no such request$", done.err, re.M)
+    assert re.search(r"^  api.openai.com +\d+x   only the broker, which has", done.err, re.M)
     assert "chatgpt.com" in done.err
     shell(beside, env=OFF).ok()
     assert [r["path"] for r in model.requests] == ["/v1/files"]
     assert credentials(model) == {"Bearer sk-thief"}
-
-
-# What is sent, and what comes back: the status, and what the server gets of it.
-REFUSED = {
-    "another path": ("GET /v1/files HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
-    "another method": ("DELETE /v1/responses HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
-    "a path below": ("POST /v1/responses/resp_1/cancel HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
-    "dots": ("POST /v1/responses/../files HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
-    "dots, encoded": ("POST /v1/responses/%2e%2e/files HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
-    "a slash, encoded": ("POST /v1%2fresponses HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
-    "two slashes": ("POST //v1/responses HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
-    "a query": ("POST /v1/responses?x=1 HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", "403"),
-    "another host": ("GET /v1/models HTTP/1.1\r\nHost: chatgpt.com\r\n\r\n", "403"),
-    "two hosts": ("GET /v1/models HTTP/1.1\r\nHost: {h}\r\nHost: chatgpt.com\r\n\r\n", "400"),
-    "no host": ("GET /v1/models HTTP/1.1\r\n\r\n", "403"),
-    "a whole URI": ("GET http://{h}/v1/models HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
-    "a whole URI of another host": ("GET http://api.openai.com/v1/files HTTP/1.1\r\nHost: {h}\r\n\r\n", "40"),
-    "CONNECT": ("CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com:443\r\n\r\n", "40"),
-    "a GET with a body": ("GET /v1/models HTTP/1.1\r\nHost: {h}\r\nContent-Length: 5\r\n\r\nhello", "403"),
-    "a GET in chunks": ("GET /v1/models HTTP/1.1\r\nHost: {h}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "403"),
-    "no upgrade": ("GET /v1/responses HTTP/1.1\r\nHost: {h}\r\n\r\n", "403"),
-    "another upgrade": ("GET /v1/responses HTTP/1.1\r\nHost: {h}\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "403"),
-    "two lengths": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "400"),
-    "an odd length": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nContent-Length: +2\r\n\r\nxx", "400"),
-    "an odd coding": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "4"),
-    "a line folded": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nX: a\r\n b\r\nContent-Length : 2\r\n\r\nxx", "400"),
-    "an octet 0": ("POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nX: a\0b\r\n\r\n", "400"),
-    "HTTP/2": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"),
-    "no HTTP": ("\x16\x03\x01\x02\x00\r\n\r\n", "400"),
-}
-KNOCK = """
-import json, socket, sys
-port, sent = int(sys.argv[1]), json.load(sys.stdin)
-for name, text in sent.items():
-    s = socket.create_connection(("127.0.0.1", port), 5)
-    s.sendall(text.replace("{h}", f"127.0.0.1:{port}").encode("latin-1"))
-    s.settimeout(5)
-    try:
-        got = s.recv(4096).decode("latin-1")
-    except TimeoutError:
-        got = "nothing"
-    print(json.dumps([name, got]))
-"""
-
-
-def knock(shell, sent, **rest):
-    """Sends each text by a connection of its own; {name: what came back}, and the result."""
-    script = f"{PORT}cat >/tmp/knock.py <<'P'\n{KNOCK}\nP\npython3 /tmp/knock.py $port <<'S'\n{json.dumps(sent)}\nS\n"
-    done = shell(script, env=KEY, **rest).ok()
-    return dict(json.loads(line) for line in done.out.splitlines()), done
-
-
-def test_what_codex_does_not_need_is_refused(shell, model):
-    got, done = knock(shell, {name: text for name, (text, _) in REFUSED.items()})
-    for name, (_, status) in REFUSED.items():
-        assert got[name].startswith(f"HTTP/1.1 {status}"), (name, got[name])
-    assert model.requests == [], model.requests
-    assert "failed at the broker" in done.err and SECRET not in done.said
-
-
-def test_what_a_request_that_passes_may_carry(shell, model):
-    """Nothing that names an account, whatever the client says; and one request stays one."""
-    tricks = (
-        "POST /v1/responses HTTP/1.1\r\nHost: {h}\r\nAuthorization: Bearer sk-a\r\n"
-        "authorization: Bearer sk-b\r\nProxy-Authorization: Basic eDp5\r\nCookie: a=b\r\n"
-        "OpenAI-Organization: org\r\nOpenAI-Project: proj\r\nX-Forwarded-Host: chatgpt.com\r\n"
-        "X-Api-Key: sk-c\r\nApi-Key: sk-d\r\nChatGPT-Account-ID: me\r\nX-HTTP-Method-Override: PUT\r\n"
-        "Connection: keep-alive, authorization\r\nTE: trailers\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Protocol: openai-insecure-api-key.sk-f\r\n"
-        "Content-Type: application/json\r\nUser-Agent: mine\r\n"
-    )
-    smuggled = "GET /v1/files HTTP/1.1\r\nHost: api.openai.com\r\nAuthorization: Bearer sk-e\r\n\r\n"
-    body = f"0\r\n\r\n{smuggled}"
-    both = f"Transfer-Encoding: chunked\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    got, _ = knock(shell, {"headers": f"{tricks}Content-Length: 2\r\n\r\n{{}}", "both": tricks + both})
-    assert got["headers"].startswith("HTTP/1.1 200"), got
-    assert {r["path"] for r in model.requests} == {"/v1/responses"}, model.requests
-    for request in model.requests:
-        headers = request["headers"]
-        assert headers["authorization"] == f"Bearer {SECRET}"
-        assert set(headers) <= {"host", "authorization", "content-type", "content-length",
-                                "transfer-encoding", "user-agent", "connection"}, headers  # fmt: skip
-        assert headers["host"] == "api.openai.com"
-
-
-def test_a_websocket_carries_no_credential_of_the_clients(shell, model):
-    """OpenAI's WebSockets take one as a subprotocol, from clients that can't set headers."""
-    model.websocket = True
-    upgrade = (
-        "GET /v1/responses HTTP/1.1\r\nHost: {h}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    )
-    subprotocol = "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.sk-thief\r\n"
-    got, _ = knock(shell, {"without": f"{upgrade}\r\n", "with": f"{upgrade}{subprotocol}\r\n"})
-    assert all(text.startswith("HTTP/1.1 101") for text in got.values()), got
-    without, with_one = (r["headers"] for r in model.requests)
-    assert without == with_one and without["sec-websocket-version"] == "13"
 
 
 def test_the_gate_takes_none_but_the_broker(shell, model):
@@ -263,7 +169,7 @@ def test_a_rule_that_opens_it_to_the_command_again_is_warned_of(shell, model):
 
 
 def test_a_rule_that_denies_it_holds_for_the_broker(shell, model):
-    done = shell(PORT + "curl -s -m 9 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models",
+    done = shell(PORT + "curl -s -m 30 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models",
                  env={**KEY, "CODEX_INIT_DENY": "api.openai.com"})  # fmt: skip
     assert done.out == "503" and model.requests == [], done
     assert "deny api.openai.com: with an API key, Codex can't work without it" in done.err
@@ -273,7 +179,7 @@ def test_through_a_proxy_as_ever(shell, model, internet):
     script = PORT + "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
     done = shell(script, env=KEY, init=["--proxy", URL]).ok()
     assert done.out == "200" and credentials(model) == {f"Bearer {SECRET}"}, done
-    assert internet.proxy.targets() == ["api.openai.com:443"]
+    assert set(internet.proxy.targets()) == {"api.openai.com:443"}
 
 
 def test_a_server_that_is_not_openais_gets_no_key(shell, model):
@@ -288,22 +194,29 @@ def pid_of(box, name):
     return box.exec("pgrep", "-x", name).out.split()
 
 
+def up(box):
+    """The command runs, `sleep`: so all of the broker's is there. Its haproxy begins long before the gate, the
+    home and codex-egress do, and one that is killed before it has answered ends the start."""
+    until(lambda: pid_of(box, "sleep"), what="the command")
+
+
+ASK = PORT + "curl -s -m 50 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
+
+
 def test_a_broker_that_dies_comes_back_with_the_key(start, model):
     box = start("sleep", "1000", env=KEY)
-    until(lambda: pid_of(box, "haproxy"), what="haproxy")
-    ask = PORT + "curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
-    assert box.exec("bash", "-c", ask, user="1000").ok().out == "200"
+    up(box)
+    assert box.exec("bash", "-c", ASK, user="1000").ok().out == "200"
     for _ in range(2):
         before = pid_of(box, "haproxy")
         box.exec("kill", "-KILL", *before).ok()
         until(lambda: pid_of(box, "haproxy") not in ([], before), what="another haproxy")
-        assert box.exec("bash", "-c", ask, user="1000").ok().out == "200"
+        assert box.exec("bash", "-c", ASK, user="1000").ok().out == "200"
     assert credentials(model) == {f"Bearer {SECRET}"}
-    events = box.exec("cat", "/run/codex/events.jsonl").out
-    assert events.count("its haproxy ended and is started again") == 2
+    told = lambda: box.exec("cat", "/run/codex/events.jsonl").out.count("its haproxy ended and is started again")  # noqa: E731
+    until(lambda: told() == 2, told)
 
 
-ASK = PORT + "curl -s -m 5 -o /dev/null -w '%{http_code}' http://127.0.0.1:$port/v1/models"
 BROKER = "/usr/lib/codex-sandbox/codex-broker"
 
 
@@ -314,22 +227,22 @@ def serving(box):
 
 def test_a_brokers_process_that_is_killed_is_followed_by_the_next(start, model):
     box = start("sleep", "1000", env=KEY)
-    until(lambda: serving(box), what="haproxy")
+    up(box)
     first = serving(box)
     box.exec("kill", "-KILL", *first).ok()
     until(lambda: serving(box) not in ([], first), what="the next one")
     until(lambda: box.exec("bash", "-c", ASK, user="1000").out == "200", what="an answer")
     assert credentials(model) == {f"Bearer {SECRET}"}
-    assert "it ended by signal 9 and is started again" in box.exec("cat", "/run/codex/events.jsonl").out
+    until(lambda: "it ended by signal 9 and is started again" in box.exec("cat", "/run/codex/events.jsonl").out)
     assert re.search(r"^broker +pid \d+, started again 1 times?$", box.exec("codex-egress", "status").out, re.M)
 
 
 def test_when_the_last_of_them_is_killed_the_port_is_closed(start, model):
     box = start("sleep", "1000", env=KEY)
-    until(lambda: serving(box), what="haproxy")
+    up(box)
     box.exec("pkill", "-KILL", "-x", "codex-broker").ok()
     until(lambda: "stays down" in box.exec("cat", "/run/codex/events.jsonl").out, what="its end")
-    assert pid_of(box, "haproxy") == []
+    until(lambda: pid_of(box, "haproxy") == [])
     assert box.exec("bash", "-c", ASK, user="1000").out == "000"
     beside = "curl -s -m 5 -o /dev/null -w '%{http_code}' https://api.openai.com"
     assert box.exec("bash", "-c", beside, user="1000").out == "000" and model.requests == []
@@ -344,7 +257,7 @@ def test_a_session_whose_broker_lived_is_told_nothing(shell):
 
 def test_the_command_cannot_reach_into_the_broker(start):
     box = start("sleep", "1000", env=KEY)
-    until(lambda: pid_of(box, "haproxy"), what="haproxy")
+    up(box)
     script = r"""
 for p in $(pgrep -x 'haproxy|codex-broker'); do
   for f in environ mem maps fd/5 fd/4 root/etc/shadow; do
@@ -363,7 +276,7 @@ done; echo end"""
 def test_no_command_line_and_no_environment_has_the_key(start):
     """The broker's own, seen from outside; the command's environment shows that they are seen."""
     box = start("sleep", "1000", env=KEY)
-    until(lambda: serving(box), what="haproxy")
+    up(box)
     told = box.docker("top", box.name, "axeww", "-o", "pid,args").ok().out
     assert len(re.findall(r"^\s*\d+\s+codex-broker [\d -]+ codex-init-broker /lab-ca.pem$", told, re.M)) == 4, told
     assert re.search(r"^\s*\d+\s+haproxy -db -q -f /proc/self/fd/\d+$", told, re.M), told
@@ -372,7 +285,7 @@ def test_no_command_line_and_no_environment_has_the_key(start):
 
 def test_explain_and_status_tell_of_it(start):
     box = start("sleep", "1000", env=KEY)
-    until(lambda: pid_of(box, "haproxy"), what="haproxy")
+    up(box)
     told = box.exec("codex-egress", "explain", "api.openai.com").ok(1).out
     assert "443: by the broker alone" in told
     assert re.search(r"^broker +pid \d+, started again 0 times$", box.exec("codex-egress", "status").out, re.M)
@@ -384,10 +297,11 @@ def test_explain_and_status_tell_of_it(start):
 # ---- Where there is none -------------------------------------------------------------------
 
 
+@pytest.mark.nft  # each with the wall that it names
 @pytest.mark.parametrize("why, options", [
     ("only --egress=strict", {"init": ("--egress=audit",)}),
     ("there is no credential", {"env": {}}),
-    ("it needs nftables", {"init": ("--wall=cell",)}),
+    ("it needs a user id of its own", {"flags": WALLS["no capability"]}),
     ("--no-default-rules", {"init": ("--no-default-rules",)}),
     ("another place", {"command": ("codex", "exec", "-c", 'model_provider="mine"', "x")}),
     ("this is a login", {"command": ("codex", "login")}),
@@ -395,18 +309,23 @@ def test_explain_and_status_tell_of_it(start):
 ])  # fmt: skip
 def test_on_where_it_cannot_be_ends_the_start(run, why, options):
     env = {**options.get("env", KEY), "CODEX_INIT_BROKER": "on"}
-    done = run(*options.get("command", ("true",)), env=env, init=options.get("init", ())).ok(100)
+    done = run(
+        *options.get("command", ("true",)), env=env, init=options.get("init", ()), flags=options.get("flags")
+    ).ok(100)
     assert "use the broker: --broker=on: " in done.err and why in done.err and "sk-" not in done.err, done
 
 
+@pytest.mark.nft
 @pytest.mark.parametrize("warned, options", [
     (None, {"init": ("--egress=audit",)}),
     (None, {"init": ("--broker=off",)}),
-    ("it needs nftables", {"init": ("--wall=cell",)}),
+    ("it needs a user id of its own", {"flags": WALLS["no capability"]}),
     (None, {"command": ("env", 'model_provider="mine"', "env")}),
 ])  # fmt: skip
 def test_auto_leaves_the_key_where_it_cannot_be(run, warned, options):
-    done = run(*options.get("command", ("env",)), env=KEY, init=options.get("init", ())).ok()
+    done = run(
+        *options.get("command", ("env",)), env=KEY, init=options.get("init", ()), flags=options.get("flags")
+    ).ok()
     assert f"OPENAI_API_KEY={SECRET}" in done.out, done
     assert ("the broker is off" in done.err) == bool(warned) and (warned or "") in done.err
 
@@ -437,6 +356,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.nft  # where a second process can join it
 @pytest.mark.parametrize("what", PLANTED)
 def test_what_a_command_leaves_does_not_get_the_next_one_the_key(run, start, kept_home, what):
     home, mount = kept_home

@@ -2,10 +2,9 @@
 opens OpenAI's names to the command by accident."""
 
 import pytest
-from conftest import until
-from test_broker import EXEC, KEY, SECRET, credentials
+from test_broker import EXEC, KEY, SECRET, credentials, up
 
-CURL = "curl -sS -m 9 -o /dev/null -w '%{http_code}'"
+CURL = "curl -sS -m 30 -o /dev/null -w '%{http_code}'"
 
 
 @pytest.fixture
@@ -14,7 +13,7 @@ def asking(start, watch):
 
     def begin(env):
         box = start("sleep", "1000", env=env, init=("--ask=20",))
-        until(lambda: box.exec("codex-egress", "status").status == 0, what="the session")
+        up(box)
         watcher = watch(box)
         assert watcher.next("hello")["ask"] == 20
         return box, watcher
@@ -41,9 +40,9 @@ def test_a_turn_raises_no_question(asking, model, websocket):
 def test_openais_names_are_not_asked_about(asking, model):
     """A yes would give whoever has a key of his own a way out; other names are asked about."""
     box, watcher = asking(KEY)
-    for name in ("api.openai.com", "chatgpt.com", "auth.openai.com"):
+    for name in ("api.openai.com", "chatgpt.com", "auth.openai.com", "eu.api.openai.com"):
         done = box.exec("bash", "-c", f"{CURL} https://{name}/v1/files", user="1000")
-        assert done.out == "000" and done.seconds < 9, done
+        assert done.out == "000" and done.status != 28, done
     box.docker("exec", "-d", "-u", "1000", box.name, *f"{CURL} https://new.test".replace("'", "").split())
     assert watcher.next("question")["name"] == "new.test"
     assert questions(watcher) == ["new.test"] and model.requests == []

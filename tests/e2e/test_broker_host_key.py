@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from conftest import WALLS
 from test_broker import SEARCH, SECRET, credentials, posts
 
 TURN = ("exec", "--skip-git-repo-check", "do it")
@@ -106,5 +107,7 @@ def test_plain_docker_run_says_that_a_mounted_key_can_be_read(run, tmp_path):
         assert SECRET not in said
     assert told not in start({"OPENAI_API_KEY": SECRET}, "--broker=off")
     assert told not in start({"OPENAI_API_KEY": SECRET}, "--egress=audit")
-    assert told not in start({"OPENAI_API_KEY": SECRET}, flags=())
+    # Nor where all processes have one uid, so that there can be none; in the cell without flags there can.
+    assert told not in start({"OPENAI_API_KEY": SECRET}, flags=WALLS["no capability"])
+    assert told in start({"OPENAI_API_KEY": SECRET}, flags=WALLS["flagless"])
     assert told not in start({"OPENAI_API_KEY": None, "tokens": {"access_token": "a"}})

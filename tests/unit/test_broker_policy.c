@@ -88,8 +88,22 @@ static void nobody_is_asked_about_openais_names(void **state)
 	policy_watch(&p, true);
 	assert_false(policy_asks(&p, NAME, 443));
 	assert_false(policy_asks(&p, "chatgpt.com", 0));
+	assert_false(policy_asks(&p, "eu.api.openai.com", 443));
+	assert_false(policy_asks(&p, "ws.chatgpt.com", 8443));
+	assert_true(policy_asks(&p, "api.openai.com.example.com", 443));
+	assert_true(policy_asks(&p, "notchatgpt.com", 443));
 	assert_true(policy_asks(&p, "cdn.openai.com", 443));
 	assert_true(policy_asks(&p, "example.com", 0));
+}
+
+static void without_the_broker_it_is_as_for_other_names(void **state)
+{
+	(void)state;
+	memset(&overlay, 0, sizeof(overlay));
+	p.overlay = &overlay;
+	assert_int_equal(policy_compile(&p), 0);
+	policy_watch(&p, true);
+	assert_true(policy_asks(&p, "eu.api.openai.com", 443));
 }
 
 static void what_a_rule_opens_is_known(void **state)
@@ -167,6 +181,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_one_it_is_the_commands, begin, end),
 		cmocka_unit_test_setup_teardown(
 			nobody_is_asked_about_openais_names, begin, end),
+		cmocka_unit_test_setup_teardown(
+			without_the_broker_it_is_as_for_other_names, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_rule_opens_is_known, begin, end),
 		cmocka_unit_test_setup_teardown(a_rule_of_the_users_stays, begin, end),
 		cmocka_unit_test_setup_teardown(a_denial_holds_for_it, begin, end),

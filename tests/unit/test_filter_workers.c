@@ -284,9 +284,13 @@ static void the_brokers_haproxy(void **state)
 		CALL(memfd_create, (long)"x", 0),
 		CALL(unshare, CLONE_FILES),
 		CALL(ptrace, PTRACE_TRACEME),
+		CALL(sendto, -1, 0, 0, MSG_FASTOPEN, 0, 0),
+		CALL(sendmsg, -1, 0, MSG_FASTOPEN | MSG_NOSIGNAL),
+		CALL(sendmmsg, -1, 0, 0, MSG_FASTOPEN),
 	};
 	static const struct call open[] = {CALL(socket, AF_UNIX, SOCK_STREAM, 0), CALL(getpid),
-		CALL(epoll_create1, 0), CALL(mprotect, 0, 0, PROT_READ)};
+		CALL(sendto, -1, 0, 0, MSG_NOSIGNAL, 0, 0), CALL(epoll_create1, 0),
+		CALL(mprotect, 0, 0, PROT_READ)};
 
 	(void)state;
 	for
@@ -297,9 +301,34 @@ static void the_brokers_haproxy(void **state)
 	expect_open(FILTER_BROKER, &open[i]);
 }
 
+/* codex-broker starts haproxy, and makes the socket pairs that it talks to it by. */
+static void whoever_has_the_credential(void **state)
+{
+	static const struct call refused[] = {
+		CALL(socket, AF_INET, SOCK_STREAM, 0),
+		CALL(socket, AF_INET | HIGH, SOCK_STREAM, 0),
+		CALL(socket, AF_INET6, SOCK_DGRAM, 0),
+		CALL(socket, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
+		CALL(setsockopt, -1, IPPROTO_IP, IP_ADD_MEMBERSHIP, 0, 0),
+		CALL(setsockopt, -1, IPPROTO_IP, MCAST_JOIN_GROUP, 0, 0),
+	};
+	static const struct call open[] = {CALL(socket, AF_UNIX, SOCK_STREAM, 0),
+		CALL(memfd_create, (long)"x", 0), CALL(kill, 0, 0),
+		CALL(setsockopt, -1, IPPROTO_IP, IP_TOS, 0, 0)};
+
+	(void)state;
+	for
+		EACH(refused)
+	expect_refused(FILTER_LOCAL, &refused[i], EPERM);
+	for
+		EACH(open)
+	expect_open(FILTER_LOCAL, &open[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whoever_has_the_credential),
 #ifdef __x86_64__
 		cmocka_unit_test(the_brokers_haproxy),
 		cmocka_unit_test(another_machines_calls_end_the_process),

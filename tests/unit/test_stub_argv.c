@@ -78,6 +78,19 @@ static void the_cell_asks_for_no_capability(void **state)
 	expect(&r, RUN("docker") RIGHTS LOG PLACE "codex-sandbox --broker off -- codex");
 }
 
+/* The broker listens on port 443 for it. */
+static void a_chatgpt_login_for_the_broker_needs_one_more(void **state)
+{
+	struct request r = plain();
+
+	(void)state;
+	r.chatgpt = "token account claims";
+	expect(&r, RUN("docker") "--cap-drop=ALL --cap-add=NET_ADMIN --cap-add=SETUID "
+				 "--cap-add=SETGID --cap-add=SETPCAP --cap-add=KILL "
+				 "--cap-add=NET_BIND_SERVICE --security-opt no-new-privileges "
+				 "--pids-limit=4096 " LOG PLACE "codex-sandbox -- codex");
+}
+
 static void a_terminal_or_only_input(void **state)
 {
 	struct request r = plain();
@@ -260,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_plainest),
 		cmocka_unit_test(the_cell_asks_for_no_capability),
+		cmocka_unit_test(a_chatgpt_login_for_the_broker_needs_one_more),
 		cmocka_unit_test(a_terminal_or_only_input),
 		cmocka_unit_test(podman),
 		cmocka_unit_test(mounts),
