@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #include "../broker/broker_ipc.h"
+#include "../lib/descriptor.h"
 #include "../lib/worker.h"
 
 #define NUMBER 12
 
 /* In the order of the arguments; the first is the channel. */
-enum { CHANNEL, WEB, CREDENTIAL, LEAF, BUNDLE, DESCRIPTORS };
+enum { CHANNEL, WEB, CREDENTIAL, LEAF, DESCRIPTORS };
 
 struct start {
 	const struct broker_given *given;
@@ -95,12 +96,12 @@ static int put_credential(const struct broker_given *g)
 
 int broker_lives_begin(struct broker_lives *l, const struct broker_given *g, struct failure *f)
 {
-	struct start s = {g,
-		{-1, g->web, put_credential(g), memfd_create("leaf", MFD_CLOEXEC), g->bundle}};
-	const struct worker_config self = {.name = "codex-broker",
+	struct start s = {g, {-1, g->web, put_credential(g),
+				     memfd_create("leaf", MFD_CLOEXEC | MFD_ALLOW_SEALING)}};
+	struct worker_config self = {.name = "codex-broker",
 		.uid = UID_BROKER,
 		.filter = FILTER_PAYLOAD,
-		.keep = {s.fd[WEB], s.fd[CREDENTIAL], s.fd[LEAF], s.fd[BUNDLE]},
+		.keep = {s.fd[WEB], s.fd[CREDENTIAL], s.fd[LEAF]},
 		.keep_count = DESCRIPTORS - 1,
 		.prepare = prepare,
 		.serve = become_broker};
@@ -117,7 +118,7 @@ int broker_lives_begin(struct broker_lives *l, const struct broker_given *g, str
 	return done;
 }
 
-pid_t broker_lives_next(struct broker_lives *l, int *channel, struct failure *f)
+pid_t broker_lives_next(struct broker_lives *l, int bundle, int *channel, struct failure *f)
 {
 	static const char turn[BROKER_TURN] = "";
 
@@ -125,7 +126,7 @@ pid_t broker_lives_next(struct broker_lives *l, int *channel, struct failure *f)
 		struct broker_life *life = &l->life[l->next++];
 
 		/* Who is gone has closed the channel; its pid may be another's by now. */
-		if (send(life->channel, turn, sizeof(turn), MSG_NOSIGNAL) == sizeof(turn)) {
+		if (descriptor_send(life->channel, turn, sizeof(turn), bundle) == 0) {
 			*channel = life->channel;
 			return life->pid;
 		}

@@ -32,15 +32,15 @@ struct broker_given {
 	const char *token, *account; /* account NULL: it is an API key */
 	const char *gate, *roots;
 	int web;
-	int bundle; /* or -1 */
 };
 
 /* Starts them. Returns 0, or -1 with *f filled. */
 int broker_lives_begin(struct broker_lives *l, const struct broker_given *g, struct failure *f);
 
-/* Has the next one serve. Returns its pid, *channel being PID 1's end, or -1 with *f filled if
- * none is left. */
-pid_t broker_lives_next(struct broker_lives *l, int *channel, struct failure *f);
+/* Has the next one serve, and gives it the file for the session's authority; bundle -1: that is
+ * made, or there is to be none. Returns its pid, *channel being PID 1's end, or -1 with *f
+ * filled if none is left. */
+pid_t broker_lives_next(struct broker_lives *l, int bundle, int *channel, struct failure *f);
 
 /* Ends those that wait, as at the end of the session: they block TERM, like all workers. */
 void broker_lives_end(struct broker_lives *l);

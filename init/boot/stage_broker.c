@@ -306,11 +306,11 @@ static pid_t start_broker(void *context, bool first, int *channel, struct failur
 {
 	struct boot *b = context;
 	const struct broker_given given = {b->broker.token, b->broker.account, GATE_BROKER_NAME,
-		b->broker.roots, b->broker.web, b->broker.bundle};
+		b->broker.roots, b->broker.web};
 
 	if (first && broker_lives_begin(&b->broker.lives, &given, f) < 0)
 		return -1;
-	return broker_lives_next(&b->broker.lives, channel, f);
+	return broker_lives_next(&b->broker.lives, b->broker.bundle, channel, f);
 }
 
 static int take_broker(void *context, const void *message, size_t size)
@@ -347,8 +347,6 @@ int stage_broker_start(struct boot *b, struct failure *f)
 	done = supervisor_start(k, f);
 	wipe(b->broker.token);
 	close(b->broker.web);
-	close(b->broker.bundle); /* or -1 */
-	b->broker.web = -1;
 	return done;
 }
 
@@ -357,6 +355,8 @@ int stage_broker(struct boot *b, struct failure *f)
 	const struct supervisor *k = &b->supervisors[WORKER_BROKER];
 
 	monitor_wait(b->m, &b->broker.settled, BROKER_BOOT_MS);
+	close(b->broker.bundle); /* or -1 */
+	b->broker.bundle = -1;
 	if (b->broker.ready)
 		return 0;
 	fail(f, "start the broker", BROKER_PROGRAM, "%s",

@@ -1,6 +1,9 @@
 /*
- * The loop of codex-broker: makes the configuration, starts haproxy, asks whether it answers,
- * reads its log, and starts it again when it ends.
+ * The loop of codex-broker: starts haproxy, gives it its configuration, asks whether it
+ * answers, reads its log, and starts it again when it ends.
+ *
+ * haproxy reads the configuration from a pipe. While openssl makes the session's certificate,
+ * which only the end of it names, haproxy loads its libraries and reads the authorities.
  *
  * haproxy holds the only writing end of the pipe that it logs to, so the pipe's end is
  * haproxy's. It is killed with the worker, and the worker ends with PID 1. While there is none
@@ -14,7 +17,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -36,16 +38,15 @@
 #define NAME_OF_FD "/proc/self/fd/%d"
 
 struct broker {
-	const struct broker_config *config;
+	struct broker_config *config;
 	struct credential credential;
 	struct broker_files files; /* haproxy's */
 	int channel;
-	int rules;   /* the configuration */
-	int command; /* our end of the pair from which haproxy takes commands, or -1 */
-	int log;     /* our end of haproxy's log; -1: it isn't running */
-	int probe;   /* a command that asks whether it is there, or -1 */
-	pid_t pid;   /* haproxy's, or 0 */
-	bool served; /* it has answered once */
+	int command;     /* our end of the pair from which haproxy takes commands, or -1 */
+	int log;         /* our end of haproxy's log; -1: it isn't running */
+	int probe;       /* a command that asks whether it is there, or -1 */
+	pid_t pid;       /* haproxy's, or 0 */
+	bool served;     /* it has answered once */
 	unsigned starts;
 	int64_t started, due; /* ms; due: when it is started again */
 	struct rate rate;
@@ -118,10 +119,10 @@ static void take_lines(struct broker *b)
 /* ---- haproxy ------------------------------------------------------------------------- */
 
 /* Has it inherit what its configuration names. */
-static bool keep(const struct broker *b)
+static bool keep(const struct broker *b, int rules)
 {
 	const struct broker_files *f = &b->files;
-	const int kept[] = {b->rules, b->config->web, b->config->leaf, f->log, f->command,
+	const int kept[] = {rules, b->config->web, b->config->leaf, f->log, f->command,
 		f->token, f->account, f->echo};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
@@ -131,35 +132,39 @@ static bool keep(const struct broker *b)
 }
 
 /* In the forked child. Its standard descriptors are /dev/null. */
-static _Noreturn void become_haproxy(const struct broker *b)
+static _Noreturn void become_haproxy(const struct broker *b, int rules)
 {
-	const struct rlimit files = {BROKER_DESCRIPTORS, BROKER_DESCRIPTORS}, none = {0, 0};
-	char rules[sizeof(NAME_OF_FD) + 16];
+	const struct rlimit files = {BROKER_DESCRIPTORS, BROKER_DESCRIPTORS};
+	char from[sizeof(NAME_OF_FD) + 16];
 	char name[] = "haproxy", foreground[] = "-db", quiet[] = "-q", file[] = "-f";
-	char *argv[] = {name, foreground, quiet, file, rules, NULL}, *envp[] = {NULL};
+	char *argv[] = {name, foreground, quiet, file, from, NULL}, *envp[] = {NULL};
 	struct failure f;
 
-	snprintf(rules, sizeof(rules), NAME_OF_FD, b->rules);
+	snprintf(from, sizeof(from), NAME_OF_FD, rules);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setrlimit(RLIMIT_NOFILE, &files);
-	setrlimit(RLIMIT_CORE, &none);
-	if (keep(b) && filters_install(FILTER_BROKER, &f) == 0)
+	if (keep(b, rules) && filters_install(FILTER_BROKER, &f) == 0)
 		execve(BROKER_HAPROXY, argv, envp);
 	_exit(1);
 }
 
-static int write_rules(struct broker *b)
+/* Closes the pipe. Returns false if haproxy hasn't got all of it: what has no end may lack a
+ * refusal. */
+static bool write_rules(const struct broker *b, int pipe)
 {
-	FILE *to;
+	const bool chatgpt = b->credential.now.account[0] != '\0';
+	FILE *to = fdopen(pipe, "w");
+	bool whole;
 
-	if (b->rules >= 0)
-		close(b->rules);
-	b->rules = memfd_create("broker", MFD_CLOEXEC);
-	to = b->rules < 0 ? NULL : fdopen(dup(b->rules), "w");
 	if (!to)
-		return -1;
-	broker_rules_write(b->config, &b->files, b->credential.now.account[0] != '\0', to);
-	return fclose(to);
+		_exit(1);
+	broker_rules_begin(b->config, &b->files, chatgpt, to);
+	whole = fflush(to) == 0;
+	if (chatgpt && session_ca_make(b->config) < 0)
+		_exit(1);
+	broker_rules_end(b->config, &b->files, chatgpt, to);
+	whole &= !ferror(to);
+	return fclose(to) == 0 && whole;
 }
 
 /* Asks for something that it has an answer to as soon as it serves. */
@@ -194,22 +199,23 @@ static void take_renewal(struct broker *b)
 
 static void start_haproxy(struct broker *b)
 {
-	int log[2], command[2];
+	int log[2], command[2], rules[2];
 
-	if (pipe2(log, O_CLOEXEC) < 0 ||
+	if (pipe2(log, O_CLOEXEC) < 0 || pipe2(rules, O_CLOEXEC) < 0 ||
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, command) < 0)
 		_exit(1);
 	b->files.log = log[1];
 	b->files.command = command[1];
-	if (write_rules(b) < 0)
-		_exit(1);
 	fcntl(log[0], F_SETFL, O_NONBLOCK);
 	fcntl(log[1], F_SETFL, O_NONBLOCK); /* a log that nobody reads holds nothing up */
 	b->pid = fork();
 	if (b->pid == 0)
-		become_haproxy(b);
+		become_haproxy(b, rules[0]);
 	if (b->pid < 0)
 		_exit(1);
+	close(rules[0]);
+	if (!write_rules(b, rules[1]))
+		kill(b->pid, SIGKILL); /* its log's end shows that */
 	close(command[1]);
 	b->command = command[0];
 	close(log[1]);
@@ -274,7 +280,7 @@ static _Noreturn void end(struct broker *b)
 	_exit(0);
 }
 
-_Noreturn void broker_serve(const struct broker_config *c, int channel)
+_Noreturn void broker_serve(struct broker_config *c, int channel)
 {
 	static struct broker b;
 	char octet;
@@ -282,14 +288,12 @@ _Noreturn void broker_serve(const struct broker_config *c, int channel)
 	signal(SIGPIPE, SIG_IGN);
 	b = (struct broker){.config = c,
 		.channel = channel,
-		.rules = -1,
 		.command = -1,
 		.log = -1,
 		.probe = -1,
 		.due = INT64_MAX,
 		.rate = RATE_INIT};
-	if (credential_open(&b.credential, c->credential, &b.files) < 0 ||
-		(b.credential.now.account[0] && session_ca_make(c) < 0))
+	if (credential_open(&b.credential, c->credential, &b.files) < 0)
 		_exit(1);
 	start_haproxy(&b);
 	for (;;) {

@@ -4,10 +4,10 @@
  * that Codex needs (broker_rules.c), takes away whatever credential the client sent, puts in
  * the real one, and speaks verified TLS to the real host through the gate.
  *
- * haproxy's configuration, and the files with the credential, are memfds that nobody else can
- * open; its sockets are inherited. It has no capability, can start no process, and makes no
- * socket but AF_UNIX. What it logs has been sent by the payload: the worker reads that, and PID
- * 1 gets messages of a fixed size (broker_ipc.h).
+ * haproxy's configuration comes by a pipe, and the files with the credential are memfds that
+ * nobody else can open; its sockets are inherited. It has no capability, can start no process,
+ * and makes no socket but AF_UNIX. What it logs has been sent by the payload: the worker reads
+ * that, and PID 1 gets messages of a fixed size (broker_ipc.h).
  */
 #ifndef INIT_BROKER_BROKER_H
 #define INIT_BROKER_BROKER_H
@@ -54,16 +54,20 @@ bool broker_account_valid(const char *text);
 bool broker_path_valid(const char *text);
 
 /* Writes haproxy's configuration, in which there is no secret; chatgpt: for a ChatGPT login,
- * with TLS. */
-void broker_rules_write(const struct broker_config *c, const struct broker_files *files,
+ * with TLS. Only what broker_rules_end() writes names the session's certificate. */
+void broker_rules_begin(const struct broker_config *c, const struct broker_files *files,
+	bool chatgpt, FILE *to);
+void broker_rules_end(const struct broker_config *c, const struct broker_files *files,
 	bool chatgpt, FILE *to);
 
 /*
  * Has openssl make an authority for this session, for chatgpt.com and names below it, and a
- * certificate by it; its key is then forgotten. Fills c->leaf, and c->bundle with c->roots and
- * the authority; once, for all who have the file c->leaf. Returns 0, or -1.
+ * certificate by it; its key is then forgotten. Fills c->bundle, with c->roots and the
+ * authority, and c->leaf; once, for all who have the file c->leaf: it is sealed then, and what
+ * a process before wrote and didn't seal is replaced. Closes c->bundle, which is
+ * -1 from then on. Returns 0, or -1.
  */
-int session_ca_make(const struct broker_config *c);
+int session_ca_make(struct broker_config *c);
 
 /* Reads one line of haproxy's log, without its end; it may contain anything. Returns false if
  * there is nothing in it to report, else fills *out. */
@@ -71,6 +75,6 @@ bool broker_log_read(const char *line, size_t size, struct broker_message *out);
 
 /* Serves, with the credential in c->credential's file; channel: PID 1's, whose end is the
  * broker's. Never returns. */
-_Noreturn void broker_serve(const struct broker_config *c, int channel);
+_Noreturn void broker_serve(struct broker_config *c, int channel);
 
 #endif

@@ -3,7 +3,8 @@
  * broker_message), fixed-width integers in host order (same machine, same binary). What they
  * quote was sent by the payload; PID 1 checks the range of every field, and kills the worker on
  * anything else. PID 1 sends one message, of BROKER_TURN octets: from then on the broker
- * serves; and later tokens that take the place of the first, of BROKER_RENEWAL octets,
+ * serves. With it comes the descriptor of the file for a session's authority, until that is
+ * made. Later come tokens that take the place of the first, of BROKER_RENEWAL octets,
  * NUL-padded. Closing the channel ends it.
  */
 #ifndef INIT_BROKER_BROKER_IPC_H

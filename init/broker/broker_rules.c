@@ -93,6 +93,7 @@ static const char beginning[] = "global\n"
 				"    maxconn 200\n"
 				"    log fd@%d len 1024 format raw local0\n"
 				"    httpclient.ssl.verify none\n"
+				"    tune.ssl.cachesize 0\n"
 				"    stats socket sockpair@%d level admin\n"
 				"    ssl-server-verify required\n"
 				"    ssl-default-server-options ssl-min-ver TLSv1.2\n"
@@ -111,9 +112,7 @@ static const char beginning[] = "global\n"
 				"    timeout server 24h\n"
 				"    timeout tunnel 24h\n"
 				"    timeout client-fin 10s\n"
-				"frontend codex\n"
-				"    option disable-h2-upgrade\n"
-				"    bind fd@%d";
+				"backend openai\n";
 
 /* The first reason stands. */
 static void because(enum broker_reason reason, const char *condition, FILE *to)
@@ -189,15 +188,36 @@ static void write_responses(int echo, FILE *to)
 		broker_ipc_reason_word(BROKER_ECHO), echo, broker_ipc_reason_word(BROKER_ECHO));
 }
 
-void broker_rules_write(
+static const char *server_of(bool chatgpt)
+{
+	return chatgpt ? BROKER_SERVER_CHAT : BROKER_SERVER_KEY;
+}
+
+void broker_rules_begin(
 	const struct broker_config *c, const struct broker_files *files, bool chatgpt, FILE *to)
 {
-	const char *server = chatgpt ? BROKER_SERVER_CHAT : BROKER_SERVER_KEY;
+	const char *server = server_of(chatgpt);
+
+	fprintf(to, beginning, files->log, files->command);
+	write_responses(files->echo, to);
+	fprintf(to,
+		"    server openai abns@%s ssl verify required ca-file %s "
+		"sni str(%s) verifyhost %s alpn http/1.1 pool-purge-delay 60s\n",
+		c->to, c->roots, server, server);
+}
+
+void broker_rules_end(
+	const struct broker_config *c, const struct broker_files *files, bool chatgpt, FILE *to)
+{
 	char host[32] = BROKER_SERVER_CHAT;
 
 	if (!chatgpt)
 		snprintf(host, sizeof(host), "127.0.0.1:%u", c->port);
-	fprintf(to, beginning, files->log, files->command, c->web);
+	fprintf(to,
+		"frontend codex\n"
+		"    option disable-h2-upgrade\n"
+		"    bind fd@%d",
+		c->web);
 	if (chatgpt)
 		fprintf(to, " ssl crt /proc/self/fd/%d ssl-min-ver TLSv1.2 alpn http/1.1",
 			c->leaf);
@@ -206,13 +226,8 @@ void broker_rules_write(
 	if (chatgpt)
 		fputs(renewal, to);
 	write_refusals(host, to);
-	write_headers(files, server, chatgpt, to);
-	fputs("    default_backend openai\nbackend openai\n", to);
-	write_responses(files->echo, to);
-	fprintf(to,
-		"    server openai abns@%s ssl verify required ca-file %s "
-		"sni str(%s) verifyhost %s alpn http/1.1 pool-purge-delay 60s\n",
-		c->to, c->roots, server, server);
+	write_headers(files, server_of(chatgpt), chatgpt, to);
+	fputs("    default_backend openai\n", to);
 }
 
 /* ---- What may be in it ----------------------------------------------------------------- */

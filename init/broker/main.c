@@ -2,29 +2,29 @@
  * codex-broker: the program of the process that has the credential. codex-init starts it, as
  * the broker's user and with the payload's seccomp filter, and tells it by its arguments
  *
- *	codex-broker CHANNEL WEB CREDENTIAL LEAF BUNDLE GATE ROOTS
+ *	codex-broker CHANNEL WEB CREDENTIAL LEAF GATE ROOTS
  *
  * the numbers of descriptors (PID 1's channel, the socket that Codex connects to, the files of
- * struct broker_config; BUNDLE may be -1), the name of the gate's socket, and the file of the
- * authorities. Neither its arguments nor its environment hold a secret. It waits until PID 1
- * sends the first message: until then it is one of those that take over when the one that
- *serves has ended.
+ * struct broker_config), the name of the gate's socket, and the file of the authorities.
+ * Neither its arguments nor its environment hold a secret. It waits until PID 1 sends the first
+ * message, with the file for the session's authority if that is still to be made: until then it
+ * is one of those that take over when the one that serves has ended.
  */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/descriptor.h"
 #include "../lib/num.h"
 #include "../lib/privileges.h"
 #include "../lib/scope.h"
 #include "../lib/worker.h"
 #include "broker.h"
 
-enum { CHANNEL = 1, WEB, CREDENTIAL, LEAF, BUNDLE, GATE, ROOTS, ARGUMENTS };
+enum { CHANNEL = 1, WEB, CREDENTIAL, LEAF, GATE, ROOTS, ARGUMENTS };
 
 static int descriptor(const char *text)
 {
@@ -38,11 +38,12 @@ static int descriptor(const char *text)
 }
 
 /* True once it is to serve; false: PID 1 has gone. */
-static bool wait_for_turn(int channel)
+static bool wait_for_turn(int channel, int *bundle)
 {
 	char message[BROKER_TURN];
 
-	return recv(channel, message, sizeof(message), 0) == sizeof(message);
+	return descriptor_receive(channel, message, sizeof(message), 0, bundle) ==
+	       sizeof(message);
 }
 
 /* For what it executes as well. With a limit of 0 a core would still be passed to the program
@@ -74,11 +75,10 @@ int main(int argc, char **argv)
 	c = (struct broker_config){.web = descriptor(argv[WEB]),
 		.credential = descriptor(argv[CREDENTIAL]),
 		.leaf = descriptor(argv[LEAF]),
-		.bundle = descriptor(argv[BUNDLE]),
 		.to = argv[GATE],
 		.roots = argv[ROOTS]};
 	c.port = worker_port(c.web);
-	if (c.port == 0 || !broker_path_valid(c.roots) || !wait_for_turn(channel))
+	if (c.port == 0 || !broker_path_valid(c.roots) || !wait_for_turn(channel, &c.bundle))
 		return 1;
 	broker_serve(&c, channel);
 }

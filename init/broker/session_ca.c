@@ -19,6 +19,7 @@
 #define WORDS      40
 /* Room for a certificate, or a key. */
 #define PEM_BYTES 8192
+#define SEALS     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct file {
 	int fd;
@@ -89,6 +90,12 @@ static bool write_bundle(const struct broker_config *c, int authority)
 	return done;
 }
 
+/* What a process that ended wrote is gone. */
+static bool empty(int fd)
+{
+	return ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0;
+}
+
 static bool make_both(const struct broker_config *c, const struct file f[5])
 {
 	const char *const authority[] = {"-subj", "/CN=codex-sandbox", "-addext",
@@ -103,22 +110,35 @@ static bool make_both(const struct broker_config *c, const struct file f[5])
 		"keyUsage=critical,digitalSignature", "-addext", "extendedKeyUsage=serverAuth",
 		NULL};
 
-	return certify(&f[0], &f[1], &f[2], authority) && certify(&f[0], &f[3], &f[4], leaf) &&
-	       copy(f[4].fd, c->leaf) && copy(f[3].fd, c->leaf) && write_bundle(c, f[2].fd);
+	/* The seal last: by it the next process knows that all is there. */
+	return empty(c->bundle) && empty(c->leaf) && certify(&f[0], &f[1], &f[2], authority) &&
+	       certify(&f[0], &f[3], &f[4], leaf) && write_bundle(c, f[2].fd) &&
+	       copy(f[4].fd, c->leaf) && copy(f[3].fd, c->leaf) &&
+	       fcntl(c->leaf, F_ADD_SEALS, SEALS) == 0;
 }
 
-int session_ca_make(const struct broker_config *c)
+/* haproxy may be started again, when the descriptor's number is another's. */
+static void close_bundle(struct broker_config *c)
+{
+	close(c->bundle); /* or -1 */
+	c->bundle = -1;
+}
+
+int session_ca_make(struct broker_config *c)
 {
 	/* Settings of openssl's, and the keys and certificates of authority and leaf. */
 	struct file f[5];
 	bool done = true;
 
-	if (lseek(c->leaf, 0, SEEK_END) > 0)
+	if (fcntl(c->leaf, F_GET_SEALS) & F_SEAL_WRITE) {
+		close_bundle(c);
 		return 0;
+	}
 	for (int i = 0; i < 5; i++)
 		done &= make_file(&f[i], i ? "" : "[req]\ndistinguished_name=d\n[d]\n");
 	done = done && make_both(c, f);
 	for (int i = 0; i < 5; i++)
 		close(f[i].fd);
+	close_bundle(c);
 	return done ? 0 : -1;
 }

@@ -16,7 +16,7 @@ int descriptor_send(int to, const void *message, size_t size, int fd)
 	struct msghdr header = {.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
+		.msg_controllen = fd < 0 ? 0 : sizeof(control)};
 
 	control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
 		.cmsg_level = SOL_SOCKET,

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Sends the message and a copy of fd, without blocking and all at once. Returns 0, or -1
- * with errno set. */
+/* Sends the message and a copy of fd (-1: nothing), without blocking and all at once. Returns
+ * 0, or -1 with errno set. */
 int descriptor_send(int to, const void *message, size_t size, int fd);
 
 /* recv(2) with these flags; *fd is the descriptor received (close-on-exec), or -1. */

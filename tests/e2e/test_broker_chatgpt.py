@@ -212,6 +212,135 @@ def test_the_next_of_the_brokers_processes_has_the_renewed_token(start, model):
     assert model.requests[-1]["headers"]["authorization"].endswith("B")
 
 
+def test_a_renewal_that_a_process_took_along_is_given_to_the_next(
+    terminal, stub_environment, workdir, docker, model, host_login, words
+):
+    """It was sent, and not read: whoever gave it is told, and the launcher gives it again."""
+    host_login(token("A"))
+    terminal([STUB, "--broker=on", *words, "--exec", "sleep", "1000"], cwd=workdir, env=stub_environment)
+    names = lambda: docker("ps", "--format", "{{.Names}}").ok().lines()  # noqa: E731
+    until(names)
+    box = Container(docker, names()[0])
+    up(box)
+    first = serving(box)
+    box.exec("kill", "-STOP", *first).ok()
+    told = give(box, token("X"))
+    assert told.status == 1 and "did not get it" in told.said, told
+    host_login(token("B"))
+    box.exec("kill", "-KILL", *first).ok()
+    until(lambda: serving(box) not in ([], first), what="the next one")
+
+    def asked():
+        done = box.exec("bash", "-c", CHECK, user="1000")
+        return done.out == "200" and model.requests[-1]["headers"]["authorization"][-1]
+
+    until(lambda: asked() == "B", "a request with the second token")
+    docker("rm", "-f", box.name)
+
+
+# In codex-broker's place: it serves, and says of the first token that it has kept it when it gets
+# the second, and nothing of that; of each later one it says so after a word about the one before.
+LATE = """#!/usr/bin/python3
+import socket, struct, sys
+pid1 = socket.socket(fileno=int(sys.argv[1]))
+say = lambda kind, count: pid1.send(struct.pack("=3I144x", kind, 0, count))
+pid1.recv(1)
+say(1, 0)
+pid1.recv(9000), pid1.recv(9000)
+say(5, 1)
+n = 2
+while pid1.recv(9000):
+    n += 1
+    say(5, n - 1), say(5, n)
+"""
+
+
+def test_a_word_about_an_earlier_renewal_is_not_taken_for_this_ones(start, tmp_path):
+    late = tmp_path / "codex-broker"
+    late.write_text(LATE)
+    late.chmod(0o755)
+    box = start("sleep", "1000", env=login(token()), options=["-v", f"{late}:/usr/lib/codex-sandbox/codex-broker:ro"])
+    up(box)
+    for told in [give(box, token("B")) for _ in range(2)]:
+        assert told.status == 1 and "did not get it" in told.said, told
+    renew(box, token("B"))
+
+
+def test_nobody_can_write_what_codex_trusts(start, lab):
+    """Neither the bundle nor the certificate, once they are made: by no descriptor of the broker's."""
+    box = start("sleep", "1000", env=login(token()))
+    up(box)
+    script = """
+for f in /proc/[0-9]*/fd/*; do
+  case $(readlink $f) in
+  *codex-ca.pem) grep -Hs '' ${f%/fd/*}/comm; echo trusted;;
+  /memfd:leaf*) (echo x >>$f) 2>/dev/null && echo certificate; echo seen;;
+  /memfd:token*) echo seen;;
+  /memfd:pem*) echo authority;;
+  esac
+done"""
+    told = lab.engine.in_container(box.name, "sh", "-c", script)
+    assert not any(w in told for w in ("trusted", "certificate", "authority")) and told.count("seen") >= 2 + 4, told
+    assert "BEGIN CERTIFICATE" in box.exec("cat", BUNDLE).out
+
+
+@pytest.fixture
+def before_openssl(start, docker, tmp_path):
+    """before_openssl(script): options by which it is run before each openssl of the container's."""
+
+    def make(script):
+        first, real = tmp_path / "openssl", tmp_path / "real"
+        first.write_text(f'#!/bin/sh\n{script}\nexec /opt/openssl "$@"\n')
+        docker("cp", f"{start('true').name}:/usr/bin/openssl", str(real)).ok()
+        for file in (first, real):
+            file.chmod(0o755)
+        return ["-v", f"{first}:/usr/bin/openssl:ro", "-v", f"{real}:/opt/openssl:ro"]
+
+    return make
+
+
+# Kills codex-broker when the authority or its certificate is to be made, once.
+KILLS = """call=1
+until mkdir /tmp/call$call 2>/dev/null; do call=$((call + 1)); done
+[ $call != %d ] || kill -KILL $PPID"""
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_process_that_ends_before_the_certificate_is_made_is_followed_by_the_next(start, before_openssl, model, call):
+    box = start("sleep", "1000", env=login(token()), options=before_openssl(KILLS % call))
+    up(box)
+    until(lambda: box.exec("test", "-s", BUNDLE).status == 0, what="the authority")
+    assert box.exec("bash", "-c", CHECK, user="1000").ok().out == "200"
+    assert "it ended by signal 9 and is started again" in box.exec("cat", "/run/codex/events.jsonl").out
+    roots = box.exec("grep", "-c", "BEGIN CERTIFICATE", "/lab-ca.pem").ok().out
+    assert int(box.exec("grep", "-c", "BEGIN CERTIFICATE", BUNDLE).ok().out) == int(roots) + 1
+
+
+def test_each_haproxy_that_dies_is_followed_by_another(start):
+    """With the certificate that is there; nothing of the first start's is closed again."""
+    box = start("sleep", "1000", env=login(token()))
+    up(box)
+    for _ in range(3):
+        before = pid_of(box, "haproxy")
+        box.exec("kill", "-KILL", *before).ok()
+        until(lambda: pid_of(box, "haproxy") not in ([], before), what="another haproxy")
+        until(lambda: box.exec("bash", "-c", CHECK, user="1000").out == "200", what="an answer")
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_haproxy_that_does_not_get_all_of_its_rules_is_ended(start, before_openssl, tmp_path, reads):
+    """It has let go of the pipe before their end is written. One that has read them is left alone."""
+    odd = tmp_path / "haproxy"
+    read = "while read -r line <&$n; do :; done" if reads else ""
+    odd.write_text(f"#!/bin/bash\nn=${{4##*/}}\n{read}\nexec {{n}}<&-\nexec sleep 1000\n")
+    odd.chmod(0o755)
+    slow = before_openssl("sleep 1")
+    box = start("true", env=login(token()), options=[*slow, "-v", f"{odd}:/usr/sbin/haproxy:ro"])
+    assert box.wait() == 111
+    events = box.docker("cp", f"{box.name}:/run/codex/events.jsonl", "-").ok().out
+    assert ("it ended with status 1 and is started again" in events) == (not reads), events
+
+
 @pytest.mark.parametrize("broker", [True, False])
 def test_who_joins_is_led_to_the_broker_too(start, broker):
     """A second Codex beside the first needs the same variables, and gets no token."""

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,7 +36,12 @@ static char *rules(bool chatgpt)
 	FILE *to = open_memstream(&text, &size);
 
 	assert_non_null(to);
-	broker_rules_write(&c, &files, chatgpt, to);
+	broker_rules_begin(&c, &files, chatgpt, to);
+	fflush(to);
+	/* haproxy has to wait for the certificate with no more than the rest. */
+	assert_null(strstr(text, "/proc/self/fd/8"));
+	assert_non_null(strstr(text, " ca-file "));
+	broker_rules_end(&c, &files, chatgpt, to);
 	fclose(to);
 	return text;
 }
@@ -330,6 +336,27 @@ static void what_breaks_the_protocol_is_not(void **state)
 	assert_int_equal(events_refused(events), 0);
 }
 
+/* ---- The session's authority ---------------------------------------------------------- */
+
+/* haproxy is started again, when the descriptor's number is another's. */
+static void the_file_for_it_is_closed_once(void **state)
+{
+	struct broker_config c = {.leaf = memfd_create("leaf", MFD_ALLOW_SEALING)};
+	int other;
+
+	(void)state;
+	assert_int_equal(fcntl(c.leaf, F_ADD_SEALS, F_SEAL_WRITE), 0); /* as once it is made */
+	other = c.bundle = dup(c.leaf);
+	assert_true(other >= 0);
+	assert_int_equal(session_ca_make(&c), 0);
+	assert_int_equal(fcntl(other, F_GETFD), -1);
+	assert_int_equal(dup2(c.leaf, other), other);
+	assert_int_equal(session_ca_make(&c), 0);
+	assert_true(fcntl(other, F_GETFD) >= 0);
+	close(other);
+	close(c.leaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +368,7 @@ int main(void)
 		cmocka_unit_test(what_may_be_quoted_in_them),
 		cmocka_unit_test(a_program_that_only_root_can_replace),
 		cmocka_unit_test(those_that_wait_are_ended),
+		cmocka_unit_test(the_file_for_it_is_closed_once),
 		cmocka_unit_test(a_refusal_is_read),
 		cmocka_unit_test(what_went_well_is_not_reported),
 		cmocka_unit_test(a_line_of_anything),
