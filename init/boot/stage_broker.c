@@ -28,6 +28,8 @@
 
 /* haproxy takes 20 ms; a machine that swaps may take seconds. */
 #define BROKER_BOOT_MS 10000
+/* A millisecond, or two seconds for a haproxy that doesn't answer; who gives it tries again. */
+#define BROKER_RENEW_MS 500
 
 /* Of a ChatGPT login: "TOKEN ACCOUNT CLAIMS", the last those of the id token, in base64url. */
 #define LOGIN "CODEX_INIT_LOGIN"
@@ -310,17 +312,21 @@ static pid_t start_broker(void *context, bool first, int *channel, struct failur
 
 	if (first && broker_lives_begin(&b->broker.lives, &given, f) < 0)
 		return -1;
+	b->broker.tokens = 0;
 	return broker_lives_next(&b->broker.lives, b->broker.bundle, channel, f);
 }
 
 static int take_broker(void *context, const void *message, size_t size)
 {
+	const struct broker_message *m = message;
 	struct boot *b = context;
+	uint32_t type = 0;
 
-	if (broker_messages_take(
-		    b->events, b->o->policy.broker, message, size, &b->broker.ready) < 0)
+	if (broker_messages_take(b->events, b->o->policy.broker, m, size, &type) < 0)
 		return -1;
-	b->broker.settled |= b->broker.ready;
+	if (type == BROKER_READY)
+		b->broker.ready = b->broker.settled = true;
+	b->broker.renewed |= type == BROKER_RENEWED && m->count == b->broker.tokens;
 	return 0;
 }
 
@@ -379,16 +385,25 @@ int stage_broker_settle(struct boot *b, struct failure *f)
 	return 0;
 }
 
+/* A process that ends with it unread would take it along: so it says which one it has kept. */
+static bool renew(struct boot *b, struct supervisor *k, const char *token)
+{
+	b->broker.renewed = false;
+	if (!supervisor_reply(k, token, BROKER_RENEWAL))
+		return false;
+	b->broker.tokens++;
+	return supervisor_wait(k, &b->broker.renewed, BROKER_RENEW_MS);
+}
+
 int stage_broker_renew(struct boot *b, const char *token, FILE *to)
 {
 	struct supervisor *k = &b->supervisors[WORKER_BROKER];
-
 	const char *why =
 		"the broker is being started again, and did not get it: try once more";
 
 	if (!b->brokered || !b->broker.account || !broker_credential_valid(token))
 		why = "that is no token, or no broker here has a ChatGPT login";
-	else if (k->channel >= 0 && supervisor_reply(k, token, BROKER_RENEWAL))
+	else if (renew(b, k, token))
 		return 0;
 	fprintf(to, "codex-egress: credential: %s\n", why);
 	return 1;

@@ -94,6 +94,8 @@ struct boot {
 		uint16_t port;
 		struct broker_lives lives;
 		bool ready, settled; /* settled: ready, or it will never be */
+		uint32_t tokens;     /* that the one that serves was given later */
+		bool renewed;        /* ... and it has kept the last of them */
 	} broker;
 	bool brokered; /* Codex uses the broker */
 	struct supervisor supervisors[WORKERS];

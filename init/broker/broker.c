@@ -47,6 +47,7 @@ struct broker {
 	int probe;       /* a command that asks whether it is there, or -1 */
 	pid_t pid;       /* haproxy's, or 0 */
 	bool served;     /* it has answered once */
+	uint32_t tokens; /* that PID 1 has sent */
 	unsigned starts;
 	int64_t started, due; /* ms; due: when it is started again */
 	struct rate rate;
@@ -190,10 +191,16 @@ static void take_probe(struct broker *b)
 static void take_renewal(struct broker *b)
 {
 	static char message[BROKER_RENEWAL];
+	const struct broker_message renewed = {.type = BROKER_RENEWED, .count = b->tokens + 1};
 
-	if (recv(b->channel, message, sizeof(message), MSG_DONTWAIT) == sizeof(message) &&
-		!credential_renew(&b->credential, message, b->command) && b->pid > 0)
-		kill(b->pid, SIGKILL); /* and it is started again */
+	if (recv(b->channel, message, sizeof(message), MSG_DONTWAIT) != sizeof(message))
+		return;
+	b->tokens++;
+	if (credential_store(&b->credential, message)) {
+		send_message(b, &renewed);
+		if (!credential_tell(&b->credential, b->command) && b->pid > 0)
+			kill(b->pid, SIGKILL); /* and it is started again */
+	}
 	explicit_bzero(message, sizeof(message));
 }
 

@@ -30,6 +30,7 @@ enum broker_message_type {
 	BROKER_REFUSED,   /* a request was refused */
 	BROKER_UNREACHED, /* the server could not be reached, or is not who it should be */
 	BROKER_RESTARTED, /* its haproxy ended and is started again */
+	BROKER_RENEWED, /* it has kept a later token, for the next one as well: the count-th */
 };
 
 /* broker_ipc_reason_text() has the texts. */

@@ -1,6 +1,7 @@
 /* See credential.h. */
 #include "credential.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,7 +66,7 @@ int credential_command(int command, const char *line)
 
 /* Returns once haproxy has answered: what comes after is answered with the new token. False if
  * it didn't take the commands; then its answer is more than empty lines. */
-static bool tell(const struct credential *c, int command)
+bool credential_tell(const struct credential *c, int command)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
 	static char line[2 * BROKER_CREDENTIAL + 128];
@@ -82,20 +83,20 @@ static bool tell(const struct credential *c, int command)
 	if (client < 0)
 		return command < 0; /* it isn't running, and will read the files */
 	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	while ((n = recv(client, answer, sizeof(answer), 0)) > 0)
+	/* With a time limit a pause of the container ends the call (signal(7)). */
+	while ((n = recv(client, answer, sizeof(answer), 0)) > 0 || (n < 0 && errno == EINTR))
 		for (ssize_t i = 0; i < n; i++)
 			taken &= answer[i] == '\n';
 	close(client);
 	return taken && n == 0;
 }
 
-bool credential_renew(struct credential *c, const char message[BROKER_RENEWAL], int command)
+bool credential_store(struct credential *c, const char message[BROKER_RENEWAL])
 {
 	if (message[BROKER_CREDENTIAL] || !broker_credential_valid(message))
-		return true;
+		return false;
 	memcpy(&c->now, message, BROKER_RENEWAL); /* the token comes first */
-	/* Without memory for the files the haproxy that runs has it all the same. */
-	if (pwrite(c->file, &c->now, sizeof(c->now), 0) == sizeof(c->now))
-		put_all(c);
-	return tell(c, command);
+	/* Without memory for haproxy's files the one that runs gets it all the same. */
+	put_all(c);
+	return pwrite(c->file, &c->now, sizeof(c->now), 0) == sizeof(c->now);
 }

@@ -16,12 +16,13 @@ struct credential {
 /* Reads the file and makes the others. Returns 0, or -1. */
 int credential_open(struct credential *c, int file, struct broker_files *files);
 
-/*
- * Takes a message of PID 1's with another token: writes the files, and tells the haproxy that
- * takes commands at `command`, if one does. One that can't be a token changes nothing. Returns
- * false if that haproxy didn't take it: another one will read the files.
- */
-bool credential_renew(struct credential *c, const char message[BROKER_RENEWAL], int command);
+/* Takes a message of PID 1's with another token, into the files. One that can't be a token
+ * changes nothing. True if whoever takes over has it. */
+bool credential_store(struct credential *c, const char message[BROKER_RENEWAL]);
+
+/* Tells the haproxy that takes commands at `command`, if one does. Returns false if it didn't
+ * take the token: another one will read the files. */
+bool credential_tell(const struct credential *c, int command);
 
 /*
  * Gives haproxy one line of commands. Returns a socket from which the answer can be read,

@@ -1,6 +1,7 @@
 /* See broker_messages.h. */
 #include "broker_messages.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,30 +30,31 @@ static bool is_valid(const struct broker_message *m, size_t size)
 }
 
 int broker_messages_take(struct events *events, const char *server,
-	const struct broker_message *m, size_t size, bool *ready)
+	const struct broker_message *m, size_t size, uint32_t *type)
 {
-	struct event e = {.kind = EVENT_UNREACHED, .name = server, .port = 443, .count = 1};
+	struct event e = {.kind = EVENT_UNREACHED, .name = server, .port = 443};
 	char request[REQUEST_TEXT];
 
-	if (size == sizeof(*m) && m->type == BROKER_READY) {
-		*ready = true;
+	if (size == sizeof(*m) && (m->type == BROKER_READY || m->type == BROKER_RENEWED)) {
+		*type = m->type;
 		return 0;
 	}
 	if (!is_valid(m, size))
 		return -1;
-	if (m->type == BROKER_RESTARTED) {
-		e = (struct event){.kind = EVENT_WORKER,
-			.name = "broker",
-			.reason = "its haproxy ended and is started again"};
-		events_add(events, &e);
-		return 0;
-	}
-	if (m->type == BROKER_REFUSED)
-		e.kind = EVENT_REFUSED_BROKER;
-	snprintf(request, sizeof(request), "%s%s%s", m->method, m->path[0] ? " " : "", m->path);
-	e.request = request;
-	e.reason = broker_ipc_reason_text(m->reason);
 	e.count = m->count;
+	if (m->type == BROKER_RESTARTED) {
+		e.kind = EVENT_WORKER;
+		e.name = "broker";
+		e.port = 0;
+		e.reason = "its haproxy ended and is started again";
+	} else {
+		if (m->type == BROKER_REFUSED)
+			e.kind = EVENT_REFUSED_BROKER;
+		snprintf(request, sizeof(request), "%s%s%s",
+			m->method[0] ? m->method : "(unknown)", m->path[0] ? " " : "", m->path);
+		e.request = request;
+		e.reason = broker_ipc_reason_text(m->reason);
+	}
 	events_add(events, &e);
 	return 0;
 }

@@ -265,6 +265,7 @@ static void a_line_of_anything(void **state)
 /* ---- Messages ------------------------------------------------------------------------ */
 
 static struct events *events;
+static uint32_t told;
 
 static int begin(void **state)
 {
@@ -285,9 +286,23 @@ static int end(void **state)
 
 static int take(size_t size)
 {
-	bool ready = false;
+	told = 0;
+	return broker_messages_take(events, "api.openai.com", &m, size, &told);
+}
 
-	return broker_messages_take(events, "api.openai.com", &m, size, &ready);
+static void what_the_boot_and_a_renewal_wait_for(void **state)
+{
+	(void)state;
+	assert_int_equal(take(sizeof(m)), 0);
+	assert_int_equal(told, 0);
+	m = (struct broker_message){.type = BROKER_READY};
+	assert_int_equal(take(sizeof(m)), 0);
+	assert_int_equal(told, BROKER_READY);
+	m.type = BROKER_RENEWED;
+	assert_int_equal(take(sizeof(m)), 0);
+	assert_int_equal(told, BROKER_RENEWED);
+	assert_int_equal(take(sizeof(m) - 1), -1);
+	assert_int_equal(told, 0);
 }
 
 static void what_is_taken_is_in_the_summary(void **state)
@@ -314,7 +329,7 @@ static void what_breaks_the_protocol_is_not(void **state)
 
 	(void)state;
 	assert_int_equal(take(sizeof(m) - 1), -1);
-	m.type = BROKER_RESTARTED + 1;
+	m.type = BROKER_RENEWED + 1;
 	assert_int_equal(take(sizeof(m)), -1);
 	m = good;
 	m.reason = BROKER_FINE;
@@ -373,6 +388,8 @@ int main(void)
 		cmocka_unit_test(what_went_well_is_not_reported),
 		cmocka_unit_test(a_line_of_anything),
 		cmocka_unit_test_setup_teardown(what_is_taken_is_in_the_summary, begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_the_boot_and_a_renewal_wait_for, begin, end),
 		cmocka_unit_test_setup_teardown(what_breaks_the_protocol_is_not, begin, end),
 	};
 
