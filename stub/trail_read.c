@@ -59,6 +59,7 @@ bool trail_parse(const char *line, size_t size, struct trail_event *e)
 	take_text(e, NULL, "time", e->time, sizeof(e->time));
 	take_text(e, NULL, "address", e->address, sizeof(e->address));
 	take_text(e, NULL, "reason", e->reason, sizeof(e->reason));
+	take_text(e, NULL, "request", e->request, sizeof(e->request));
 	take_text(e, NULL, "rule", e->rule, sizeof(e->rule));
 	take_text(e, "who", "program", e->program, sizeof(e->program));
 	take_text(e, "who", "line", e->command, sizeof(e->command));

@@ -16,6 +16,7 @@ struct trail_event {
 	const char *line; /* not terminated */
 	size_t size;
 	char time[32], event[24], name[256], address[48], reason[256], rule[256], by[64];
+	char request[256];               /* to the broker */
 	char program[256], command[256]; /* of who asked; command is its command line */
 	int64_t port, count, pid;        /* 0: none */
 };

@@ -32,9 +32,13 @@
 /* Reports to PID 1 a second; what exceeds them is counted. */
 #define PER_SECOND 50
 /* Starts in a row, each after twice the delay; then the worker ends, and the port is closed. */
-#define STARTS     8
-#define DELAY_MS   50
-#define STEADY_MS  60000
+#define STARTS    8
+#define DELAY_MS  50
+#define STEADY_MS 60000
+/* The end of the session takes less. */
+#define ENDING_MS (LIMIT_GRACE_MS + 1000)
+/* Of the log at the end: what a pipe holds, and nobody adds to it any more. */
+#define LAST_READS 1024
 #define NAME_OF_FD "/proc/self/fd/%d"
 
 struct broker {
@@ -234,6 +238,18 @@ static void start_haproxy(struct broker *b)
 		ask(b);
 }
 
+/* TERM is for every process at once, at the end of the session: it has ended haproxy, too. It
+ * is blocked here. */
+static bool is_ending(void)
+{
+	const struct timespec now = {0};
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	return sigtimedwait(&term, NULL, &now) == SIGTERM;
+}
+
 static void haproxy_ended(struct broker *b)
 {
 	const struct broker_message m = {.type = BROKER_RESTARTED, .count = 1};
@@ -249,20 +265,24 @@ static void haproxy_ended(struct broker *b)
 		b->starts = 0;
 	if (b->starts == STARTS || !b->served)
 		_exit(1);
+	if (is_ending()) {
+		b->due = now + ENDING_MS;
+		return;
+	}
 	send_message(b, &m);
 	b->due = now + (DELAY_MS << b->starts++);
 }
 
-static void read_log(struct broker *b)
+/* Returns the same as read(2). */
+static ssize_t read_log(struct broker *b)
 {
 	ssize_t n = read(b->log, b->line + b->used, sizeof(b->line) - b->used);
 
 	if (n > 0) {
 		b->used += (size_t)n;
 		take_lines(b);
-	} else if (n == 0) {
-		haproxy_ended(b);
 	}
+	return n;
 }
 
 /* ---- The loop ------------------------------------------------------------------------ */
@@ -280,8 +300,8 @@ static int timeout(const struct broker *b)
 /* PID 1 has closed its half: it wants the last counts, or is gone. */
 static _Noreturn void end(struct broker *b)
 {
-	if (b->log >= 0)
-		read_log(b);
+	for (int i = 0; i < LAST_READS && read_log(b) > 0; i++)
+		;
 	rate_close(&b->rate, clock_ms());
 	report_unreported(b, clock_ms());
 	_exit(0);
@@ -315,8 +335,8 @@ _Noreturn void broker_serve(struct broker_config *c, int channel)
 			end(&b);
 		if (p[2].revents)
 			take_probe(&b);
-		if (p[1].revents)
-			read_log(&b);
+		if (p[1].revents && read_log(&b) == 0)
+			haproxy_ended(&b);
 		report_unreported(&b, clock_ms());
 		if (clock_ms() >= b.due)
 			start_haproxy(&b);

@@ -9,14 +9,15 @@
 static const struct {
 	char word[12], text[64];
 } reasons[] = {
-	[BROKER_REQUEST] = {"request", "no request that Codex needs"},
+	[BROKER_REQUEST] = {"request", "Codex needs no such request"},
+	[BROKER_VAIN] = {"vain", "Codex asks for it by itself, and does without"},
 	[BROKER_HOST] = {"host", "it is for another host"},
 	[BROKER_FORM] = {"form", "its target is not a path"},
 	[BROKER_QUERY] = {"query", "it has parameters where none belong"},
-	[BROKER_BODY] = {"body", "it has a body where none belongs"},
-	[BROKER_MALFORMED] = {"malformed", "malformed"},
+	[BROKER_BODY] = {"body", "it has a body where none belongs, or in chunks"},
+	[BROKER_MALFORMED] = {"malformed", "malformed, or not complete in time"},
 	[BROKER_SERVER] = {"server", "not reached, or its certificate isn't trusted"},
-	[BROKER_ECHO] = {"echo", "the response had the credential in it, or was none"},
+	[BROKER_ECHO] = {"echo", "the response contained the credential, or is invalid"},
 	[BROKER_EXPIRED] = {"expired", "OpenAI refuses it: renew the login, or check the key"},
 };
 

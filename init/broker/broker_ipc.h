@@ -37,13 +37,14 @@ enum broker_message_type {
 enum broker_reason {
 	BROKER_FINE,
 	BROKER_REQUEST,   /* Codex needs no such request */
+	BROKER_VAIN,      /* Codex makes it, and does without */
 	BROKER_HOST,      /* it is for another host */
 	BROKER_FORM,      /* a URI where a path belongs */
 	BROKER_QUERY,     /* parameters where none belong */
-	BROKER_BODY,      /* a body where none belongs */
-	BROKER_MALFORMED, /* in violation of the RFCs, or too long */
+	BROKER_BODY,      /* a body where none belongs, or in chunks */
+	BROKER_MALFORMED, /* in violation of the RFCs, too long, or not there in time */
 	BROKER_SERVER,    /* no connection, or a certificate that isn't trusted */
-	BROKER_ECHO,      /* the server's response had the credential in it, or was none */
+	BROKER_ECHO,      /* the server's response contained the credential, or is invalid */
 	BROKER_EXPIRED,   /* the server doesn't accept the credential */
 	BROKER_REASON_LAST = BROKER_EXPIRED,
 };

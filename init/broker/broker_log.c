@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* In place of a method and a path that haproxy could not read. */
+#define UNREADABLE "<BADREQ>"
+
 /* Takes a word off the line, as long as it has room. */
 static bool take(const char **at, const char *end, char *out, size_t room)
 {
@@ -24,7 +27,8 @@ static bool take(const char **at, const char *end, char *out, size_t room)
 /* What haproxy itself found wrong. */
 static void judge(const char *state, struct broker_message *out)
 {
-	if (state[0] == 'P' && state[1] == 'R') {
+	/* The proxy's own word about a request, or its timeout for one. */
+	if ((state[0] == 'P' || state[0] == 'c') && state[1] == 'R') {
 		out->type = BROKER_REFUSED;
 		out->reason = BROKER_MALFORMED;
 	} else if ((state[0] == 'S' || state[0] == 's') && state[1] == 'C') {
@@ -47,6 +51,8 @@ bool broker_log_read(const char *line, size_t size, struct broker_message *out)
 		return false;
 	take(&at, end, out->method, sizeof(out->method));
 	take(&at, end, out->path, sizeof(out->path));
+	if (strcmp(out->method, UNREADABLE) == 0)
+		out->method[0] = out->path[0] = '\0';
 	out->reason = broker_ipc_reason(why);
 	out->type = out->reason == BROKER_ECHO ? BROKER_UNREACHED : BROKER_REFUSED;
 	if (out->reason == BROKER_FINE)

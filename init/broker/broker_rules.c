@@ -19,7 +19,7 @@ enum kind {
 	PLAIN,     /* a request with a body */
 	WEBSOCKET, /* an upgrade (RFC 6455), without a body */
 	LOOK,      /* no body; may have parameters */
-	VAIN,      /* Codex asks for it and does without: refused, and not worth a word */
+	VAIN,      /* Codex asks for it and does without: refused, with a reason that says so */
 };
 
 struct route {
@@ -130,6 +130,7 @@ static void write_routes(const struct route *r, FILE *to)
 			kinds[r->kind], r->method, r->path,
 			r->kind == WEBSOCKET ? " { req.fhdr(upgrade),lower -m str websocket }"
 					     : "");
+	because(BROKER_VAIN, KIND("vain"), to);
 	fputs("    http-request return status 404 if " KIND("vain") "\n", to);
 }
 

@@ -54,6 +54,7 @@ int broker_messages_take(struct events *events, const char *server,
 			m->method[0] ? m->method : "(unknown)", m->path[0] ? " " : "", m->path);
 		e.request = request;
 		e.reason = broker_ipc_reason_text(m->reason);
+		e.own = m->reason == BROKER_VAIN;
 	}
 	events_add(events, &e);
 	return 0;

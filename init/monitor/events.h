@@ -63,6 +63,7 @@ struct event {
 	bool proxy; /* EVENT_UNREACHED: the proxy's fault, and listed in the closing report as
 		       well */
 	const char *request; /* method and path, for the broker's; or NULL */
+	bool own;            /* Codex's own, and nothing is lost: last in the closing report */
 	const char *by;      /* who gave the rule, or NULL */
 	pid_t pid;           /* the process that did; 0: none */
 	struct event_client client;

@@ -21,7 +21,7 @@ static bool is_place(const struct place *p, const struct place *wanted)
 
 void tally_add(struct tally *t, const struct event *event, uint64_t count)
 {
-	struct place new = {.address = event->address, .port = event->port};
+	struct place new = {.address = event->address, .port = event->port, .own = event->own};
 	struct place *p = t->places;
 
 	t->total += count;
@@ -228,7 +228,7 @@ void tally_print(const struct tally *t, size_t most, FILE *to)
 		for (size_t i = 0; i < count; i++) {
 			const struct place *p = &t->places[i];
 
-			if ((background_of(p) != NULL) != own)
+			if ((p->own || background_of(p)) != own)
 				continue;
 			print_place(t, p, width, to);
 		}

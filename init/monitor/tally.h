@@ -16,6 +16,7 @@
 struct place {
 	char name[NAME_TEXT]; /* "" for an address; or method and path of a request */
 	bool request;         /* the latter */
+	bool own;             /* Codex's, by itself */
 	struct address address;
 	uint16_t port; /* for a name: 0 for 443 and 80, which a rule without ports means */
 	uint64_t count;

@@ -14,10 +14,11 @@
 static const struct {
 	const char *event, *word;
 } words[] = {{"used", "first use"}, {"refused-name", "refused"}, {"refused-address", "refused"},
-	{"refused-tls", "refused"}, {"refused-http", "refused"}, {"dropped-answer", "dropped"},
-	{"unresolved", "unresolved"}, {"unreached", "unreached"}, {"allowed", "allowed"},
-	{"denied", "denied"}, {"undone", "undone"}, {"worker", "worker"}, {"payload", "ended"},
-	{"suppressed", "left out"}, {"full", "full"}};
+	{"refused-tls", "refused"}, {"refused-http", "refused"}, {"refused-broker", "refused"},
+	{"dropped-answer", "dropped"}, {"unresolved", "unresolved"}, {"unreached", "unreached"},
+	{"allowed", "allowed"}, {"denied", "denied"}, {"undone", "undone"},
+	{"worker", "worker"}, {"payload", "ended"}, {"suppressed", "left out"},
+	{"full", "full"}};
 
 static const char *word_of(const struct trail_event *e)
 {
@@ -67,8 +68,11 @@ static void print_rest(const struct trail_event *e, bool new)
 	printf("  %5dx%s", (int)e->count, new ? "  new" : "");
 	if (e->pid)
 		printf("  by %s (%d)", slash ? slash + 1 : e->command, (int)e->pid);
-	printf("%s%s%s%s%s%s\n", e->by[0] ? "  by " : "", e->by, e->reason[0] ? "  " : "",
-		e->reason, e->rule[0] ? ": " : "", e->rule);
+	printf("%s%s%s%s%s%s", e->by[0] ? "  by " : "", e->by, e->request[0] ? "  " : "",
+		e->request, e->reason[0] ? "  " : "", e->reason);
+	if (e->rule[0] && strcmp(e->rule, e->name) != 0)
+		printf(": %s", e->rule);
+	putchar('\n');
 }
 
 static void print_event(void *context, const struct trail_event *e)

@@ -146,6 +146,7 @@ bool message_read(const char *line, size_t size, struct message *m)
 	take_string(&l, "name", m->name, sizeof(m->name));
 	take_string(&l, "address", m->address, sizeof(m->address));
 	take_string(&l, "rule", m->rule, sizeof(m->rule));
+	take_string(&l, "request", m->request, sizeof(m->request));
 	take_string(&l, "reason", m->reason, sizeof(m->reason));
 	take_string(&l, "by", m->by, sizeof(m->by));
 	take_who(&l, m->who, sizeof(m->who));

@@ -32,7 +32,8 @@ struct message {
 	char event[BOUND_WATCH_WORD]; /* its name */
 	uint64_t id;
 	char name[NAME_TEXT], address[BOUND_WATCH_WORD], rule[BOUND_WATCH_STRING];
-	uint16_t port; /* 0: none */
+	uint16_t port;                    /* 0: none */
+	char request[BOUND_WATCH_STRING]; /* to the broker */
 	char reason[BOUND_WATCH_STRING], by[BOUND_WATCH_STRING], who[BOUND_WATCH_STRING];
 	char verdict[BOUND_WATCH_WORD], command[BOUND_WATCH_STRING];
 	int64_t version, ask, expires, status; /* seconds; 0: none */

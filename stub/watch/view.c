@@ -20,6 +20,7 @@ static const struct verb {
 	{"refused-address", "refuse", RED, VIEW_REFUSED},
 	{"refused-tls", "refuse", RED, VIEW_REFUSED},
 	{"refused-http", "refuse", RED, VIEW_REFUSED},
+	{"refused-broker", "refuse", RED, VIEW_REFUSED},
 	{"dropped-answer", "drop", RED, VIEW_OTHER},
 	{"unresolved", "fail", YELLOW, VIEW_OTHER},
 	{"unreached", "fail", YELLOW, VIEW_OTHER},
@@ -128,9 +129,9 @@ static void explain(const struct message *m, char *out, size_t size)
 	const bool status = strcmp(m->event, "payload") == 0,
 		   count = m->count > 1 && !status && strcmp(m->event, "suppressed") != 0;
 
-	snprintf(out, size, "%s%s%s%s%s", m->is_new ? "new" : "",
-		m->is_new && m->reason[0] ? ", " : "", m->reason,
-		m->by[0] && m->reason[0] ? ", " : "", m->by);
+	snprintf(out, size, "%s%s%s%s%s%s%s", m->is_new ? "new" : "",
+		m->is_new && m->reason[0] ? ", " : "", m->request, m->request[0] ? ": " : "",
+		m->reason, m->by[0] && m->reason[0] ? ", " : "", m->by);
 	if (status)
 		snprintf(out, size, "the command has ended with status %llu",
 			(unsigned long long)m->count);
@@ -145,7 +146,7 @@ enum view_count view_event(
 	const struct view *v, const char *clock, const struct message *m, struct view_row *out)
 {
 	const struct verb *known = verb_of(m->event, true);
-	char what[NAME_TEXT + BOUND_WATCH_WORD + 16], why[2 * BOUND_WATCH_STRING + 64];
+	char what[NAME_TEXT + BOUND_WATCH_WORD + 16], why[3 * BOUND_WATCH_STRING + 64];
 
 	begin(out);
 	if (known && known->count == VIEW_HIDDEN)

@@ -227,7 +227,14 @@ static void a_refusal_is_read(void **state)
 	assert_int_equal(m.reason, BROKER_REQUEST);
 	assert_string_equal(m.method, "POST");
 	assert_string_equal(m.path, "/v1/files");
+	assert_true(reads("404 LR vain GET /backend-api/wham/usage"));
+	assert_int_equal(m.type, BROKER_REFUSED);
+	assert_int_equal(m.reason, BROKER_VAIN);
 	assert_true(reads("400 PR - <BADREQ> <BADREQ>"));
+	assert_int_equal(m.reason, BROKER_MALFORMED);
+	assert_string_equal(m.method, "");
+	assert_string_equal(m.path, "");
+	assert_true(reads("408 cR - <BADREQ> <BADREQ>")); /* it didn't come to an end */
 	assert_int_equal(m.reason, BROKER_MALFORMED);
 	assert_true(reads("502 PH echo GET /v1/models"));
 	assert_int_equal(m.type, BROKER_UNREACHED);
@@ -242,6 +249,8 @@ static void what_went_well_is_not_reported(void **state)
 	assert_false(reads("200 -- - POST /v1/responses"));
 	assert_false(reads("429 -- - POST /v1/responses"));
 	assert_false(reads("200 CD - POST /v1/responses"));
+	assert_false(reads("200 LR - POST /codex-sandbox/renew"));
+	assert_false(reads("400 CR - <BADREQ> <BADREQ>")); /* the client went away */
 	assert_false(reads(""));
 	assert_false(reads("403"));
 	assert_false(reads("403 PR"));
@@ -320,7 +329,36 @@ static void what_is_taken_is_in_the_summary(void **state)
 	fclose(to);
 	assert_non_null(strstr(text, "2 requests to 1 place failed at the broker:\n"));
 	assert_non_null(
-		strstr(text, "  POST /v1/files     2x   no request that Codex needs\n"));
+		strstr(text, "  POST /v1/files     2x   Codex needs no such request\n"));
+	/* One that can't be read has neither method nor path. */
+	m = (struct broker_message){
+		.type = BROKER_REFUSED, .reason = BROKER_MALFORMED, .count = 1};
+	assert_int_equal(take(sizeof(m)), 0);
+	memset(text, 0, sizeof(text));
+	to = fmemopen(text, sizeof(text), "w");
+	events_summary(events, to);
+	fclose(to);
+	assert_non_null(strstr(text, "  (unknown)          1x   malformed, or"));
+}
+
+/* Codex's own requests come last: nobody has to do anything about them. */
+static void what_is_in_vain_comes_last(void **state)
+{
+	char text[1024] = "";
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	strcpy(m.method, "GET");
+	strcpy(m.path, "/first");
+	m.reason = BROKER_VAIN;
+	assert_int_equal(take(sizeof(m)), 0);
+	strcpy(m.path, "/second");
+	m.reason = BROKER_REQUEST;
+	assert_int_equal(take(sizeof(m)), 0);
+	events_summary(events, to);
+	fclose(to);
+	assert_non_null(strstr(text, "/first"));
+	assert_true(strstr(text, "/second") < strstr(text, "/first"));
 }
 
 static void what_breaks_the_protocol_is_not(void **state)
@@ -388,6 +426,7 @@ int main(void)
 		cmocka_unit_test(what_went_well_is_not_reported),
 		cmocka_unit_test(a_line_of_anything),
 		cmocka_unit_test_setup_teardown(what_is_taken_is_in_the_summary, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_in_vain_comes_last, begin, end),
 		cmocka_unit_test_setup_teardown(
 			what_the_boot_and_a_renewal_wait_for, begin, end),
 		cmocka_unit_test_setup_teardown(what_breaks_the_protocol_is_not, begin, end),

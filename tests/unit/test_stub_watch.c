@@ -106,6 +106,13 @@ static void a_decision_is_a_row(void **state)
 	assert_int_equal(acts.count, 4);
 	tell(s, "{\"event\":\"first-use\",\"name\":\"d.test\"}", 0);
 	assert_int_equal(seen(SESSION_PRINT, "first-use  d.test"), 1);
+	tell(s,
+		"{\"event\":\"refused-broker\",\"name\":\"api.openai.com\",\"request\":\"POST "
+		"/v1/files\",\"reason\":\"none of Codex's\"}",
+		0);
+	assert_string_equal(acts.text[5],
+		CLOCK "  refuse  api.openai.com  POST /v1/files: none of Codex's");
+	assert_string_equal(status(s, 0), "1 opened, 4 refused; q quits");
 }
 
 static void keys_answer(void **state)
