@@ -21,6 +21,7 @@ elif [ -z "${OPENAI_API_KEY:-}${CODEX_API_KEY:-}" ]; then
   plan=$("$launcher" --dry-run "$@")
   case $plan in
   *target=/codex_home/auth.json* | *target=/codex_auth*) ;;
+  *" -e OPENAI_API_KEY "* | *" -e CODEX_INIT_LOGIN "*) ;; # for the broker, which gets no file
   *) why="there are no credentials for a session (no auth.json, no OPENAI_API_KEY)" ;;
   esac
 fi

@@ -10,7 +10,6 @@
 #include "../init/lib/provider.h"
 #include "beneath.h"
 #include "bounds.h"
-#include "codex_args.h"
 #include "request_env.h"
 #include "workdir.h"
 
@@ -82,15 +81,12 @@ static bool config_says_otherwise(const struct plan *p, const char *path)
 	return strlen(text) != (size_t)n || has_key(text);
 }
 
-static bool used_otherwise(struct search *s, const struct cli *c)
+static bool used_otherwise(struct search *s)
 {
 	const struct plan *p = s->plan;
 	const char *config;
 	struct error ignored; /* reported when it is about to be mounted */
 
-	/* Whatever else is asked for: a command may have put another codex into the PATH. */
-	if (codex_args_use(c->exec, &p->request.rest) == CODEX_LOGIN)
-		return true;
 	for (size_t i = 0; i < p->request.rest.count; i++)
 		if (provider_word(p->request.rest.word[i]))
 			return true;
@@ -109,8 +105,8 @@ bool api_key_hand_over(
 {
 	const struct plan *p = s->plan;
 
-	return facts->key[0] && api_key_broker(c) && !passes_key(p, c) &&
-	       !used_otherwise(s, c) && !is_codexs(p, path);
+	return facts->key[0] && api_key_broker(c) && !passes_key(p, c) && !used_otherwise(s) &&
+	       !is_codexs(p, path);
 }
 
 bool api_key_chatgpt(const struct plan *p, const struct cli *c, const char *path,

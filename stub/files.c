@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../init/lib/codex_use.h"
 #include "api_key.h"
 #include "beneath.h"
 #include "confirm.h"
@@ -127,13 +128,13 @@ static int plan_auth_dir(struct plan *p, const char *wanted, struct error *t)
  */
 static bool changes_login(const struct cli *c)
 {
-	const char *command = c->exec ? NULL : c->rest[0];
+	char *const *command = codex_use_command(c->rest);
 
-	if (!command)
+	if (c->exec || !command[0])
 		return false;
-	if (strcmp(command, "login") == 0)
-		return !c->rest[1] || strcmp(c->rest[1], "status") != 0;
-	return strcmp(command, "logout") == 0;
+	if (strcmp(command[0], "login") == 0)
+		return !command[1] || strcmp(command[1], "status") != 0;
+	return strcmp(command[0], "logout") == 0;
 }
 
 /* After logging in, that login would not be the one that is used. */
@@ -144,7 +145,7 @@ static void warn_of_other_login(
 	struct auth_facts facts;
 	const char *path;
 
-	if (strcmp(c->rest[0], "login") != 0 ||
+	if (strcmp(*codex_use_command(c->rest), "login") != 0 ||
 		find_auth(s, named, p->home, &path, &facts, &ignored) < 0 || !path ||
 		beneath_contains(p->home, path))
 		return;

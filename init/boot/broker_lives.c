@@ -17,6 +17,8 @@
 #include "../lib/worker.h"
 
 #define NUMBER 12
+/* Directories and links on the way to a program. */
+#define STEPS 64
 
 /* In the order of the arguments; the first is the channel. */
 enum { CHANNEL, WEB, CREDENTIAL, LEAF, DESCRIPTORS };
@@ -26,29 +28,57 @@ struct start {
 	int fd[DESCRIPTORS];
 };
 
-/* Nobody but root can replace this path, or what is above it. */
-static bool only_roots(const char *path)
-{
-	static char part[PATH_MAX];
-	struct stat st;
+/* What is left of the way to a program, and what the last step met. */
+struct way {
+	char left[PATH_MAX];
+	struct stat met;
+};
 
-	snprintf(part, sizeof(part), "%s", path);
-	do {
-		if (lstat(part, &st) < 0 || st.st_uid != 0 ||
-			(!S_ISLNK(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH))))
-			return false;
-		*strrchr(part, '/') = '\0';
-	} while (part[0]);
-	return true;
+/* Puts where the link leads to before what is left. Returns where to go on from. */
+static int follow_link(int in, const char *link, struct way *w)
+{
+	char rest[PATH_MAX];
+	ssize_t n = readlinkat(in, link, rest, sizeof(rest));
+
+	if (n <= 0 || n + strlen(w->left) >= sizeof(rest))
+		return -1;
+	strcpy(rest + n, w->left);
+	strcpy(w->left, rest);
+	return w->left[0] == '/' ? open("/", O_PATH) : dup(in);
+}
+
+/* Takes a step from `in`, which it closes. Returns where it leads to; -1: to nothing, or
+ * somebody else than root can replace it. */
+static int take_step(int in, struct way *w)
+{
+	char *at = w->left + strspn(w->left, "/"), name[PATH_MAX];
+	const size_t size = strcspn(at, "/");
+	int next = -1;
+
+	snprintf(name, sizeof(name), "%.*s", (int)size, at);
+	memmove(w->left, at + size, strlen(at + size) + 1);
+	if (fstatat(in, name, &w->met, AT_SYMLINK_NOFOLLOW) == 0 && w->met.st_uid == 0) {
+		if (S_ISLNK(w->met.st_mode))
+			next = follow_link(in, name, w);
+		else if (!(w->met.st_mode & (S_IWGRP | S_IWOTH)))
+			next = openat(in, name, O_PATH | O_NOFOLLOW);
+	}
+	close(in);
+	return next;
 }
 
 bool broker_lives_program(const char *path)
 {
-	static char real[PATH_MAX];
-	struct stat st;
+	static struct way w;
+	int at = open("/", O_PATH);
 
-	return only_roots(path) && realpath(path, real) && only_roots(real) &&
-	       stat(real, &st) == 0 && (st.st_mode & (S_IFMT | S_IXOTH)) == (S_IFREG | S_IXOTH);
+	/* The dot has the root judged as well. */
+	snprintf(w.left, sizeof(w.left), "/.%s", path);
+	for (int steps = 0; at >= 0 && w.left[0] && steps < STEPS; steps++)
+		at = take_step(at, &w);
+	close(at);
+	return at >= 0 && !w.left[0] &&
+	       (w.met.st_mode & (S_IFMT | S_IXOTH)) == (S_IFREG | S_IXOTH);
 }
 
 /* They are to outlive the execution, and it waits at the channel. Where one of these calls

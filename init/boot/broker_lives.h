@@ -23,8 +23,8 @@ struct broker_lives {
 	unsigned next;
 };
 
-/* True if the program is there, and only root can replace it: each directory of its absolute
- * path, and of the one that links in it lead to, is root's, and nobody else can write there. */
+/* True if the program is there, and only root can replace it: each directory and link on the
+ * way is root's, those that a link leads through as well, and nobody else can write there. */
 bool broker_lives_program(const char *path);
 
 /* What they are started with: init/broker/main.c. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../broker/broker.h"
@@ -54,7 +55,8 @@ static const char *first_set(const struct boot *b, const char *const *names, siz
 	return NULL;
 }
 
-static const char elsewhere[] = "Codex is told to send its requests to another place";
+static const char elsewhere[] = "Codex is told to send its requests to another place",
+		  a_login[] = "this is a login";
 
 /* By its command line Codex doesn't use the credential, or not at OpenAI. NULL: it does. */
 static const char *said_otherwise(const struct boot *b)
@@ -62,7 +64,7 @@ static const char *said_otherwise(const struct boot *b)
 	char *const *command = b->o->command; /* none: codex */
 
 	if (command[0] && codex_use(command) == CODEX_LOGIN)
-		return "this is a login";
+		return a_login;
 	for (char *const *word = command; *word; word++)
 		if (provider_word(*word))
 			return elsewhere;
@@ -84,17 +86,24 @@ static const char *found_otherwise(const struct boot *b)
 	return uses.provider ? elsewhere : NULL;
 }
 
-static int try_open(void *context, void *result, struct failure *f)
+static int try_roots(void *context, void *result, struct failure *f)
 {
+	struct stat st;
+
 	(void)result;
-	return access(context, R_OK) < 0 ? fail_errno(f, "read", context) : 0;
+	if (access(context, R_OK) < 0 || stat(context, &st) < 0)
+		return fail_errno(f, "read", context);
+	return S_ISREG(st.st_mode) && st.st_size <= LIMIT_ROOTS
+		       ? 0
+		       : fail(f, "read", context, "it is no file, or too large");
 }
 
+/* It may be in the project, where an earlier command has put anything in its place. */
 static bool broker_may_read(const char *file)
 {
 	struct failure f;
 
-	return child_run_as(UID_BROKER, UID_BROKER, NULL, try_open, (char *)(uintptr_t)file,
+	return child_run_as(UID_BROKER, UID_BROKER, NULL, try_roots, (char *)(uintptr_t)file,
 		       NULL, 0, &f) == 0;
 }
 
@@ -149,8 +158,6 @@ static const char *impossible(
 	if (file && !broker_path_valid(file))
 		return "the path of its certificates has characters other than letters, digits "
 		       "and -._+/@,";
-	if (file && !broker_may_read(file))
-		return "the file of its certificates isn't readable for everybody";
 	return NULL;
 }
 
@@ -209,11 +216,17 @@ static int settle(struct boot *b, const char *key, const char *login, struct fai
 	const bool on = b->o->broker == BROKER_ON;
 	const char *file = first_set(b, roots, COUNT(roots)), *why = said_otherwise(b), *found;
 
+	/* It has no use for a key, and the home's bin/codex may be an earlier command's. */
+	if (why == a_login && !on)
+		remove_keys(b);
 	if (why && !on)
 		return 0;
 	found = why ? NULL : found_otherwise(b);
 	if (!why)
 		why = found ? found : impossible(b, key, login, file);
+	if (!why && file && !broker_may_read(file))
+		why = found = "its certificates aren't in a file that everybody may read, of 4 "
+			      "MB at most";
 	if (!why)
 		return take_credential(b, file, f);
 	wipe(b->broker.token);
@@ -222,8 +235,8 @@ static int settle(struct boot *b, const char *key, const char *login, struct fai
 	if (found)
 		remove_keys(b);
 	say_warning("config", "the broker is off: %s: %s", why,
-		found ? "an earlier command may have seen to that, so this one doesn't get the "
-			"API key (it does with --broker=off)"
+		found ? "an earlier command may have arranged that, so this one doesn't get "
+			"the API key (it does with --broker=off)"
 		      : "the command can read the API key");
 	return 0;
 }

@@ -72,7 +72,7 @@ static bool copy(int from, int to)
 	ssize_t n;
 
 	while ((n = pread(from, text, sizeof(text), at)) > 0) {
-		if (write(to, text, (size_t)n) != n)
+		if (at > LIMIT_ROOTS || write(to, text, (size_t)n) != n)
 			return false;
 		at += n;
 	}

@@ -23,9 +23,21 @@ static enum codex_use login_use(char *const *argv)
 	return CODEX_LOGIN;
 }
 
-enum codex_use codex_use(char *const *argv)
+char *const *codex_use_command(char *const *word)
 {
 	static const char *const settings[] = {"-c", "--config", NULL};
+
+	for (; word[0]; word++)
+		if (word[1] && is_one_of(word[0], settings))
+			word++;
+		else if (strncmp(word[0], "--config=", 9) != 0 &&
+			 (strncmp(word[0], "-c", 2) != 0 || !word[0][2]))
+			break;
+	return word;
+}
+
+enum codex_use codex_use(char *const *argv)
+{
 	static const char *const aside[] = {"logout", "features", "doctor", "debug",
 		"completion", "mcp", "help", "-h", "--help", "-V", "--version", NULL};
 	static const char *const sessions[] = {"resume", "fork", NULL};
@@ -33,8 +45,7 @@ enum codex_use codex_use(char *const *argv)
 
 	if (strcmp(slash ? slash + 1 : argv[0], "codex") != 0)
 		return CODEX_NOT;
-	for (argv++; argv[0] && argv[1] && is_one_of(argv[0], settings);)
-		argv += 2;
+	argv = codex_use_command(argv + 1);
 	if (argv[0] && strcmp(argv[0], "login") == 0)
 		return login_use(argv + 1);
 	if (argv[0] && is_one_of(argv[0], aside))

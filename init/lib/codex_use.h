@@ -16,4 +16,8 @@ enum codex_use {
 
 enum codex_use codex_use(char *const *argv);
 
+/* Codex's command in its arguments, before which settings may stand (-c KEY=VALUE), and what
+ * follows it. */
+char *const *codex_use_command(char *const *arguments);
+
 #endif

@@ -295,6 +295,9 @@
 #define LIMIT_GRACE_MS 2000
 /* How long SIGKILL may take: only a process stuck in the kernel needs longer. */
 #define LIMIT_KILL_MS 1000
+/* The file of the authorities by which the broker verifies, which it copies into memory:
+ * Debian's has 220 KB, one of a company as much again. */
+#define LIMIT_ROOTS (4 * 1024 * 1024)
 /* How long a worker gets at the end to report the refusals it has only counted: a few
  * messages. */
 #define LIMIT_SETTLE_MS 500

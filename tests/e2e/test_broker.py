@@ -374,6 +374,33 @@ def test_what_a_command_leaves_does_not_get_the_next_one_the_key(run, start, kep
     assert "_API_KEY=" not in run("env", env=KEY, options=mount).ok().said, "the broker has it"
 
 
+@pytest.mark.parametrize("plant", ["chmod 600 *", "rm *", "rm *; mkfifo ca.pem", "truncate -s 5M *"])
+def test_nor_does_what_it_leaves_in_the_place_of_the_certificates(run, tmp_path, plant):
+    place = tmp_path / "certificates"
+    place.mkdir()
+    for path in (place, place / "ca.pem"):
+        path.touch()
+        os.chown(path, 1000, 1000)
+    place.chmod(0o755)
+    mount, where = ["-v", f"{place}:/certificates"], {"SSL_CERT_FILE": "/certificates/ca.pem"}
+    run("bash", "-c", f"cd /certificates; {plant}", env=OFF, options=mount).ok()
+    done = run("env", env={**KEY, **where}, options=mount).ok()
+    assert SECRET not in done.said and "_API_KEY=" not in done.out, done
+    assert "the broker is off: its certificates aren't" in done.err and "--broker=off" in done.err
+    assert SECRET in run("env", env={**OFF, **where}, options=mount).ok().out
+
+
+def test_a_login_has_no_use_for_a_key(run, kept_home):
+    """There is no broker then; and the codex that comes first in PATH may be an earlier command's."""
+    _, mount = kept_home
+    plant = "mkdir -p bin; printf '#!/bin/sh\\nenv\\n' >bin/codex; chmod +x bin/codex"
+    run("bash", "-c", f"cd /codex_home; {plant}", env=KEY, options=mount).ok()
+    for command in (("codex", "login"), ("codex", "-c", "a=b", "login")):
+        done = run(*command, env={**KEY, "CODEX_API_KEY": SECRET}, options=mount).ok()
+        assert "PATH=" in done.out and SECRET not in done.said, done
+    assert SECRET in run("codex", "login", env=OFF, options=mount).ok().out
+
+
 def test_what_is_given_to_codex_does_not_either(run, tmp_path):
     """It may come from the project, where a command can write."""
     tmp_path.chmod(0o755)

@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from conftest import ROOT
 from stub_project import UID, project  # noqa: F401
 from test_stub_auth import token
 
@@ -30,7 +31,7 @@ def host(project):
 
 
 @pytest.mark.parametrize("arguments", [
-    (), ("exec", "x"), ("login", "status"), ("mcp", "list"), ("resume", "--last"), ("--exec", "bash"), ("--broker=auto",), ("--broker=on",),
+    (), ("exec", "x"), ("login", "status"), ("--", "-c", "a=b", "login", "status"), ("mcp", "list"), ("resume", "--last"), ("--exec", "bash"), ("--broker=auto",), ("--broker=on",),
     ("--wall=nft",), ("-e", "OPENAI_API_KEYS=x"), ("-e", "CODEX_INIT_EGRESS=strict"),
     ("exec", "what is model_provider = x?"), ("exec", "explain --oss and openai_base_url"),
 ])  # fmt: skip
@@ -52,7 +53,8 @@ def test_where_the_broker_cannot_be_it_is_as_without(host, arguments):
 
 
 def test_a_login_that_is_about_to_change_gets_neither(host):
-    for command in (["login"], ["login", "--with-api-key"], ["logout"]):
+    settings = ["--", "-c", "a=b", "--config", "c=d", "-ce=f", "--config=g=h"]
+    for command in (["login"], ["login", "--with-api-key"], ["logout"], [*settings, "login"], [*settings, "logout"]):
         made = host.dry(*command)
         assert MOUNT not in made.mounts and "OPENAI_API_KEY" not in made.env
 
@@ -154,3 +156,19 @@ def test_doctor_tells_of_it(host):
     told = host.start("--broker=off", "doctor").stdout.decode()
     assert "for the broker" not in told and str(host.file) in told
     assert SECRET not in told and json.loads(host.file.read_text()) == KEY
+
+
+SESSION = '#!/bin/sh\n[ "$1" = --dry-run ] && exec {stub} "$@"\necho "Codex is started"\n'
+
+
+def test_make_run_takes_it_for_credentials(host, terminal):
+    """At a terminal; without credentials it shows the demo (which there is no image for here)."""
+    launcher = host.root / "launcher"
+    launcher.write_text(SESSION.format(stub=host.stub))
+    launcher.chmod(0o755)
+    env = {"HOME": str(host.home), "PATH": f"{host.bin}:{os.environ['PATH']}"}
+    host.engine(code="#!/bin/sh\nexit 1\n")
+    words = [ROOT / "image/run.sh", launcher, "no-such-image", host.work]
+    terminal(words, env=env, cwd=host.work).until_says(b"Codex is started")
+    host.file.unlink()
+    terminal(words, env=env, cwd=host.work).until_says(b"no credentials for a session")

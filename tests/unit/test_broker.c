@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -164,7 +165,8 @@ static void what_may_be_quoted_in_them(void **state)
 
 static void a_program_that_only_root_can_replace(void **state)
 {
-	char mine[] = "/tmp/test-broker-XXXXXX", roots[] = "/run/test-broker-XXXXXX", link[64];
+	char mine[] = "/tmp/test-broker-XXXXXX", roots[] = "/run/test-broker-XXXXXX", link[64],
+	     through[64];
 	int fd = mkstemp(mine);
 
 	(void)state;
@@ -182,9 +184,52 @@ static void a_program_that_only_root_can_replace(void **state)
 	assert_int_equal(symlink(mine, link), 0);
 	assert_false(broker_lives_program(link)); /* root's link to the same */
 	unlink(link);
+	/* Root's link, by another's directory, to root's program. */
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(mine), 0);
+	assert_int_equal(symlink("/usr/bin/env", mine), 0);
+	assert_int_equal(symlink(mine, link), 0);
+	assert_false(broker_lives_program(link));
+	unlink(link);
+	/* The same by a directory of root's alone, relative and with dots. */
+	snprintf(through, sizeof(through), "%s/through", roots);
+	assert_int_equal(symlink("../../usr/bin/env", through), 0);
+	assert_int_equal(symlink("./through", link), 0);
+	assert_true(broker_lives_program(link));
+	unlink(through);
+	assert_int_equal(symlink("link", through), 0);
+	assert_false(broker_lives_program(link)); /* in a circle */
+	unlink(through);
+	unlink(link);
 	rmdir(roots);
-	close(fd);
 	unlink(mine);
+}
+
+/* Whoever the root belongs to can put another /usr there. */
+static void nor_can_the_roots_owner(void **state)
+{
+	char root[] = "/run/test-broker-XXXXXX";
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	pid = fork();
+	if (pid == 0) {
+		bool good = chroot(root) == 0 && chdir("/") == 0 && mkdir("/bin", 0755) == 0 &&
+			    close(open("/bin/env", O_WRONLY | O_CREAT, 0755)) == 0 &&
+			    broker_lives_program("/bin/env");
+
+		good &= chown("/", 65534, 65534) == 0 && !broker_lives_program("/bin/env");
+		good &= chown("/", 0, 0) == 0 && chmod("/", 0777) == 0 &&
+			!broker_lives_program("/bin/env");
+		unlink("/bin/env");
+		rmdir("/bin");
+		_exit(!good);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(rmdir(root), 0);
+	assert_int_equal(status, 0);
 }
 
 /* At the end of a session, and where there is no broker at all. */
@@ -420,6 +465,7 @@ int main(void)
 		cmocka_unit_test(each_reason_has_a_word_of_its_own),
 		cmocka_unit_test(what_may_be_quoted_in_them),
 		cmocka_unit_test(a_program_that_only_root_can_replace),
+		cmocka_unit_test(nor_can_the_roots_owner),
 		cmocka_unit_test(those_that_wait_are_ended),
 		cmocka_unit_test(the_file_for_it_is_closed_once),
 		cmocka_unit_test(a_refusal_is_read),

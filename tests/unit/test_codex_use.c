@@ -35,6 +35,8 @@ static void sessions(void **state)
 	is(CODEX_SESSION, "codex -s workspace-write");
 	is(CODEX_SESSION, "codex -c a=1 --config b=2 resume --last");
 	is(CODEX_SESSION, "codex -c");
+	is(CODEX_SESSION, "codex --config");
+	is(CODEX_SESSION, "codex --configs=a login");
 }
 
 static void work(void **state)
@@ -50,6 +52,8 @@ static void logins(void **state)
 	(void)state;
 	is(CODEX_LOGIN, "codex login");
 	is(CODEX_LOGIN, "codex -c a=1 login --experimental");
+	is(CODEX_LOGIN, "codex -ca=1 --config=b=2 --config c=3 login");
+	is(CODEX_ASIDE, "codex -ca=1 login status");
 	is(CODEX_ASIDE, "codex login --device-auth");
 	is(CODEX_ASIDE, "codex login --with-api-key");
 	is(CODEX_ASIDE, "codex login status");
