@@ -101,8 +101,8 @@ static void report_git(struct boot *b, FILE *to)
 		say_failure_warning("payload", &f);
 	if (git_guard_times(b->git_guard) > LIMIT_GIT_UNDONE)
 		say_warning("payload",
-			"the command was ended: it wrote settings again and again that make "
-			"git on your machine run something");
+			"the command was ended: it kept writing settings that make git on "
+			"your machine run something, or kept it from being looked at");
 	if (!b->o->quiet)
 		git_guard_print(b->git_guard, to);
 }

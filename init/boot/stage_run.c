@@ -124,8 +124,8 @@ static int settle_git(struct boot *b, struct failure *f)
 	return 0;
 }
 
-/* A payload that plants the same again and again waits for the moment in which the host looks.
- */
+/* A payload that plants the same again and again waits for the moment in which the host looks;
+ * and so may one that leaves no process to look with. */
 static void look_at_git(void *context, int fd)
 {
 	struct boot *b = context;

@@ -1,11 +1,13 @@
 #include "git_guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -17,11 +19,13 @@
 #include "safe.h"
 
 static const char tried[] = "guard the repository's config";
+static const char ids[] = "the user's ids can't be taken";
 
 struct text {
 	size_t size;
 	mode_t mode;
 	bool there; /* as a regular file that isn't too large */
+	bool absent;
 	char bytes[LIMIT_GITCONFIG_BYTES];
 };
 
@@ -29,8 +33,11 @@ struct git_guard {
 	const char *directory;
 	uid_t uid;
 	gid_t gid;
-	int events; /* inotify(7) */
-	int timer;  /* what is written by mmap(2), or by another name, makes no event */
+	int at; /* the directory, which the payload may close, and those above it */
+	mode_t mode;
+	bool ours, opened; /* the payload's user owns it; we changed its mode */
+	int events;        /* inotify(7) */
+	int timer;         /* what is written by mmap(2), or by another name, makes no event */
 	unsigned times;
 	struct text before, now, last; /* last: what was looked at last */
 	struct git_report report;
@@ -44,20 +51,17 @@ struct look {
 };
 
 /* Files are opened, and made, as the payload's from here on; signals still find root's uid. */
-static int take_ids(const struct git_guard *g, struct failure *f)
+static bool take_ids(const struct git_guard *g)
 {
 	setfsgid(g->gid);
 	setfsuid(g->uid);
-	if ((uid_t)setfsuid((uid_t)-1) == g->uid && (gid_t)setfsgid((gid_t)-1) == g->gid)
-		return 0;
-	return fail(f, tried, g->directory, "the user's ids could not be taken");
+	return (uid_t)setfsuid((uid_t)-1) == g->uid && (gid_t)setfsgid((gid_t)-1) == g->gid;
 }
 
-static int open_directory(const struct git_guard *g, struct failure *f)
+static void give_ids_back(void)
 {
-	int fd = open(g->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd < 0 ? fail_errno(f, tried, g->directory) : fd;
+	setfsuid(geteuid());
+	setfsgid(getegid());
 }
 
 static void read_config(int directory, struct text *t)
@@ -69,6 +73,7 @@ static void read_config(int directory, struct text *t)
 	t->there = false;
 	t->size = 0;
 	t->mode = 0644;
+	t->absent = fd < 0 && errno == ENOENT;
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
@@ -83,26 +88,43 @@ static void read_config(int directory, struct text *t)
 
 /* ---- Beginning --------------------------------------------------------------------------- */
 
-static int begin(void *context, void *result, struct failure *f)
+/* At a time that the payload can't foresee: it would take back until then what it has planted
+ * without an event. */
+static int set_timer(const struct git_guard *g)
 {
-	const struct git_guard *g = context;
-	struct text *t = result;
-	int fd;
+	const long most = 2 * LIMIT_GIT_TICK_MS * 1000000L;
+	struct itimerspec next = {{0, most}, {0, most}};
+	uint32_t random;
 
-	if (take_ids(g, f) < 0 || (fd = open_directory(g, f)) < 0)
-		return -1;
-	if (inotify_add_watch(g->events, g->directory,
-		    IN_CREATE | IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO) < 0)
+	if (getrandom(&random, sizeof(random), 0) == sizeof(random))
+		next.it_value.tv_nsec = 1 + random % most;
+	return timerfd_settime(g->timer, 0, &next, NULL);
+}
+
+static int begin(struct git_guard *g, struct failure *f)
+{
+	struct stat st;
+
+	if (!take_ids(g))
+		return fail(f, tried, g->directory, ids);
+	g->at = open(g->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	g->events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (g->at < 0 || g->events < 0 || g->timer < 0 || set_timer(g) < 0 ||
+		fstat(g->at, &st) < 0 ||
+		inotify_add_watch(g->events, g->directory,
+			IN_CREATE | IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO) < 0)
 		return fail_errno(f, tried, g->directory);
-	read_config(fd, t);
-	return t->there ? 0 : fail(f, tried, g->directory, "config can't be read");
+	g->mode = st.st_mode & 07777;
+	g->ours = st.st_uid == g->uid;
+	read_config(g->at, &g->before);
+	g->last = g->before;
+	return g->before.there ? 0 : fail(f, tried, g->directory, "config can't be read");
 }
 
 int git_guard_begin(
 	struct git_guard **out, const char *directory, uid_t uid, gid_t gid, struct failure *f)
 {
-	static const struct itimerspec tick = {
-		{0, LIMIT_GIT_TICK_MS * 1000000L}, {0, LIMIT_GIT_TICK_MS * 1000000L}};
 	struct git_guard *g = calloc(1, sizeof(*g));
 	int done;
 
@@ -112,14 +134,9 @@ int git_guard_begin(
 	g->directory = directory;
 	g->uid = uid;
 	g->gid = gid;
-	g->events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	done = g->events < 0 || g->timer < 0 || timerfd_settime(g->timer, 0, &tick, NULL) < 0
-		       ? fail_errno(f, tried, directory)
-		       : child_run(begin, g, &g->before, sizeof(g->before), f);
-	if (done == 0 && g->before.size > sizeof(g->before.bytes))
-		done = fail(f, tried, directory, "what was read is malformed");
-	g->last = g->before;
+	g->at = g->events = g->timer = -1;
+	done = begin(g, f);
+	give_ids_back();
 	if (done == 0)
 		*out = g;
 	else
@@ -129,6 +146,8 @@ int git_guard_begin(
 
 void git_guard_free(struct git_guard *g)
 {
+	if (g && g->at >= 0)
+		close(g->at);
 	if (g && g->events >= 0)
 		close(g->events);
 	if (g && g->timer >= 0)
@@ -153,60 +172,75 @@ unsigned git_guard_times(const struct git_guard *g)
 
 /* ---- A look ------------------------------------------------------------------------------ */
 
+/* The payload may close its own directory to itself, and so to us. Git needs only to search it.
+ */
+static void open_up(struct git_guard *g)
+{
+	struct stat st;
+
+	if (fstat(g->at, &st) == 0 && (st.st_mode & 0700) != 0700)
+		g->opened |= fchmod(g->at, (st.st_mode & 07777) | 0700) == 0;
+}
+
+/* At the end: as it was at the beginning. */
+static void close_again(const struct git_guard *g)
+{
+	if (take_ids(g) && g->opened)
+		fchmod(g->at, g->mode);
+	give_ids_back();
+}
+
 static int write_config(int directory, const char *text, size_t size, mode_t mode)
 {
-	char name[SAFE_TEMPORARY];
-	struct stat st;
-	int fd;
+	char name[SAFE_TEMPORARY] = "";
+	int fd = safe_create(directory, name, mode), error;
+	bool written;
 
-	/* The payload may have closed its own directory to itself. */
-	if (fstat(directory, &st) == 0 && (st.st_mode & 0300) != 0300)
-		fchmod(directory, (st.st_mode & 07777) | 0700);
-	fd = safe_create(directory, name, mode);
-	if (fd < 0)
-		return -1;
-	if (write(fd, text, size) != (ssize_t)size || fchmod(fd, mode) < 0) {
+	if (fd >= 0)
+		errno = ENOSPC; /* of a write that is cut short */
+	written = fd >= 0 && write(fd, text, size) == (ssize_t)size && fchmod(fd, mode) == 0;
+	if (fd >= 0)
 		close(fd);
-		unlinkat(directory, name, 0);
-		return -1;
-	}
-	close(fd);
-	if (renameat(directory, name, directory, "config") == 0)
+	if (written && renameat(directory, name, directory, "config") == 0)
 		return 0;
-	/* Something that is no file: it goes aside, whatever is in it. */
-	if (renameat(directory, "config", directory, "config.planted") == 0 &&
-		renameat(directory, name, directory, "config") == 0)
+	error = errno;
+	/* It is no file, or there is no room for another: git is to obey nothing rather than
+	 * this, so it goes aside, or if that name is taken, away. */
+	if ((renameat(directory, "config", directory, "config.planted") == 0 ||
+		    unlinkat(directory, "config", 0) == 0) &&
+		written && renameat(directory, name, directory, "config") == 0)
 		return 0;
 	unlinkat(directory, name, 0);
+	errno = error;
 	return -1;
 }
 
+/* Judges what was seen: by now the payload may have taken it back for a moment. */
 static int look(void *context, void *result, struct failure *f)
 {
 	const struct git_guard *g = context;
+	const struct text *now = &g->now;
 	struct look *l = result;
-	struct text *now = malloc(sizeof(*now));
 	char *out = malloc(2 * LIMIT_GITCONFIG_BYTES + 1);
 	size_t n;
-	int fd;
 
-	if (!now || !out)
+	if (!out)
 		return fail_errno(f, tried, g->directory);
-	if (take_ids(g, f) < 0 || (fd = open_directory(g, f)) < 0)
-		return -1;
-	read_config(fd, now);
+	if (!take_ids(g))
+		return fail(f, tried, g->directory, ids);
 	/* One that isn't there, or is something else, is none that git could read. */
 	n = git_judge(g->before.bytes, g->before.size, now->there ? now->bytes : "\n[",
 		now->there ? now->size : 2, out, &l->report);
 	if (now->there && n == now->size && memcmp(out, now->bytes, n) == 0)
 		return 0;
-	/* What is only missing, or can't be read yet, may be half written. */
-	if (!l->last && !l->report.added) {
+	/* What is only missing may be written in a moment. What can't be judged git may read:
+	 * it follows a link, and has other limits. */
+	if (!l->last && !l->report.added && (now->absent || !l->report.whole)) {
 		l->report = (struct git_report){0};
 		return 0;
 	}
 	l->put_back = true;
-	return write_config(fd, out, n, now->there ? now->mode : g->before.mode) == 0
+	return write_config(g->at, out, n, now->there ? now->mode : g->before.mode) == 0
 		       ? 0
 		       : fail_errno(f, "put the repository's config back", g->directory);
 }
@@ -222,23 +256,41 @@ static bool drain(int fd)
 	return any;
 }
 
+/* By these git reads another config as well, or instead. It makes none of them here; one of the
+ * user's is a mount, which stays. */
+static void remove_others(struct git_guard *g)
+{
+	static const char *const others[] = {"commondir", "config.worktree"};
+
+	for (int i = 0; i < 2; i++)
+		if (unlinkat(g->at, others[i], 0) == 0) {
+			git_report_add(&g->report, GIT_PUT_BACK, others[i]);
+			g->times++;
+		} else if (errno == EACCES && g->ours) {
+			g->times++; /* the directory has just been closed again */
+		}
+}
+
+/* Reads it. False if that could not be. */
+static bool see(struct git_guard *g)
+{
+	const bool taken = take_ids(g);
+
+	if (taken) {
+		open_up(g);
+		remove_others(g);
+		read_config(g->at, &g->now);
+	}
+	give_ids_back();
+	return taken;
+}
+
 /* Has the config other bytes than at the last look? They are compared, not read. */
 static bool is_changed(struct git_guard *g)
 {
-	struct text *now = &g->now, *last = &g->last;
-	int fd;
+	const struct text *now = &g->now;
+	struct text *last = &g->last;
 
-	setfsgid(g->gid);
-	setfsuid(g->uid);
-	fd = open(g->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	now->there = false;
-	now->size = 0;
-	if (fd >= 0)
-		read_config(fd, now);
-	setfsuid(geteuid());
-	setfsgid(getegid());
-	if (fd >= 0)
-		close(fd);
 	if (now->there == last->there && now->size == last->size &&
 		memcmp(now->bytes, last->bytes, now->size) == 0)
 		return false;
@@ -251,8 +303,13 @@ int git_guard_look(struct git_guard *g, bool always, struct failure *f)
 	struct look *l;
 	int done;
 
-	drain(g->timer);
+	if (drain(g->timer))
+		set_timer(g);
 	drain(g->events);
+	if (!see(g)) {
+		g->times++;
+		return fail(f, tried, g->directory, ids);
+	}
 	if (!is_changed(g) && !always)
 		return 0;
 	l = calloc(1, sizeof(*l));
@@ -260,6 +317,8 @@ int git_guard_look(struct git_guard *g, bool always, struct failure *f)
 		return fail_errno(f, tried, g->directory);
 	l->last = always;
 	done = child_run(look, g, l, sizeof(*l), f);
+	if (always)
+		close_again(g);
 	/* What only stands in the config is what does so at the end; what was put back is
 	 * remembered. */
 	for (unsigned i = 0; i < g->report.count && i < LIMIT_GIT_REPORTED; i++)
@@ -269,10 +328,12 @@ int git_guard_look(struct git_guard *g, bool always, struct failure *f)
 	for (size_t i = 0; i < LIMIT_GIT_REPORTED; i++)
 		l->report.keys[i].key[LIMIT_GITCONFIG_KEY - 1] = '\0';
 	g->report = l->report;
-	g->times += l->put_back;
-	/* The same may be written once more before this is compared again. */
-	if (l->put_back)
+	/* The same may be written once more before this is compared again; and what couldn't be
+	 * judged (the payload may take up all processes, or the disk) hasn't been. */
+	if (l->put_back || done < 0) {
 		g->last.size = SIZE_MAX;
+		g->times += l->put_back || !g->now.absent;
+	}
 	free(l);
 	return done;
 }

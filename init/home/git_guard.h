@@ -33,10 +33,10 @@ int git_guard_timer(const struct git_guard *g);
 
 /* Looks at the config, if it may have changed, and takes out what makes something run. always:
  * looks in any case, for the last time, and puts back what is missing too. Returns 0, or -1
- * with *f filled: it could not be. */
+ * with *f filled: it could not be, and is tried again at the next tick. */
 int git_guard_look(struct git_guard *g, bool always, struct failure *f);
 
-/* How often something had to be put back. */
+/* How often something had to be put back, or what is there couldn't be judged. */
 unsigned git_guard_times(const struct git_guard *g);
 
 /* Prints what has changed since the beginning; nothing where nothing has. */

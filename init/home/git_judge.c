@@ -8,51 +8,52 @@
 #include "../lib/gitconfig.h"
 
 /*
- * What git writes in ordinary work, or a person sets for a project, and what makes nothing run.
- * "*" stands for a subsection. SILENT: not worth a word. Of the rest the user is told.
+ * What git writes in ordinary work, or a person sets for a project, and what makes nothing run;
+ * an address (or a remote's name, in whose place git takes one) only if it is a plain one.
+ * silent: not reported; the rest is.
  */
 static const struct {
 	const char *section, *name;
-	bool subsection, silent;
+	bool subsection, silent, address;
 } harmless[] = {
-	{"branch", "merge", true, true},
-	{"branch", "rebase", true, true},
-	{"branch", "description", true, true},
-	{"branch", "remote", true, true}, /* but see is_known_remote() */
-	{"branch", "pushremote", true, false},
-	{"remote", "url", true, false},
-	{"remote", "pushurl", true, false},
-	{"remote", "fetch", true, false},
-	{"remote", "push", true, false},
-	{"remote", "tagopt", true, false},
-	{"remote", "prune", true, false},
-	{"remote", "pushdefault", false, false},
-	{"submodule", "url", true, false},
-	{"submodule", "active", true, false},
-	{"submodule", "active", false, false},
-	{"user", "name", false, false},
-	{"user", "email", false, false},
-	{"core", "autocrlf", false, false},
-	{"core", "eol", false, false},
-	{"core", "filemode", false, false},
-	{"core", "ignorecase", false, false},
-	{"core", "quotepath", false, false},
-	{"core", "sparsecheckout", false, false},
-	{"core", "sparsecheckoutcone", false, false},
-	{"fetch", "prune", false, false},
-	{"merge", "conflictstyle", false, false},
-	{"merge", "ff", false, false},
-	{"pull", "ff", false, false},
-	{"pull", "rebase", false, false},
-	{"push", "autosetupremote", false, false},
-	{"push", "default", false, false},
-	{"push", "followtags", false, false},
-	{"rebase", "autosquash", false, false},
-	{"rebase", "autostash", false, false},
-	{"rerere", "enabled", false, false},
+	{"branch", "merge", true, true, false},
+	{"branch", "rebase", true, true, false},
+	{"branch", "description", true, true, false},
+	{"branch", "remote", true, true, true}, /* but see is_known_remote() */
+	{"branch", "pushremote", true, false, true},
+	{"remote", "url", true, false, true},
+	{"remote", "pushurl", true, false, true},
+	{"remote", "fetch", true, false, false},
+	{"remote", "push", true, false, false},
+	{"remote", "tagopt", true, false, false},
+	{"remote", "prune", true, false, false},
+	{"remote", "pushdefault", false, false, true},
+	{"submodule", "url", true, false, true},
+	{"submodule", "active", true, false, false},
+	{"submodule", "active", false, false, false},
+	{"user", "name", false, false, false},
+	{"user", "email", false, false, false},
+	{"core", "autocrlf", false, false, false},
+	{"core", "eol", false, false, false},
+	{"core", "filemode", false, false, false},
+	{"core", "ignorecase", false, false, false},
+	{"core", "quotepath", false, false, false},
+	{"core", "sparsecheckout", false, false, false},
+	{"core", "sparsecheckoutcone", false, false, false},
+	{"fetch", "prune", false, false, false},
+	{"merge", "conflictstyle", false, false, false},
+	{"merge", "ff", false, false, false},
+	{"pull", "ff", false, false, false},
+	{"pull", "rebase", false, false, false},
+	{"push", "autosetupremote", false, false, false},
+	{"push", "default", false, false, false},
+	{"push", "followtags", false, false, false},
+	{"rebase", "autosquash", false, false, false},
+	{"rebase", "autostash", false, false, false},
+	{"rerere", "enabled", false, false, false},
 };
 
-enum class { SILENT, REPORTED, DENIED };
+enum kind { SILENT, REPORTED, DENIED };
 
 /* A config in pieces. */
 struct settings {
@@ -60,10 +61,10 @@ struct settings {
 	size_t size, count;
 	struct setting {
 		char *key, *value;
-		enum class class;
+		enum kind kind;
 		size_t begin, end;
 		bool matched;
-	} * list;
+	} * list, *sorted; /* sorted: a copy, by key and value */
 };
 
 static void settings_free(struct settings *s)
@@ -71,6 +72,31 @@ static void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->count; i++)
 		free(s->list[i].key);
 	free(s->list);
+	free(s->sorted);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct setting *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+static int by_all(const void *a, const void *b)
+{
+	const struct setting *x = a, *y = b;
+	const int keys = by_key(a, b);
+
+	return keys ? keys : strcmp(x->value, y->value);
+}
+
+/* By search, since the payload could fill both configs with what is harmless, and PID 1 waits.
+ */
+static bool has(const struct settings *s, const struct setting *wanted,
+	int (*by)(const void *a, const void *b))
+{
+	return s->count > 0 &&
+	       bsearch(wanted, s->sorted, s->count, sizeof(*wanted), by) != NULL;
 }
 
 /* An address that names a program (`ext::`, any `x::`), or would be taken for an option. */
@@ -82,20 +108,23 @@ static bool is_plain_address(const char *value)
 					  memchr(value, '[', (size_t)(colons - value)));
 }
 
-static enum class classify(const struct gitconfig_entry *e) {
+static enum kind classify(const struct gitconfig_entry *e)
+{
 	const char *dot = strchr(e->key, '.'), *name = strrchr(e->key, '.');
 
-	for (size_t i = 0; dot && i < sizeof(harmless) / sizeof(harmless[0]); i++){
+	for (size_t i = 0; dot && i < sizeof(harmless) / sizeof(harmless[0]); i++) {
 		const size_t n = strlen(harmless[i].section);
 
 		if ((size_t)(dot - e->key) != n ||
 			memcmp(e->key, harmless[i].section, n) != 0 ||
 			strcmp(name + 1, harmless[i].name) != 0 ||
-			(dot != name) != harmless[i].subsection) continue;
-		if ((strcmp(name, ".url") == 0 || strcmp(name, ".pushurl") == 0) &&
-			!is_plain_address(e->value)) return DENIED;
-		return harmless[i].silent ? SILENT : REPORTED;}
-return DENIED;
+			(dot != name) != harmless[i].subsection)
+			continue;
+		if (harmless[i].address && !is_plain_address(e->value))
+			return DENIED;
+		return harmless[i].silent ? SILENT : REPORTED;
+	}
+	return DENIED;
 }
 
 static bool add(struct settings *s, const struct gitconfig_entry *e)
@@ -129,12 +158,19 @@ static bool read_all(struct settings *s, const char *text, size_t size)
 	while (done == 1 && (done = gitconfig_next(&c, &e)) == 1)
 		if (!add(s, &e))
 			done = -1;
-	return done == 0;
+	if (done != 0 || s->count == 0)
+		return done == 0;
+	s->sorted = malloc(s->count * sizeof(*s->sorted));
+	if (!s->sorted)
+		return false;
+	memcpy(s->sorted, s->list, s->count * sizeof(*s->sorted));
+	qsort(s->sorted, s->count, sizeof(*s->sorted), by_all);
+	return true;
 }
 
 static bool same(const struct setting *a, const struct setting *b)
 {
-	return strcmp(a->key, b->key) == 0 && strcmp(a->value, b->value) == 0;
+	return by_all(a, b) == 0;
 }
 
 /* branch.X.remote that names a remote of before's, or this repository: else git would take it
@@ -142,19 +178,14 @@ static bool same(const struct setting *a, const struct setting *b)
 static bool is_known_remote(const struct settings *before, const struct setting *s)
 {
 	const char *remote = s->value + 1;
-	const size_t n = strlen(remote);
+	char url[LIMIT_GITCONFIG_KEY];
+	const struct setting wanted = {.key = url};
 
 	if (strncmp(s->key, "branch.", 7) != 0 ||
 		strcmp(strrchr(s->key, '.'), ".remote") != 0 || strcmp(remote, ".") == 0)
 		return true;
-	for (size_t i = 0; i < before->count; i++) {
-		const char *key = before->list[i].key;
-
-		if (strncmp(key, "remote.", 7) == 0 && strncmp(key + 7, remote, n) == 0 &&
-			strcmp(key + 7 + n, ".url") == 0)
-			return true;
-	}
-	return false;
+	return snprintf(url, sizeof(url), "remote.%s.url", remote) < (int)sizeof(url) &&
+	       has(before, &wanted, by_key);
 }
 
 /* ---- What is denied ---------------------------------------------------------------------- */
@@ -167,9 +198,9 @@ static bool match_denied(struct settings *before, struct settings *now)
 	for (size_t j = 0; j < now->count; j++) {
 		size_t k = i;
 
-		if (now->list[j].class != DENIED)
+		if (now->list[j].kind != DENIED)
 			continue;
-		while (k < before->count && (before->list[k].class != DENIED ||
+		while (k < before->count && (before->list[k].kind != DENIED ||
 						    !same(&before->list[k], &now->list[j])))
 			k++;
 		if (k == before->count)
@@ -178,7 +209,7 @@ static bool match_denied(struct settings *before, struct settings *now)
 		i = k + 1;
 	}
 	for (size_t k = 0; k < before->count; k++)
-		if (before->list[k].class == DENIED && !before->list[k].matched)
+		if (before->list[k].kind == DENIED && !before->list[k].matched)
 			return false;
 	return true;
 }
@@ -198,7 +229,7 @@ static size_t without_denied(const struct settings *now, bool all, char *out)
 		const struct setting *s = &now->list[i];
 		size_t begin = s->begin;
 
-		if (s->class != DENIED || (s->matched && !all))
+		if (s->kind != DENIED || (s->matched && !all))
 			continue;
 		while (begin > at && strchr(" \t", now->text[begin - 1]))
 			begin--;
@@ -234,7 +265,7 @@ static size_t append_denied(const struct settings *before, char *out, size_t n, 
 	for (size_t i = 0; i < before->count; i++) {
 		const struct setting *s = &before->list[i];
 
-		if (s->class != DENIED)
+		if (s->kind != DENIED)
 			continue;
 		if (2 * strlen(s->key) + 16 + (s->end - s->begin) > room - n)
 			return 0;
@@ -254,19 +285,19 @@ static bool same_denied(const struct settings *before, const char *text, size_t 
 	bool good = read_all(&s, text, size);
 
 	for (size_t k = 0; good && k < before->count; k++) {
-		if (before->list[k].class != DENIED)
+		if (before->list[k].kind != DENIED)
 			continue;
-		while (i < s.count && s.list[i].class != DENIED)
+		while (i < s.count && s.list[i].kind != DENIED)
 			i++;
 		good = i < s.count && same(&before->list[k], &s.list[i++]);
 	}
 	while (good && i < s.count)
-		good = s.list[i++].class != DENIED;
+		good = s.list[i++].kind != DENIED;
 	settings_free(&s);
 	return good;
 }
 
-/* ---- What is told ------------------------------------------------------------------------ */
+/* ---- What is reported -------------------------------------------------------------------- */
 
 void git_report_add(struct git_report *r, enum git_change how, const char *key)
 {
@@ -286,12 +317,9 @@ static void report_missing(const struct settings *from, const struct settings *i
 {
 	for (size_t i = 0; i < from->count; i++) {
 		const struct setting *s = &from->list[i];
-		bool found = s->class == DENIED ||
-			     (s->class == SILENT && is_known_remote(before, s));
 
-		for (size_t j = 0; !found && j < in->count; j++)
-			found = same(s, &in->list[j]);
-		if (!found)
+		if (s->kind != DENIED && !(s->kind == SILENT && is_known_remote(before, s)) &&
+			!has(in, s, by_all))
 			git_report_add(r, GIT_REPORTED, s->key);
 	}
 }
@@ -301,7 +329,7 @@ static bool report_denied(const struct settings *s, struct git_report *r)
 	bool any = false;
 
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->list[i].class != DENIED || s->list[i].matched)
+		if (s->list[i].kind != DENIED || s->list[i].matched)
 			continue;
 		git_report_add(r, GIT_PUT_BACK, s->list[i].key);
 		any = true;

@@ -121,7 +121,7 @@
 /* Settings in the closing report: more than a screen nobody reads. */
 #define LIMIT_GIT_REPORTED 24
 /* How often a session may write settings that have to be undone: a project's set-up does it
- * once or twice (core.hooksPath). */
+ * once or twice (core.hooksPath). So many ticks may pass in which a change can't be judged. */
 #define LIMIT_GIT_UNDONE 20
 /* How often the config is compared, beside each event of its directory; and how many of these
  * are taken at one time. */

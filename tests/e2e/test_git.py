@@ -5,25 +5,10 @@ import os
 import subprocess
 
 import pytest
-from git_host import IDENTITY, Git, own
+from git_host import Git, git, own, repository  # noqa: F401
 from stub_project import project  # noqa: F401
 
-
-@pytest.fixture
-def git(host_home, workdir):
-    host_home.joinpath(".gitconfig").write_text(IDENTITY)
-    return Git(host_home, workdir)
-
-
-@pytest.fixture
-def repository(git, workdir):
-    """A project under git, with one commit, of uid 1000's."""
-    git("init", "-q")
-    (workdir / "main.c").write_text("int main(void) { return 0; }\n")
-    git("add", ".")
-    git("commit", "-q", "-m", "begin")
-    own(workdir)
-    return workdir
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 
 
 COMMIT = "echo more >>main.c; git add main.c; git commit -q -m 'in the sandbox'"

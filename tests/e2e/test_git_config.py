@@ -6,26 +6,19 @@ import subprocess
 import time
 
 import pytest
-from conftest import STUB, until
-from git_host import IDENTITY, Git, own
+from conftest import PATIENCE, until
+from git_host import begin, git, own  # noqa: F401
+
+pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
 
 UNDONE = "  undone   "
 CHANGED = "  changed  "
 
 
 @pytest.fixture
-def git(host_home, workdir):
-    host_home.joinpath(".gitconfig").write_text(IDENTITY)
-    return Git(host_home, workdir)
-
-
-@pytest.fixture
 def repository(git, workdir, tmp_path):
     """A project under git with a remote and a setting of each kind, of uid 1000's."""
-    git("init", "-q")
-    (workdir / "main.c").write_text("int x;\n")
-    git("add", ".")
-    git("commit", "-q", "-m", "begin")
+    begin(git, workdir)
     git("clone", "-q", "--bare", workdir, tmp_path / "origin.git")
     git("remote", "add", "origin", tmp_path / "origin.git")
     git("push", "-q", "origin", "main:topic")
@@ -115,7 +108,8 @@ PLANTS = {
                   "printf '[core]\\nfsmonitor = %s\\n' >.git/config.worktree" % RUN, "extensions.worktreeconfig"),
     "gc": ("git config gc.recentObjectsHook '%s'" % RUN, "gc.recentobjectshook"),
     "by hand": ("printf '[core]\\nfsmonitor = %s\\n' >>.git/config" % RUN, "core.fsmonitor"),
-    "oddly spelt": ("printf '[CORE]fsMonitor=\"%s\\\\\\n\"#x' >>.git/config" % RUN.replace(" ", "\\t"),
+    # By one write: half of it is a line that git rejects, and is told in other words.
+    "oddly spelt": ("env printf '[CORE]fsMonitor=\"%s\\\\\\n\"#x' >>.git/config" % RUN.replace(" ", "\\t"),
                     "core.fsmonitor"),
     "in a section's line": ("printf '[core] fsmonitor = %s\\n' >>.git/config" % RUN, "core.fsmonitor"),
     "with a carriage return": ("printf '[core]\\r\\n\\tfsmonitor = %s\\r\\n' >>.git/config" % RUN,
@@ -168,19 +162,47 @@ def test_and_the_same_would_run_without(stub, repository, git):
     assert (repository / "witness").exists()
 
 
-def test_what_the_host_sees_while_codex_is_at_work(stub_environment, repository, git, lab, workdir):
-    """An editor's git that looks now and again: what is planted is undone within the session."""
-    script = f"{PLANTS['fsmonitor'][0]}; touch planted; sleep 5; git config core.fsmonitor; touch asked; sleep 5"
-    process = subprocess.Popen([STUB, "--exec", "bash", "-c", script], cwd=workdir, env=stub_environment,
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    until((workdir / "planted").exists, 30, "the plant")
-    until(lambda: "fsmonitor" not in (workdir / ".git/config").read_text(), 2, "its end")
-    assert "core.pager=cat" in settings(git)
-    host_works(git)
-    assert not (workdir / "witness").exists()
-    err = process.communicate(timeout=60)[1]
-    assert process.returncode == 0 and f"{UNDONE}core.fsmonitor\n" in err, err
+@pytest.fixture
+def planted(launcher, stub_environment, workdir, git):
+    """planted(program...): a session that plants, makes the file `planted`, and goes on when `go` is there. Once
+    the plant is undone, within the session, git on the host finds nothing. Returns what was told."""
 
+    def run(*program):
+        process = subprocess.Popen([*launcher, "--exec", *program], cwd=workdir, env=stub_environment,
+                                   stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            until((workdir / "planted").exists, "the plant")
+            until(lambda: "fsmonitor" not in (workdir / ".git/config").read_text(), "its end")
+            host_works(git)
+            assert not (workdir / "witness").exists()
+            (workdir / "go").touch()
+            err = process.communicate(timeout=2 * PATIENCE)[1]
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == 0 and f"{UNDONE}core.fsmonitor\n" in err, err
+        return err
+
+    return run
+
+
+def test_what_the_host_sees_while_codex_is_at_work(repository, git, planted):
+    """An editor's git that looks now and again: what is planted is undone within the session."""
+    planted("bash", "-c", f"{PLANTS['fsmonitor'][0]}; touch planted; until [ -e go ]; do sleep 0.1; done")
+    assert "core.pager=cat" in settings(git)
+
+
+# A comment, in whose place something is written without an event.
+MAP = """
+import ctypes, mmap, os, select, time
+comment = b'# ' + 60 * b'x' + b'\\n'
+with open('.git/config', 'ab') as file:
+    file.write(comment)
+time.sleep(1)
+file = open('.git/config', 'r+b')
+view = mmap.mmap(file.fileno(), 0)
+at = view.find(comment)
+"""
 
 SILENT = {
     "by another name": """
@@ -189,15 +211,8 @@ os.link('.git/config', '.git/name')
 with open('.git/name', 'a') as file:
     file.write('[core]\\nfsmonitor = touch witness\\n')
 """,
-    "by a map": """
-import mmap, os, time
-comment = b'# ' + 60 * b'x' + b'\\n'
-with open('.git/config', 'ab') as file:
-    file.write(comment)
-time.sleep(1)
-file = open('.git/config', 'r+b')
-view = mmap.mmap(file.fileno(), 0)
-at = view.find(comment)
+    "by a map": MAP
+    + """
 view[at:at + 1] = b'#'
 time.sleep(1)
 plant = b'[core]\\nfsmonitor = touch witness\\n#'
@@ -206,28 +221,50 @@ view[at:at + len(plant)] = plant
 }
 
 
+# It learns from the guard's own reading when it has looked, and takes back what it planted before it would
+# look again, were that after a fifth of a second each time.
+IN_STEP = (
+    MAP
+    + """
+plant = b'[core]\\n\\tfsmonitor = touch witness\\n#'
+libc = ctypes.CDLL(None)
+events = libc.inotify_init1(os.O_NONBLOCK)
+libc.inotify_add_watch(events, b'.git/config', 0x10)  # IN_CLOSE_NOWRITE
+held, end = 0, time.monotonic() + 8
+while time.monotonic() < end and b'x' in open('.git/config', 'rb').read():
+    while select.select([events], [], [], 0)[0]: os.read(events, 4096)
+    select.select([events], [], [], 1)
+    view[at:at + len(plant)] = plant
+    time.sleep(0.15)
+    view[at:at + len(plant)] = comment[:len(plant)]
+    held += 0.15
+print('held for', held, 'seconds', flush=True)
+"""
+)
+
+
+def test_who_takes_it_back_before_each_look_is_found_all_the_same(stub, repository, git):
+    done = stub("--exec", "python3", "-c", IN_STEP)
+    assert f"{UNDONE}core.fsmonitor\n" in done.err, done
+    assert "fsmonitor" not in (repository / ".git/config").read_text()
+
+
 @pytest.mark.parametrize("how", SILENT)
-def test_what_makes_no_event_is_seen_all_the_same(stub_environment, repository, git, workdir, how):
-    script = SILENT[how] + "open('planted', 'w'); time.sleep(6)"
-    process = subprocess.Popen([STUB, "--exec", "python3", "-c", script], cwd=workdir, env=stub_environment,
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    until((workdir / "planted").exists, 30, "the plant")
-    until(lambda: "fsmonitor" not in (workdir / ".git/config").read_text(), 3, "its end")
-    host_works(git)
-    assert not (workdir / "witness").exists()
-    err = process.communicate(timeout=60)[1]
-    assert process.returncode == 0 and f"{UNDONE}core.fsmonitor\n" in err, err
+def test_what_makes_no_event_is_seen_all_the_same(repository, planted, how):
+    wait = "open('planted', 'w')\nwhile not os.path.exists('go'): time.sleep(0.1)"
+    planted("python3", "-c", SILENT[how] + wait)
 
 
 def test_who_plants_again_and_again_is_ended(stub, repository, git):
     script = "for i in $(seq 2000); do git config core.fsmonitor 'touch witness'; done; touch .git/survived"
     done = stub("--exec", "bash", "-c", script).ok(137)
-    assert "wrote settings again and again" in done.err and UNDONE in done.err, done
+    assert "kept writing settings" in done.err and UNDONE in done.err, done
     assert not (repository / ".git/survived").exists()
     host_works(git)
     assert not (repository / "witness").exists()
 
 
+@pytest.mark.cell
 def test_the_guard_cannot_be_stopped_by_the_payload(stub, repository, git):
     """It has root's uid for signals: what Codex's user may stop it isn't."""
     stub("--exec", "python3", "-c", """
@@ -245,6 +282,130 @@ while time.time() < end:
         planted = True
 """).ok()
     assert "fsmonitor" not in (repository / ".git/config").read_text()
+
+
+# Git follows a link, and reads more than the guard does.
+UNJUDGED = {
+    "a large one": "append('#' * 300000 + BAD)",
+    "a long value": "append('[user]\\n\\tname = ' + 5000 * 'x' + BAD)",
+    "a link": "open('other', 'w').write(read() + BAD); os.symlink('../other', '.git/c'); os.rename('.git/c', FILE)",
+}
+FOLLOWED = """
+import os, time
+FILE, BAD = '.git/config', '\\n[core]\\n\\tfsmonitor = touch witness\\n'
+def read(): return open(FILE).read()
+def append(text): open(FILE, 'a').write(text)
+%s
+end = time.monotonic() + 30
+while 'fsmonitor' in read() and time.monotonic() < end: time.sleep(0.05)
+print('fsmonitor' in read(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("way", UNJUDGED)
+def test_what_the_guard_cannot_judge_is_undone_at_once(stub, repository, git, way):
+    before = (repository / ".git/config").read_text()
+    done = stub("--exec", "python3", "-c", FOLLOWED % UNJUDGED[way]).ok()
+    assert done.out == "False\n" and UNDONE + "all of it" in done.err, done
+    assert (repository / ".git/config").read_text() == before
+
+
+def test_one_that_is_away_for_a_moment_may_come_back(stub, repository, git):
+    away = "os.rename(FILE, '.git/c'); time.sleep(1); print(os.path.exists(FILE)); os.rename('.git/c', FILE)"
+    done = stub("--exec", "python3", "-c", FOLLOWED % away).ok()
+    assert done.out == "False\nFalse\n" and "settings in" not in done.err, done
+
+
+# Neither PID 1 nor anybody else can fork for a while.
+CROWDED = """
+import os, signal, sys, time
+def read(): return open('.git/config').read()
+crowd = []
+try:
+    while True:
+        pid = os.fork()
+        while pid == 0: signal.pause()
+        crowd.append(pid)
+except BlockingIOError: pass
+%s
+time.sleep(1.5)
+print('held' if 'fsmonitor' in read() else 'undone', flush=True)
+if sys.argv[1] == 'stay':
+    time.sleep(60)
+for pid in crowd: os.kill(pid, signal.SIGKILL); os.waitpid(pid, 0)
+end = time.monotonic() + 30
+while 'fsmonitor' in read() and time.monotonic() < end: time.sleep(0.05)
+print('still held' if 'fsmonitor' in read() else 'undone', flush=True)
+"""
+
+
+PLANTED = "open('.git/config', 'a').write('[core]\\n\\tfsmonitor = touch witness\\n')"
+LINKED = f"open('other', 'w').write(read()); os.remove('.git/config'); os.symlink('../other', '.git/config'); {PLANTED}"
+
+
+def test_what_the_guard_could_not_look_at_it_looks_at_again(stub, repository, git):
+    done = stub("--pids-limit", "60", "--exec", "python3", "-c", CROWDED % PLANTED, "leave").ok()
+    assert done.lines() == ["held", "undone"], done
+    assert UNDONE + "core.fsmonitor" in done.err and "was ended" not in done.err, done
+
+
+@pytest.mark.parametrize("plant", [PLANTED, LINKED], ids=["a setting", "a link"])
+def test_who_keeps_the_guard_from_looking_is_ended(stub, repository, git, plant):
+    done = stub("--pids-limit", "60", "--exec", "python3", "-c", CROWDED % plant, "stay").ok(137)
+    assert done.lines() == ["held"] and "kept it from being looked at" in done.err, done
+    assert "fsmonitor" not in (repository / ".git/config").read_text()
+
+
+# Git needs no more than the right to search the directories. The guard is to find the config all the same.
+CLOSED = """
+import os, sys, time
+config = open('.git/config', 'a')
+os.chmod(sys.argv[1], int(sys.argv[2], 8))
+config.write('[core]\\n\\tfsmonitor = touch witness\\n')
+config.close()
+time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("place,mode", [(".git", "311"), (".", "0")])
+def test_who_closes_the_directory_does_not_keep_the_guard_out(stub, repository, git, place, mode):
+    before = settings(git)
+    done = stub("--exec", "python3", "-c", CLOSED, place, mode).ok()
+    repository.chmod(0o755)
+    assert UNDONE + "core.fsmonitor" in done.err and "was ended" not in done.err, done
+    assert settings(git) == before
+
+
+# As the host's git would obey it: what is in the common directory takes the place of .git's.
+ELSEWHERE = """
+mkdir evil; cp -r .git/objects .git/refs .git/config evil
+printf '[core]\\n\\tfsmonitor = touch witness\\n' >>evil/config
+echo ../evil >.git/commondir
+for i in $(seq 600); do [ -e .git/commondir ] || break; sleep 0.05; done
+[ -e .git/commondir ] && echo held || echo removed
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--lock-git-config",)], ids=["guarded", "locked"])
+def test_what_leads_git_to_another_config_is_removed(stub, repository, git, options):
+    done = stub(*options, "--exec", "bash", "-c", ELSEWHERE).ok()
+    assert done.out == "removed\n" and UNDONE + "commondir" in done.err, done
+    git("status")
+    assert not (repository / "witness").exists()
+
+
+# Git goes on to the directory itself, as to a bare repository.
+INSTEAD = """
+rm .git/HEAD; mkdir objects refs; echo 'ref: refs/heads/main' >HEAD
+printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nworktree = .\\nfsmonitor = touch witness\\n' >config
+"""
+
+
+def test_a_git_directory_in_the_place_of_one_that_is_none_any_more_is_listed(stub, repository, git):
+    done = stub("--exec", "bash", "-c", INSTEAD).ok()
+    assert "  new      config\n" in done.err, done
+    git("status")
+    assert (repository / "witness").exists(), "it is what the list is for"
 
 
 def test_worktree_and_submodule_are_guarded_alike(stub, repository, git, tmp_path):
@@ -282,6 +443,7 @@ def test_a_plain_init_guards_nothing_so_it_is_locked(stub, repository):
     assert "busy" in stub("--exec", "git", "config", "core.fsmonitor", "x", env=env).err
 
 
+@pytest.mark.nft
 def test_a_codex_init_that_cannot_guard_does_not_start(docker, lab, workdir):
     """The launcher asks for it by an option: one that doesn't know it ends, and doesn't overlook it."""
     from conftest import FLAGS, IMAGE

@@ -1,6 +1,8 @@
 /* What a session has changed in a config: what stands, what is told, what is put back. */
 #include "home_fixture.h"
 
+#include <time.h>
+
 #include "../../init/home/git_judge.h"
 #include "../../init/lib/gitconfig.h"
 
@@ -82,6 +84,15 @@ static void what_runs_something_is_put_back(void **state)
 	assert_true(is_reported(GIT_PUT_BACK, "remote.x.url"));
 	judge(BASE, BASE "[remote \"x\"]\nurl = ssh://[::1]/x\n");
 	assert_true(is_reported(GIT_REPORTED, "remote.x.url"));
+	/* Where git takes a remote's name it takes its address as well. */
+	judge(BASE, BASE "[branch \"x\"]\nremote = ext::sh -c x\n");
+	assert_true(is_reported(GIT_PUT_BACK, "branch.x.remote"));
+	judge(BASE, BASE "[branch \"x\"]\npushRemote = ext::sh -c x\n");
+	assert_true(is_reported(GIT_PUT_BACK, "branch.x.pushremote"));
+	judge(BASE, BASE "[remote]\npushDefault = x::y\n");
+	assert_true(is_reported(GIT_PUT_BACK, "remote.pushdefault"));
+	judge(BASE, BASE "[branch \"x\"]\ndescription = a::b\n");
+	assert_int_equal(report.count, 0);
 	/* Names that only read alike. */
 	judge(BASE, BASE "[remote]\nurl = x\n[branch]\nmerge = x\n[remotes \"a\"]\nurl = b\n");
 	assert_int_equal(report.count, 3);
@@ -131,6 +142,35 @@ static void the_report_is_bounded(void **state)
 	assert_int_equal(report.count, 102);
 }
 
+static const char *filled(char *text, const char *head, const char *line)
+{
+	size_t n = (size_t)sprintf(text, "%s", head);
+
+	while (n + strlen(line) <= LIMIT_GITCONFIG_BYTES)
+		n += (size_t)sprintf(text + n, "%s", line);
+	return text;
+}
+
+/* PID 1 waits for it, and a payload can fill both: the one before in a session before. */
+static void full_ones_take_no_time(void **state)
+{
+	static char before[LIMIT_GITCONFIG_BYTES + 1], now[LIMIT_GITCONFIG_BYTES + 1];
+	static const char *const heads[] = {"[user]\n", "[branch \"a\"]\n"};
+	static const char *const lines[][2] = {
+		{"name=1\n", "name=2\n"}, {"remote=q\n", "remote=r\n"}};
+	time_t begin;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		filled(before, heads[i], lines[i][0]);
+		filled(now, heads[i], lines[i][1]);
+		begin = time(NULL);
+		assert_string_equal(judge(before, now), now);
+		assert_true(report.count > 0 && !report.whole);
+		assert_true(time(NULL) - begin < 6);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +181,7 @@ int main(void)
 		cmocka_unit_test(the_order_counts),
 		cmocka_unit_test(what_cannot_be_read_is_put_back_whole),
 		cmocka_unit_test(the_report_is_bounded),
+		cmocka_unit_test(full_ones_take_no_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
