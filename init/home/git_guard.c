@@ -15,6 +15,7 @@
 #include "../lib/file.h"
 #include "child.h"
 #include "git_judge.h"
+#include "git_worktrees.h"
 #include "host_exec.h"
 #include "safe.h"
 
@@ -41,6 +42,7 @@ struct git_guard {
 	unsigned times;
 	struct text before, now, last; /* last: what was looked at last */
 	struct git_report report;
+	struct git_worktrees worktrees;
 };
 
 /* What a look found; from child to parent. */
@@ -119,6 +121,7 @@ static int begin(struct git_guard *g, struct failure *f)
 	g->ours = st.st_uid == g->uid;
 	read_config(g->at, &g->before);
 	g->last = g->before;
+	git_worktrees_begin(&g->worktrees, g->at, g->events);
 	return g->before.there ? 0 : fail(f, tried, g->directory, "config can't be read");
 }
 
@@ -279,6 +282,7 @@ static bool see(struct git_guard *g)
 	if (taken) {
 		open_up(g);
 		remove_others(g);
+		g->times += git_worktrees_look(&g->worktrees, g->at, &g->report);
 		read_config(g->at, &g->now);
 	}
 	give_ids_back();

@@ -620,7 +620,7 @@ static const char *const monitor_calls[] = {
 	"prctl", "capget", "capset", "setgroups", "getgroups", "setuid", "setgid", "setresuid",
 	"setresgid", "getresuid", "getresgid", "seccomp",
 	/* what the guard of git's config works with */
-	"setfsuid", "setfsgid", NULL};
+	"setfsuid", "setfsgid", "fchmodat", "inotify_add_watch", NULL};
 
 /* Terminal modes and foreground group; interface indexes (if_nametoindex). */
 static const uint64_t monitor_ioctls[] = {TCGETS, TCSETS, TCSETSW, TCSETSF, TCXONC, TCSBRK,

@@ -123,6 +123,11 @@
 /* How often a session may write settings that have to be undone: a project's set-up does it
  * once or twice (core.hooksPath). So many ticks may pass in which a change can't be judged. */
 #define LIMIT_GIT_UNDONE 20
+/* Linked worktrees of a repository whose config the guard looks after: more than anybody has.
+ */
+#define LIMIT_GIT_WORKTREES 64
+/* Their directories that are watched: these, and as many as the payload puts in their place. */
+#define LIMIT_GIT_WATCHES 1024
 /* How often the config is compared, beside each event of its directory; and how many of these
  * are taken at one time. */
 #define LIMIT_GIT_TICK_MS 200

@@ -255,7 +255,7 @@ static void pid_1_has_none_of_these(void **state)
 	static const long more[] = {SYS_execve, SYS_execveat, SYS_ptrace, SYS_unshare,
 		SYS_chroot, SYS_memfd_create, SYS_mknodat, SYS_linkat, SYS_symlinkat,
 		SYS_personality, SYS_process_vm_readv, SYS_pidfd_getfd, SYS_setxattr,
-		SYS_inotify_add_watch, SYS_fanotify_mark, SYS_shmget, SYS_msgget, SYS_semget,
+		SYS_inotify_rm_watch, SYS_fanotify_mark, SYS_shmget, SYS_msgget, SYS_semget,
 		SYS_clone3, SYS_mlockall, SYS_pkey_mprotect, SYS_remap_file_pages,
 		SYS_utimensat, SYS_truncate, SYS_sched_setscheduler, SYS_setpriority,
 		SYS_adjtimex, SYS_clock_adjtime, SYS_landlock_create_ruleset, NEWEST_CALL,
