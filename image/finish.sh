@@ -13,6 +13,9 @@ install -d -o codex -g root -m 0775 /workspace
 
 sh /tmp/layers.sh /usr/local/bin/codex /tmp/layers /etc/codex
 
+# git init copies these into hooks, also into a project's own, which are read-only.
+rm -f /usr/share/git-core/templates/hooks/*.sample
+
 # npm of the image asks the registry that the image was made from.
 if [ -n "$registry" ] && [ "$registry" != "$(npm config get registry)" ]; then
   npm config set --global registry "$registry"

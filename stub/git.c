@@ -22,6 +22,13 @@ static int mount_part(struct plan *p, const char *name, bool writable, struct er
 		arena_format(&p->arena, "%s/%s", r->place, name), writable, t);
 }
 
+static bool is_there(int git, const char *name)
+{
+	struct stat st;
+
+	return fstatat(git, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int protect_part(struct plan *p, int git, const char *name, mode_t kind, struct error *t)
 {
 	struct stat st;
@@ -32,6 +39,19 @@ static int protect_part(struct plan *p, int git, const char *name, mode_t kind, 
 		return mount_part(p, name, false, t);
 	log_warning("%s/%s is not %s: it can't be protected from changes", p->repository.common,
 		name, kind == S_IFDIR ? "a directory" : "a regular file");
+	return 0;
+}
+
+/* Some templates leave hooks out. Nothing could be mounted there then, and the payload would
+ * make it: so it is made before, empty (prepare.c). */
+static int protect_hooks(struct plan *p, int git, struct error *t)
+{
+	if (is_there(git, "hooks") || !is_there(git, "HEAD"))
+		return protect_part(p, git, "hooks", S_IFDIR, t);
+	if (mount_part(p, "hooks", false, t) < 0)
+		return -1;
+	p->mounts.mount[p->mounts.count - 1].remade = true;
+	p->hooks = p->mounts.mount[p->mounts.count - 1].target;
 	return 0;
 }
 
@@ -55,9 +75,10 @@ static bool leads_back(struct plan *p, const char *dot_git, const char *director
 /*
  * git considers a worktree gone, and `git worktree prune` or `git gc` deletes it, if the
  * .git file that its gitdir names is missing, as in the container. So that one file is
- * mounted where git looks for it.
+ * mounted where git looks for it. And its config.worktree is read-only, as the repository's is.
  */
-static int keep_worktree(struct plan *p, int worktrees, const char *name, struct error *t)
+static int keep_worktree(
+	struct plan *p, int git, int worktrees, const char *name, bool protect, struct error *t)
 {
 	static const char end[] = "/.git";
 	const struct repository *r = &p->repository;
@@ -75,13 +96,18 @@ static int keep_worktree(struct plan *p, int worktrees, const char *name, struct
 	place = repository_place(p, directory, pointer, &real);
 	n = real ? strlen(real) : 0;
 	if (n <= strlen(end) || strcmp(real + n - strlen(end), end) != 0 ||
-		!leads_back(p, real, directory) || repository_is_taken(place) ||
-		beneath_contains(p->request.directory, place))
+		!leads_back(p, real, directory))
+		return 0;
+	if (protect && protect_part(p, git,
+			       arena_format(&p->arena, "worktrees/%s/config.worktree", name),
+			       S_IFREG, t) < 0)
+		return -1;
+	if (repository_is_taken(place) || beneath_contains(p->request.directory, place))
 		return 0;
 	return protect_mount(p, real, place, false, t);
 }
 
-static int keep_worktrees(struct plan *p, int git, struct error *t)
+static int keep_worktrees(struct plan *p, int git, bool protect, struct error *t)
 {
 	int fd = beneath_open(git, "worktrees", O_RDONLY | O_DIRECTORY, 0), result = 0;
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -102,7 +128,7 @@ static int keep_worktrees(struct plan *p, int git, struct error *t)
 				p->repository.common, BOUND_WORKTREES);
 			break;
 		}
-		result = keep_worktree(p, fd, entry->d_name, t);
+		result = keep_worktree(p, git, fd, entry->d_name, protect, t);
 	}
 	closedir(directory);
 	return result;
@@ -129,24 +155,36 @@ static int add_own_worktree(struct plan *p, int git, bool protect, struct error 
 		    arena_format(&p->arena, "%s/%s/gitdir", r->place, own), true, t) < 0)
 		return -1;
 	p->mounts.mount[p->mounts.count - 1].remade = true;
-	return protect ? mount_part(p, arena_format(&p->arena, "%s/commondir", own), false, t)
-		       : 0;
+	if (!protect)
+		return 0;
+	if (protect_part(
+		    p, git, arena_format(&p->arena, "%s/config.worktree", own), S_IFREG, t) < 0)
+		return -1;
+	return mount_part(p, arena_format(&p->arena, "%s/commondir", own), false, t);
 }
 
 /*
  * git writes its config in ordinary work (branch -m, remote add, switch --track), by a rename
  * that no mount at its place lets through. So codex-init guards it (init/home/git_guard.h),
- * where it can read it whole and it is this repository's alone.
+ * where it can read it whole and it is this repository's alone: without a commondir, which in
+ * here leads to another. Nor where config.worktree is a link, which can't be mounted: it would
+ * be removed as one that was planted.
  */
 static int protect_config(struct plan *p, int git, struct error *t)
 {
 	struct stat st;
+	const bool guardable = !is_there(git, "commondir") &&
+			       (fstatat(git, "config.worktree", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+				       S_ISREG(st.st_mode)) &&
+			       fstatat(git, "config", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			       S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+			       st.st_size <= BOUND_GIT_CONFIG;
 
-	if (p->lock_git_config || fstatat(git, "config", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_size > BOUND_GIT_CONFIG)
-		return protect_part(p, git, "config", S_IFREG, t);
-	p->request.git_config = p->repository.place;
-	return 0;
+	if (guardable && !p->unguarded)
+		p->request.git_config = p->repository.place;
+	return guardable && !p->unguarded && !p->lock_git_config
+		       ? 0
+		       : protect_part(p, git, "config", S_IFREG, t);
 }
 
 static int add_parts(struct plan *p, int git, bool protect, struct error *t)
@@ -154,11 +192,13 @@ static int add_parts(struct plan *p, int git, bool protect, struct error *t)
 	if (p->repository.kind == REPOSITORY_WORKTREE &&
 		add_own_worktree(p, git, protect, t) < 0)
 		return -1;
-	if (keep_worktrees(p, git, t) < 0)
+	if (keep_worktrees(p, git, protect && !p->read_only, t) < 0)
 		return -1;
 	if (!protect || p->read_only)
 		return 0;
-	if (protect_part(p, git, "hooks", S_IFDIR, t) < 0)
+	if (protect_hooks(p, git, t) < 0 ||
+		protect_part(p, git, "config.worktree", S_IFREG, t) < 0 ||
+		protect_part(p, git, "commondir", S_IFREG, t) < 0)
 		return -1;
 	return protect_config(p, git, t);
 }
@@ -247,7 +287,7 @@ void git_decline(struct plan *p)
 		if (strcmp(p->request.passed[i].name, VARIABLE_GIT_DIR) == 0)
 			p->request.passed[i].value = NULL;
 	p->worktree_pointer = NULL;
-	p->request.git_config = NULL;
+	p->request.git_config = p->hooks = NULL;
 	p->repository.kind = REPOSITORY_CLOSED;
 	p->repository.why = "only a part of this repository is mounted, the workdir";
 	warn_of_closed(&p->repository);

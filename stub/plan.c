@@ -307,8 +307,8 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 		return -1;
 	egress = request_env_setting(&c->env, "CODEX_INIT_EGRESS");
 	/* As a plain init, codex-init guards nothing. */
-	p->lock_git_config =
-		c->lock_git_config || (!c->audit && egress && strcmp(egress, "off") == 0);
+	p->unguarded = !c->audit && egress && strcmp(egress, "off") == 0;
+	p->lock_git_config = c->lock_git_config;
 	if (git_add(p, !c->no_protect, t) < 0)
 		return -1;
 	identity_take(p);

@@ -58,8 +58,11 @@ struct plan {
 	const char *home_path; /* if so: its path beneath the workdir, without links */
 	const char *dot_codex; /* the same for .codex */
 	struct repository repository;
-	bool lock_git_config;         /* its config is mounted read-only, and not guarded */
+	bool lock_git_config;         /* its config is mounted read-only */
+	bool unguarded;               /* the same, since codex-init doesn't guard it */
 	const char *worktree_pointer; /* contents of a copy of its gitdir, or NULL */
+	const char *hooks;            /* where hooks/ of its git directory, which is missing,
+					 will be mounted; or NULL */
 	bool declined;                /* an optional question was answered with no */
 	enum login login;
 	const char *follow; /* the file whose ChatGPT login the broker has, or NULL; */

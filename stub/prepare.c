@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "mounts.h"
 #include "workdir.h"
 
 static int refuse_create(struct error *t, const char *directory, const char *name)
@@ -223,10 +224,32 @@ static int open_own_home(struct plan *p, struct error *t)
 	return home;
 }
 
+/* Without it the session starts all the same: what is put there is listed at its end. */
+static void prepare_hooks(struct plan *p)
+{
+	const char *common = p->repository.common;
+	int git = p->hooks ? beneath_open_resolved(common, O_RDONLY | O_DIRECTORY) : -1;
+	int hooks =
+		git < 0 ? -1
+			: prepare_directory(git, "hooks", 0755, p->workdir_uid, p->workdir_gid);
+
+	if (p->hooks && hooks < 0) {
+		log_warning("%s/hooks can't be created (%s), nor protected from changes",
+			common, strerror(errno));
+		mounts_remove(&p->mounts, p->hooks);
+		p->request.mounts_count = p->mounts.count;
+	}
+	if (hooks >= 0)
+		close(hooks);
+	if (git >= 0)
+		close(git);
+}
+
 int prepare_home(struct plan *p, struct error *t)
 {
 	int home, result;
 
+	prepare_hooks(p);
 	if (p->home_is_ours)
 		home = open_own_home(p, t);
 	else

@@ -59,7 +59,9 @@ def test_what_the_host_obeys_is_protected(project):
     assert c.init[c.init.index("--git-config") + 1] == f"{place}/.git"
     locked = project.dry("--lock-git-config")
     assert locked.mounts[f"{place}/.git/config"] == (f"{project.work}/.git/config", "ro")
-    assert "--git-config" not in locked.init
+    # What would be made beside it leads git to another one, and is removed.
+    assert locked.init[locked.init.index("--git-config") + 1] == f"{place}/.git"
+    assert "--git-config" not in project.dry(env={"CODEX_INIT_EGRESS": "off"}).init
     assert c.mounts[f"{place}/.codex"][1] == "ro"
     # A mount can't be renamed: without this, .git could be moved out of the way as a whole.
     assert c.mounts[f"{place}/.git"] == (f"{project.work}/.git", "rw")
@@ -67,6 +69,25 @@ def test_what_the_host_obeys_is_protected(project):
     assert depths == sorted(depths)
     open_ = project.dry("--no-protect")
     assert set(open_.mounts) == {"/codex_home", place}
+
+
+def test_what_git_reads_beside_its_config_is_protected(project):
+    project.write(project.work / ".git" / "config")
+    place = f"/app{project.work}/.git"
+    project.write(project.work / ".git" / "config.worktree")
+    c = project.dry()
+    assert c.mounts[f"{place}/config.worktree"][1] == "ro" and "--git-config" in c.init
+    # The guard would take a link of the user's for one that was planted.
+    (project.work / ".git" / "config.worktree").unlink()
+    (project.work / ".git" / "config.worktree").symlink_to("config")
+    c = project.dry()
+    assert c.mounts[f"{place}/config"][1] == "ro" and "--git-config" not in c.init
+    (project.work / ".git" / "config.worktree").unlink()
+    # Another repository's config is in force, which nothing guards.
+    project.write(project.work / ".git" / "commondir")
+    c = project.dry()
+    assert {c.mounts[f"{place}/{name}"][1] for name in ("commondir", "config")} == {"ro"}
+    assert "--git-config" not in c.init
 
 
 def test_protection_of_what_is_not_there(project):
@@ -272,7 +293,7 @@ def test_the_place_of_every_engines_socket_is_known(project, name):
     for shared in (path, os.path.dirname(path), "/run"):
         command = ("unshare", "--mount", "sh", "-c", IN_ITS_OWN_RUN, "sh", path, STUB)
         done = subprocess.run([*command, "--dry-run", "--read-only", shared], env=env,
-                              cwd=project.work, capture_output=True, text=True, timeout=30,
+                              cwd=project.work, capture_output=True, text=True, timeout=60,
                               stdin=subprocess.DEVNULL, check=False)
         assert done.returncode == 100 and "root on this machine" in done.stderr, done
 
