@@ -5,13 +5,15 @@
  * O_APPEND, so lines never mix and a reader that follows the file sees whole ones. The
  * payload determines how many events there are and what their names contain: so lines are
  * limited per second, the table of the report has a fixed size, and nothing is allocated
- * after events_open().
+ * after events_open(). It is one file, since all of that is one struct's, which nobody else
+ * sees.
  */
 #include "events.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "../lib/event_words.h"
+#include "../lib/file.h"
 #include "../lib/limits.h"
 #include "../policy/policy.h"
 #include "event_line.h"
@@ -74,13 +77,17 @@ static const char operation[] = "open the event log",
 
 int events_open(struct events **out, const char *path, struct failure *f)
 {
+	/* O_NONBLOCK: if the path is a pipe that nobody reads, lines are lost rather than
+	 * PID 1 blocked. */
+	const int flags = O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK;
+	const bool to_log = path && strcmp(path, EVENTS_TO_LOG) == 0;
 	struct events *e = calloc(1, sizeof(*e));
 
 	*out = NULL;
 	if (!e)
 		return fail_errno(f, operation, path ? path : "");
 	e->log.fd = e->copy.fd = -1;
-	if (path && strcmp(path, EVENTS_TO_LOG) == 0) {
+	if (to_log) {
 		if (isatty(STDERR_FILENO)) {
 			free(e);
 			fail(f, operation, "-", "standard error is a terminal");
@@ -88,17 +95,20 @@ int events_open(struct events **out, const char *path, struct failure *f)
 				f, "the terminal is the command's: give --events a file");
 		}
 		/* Opened anew: O_NONBLOCK would otherwise be the command's as well. */
-		path = "/proc/self/fd/2";
+		e->log.fd = open("/proc/self/fd/2", flags | O_CLOEXEC);
+	} else if (path) {
+		/* An earlier command may have put a link there, to a file of root's. */
+		e->log.fd =
+			file_open(AT_FDCWD, path, flags | O_CREAT, 0644, RESOLVE_NO_SYMLINKS);
 	}
-	/* O_NONBLOCK: if the path is a pipe that nobody reads, lines are lost rather than
-	 * PID 1 blocked. */
-	if (path)
-		e->log.fd = open(path,
-			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-			0644);
 	if (path && e->log.fd < 0) {
+		const bool link = errno == ELOOP;
+
 		free(e);
-		return fail_errno(f, operation, path);
+		fail_errno(f, operation, path);
+		return link ? fail_hint(f, "name the place that the link leads to; - is the "
+					   "container's log")
+			    : -1;
 	}
 	*out = e;
 	return 0;
@@ -206,6 +216,8 @@ void events_context(struct events *e, const char *container, const char *workdir
 {
 	struct event_line l = {.used = 0};
 
+	if (!e)
+		return;
 	e->policy = e->refused.policy = policy;
 	event_line_string(&l, "container", container);
 	event_line_string(&l, "workdir", workdir);

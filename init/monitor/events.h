@@ -77,9 +77,9 @@ struct events; /* opaque; one per process */
 struct policy;
 
 /*
- * Opens path for appending (created with mode 0644); path NULL: only counts. EVENTS_TO_LOG: the
- * lines go to our standard error, the container's log, which must not be a terminal: that is
- * the command's. Returns 0, or -1 with *f filled.
+ * Opens path for appending (created with mode 0644), in which there may be no symbolic link;
+ * path NULL: only counts. EVENTS_TO_LOG: the lines go to our standard error, the container's
+ * log, which must not be a terminal: that is the command's. Returns 0, or -1 with *f filled.
  */
 #define EVENTS_TO_LOG "-"
 int events_open(struct events **out, const char *path, struct failure *f);

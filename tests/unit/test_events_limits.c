@@ -107,11 +107,39 @@ static void a_path_that_cannot_be_opened(void **state)
 	unlink(pipe);
 }
 
+/* Where others write, an earlier command may have put one. */
+static void a_link_is_not_followed(void **state)
+{
+	struct fixture *x = *state;
+	char link[80], target[80], through[96];
+	struct events *e;
+	struct failure f;
+
+	snprintf(target, sizeof(target), "%s/target", x->directory);
+	snprintf(link, sizeof(link), "%s/link", x->directory);
+	assert_int_equal(symlink(target, link), 0);
+	assert_int_equal(events_open(&e, link, &f), -1);
+	assert_null(e);
+	assert_string_equal(
+		f.hint, "name the place that the link leads to; - is the container's log");
+	assert_int_equal(access(target, F_OK), -1);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink(x->directory, link), 0);
+	snprintf(through, sizeof(through), "%s/target", link);
+	assert_int_equal(events_open(&e, through, &f), -1);
+	assert_int_equal(access(target, F_OK), -1);
+	assert_int_equal(events_open(&e, target, &f), 0);
+	events_close(e);
+	assert_int_equal(unlink(target), 0);
+	assert_int_equal(unlink(link), 0);
+}
+
 static void no_log_at_all(void **state)
 {
 	struct event odd = {.kind = (enum event_kind)99, .name = "x"};
 	struct fixture *x = *state;
 
+	events_context(NULL, "box", "/app", NULL);
 	events_add(NULL, &odd);
 	assert_int_equal(events_refused(NULL), 0);
 	events_close(NULL);
@@ -185,6 +213,7 @@ int main(void)
 		TEST(the_exit_status_is_reported_unchanged),
 		TEST(a_full_disk_is_no_failure),
 		TEST(a_path_that_cannot_be_opened),
+		TEST(a_link_is_not_followed),
 		TEST(no_log_at_all),
 		TEST(the_copy_is_bounded),
 		TEST(what_the_payload_causes_leaves_room),
