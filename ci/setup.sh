@@ -42,6 +42,7 @@ test              netavark              /usr/lib/podman/netavark
 test              uidmap                newuidmap
 test              slirp4netns           slirp4netns
 test              rootlesskit           rootlesskit
+test              bindfs                bindfs
 test              busybox-static        /usr/share/doc/busybox-static
 image,test        zstd                  zstd
 lint,fuzz         clang                 clang

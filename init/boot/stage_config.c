@@ -92,6 +92,12 @@ static bool make_run_directory(struct boot *b)
 	return false;
 }
 
+static void warn_of(const struct failure *f)
+{
+	if (f->reason[0])
+		say_failure_warning("config", f);
+}
+
 /* Of the launcher's, where it has made them; before anything unprivileged runs. */
 static void open_host_files(struct boot *b)
 {
@@ -99,16 +105,14 @@ static void open_host_files(struct boot *b)
 	int fd;
 
 	b->report_file = report_file_open(REPORT_FILE_DIRECTORY, REPORT_FILE_NAME, &f);
-	if (b->report_file < 0 && f.reason[0])
-		say_failure_warning("config", &f);
+	warn_of(&f);
 	fd = report_file_open(REPORT_FILE_DIRECTORY, REPORT_FILE_EVENTS, &f);
 	if (fd >= 0) {
 		b->trail = report_file_append(fd, &f);
-		events_copy(b->events, b->trail);
+		events_copy(b->events, report_file_copy(b->trail));
 		close(fd);
 	}
-	if (f.reason[0])
-		say_failure_warning("config", &f);
+	warn_of(&f);
 }
 
 static int open_events(struct boot *b, const char *path, struct failure *f)

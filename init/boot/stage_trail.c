@@ -65,8 +65,8 @@ void stage_trail_end(struct boot *b)
 	if (missed || k->channel >= 0)
 		say_warning("payload",
 			"keep the events: %" PRIu64
-			" of them%s are missing in the copy on your "
-			"machine, whose file system did not take them in time",
+			" of them%s are missing from the copy on your "
+			"machine, whose file system did not take them",
 			missed, k->channel >= 0 ? " and the last ones" : "");
 	k->worker = NULL;
 }

@@ -100,9 +100,9 @@ struct boot {
 	bool brokered; /* Codex uses the broker */
 	struct supervisor supervisors[WORKERS];
 	struct status status;
-	bool run_dir;            /* RUN_DIR exists and is writable */
-	int report_file;         /* for the closing report (home/report_file.h), or -1 */
-	int trail;               /* for the events, the same; events' to close */
+	bool run_dir;    /* RUN_DIR exists and is writable */
+	int report_file; /* for the closing report (home/report_file.h), or -1 */
+	int trail;       /* for the events: what holds it (report_file_append()), or -1 */
 	struct control *control; /* NULL: not available */
 	struct asker *asker;     /* the same */
 	int64_t began;           /* clock_ms() at the end of the boot */

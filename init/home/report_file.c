@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/descriptor.h"
+#include "../lib/file.h"
+#include "../lib/limits.h"
+#include "../lib/privileges.h"
 #include "child.h"
 
 static const char operation[] = "keep the closing report", logging[] = "keep the events";
@@ -40,90 +44,104 @@ int report_file_open(const char *directory, const char *name, struct failure *f)
 	return fd;
 }
 
-struct report_text {
+/* What a child does with the file. */
+struct job {
 	int fd;
+	int (*work)(const struct job *j, struct failure *f);
 	const char *text;
 	size_t size;
+	int socket;
 };
 
 /* The directory is closed to us, but the file's own mode is what counts (proc(5),
  * /proc/PID/fd). */
-static int reopen(int by_path)
+static int reopen(int by_path, int flags)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", by_path);
-	return open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	return open(path, flags | O_NOCTTY | O_CLOEXEC);
 }
 
-static int write_text(void *context, void *result, struct failure *f)
+static int write_text(const struct job *j, struct failure *f)
 {
-	const struct report_text *t = context;
 	size_t done = 0;
 	ssize_t n = 0;
-	int fd = reopen(t->fd);
+	int fd = reopen(j->fd, O_WRONLY | O_APPEND);
 
-	(void)result;
 	if (fd < 0)
 		return fail_errno(f, operation, "open it");
-	while (done < t->size && (n = write(fd, t->text + done, t->size - done)) > 0)
+	while (done < j->size && (n = write(fd, j->text + done, j->size - done)) > 0)
 		done += (size_t)n;
-	if (done < t->size || close(fd) < 0)
+	if (done < j->size || close(fd) < 0)
 		return fail_errno(f, operation, "write to it");
 	return 0;
 }
 
-/* In a child with the uid of the file's owner. */
-static int as_owner(int fd, child_work *work, void *context, struct failure *f)
+static int pass_on(const struct job *j, struct failure *f)
 {
-	struct stat st;
+	int fd = reopen(j->fd, O_WRONLY | O_APPEND);
 
-	if (fstat(fd, &st) < 0)
-		return fail_errno(f, operation, "examine it");
-	if (st.st_nlink == 0)
-		return fail(f, operation, "write to it", "it was removed on the host");
-	if (st.st_uid == geteuid())
-		return child_run(work, context, NULL, 0, f);
-	return child_run_as(st.st_uid, st.st_gid, NULL, work, context, NULL, 0, f);
-}
-
-int report_file_write(int fd, const char *text, size_t size, struct failure *f)
-{
-	struct report_text t = {fd, text, size};
-
-	return as_owner(fd, write_text, &t, f);
-}
-
-struct passed {
-	int fd, socket;
-};
-
-static int pass_on(void *context, void *result, struct failure *f)
-{
-	const struct passed *p = context;
-	int fd = reopen(p->fd);
-
-	(void)result;
 	if (fd < 0)
 		return fail_errno(f, logging, "open them");
-	return descriptor_send(p->socket, "", 1, fd) < 0
+	return descriptor_send(j->socket, "", 1, fd) < 0
 		       ? fail_errno(f, logging, "pass them on")
 		       : 0;
 }
 
+/* In a child, which becomes the file's owner. Even this look at the file may hang. */
+static int as_owner(void *context, void *result, struct failure *f)
+{
+	const struct job *j = context;
+	struct stat st;
+
+	(void)result;
+	if (fstat(j->fd, &st) < 0)
+		return fail_errno(f, operation, "examine it");
+	if (st.st_nlink == 0)
+		return fail(f, operation, "write to it", "it was removed on the host");
+	if (st.st_uid != geteuid() && privileges_drop(st.st_uid, st.st_gid, f) < 0)
+		return -1;
+	return j->work(j, f);
+}
+
+static int run(struct job *j, const char *what, struct failure *f)
+{
+	fail(f, what, "write to your machine's disk", "it takes too long");
+	if (child_run_for(LIMIT_HOST_FILE_MS, as_owner, j, f) < 0)
+		return -1;
+	f->reason[0] = '\0';
+	return 0;
+}
+
+int report_file_write(int fd, const char *text, size_t size, struct failure *f)
+{
+	struct job j = {.fd = fd, .work = write_text, .text = text, .size = size};
+
+	return run(&j, operation, f);
+}
+
 int report_file_append(int fd, struct failure *f)
 {
-	int pair[2], got = -1;
-	struct passed p = {.fd = fd};
-	char octet;
+	struct job j = {.fd = fd, .work = pass_on};
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail_errno(f, logging, "socketpair");
-	p.socket = pair[1];
-	if (as_owner(fd, pass_on, &p, f) == 0 &&
-		descriptor_receive(pair[0], &octet, 1, MSG_DONTWAIT, &got) < 0)
-		fail_errno(f, logging, "receive them");
-	close(pair[0]);
+	j.socket = pair[1];
+	if (run(&j, logging, f) < 0) {
+		close(pair[0]);
+		pair[0] = -1;
+	}
 	close(pair[1]);
-	return got;
+	return pair[0];
+}
+
+int report_file_copy(int held)
+{
+	char octet;
+	int fd;
+
+	descriptor_receive(held, &octet, 1, MSG_PEEK | MSG_DONTWAIT, &fd);
+	return fd;
 }

@@ -21,12 +21,19 @@
  */
 int report_file_open(const char *directory, const char *name, struct failure *f);
 
-/* Opens it for appending, in such a child, which passes the descriptor on. Returns it, or -1
- * with *f filled. */
+/*
+ * Both work in a child with the uid of the file's owner, because root in the container can't
+ * write another's file; and for LIMIT_HOST_FILE_MS at most, because a disk may hang.
+ *
+ * report_file_append() opens the file for appending, and returns a socket that holds the
+ * descriptor, of which report_file_copy() gives as many copies as one wants, or -1. A process
+ * that has the file open waits for the disk when it closes it, as each of our children does
+ * when it ends; one that has the socket doesn't. Returns -1 with *f filled on failure.
+ *
+ * report_file_write() writes the text. Returns 0, or -1 with *f filled.
+ */
 int report_file_append(int fd, struct failure *f);
-
-/* Writes the text, in a child with the uid of the file's owner, because root in the
- * container can't write another's file. Returns 0, or -1 with *f filled. */
+int report_file_copy(int held);
 int report_file_write(int fd, const char *text, size_t size, struct failure *f);
 
 #endif

@@ -306,6 +306,8 @@
 /* How long a worker gets at the end to report the refusals it has only counted: a few
  * messages. */
 #define LIMIT_SETTLE_MS 500
+/* How long the host's disk may take for the closing report, or to open the events' copy. */
+#define LIMIT_HOST_FILE_MS 3000
 /* Descriptors that we check whether we were started with: service managers and shells count
  * from 3 up. Higher ones are passed on too, but a plain init then keeps them open as well. */
 #define LIMIT_INHERITED 64

@@ -73,7 +73,7 @@ static const char *const kinds[] = {
 };
 
 static const char operation[] = "open the event log",
-		  not_taken[] = "the host's file system does not take lines in time";
+		  not_taken[] = "the host's file system does not take lines";
 
 int events_open(struct events **out, const char *path, struct failure *f)
 {
@@ -155,7 +155,7 @@ static void write_copy(struct events *e, const struct event_line *l, bool lastin
 	const size_t most = LIMIT_TRAIL_BYTES - (lasting ? 0 : LIMIT_TRAIL_KEPT);
 	const uint64_t missed = e->missed - e->missed_said;
 
-	if (e->copy.fd < 0)
+	if (e->copy.fd < 0 && !e->pass)
 		return;
 	if (e->copy_bytes + l->used > most) {
 		if (!e->copy_full)
@@ -204,10 +204,9 @@ uint64_t events_pass(struct events *e, events_passer *pass, void *context)
 		write_suppressed(e, &l);
 	e->pass = pass;
 	e->pass_context = context;
-	if (!pass && e->copy.fd >= 0) {
+	if (e->copy.fd >= 0)
 		close(e->copy.fd);
-		e->copy.fd = -1;
-	}
+	e->copy.fd = -1;
 	return e->missed;
 }
 
@@ -262,7 +261,7 @@ static bool is_lasting(enum event_kind kind)
 
 static bool is_logged(const struct events *e)
 {
-	return e->log.fd >= 0 || e->copy.fd >= 0 || e->reader;
+	return e->log.fd >= 0 || e->copy.fd >= 0 || e->pass || e->reader;
 }
 
 void events_log(struct events *e, const struct event *event, uint64_t count)

@@ -95,9 +95,11 @@ void events_context(struct events *e, const char *container, const char *workdir
 void events_copy(struct events *e, int fd);
 /*
  * From now on the lines of that copy are given to pass(), which returns false if it can't take
- * one now; events_missed() is for one that it took and that wasn't written. The first time is
- * an event, and so is their number once there are lines again. pass NULL: no more; what is only
- * counted until then has its line before. Returns how many are missing.
+ * one now; events_missed() is for one that it took and that wasn't written. The descriptor is
+ * closed: closing it later, as our children would at their end, may wait for the host's disk.
+ * The first missing line is an event, and so is their number once there are lines again. pass
+ * NULL: no more; what is only counted until then has its line before. Returns how many are
+ * missing.
  */
 typedef bool events_passer(void *context, const char *line, size_t len);
 uint64_t events_pass(struct events *e, events_passer *pass, void *context);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../home/report_file.h"
 #include "../lib/worker.h"
 #include "event_line.h"
 
@@ -28,9 +29,11 @@ struct writer {
 static void *prepare(void *context, int channel)
 {
 	static struct writer w;
+	const int held = *(const int *)context;
 
-	w = (struct writer){.channel = channel, .sink.fd = *(const int *)context};
-	return &w;
+	w = (struct writer){.channel = channel, .sink.fd = report_file_copy(held)};
+	close(held);
+	return w.sink.fd < 0 ? NULL : &w;
 }
 
 static void serve(void *prepared)
@@ -51,15 +54,15 @@ static void serve(void *prepared)
 	}
 }
 
-pid_t trail_start(int fd, int *channel, struct failure *f)
+pid_t trail_start(int held, int *channel, struct failure *f)
 {
 	const struct worker_config c = {.name = "codex-trail",
 		.uid = UID_PROBE,
 		.filter = FILTER_TRAIL,
-		.keep = {fd},
+		.keep = {held},
 		.keep_count = 1,
 		.prepare = prepare,
 		.serve = serve};
 
-	return worker_start(&c, &fd, channel, f);
+	return worker_start(&c, &held, channel, f);
 }

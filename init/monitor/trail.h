@@ -22,10 +22,11 @@ struct sink {
 bool sink_write(struct sink *s, const char *line, size_t len);
 
 /*
- * Forks the worker for the file fd. Each message to it is a line; when the channel is shut down
- * it writes what is left and ends. For each line that it couldn't write it sends an octet.
- * Returns its pid with *channel set, or -1 with *f filled.
+ * Forks the worker for the file that the socket holds (report_file_append()). Each message to
+ * it is a line; when the channel is shut down it writes what is left and ends. For each line
+ * that it couldn't write it sends an octet. Returns its pid with *channel set, or -1 with *f
+ * filled.
  */
-pid_t trail_start(int fd, int *channel, struct failure *f);
+pid_t trail_start(int held, int *channel, struct failure *f);
 
 #endif

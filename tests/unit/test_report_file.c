@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "../../init/home/report_file.h"
+#include "../../init/lib/limits.h"
 
 #include <cmocka.h>
 
@@ -194,6 +196,57 @@ static void what_cannot_be_written_is_reported(void **state)
 	expect(p, "");
 }
 
+/* With a lease on it, opening it for writing takes 45 seconds (/proc/sys/fs/lease-break-time).
+ */
+static void what_hangs_is_not_waited_for(void **state)
+{
+	struct place *p = *state;
+	int fd, leased;
+
+	put(p, OWNER);
+	fd = report_file_open(p->directory, REPORT_FILE_NAME, &p->f);
+	leased = open(p->file, O_RDONLY);
+	signal(SIGIO, SIG_IGN);
+	assert_int_equal(fcntl(leased, F_SETLEASE, F_RDLCK), 0);
+	assert_int_equal(report_file_write(fd, "x", 1, &p->f), -1);
+	assert_non_null(strstr(p->f.reason, "takes too long"));
+	close(leased);
+	assert_int_equal(report_file_write(fd, "x", 1, &p->f), 0);
+	assert_string_equal(p->f.reason, "");
+	close(fd);
+	expect(p, "x");
+}
+
+/* Whoever has the file open waits for the disk when it ends: we don't have it open. */
+static void it_is_held_without_being_open(void **state)
+{
+	struct place *p = *state;
+	char before, name[64], at[256] = "";
+	int fd, held, copy, next = dup(0);
+
+	put(p, OWNER);
+	close(next);
+	fd = report_file_open(p->directory, REPORT_FILE_NAME, &p->f);
+	held = report_file_append(fd, &p->f);
+	assert_true(held >= 0);
+	assert_string_equal(p->f.reason, "");
+	close(fd);
+	for (int i = next; i < next + 8; i++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", i);
+		assert_true(readlink(name, at, sizeof(at) - 1) < 0 || !strstr(at, p->file));
+	}
+	for (int i = 0; i < 2; i++) {
+		copy = report_file_copy(held);
+		assert_int_equal(write(copy, "line\n", 5), 5);
+		assert_true(fcntl(copy, F_GETFD) & FD_CLOEXEC);
+		close(copy);
+	}
+	assert_int_equal(read(held, &before, 1), 1); /* and with the socket it goes */
+	assert_int_equal(report_file_copy(held), -1);
+	close(held);
+	expect(p, "line\nline\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +259,8 @@ int main(void)
 			what_was_removed_meanwhile_is_reported, make, take_away),
 		cmocka_unit_test_setup_teardown(
 			what_cannot_be_written_is_reported, make, take_away),
+		cmocka_unit_test_setup_teardown(what_hangs_is_not_waited_for, make, take_away),
+		cmocka_unit_test_setup_teardown(it_is_held_without_being_open, make, take_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
