@@ -61,6 +61,8 @@
  * sessions that a session's are compared with. */
 #define BOUND_TRAIL_READ (8 * 1024 * 1024)
 #define BOUND_NAMES      100000
+/* What codex-init reads of them (LIMIT_KNOWN there). */
+#define BOUND_KNOWN_BYTES (256 * 1024)
 /* Names that status says are new. */
 #define BOUND_NEW 20
 /* Rules that learn proposes: a session's summary has 256. And names below one domain from which

@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "names.h"
 #include "state.h"
+#include "trail_read.h"
 
-/* Where codex-init looks for it (init/home/report_file.h). */
+/* Where codex-init looks for them (init/home/report_file.h). */
 #define PLACE "/run/codex/host/events"
+#define KNOWN "/run/codex/host/known"
 
 static void not_kept(const char *why)
 {
@@ -19,19 +22,24 @@ static void not_kept(const char *why)
 
 void trail_plan(struct plan *p)
 {
-	const char *why, *path;
+	const char *why, *path, *known;
 	struct error t;
 
 	if (!p->report)
 		return; /* for the same reason, which was given */
 	path = state_path(p, arena_format(&p->arena, "%s/events.jsonl", p->request.name));
+	known = state_path(p, arena_format(&p->arena, "%s/" TRAIL_KNOWN, p->request.name));
 	why = state_check(p, p->request.name);
-	if (!why && mounts_add(&p->mounts, path, PLACE, true, &t) < 0)
+	if (!why && (mounts_add(&p->mounts, path, PLACE, true, &t) < 0 ||
+			    mounts_add(&p->mounts, known, KNOWN, false, &t) < 0))
 		why = arena_copy(&p->arena, t.reason);
-	if (why)
+	if (why) {
+		/* Without the other it would be mounted, and never made. */
+		mounts_remove(&p->mounts, PLACE);
 		not_kept(why);
-	else
+	} else {
 		p->trail = path;
+	}
 }
 
 static const char *name_of(char name[32], unsigned number)
@@ -68,11 +76,56 @@ static int move_aside(int directory)
 	return 0;
 }
 
+/* A line for each, those of the last session first: codex-init takes no more than the bound.
+ * Without names the file is empty, and nothing is marked. Closes it. */
+static bool write_names(const struct names *known, int fd)
+{
+	FILE *to = fdopen(fd, "w");
+	size_t used = 0;
+	bool good;
+
+	if (!to) {
+		close(fd);
+		return false;
+	}
+	for (size_t i = 0; i < known->list.count; i++) {
+		used += strlen(known->list.word[i]) + 1;
+		if (used <= BOUND_KNOWN_BYTES)
+			fprintf(to, "%s\n", known->list.word[i]);
+	}
+	good = !ferror(to);
+	return fclose(to) == 0 && good;
+}
+
+/* Readable for all, who can't get here but in the container: its root has no right to read a
+ * user's file. */
+static int create_known(struct plan *p, int directory)
+{
+	struct names known = {0};
+	int fd;
+	bool good;
+
+	if (unlinkat(directory, TRAIL_KNOWN, 0) < 0 && errno != ENOENT)
+		return -1;
+	names_known(p, &known); /* from the events, since the file is gone */
+	fd = beneath_open(directory, TRAIL_KNOWN, O_WRONLY | O_CREAT | O_EXCL, 0644);
+	good = fd >= 0 && fchmod(fd, 0644) == 0 && state_give(p, fd) == 0;
+	good &= fd >= 0 && write_names(&known, fd);
+	names_free(&known);
+	if (!good) {
+		int saved = errno;
+
+		unlinkat(directory, TRAIL_KNOWN, 0); /* half of it would be taken for all */
+		errno = saved;
+	}
+	return good ? 0 : -1;
+}
+
 static int create(struct plan *p)
 {
 	int directory = state_open(p, p->request.name), fd = -1, saved;
 
-	if (directory >= 0 && move_aside(directory) == 0)
+	if (directory >= 0 && move_aside(directory) == 0 && create_known(p, directory) == 0)
 		fd = beneath_open(directory, "events.jsonl", O_WRONLY | O_CREAT | O_EXCL, 0600);
 	saved = errno;
 	if (directory >= 0)
@@ -82,7 +135,7 @@ static int create(struct plan *p)
 		close(fd);
 		fd = -1;
 	}
-	/* So that a full disk doesn't make a session's last words impossible. */
+	/* So that a full disk doesn't keep a session from logging its end. */
 	if (fd >= 0) {
 		fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, BOUND_TRAIL_BYTES);
 		close(fd);
@@ -97,6 +150,7 @@ void trail_prepare(struct plan *p)
 		return;
 	not_kept(arena_format(&p->arena, "%s: %s", p->trail, strerror(errno)));
 	mounts_remove(&p->mounts, PLACE);
+	mounts_remove(&p->mounts, KNOWN);
 	p->request.mounts_count = p->mounts.count;
 	p->trail = NULL;
 }

@@ -12,11 +12,12 @@
 
 #include "plan.h"
 
-/* Adds the mount to the plan; call it behind report_plan(), which warns where there can be no
- * such file. Changes nothing. */
+/* Adds the mounts to the plan: of this file, and of one with the names that those sessions
+ * asked for (names_of_earlier()), by which codex-init marks a new one at the end. Call it
+ * behind report_plan(), which warns where there can be no such file. Changes nothing. */
 void trail_plan(struct plan *p);
 
-/* Renames the files of earlier sessions and creates one. On failure warns, and removes the
+/* Renames the files of earlier sessions and creates both. On failure warns, and removes the
  * mount from the plan. */
 void trail_prepare(struct plan *p);
 

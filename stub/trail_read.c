@@ -125,12 +125,10 @@ static void each_line(
 	}
 }
 
-static int open_trail(struct plan *p, unsigned session)
+static int open_kept(struct plan *p, const char *name)
 {
-	const char *path = session ? arena_format(&p->arena, "%s/%s/events.%u.jsonl",
-					     p->state.beneath, p->request.name, session)
-				   : arena_format(&p->arena, "%s/%s/events.jsonl",
-					     p->state.beneath, p->request.name);
+	const char *path =
+		arena_format(&p->arena, "%s/%s/%s", p->state.beneath, p->request.name, name);
 	int base = beneath_open_resolved(p->state.base, O_RDONLY | O_DIRECTORY), fd, saved;
 
 	fd = base < 0 ? -1 : beneath_open(base, path, O_RDONLY | O_NONBLOCK, 0);
@@ -141,22 +139,53 @@ static int open_trail(struct plan *p, unsigned session)
 	return fd;
 }
 
+/* Returns 1 with the whole of it, which the caller frees; 0 if there is no such file; -1 with
+ * *t filled. */
+static int read_kept(
+	struct plan *p, const char *name, char **text, size_t *size, struct error *t)
+{
+	int fd = open_kept(p, name);
+	ssize_t n;
+
+	*text = NULL;
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	n = fd < 0 ? -1 : read_whole(fd, text);
+	if (n < 0)
+		refuse_errno(t, operation, state_path(p, p->request.name));
+	if (fd >= 0)
+		close(fd);
+	*size = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? -1 : 1;
+}
+
 int trail_read(struct plan *p, unsigned session, enum trail_part part, trail_visit *visit,
 	void *context, struct error *t)
 {
-	int fd = open_trail(p, session);
-	char *text = NULL;
-	ssize_t size;
+	const char *name =
+		session ? arena_format(&p->arena, "events.%u.jsonl", session) : "events.jsonl";
+	char *text;
+	size_t size;
+	int found = read_kept(p, name, &text, &size, t);
 
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	size = fd < 0 ? -1 : read_whole(fd, &text);
-	if (size < 0)
-		refuse_errno(t, operation, state_path(p, p->request.name));
-	else
-		each_line(text, (size_t)size, part, visit, context);
+	if (found > 0)
+		each_line(text, size, part, visit, context);
 	free(text);
-	if (fd >= 0)
-		close(fd);
-	return size < 0 ? -1 : 1;
+	return found;
+}
+
+int trail_read_known(struct plan *p, trail_visit_name *visit, void *context, struct error *t)
+{
+	char *text, *next = NULL;
+	size_t size;
+	int found = read_kept(p, TRAIL_KNOWN, &text, &size, t);
+
+	if (found > 0) {
+		text[size] = '\0';
+		for (char *name = strtok_r(text, "\n", &next); name;
+			name = strtok_r(NULL, "\n", &next))
+			visit(context, name);
+	}
+	free(text);
+	return found;
 }

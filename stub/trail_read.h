@@ -36,6 +36,12 @@ typedef void trail_visit(void *context, const struct trail_event *e);
 int trail_read(struct plan *p, unsigned session, enum trail_part part, trail_visit *visit,
 	void *context, struct error *t);
 
+/* The file that a start makes of the names in the sessions before it (trail.h), a line for
+ * each; and visits them. Returns the same. */
+#define TRAIL_KNOWN "known"
+typedef void trail_visit_name(void *context, const char *name);
+int trail_read_known(struct plan *p, trail_visit_name *visit, void *context, struct error *t);
+
 /* Takes the line apart. False if it isn't an event. Pure. */
 bool trail_parse(const char *line, size_t size, struct trail_event *out);
 

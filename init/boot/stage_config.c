@@ -113,6 +113,12 @@ static void open_host_files(struct boot *b)
 		close(fd);
 	}
 	warn_of(&f);
+	fd = report_file_open(REPORT_FILE_DIRECTORY, REPORT_FILE_KNOWN, &f);
+	if (fd >= 0) {
+		events_known(b->events, report_file_read(fd, &f));
+		close(fd);
+	}
+	warn_of(&f);
 }
 
 static int open_events(struct boot *b, const char *path, struct failure *f)

@@ -145,3 +145,18 @@ int report_file_copy(int held)
 	descriptor_receive(held, &octet, 1, MSG_PEEK | MSG_DONTWAIT, &fd);
 	return fd;
 }
+
+char *report_file_read(int fd, struct failure *f)
+{
+	char *text = calloc(1, LIMIT_KNOWN + 2);
+	ssize_t n = text ? file_take(reopen(fd, O_RDONLY), text + 1, LIMIT_KNOWN + 1) : -1;
+
+	if (n > 0 && n <= LIMIT_KNOWN) {
+		text[0] = '\n';
+		return text;
+	}
+	if (n < 0)
+		fail_errno(f, "read", REPORT_FILE_KNOWN);
+	free(text);
+	return NULL;
+}

@@ -1,7 +1,8 @@
 /*
- * Files on the host, for the closing report and the events: the launcher creates them outside
- * the workdir and has them mounted in a directory that only root may enter. So the payload can
- * neither write nor remove them, whatever it does to the terminal.
+ * Files on the host, for the closing report and the events, and of the names that earlier
+ * sessions asked for: the launcher creates them outside the workdir and has them mounted in a
+ * directory that only root may enter. So the payload can neither read, write nor remove them,
+ * whatever it does to the terminal; unless it has our user id (privileges_shared()).
  */
 #ifndef INIT_HOME_REPORT_FILE_H
 #define INIT_HOME_REPORT_FILE_H
@@ -13,6 +14,7 @@
 #define REPORT_FILE_DIRECTORY "/run/codex/host"
 #define REPORT_FILE_NAME      "report"
 #define REPORT_FILE_EVENTS    "events"
+#define REPORT_FILE_KNOWN     "known"
 
 /*
  * Call before anything unprivileged runs: closes the directory to all but root and opens the
@@ -35,5 +37,9 @@ int report_file_open(const char *directory, const char *name, struct failure *f)
 int report_file_append(int fd, struct failure *f);
 int report_file_copy(int held);
 int report_file_write(int fd, const char *text, size_t size, struct failure *f);
+
+/* Reads it, if it has at most LIMIT_KNOWN octets and is readable for all. Returns the text
+ * behind a line break, which the caller frees; NULL if there is none, or with *f filled. */
+char *report_file_read(int fd, struct failure *f);
 
 #endif

@@ -72,6 +72,8 @@
  * fill it in a minute. The last part is left for rules, workers and the end. */
 #define LIMIT_TRAIL_BYTES (4 * 1024 * 1024)
 #define LIMIT_TRAIL_KEPT  (256 * 1024)
+/* The names of earlier sessions: some ten thousand, of which a project has hundreds. */
+#define LIMIT_KNOWN (256 * 1024)
 /*
  * Finding out which process asked (monitor/asker.h): questions in a second, since each goes
  * through /proc; how many may wait at one time, and for how long before the event is logged

@@ -42,6 +42,7 @@ struct events {
 	time_t second;                /* the second that `lines` refers to, CLOCK_MONOTONIC */
 	unsigned lines;               /* written in that second */
 	uint64_t skipped;             /* lines omitted and not yet reported */
+	char *known;                  /* names of earlier sessions, or NULL */
 	char *tail;                   /* what each line ends with, or NULL */
 	const struct policy *policy;  /* not owned; NULL: rules aren't told */
 	events_reader *reader;        /* NULL: nobody else gets the lines */
@@ -355,6 +356,13 @@ void events_presets(struct events *e, events_preset_finder *find)
 	e->refused.preset = find;
 }
 
+void events_known(struct events *e, char *names)
+{
+	free(e->known);
+	e->known = names;
+	e->refused.known = names;
+}
+
 char *events_options(const struct events *e)
 {
 	return tally_options(&e->refused);
@@ -382,6 +390,7 @@ void events_close(struct events *e)
 		close(e->log.fd);
 	if (e->copy.fd >= 0)
 		close(e->copy.fd);
+	free(e->known);
 	free(e->tail);
 	free(e);
 }

@@ -124,6 +124,9 @@ void events_log(struct events *e, const struct event *event, uint64_t count);
 /* The closing report: each refused name or address once, how often, and the --allow option
  * that would permit it; then failures at the proxy. Prints nothing if there are none. */
 void events_summary(const struct events *e, FILE *to);
+/* Names, each on a line of its own, the first behind a line break: a refused one that isn't
+ * among them is marked as new. Owned from now on. NULL: none is. */
+void events_known(struct events *e, char *names);
 /* The presets' finder, for suggestions: the name of one that allows a name and port, or NULL.
  */
 typedef const char *events_preset_finder(const char *name, uint16_t port);

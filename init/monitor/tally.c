@@ -193,14 +193,29 @@ char *tally_options(const struct tally *t)
 	return out;
 }
 
+/* No session before has asked for this name, as far as that is known. */
+static bool is_new(const struct tally *t, const struct place *p)
+{
+	char name[NAME_TEXT], line[NAME_TEXT + 2];
+	const char *unused;
+	size_t position;
+
+	if (!t->known || !name_normalise(p->name, strlen(p->name), name, &position, &unused))
+		return false;
+	snprintf(line, sizeof(line), "\n%s\n", name);
+	return !strstr(t->known, line);
+}
+
 /* One line; or two where a terminal would break it within a rule. */
 static void print_place(const struct tally *t, const struct place *p, size_t width, FILE *to)
 {
 	char text[NAME_TEXT + 8], advice[TALLY_REASON + 2 * NAME_TEXT];
+	size_t mark;
 	int n;
 
 	place_text(p, text, sizeof(text));
-	advise(t, p, advice, sizeof(advice));
+	mark = (size_t)snprintf(advice, sizeof(advice), "%s", is_new(t, p) ? "new, " : "");
+	advise(t, p, advice + mark, sizeof(advice) - mark);
 	n = fprintf(to, "  %-*s  %4" PRIu64 "x", (int)width, text, p->count);
 	if (strstr(advice, "--allow ") && n + 3 + (int)strlen(advice) > LINE_COLUMNS)
 		fprintf(to, "\n      %s\n", advice);

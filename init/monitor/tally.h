@@ -31,6 +31,8 @@ struct tally {
 	uint64_t others;              /* those of total that didn't fit into places */
 	events_preset_finder *preset; /* NULL: no presets are suggested */
 	const struct policy *policy;  /* what is allowed meanwhile; NULL: unknown */
+	const char
+		*known; /* names of earlier sessions, each between line breaks; NULL: unknown */
 	size_t count;
 	struct place places[LIMIT_SUMMARY];
 };

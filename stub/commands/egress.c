@@ -4,8 +4,8 @@
 
 #include "../bounds.h"
 #include "../kept_edit.h"
+#include "../names.h"
 #include "../rules.h"
-#include "project.h"
 #include "rows.h"
 #include "sandbox.h"
 

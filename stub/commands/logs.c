@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../bounds.h"
+#include "../names.h"
 #include "../state.h"
 #include "../trail_read.h"
 #include "project.h"

@@ -12,10 +12,10 @@
 
 #include "../ask.h"
 #include "../kept_edit.h"
+#include "../names.h"
 #include "../watch/client.h"
 #include "../watch/screen.h"
 #include "../watch/session.h"
-#include "project.h"
 #include "rows.h"
 #include "sandbox.h"
 

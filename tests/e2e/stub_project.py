@@ -21,6 +21,7 @@ UID = 1000
 GOOD = {"OPENAI_API_KEY": "k"}
 REPORT = "/run/codex/host/report"
 TRAIL = "/run/codex/host/events"
+KNOWN = "/run/codex/host/known"
 
 FAKE_ENGINE = """#!/usr/bin/python3
 import json, os, sys
@@ -90,9 +91,10 @@ class Command:
                 i += 1
         # The file for the closing report: test_report_file.py's matter.
         self.report = self.mounts.pop(REPORT, (None, None))[0]
-        # And that for the events: test_trail.py's.
+        # And those for the events and the names in them: test_trail.py's.
         self.trail = self.mounts.pop(TRAIL, (None, None))[0]
-        self.order = [target for target in self.order if target not in (REPORT, TRAIL)]
+        self.known = self.mounts.pop(KNOWN, (None, None))
+        self.order = [target for target in self.order if target not in (REPORT, TRAIL, KNOWN)]
         self.image = words[i]
         cut = words.index("--", i)
         self.init = words[i + 1 : cut]

@@ -10,7 +10,6 @@ from events import check_line
 from stub_project import UID, project  # noqa: F401
 from test_trail import STATE, started, trail
 
-WALLS = pytest.mark.parametrize("by", ["nft", "cell"])
 ASK = "getent hosts refused.test; getent hosts allowed.test; "
 
 
@@ -30,6 +29,7 @@ def kept(project):  # noqa: F811
     """kept(lines, session=0): writes what a session has left."""
     started(project)
     place = trail(project.home).parent
+    (place / "known").unlink()  # of no session: the names are found in these
 
     def write(lines, session=0):
         file = place / (f"events.{session}.jsonl" if session else "events.jsonl")
@@ -49,10 +49,10 @@ def said(project, *arguments, status=0, **more):  # noqa: F811
 # ---- logs -----------------------------------------------------------------------------------
 
 
-@WALLS
-def test_the_last_session_is_told(stub, workdir, by):
+@pytest.mark.cell
+def test_the_last_session_is_told(stub, workdir):
     script = ASK + "exit 3"
-    stub(f"--wall={by}", "--allow", "allowed.test", "--exec", "bash", "-c", script).ok(3)
+    stub("--allow", "allowed.test", "--exec", "bash", "-c", script).ok(3)
     told = stub("logs").ok().lines()
     (ended,) = [l for l in told if "ended" in l]
     assert ended.endswith("status 3")
@@ -68,6 +68,15 @@ def test_the_last_session_is_told(stub, workdir, by):
 def test_where_no_session_was(project):  # noqa: F811
     assert "no session was here" in said(project, "logs", status=100)
     assert not (project.home / ".local").exists()
+
+
+def test_what_the_start_found_is_what_is_known(project, kept):  # noqa: F811
+    """It has read the sessions before it: that needn't be done again."""
+    place = kept([refused("a.test"), refused("b.test")]).parent
+    kept([refused("b.test")], 1)
+    (place / "known").write_text("other.test\na.test\n")
+    lines = said(project, "logs").splitlines()
+    assert [(" new" in l, "a.test" in l) for l in lines if ".test" in l] == [(False, True), (True, False)]
 
 
 def test_a_name_that_no_earlier_session_had_is_new(project, kept):  # noqa: F811
@@ -105,6 +114,55 @@ def test_a_file_that_somebody_wrote_is_data(project, kept):  # noqa: F811
     assert "secret" not in said(project, "logs", status=100)
 
 
+@pytest.mark.attack
+def test_names_that_were_chosen_for_their_places_cost_no_more(project, kept):  # noqa: F811
+    """Twice 2^14 names of earlier sessions. In the first half a search by the last 18 bits of FNV-1a,
+    which anybody can work out, would find all in one place."""
+
+    def places(state, block):
+        for c in block:
+            state = (state ^ c) * 16777619 & 0x3FFFF
+        return state
+
+    state, names = 2166136261 & 0x3FFFF, [b""]
+    for step in range(14):
+        seen = {}
+        for n in range(1 << 18):
+            block = bytes(97 + (n >> shift & 15) for shift in (0, 4, 8, 12)) + b"." * (step == 7)
+            other = seen.setdefault(places(state, block), block)
+            if other != block:
+                break
+        names = [name + end for name in names for end in (block, other)]
+        state = places(state, block)
+    assert len(set(names)) == 1 << 14 and len({places(2166136261 & 0x3FFFF, n) for n in names}) == 1
+    kept([refused("a.test")])
+    known = trail(project.home).parent / "known"
+
+    def spent():
+        """The processor's time alone, since others are at work as well."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    def seconds(lines):
+        known.write_bytes(b"\n".join(lines) + b"\n")
+        taken = []
+        for _ in range(3):
+            began = spent()
+            assert "a.test" in said(project, "logs")
+            taken.append(spent() - began)
+        return min(taken)
+
+    others = [b"%x.%x.example" % (n * 2654435761 & 0xFFFFFFFF, n) + b"x" * 40 for n in range(1 << 14)]
+    usual, chosen = seconds(others), seconds(names)
+    assert chosen < 4 * usual, (chosen, usual)
+
+
+def test_what_the_broker_refused_is_told(project, kept):  # noqa: F811
+    kept([line("refused-broker", name="api.openai.com", request="POST /v1/files", reason="not one of Codex's requests")])
+    (told,) = said(project, "logs").splitlines()
+    assert "  refused  " in told and "api.openai.com" in told and told.endswith("  POST /v1/files  not one of Codex's requests")
+
+
 # ---- learn ----------------------------------------------------------------------------------
 
 
@@ -113,11 +171,11 @@ def proposals(project, *arguments, **more):  # noqa: F811
     return [l.split()[2] for l in told if l.startswith("+ allow ")]
 
 
-@WALLS
-def test_refused_is_proposed_and_then_no_more(stub, workdir, by):
-    stub(f"--wall={by}", "--exec", "bash", "-c", ASK + "exit 0").ok()
+@pytest.mark.cell
+def test_refused_is_proposed_and_then_no_more(stub, workdir):
+    stub("--exec", "bash", "-c", ASK + "exit 0").ok()
     told = stub("learn").ok().lines()
-    assert [l.split()[2] for l in told if l[0] == "+"] == ["refused.test", "allowed.test"]
+    assert sorted(l.split()[2] for l in told if l[0] == "+") == ["allowed.test", "refused.test"]
     again = stub("--allow", "refused.test", "--allow", "allowed.test", "learn").ok().out
     assert "+ allow" not in again and "nothing to add" in again
     assert "  allow refused.test\n" in again

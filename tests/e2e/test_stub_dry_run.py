@@ -148,7 +148,7 @@ def test_selinux(project):
     done = project.start("--dry-run", "--engine", "podman", "--selinux=relabel")
     words = shlex.split(done.stdout.decode())
     mounts = [w for w in words if w.startswith("type=bind")]
-    assert len(mounts) == 6 and all(m.endswith(",relabel=shared") for m in mounts)
+    assert len(mounts) == 7 and all(m.endswith(",relabel=shared") for m in mounts)
     assert "podman" not in project.refused("--selinux", "relabel")
     project.refused("--selinux", "on")
 

@@ -10,7 +10,8 @@ import subprocess
 import pytest
 from conftest import PATIENCE, until
 from events import check_line
-from stub_project import TRAIL, UID, project  # noqa: F401
+from namespaces import command
+from stub_project import KNOWN, TRAIL, UID, project  # noqa: F401
 
 STATE = ".local/state/codex-sandbox"
 ASK = "getent hosts refused.test; "
@@ -179,6 +180,132 @@ def test_the_payload_cannot_stop_who_writes_it(stub, host_home, workdir, uid):
     assert not [e for e in found if e["event"] == "worker"]
 
 
+# ---- The names that earlier sessions had -----------------------------------------------------
+
+
+@pytest.mark.cell
+def test_a_name_that_no_session_before_has_had_is_marked(stub):
+    """At the end, whether a rule denies it or none allows it; not in the first session, which has
+    nothing to compare with, nor if it has been asked for before."""
+    ask = "for n in %s; do curl -sS -m 30 https://$n.test/; done; true"
+    options = ("--deny", "denied.test", "--exec", "bash", "-c")
+    said = stub(*options, ask % "old").ok().err
+    # A lookup is a question or two, and on a slow machine more.
+    assert re.search(r"\dx   allow with: --allow old\.test\n", said), said
+    said = stub(*options, ask % "old first denied").ok().err
+    rows = {line.split()[0]: line.partition("x   ")[2] for line in said.splitlines() if line.startswith("  ")}
+    assert rows["old.test"] == "allow with: --allow old.test", said
+    assert rows["first.test"] == "new, allow with: --allow first.test", said
+    assert rows["denied.test"].startswith("new, denied"), said
+    # From then on they are known.
+    said = stub(*options, ask % "old first denied").ok().err
+    assert "--allow first.test" in said and "new" not in said, said
+
+
+@pytest.mark.cell(names=True)
+def test_without_the_launcher_nothing_is(shell):
+    done = shell(ASK * 2)
+    assert "--allow refused.test" in done.err and "new" not in done.err, done
+
+
+@pytest.mark.attack
+@pytest.mark.cell
+def test_the_payload_cannot_reach_the_names(stub, host_home):
+    """Neither to read what other sessions had, nor to have its names called known."""
+    stub("--exec", "bash", "-c", ASK + "true").ok()
+    script = f"cat {KNOWN}; (echo first.test >>{KNOWN}; mv {KNOWN} /tmp/x; ln {KNOWN} /tmp/y; rm -f {KNOWN}; " \
+        f"mount --bind /etc/passwd {KNOWN}; for fd in /proc/*/fd/*; do echo first.test >>$fd; done) 2>/dev/null; " \
+        "cat /proc/1/root/run/codex/host/known; curl -sS -m 30 https://first.test/; true"
+    done = stub("--exec", "bash", "-c", script).ok()
+    assert "refused.test" not in done.out, done
+    assert "new, allow with: --allow first.test" in done.err, done
+    (known,) = host_home.glob(f"{STATE}/codex_*/known")
+    assert "refused.test" in known.read_text().split() and "first.test" not in known.read_text()
+
+
+# ---- A disk that hangs -------------------------------------------------------------------------
+
+
+class Remote:
+    """What serves the engine the file system of the host's files, as another machine's would be.
+    Stopped, nobody gets an answer: to open, to write, to look, nor to close."""
+
+    def __init__(self, there, place):
+        self._there, self._place = there, place
+        self._server = subprocess.Popen([*there, "bindfs", "-f", "-o", "nonempty", place, place])
+
+    def is_mounted(self):
+        return subprocess.run([*self._there, "mountpoint", "-q", self._place]).returncode == 0
+
+    def _stands_still(self, waiting):
+        """Stopped with no request in its hands: who waits for the answer to one can't be killed,
+        and no container ends before that process."""
+        self._server.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._server.pid, os.WSTOPPED)
+        look = f"mount -t fusectl none /sys/fs/fuse/connections && cat {waiting}"
+        if command("unshare", "--mount", "sh", "-c", look).strip() == "0":
+            return True
+        self.go_on()
+        return False
+
+    def stop(self):
+        # fusectl's directory of a connection is named by the device's number.
+        device = int(command(*self._there, "stat", "-c", "%d", self._place))
+        waiting = f"/sys/fs/fuse/connections/{os.minor(device)}/waiting"
+        until(lambda: self._stands_still(waiting), "a moment without requests")
+
+    def go_on(self):
+        self._server.send_signal(signal.SIGCONT)
+
+    def close(self):
+        self.go_on()
+        self._server.terminate()
+        self._server.wait(60)
+
+
+@pytest.fixture
+def remote(lab, host_home):
+    place = host_home / ".local/state"
+    place.mkdir(parents=True)
+    made = Remote(lab.engine.among_its_mounts(), place)
+    try:
+        until(made.is_mounted, "the mount")
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.cell
+def test_a_disk_that_hangs_does_not_hold_up_the_end(remote, launcher, stub_environment, workdir):
+    """Neither who writes there, nor whoever has a file there open when it ends."""
+    script = f"touch begun; until [ -e go ]; do sleep 0.1; done; {ASK}exit 3"
+    process = subprocess.Popen(
+        [*launcher, "--exec", "bash", "-c", script], cwd=workdir, env=stub_environment,
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        until((workdir / "begun").exists)
+        remote.stop()
+        (workdir / "go").touch()
+        said = process.communicate(timeout=2 * PATIENCE)[1].decode()
+    finally:
+        remote.go_on()
+        process.kill()
+        process.wait()
+    assert process.returncode == 3, said
+    assert "--allow refused.test" in said
+    assert "keep the closing report: write to your machine's disk: it takes too long" in said
+    assert "missing from the copy on your machine" in said
+
+
+@pytest.mark.cell(seldom=True)
+def test_a_remote_disk_that_answers_has_it_all(remote, stub, host_home):
+    said = stub("--exec", "bash", "-c", ASK + "exit 3").ok(3).err
+    assert {"refused-name", "payload"} <= {e["event"] for e in events(trail(host_home))}
+    (report,) = host_home.glob(f"{STATE}/reports/*.txt")
+    assert "--allow refused.test" in report.read_text() and "too long" not in said
+
+
 # ---- What the launcher does -----------------------------------------------------------------
 
 
@@ -201,6 +328,35 @@ def test_ten_sessions_are_kept(project):  # noqa: F811
     names = sorted(p.name for p in kept.parent.iterdir())
     assert names == sorted(["known", "lock", "events.jsonl", *(f"events.{i}.jsonl" for i in range(1, 10))])
     assert [trail(project.home, f".{i}").read_text() for i in (1, 9)] == ["session 13\n", "session 5\n"]
+
+
+def test_the_names_are_handed_over(project):  # noqa: F811
+    """Each once, the last session's first, none of a rule's or a worker's; and within a bound."""
+    def line(event, name, more=""):
+        return f'{{"time":"2026-03-01T09:15:02.402913Z","event":"{event}","name":"{name}"{more},"count":1}}\n'
+
+    started(project)
+    known = trail(project.home).parent / "known"
+    assert known.read_bytes() == b"" and known.stat().st_mode & 0o777 == 0o644
+    trail(project.home).write_text(line("refused-name", "one.test") + line("used", "two.test"))
+    started(project)
+    assert known.read_text() == "one.test\ntwo.test\n"
+    trail(project.home).write_text(line("refused-tls", "three.test") + line("refused-name", "one.test")
+                                   + line("allowed", "rule.test", ',"by":"you"') + line("worker", "gate")
+                                   + line("boot", "wall") + "broken\n")
+    started(project)
+    assert known.read_text() == "three.test\none.test\ntwo.test\n"
+    trail(project.home).write_text("".join(line("refused-name", f"{i:0100}.test") for i in range(3000)))
+    started(project)
+    assert 250_000 < known.stat().st_size <= 256 * 1024 and known.read_text().startswith(f"{0:0100}.test\n")
+    assert known.stat().st_uid == UID
+    # Whatever is there in its place is replaced, not written to.
+    known.unlink()
+    planted = project.work / "planted"
+    planted.write_text("untouched")
+    known.symlink_to(planted)
+    started(project)
+    assert planted.read_text() == "untouched" and not known.is_symlink()
 
 
 def test_dry_run_names_it_and_makes_nothing(project):  # noqa: F811

@@ -60,6 +60,37 @@ static void one_is_singular(void **state)
 	free(text);
 }
 
+/* A name, whatever its port or the reason; no address, and no name that only has a known one in
+ * it, or that can't be one. Without a list, or with names alone, nothing is. */
+static void what_is_new_is_marked(void **state)
+{
+	struct fixture *x = *state;
+	char *text;
+
+	refuse_name(x->events, "old.example", 0, NULL);
+	refuse_name(x->events, "d.example", 0, NULL);
+	refuse_name(x->events, "denied.example", 0, "denied by a rule");
+	refuse_name(x->events, "no name\n", 0, NULL);
+	refuse_address(x->events, "9.9.9.9", 22, 1, NULL);
+	text = summary(x->events);
+	assert_null(strstr(text, "new"));
+	free(text);
+	events_known(x->events, strdup("\nold.example\nlast.example\n"));
+	text = summary(x->events);
+	assert_string_equal(text,
+		"codex-init: refused 5 requests to 5 places:\n"
+		"  old.example        1x   allow with: --allow old.example\n"
+		"  d.example          1x   new, allow with: --allow d.example\n"
+		"  denied.example     1x   new, denied by a rule\n"
+		"  no?name?           1x   not a valid host name\n"
+		"  9.9.9.9:22         1x   allow with: --allow 9.9.9.9:22\n");
+	free(text);
+	events_known(x->events, NULL);
+	text = summary(x->events);
+	assert_null(strstr(text, "new"));
+	free(text);
+}
+
 /* Codex's own requests come last, without advice; those that may be a command's have it. */
 static void codexs_own_requests(void **state)
 {
@@ -221,6 +252,7 @@ int main(void)
 		TEST(the_summary_of_an_audit_claims_no_refusal),
 		TEST(nothing_refused_nothing_said),
 		TEST(one_is_singular),
+		TEST(what_is_new_is_marked),
 		TEST(codexs_own_requests),
 		TEST(advice),
 		TEST(advice_for_every_kind_of_address),

@@ -196,6 +196,43 @@ static void what_cannot_be_written_is_reported(void **state)
 	expect(p, "");
 }
 
+/* Reads a file of this size and mode, without root's right to read what it may not. */
+static int read_in_a_child(struct place *p, size_t size, mode_t mode)
+{
+	pid_t pid;
+	int status, fd;
+
+	put(p, OWNER);
+	assert_int_equal(chmod(p->file, mode), 0);
+	assert_int_equal(truncate(p->file, (off_t)size), 0);
+	pid = fork();
+	if (pid == 0) {
+		char *text;
+
+		without_override();
+		fd = report_file_open(p->directory, REPORT_FILE_NAME, &p->f);
+		text = report_file_read(fd, &p->f);
+		_exit(fd < 0 ? 9 : text ? text[0] == '\n' : p->f.reason[0] ? 2 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	unlink(p->file);
+	return WEXITSTATUS(status);
+}
+
+static void it_is_read_within_a_limit(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(read_in_a_child(p, 1, 0644), 1);
+	assert_int_equal(read_in_a_child(p, LIMIT_KNOWN, 0644), 1);
+	/* None, which is no failure. */
+	assert_int_equal(read_in_a_child(p, 0, 0644), 3);
+	assert_int_equal(read_in_a_child(p, LIMIT_KNOWN + 1, 0644), 3);
+	assert_int_equal(read_in_a_child(p, 1, 0600), 2);
+	put(p, OWNER);
+}
+
 /* With a lease on it, opening it for writing takes 45 seconds (/proc/sys/fs/lease-break-time).
  */
 static void what_hangs_is_not_waited_for(void **state)
@@ -259,6 +296,7 @@ int main(void)
 			what_was_removed_meanwhile_is_reported, make, take_away),
 		cmocka_unit_test_setup_teardown(
 			what_cannot_be_written_is_reported, make, take_away),
+		cmocka_unit_test_setup_teardown(it_is_read_within_a_limit, make, take_away),
 		cmocka_unit_test_setup_teardown(what_hangs_is_not_waited_for, make, take_away),
 		cmocka_unit_test_setup_teardown(it_is_held_without_being_open, make, take_away),
 	};
