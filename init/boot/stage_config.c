@@ -13,13 +13,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../egress/control_ipc.h"
 #include "../home/home.h"
 #include "../home/mountcheck.h"
 #include "../home/report_file.h"
 #include "../lib/privileges.h"
 #include "netns.h"
 
-#define EVENTS_FILE  RUN_DIR "/events.jsonl"
 #define DEFAULT_HOME "/codex_home"
 
 /* PROC_PID_INIT_INO: the inode of the machine's initial pid namespace. */
@@ -180,6 +180,6 @@ int stage_config(struct boot *b, struct failure *f)
 		mountcheck_run(b->o->mounts, fenced || b->o->user, b->uid, b->gid, f) < 0)
 		return -1;
 	if (fenced && make_run_directory(b) && !events)
-		events = EVENTS_FILE;
+		events = CONTROL_EVENTS;
 	return open_events(b, events, f);
 }

@@ -19,6 +19,8 @@
 #include "../policy/target.h"
 
 #define CONTROL_PATH "/run/codex/control"
+/* Where the events are, unless --events says otherwise (docs/events.md). */
+#define CONTROL_EVENTS "/run/codex/events.jsonl"
 /* "CXC5": another version's structs aren't accepted. */
 #define CONTROL_MAGIC 0x43584335u
 /* With the kernel's header this fills one page. */

@@ -15,6 +15,7 @@
 #include "../lib/version.h"
 #include "control_ipc.h"
 #include "join.h"
+#include "log.h"
 #include "output.h"
 #include "watch.h"
 
@@ -60,11 +61,13 @@ static void help(FILE *to)
 			questions[i].argument ? questions[i].argument : "");
 		fprintf(to, "  %-20s %s\n", left, questions[i].help);
 	}
-	fprintf(to, "  %-20s %s\n", "join [COMMAND...]",
-		"run it, or a shell, as the payload's user, confined like the payload");
-	fprintf(to, "\n--by WHO: who gives the rule, for the events.\n"
-		    "Exit status: 0 done, or allowed; 1 refused, or not done everywhere; 100 "
-		    "wrong arguments\nor rule; 111 codex-init can't be asked.\n");
+	fputs("  events [--follow]    the events so far; with --follow, as they come, too\n"
+	      "  join [COMMAND...]    run COMMAND, or a shell, as the payload's user, confined "
+	      "like it\n"
+	      "\n--by WHO: who gives the rule, for the events.\n"
+	      "Exit status: 0 done, or allowed; 1 refused, or not done everywhere; 100 wrong "
+	      "arguments\nor rule; 111 codex-init can't be asked.\n",
+		to);
 }
 
 static const char *connect_hint(int error)
@@ -84,6 +87,29 @@ static const char *connect_hint(int error)
 	}
 }
 
+/* With a time limit on the socket connect(2) and recv(2) end with EINTR, and nothing done, when
+ * the process is stopped and continued, or its container paused (signal(7)). send(2) never
+ * waits here: there is one request at a time. */
+static int connect_on(int fd, const struct sockaddr_un *to)
+{
+	int done;
+
+	do
+		done = connect(fd, (const struct sockaddr *)to, sizeof(*to));
+	while (done < 0 && errno == EINTR);
+	return done;
+}
+
+static ssize_t receive(int fd, void *to, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, to, size, MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 /* Connects, and accepts only a server with uid 0. Returns the socket, or -1. */
 static int reach(const char *path)
 {
@@ -98,7 +124,7 @@ static int reach(const char *path)
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-		connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+		connect_on(fd, &a) == 0 &&
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
 		if (peer.uid == 0 || peer.uid == geteuid())
 			return fd;
@@ -115,7 +141,7 @@ static int take_answer(int fd)
 {
 	char text[CONTROL_DATAGRAM];
 	struct control_reply head;
-	ssize_t got = recv(fd, &head, sizeof(head), MSG_TRUNC);
+	ssize_t got = receive(fd, &head, sizeof(head));
 	FILE *to;
 
 	if (got != sizeof(head) || head.magic != CONTROL_MAGIC || head.bytes > CONTROL_TEXT ||
@@ -126,7 +152,7 @@ static int take_answer(int fd)
 	}
 	to = head.status >= EXIT_OPTIONS ? stderr : stdout;
 	for (size_t left = head.bytes; left > 0; left -= (size_t)got) {
-		got = recv(fd, text, sizeof(text), MSG_TRUNC);
+		got = receive(fd, text, sizeof(text));
 		if (got <= 0 || (size_t)got > sizeof(text) || (size_t)got > left) {
 			if (got >= 0)
 				errno = EPROTO;
@@ -188,8 +214,6 @@ static int put_question(const struct egress_command *q, const char *on, const ch
 			return output_error(EXIT_OPTIONS, q->name, "it takes one token");
 	} else if (rule && strlen(on) - 1 >= LIMIT_RULE_TEXT)
 		return output_error(EXIT_OPTIONS, on, "a rule has 1 to 512 characters");
-	if (by && !rule && q->type != CONTROL_WATCH)
-		return output_error(EXIT_OPTIONS, q->name, "--by is for rules");
 	control_ipc_make(&request, q->type, explain ? &target : NULL, rule ? on : NULL,
 		rule ? by : NULL);
 	return ask(&request, by);
@@ -218,6 +242,7 @@ int egress_main(int argc, char **argv)
 	int status;
 	const char *by = take_by(&argc, &argv, &status);
 	const char *word = argc > 1 ? argv[1] : NULL;
+	const struct egress_command *q = questions;
 
 	if (status)
 		return status;
@@ -233,21 +258,28 @@ int egress_main(int argc, char **argv)
 		printf("codex-egress %s\n", version_text);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
+	while (q < questions + QUESTIONS && strcmp(word, q->name) != 0)
+		q++;
+	if (by && (q == questions + QUESTIONS ||
+			  (q->type < CONTROL_ALLOW && q->type != CONTROL_WATCH)))
+		return output_error(EXIT_OPTIONS, word, "--by is for rules");
 	if (strcmp(word, "join") == 0) {
 		const char *why;
 
 		status = join_run(argv + 2, &why);
 		return output_error(status, argv[2] ? argv[2] : "join", why);
 	}
-	for (size_t i = 0; i < QUESTIONS; i++) {
-		const struct egress_command *q = &questions[i];
+	if (strcmp(word, "events") == 0) {
+		const bool follow = argc == 3 && strcmp(argv[2], "--follow") == 0;
 
-		if (strcmp(word, q->name) != 0)
-			continue;
-		if (argc != (q->argument ? 3 : 2))
-			return usage(q);
-		return put_question(q, q->argument ? argv[2] : NULL, by);
+		return argc == 2 || follow ? log_print(follow)
+					   : output_error(EXIT_OPTIONS, word,
+						     "it takes --follow, or nothing");
 	}
-	return output_error(
-		EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
+	if (q == questions + QUESTIONS)
+		return output_error(
+			EXIT_OPTIONS, word, "there is no such command; codex-egress --help");
+	if (argc != (q->argument ? 3 : 2))
+		return usage(q);
+	return put_question(q, q->argument ? argv[2] : NULL, by);
 }

@@ -63,8 +63,8 @@ def test_documents_name_no_option_that_is_not_there(document):
     others = {"--tmpfs", "--cap-drop", "--cap-add", "--device-auth", "--with-api-key", "--json", "--filter"}
     others |= {"--mount", "--userns", "--dns", "--hostname", "--full-auto", "--last", "--init"}
     others |= {"--rm", "--ulimit", "--memory", "--tmpfs", "--dns-option", "--security-opt"}
-    others |= {"--skip-git-repo-check"}  # Codex's
-    others |= {"--by", "--wait", "--save"}  # codex-egress's, and the launcher's commands'
+    others |= {"--skip-git-repo-check", "--ignore-submodules"}  # Codex's, git's
+    others |= {"--by", "--follow", "--wait", "--save"}  # codex-egress's, and the launcher's commands'
     used = set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]+)", document.read_text()))
     assert used <= known | others, used - known - others
 

@@ -3,7 +3,7 @@ watcher that hangs or dies is in nobody's way."""
 
 import pytest
 from conftest import until
-from flows import booted, egress
+from flows import booted, egress, refused_by_dns
 from internet import address_of
 
 NEW = address_of("new.test")
@@ -32,7 +32,8 @@ def curl(box, url):
 
 
 def test_each_event_is_seen_as_it_is_in_the_log(box, watch):
-    refuse(box, "before.test")
+    assert refused_by_dns(box, "before.test", "not allowed")  # by one question: there is one line
+    box.event(name="before.test")
     watcher = watch(box)
     hello = watcher.next("hello")
     assert hello["version"] == 1 and hello["ask"] == 0 and hello["refused"] > 0
@@ -49,6 +50,39 @@ def test_each_event_is_seen_as_it_is_in_the_log(box, watch):
     assert watcher.leave() == 0
 
 
+def test_the_events_so_far_and_as_they_come(box, watch):
+    refuse(box, "before.test")
+    box.event(name="before.test")
+    said = egress(box, "events").out
+    assert "before.test" in said and box.exec("cat", "/run/codex/events.jsonl").ok().out.startswith(said)
+    follower = watch(box, "events", word="--follow")
+    follower.next("refused-name", name="before.test")
+    egress(box, "deny", "other.test")
+    follower.next("denied", name="other.test")
+    # Each once, in order, and no greeting or question.
+    assert follower.seen == box.events()[: len(follower.seen)]
+
+
+def test_events_that_somebody_else_has_written(box):
+    """Where it has PID 1's user id the command can: what it writes moves no cursor."""
+    box.exec("sh", "-c", r"printf '\033[2Jnew\n' >>/run/codex/events.jsonl").ok()
+    assert "\n?[2Jnew\n" in egress(box, "events").out
+
+
+def test_events_that_nobody_gets(box):
+    for words in ("events", "events --follow"):
+        done = box.exec("sh", "-c", f"codex-egress {words} >/dev/full").ok(111)
+        assert "events.jsonl: No space left on device" in done.err
+
+
+def test_events_that_are_written_elsewhere(start):
+    box = booted(start("sleep", "600", init=("--events", "/tmp/other")))
+    done = egress(box, "events", status=111)
+    assert "/run/codex/events.jsonl: there is no such file" in done.err and "--events" in done.err
+    assert done.out == ""
+
+
+@pytest.mark.cell(own_uid=True)
 def test_commands_beside_it(box, watch):
     watcher, other = watch(box, "--by", "alice"), watch(box)
     other.next("hello")

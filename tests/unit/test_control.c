@@ -1,4 +1,8 @@
 /* The control socket with good and malicious clients; and every field of a request. */
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
 #include "control_fixture.h"
 
 /* Reads a whole answer; its text must be the expected one. Returns the status. */
@@ -351,6 +355,66 @@ static void the_second_name(void **state)
 	assert_false(egress_called(NULL));
 }
 
+/* codex-egress, asking the socket of this test. */
+static _Noreturn void become_client(void)
+{
+	char name[] = "codex-egress", word[] = "explain", host[] = "example.com";
+	char *argv[] = {name, word, host, NULL};
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 || mkdir("/run/codex", 0755) < 0 ||
+		symlink(path, CONTROL_PATH) < 0 || !freopen("/dev/null", "w", stdout))
+		_exit(99);
+	_exit(egress_main(3, argv));
+}
+
+/* Until it has asked, and waits. */
+static void wait_until_asked(pid_t client)
+{
+	char name[40], text[16] = "";
+	int call = -1;
+
+	snprintf(name, sizeof(name), "/proc/%d/syscall", (int)client);
+	while (call != SYS_recvfrom) {
+		siginfo_t ended = {0};
+		FILE *f = fopen(name, "re");
+
+		waitid(P_PID, (id_t)client, &ended, WEXITED | WNOHANG | WNOWAIT);
+		assert_int_equal(ended.si_pid, 0);
+
+		assert_non_null(f);
+		if (fgets(text, sizeof(text), f))
+			call = atoi(text);
+		fclose(f);
+		poll(NULL, 0, 1);
+	}
+}
+
+/* As by the shell's job control, or while its container is paused: with a time limit recv(2)
+ * then ends, with EINTR. */
+static void a_client_that_was_stopped_waits_on(void **state)
+{
+	const pid_t client = fork();
+	int status;
+
+	(void)state;
+	if (client == 0)
+		become_client();
+	wait_until_asked(client);
+	assert_int_equal(kill(client, SIGSTOP), 0);
+	assert_int_equal(waitpid(client, &status, WUNTRACED), client);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(kill(client, SIGCONT), 0);
+	wait_until_asked(client);
+	while (waitpid(client, &status, WNOHANG) == 0) {
+		serve();
+		poll(NULL, 0, 1);
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1); /* what answer() says */
+	assert_int_equal(asked, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +425,7 @@ int main(void)
 		TEST(a_client_that_does_not_read),
 		TEST(what_is_no_request_is_not_answered),
 		TEST(only_root_is_answered),
+		TEST(a_client_that_was_stopped_waits_on),
 		TEST(a_socket_of_an_earlier_life_is_replaced),
 		TEST(a_place_that_cannot_hold_it),
 		cmocka_unit_test(every_field_is_checked),
