@@ -227,24 +227,38 @@ void events_context(struct events *e, const char *container, const char *workdir
 	e->tail = strdup(l.text);
 }
 
-/* The rule that decided about the name or address; none if no rule matches. */
-static void put_rule(const struct events *e, struct event_line *l, const struct event *event)
+/* The rule that decided about the name or address; NULL if no rule matches. */
+static const struct rule *rule_of(const struct events *e, const struct event *event)
 {
 	struct verdict v = {0};
-	char text[LIMIT_RULE_TEXT];
 
 	if (!e->policy || event->kind == EVENT_ALLOWED || event->kind == EVENT_DENIED ||
 		event->kind == EVENT_UNDONE)
-		return;
+		return NULL;
 	if (event->name && event->name[0])
 		v = event->port ? policy_check_name_port(e->policy, event->name, event->port)
 				: policy_check_name(e->policy, event->name);
 	else if (event->address.family)
 		v = policy_check_address(e->policy, &event->address, event->port);
-	if (!v.rule)
+	return v.rule;
+}
+
+static void put_rule(const struct events *e, struct event_line *l, const struct event *event)
+{
+	const struct rule *r = rule_of(e, event);
+	char text[LIMIT_RULE_TEXT];
+
+	if (!r)
 		return;
-	rule_text(v.rule, text, sizeof(text));
+	rule_text(r, text, sizeof(text));
 	event_line_string(l, "rule", text);
+}
+
+const char *events_why_denied(const struct events *e, const struct event *event)
+{
+	const struct rule *r = e ? rule_of(e, event) : NULL;
+
+	return r && r->effect == RULE_DENY ? r->reason : NULL;
 }
 
 static bool is_refusal(const struct event *event)

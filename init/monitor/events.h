@@ -87,6 +87,8 @@ int events_open(struct events **out, const char *path, struct failure *f);
  * policy, not owned, that tells which rule decided about a name or an address. */
 void events_context(struct events *e, const char *container, const char *workdir,
 	const struct policy *policy);
+/* What the rule itself says of why it denies that name or address; NULL: nothing. */
+const char *events_why_denied(const struct events *e, const struct event *event);
 /*
  * From now on each line goes to this descriptor as well, which is then ours: a file on the host
  * (home/report_file.h). At most LIMIT_TRAIL_BYTES, of which LIMIT_TRAIL_KEPT are for lines that

@@ -53,6 +53,8 @@ int gate_messages_take(
 	 * site there, and the payload chooses the address. */
 	if (m->reason == GATE_NOT_ALLOWED)
 		e.reason = NULL;
+	else if (m->reason == GATE_DENIED && events_why_denied(events, &e))
+		e.reason = events_why_denied(events, &e);
 	else if (m->reason == GATE_ECH && m->name[0])
 		e.advice = "+ech";
 	e.proxy = m->reason == GATE_PROXY;
