@@ -44,6 +44,15 @@ int engine_answers(const struct engine *e, struct error *t)
 	return refuse_no_sandbox(t);
 }
 
+bool engine_shares_root(const struct engine *e)
+{
+	const char *const info[] = {e->name, "info", "--format", "{{.SecurityOptions}}", NULL};
+	struct ask a;
+
+	return strcmp(e->name, "docker") == 0 &&
+	       (ask(&a, e->program, info, false) != 0 || strstr(a.line, "rootless"));
+}
+
 /* Distinguishes a missing image from an engine that doesn't respond. */
 static int refuse_engine(
 	struct arena *p, const struct engine *e, const char *image, struct error *t)
@@ -123,6 +132,16 @@ int engine_prepare(const struct engine *e, struct plan *p, struct error *t)
 							  : programs_clean_environment(p, t);
 }
 
+/* Whoever could answer itself isn't asked (init/boot/stage_ask.c): that would be a surprise. */
+static int check_ask(const struct engine *e, const struct request *r, struct error *t)
+{
+	if (!r->ask || strcmp(r->enforces, "cell") != 0 || !engine_shares_root(e))
+		return 0;
+	refuse(t, "use --ask", e->name,
+		"in rootless Docker the command could answer itself, so nobody would be asked");
+	return refuse_hint(t, "leave it out, or use Podman: --engine podman");
+}
+
 int engine_check(struct engine *e, struct plan *p, struct error *t)
 {
 	const char *image = p->request.image, *name = p->request.name,
@@ -152,7 +171,7 @@ int engine_check(struct engine *e, struct plan *p, struct error *t)
 		return refuse_network(&p->arena, e->name, network, t);
 	if (no_container == 0 && of_container.line[0])
 		return engine_refuse_second(p, e->name, of_container.line, t);
-	return 0;
+	return check_ask(e, &p->request, t);
 }
 
 int engine_become(const char *program, const struct string_list *argv, struct error *t)

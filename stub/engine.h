@@ -29,6 +29,13 @@ int engine_prepare(const struct engine *e, struct plan *p, struct error *t);
 int engine_answers(const struct engine *e, struct error *t);
 
 /*
+ * True if what runs in a container of this engine may be root of it, outside the user who runs
+ * the engine: rootless Docker (or one that doesn't say). The image is its own then, and what
+ * `exec` starts there, outside of the cell, could be its own as well.
+ */
+bool engine_shares_root(const struct engine *e);
+
+/*
  * Asks the engine whether it can do what p requests. Returns 0, or -1 with *t filled: the
  * engine isn't installed, isn't running or doesn't have the image (STATUS_NO_SANDBOX), a
  * container of this name exists, or its settings are within reach of the sandbox

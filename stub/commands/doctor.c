@@ -207,13 +207,8 @@ static void look_at_wall(struct doctor *d)
 /* Whose files Codex would find. */
 static void look_at_owner(struct doctor *d)
 {
-	const char *const argv[] = {
-		d->engine.name, "info", "--format", "{{.SecurityOptions}}", NULL};
-	struct ask a;
-
-	if (strcmp(d->engine.name, "docker") == 0 &&
-		!(d->cli->wall && strcmp(d->cli->wall, "cell") == 0) &&
-		ask(&a, d->engine.program, argv, false) == 0 && strstr(a.line, "rootless"))
+	if (!(d->cli->wall && strcmp(d->cli->wall, "cell") == 0) &&
+		engine_shares_root(&d->engine))
 		bad(d, "owner", "use the cell: --wall=cell; or Podman: --engine podman",
 			"in rootless Docker your files are root's, and behind nftables Codex "
 			"never runs as root");

@@ -32,7 +32,7 @@ static int ask_inside(struct call *call, const char *argument, const char *workd
 	struct string_list words = {0};
 	struct sandbox s;
 
-	if (sandbox_find(&s, call, workdir, t) == 0) {
+	if (sandbox_find_inside(&s, call, workdir, t) == 0) {
 		gather(call, &s, argument, rule, &words);
 		sandbox_become(&s, words.word, t);
 		string_list_free(&words);
@@ -88,7 +88,7 @@ static int give_rule(struct call *call, struct error *t)
 		"keep the rule", rule, t);
 	if (status < 0)
 		return -1;
-	status = sandbox_find(&s, call, call->word[1], t);
+	status = sandbox_find_inside(&s, call, call->word[1], t);
 	if (status == 0) {
 		gather(call, &s, rule, true, &words);
 		status = sandbox_run(&s, words.word, t);
@@ -133,7 +133,7 @@ int command_status(struct call *call, struct error *t)
 {
 	struct string_list words = {0};
 	struct sandbox s;
-	int status = sandbox_find(&s, call, call->word[0], t);
+	int status = sandbox_find_inside(&s, call, call->word[0], t);
 
 	if (status == 0) {
 		gather(call, &s, NULL, false, &words);

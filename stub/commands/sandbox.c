@@ -14,9 +14,11 @@
 #include "../quote.h"
 
 /* The parts of FORMAT's line. docker prints "<no value>" for a label that isn't there. */
-enum { ID, RUNNING, OWNER, WORKDIR, PARTS };
+enum { ID, RUNNING, OWNER, WALL, WORKDIR, PARTS };
 #define LABEL(name) "{{with index .Config.Labels \"" name "\"}}{{.}}{{end}}"
-#define FORMAT      "{{.Id}} {{.State.Running}} " LABEL(ARGV_LABEL_UID) " " LABEL(ARGV_LABEL_WORKDIR)
+#define FORMAT                                                                                 \
+	"{{.Id}} {{.State.Running}} " LABEL(ARGV_LABEL_UID) " " LABEL(                         \
+		ARGV_LABEL_WALL) " " LABEL(ARGV_LABEL_WORKDIR)
 
 static const char operation[] = "find the sandbox";
 
@@ -28,27 +30,19 @@ static int refuse_none(struct sandbox *s, bool above, struct error *t)
 	return refuse_hint(t, "codex-sandbox ls lists yours");
 }
 
-/* The part of the answer with that number; the last one may contain blanks. */
-static const char *part(char *line, int number)
-{
-	for (; number > 0 && line; number--) {
-		line = strchr(line, ' ');
-		line = line ? line + 1 : NULL;
-	}
-	return line ? line : "";
-}
-
-/* Takes FORMAT's line apart. */
+/* Takes FORMAT's line apart, at blanks but for the last part; what is missing is empty. */
 static int take(struct sandbox *s, char *line, struct error *t)
 {
 	const char *parts[PARTS];
 	char caller[24];
 
-	for (int i = 0; i < PARTS; i++)
-		parts[i] = part(line, i);
-	for (char *c = line; c < parts[WORKDIR]; c++)
-		if (*c == ' ')
-			*c = '\0';
+	for (int i = 0; i < PARTS; i++) {
+		char *end = i < WORKDIR ? strchrnul(line, ' ') : strchr(line, '\0');
+
+		parts[i] = line;
+		line = *end ? end + 1 : end;
+		*end = '\0';
+	}
 	snprintf(caller, sizeof(caller), "%lu", (unsigned long)geteuid());
 	if (!*parts[OWNER])
 		return refuse(t, operation, s->plan.workdir,
@@ -61,6 +55,7 @@ static int take(struct sandbox *s, char *line, struct error *t)
 		return refuse(t, operation, s->plan.workdir, "it has ended");
 	}
 	s->id = arena_copy(&s->plan.arena, parts[ID]);
+	s->wall = arena_copy(&s->plan.arena, parts[WALL]);
 	s->workdir = arena_copy(&s->plan.arena, parts[WORKDIR]);
 	if (strcmp(s->workdir, s->plan.workdir) != 0) /* one around the directory */
 		s->plan.request.name = quote_container_name(&s->plan.arena, s->workdir, NULL);
@@ -139,6 +134,20 @@ int sandbox_find(struct sandbox *s, struct call *call, const char *workdir, stru
 	if (found == 0)
 		return refuse_none(s, above, t);
 	return found < 0 ? -1 : 0;
+}
+
+int sandbox_find_inside(
+	struct sandbox *s, struct call *call, const char *workdir, struct error *t)
+{
+	if (sandbox_find(s, call, workdir, t) < 0)
+		return -1;
+	if (strcmp(s->wall, "nft") == 0 || !engine_shares_root(&s->engine))
+		return 0;
+	refuse(t, "ask the sandbox", s->workdir,
+		"in rootless Docker what it runs may have replaced codex-egress, and nothing "
+		"confines what is started there from here");
+	return refuse_hint(t, "logs, learn, ls, attach and stop do without it; Podman has no "
+			      "such gap: --engine podman");
 }
 
 void sandbox_free(struct sandbox *s)

@@ -14,6 +14,7 @@ struct sandbox {
 	struct engine engine;
 	struct string_list names; /* the container that is looked for, or those */
 	const char *id;      /* the container's, so that no later one of its name is meant */
+	const char *wall;    /* what enforces the rules, as the start has it */
 	const char *workdir; /* absolute and resolved */
 	bool none;           /* there is none, not even another's */
 };
@@ -27,6 +28,13 @@ struct sandbox {
  */
 int sandbox_find(struct sandbox *s, struct call *call, const char *workdir, struct error *t);
 void sandbox_free(struct sandbox *s);
+
+/*
+ * The same, for what runs in the container: refused as well where its command may have replaced
+ * what would be run (STATUS_REFUSED), since that would be outside of the cell.
+ */
+int sandbox_find_inside(
+	struct sandbox *s, struct call *call, const char *workdir, struct error *t);
 
 /* Becomes `ENGINE words...`, words ending with NULL. Returns only on failure: -1 with *t
  * filled. */

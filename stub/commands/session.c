@@ -51,7 +51,7 @@ int command_join(struct call *call, struct error *t)
 {
 	struct sandbox s;
 
-	if (sandbox_find(&s, call, call->word[0], t) == 0) {
+	if (sandbox_find_inside(&s, call, call->word[0], t) == 0) {
 		const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 		const char *const words[] = {"exec", terminal ? "-it" : "-i", "--user=0:0",
 			s.id, ARGV_EGRESS, "join", NULL};

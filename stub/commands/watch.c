@@ -280,7 +280,7 @@ static int find(struct watch *w, struct error *t)
 
 	for (;;) {
 		w->call->cli->work_dir = work_dir;
-		if (sandbox_find(&w->sandbox, w->call, w->call->word[0], t) == 0)
+		if (sandbox_find_inside(&w->sandbox, w->call, w->call->word[0], t) == 0)
 			return 0;
 		if (!w->call->wait || !w->sandbox.none)
 			return -1;

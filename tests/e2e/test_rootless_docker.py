@@ -2,6 +2,7 @@
 outside is the user who runs the engine."""
 
 import os
+import subprocess
 
 import pytest
 from conftest import PATIENCE, ROOT, program
@@ -63,6 +64,40 @@ def test_the_login_is_read_only(docker_rootless, call):
     done = call("--wall=cell", "--exec", "sh", "-c",
                 "cat /codex_home/auth.json; echo x >/codex_home/auth.json; echo y >/codex_home/file")
     assert done.out == text and auth.read_text() == text, done
+
+
+# What the launcher runs as root in a container; and where a packet of it would be seen.
+PLANTED = """busybox rm /sbin/codex-egress
+printf '#!/bin/sh\\necho planted\\nwget -q -O /dev/null http://%s\\n' >/sbin/codex-egress
+busybox chmod 755 /sbin/codex-egress; echo up; cat"""
+
+
+@pytest.mark.parametrize("command", [["status"], ["rules"], ["explain", "a.test"], ["allow", "a.test"],
+                                     ["deny", "a.test"], ["undo", "a.test"], ["watch"], ["join"]])
+def test_nothing_of_the_commands_is_run_by_a_command_of_the_launcher(docker_rootless, call, work, sinks, command):
+    """There the command may change the image, and what is started from outside isn't in the cell."""
+    words = docker_rootless.inside(work, docker_rootless.stub, "--wall=cell", "--exec", "sh", "-c",
+                                   PLANTED % address_of("allowed.test"))
+    session = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    try:
+        assert session.stdout.readline() == b"up\n"
+        done = call(*command, input=b"true\n").ok(100)
+        assert "planted" not in done.said and "rootless Docker" in done.err and sinks.seen() == []
+        assert str(work) in call("ls").ok().out
+        call("logs").ok()
+        call("stop").ok()
+        assert session.wait(PATIENCE) != 0
+    finally:
+        session.kill()
+        session.wait()
+
+
+def test_nobody_is_asked(call, sinks):
+    """The command could answer itself: that is said, not found out by who waits for a question."""
+    done = call("--wall=cell", "--ask", "--exec", "true").ok(100)
+    assert "could answer itself" in done.err and "--engine podman" in done.err
+    call("--wall=cell", "--exec", "true").ok()
 
 
 def test_without_the_cell_it_says_what_works(call, work, sinks):

@@ -16,12 +16,12 @@ ASKED = ("status", "explain", "allow", "deny", "undo", "rules")
 WORDS = {"explain": ["h.example"], "allow": ["h.example:22"], "deny": ["h.example"], "undo": ["x.example"]}
 
 
-def running(project, owner=US, state="true", workdir=None, engine="docker"):
+def running(project, owner=US, state="true", workdir=None, engine="docker", wall="nft", **more):
     """An engine that has the project's container, or what else is said of it."""
     project.engine(engine)
     project.log.write_text("")
-    line = f"{ID} {state} {owner} {workdir or project.work}\n"
-    return {"ENGINE_ANSWERS": json.dumps({"container inspect": [0, line, ""]})}
+    line = f"{ID} {state} {owner} {wall} {workdir or project.work}\n"
+    return {"ENGINE_ANSWERS": json.dumps({"container inspect": [0, line, ""], **more})}
 
 
 def nothing_runs(project):
@@ -48,6 +48,43 @@ def test_a_question_goes_to_codex_egress_in_the_container(project, command):
     project.log.write_text("")
     elsewhere = project.start(command, *words, project.work, env=env, cwd="/")
     assert elsewhere.returncode == 0 and [a[5:6] for a in project.asked()][0] == [name]
+
+
+INSIDE = [*ASKED, "watch", "join"]
+ROOTLESS, ROOTFUL = [0, "[name=seccomp,profile=builtin name=rootless]\n", ""], [0, "[name=seccomp,profile=builtin]\n", ""]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("command", INSIDE)
+def test_nothing_is_run_in_a_cell_whose_command_owns_the_image(project, command):
+    """In rootless Docker: it may have replaced codex-egress, and `exec` is outside of the cell."""
+    save = [["--save"], []] if command in ("allow", "deny", "undo") else [[]]
+    for info in (ROOTLESS, [1, "", "it doesn't say"]):
+        for options in save:
+            done = project.start(command, *WORDS.get(command, []), *options, env=running(project, wall="cell", info=info))
+            assert done.returncode == 100 and b"rootless Docker" in done.stderr, done
+            assert b"logs, learn, ls, attach and stop" in done.stderr
+            assert [a[1] for a in project.asked()] == ["container", "info"]
+            assert not (project.home / ".config").exists()
+    # Elsewhere root's files in the image aren't its own; and behind nftables it never is root.
+    for more in ({"wall": "cell", "info": ROOTFUL}, {"wall": "nft", "info": ROOTLESS},
+                 {"wall": "cell", "info": ROOTLESS, "engine": "podman"}):
+        project.start(command, *WORDS.get(command, []), "--engine", more.get("engine", "docker"),
+                      env=running(project, **more), stdin=subprocess.DEVNULL)
+        assert "exec" in [a[1] for a in project.asked()], more
+        assert more["wall"] == "cell" or "info" not in [a[1] for a in project.asked()]
+
+
+@pytest.mark.parametrize("options", [["--ask"], ["--ask=5"], ["--notify", "/bin/true"]])
+def test_nobody_is_asked_where_the_command_could_answer(project, options):
+    answers = {"info": ROOTLESS, "container inspect": [1, "", "no such container"]}
+    for wall, info, refused in (("cell", ROOTLESS, True), ("cell", ROOTFUL, False), ("nft", ROOTLESS, False)):
+        project.engine()
+        project.log.write_text("")
+        done = project.start(f"--wall={wall}", *options, "--exec", "true", stdin=subprocess.DEVNULL,
+                             env={"ENGINE_ANSWERS": json.dumps({**answers, "info": info})})
+        assert (done.returncode == 100 and b"answer itself" in done.stderr) == refused, done
+        assert ("run" in [a[1] for a in project.asked()]) != refused
 
 
 def test_its_status_is_the_commands(project):

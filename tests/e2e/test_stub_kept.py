@@ -264,7 +264,7 @@ def test_save_keeps_a_rule_for_the_project(project, kept):
 def test_what_a_session_began_with_is_undone_for_the_next(project, kept):
     kept.write_project("allow a.example\nallow b.example\n")
     project.engine()
-    there = {"container inspect": [0, f"{'f' * 64} true {US} {project.work}\n", ""], "exec": [1, "nothing to undo", ""]}
+    there = {"container inspect": [0, f"{'f' * 64} true {US} nft {project.work}\n", ""], "exec": [1, "nothing to undo", ""]}
     done = project.start("undo", "a.example", "--save", env={"ENGINE_ANSWERS": json.dumps(there)})
     assert done.returncode == 1 and b"no longer in" in done.stderr, done
     assert saved(kept) == "allow b.example\n"
@@ -288,10 +288,13 @@ def test_what_is_not_saved(project, kept):
         done = project.start("allow", rule, "--save", env=env)
         assert done.returncode == 100 and why in done.stderr.decode(), done
     for status in (1, 100, 111):
-        there = {"container inspect": [0, f"{'f' * 64} true {US} {project.work}\n", ""], "exec": [status, "", ""]}
+        there = {"container inspect": [0, f"{'f' * 64} true {US} nft {project.work}\n", ""], "exec": [status, "", ""]}
         done = project.start("allow", "a.example", "--save", env={"ENGINE_ANSWERS": json.dumps(there)})
         assert done.returncode == status
-    theirs = {"container inspect": [0, f"{'f' * 64} true {US + 1} {project.work}\n", ""]}
+    for cut in ("f" * 64, f"{'f' * 64} true"):  # no engine we know; whatever it says ends nothing
+        env_cut = {"ENGINE_ANSWERS": json.dumps({"container inspect": [0, f"{cut}\n", ""]})}
+        assert project.start("allow", "a.example", "--save", env=env_cut).returncode == 100
+    theirs = {"container inspect": [0, f"{'f' * 64} true {US + 1} nft {project.work}\n", ""]}
     assert project.start("allow", "a.example", "--save", env={"ENGINE_ANSWERS": json.dumps(theirs)}).returncode == 100
     assert saved(kept) is None
     (kept.top / "projects").chmod(0o777)
