@@ -129,9 +129,14 @@ const char *hints_here(struct plan *p, const struct cli *c)
 	char real[PATH_MAX];
 	/* A name without a slash is found in PATH from anywhere. */
 	const char *program = strchr(c->program, '/') ? realpath(c->program, real) : c->program;
-	const char *line = arena_format(&p->arena, "%s --work_dir %s",
-		quote_shell(&p->arena, program ? program : c->program),
-		quote_shell(&p->arena, p->workdir));
+	const char *place = quote_shell(&p->arena, p->workdir);
+	const char *line = quote_shell(&p->arena, program ? program : c->program);
+
+	/* What can't be shown as it is can't be typed, and whoever names none stands there. */
+	if (strcmp(quote_shown(&p->arena, place), place) != 0)
+		place = c->work_dir ? "WORKDIR" : NULL;
+	if (place)
+		line = arena_format(&p->arena, "%s --work_dir %s", line, place);
 
 	if (c->codex_home)
 		line = arena_format(

@@ -73,24 +73,53 @@ const char *kept_edit_text(
 	return changed || !there ? made : NULL;
 }
 
-/* Opens the directory of the files of projects, which is made if it is missing, for us alone:
- * of two changes at once each then is one of the whole. Returns a descriptor, or -1. */
-static int open_directory(struct arena *arena, const char *directory, struct error *t)
+static const char *around(struct arena *arena, const char *path)
 {
-	const char *const steps[] = {
-		arena_format(
-			arena, "%.*s", (int)(strrchr(directory, '/') - directory), directory),
-		directory, arena_format(arena, "%s/projects", directory)};
-	const size_t count = sizeof(steps) / sizeof(steps[0]);
-	struct plan nothing = {.workdir_fd = -1};
+	const int n = (int)(strrchr(path, '/') - path);
+
+	return arena_format(arena, "%.*s", n ? n : 1, path);
+}
+
+/* What is there must be ours alone, and out of the sandbox's reach. */
+static int check_ours(const struct plan *p, const char *path, struct error *t)
+{
 	char why[2 * PATH_MAX];
+
+	return programs_ours(p, path, why, sizeof(why)) ? 0
+							: refuse(t, operation, path, "%s", why);
+}
+
+/* Makes those that are missing, for us alone: nothing, before what they would be in has been
+ * checked, since a link of the sandbox's would be followed. */
+static int make_steps(const char *const *steps, size_t count, struct arena *arena,
+	const char *workdir, struct error *t)
+{
+	struct plan p = {.workdir_fd = -1, .workdir = workdir};
+	int done = mounts_add(&p.mounts, workdir, "/app", true, t);
+
+	for (size_t i = 0; i < count && done == 0; i++) {
+		done = check_ours(&p, around(arena, steps[i]), t);
+		if (done == 0 && mkdir(steps[i], 0700) < 0 && errno != EEXIST)
+			done = refuse_errno(t, operation, steps[i]);
+	}
+	if (done == 0)
+		done = check_ours(&p, steps[count - 1], t);
+	plan_free(&p);
+	return done;
+}
+
+/* Opens the directory of the files of projects, which is made if it is missing: of two changes
+ * at once each then is one of the whole. Returns a descriptor, or -1. */
+static int open_directory(
+	struct arena *arena, const char *directory, const char *workdir, struct error *t)
+{
+	const char *const steps[] = {around(arena, directory), directory,
+		arena_format(arena, "%s/projects", directory)};
+	const size_t count = sizeof(steps) / sizeof(steps[0]);
 	int fd;
 
-	for (size_t i = 0; i < count; i++)
-		if (mkdir(steps[i], 0700) < 0 && errno != EEXIST)
-			return refuse_errno(t, operation, steps[i]);
-	if (!programs_ours(&nothing, steps[count - 1], why, sizeof(why)))
-		return refuse(t, operation, steps[count - 1], "%s", why);
+	if (make_steps(steps, count, arena, workdir, t) < 0)
+		return -1;
 	fd = open(steps[count - 1], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
 		refuse_errno(t, operation, steps[count - 1]);
@@ -158,7 +187,7 @@ int kept_edit_project(struct arena *arena, const char *workdir, const struct kep
 	if (!directory)
 		return refuse(t, operation, e->value, "HOME isn't set");
 	*path = kept_project(arena, directory, workdir);
-	fd = open_directory(arena, directory, t);
+	fd = open_directory(arena, directory, workdir, t);
 	if (fd < 0)
 		return -1;
 	result = edit(fd, arena, workdir, *path, e, t);

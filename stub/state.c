@@ -27,6 +27,19 @@ static const char *base_of(struct plan *p)
 	return home && home[0] == '/' ? home : NULL;
 }
 
+static const char within_reach[] =
+	"its place in your home directory can be reached from the sandbox";
+
+/* True if the sandbox could change what is there. */
+static bool is_within_reach(const struct plan *p, const char *path)
+{
+	for (size_t i = 0; i < p->mounts.count; i++)
+		if (p->mounts.mount[i].writable &&
+			beneath_contains(p->mounts.mount[i].source, path))
+			return true;
+	return false;
+}
+
 const char *state_find(struct plan *p)
 {
 	const char *base = base_of(p);
@@ -43,23 +56,13 @@ const char *state_find(struct plan *p)
 	p->state.base = arena_copy(&p->arena, real);
 	p->state.uid = st.st_uid;
 	p->state.gid = st.st_gid;
-	return NULL;
+	return is_within_reach(p, state_path(p, "")) ? within_reach : NULL;
 }
 
 const char *state_path(struct plan *p, const char *below)
 {
 	return arena_format(&p->arena, "%s/%s/%s",
 		strcmp(p->state.base, "/") == 0 ? "" : p->state.base, p->state.beneath, below);
-}
-
-/* True if the sandbox could change what is there. */
-static bool is_within_reach(const struct plan *p, const char *path)
-{
-	for (size_t i = 0; i < p->mounts.count; i++)
-		if (p->mounts.mount[i].writable &&
-			beneath_contains(p->mounts.mount[i].source, path))
-			return true;
-	return false;
 }
 
 /* The next longer beginning of a path that ends with a whole component, or NULL after the last.
@@ -111,7 +114,7 @@ const char *state_check(struct plan *p, const char *below)
 	int base;
 
 	if (is_within_reach(p, path))
-		return "its place in your home directory can be reached from the sandbox";
+		return within_reach;
 	base = beneath_open_resolved(p->state.base, O_RDONLY | O_DIRECTORY);
 	if (base < 0)
 		return arena_format(&p->arena, "%s: %s", p->state.base, strerror(errno));

@@ -13,7 +13,8 @@
 #include "plan.h"
 
 /* Finds where it is, which may be nowhere yet; fills p->state. Returns NULL, or the reason why
- * it can't be used. Creates nothing. */
+ * it can't be used: for example, because it lies where the plan's mounts so far let the sandbox
+ * write. Creates nothing. */
 const char *state_find(struct plan *p);
 
 /* The same for a directory in it, "reports": whether it could be made and written to. All

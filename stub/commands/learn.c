@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../init/lib/event_words.h"
 #include "../../init/policy/background.h"
 #include "../../init/policy/policy.h"
 #include "../bounds.h"
+#include "../confirm.h"
 #include "../kept_edit.h"
 #include "../proposal.h"
 #include "../quote.h"
@@ -313,6 +315,13 @@ static int save(const struct learning *l, const char *workdir, struct error *t)
 	return 0;
 }
 
+/* A session that runs may have been refused more since somebody looked at the list. */
+static bool agreed_to(const struct cli *c)
+{
+	return c->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) ||
+	       (fflush(stdout) == 0 && confirm_yes("Keep these? [y/N] "));
+}
+
 static void print_present(const struct cli *c, const struct plan *p)
 {
 	for (size_t i = 0; i < c->allow.count; i++)
@@ -339,7 +348,7 @@ static int print_all(struct learning *l, const struct call *call, const struct p
 		printf("# nothing to add\n");
 	else if (!call->save)
 		printf("# to keep them: %s learn --save\n", quote_shown(l->arena, p->here));
-	else if (save(l, p->workdir, t) < 0)
+	else if (agreed_to(call->cli) && save(l, p->workdir, t) < 0)
 		return -1;
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : refuse_errno(t, "print", "stdout");
 }

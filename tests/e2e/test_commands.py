@@ -241,6 +241,66 @@ def test_what_the_payload_proposes_is_a_question_at_the_next_start(stub, workdir
     assert "www.example.com" in stub("--agree", digest, "--exec", "cat", "/etc/codex/allowed_domains.txt").ok().out
 
 
+@pytest.mark.cell
+def test_a_yes_to_a_proposal_opens_it_until_it_changes(terminal, stub, stub_environment, workdir, launcher, host_home):
+    """At a terminal: shown, refused by a no; by a yes in force, and from then on without a question."""
+    rules = workdir / ".codex/egress.rules"
+    rules.parent.mkdir()
+    rules.write_text("# for the tests\nallowed.test\n")
+    for path in (rules, rules.parent):
+        os.chown(path, workdir.stat().st_uid, workdir.stat().st_gid)
+
+    def start(answer):
+        made = terminal([*launcher, "--exec", "sh", "-c", "curl -ksS -m 60 -o /dev/null https://allowed.test && echo arri''ved"],
+                        cwd=workdir, env=stub_environment)
+        if answer:
+            made.until_says(b"[y/N]")
+            made.type(answer)
+        made.wait()
+        assert (b"[y/N]" in made.output) == bool(answer)
+        assert (b"    allowed.test\r\n" in made.output) == bool(answer)
+        return b"arrived" in made.output
+
+    assert not start(b"n\r") and not (host_home / ".config").exists()
+    assert start(b"y\r")
+    (kept,) = (host_home / ".config/codex-sandbox/projects").iterdir()
+    digest = hashlib.sha256(rules.read_bytes()).hexdigest()
+    assert kept.read_text().splitlines()[1:] == [f"agree {digest}"]
+    assert start(b"") and digest in stub("config").ok().out
+    rules.write_text(rules.read_text() + "example.org:22\n")
+    assert not start(b"n\r")
+    rules.write_text("allowed.test\n")  # the same rule in other bytes is another question
+    assert not start(b"n\r")
+
+
+@pytest.mark.cell
+def test_what_was_refused_is_learnt_and_then_in_force(session, stub, host_home):
+    """By the fewest rules; kept, they are the next session's, with what they cover and nothing else."""
+    names = ["pypi.org", "files.pythonhosted.org", "a.files.example.org", "b.files.example.org", "c.files.example.org", "one.test"]
+    made = session(script=f"for n in {' '.join(names)} one.test; do getent hosts $n; done; echo up; read x")
+    until(lambda: "one.test" in stub("learn").ok().out, what="the last event")
+    made.type(b"\r")
+    made.wait()
+
+    def proposed(*words):
+        return dict(re.findall(r"^\+ allow (\S+) +# (\d+)x", stub("learn", *words).ok().out, re.M))
+
+    told = proposed()
+    # A lookup is a question or two; and a line that waits for who asked may be overtaken.
+    least = {"@pypi": 2, "*.files.example.org": 3, "one.test": 2}
+    assert told.keys() == least.keys() and all(int(told[rule]) >= least[rule] for rule in told), told
+    assert not (host_home / ".config").exists()
+    assert proposed("--save") == told
+    (kept,) = (host_home / ".config/codex-sandbox/projects").iterdir()
+    assert kept.read_text().splitlines()[1:] == [f"allow {rule}" for rule in told]
+    assert proposed() == {}
+    session()
+    for name in (*names, "d.files.example.org"):
+        stub("explain", name).ok()
+    for name in ("files.example.org", "other.example.org", "www.one.test", "crates.io"):
+        stub("explain", name).ok(1)
+
+
 def verdicts(done):
     return {what: verdict for verdict, what in re.findall(r"^(ok|WRONG) +(\w+)", done.out, re.M)}
 

@@ -4,9 +4,12 @@ stands, and as rules."""
 import hashlib
 import json
 import os
+import pty
+import resource
 
 import pytest
 from events import check_line
+from stub_dry_run import read_until
 from stub_project import UID, project  # noqa: F401
 from test_trail import STATE, started, trail
 
@@ -282,6 +285,20 @@ def test_what_the_payload_says_stays_in_its_place(project, kept):  # noqa: F811
     assert told.startswith("+ allow a.test ") and told.index("#") < told.index("evil")
 
 
+def test_a_workdir_that_cannot_be_typed(project, kept):  # noqa: F811
+    """What is advised there works where one stands; elsewhere it has a word to fill in."""
+    odd = project.home / "src/\u202eodd"
+    odd.mkdir()
+    os.chown(odd, UID, UID)
+    started(project, cwd=odd)
+    (place,) = project.home.glob(f"{STATE}/codex_*odd*")
+    (place / "events.jsonl").write_text(refused("a.test") + "\n")
+    told = said(project, "learn", cwd=odd)
+    assert told.endswith(f"# to keep them: {project.stub} learn --save\n") and "\u202e" not in told
+    told = said(project, "--work_dir", str(odd), "learn", cwd="/")
+    assert told.endswith(f" --work_dir WORKDIR learn --save\n")
+
+
 def test_a_rule_that_is_wrong_is_said(project, kept):  # noqa: F811
     kept([refused("a.test")])
     assert "at character" in said(project, "--allow", "https://a", "learn", status=100)
@@ -301,6 +318,57 @@ def test_what_is_saved_is_proposed_no_more(project, kept):  # noqa: F811
     other.mkdir()
     os.chown(other, UID, UID)
     assert "--allow" not in project.dry("--work_dir", other).init
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("answer, options", [("n", []), ("y", []), ("", ["-y"])])
+def test_at_a_terminal_what_is_kept_is_what_was_shown(project, kept, answer, options):  # noqa: F811
+    """A session that runs could add a name between `learn` and `learn --save`."""
+    kept([refused("a.test")])
+    os.chown(project.home, 0, 0)
+    ours, theirs = pty.openpty()
+    os.write(ours, answer.encode() + b"\n")
+    done = project.start(*options, "learn", "--save", stdin=theirs, stderr=theirs)
+    shown = read_until(ours, "[y/N]") if answer else ""
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0 and b"+ allow a.test " in done.stdout and ("[y/N]" in shown) == bool(answer)
+    assert (b"# kept in " in done.stdout) == (answer != "n")
+    assert proposals(project) == (["a.test"] if answer == "n" else [])
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("planted", [False, True], ids=["nothing", "a link"])
+def test_nothing_is_saved_where_the_sandbox_writes(project, kept, planted):  # noqa: F811
+    """XDG_CONFIG_HOME in the workdir: what a session left there would be followed."""
+    kept([refused("a.test")])
+    for path in (project.home, project.work):
+        os.chown(path, 0, 0)  # our own, as a user's are
+    victim, place = project.home / "victim", project.work / "config"
+    for path in (victim, place):
+        path.mkdir()
+    if planted:
+        (place / "codex-sandbox").symlink_to(victim)
+    told = said(project, "learn", "--save", env={"XDG_CONFIG_HOME": str(place)}, status=100)
+    assert f"it lies in {project.work}, where the sandbox can write" in told
+    assert list(victim.iterdir()) == [] and len(list(place.iterdir())) == planted
+    # Elsewhere it is kept.
+    outside = project.home / "config"
+    outside.mkdir()
+    assert f"# kept in {outside}/codex-sandbox/projects/" in said(
+        project, "learn", "--save", env={"XDG_CONFIG_HOME": str(outside)})
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("command", ["logs", "learn"])
+def test_no_events_are_read_where_the_sandbox_writes(project, kept, command):  # noqa: F811
+    """XDG_STATE_HOME in the workdir: whoever works there may have written them."""
+    forged = project.work / "state/codex-sandbox" / kept([refused("a.test")]).parent.name
+    forged.mkdir(parents=True)
+    (forged / "events.jsonl").write_text(refused("forged.test") + "\n")
+    told = said(project, command, env={"XDG_STATE_HOME": str(project.work / "state")}, status=100)
+    assert "can be reached from the sandbox" in told and "forged" not in told
+    assert "a.test" in said(project, command)
 
 
 def test_nothing_is_saved_that_was_not_asked_for(project, kept):  # noqa: F811
