@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A key this soon after its question has appeared was meant for something else. */
-#define SETTLE 300
+/* A key this soon after its question has appeared was meant for something else; and after it
+ * has appeared in the place of another, which whoever asked can take away at any moment: people
+ * need that long to see it, and to hold a finger back. */
+#define SETTLE   300
+#define REPLACED 1000
 
 static void print(struct session *s, const char *clock, const char *verb, const char *what,
 	const char *reason, const char *who)
@@ -16,13 +19,15 @@ static void print(struct session *s, const char *clock, const char *verb, const 
 	s->act(s->context, SESSION_PRINT, row.text);
 }
 
-/* Which question the keys are for from now on. */
-static void show_next(struct session *s, int64_t now)
+/* Which question the keys are for from now on. `answered`: the one before, by a key. */
+static void show_next(struct session *s, bool answered, int64_t now)
 {
 	const uint64_t next = s->questions.count ? s->questions.question[0].id : 0;
+	const int64_t from = now + (s->shown && !answered ? REPLACED : SETTLE);
 
-	if (next != s->shown)
-		s->shown_at = now;
+	/* Never sooner than before: the place may be empty for a moment. */
+	if (next != s->shown && s->keys_from < from)
+		s->keys_from = from;
 	s->shown = next;
 }
 
@@ -182,7 +187,7 @@ void session_line(
 	} else if (s->unreadable++ == 0) {
 		print(s, clock, "watch", "", "the container sends what can't be read", "");
 	}
-	show_next(s, now);
+	show_next(s, false, now);
 }
 
 void session_skipped(struct session *s, size_t lines, const char *clock)
@@ -226,10 +231,13 @@ void session_key(struct session *s, char key, const char *clock, int64_t now)
 		return;
 	if (key == '?') {
 		send_explain(s, &s->questions.question[0]);
-	} else if (now - s->shown_at >= SETTLE &&
-		   questions_remove(&s->questions, s->shown, &q)) {
+	} else if (now < s->keys_from) {
+		/* So one that is held down never becomes an answer. */
+		if (s->keys_from < now + SETTLE)
+			s->keys_from = now + SETTLE;
+	} else if (questions_remove(&s->questions, s->shown, &q)) {
 		send_answer(s, &q, key == 'a' || key == 'A', key == 'A' || key == 'D', clock);
-		show_next(s, now);
+		show_next(s, true, now);
 	}
 }
 
@@ -241,7 +249,7 @@ int session_tick(struct session *s, const char *clock, int64_t now)
 
 	while (questions_expire(&s->questions, now, &q))
 		print(s, clock, "refuse", q.rule, "nobody answered in time", "");
-	show_next(s, now);
+	show_next(s, false, now);
 	return s->questions.count ? 1000 : -1;
 }
 

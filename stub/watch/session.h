@@ -31,8 +31,8 @@ struct session {
 	bool quit;    /* q was pressed */
 	int64_t ask;  /* how long the sandbox asks; 0: it doesn't */
 	struct questions questions;
-	uint64_t shown; /* the question that the keys are for, and since when */
-	int64_t shown_at;
+	uint64_t shown; /* the question that the keys are for, and from when on */
+	int64_t keys_from;
 	uint64_t opened, refused, asked, unreadable;
 };
 

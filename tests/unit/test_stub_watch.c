@@ -17,6 +17,9 @@
 #define ASKED                                                                                  \
 	"{\"event\":\"question\",\"id\":7,\"name\":\"example.com\",\"port\":443,"              \
 	"\"rule\":\"example.com\",\"expires\":60}"
+#define OTHER                                                                                  \
+	"{\"event\":\"question\",\"id\":8,\"name\":\"b.test\",\"port\":22,"                    \
+	"\"rule\":\"b.test:22\",\"expires\":60}"
 /* Later than a key that was meant for something else. */
 #define SOON 1000
 
@@ -127,10 +130,12 @@ static void keys_answer(void **state)
 	struct session *s = *state;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const int64_t asked = 2 * SOON * (int64_t)i;
+
 		acts.count = 0;
-		tell(s, ASKED, 0);
+		tell(s, ASKED, asked);
 		assert_int_equal(seen(SESSION_PRINT, "ask     example.com:443"), 1);
-		session_key(s, keys[i].key, CLOCK, SOON);
+		session_key(s, keys[i].key, CLOCK, asked + SOON);
 		assert_int_equal(seen(SESSION_SEND, keys[i].sent), 1);
 		assert_int_equal(seen(SESSION_SEND, ""), 1);
 		assert_int_equal(
@@ -138,7 +143,7 @@ static void keys_answer(void **state)
 		assert_int_equal(
 			seen(SESSION_DENY, "example.com"), keys[i].kept == SESSION_DENY);
 		/* A second press has nothing to answer. */
-		session_key(s, keys[i].key, CLOCK, SOON);
+		session_key(s, keys[i].key, CLOCK, asked + SOON);
 		assert_int_equal(seen(SESSION_SEND, ""), 1);
 	}
 }
@@ -166,10 +171,7 @@ static void a_key_that_was_already_on_its_way(void **state)
 	tell(s, ASKED, 0);
 	session_key(s, 'a', CLOCK, 10);
 	assert_int_equal(seen(SESSION_SEND, ""), 0);
-	tell(s,
-		"{\"event\":\"question\",\"id\":8,\"name\":\"b.test\",\"port\":22,"
-		"\"rule\":\"b.test:22\",\"expires\":60}",
-		20);
+	tell(s, OTHER, 20);
 	session_key(s, 'a', CLOCK, SOON);
 	session_key(s, 'a', CLOCK, SOON + 10); /* pressed twice: not meant for the second */
 	assert_int_equal(seen(SESSION_SEND, "answer 7 allow"), 1);
@@ -178,15 +180,61 @@ static void a_key_that_was_already_on_its_way(void **state)
 	assert_int_equal(seen(SESSION_SEND, "answer 8 deny"), 1);
 }
 
+/* One that is held down sends 30 a second, from half a second on. */
+static void a_key_that_is_held_down(void **state)
+{
+	struct session *s = *state;
+
+	tell(s, ASKED, 0);
+	tell(s, OTHER, 0);
+	session_key(s, 'a', CLOCK, SOON);
+	for (int64_t now = SOON + 250; now < 5 * SOON; now += 33)
+		session_key(s, 'a', CLOCK, now);
+	assert_int_equal(seen(SESSION_SEND, "answer 7 allow"), 1);
+	assert_int_equal(seen(SESSION_SEND, ""), 1);
+	session_key(s, 'a', CLOCK, 6 * SOON);
+	assert_int_equal(seen(SESSION_SEND, "answer 8 allow"), 1);
+}
+
+/* Whoever asked can make the first question go, and the second stand there, at any moment. */
+static void one_that_takes_the_place_of_another(void **state)
+{
+	static const char gone[] = "{\"event\":\"answered\",\"id\":7,\"rule\":\"example.com\","
+				   "\"verdict\":\"gone\"}";
+	struct session *s = *state;
+
+	tell(s, ASKED, 0);
+	tell(s, OTHER, 0);
+	tell(s, gone, 5000);
+	session_key(s, 'a', CLOCK, 5990);
+	assert_int_equal(seen(SESSION_SEND, ""), 0);
+	session_key(s, 'a', CLOCK, 6300);
+	assert_int_equal(seen(SESSION_SEND, "answer 8 allow"), 1);
+	/* After an answer of one's own, or where there was none, a third of that will do. */
+	acts.count = 0;
+	tell(s, ASKED, 7000);
+	tell(s, OTHER, 7000);
+	session_key(s, 'a', CLOCK, 7310);
+	session_key(s, 'd', CLOCK, 7620);
+	assert_int_equal(seen(SESSION_SEND, "answer 7 allow"), 1);
+	assert_int_equal(seen(SESSION_SEND, "answer 8 deny"), 1);
+	/* Nor is it any sooner if the place was empty for a moment. */
+	acts.count = 0;
+	tell(s, ASKED, 9000);
+	tell(s, gone, 12000);
+	tell(s, OTHER, 12001);
+	session_key(s, 'a', CLOCK, 12500);
+	assert_int_equal(seen(SESSION_SEND, ""), 0);
+	session_key(s, 'a', CLOCK, 13000);
+	assert_int_equal(seen(SESSION_SEND, "answer 8 allow"), 1);
+}
+
 static void questions_queue(void **state)
 {
 	struct session *s = *state;
 
 	tell(s, ASKED, 0);
-	tell(s,
-		"{\"event\":\"question\",\"id\":8,\"name\":\"b.test\",\"port\":22,"
-		"\"rule\":\"b.test:22\",\"expires\":60}",
-		0);
+	tell(s, OTHER, 0);
 	assert_non_null(strstr(status(s, 500), "example.com:443? a allow"));
 	assert_non_null(strstr(status(s, 500), "60s, 1 more"));
 	session_key(s, '?', CLOCK, SOON);
@@ -404,6 +452,8 @@ int main(void)
 		SESSION(keys_answer),
 		SESSION(other_keys_answer_nothing),
 		SESSION(a_key_that_was_already_on_its_way),
+		SESSION(a_key_that_is_held_down),
+		SESSION(one_that_takes_the_place_of_another),
 		SESSION(questions_queue),
 		SESSION(one_that_is_asked_again_waits_longer),
 		SESSION(who_asks_is_told_afterwards),
