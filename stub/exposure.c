@@ -144,3 +144,15 @@ const char *exposure_of(struct plan *p, const char *real, mode_t mode)
 		return "everything next to the workdir, which lies in it";
 	return NULL;
 }
+
+bool exposure_machine(const char *real)
+{
+	/* Not what is below these: projects lie there. */
+	static const char *const itself[] = {"/dev", "/home", "/proc", "/root", "/run", "/sys",
+		"/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/var"};
+
+	for (size_t i = 0; i < sizeof(itself) / sizeof(itself[0]); i++)
+		if (strcmp(real, itself[i]) == 0)
+			return true;
+	return beneath_contains("/boot", real) || beneath_contains("/etc", real);
+}

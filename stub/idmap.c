@@ -18,6 +18,7 @@
 
 #include "../init/lib/file.h"
 #include "beneath.h"
+#include "exposure.h"
 #include "quote.h"
 #include "reaper.h"
 
@@ -102,10 +103,13 @@ static int refuse_root(struct plan *p, struct error *t, const char *on, const ch
 	const char *workdir = quote_shell(&p->arena, p->workdir);
 
 	refuse(t, tried, on, "%s: %s", what, strerror(errno));
-	refuse_hint(t,
-		"%s belongs to root, and Codex never runs as root; give it to a user: chown -R "
-		"%d:%d %s",
-		p->workdir, IDMAP_USER, IDMAP_USER, workdir);
+	if (exposure_machine(p->workdir))
+		refuse_hint(t, "name a project, which may belong to a user: --work_dir DIR");
+	else
+		refuse_hint(t,
+			"%s belongs to root, and Codex never runs as root; give it to a user: "
+			"chown -R %d:%d %s",
+			p->workdir, IDMAP_USER, IDMAP_USER, workdir);
 	return refuse_no_sandbox(t);
 }
 

@@ -11,6 +11,7 @@
 #include "beneath.h"
 #include "codex_args.h"
 #include "confirm.h"
+#include "exposure.h"
 #include "files.h"
 #include "find.h"
 #include "git.h"
@@ -74,13 +75,20 @@ static int plan_workdir(struct plan *p, const char *wanted, struct error *t)
 	return mounts_add(&p->mounts, p->workdir, p->request.directory, !p->read_only, t);
 }
 
-static void warn_of_home(const struct plan *p)
+static void warn_of_workdir(const struct plan *p)
 {
 	const char *home = find_variable("HOME");
 	char real[PATH_MAX];
 
-	if (!home || !realpath(home, real) || !beneath_contains(p->workdir, real))
+	if (!home || !realpath(home, real) || !beneath_contains(p->workdir, real)) {
+		if (exposure_machine(p->workdir)) {
+			log_warning("the workdir %s is the machine's own: what Codex changes "
+				    "there, programs outside the sandbox obey",
+				p->workdir);
+			log_hint("name a project: --work_dir DIR");
+		}
 		return;
+	}
 	log_warning("the workdir %s your home directory: Codex can reach everything in it, "
 		    "including keys and passwords",
 		strcmp(real, p->workdir) == 0 ? "is" : "contains");
@@ -107,6 +115,8 @@ static int plan_root(struct plan *p, struct error *t)
 	}
 	refuse(t, use_workdir, p->workdir,
 		"it belongs to root, and Codex never runs as root: it could not work there");
+	if (exposure_machine(p->workdir))
+		return refuse_hint(t, "name a project of yours: --work_dir DIR");
 	return refuse_hint(t,
 		"give it to yourself: sudo chown -R %lu:%lu %s; or start codex-sandbox as "
 		"root, which shows root's files to Codex as its own",
@@ -295,7 +305,7 @@ int plan_make(struct plan *p, const struct cli *c, struct error *t)
 	argv_pass(&p->request, "CODEX_INIT_LAUNCHER", hints_launcher(p, c));
 	if (plan_workdir(p, c->work_dir, t) < 0)
 		return -1;
-	warn_of_home(p);
+	warn_of_workdir(p);
 	if (plan_user(p, c, t) < 0 || plan_home(p, c, t) < 0 || variables_take(p, c, t) < 0 ||
 		files_add(p, c, t) < 0)
 		return -1;

@@ -207,8 +207,8 @@ def test_somebody_else_in_a_workdir_of_roots(users_own, stub_environment):
     """Who isn't root can't have such a view: it ends before the start, with what helps."""
     launcher = shutil.copy(STUB, users_own.parent)
     os.chown(users_own, 0, 0)
-    call = lambda: subprocess.run(  # noqa: E731
-        [launcher, "--exec", "id", "-u"], cwd=users_own, user=1001, group=1002, extra_groups=[],
+    call = lambda *options: subprocess.run(  # noqa: E731
+        [launcher, *options, "--exec", "id", "-u"], cwd=users_own, user=1001, group=1002, extra_groups=[],
         env={**stub_environment, "HOME": str(users_own.parent)}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
@@ -217,6 +217,9 @@ def test_somebody_else_in_a_workdir_of_roots(users_own, stub_environment):
     assert f"sudo chown -R 1001:1002 {users_own}" in done.stderr, done
     subprocess.run(["chown", "-R", "1001:1002", users_own], check=True)
     assert call().stdout == "1001\n", "what it says helps"
+    # Whoever stands in a directory of the machine's isn't told to take it.
+    done = call("--work_dir", "/etc")
+    assert done.returncode == 100 and "chown" not in done.stderr and "--work_dir DIR" in done.stderr, done
 
 
 @pytest.fixture

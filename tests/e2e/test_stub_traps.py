@@ -135,3 +135,14 @@ def test_a_home_directory_as_workdir(project):
     assert "is your home directory" in project.warnings and "hint: " in project.warnings
     project.dry()
     assert "home directory" not in project.warnings
+
+
+def test_a_directory_of_the_machines_as_workdir(project):
+    """Not a word that would give it away, either."""
+    for place in ("/etc", "/etc/ssl", "/var", "/usr"):
+        done = project.start("--dry-run", "--work_dir", place, env={"PATH": "/nowhere"})
+        said = done.stderr.decode()
+        assert f"the workdir {place} is the machine's own" in said and "--work_dir DIR" in said, done
+        assert "chown" not in said
+    project.dry()
+    assert "machine's own" not in project.warnings
