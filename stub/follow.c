@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../init/lib/clock.h"
 #include "argv.h"
 #include "find.h"
 
@@ -31,6 +32,8 @@ struct follower {
 	const struct reaper *reaper;
 	struct auth_facts found;
 	char given[BOUND_CREDENTIAL + 1]; /* what the broker has */
+	int64_t due; /* when it is given the next; INT64_MAX: there is none */
+	int wait, tries;
 };
 
 /* Codex writes another file and renames it, so what is watched is the directory. */
@@ -48,12 +51,23 @@ static int watch(const char *path)
 	return fd;
 }
 
-static void drain(int fd)
+/* Reads the events. True if the file is among them, or some are lost (inotify(7)): most tell of
+ * what Codex keeps beside it. */
+static bool concerns(int fd, const char *path)
 {
-	char events[4096];
+	_Alignas(struct inotify_event) char events[4096];
+	const char *name = strrchr(path, '/') + 1;
+	const struct inotify_event *e;
+	bool found = false;
+	ssize_t n;
 
-	while (read(fd, events, sizeof(events)) > 0)
-		;
+	while ((n = read(fd, events, sizeof(events))) > 0)
+		for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
+			e = (const struct inotify_event *)(const void *)(events + at);
+			found |= e->mask & IN_Q_OVERFLOW ||
+				 (e->len && strcmp(e->name, name) == 0);
+		}
+	return found;
 }
 
 /* True if there is a token of the same account that the broker doesn't have. A file that is
@@ -119,29 +133,37 @@ static bool give(struct follower *s)
 	return true;
 }
 
+/* Sets when it is given to the broker: at once where there is something new, later where it
+ * wasn't taken. */
+static void schedule(struct follower *s, bool fresh)
+{
+	if (fresh) {
+		s->due = look(s) ? 0 : INT64_MAX;
+		s->wait = AGAIN;
+		s->tries = 0;
+		return;
+	}
+	s->due = s->tries++ < TRIES ? clock_ms() + s->wait : INT64_MAX;
+	s->wait = 2 * s->wait < MOST ? 2 * s->wait : MOST;
+}
+
 static void follow(struct follower *s, int events)
 {
 	struct pollfd p[] = {
 		{.fd = s->reaper->pidfd, .events = POLLIN}, {.fd = events, .events = POLLIN}};
-	bool due = look(s);
-	int wait = AGAIN, tries = 0;
 
+	schedule(s, true);
 	for (;;) {
-		if (due && give(s)) {
-			due = look(s);
-			wait = AGAIN;
+		const int64_t left = s->due == INT64_MAX ? -1 : s->due - clock_ms();
+
+		if (s->due != INT64_MAX && left <= 0) {
+			schedule(s, give(s));
+			continue;
 		}
-		if (poll(p, 2, due && tries++ < TRIES ? wait : -1) < 0 && errno != EINTR)
+		if ((poll(p, 2, (int)left) < 0 && errno != EINTR) || p[0].revents)
 			return;
-		if (p[0].revents)
-			return;
-		wait = 2 * wait < MOST ? 2 * wait : MOST;
-		if (p[1].revents) {
-			drain(events);
-			due = look(s);
-			wait = AGAIN;
-			tries = 0;
-		}
+		if (p[1].revents && concerns(events, s->plan->follow))
+			schedule(s, true);
 	}
 }
 
@@ -156,7 +178,7 @@ int follow_start(const struct plan *p, const struct reaper *r, struct error *t)
 	/* Before the file is read again, so that no renewal is missed. */
 	events = watch(p->follow);
 	if (events < 0) {
-		log_warning("%s isn't followed: %s: a renewal there doesn't reach this session",
+		log_warning("%s can't be watched: %s: a renewed login won't reach this session",
 			p->follow, strerror(errno));
 		return 0;
 	}

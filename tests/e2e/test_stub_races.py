@@ -208,3 +208,42 @@ def test_an_engine_that_hangs_while_it_is_given_a_renewal(host):
     host.engine(SILENT_ENGINE)
     done = host.project.start("--broker=on", "--exec", "true")
     assert done.returncode == 0, done
+
+
+REFUSING_ENGINE = """#!/bin/sh
+case "$*" in *CODEX_INIT_RUN=*) echo "0123 ours"; exit ;; esac
+case "$1" in
+run) echo $$ >"$HOME/run"; exec /bin/sleep 300 ;;
+exec) echo tried >>"$HOME/exec"; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
+def test_only_the_logins_file_wakes_the_follower(host, linked):
+    """Codex closes other files in that directory all the time: no reason to try again at once. It renews
+    what a link leads to, and leaves the link."""
+    host.engine(REFUSING_ENGINE)
+    place = host.home / ("login" if linked else ".codex")
+    auth = host.project.write(place / "auth.json", chatgpt("first-0123456789"), 0o600)
+    if linked:
+        (host.home / ".codex").mkdir(exist_ok=True)
+        (host.home / ".codex/auth.json").symlink_to(auth)
+    tries = lambda: (host.home / "exec").read_text().count("tried") if (host.home / "exec").exists() else 0  # noqa: E731
+    with subprocess.Popen([STUB, "--broker=on", "--exec", "true"], cwd=host.work, stdin=subprocess.DEVNULL,
+                          env={"HOME": str(host.home), "PATH": str(host.project.bin)}) as client:
+        try:
+            until(lambda: (host.home / "run").exists(), "the engine's start")
+            (auth.parent / "other").write_text("before")
+            host.project.write(auth.parent / "new", chatgpt("second-0123456789"), 0o600).rename(auth)
+            until(lambda: tries() >= 4, "some tries, each later than the one before")
+            before = tries()
+            for i in range(100):
+                (auth.parent / "other").write_text(str(i))
+                time.sleep(0.02)
+            assert tries() < before + 30
+            before = tries()
+            host.project.write(auth.parent / "new", chatgpt("third-0123456789"), 0o600).rename(auth)
+            until(lambda: tries() > before + 2, "the next tries")
+        finally:
+            client.kill()
