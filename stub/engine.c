@@ -61,14 +61,16 @@ static int refuse_engine(
 
 	if (engine_answers(e, t) < 0)
 		return -1;
-	if (strcmp(image, DEFAULT_IMAGE) == 0) {
-		refuse(t, "use the image", image, "%s doesn't have it", engine);
-		refuse_hint(t, "build it with `make image`");
-	} else {
-		refuse(t, "use the image", image, "%s doesn't have it", engine);
+	refuse(t, "use the image", image, "%s doesn't have it", engine);
+	if (strcmp(image, DEFAULT_IMAGE) != 0)
 		refuse_hint(
 			t, "build it, or get it: %s pull %s", engine, quote_shell(p, image));
-	}
+	else if (strcmp(engine, "podman") == 0)
+		refuse_hint(t,
+			"docker builds it with `make image`; then: docker save " DEFAULT_IMAGE
+			" | podman load");
+	else
+		refuse_hint(t, "build it with `make image`");
 	return refuse_no_sandbox(t);
 }
 

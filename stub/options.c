@@ -7,19 +7,18 @@
 
 #define AT(member) offsetof(struct cli, member)
 
-/* A line break in a help text starts a new line there. */
 const struct option options[] = {
 	{"work_dir", 0, OPTION_VALUE, AT(work_dir), "DIR",
-		"the project: mounted at /app/DIR, where Codex starts\n(default: the current "
+		"the project: mounted at /appDIR, where Codex starts (default: the current "
 		"directory; never /)"},
 	{"config", 0, OPTION_VALUE, AT(config), "FILE|DIR",
-		"config.toml, or a directory with config.toml, auth.json,\nprompts/, "
+		"config.toml, or a directory with config.toml, auth.json, prompts/, "
 		"AGENTS.md, skills/ "
 		"and rules/"},
 	{"auth_file", 0, OPTION_VALUE, AT(auth_file), "FILE",
 		"credentials, mounted read-only as Codex's auth.json"},
 	{"auth_dir", 0, OPTION_VALUE, AT(auth_dir), "DIR",
-		"a directory for auth.json, mounted writable, so that Codex\ncan renew the "
+		"a directory for auth.json, mounted writable, so that Codex can renew the "
 		"login it keeps there"},
 	{"codex-home", 0, OPTION_VALUE, AT(codex_home), "DIR",
 		"Codex's home instead of WORK_DIR/.codex/.environment"},
@@ -28,47 +27,47 @@ const struct option options[] = {
 	{"init_script", 0, OPTION_VALUE, AT(init_script), "FILE",
 		"runs in the project, inside the wall, before Codex starts"},
 	{"read-only", 0, OPTION_LIST, AT(read_only), "PATH",
-		"makes a file or directory readable at /app/PATH (repeatable)"},
+		"makes a file or directory readable at /appPATH (repeatable)"},
 	{"mount", 0, OPTION_LIST, AT(mount), "DIR",
-		"a further directory that Codex may write, at /app/DIR (asks;\nrepeatable)"},
+		"a further directory that Codex may write to, at /appDIR (asks; repeatable)"},
 	{"trust", 0, OPTION_FLAG, AT(trust), NULL,
-		"tells Codex to trust the project: it then obeys the project's\nown .codex "
+		"tells Codex to trust the project: it then obeys the project's own .codex "
 		"configuration without asking"},
 	{"no-protect", 0, OPTION_FLAG, AT(no_protect), NULL,
-		"lets Codex write .codex, .git/hooks and git's settings freely,\nwhich "
+		"lets Codex write .codex, .git/hooks and git's settings freely, which "
 		"programs on your machine obey"},
 	{"lock-git-config", 0, OPTION_FLAG, AT(lock_git_config), NULL,
-		"mounts .git/config read-only: git can't change it in there"},
+		"mounts .git/config read-only: git in the container can't change it"},
 	{"allow", 0, OPTION_LIST, AT(allow), "RULE",
-		"a host that may be reached: example.com, *.example.com,\nexample.com:22, "
+		"a host that may be reached: example.com, *.example.com, example.com:22, "
 		"10.1.0.0/16:5432+private, @pypi (repeatable)"},
 	{"deny", 0, OPTION_LIST, AT(deny), "RULE",
-		"a host that may not; wins over every allow"},
+		"a host that may not be reached; wins over every allow (repeatable)"},
 	{"agree", 0, OPTION_LIST, AT(agree), "SHA256",
-		"uses the rules that the project proposes, if its\n.codex/egress.rules has "
+		"uses the rules that the project proposes, if its .codex/egress.rules has "
 		"this "
 		"SHA-256 (repeatable)"},
 	{"audit", 0, OPTION_FLAG, AT(audit), NULL,
 		"lets everything through and records what would be refused"},
 	{"ask", 0, OPTION_CHOICE, AT(ask), "[=SECONDS]",
-		"asks about a name that no rule decides, and holds its\nconnection for so long "
-		"(default: 60); see the command watch"},
+		"asks about a name that no rule decides, and holds its connection meanwhile "
+		"(default: 60 seconds); see the command watch"},
 	{"notify", 0, OPTION_VALUE, AT(notify), "COMMAND",
-		"asks as --ask does, and gives each question as JSON to a\nprogram of this "
+		"asks as --ask does, and gives each question as JSON to a program on this "
 		"machine, which may answer it"},
 	{"wall", 0, OPTION_VALUE, AT(wall), "nft|cell",
-		"what enforces the rules: nftables (the default), or the\ncell, for which the "
+		"what enforces the rules: nftables (the default), or the cell, for which the "
 		"container "
 		"needs no capability"},
 	{"broker", 0, OPTION_VALUE, AT(broker), "auto|on|off",
-		"keeps an API key (-e OPENAI_API_KEY) from Codex and what it\nruns (default: "
-		"auto, where that is possible)"},
+		"keeps an API key from Codex and what it runs (default: auto, where that is "
+		"possible); on: a ChatGPT login as well"},
 	{"image", 0, OPTION_VALUE, AT(image), "IMAGE",
 		"the image to run (default: codex-sandbox)"},
 	{"engine", 0, OPTION_VALUE, AT(engine), "docker|podman",
 		"the container engine (default: docker, else podman)"},
 	{"selinux", 0, OPTION_VALUE, AT(selinux), "disable|relabel",
-		"if SELinux keeps containers from your files: no labels for\nthis container, "
+		"if SELinux keeps containers from your files: no labels for this container, "
 		"or (podman) new labels for what is mounted"},
 	{"network", 0, OPTION_VALUE, AT(network), "NAME", "a network of the engine to join"},
 	{"pids-limit", 0, OPTION_VALUE, AT(pids_limit), "N|max",
@@ -79,21 +78,21 @@ const struct option options[] = {
 	{"shm-size", 0, OPTION_VALUE, AT(shm_size), "SIZE",
 		"the size of /dev/shm, which browsers and databases need"},
 	{"publish", 0, OPTION_LIST, AT(publish), "[ADDR:]PORT[:PORT]",
-		"a server in the container that this machine can reach, at\n127.0.0.1 unless "
+		"a server in the container that this machine can reach, at 127.0.0.1 unless "
 		"ADDR is given (repeatable)"},
 	{"add-host", 0, OPTION_LIST, AT(add_host), "NAME:ADDR",
-		"a line in the container's hosts file; a rule has to allow\nthe name "
+		"a line in the container's hosts file; a rule has to allow the name "
 		"(repeatable)"},
 	{"env", 'e', OPTION_LIST, AT(env), "NAME[=VALUE]",
-		"sets a variable in the container, or passes yours (repeatable)"},
+		"sets a variable in the container, or passes on yours (repeatable)"},
 	{"env-file", 0, OPTION_LIST, AT(env_file), "FILE",
-		"variables for the container, NAME=VALUE lines; none that\nconfigures the "
+		"variables for the container, NAME=VALUE lines; none that configures the "
 		"sandbox itself (repeatable)"},
 	{"exec", 0, OPTION_COMMAND, AT(exec), "CMD [ARG...]",
 		"runs CMD in the sandbox instead of codex"},
 	{"yes", 'y', OPTION_FLAG, AT(yes), NULL, "answers yes to every question"},
 	{"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL,
-		"prints the engine's command, quoted for a shell, and creates\nnothing"},
+		"prints the engine's command, quoted for a shell, and creates nothing"},
 	{"no-config", 0, OPTION_FLAG, AT(no_config), NULL,
 		"leaves out what is kept in ~/.config/codex-sandbox"},
 	{"help", 'h', OPTION_FLAG, AT(help), NULL, "this text"},

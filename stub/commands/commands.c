@@ -10,7 +10,7 @@ static const struct command table[] = {
 	{"status", command_status, 0, 1, "", false, "[WORKDIR]",
 		"what is open, what was refused, how the start went"},
 	{"explain", command_explain, 1, 2, "", false, "HOST[:PORT] [WORKDIR]",
-		"may it be reached, by which rule, what would allow it"},
+		"whether it may be reached, and by which rule"},
 	{"allow", command_allow, 1, 2, "save", false, "RULE [--save] [WORKDIR]",
 		"allow it from now on, without a restart"},
 	{"deny", command_deny, 1, 2, "save", false, "RULE [--save] [WORKDIR]",
@@ -19,7 +19,7 @@ static const struct command table[] = {
 		"take back what allow or deny did"},
 	{"rules", command_rules, 0, 1, "", false, "[WORKDIR]", "the rules in force"},
 	{"watch", command_watch, 0, 1, "wait", false, "[--wait] [WORKDIR]",
-		"see what it decides as it does, and answer its questions"},
+		"see what the sandbox decides, and answer its questions"},
 	{"logs", command_logs, 0, 1, "json", false, "[--json] [WORKDIR]",
 		"what the last session asked for and was refused"},
 	{"learn", command_learn, 0, 1, "save", true, "[--save] [WORKDIR]",
@@ -34,7 +34,7 @@ static const struct command table[] = {
 	{"config", command_config, 0, 1, "", true, "[WORKDIR]",
 		"the options of a start here, and where each comes from"},
 	{"doctor", command_doctor, 0, 1, "", true, "[WORKDIR]",
-		"what a start here needs, and whether it is there"},
+		"check what a start here needs"},
 };
 #define COMMANDS (sizeof(table) / sizeof(table[0]))
 
@@ -62,9 +62,9 @@ static const char operation[] = "read the command line";
 static int hint_usage(const struct command *command, struct error *t)
 {
 	return refuse_hint(t,
-		"codex-sandbox %s %s; a prompt of this word follows --: "
+		"codex-sandbox %s%s%s; a prompt of this word follows --: "
 		"codex-sandbox -- %s",
-		command->name, command->usage, command->name);
+		command->name, *command->usage ? " " : "", command->usage, command->name);
 }
 
 static int refuse_usage(const struct command *command, const char *why, struct error *t)
@@ -109,8 +109,8 @@ int commands_run(const struct command *command, struct cli *c, struct error *t)
 		argv += taken;
 	}
 	if (c->help) {
-		printf("Usage: codex-sandbox %s %s\n%s\n", command->name, command->usage,
-			command->help);
+		printf("Usage: codex-sandbox %s%s%s\n%s\n", command->name,
+			*command->usage ? " " : "", command->usage, command->help);
 		return fflush(stdout) == 0 ? 0 : refuse_errno(t, "print", "stdout");
 	}
 	if (words < command->least)

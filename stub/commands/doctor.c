@@ -160,7 +160,11 @@ static bool look_at_image(struct doctor *d)
 	struct ask a;
 
 	if (ask(&a, d->engine.program, argv, false) != 0) {
-		bad(d, "image", "build it with `make image`, or name another with --image",
+		bad(d, "image",
+			strcmp(d->engine.name, "podman") == 0
+				? "docker builds it with `make image`; then: docker save "
+				  "codex-sandbox | podman load; or name another with --image"
+				: "build it with `make image`, or name another with --image",
 			"%s isn't there, or has no codex-init", image_of(d));
 		return false;
 	}

@@ -36,6 +36,9 @@ static int ask_inside(struct call *call, const char *argument, const char *workd
 		gather(call, &s, argument, rule, &words);
 		sandbox_become(&s, words.word, t);
 		string_list_free(&words);
+	} else if (s.none && rule) {
+		refuse_hint(
+			t, "codex-sandbox ls lists yours; --save keeps it for the next start");
 	}
 	sandbox_free(&s);
 	return -1;

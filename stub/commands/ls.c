@@ -29,15 +29,25 @@ static const char *when(struct arena *arena, char *json)
 	return arena_format(arena, "%.19sZ", json);
 }
 
-static void print_sandbox(struct arena *arena, char *line)
+/* The lines of all engines, as FORMAT has them, by columns. */
+static void print_all(struct arena *arena, const struct string_list *lines)
 {
-	char *name = strsep(&line, " "), *since = strsep(&line, " "),
-	     *wall = strsep(&line, " ");
+	int width = (int)strlen("CONTAINER");
 
-	if (!line)
-		return;
-	printf("%-20s  %-6s  %s  %s\n", when(arena, since), wall, name + (name[0] == '/'),
-		quote_shown(arena, line));
+	for (size_t i = 0; i < lines->count; i++) {
+		const int size = (int)strcspn(lines->word[i], " ");
+
+		width = size > width ? size : width;
+	}
+	printf("%-20s  %-5s  %-*s  WORKDIR\n", "SINCE", "WALL", width, "CONTAINER");
+	for (size_t i = 0; i < lines->count; i++) {
+		char *line = arena_copy(arena, lines->word[i]), *name = strsep(&line, " "),
+		     *since = strsep(&line, " "), *wall = strsep(&line, " ");
+
+		if (line)
+			printf("%-20s  %-5s  %-*s  %s\n", when(arena, since), wall, width, name,
+				quote_shown(arena, line));
+	}
 }
 
 /* Inspects the containers whose ids stand in `ids`, a line each. */
@@ -59,15 +69,14 @@ static char *inspect(const struct engine *e, struct arena *arena, char *ids)
 	return answer;
 }
 
-/* Prints those of one engine below `already` others. Returns their number, or -1 with *t
- * filled. */
-static int list(
-	struct plan *p, struct engine *e, const char *engine, int already, struct error *t)
+/* Adds those of one engine. Returns 0, or -1 with *t filled. */
+static int list(struct plan *p, struct engine *e, const char *engine, struct string_list *to,
+	struct error *t)
 {
 	const char *filter = arena_format(
 		&p->arena, "--filter=label=" ARGV_LABEL_UID "=%lu", (unsigned long)geteuid());
 	char *ids, *lines, *line;
-	int n = 0, status;
+	int status;
 
 	engine_find(e, p, engine);
 	if (engine_prepare(e, p, t) < 0)
@@ -79,12 +88,9 @@ static int list(
 		return engine_answers(e, t);
 	lines = inspect(e, &p->arena, ids);
 	while (lines && (line = strsep(&lines, "\n")))
-		if (*line) {
-			if (already + n++ == 0)
-				puts("SINCE                 WALL    CONTAINER  WORKDIR");
-			print_sandbox(&p->arena, line);
-		}
-	return n;
+		if (*line)
+			string_list_add(to, line + (*line == '/'));
+	return 0;
 }
 
 int command_ls(struct call *call, struct error *t)
@@ -92,20 +98,23 @@ int command_ls(struct call *call, struct error *t)
 	struct plan p = {.workdir_fd = -1};
 	const char *engine;
 	struct engine e;
-	bool skipped = false, second;
-	int n;
+	bool skipped = false;
+	struct string_list lines = {0};
+	int result;
 
 	if (kept_take(call->cli, t) < 0)
 		return -1;
 	engine = call->cli->engine;
-	n = list(&p, &e, engine, 0, t);
-	second = n >= 0 && !engine && strcmp(e.name, "podman") != 0 &&
-		 programs_find(&p, "podman", &skipped);
+	result = list(&p, &e, engine, &lines, t);
 	/* One that is installed and can't be used has none. */
-	if (n == 0 && (!second || list(&p, &e, "podman", 0, t) <= 0))
-		fputs("codex-sandbox: no sandbox of yours runs\n", stderr);
-	else if (n > 0 && second)
-		list(&p, &e, "podman", n, t);
+	if (result == 0 && !engine && strcmp(e.name, "podman") != 0 &&
+		programs_find(&p, "podman", &skipped))
+		list(&p, &e, "podman", &lines, t);
+	if (lines.count)
+		print_all(&p.arena, &lines);
+	else if (result == 0)
+		fputs("codex-sandbox: no sandbox of yours is running\n", stderr);
+	string_list_free(&lines);
 	plan_free(&p);
-	return n < 0 ? -1 : fflush(stdout) == 0 ? 0 : 1;
+	return result < 0 ? -1 : fflush(stdout) == 0 ? 0 : 1;
 }

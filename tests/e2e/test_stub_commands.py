@@ -240,6 +240,38 @@ def test_what_a_command_has_no_use_for_is_refused(project):
     assert project.log.read_text() == ""
 
 
+def test_ls_has_columns(project):
+    """For a terminal: however long the containers' names are; and a path moves no cursor."""
+    project.engine()
+    names = "a", "codex_" + "b" * 40, "cc"
+    lines = "".join(f'/{n} "2026-03-01T09:15:02.4Z" {w} /home/you/\u202e{n}\n' for n, w in zip(names, ("nft", "cell", "audit")))
+    answers = {"ps --quiet": [0, "1\n2\n3\n", ""], "container inspect": [0, lines, ""]}
+    head, *rows = project.start("ls", env={"ENGINE_ANSWERS": json.dumps(answers)}).stdout.decode().splitlines()
+    assert [row.split()[3:] for row in rows] == [[n, f"/home/you/?{n}"] for n in names]
+    for word, text in (("WALL", ("nft", "cell", "audit")), ("CONTAINER", names), ("WORKDIR", ["/home"] * 3)):
+        for row, start in zip(rows, text):
+            assert row[head.index(word):].startswith(start) and row[head.index(word) - 1] == " ", (head, row)
+
+
+def test_config_of_nothing_says_so(project):
+    none, one = project.start("config"), project.start("--cpus", "2", "config")
+    assert none.stdout == b"" and b"no option is given or kept here" in none.stderr
+    assert b"cpus 2" in one.stdout and one.stderr == b""
+
+
+def test_help_fits_a_terminal(project):
+    for words in ([], *([c] for c in (*ASKED, "watch", "logs", "learn", "ls", "attach", "join", "stop", "config", "doctor"))):
+        said = project.start(*words, "--help").stdout.decode().splitlines()
+        assert all(len(line) < 80 and line == line.rstrip() for line in said), said
+
+
+def test_what_is_advised_where_nothing_runs(project):
+    """A rule can be kept; nothing else can."""
+    for command in ASKED:
+        done = project.start(command, *WORDS.get(command, []), env=nothing_runs(project)).stderr
+        assert (b"--save keeps it for the next start" in done) == (command in ("allow", "deny", "undo")), done
+
+
 def test_help_names_every_command(project):
     said = project.start("--help").stdout.decode()
     listed = re.search(r"\nCommands, .*?:\n(.*?)\n\n", said, re.S).group(1)
