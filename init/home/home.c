@@ -256,14 +256,17 @@ static int open_home(struct work *w, struct failure *f)
 		(unsigned int)r->uid);
 }
 
-/* init.sh may be a link to a script in the project: it runs with the user's rights anyway. */
+/*
+ * init.sh may be a link to a script in the project: it runs with the user's rights anyway. One
+ * that is meant to be run, and can't be for its place (noexec), isn't passed over.
+ */
 static void find_hook(const struct work *w, struct home_result *out)
 {
 	struct stat st;
 
 	if (fstatat(w->home, "init.sh", &st, 0) < 0 || !S_ISREG(st.st_mode))
 		return;
-	out->hook = faccessat(w->home, "init.sh", X_OK, 0) == 0;
+	out->hook = st.st_mode & 0111;
 	if (!out->hook && !out->warning[0])
 		snprintf(out->warning, sizeof(out->warning),
 			"%.150s/init.sh is not executable, so it is not run", w->r->home);

@@ -23,7 +23,7 @@ struct home_request {
 };
 
 struct home_result {
-	bool hook;     /* HOME/init.sh exists and the user can execute it */
+	bool hook;     /* HOME/init.sh exists and is marked executable */
 	bool login;    /* HOME/auth.json exists, and is neither empty nor a placeholder */
 	bool key;      /* ... and is a file with an API key in it */
 	bool provider; /* config.toml sets model_provider, which may not be OpenAI */

@@ -171,7 +171,14 @@ def test_what_the_hook_puts_first_on_the_path_is_found(shell, drop_off, wall):
         mkdir -p $CODEX_HOME/bin
         ln -s /usr/bin/printenv $CODEX_HOME/bin/mytool
         """
-    assert shell("mytool HOME", options=drop_off({"init.sh": script})).ok().out == "/codex_home\n"
+    assert shell("mytool HOME", options=drop_off({"init.sh": script})).ok().out == f"{HOME[wall]}\n"
+
+
+def test_a_hook_where_no_program_may_run_is_112(shell, drop_off, uid):
+    """It was given to be run: without it the command doesn't start."""
+    options = [*drop_off({"init.sh": "#!/bin/sh\n"}), "--tmpfs", f"/codex_home:noexec,uid={uid},gid={uid}"]
+    done = shell("echo payload", options=options).ok(112)
+    assert done.out == "" and "noexec" in done.err, done
 
 
 @pytest.mark.parametrize(
