@@ -34,9 +34,9 @@ static const char undo[] =
 	"\033[0$}"
 	"\033[?2026l" /* synchronized output: nothing is drawn until it ends */
 
-	/* The alternate screens. Saving the cursor first keeps its position if none was
-	 * active. */
-	"\0337\033[?1049l"
+	/* The alternate screens. Entering one first keeps the cursor where it is if none was
+	 * active: leaving it goes back to where it was entered, in tmux the last time ever. */
+	"\033[?1049h\033[?1049l"
 	"\033[?1047l\033[?47l"
 
 	/* DECSTR, if supported: most of what follows, including origin mode and G0 to G3.
