@@ -329,6 +329,6 @@ int idmap_start(struct plan *p, struct error *t)
 	close(pidfd);
 	if (answered)
 		return t->status ? -1 : 0;
-	refuse(t, tried, p->workdir, "the process that does it has ended");
+	refuse(t, tried, p->workdir, "the process that mounts them has ended");
 	return refuse_no_sandbox(t);
 }

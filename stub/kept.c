@@ -76,7 +76,8 @@ static int check_owners(const char *path, const char *workdir, struct error *t)
 	if (ours)
 		return 0;
 	refuse(t, CLI_READ, path, "%s", why);
-	return refuse_hint(t, "make it yours alone, or leave such files out: --no-config");
+	return refuse_hint(t, "make it yours, and writable by nobody else, or leave such files "
+			      "out: --no-config");
 }
 
 long kept_read(struct arena *arena, const char *path, const char *workdir, char **text,
@@ -115,7 +116,7 @@ int kept_check_project(struct arena *arena, const char *path, const char *text,
 
 	if (strncmp(line, "# /", 3) != 0 || strcmp(line, kept_first_line(arena, workdir)) == 0)
 		return 0;
-	refuse(t, CLI_READ, path, "it is for %s, says its first line, and not for %s", line + 2,
+	refuse(t, CLI_READ, path, "its first line says that it is for %s, not for %s", line + 2,
 		workdir);
 	return refuse_hint(t, "if that is wrong, correct the line; else the names of both "
 			      "directories have the same hash: rename this one");

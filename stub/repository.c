@@ -110,7 +110,7 @@ static const char *check_repository(struct plan *p, const char *path, bool commo
 		why = "its git directory belongs to somebody else";
 	else if (!there(fd, "HEAD") ||
 		 (common && (!there(fd, "objects") || !there(fd, "refs"))))
-		why = "what its file .git leads to is no git directory";
+		why = "its file .git leads to something that isn't a git directory";
 	if (fd >= 0)
 		close(fd);
 	return why;
@@ -202,7 +202,7 @@ static void follow(struct plan *p, struct repository *r, int top, unsigned depth
 	int git;
 
 	if (!line || strncmp(line, word, strlen(word)) != 0)
-		return close_it(r, "its file .git isn't one of git's");
+		return close_it(r, "its file .git isn't in git's format");
 	r->place = repository_place(p, r->top, line + strlen(word), &r->git);
 	if (!r->git)
 		return close_it(

@@ -160,8 +160,8 @@ static void report_denials(struct boot *b, FILE *to)
 		}
 	}
 	if (b->supervisors[WORKER_BROKER].down && !b->o->quiet)
-		fprintf(to, "codex-init: the broker's processes have ended, the last one too: "
-			    "from then on Codex could not reach OpenAI\n");
+		fprintf(to, "codex-init: all of the broker's processes have ended: from "
+			    "then on Codex could not reach OpenAI\n");
 	if (b->events && !b->o->quiet) {
 		events_presets(b->events, presets_covering);
 		events_summary(b->events, to);

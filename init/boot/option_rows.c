@@ -72,7 +72,7 @@ static int set_default_rules(struct options *o, const struct given *g, struct fa
 static int set_choice(int *out, const char *const *words, size_t count, const struct given *g,
 	struct failure *f)
 {
-	char why[128] = "it must be one of";
+	char why[128] = "it must be one of:";
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(g->value, words[i]) == 0) {
@@ -140,7 +140,7 @@ int option_set_upstream(struct options *o, const struct given *g, struct failure
 	const char *reason;
 
 	if (o->upstreams_count == LIMIT_UPSTREAMS)
-		return bad_value(f, g, "there can be three upstreams, as in resolv.conf");
+		return bad_value(f, g, "three upstreams at most, as in resolv.conf");
 	if (!target_parse(g->value, &t, &reason))
 		return bad_value(f, g, reason);
 	if (!t.address.family)
@@ -316,14 +316,14 @@ const struct option_row option_rows[] = {
 	{"--publish", NULL, "PORT[+any]", "CODEX_INIT_PUBLISH", set_publish, 0,
 		"let the gateway (or anybody) connect to this TCP port; may be repeated"},
 	{"--proxy", NULL, "URL", "CODEX_INIT_PROXY", set_proxy, 0,
-		"reach everything through this HTTP proxy, by CONNECT; off: not by "
-		"HTTPS_PROXY either"},
+		"reach everything through this HTTP proxy, by CONNECT; off: ignore "
+		"HTTPS_PROXY too"},
 	{"--no-proxy", NULL, "LIST", "CODEX_INIT_NO_PROXY", set_no_proxy, 0,
-		"names to be reached without it; default: those of NO_PROXY"},
+		"names reached without the proxy; default: those of NO_PROXY"},
 	{"--user", NULL, "NAME|UID[:GID]", "CODEX_INIT_USER", set_user, 0,
 		"who the command runs as; default: the working directory's owner"},
 	{"--workdir", NULL, "DIR", "CODEX_INIT_WORKDIR", set_directory, AT(workdir),
-		"where hook and command start; default: the current directory"},
+		"where init script and command start; default: the current directory"},
 	{"--home-from", NULL, "DIR", "CODEX_INIT_HOME_FROM", set_directory, AT(home_from),
 		"directory with config.toml, skills/, init.sh to copy; default: /run/codex/in"},
 	{"--events", NULL, "FILE", "CODEX_INIT_EVENTS", set_events, AT(events),
@@ -332,16 +332,16 @@ const struct option_row option_rows[] = {
 	{"--mounts", NULL, "LIST", "CODEX_INIT_MOUNTS", set_mounts, 0,
 		"end unless these files are mounted; codex-sandbox sets it"},
 	{"--launcher", NULL, "COMMAND", "CODEX_INIT_LAUNCHER", set_launcher, AT(launcher),
-		"launcher\'s own command line, for advice; codex-sandbox sets it"},
+		"the launcher's own command line, for advice; codex-sandbox sets it"},
 	{"--launcher-here", NULL, "COMMAND", "CODEX_INIT_LAUNCHER_HERE", set_launcher,
 		AT(launcher_here),
 		"what its commands about this sandbox begin with; codex-sandbox sets it"},
 	{"--git-config", NULL, "DIR", NULL, set_directory, AT(git_config),
-		"undo what makes something run in this git directory's config; codex-sandbox "
-		"sets it"},
+		"undo settings in this git directory's config that make something run; "
+		"codex-sandbox sets it"},
 	{"--git-dir", NULL, "DIR", "CODEX_INIT_GIT_DIR", set_directory, AT(git_dir),
-		"the project's git directory outside it, to be watched; codex-sandbox sets "
-		"it"},
+		"the project's git directory, if it is outside the project; codex-sandbox "
+		"sets it"},
 	{"--git-name", NULL, "NAME", "CODEX_INIT_GIT_NAME", set_printable, AT(git_name),
 		"git's user.name where the project sets none; codex-sandbox sets it"},
 	{"--git-email", NULL, "ADDRESS", "CODEX_INIT_GIT_EMAIL", set_printable, AT(git_email),

@@ -246,7 +246,7 @@ static int check_lo(const struct boot *b, struct failure *f)
 
 		if (read_file(settings[i], &value, 1) == 1 && value != '0')
 			return cannot(
-				f, settings[i], "it is set, so what is on lo could leave");
+				f, settings[i], "it is set, so packets on lo could leave");
 		if (b->shared && access(settings[i], W_OK) == 0)
 			return cannot(f, settings[i], "the command could set it");
 	}
@@ -265,7 +265,7 @@ static int check_descriptors(struct failure *f)
 		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
 			domain != AF_UNIX)
 			return cannot(
-				f, on, "it is a connection, and the command would have it");
+				f, on, "it is a connection, and the command would inherit it");
 	}
 	return 0;
 }
@@ -333,7 +333,7 @@ int stage_cell(struct boot *b, struct failure *f)
 	struct supervisor *k = &b->supervisors[WORKER_CELL];
 
 	say_warning("wall",
-		"%s: the command is in the cell, which has only sockets to codex-init",
+		"%s: the command is in the cell: its sockets lead to codex-init alone",
 		b->o->wall == WALL_CELL ? "as told" : "without NET_ADMIN");
 	stage_leave_out_local_dns(b);
 	if (watch_networks(b, f) < 0 || check_lo(b, f) < 0 || check_descriptors(f) < 0 ||

@@ -83,8 +83,7 @@ static bool make_run_directory(struct boot *b)
 		return true;
 	say_warning("config",
 		"create %s: %s: there is no status file and no codex-egress, and events are "
-		"only "
-		"counted",
+		"only counted",
 		RUN_DIR, strerror(errno));
 	say_hint(geteuid() == 0
 			 ? "give the container one: --tmpfs /run"

@@ -89,16 +89,16 @@ static int no_name_resolved(struct boot *b, struct failure *f)
 		snprintf(servers, sizeof(servers),
 			b->local_dns.count ? "there is no DNS server outside the container"
 					   : "no server in /etc/resolv.conf");
-	fail(f, "resolve the allowed names", servers, "%snone of the %zu names has an address",
-		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "",
-		b->o->policy.names_count);
+	fail(f, "resolve the allowed names", servers, "%sno allowed name has an address",
+		all_silent(b) && b->fence.upstreams_count ? "no DNS server answered, so " : "");
 	if (b->unresolved > 0 && b->not_public == b->unresolved)
 		return fail_hint(f,
 			"their answers are not public addresses, as those of a fake-IP "
 			"resolver (Clash, Surge): use --allow NAME+private for each name "
-			"that is needed, or another server with --upstream ADDR");
+			"that is needed, or another server: --upstream ADDR, or "
+			"CODEX_INIT_UPSTREAM=ADDR");
 	return fail_hint(f, "check that these servers answer from the container's network, or "
-			    "use another one with --upstream ADDR");
+			    "use another one: --upstream ADDR, or CODEX_INIT_UPSTREAM=ADDR");
 }
 
 static pid_t start_resolver(void *context, bool first, int *channel, struct failure *f)

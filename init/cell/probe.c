@@ -183,13 +183,13 @@ static const struct {
 	const char *what, *why;
 	bool (*wrong)(uint16_t gate);
 } attempts[] = {
-	{"a UDP socket", "it was had", udp},
-	{"an IPv6 socket", "it was had", ipv6},
-	{"a raw socket", "it was had", raw},
-	{"a socket of another protocol", "it was had", other},
-	{"io_uring", "it was had", rings},
-	{"a network namespace", "it was had", network_namespace},
-	{"a listener of its own", "it was had", listener},
+	{"a UDP socket", "it was granted", udp},
+	{"an IPv6 socket", "it was granted", ipv6},
+	{"a raw socket", "it was granted", raw},
+	{"a socket of another protocol", "it was granted", other},
+	{"io_uring", "it was granted", rings},
+	{"a network namespace", "it was granted", network_namespace},
+	{"a listener of its own", "it was granted", listener},
 	{"codex-init's memory", "it could be opened", memory},
 	{"the device of a socket", "it could be changed", rebind},
 	{"a public address", "it was let through", connection},

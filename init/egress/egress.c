@@ -26,18 +26,18 @@ static const struct egress_command {
 } questions[] = {
 	{"status", NULL, CONTROL_STATUS, "what is open, what was refused, how the start went"},
 	{"explain", "HOST[:PORT]", CONTROL_EXPLAIN,
-		"may it be reached, by which rule, and what would allow it"},
+		"whether it may be reached, by which rule, and what would allow it"},
 	{"allow", "RULE", CONTROL_ALLOW, "allow it from now on, as --allow does"},
 	{"deny", "RULE", CONTROL_DENY,
 		"refuse it from now on, as --deny does, and end its connections"},
 	{"undo", "RULE", CONTROL_UNDO,
 		"take back what allow or deny did; ends connections as deny does"},
 	{"credential", NULL, CONTROL_CREDENTIAL,
-		"the broker's new token of a ChatGPT login, from standard input"},
+		"give the broker a new ChatGPT token, read from standard input"},
 	{"rules", NULL, CONTROL_RULES, "the rules in force"},
 	{"watch", NULL, CONTROL_WATCH,
 		"events and questions as they come, a JSON object a line; takes commands"},
-	{"follow", NULL, CONTROL_FOLLOW, "the same; no question waits for it"},
+	{"follow", NULL, CONTROL_FOLLOW, "the same, to look on only: no question waits for it"},
 };
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 

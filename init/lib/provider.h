@@ -7,7 +7,7 @@
 
 /*
  * True for --oss, --local-provider, and for a setting KEY=VALUE, as -c and --config take it,
- * with a key that has one of provider_keys[] in it. A prompt that speaks of such a key isn't
+ * with a key that has one of provider_keys[] in it. A prompt that mentions such a key isn't
  * one.
  */
 bool provider_word(const char *word);

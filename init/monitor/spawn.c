@@ -67,7 +67,7 @@ static int install_filter(const struct program *p, int channel, struct failure *
 	if (listener < 0)
 		return -1;
 	if (descriptor_send(channel, &held, sizeof(held), listener) < 0)
-		done = fail_errno(f, "hand over the calls of", p->argv[0]);
+		done = fail_errno(f, "pass on the system calls of", p->argv[0]);
 	close(listener);
 	return done;
 }

@@ -114,7 +114,7 @@ static bool explain_name(
 	put_head(t, v.allowed && fits, to);
 	if (policy_only_broker(p, t->name)) {
 		fprintf(to,
-			"  path       443: by the broker alone, which puts in the credential\n"
+			"  path       443: by the broker alone, which adds the credential\n"
 			"  remedy     none is needed: Codex goes there through the broker\n");
 		return false;
 	}

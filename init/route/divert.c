@@ -117,7 +117,7 @@ static void divert(struct routes *r, const struct wall_config *c, uint8_t family
 	if (error >= 0)
 		return;
 	delete_rules(r, family);
-	say_detail("routes", "route the web's ports to the gate: IPv%u: %s; NAT does it",
+	say_detail("routes", "route the web's ports to the gate: IPv%u: %s; NAT is used",
 		family, nl_geterror(error));
 }
 

@@ -97,7 +97,7 @@ static int give_rule(struct call *call, struct error *t)
 		status = sandbox_run(&s, words.word, t);
 		string_list_free(&words);
 	} else if (s.none) {
-		log_warning("no sandbox works in %s now: this is for the next start",
+		log_warning("no sandbox is running in %s: this takes effect at the next start",
 			s.plan.workdir);
 		s.workdir = s.plan.workdir;
 		status = 0;

@@ -25,8 +25,8 @@ static const char operation[] = "find the sandbox";
 static int refuse_none(struct sandbox *s, bool above, struct error *t)
 {
 	s->none = true;
-	refuse(t, operation, s->plan.workdir, "none works %s",
-		above ? "there, or in a directory around it" : "there");
+	refuse(t, operation, s->plan.workdir, "none runs %s",
+		above ? "there, or in a directory above it" : "there");
 	return refuse_hint(t, "codex-sandbox ls lists yours");
 }
 

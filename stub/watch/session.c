@@ -48,7 +48,7 @@ static void on_hello(struct session *s, const struct message *m, const char *clo
 			m->ask);
 	else if (m->ask)
 		snprintf(text, sizeof(text),
-			"no key is read here, so no question waits for this one");
+			"no keys are read here, so no question waits for an answer");
 	print(s, clock, "watch", "", text, "");
 }
 
@@ -121,7 +121,7 @@ static void on_more(struct session *s, const struct message *m, const char *cloc
 	print(s, clock, "more", "", text, "");
 }
 
-/* Of an answer only why it came to nothing; otherwise the text, which may have several lines.
+/* Of an answer only why it failed; otherwise the text, which may have several lines.
  */
 static void on_reply(struct session *s, const struct message *m, const char *clock, int64_t now)
 {
@@ -185,7 +185,7 @@ void session_line(
 		m.is_new = is_new(s, &m);
 		handlers[m.kind](s, &m, clock, now);
 	} else if (s->unreadable++ == 0) {
-		print(s, clock, "watch", "", "the container sends what can't be read", "");
+		print(s, clock, "watch", "", "the container sent something unreadable", "");
 	}
 	show_next(s, false, now);
 }
@@ -193,7 +193,7 @@ void session_line(
 void session_skipped(struct session *s, size_t lines, const char *clock)
 {
 	if (lines && s->unreadable == 0)
-		print(s, clock, "watch", "", "the container sends what can't be read", "");
+		print(s, clock, "watch", "", "the container sent something unreadable", "");
 	s->unreadable += lines;
 }
 

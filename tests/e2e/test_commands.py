@@ -60,8 +60,8 @@ def test_from_inside_the_workdir_and_from_elsewhere(session, stub, workdir, tmp_
     assert stub("rules", workdir, cwd=tmp_path).ok().out == said
     other = tmp_path / "other"
     other.mkdir()
-    assert "none works there" in stub("rules", cwd=other).ok(100).err
-    assert "none works there" in stub("rules", inner).ok(100).err
+    assert "none runs there" in stub("rules", cwd=other).ok(100).err
+    assert "none runs there" in stub("rules", inner).ok(100).err
 
 
 @pytest.mark.cell(seldom=True)

@@ -129,7 +129,7 @@ def test_a_home_of_its_own_has_a_container_of_its_own(project):
 def test_what_is_not_there_or_not_ours_is_one_line(project, command):
     words = WORDS.get(command, [])
     for env, why in (
-        (nothing_runs(project), "none works there"),
+        (nothing_runs(project), "none runs there"),
         (running(project, owner=US + 1), f"another user's (uid {US + 1})"),
         (running(project, owner=""), "isn't one of codex-sandbox's"),
         (running(project, state="false"), "it has ended"),

@@ -115,7 +115,7 @@ def test_a_file_that_says_it_is_another_directorys_is_refused(project, kept, lin
     env = {"ENGINE_ANSWERS": json.dumps({"container inspect": [1, "", ""]})}
     if refused:
         said = project.refused()
-        assert f"{path}: it is for {line[2:]}, says its first line, and not for {project.work}" in said
+        assert f"{path}: its first line says that it is for {line[2:]}, not for {project.work}" in said
         assert "same hash" in said
     else:
         assert project.dry().init == ["--allow", "a.example"]
