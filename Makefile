@@ -160,12 +160,14 @@ test-needs:
 $(BUILD)/unit/%.o: %.c $(UNIT_GEN) Makefile | build-needs
 	@mkdir -p $(@D)
 	$(call SHOW,CC)
+	$(Q)rm -f $@
 	$(Q)$(UNIT_CC) $(UNIT) $(EXTRA_$*) -MMD -MP -c -o $@ $<
 
 unit-objects: $(UNIT_OBJ)
 
 # A source that does not compile keeps only those tests from linking that need it: the archive
-# takes what there is. test-unit itself insists on every object.
+# takes what there is, and the rules above and below leave nothing of before (a compiler that
+# fails does). test-unit itself insists on every object.
 .PHONY: unit-archive
 unit-archive: $(UNIT_GEN)
 	@$(MAKE) -k --no-print-directory unit-objects || echo "unit: some sources do not compile" >&2
@@ -176,6 +178,7 @@ $(UNIT_LIB): unit-archive
 $(BUILD)/unit/test_%: tests/unit/test_%.c $(UNIT_LIB)
 	@mkdir -p $(@D)
 	$(call SHOW,CC)
+	$(Q)rm -f $@
 	$(Q)$(UNIT_CC) $(UNIT) $(TEST_C) -MMD -MP -o $@ $< \
 		$(if $(findstring stub,$*),$(BUILD)/unit/stub.a $(BUILD)/unit/init.a,$(UNIT_LIB)) \
 		$(BUILD)/unit/init.a -Wl,--as-needed -lcmocka -lnftnl -lmnl -lnl-3 -lseccomp
@@ -200,6 +203,7 @@ FUZZ_OBJ := $(patsubst $(BUILD)/unit/%,$(BUILD)/fuzz/%,$(UNIT_OBJ))
 $(BUILD)/fuzz/%.o: %.c $(HEADERS_GEN) Makefile
 	@mkdir -p $(@D)
 	$(call SHOW,CLANG)
+	$(Q)rm -f $@
 	$(Q)clang $(FUZZ) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 .PHONY: fuzz-objects fuzz-archive
@@ -213,6 +217,7 @@ $(BUILD)/fuzz/init.a $(BUILD)/fuzz/stub.a: fuzz-archive
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/init.a $(BUILD)/fuzz/stub.a
 	$(call SHOW,CLANG)
+	$(Q)rm -f $@
 	$(Q)clang $(FUZZ) -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.a,$^) $(BUILD)/fuzz/init.a -Wl,--as-needed -lnftnl -lmnl \
 		-lnl-3 -lseccomp
 

@@ -20,6 +20,7 @@ BROKER = Path("/usr/lib/codex-sandbox/codex-broker")
 IMAGE = os.environ.get("CODEX_DOCKER_IMAGE", "codex-sandbox")
 NAME = f"cxbench-broker-{os.getpid()}"
 TURN, READY = 1, 1  # sizes and types of init/broker/broker_ipc.h
+TOKEN, ACCOUNT = 8193, 65
 UID = 65313
 # As codex-init starts it: the filter of its haproxy needs no_new_privs.
 AS = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs")
@@ -69,8 +70,9 @@ def start(web, roots):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     credential = os.memfd_create("credential")
     os.fchown(credential, UID, UID)
-    os.pwrite(credential, KEY, 0)
-    words = [*AS, BROKER, theirs.fileno(), web.fileno(), credential, NAME, roots]
+    os.pwrite(credential, KEY.ljust(TOKEN + ACCOUNT, b"\0"), 0)
+    # No certificate: it is a key.
+    words = [*AS, BROKER, theirs.fileno(), web.fileno(), credential, credential, NAME, roots]
     process = subprocess.Popen([str(w) for w in words], env={"PATH": "/usr/bin:/bin"}, cwd="/",
                                pass_fds=(theirs.fileno(), web.fileno(), credential), stdin=subprocess.DEVNULL)
     os.close(credential)

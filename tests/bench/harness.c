@@ -5,20 +5,28 @@
  * - spawn ROUNDS COMMAND [-- COMMAND]...: runs the commands in turn, ROUNDS times each, and
  *   prints a line of microseconds for each: median, fastest
  * - stamp [COMMAND]: prints the monotonic clock, then becomes COMMAND
+ * - hold: ends with its standard input
  * - confine ROOT COMMAND: becomes COMMAND in ROOT, with a container's capabilities
  * - answer PORT: a DNS server; every name has one A record and no AAAA
  * - sockets COUNT: makes and closes so many, and prints nanoseconds for one
+ * - brokered COUNT: the same as sockets, but another process makes each, and no more: what
+ *   seccomp_unotify(2) takes by itself
  * - calls COUNT: the same for two system calls that have to do with no socket
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -205,20 +213,74 @@ static int repeat(bool (*call)(void), unsigned count)
 	return 0;
 }
 
+/* The least that can answer: one listener, no poll, no check, sockets that lead anywhere. They
+ * are made without the flag by which the filter tells the payload's calls. */
+static _Noreturn void hand_out(int listener)
+{
+	/* Linux 6.6: the caller is woken on this processor. */
+	ioctl(listener, (int)SECCOMP_IOW(4, uint64_t), 1UL);
+	for (;;) {
+		struct seccomp_notif call = {0};
+		struct seccomp_notif_addfd given = {.flags = SECCOMP_ADDFD_FLAG_SEND};
+
+		if (ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+			_exit(1);
+		given.id = call.id;
+		given.srcfd = (uint32_t)socket(AF_INET, SOCK_STREAM, 0);
+		if (ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_ADDFD, &given) < 0)
+			_exit(1);
+		close((int)given.srcfd);
+	}
+}
+
+static int brokered(unsigned count)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SOCK_CLOEXEC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+	int listener = -1, status;
+	pid_t pid;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	pid = listener < 0 ? -1 : fork();
+	if (pid < 0) {
+		perror("brokered");
+		return 1;
+	}
+	if (pid == 0)
+		hand_out(listener);
+	close(listener);
+	status = repeat(make_socket, count);
+	kill(pid, SIGKILL);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 3 && strcmp(argv[1], "spawn") == 0)
 		return spawn((unsigned)atoi(argv[2]), argv + 3);
 	if (argc > 1 && strcmp(argv[1], "stamp") == 0)
 		return stamp(argv + 2);
+	if (argc > 1 && strcmp(argv[1], "hold") == 0)
+		return getchar() != EOF;
 	if (argc > 3 && strcmp(argv[1], "confine") == 0)
 		return confine(argv + 2);
 	if (argc > 2 && strcmp(argv[1], "answer") == 0)
 		return answer((uint16_t)atoi(argv[2]));
 	if (argc > 2 && strcmp(argv[1], "sockets") == 0)
 		return repeat(make_socket, (unsigned)atoi(argv[2]));
+	if (argc > 2 && strcmp(argv[1], "brokered") == 0)
+		return brokered((unsigned)atoi(argv[2]));
 	if (argc > 2 && strcmp(argv[1], "calls") == 0)
 		return repeat(make_other, (unsigned)atoi(argv[2]));
-	fputs("usage: harness spawn|stamp|confine|answer|sockets|calls ...\n", stderr);
+	fputs("usage: harness spawn|stamp|confine|answer|sockets|brokered|calls ...\n", stderr);
 	return 2;
 }

@@ -12,7 +12,7 @@ import time
 from bench import PLACE, STUB
 
 CLIENT = """#!/bin/sh
-if [ $1 = container ]; then echo {id} true 0 {work}; exit; fi
+if [ $1 = container ]; then echo {id} true 0 nft {work}; exit; fi
 while [ $1 != /sbin/codex-egress ]; do shift; done
 shift
 exec {enter} /bin/codex-egress "$@"
@@ -37,6 +37,8 @@ class Host:
         place.mkdir(parents=True, exist_ok=True)
         for number, lines in enumerate(sessions):
             (place / (f"events.{number}.jsonl" if number else "events.jsonl")).write_text(lines)
+        known = re.findall(r'"name":"([^"]*)"', "".join(sessions[1:]))
+        (place / "known").write_text("".join(f"{name}\n" for name in dict.fromkeys(known)))
 
     def time(self, *words):
         """Milliseconds, and what was said."""

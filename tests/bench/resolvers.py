@@ -167,7 +167,7 @@ remote-control:
                                                              WINDOW)
                 got["fresh"], got["fresh_cpu"] = self.rate("fresh", 0, 1, fresh, 4, WINDOW)
                 got["apart"] = self.miss(fresh) - got["upstream"]
-                self.check_pins(name, fresh)
+                self.check_pins(name, self.answered)  # a busy machine doesn't come to all of them
         self.server_cpu = CLIENT_CPU
         with self.upstream(), getattr(self, name)():
             self.ask("127.0.0.1", "exact", 0, EXACT, EXACT, 2, 8)
@@ -184,6 +184,7 @@ remote-control:
         used = self.busy() - before
         if bad or lost > good // 100:
             raise SystemExit(f"bench: {int(bad)} wrong answers, {int(lost)} lost, of {int(good)}")
+        self.answered = int(good)
         return rate, good / used
 
     def busy(self):

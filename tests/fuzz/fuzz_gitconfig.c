@@ -96,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       .host = "/home/user/project",
 			       .prefix = "",
 			       .below = "",
+			       .skip = "",
 			       .elsewhere = -1},
 		visit, &seen);
 	/* The config itself and a hook, whatever it contains. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "init/monitor/pins.h"
+#include "init/route/divert.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,11 +52,23 @@ int wall_pin(struct wall *w, const struct pin *pins, size_t count, struct failur
 	return fail(f, "pin", "", "this is a test");
 }
 
-int wall_revoke(struct wall *w, const struct policy *p, const struct endpoint *list,
-	size_t count, struct failure *f)
+/* Only when the policy changes, which it doesn't here. */
+int wall_follow(struct wall *w, const struct policy *p, bool networks,
+	const struct endpoint *revoke, size_t count, struct failure *f)
 {
-	(void)w, (void)p, (void)list, (void)count, (void)f;
+	(void)w, (void)p, (void)networks, (void)revoke, (void)count, (void)f;
 	return 0;
+}
+
+int routes_follow(struct routes *r, const struct wall_config *c, struct failure *f)
+{
+	(void)r, (void)c, (void)f;
+	return 0;
+}
+
+void divert_follow(struct routes *r, const struct wall_config *c)
+{
+	(void)r, (void)c;
 }
 
 int routes_allow(struct routes *r, const struct address *a, struct failure *f)

@@ -24,9 +24,9 @@ static char *text_of(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *line = text_of(data, size), *stat = text_of(data, size), state;
+	char *line = text_of(data, size), *stat = text_of(data, size);
 	struct mounts_entry e = {0};
-	pid_t parent;
+	struct stat_process p;
 
 	if (mounts_read(line, &e)) {
 		/* Within the line, and no longer than it was. */
@@ -37,10 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (e.idmapped && !memmem(data, size, "idmapped", 8))
 			abort();
 	}
-	if (proc_stat_read(stat, &state, &parent)) {
+	if (proc_stat_read(stat, &p)) {
 		const char *after = strrchr(stat, ')');
 
-		if (!after || state == '\0' || parent < 0 || after[2] != state)
+		if (!after || p.state == '\0' || p.parent < 0 || after[2] != p.state)
 			abort();
 	}
 	free(line);

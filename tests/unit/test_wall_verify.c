@@ -183,6 +183,57 @@ static void every_attribute_of_a_chain_counts(void **state)
 	}
 }
 
+/* Replaces a rule by one that differs in a word, or in none. */
+static void every_attribute_of_a_rule_counts(void **state)
+{
+	static const struct {
+		const char *chain, *rule, *like;
+	} cases[] = {
+		{"sources4", "ip saddr . tcp sport @upstreams4 drop", NULL},
+		{"sources4", "ip saddr . tcp sport @upstreams4 drop",
+			"ip saddr . tcp sport != @upstreams4 drop"},
+		{"sources4", "ip saddr . tcp sport @upstreams4 drop",
+			"ip daddr . tcp sport @upstreams4 drop"},
+		{"sources4", "ip saddr . tcp sport @upstreams4 drop",
+			"ip saddr . tcp sport @pins4 drop"},
+		{"sources4", "fib saddr type != local drop", NULL},
+		{"sources4", "fib saddr type != local drop", "fib saddr type local drop"},
+		{"sources4", "fib saddr type != local drop", "fib daddr type != local drop"},
+		{"reject_all", "reject with icmpx admin-prohibited", NULL},
+		{"reject_all", "reject with icmpx admin-prohibited",
+			"reject with icmpx port-unreachable"},
+		{"reject_all", "reject with icmpx admin-prohibited",
+			"counter reject with icmpx admin-prohibited"},
+		{"refuse", "goto reject_all", NULL},
+		{"refuse", "goto reject_all", "jump reject_all"},
+		{"approve", "ct mark set 0x0c0de000 accept", NULL},
+		{"approve", "ct mark set 0x0c0de000 accept", "meta mark set 0x0c0de000 accept"},
+		{"redirect_dns", "tcp dport 53 meta skuid != 65311 redirect to :5300", NULL},
+		{"redirect_dns", "tcp dport 53 meta skuid != 65311 redirect to :5300",
+			"tcp dport 53 meta skuid != 65311 redirect to :5300 random"},
+		{"redirect_dns", "tcp dport 53 meta skuid != 65311 redirect to :5300",
+			"tcp dport 53 meta skuid != 65311 redirect to :5300-5301"},
+	};
+	struct failure f;
+	char command[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *chain = cases[i].chain, *like = cases[i].like;
+
+		build();
+		snprintf(command, sizeof(command),
+			"nft replace rule inet codex_init %s handle $(nft -a list chain inet "
+			"codex_init %s | sed -n 's/^\t*%s # handle //p') '%s'",
+			chain, chain, cases[i].rule, like ? like : cases[i].rule);
+		run(command);
+		memset(&f, 0, sizeof(f));
+		if ((wall_verify(wall, &config, &f) == 0) != !like)
+			fail_msg("%s: %s: %s", chain, like ? like : cases[i].rule, f.reason);
+		assert_true(!like || strcmp(f.subject, chain) == 0);
+	}
+}
+
 /* Replaces a set. No rule may refer to a deleted one, so all rules are gone; a set that is
  * right leaves that as the first error. */
 static void every_attribute_of_a_set_counts(void **state)
@@ -431,6 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_change_is_found),
 		T(every_attribute_of_a_chain_counts),
+		T(every_attribute_of_a_rule_counts),
 		T(every_attribute_of_a_set_counts),
 		T(every_rule_counts),
 		T(every_difference_of_config_is_found),
