@@ -67,9 +67,9 @@ def reason(command):
 
 
 def dockerfile(document, line):
-    """The Dockerfile that the reader saw last: in this document, or in the README."""
+    """The Dockerfile that the reader saw last in this document."""
     seen = [text for d, at, text in blocks("dockerfile") if d == document and at < line]
-    return seen[-1] if seen else next(t for d, _, t in blocks("dockerfile") if d == ROOT / "README.md")
+    return seen[-1] if seen else ""
 
 
 BLOCKS = [pytest.param(*block, id=f"{block[0].name}:{block[1]}") for block in blocks("sh")]
