@@ -103,12 +103,15 @@ def image(lab, tmp_path_factory):
         f"FROM {IMAGE}\nCOPY ca.pem /\nENV SSL_CERT_FILE=/ca.pem\nENV CODEX_CA_CERTIFICATE=/ca.pem\n"
     )
     before = docker("image", "ls", "-q", "codex-sandbox:latest")
+    if before:  # without a name it would go with the image that is built on it
+        docker("tag", before, "codex-sandbox:before")
     docker("build", "-q", "-t", "codex-sandbox", str(place))
     docker("tag", "codex-sandbox", "debian:trixie-slim")
     yield "codex-sandbox"
     docker("image", "rm", "-f", "debian:trixie-slim", "codex-sandbox")
     if before:
-        docker("tag", before, "codex-sandbox")
+        docker("tag", "codex-sandbox:before", "codex-sandbox")
+        docker("image", "rm", "codex-sandbox:before")
 
 
 @pytest.fixture
@@ -161,15 +164,13 @@ class Reader:
             name = f"codex_docs_{uuid.uuid4().hex[:8]}"
             made = self._start("sleep", "1000", allow="*.example.com example.com", name=name)
             ready = lambda: made.exec("test", "-S", "/run/codex/control").status == 0  # noqa: E731
-            until(ready, 15, "the control socket")
+            until(ready, "the control socket")
             self._container = made
         return self._container.name
 
     def prepare(self, command):
         if "my_net" in command:
             self._docker("network", "create", "my_net")
-        if "my-sandbox" in command and "build" not in command:
-            self._docker("build", "-q", "-t", "my-sandbox", str(self.cwd)).ok()
         if "docker exec" in command:
             self.container()
 
