@@ -58,11 +58,13 @@ enum kind { SILENT, REPORTED, DENIED };
 /* A config in pieces. */
 struct settings {
 	const char *text;
-	size_t size, count;
+	size_t size, count, room;
+	size_t denied; /* the first that is; count: none */
 	struct setting {
 		char *key, *value;
 		enum kind kind;
 		size_t begin, end;
+		size_t next; /* that is denied, after this one */
 		bool matched;
 	} * list, *sorted; /* sorted: a copy, by key and value */
 };
@@ -130,20 +132,28 @@ static enum kind classify(const struct gitconfig_entry *e)
 static bool add(struct settings *s, const struct gitconfig_entry *e)
 {
 	const size_t key = strlen(e->key) + 1, value = strlen(e->value) + 1;
-	struct setting *grown = s->list;
 	char *text;
 
-	if (s->count % 64 == 0)
-		grown = realloc(s->list, (s->count + 64) * sizeof(*grown));
-	text = grown ? malloc(key + value + 1) : NULL;
-	s->list = grown ? grown : s->list;
+	if (s->count == s->room) {
+		const size_t room = s->room > 0 ? 2 * s->room : 64;
+		struct setting *grown = realloc(s->list, room * sizeof(*grown));
+
+		if (!grown)
+			return false;
+		s->list = grown;
+		s->room = room;
+	}
+	text = malloc(key + value + 1);
 	if (!text)
 		return false;
 	/* A key without '=' isn't the same as an empty value. */
 	snprintf(text, key + value + 1, "%s%c%s%s", e->key, '\0', e->bare ? "-" : "=",
 		e->bare ? "" : e->value);
-	s->list[s->count++] =
-		(struct setting){text, text + key, classify(e), e->begin, e->end, false};
+	s->list[s->count++] = (struct setting){.key = text,
+		.value = text + key,
+		.kind = classify(e),
+		.begin = e->begin,
+		.end = e->end};
 	return true;
 }
 
@@ -158,6 +168,12 @@ static bool read_all(struct settings *s, const char *text, size_t size)
 	while (done == 1 && (done = gitconfig_next(&c, &e)) == 1)
 		if (!add(s, &e))
 			done = -1;
+	s->denied = s->count;
+	for (size_t i = s->count; i-- > 0;) {
+		s->list[i].next = s->denied;
+		if (s->list[i].kind == DENIED)
+			s->denied = i;
+	}
 	if (done != 0 || s->count == 0)
 		return done == 0;
 	s->sorted = malloc(s->count * sizeof(*s->sorted));
@@ -193,23 +209,20 @@ static bool is_known_remote(const struct settings *before, const struct setting 
 /* Matches what is denied, in before's order. Returns whether all of before's is in now. */
 static bool match_denied(struct settings *before, struct settings *now)
 {
-	size_t i = 0;
+	size_t i = before->denied;
 
-	for (size_t j = 0; j < now->count; j++) {
+	for (size_t j = now->denied; j < now->count; j = now->list[j].next) {
 		size_t k = i;
 
-		if (now->list[j].kind != DENIED)
-			continue;
-		while (k < before->count && (before->list[k].kind != DENIED ||
-						    !same(&before->list[k], &now->list[j])))
-			k++;
+		while (k < before->count && !same(&before->list[k], &now->list[j]))
+			k = before->list[k].next;
 		if (k == before->count)
 			continue;
 		now->list[j].matched = before->list[k].matched = true;
-		i = k + 1;
+		i = before->list[k].next;
 	}
-	for (size_t k = 0; k < before->count; k++)
-		if (before->list[k].kind == DENIED && !before->list[k].matched)
+	for (size_t k = before->denied; k < before->count; k = before->list[k].next)
+		if (!before->list[k].matched)
 			return false;
 	return true;
 }
@@ -281,18 +294,13 @@ static size_t append_denied(const struct settings *before, char *out, size_t n, 
 static bool same_denied(const struct settings *before, const char *text, size_t size)
 {
 	struct settings s;
-	size_t i = 0;
 	bool good = read_all(&s, text, size);
+	size_t i = s.denied, k = before->denied;
 
-	for (size_t k = 0; good && k < before->count; k++) {
-		if (before->list[k].kind != DENIED)
-			continue;
-		while (i < s.count && s.list[i].kind != DENIED)
-			i++;
-		good = i < s.count && same(&before->list[k], &s.list[i++]);
-	}
-	while (good && i < s.count)
-		good = s.list[i++].kind != DENIED;
+	for (; good && k < before->count && i < s.count;
+		k = before->list[k].next, i = s.list[i].next)
+		good = same(&before->list[k], &s.list[i]);
+	good = good && k == before->count && i == s.count;
 	settings_free(&s);
 	return good;
 }
