@@ -7,7 +7,8 @@
 # for itself: namespaces, directories, processes.
 #
 # A program that was not built, crashes, hangs, reports no test or skips one counts as failed:
-# a test that can't run is no test that passed. The last line is `N passed, N failed`.
+# a test that can't run is no test that passed. At most three that failed beside others are tried
+# once more by themselves, and named; not what crashed, or a sanitizer found. The last line is `N passed, N failed`.
 set -u
 
 # One program: `--one DIRECTORY PROGRAM`. Its totals go into a file there.
@@ -45,6 +46,20 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 # From the end, where those that take longest are.
 printf '%s\n' "$@" | sort -r | xargs -r -P "$(nproc)" -n 1 "$0" --one "$results"
+# Names of test programs have no blank.
+again=
+for program in "$@"; do
+  out=$results/${program##*/}.out
+  if grep -qs '^\[  FAILED  \]' "$out" && ! grep -qE 'Sanitizer|runtime error' "$out"; then
+    again="$again $program"
+  fi
+done
+if [ "$(echo $again | wc -w)" -le 3 ]; then
+  for program in $again; do
+    echo "once more, by itself: ${program##*/}"
+    "$0" --one "$results" "$program"
+  done
+fi
 passed=0
 failed=0
 for program in "$@"; do
