@@ -1,4 +1,4 @@
-/* See api_key.h. codex-init's own conditions are in init/boot/stage_broker.c. */
+/* See api_key.h. codex-init's own conditions are in init/boot/broker_choice.c. */
 #include "api_key.h"
 
 #include <errno.h>

@@ -164,7 +164,7 @@ int stage_config(struct boot *b, struct failure *f)
 		return fail_errno(f, "copy the environment", "");
 	environment_unset_told(&b->env);
 	if (stage_proxy_choose(b, f) < 0 || config_user_guard_login(b, f) < 0 ||
-		stage_broker_choose(b, f) < 0 || config_policy_compile(b->o, f) < 0 ||
+		broker_choose(b, f) < 0 || config_policy_compile(b->o, f) < 0 ||
 		(fenced && stage_cell_choose(b, f) < 0))
 		return -1;
 	b->exit_status = EXIT_SANDBOX;

@@ -185,11 +185,11 @@ int config_policy_read_dns(struct boot *b, struct failure *f);
  * like. */
 int config_policy_compile(struct options *o, struct failure *f);
 
-/* stage_broker.c: decides whether there is a broker; takes the credential out of the
+/* broker_choice.c: decides whether there is a broker; takes the credential out of the
  * environment for it, and the service's names out of the command's policy. */
-int stage_broker_choose(struct boot *b, struct failure *f);
-/* ... binds its socket and the gate's for it, before the wall; and tells Codex, in its settings
- * and its home, where the broker is, or that there is none. */
+int broker_choose(struct boot *b, struct failure *f);
+/* stage_broker.c: binds its socket and the gate's for it, before the wall; and tells Codex, in
+ * its settings and its home, where the broker is, or that there is none. */
 int stage_broker_listen(struct boot *b, struct failure *f);
 int stage_broker_settle(struct boot *b, struct failure *f);
 /* ... gives it another token, from codex-egress, whose status this returns. */
