@@ -47,7 +47,7 @@ static int listen_on_loopback(uint16_t port)
 {
 	int fd = worker_bind(AF_INET, SOCK_STREAM, port);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof("lo")) == 0)
+	if (fd < 0 || worker_bind_lo(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;

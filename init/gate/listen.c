@@ -68,14 +68,13 @@ int gate_listen_broker(struct gate_sockets *out, struct failure *f)
 
 static int listen_inward(uint16_t port)
 {
-	static const char device[] = "lo";
 	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, sizeof(device)) == 0 &&
+	if (worker_bind_lo(fd) == 0 &&
 		bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 &&
 		listen(fd, WORKER_BACKLOG) == 0)
 		return fd;

@@ -37,6 +37,13 @@ int worker_bind(int family, int type, uint16_t port)
 	return fd;
 }
 
+int worker_bind_lo(int fd)
+{
+	static const char device[] = "lo";
+
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, sizeof(device));
+}
+
 uint16_t worker_port(int fd)
 {
 	union sockaddr_any a = {0};

@@ -48,6 +48,10 @@ int worker_leave(const int *keep, size_t count);
 /* Binds a SOCK_DGRAM or SOCK_STREAM socket (the latter also listens) to 127.0.0.1 or ::1.
  * port 0: any free one. Non-blocking, close-on-exec. Returns it, or -1 with errno set. */
 int worker_bind(int family, int type, uint16_t port);
+/* Binds an IPv4 socket to the device lo, and with it what it accepts: to undo that takes
+ * CAP_NET_RAW (socket(7), SO_BINDTODEVICE), so whoever takes over the worker that has it can't
+ * connect it to anything outside. Returns 0, or -1 with errno set. */
+int worker_bind_lo(int fd);
 /* TCP connections waiting for accept: a burst from a build while the worker is busy. */
 #define WORKER_BACKLOG 1024
 /* The port of a socket from worker_bind(), or 0. */
