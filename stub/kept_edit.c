@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "bounds.h"
 #include "kept.h"
 #include "kept_text.h"
@@ -135,7 +136,6 @@ static int replace(
 	int directory, struct arena *arena, const char *path, const char *text, struct error *t)
 {
 	const char *name = strrchr(path, '/') + 1, *made = arena_format(arena, "%s~", name);
-	const size_t size = strlen(text);
 	int fd, done;
 
 	unlinkat(directory, made, 0);
@@ -143,7 +143,7 @@ static int replace(
 		directory, made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return refuse_errno(t, operation, path);
-	done = write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 &&
+	done = file_write(fd, text, strlen(text)) == 0 && fsync(fd) == 0 &&
 			       renameat(directory, made, directory, name) == 0 &&
 			       fsync(directory) == 0
 		       ? 0

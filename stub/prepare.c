@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../init/lib/file.h"
 #include "beneath.h"
 #include "mounts.h"
 #include "workdir.h"
@@ -84,7 +85,7 @@ static int create_file(int directory, const char *name, const char *text, uid_t 
 		fd = size ? open_empty(directory, name) : -1;
 	if (fd < 0)
 		return 0;
-	good = write(fd, text, size) == (ssize_t)size && give(fd, uid, gid) == 0;
+	good = file_write(fd, text, size) == 0 && give(fd, uid, gid) == 0;
 	error = errno;
 	if (!good)
 		unlinkat(directory, name,

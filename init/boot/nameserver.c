@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/file.h"
 #include "../lib/address.h"
+#include "../lib/file.h"
 #include "../lib/limits.h"
 
 #define OPERATION  "let programs use the resolver"
@@ -121,20 +121,6 @@ bool nameserver_may_write(const char *path)
 	return true;
 }
 
-/* In place, because the engine has bind-mounted this file. */
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0)
-			return -1;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int nameserver_redirect(const char *path, bool ipv6, struct failure *f)
 {
 	static char text[sizeof(FIRST_LINE) + LIMIT_RESOLV_CONF_BYTES];
@@ -156,8 +142,9 @@ int nameserver_redirect(const char *path, bool ipv6, struct failure *f)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(f, OPERATION, path);
-	/* The text only grows, so nothing has to be truncated. */
-	n = write_all(fd, text, len);
+	/* In place, because the engine has bind-mounted this file; the text only grows, so
+	 * nothing has to be truncated. */
+	n = file_write(fd, text, len);
 	if (close(fd) < 0 || n < 0)
 		return fail_errno(f, OPERATION, path);
 	return 0;

@@ -13,6 +13,7 @@
 
 #include "../broker/broker.h"
 #include "../home/endpoint.h"
+#include "../lib/file.h"
 #include "../lib/worker.h"
 #include "../monitor/broker_messages.h"
 #include "nameserver.h"
@@ -28,14 +29,18 @@ static int direct_codex(struct boot *b, struct failure *f)
 {
 	static const char entry[] = "\n127.0.0.1 " BROKER_SERVER_CHAT "\n",
 			  to_broker[] = "send " BROKER_SERVER_CHAT " to the broker";
-	int hosts;
+	int hosts, done;
 
 	if (!nameserver_may_write("/etc/hosts"))
 		return fail(f, to_broker, "/etc/hosts", "it may be the host's own");
 	hosts = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	if (hosts < 0 || write(hosts, entry, sizeof(entry) - 1) < 0)
-		return fail_errno(f, to_broker, "/etc/hosts");
-	close(hosts);
+	done = hosts < 0 || file_write(hosts, entry, strlen(entry)) < 0
+		       ? fail_errno(f, to_broker, "/etc/hosts")
+		       : 0;
+	if (hosts >= 0)
+		close(hosts);
+	if (done < 0)
+		return -1;
 	b->broker.bundle = open(
 		BROKER_BUNDLE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	return b->broker.bundle < 0 ? fail_errno(f, to_broker, BROKER_BUNDLE) : 0;

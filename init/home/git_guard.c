@@ -199,9 +199,7 @@ static int write_config(int directory, const char *text, size_t size, mode_t mod
 	int fd = safe_create(directory, name, mode), error;
 	bool written;
 
-	if (fd >= 0)
-		errno = ENOSPC; /* of a write that is cut short */
-	written = fd >= 0 && write(fd, text, size) == (ssize_t)size && fchmod(fd, mode) == 0;
+	written = fd >= 0 && file_write(fd, text, size) == 0 && fchmod(fd, mode) == 0;
 	if (fd >= 0)
 		close(fd);
 	if (written && renameat(directory, name, directory, "config") == 0)

@@ -90,8 +90,7 @@ static void put_common(int directory)
 {
 	char name[SAFE_TEMPORARY] = "";
 	int fd = safe_create(directory, name, 0644);
-	const ssize_t size = (ssize_t)strlen(common);
-	const bool written = fd >= 0 && write(fd, common, (size_t)size) == size;
+	const bool written = fd >= 0 && file_write(fd, common, strlen(common)) == 0;
 
 	if (fd >= 0)
 		close(fd);

@@ -71,21 +71,6 @@ static int wanted(const struct work *w, const struct source *item, int dir, cons
 	return is_hook(item);
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Returns 0, or -1 with errno; EFBIG if the source grew beyond the limit. */
 static int copy_bytes(int from, int to)
 {
@@ -104,7 +89,7 @@ static int copy_bytes(int from, int to)
 			errno = EFBIG;
 			return -1;
 		}
-		if (write_all(to, buffer, (size_t)n) < 0)
+		if (file_write(to, buffer, (size_t)n) < 0)
 			return -1;
 	}
 }
@@ -124,7 +109,7 @@ static int copy_mended(int from, int to)
 	if (n < 0)
 		return -1;
 	advice_mend(text, (size_t)n);
-	return write_all(to, text, (size_t)n);
+	return file_write(to, text, (size_t)n);
 }
 
 static int write_temporary(struct source *item, int dir)

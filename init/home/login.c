@@ -50,7 +50,7 @@ static int write_login(int home, const char *path, const char *text, size_t size
 	fd = openat(home, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	if (write(fd, text, size) == (ssize_t)size && fsync(fd) == 0 && close(fd) == 0)
+	if (file_write(fd, text, size) == 0 && fsync(fd) == 0 && close(fd) == 0)
 		return renameat(home, temporary, home, path);
 	unlinkat(home, temporary, 0);
 	return -1;

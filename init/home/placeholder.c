@@ -50,7 +50,7 @@ int placeholder_settle(int home, const char *text)
 	fd = safe_create(home, temporary, 0600);
 	if (fd < 0)
 		return -1;
-	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+	done = file_write(fd, text, strlen(text));
 	close(fd);
 	if (done == 0)
 		done = safe_place_new(home, temporary, "auth.json");

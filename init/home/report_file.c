@@ -65,15 +65,11 @@ static int reopen(int by_path, int flags)
 
 static int write_text(const struct job *j, struct failure *f)
 {
-	size_t done = 0;
-	ssize_t n = 0;
 	int fd = reopen(j->fd, O_WRONLY | O_APPEND);
 
 	if (fd < 0)
 		return fail_errno(f, operation, "open it");
-	while (done < j->size && (n = write(fd, j->text + done, j->size - done)) > 0)
-		done += (size_t)n;
-	if (done < j->size || close(fd) < 0)
+	if (file_write(fd, j->text, j->size) < 0 || close(fd) < 0)
 		return fail_errno(f, operation, "write to it");
 	return 0;
 }

@@ -50,6 +50,25 @@ ssize_t file_take(int fd, void *bytes, size_t size)
 	return n;
 }
 
+int file_write(int fd, const void *bytes, size_t size)
+{
+	size_t total = 0;
+
+	while (total < size) {
+		ssize_t n = write(fd, (const char *)bytes + total, size - total);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC; /* no file system does this, and none is to hold us up
+					 */
+		if (n <= 0)
+			return -1;
+		total += (size_t)n;
+	}
+	return 0;
+}
+
 void file_fields(char *line, char *field[], size_t n)
 {
 	static const char blanks[] = " \t\n";

@@ -1,4 +1,4 @@
-/* Opening and reading files, and the lines of those in /proc (proc(5)). */
+/* Opening, reading and writing files, and the lines of those in /proc (proc(5)). */
 #ifndef INIT_LIB_FILE_H
 #define INIT_LIB_FILE_H
 
@@ -18,6 +18,10 @@ ssize_t file_read(int fd, void *bytes, size_t size);
 /* The same with a descriptor that is closed afterwards. Returns -1 if it is -1, with errno as
  * it was: so an open() may be its argument. */
 ssize_t file_take(int fd, void *bytes, size_t size);
+
+/* Writes all of them; continues after EINTR, and where the kernel took only a part. Returns 0,
+ * or -1 with errno set. */
+int file_write(int fd, const void *bytes, size_t size);
 
 /* Cuts a line of a table of the kernel's into its first n fields, which blanks separate; those
  * that aren't there are "". They point into the line. */

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,6 +134,7 @@ static void test_addresses_to_and_fro(void **state)
 static void test_files(void **state)
 {
 	char dir[] = "/tmp/test_lib.XXXXXX", text[8];
+	struct rlimit all;
 	int root, fd;
 
 	(void)state;
@@ -162,6 +165,21 @@ static void test_files(void **state)
 	assert_int_equal(file_open(root, "..", O_RDONLY, 0, RESOLVE_BENEATH), -1);
 	assert_int_equal(errno, EXDEV);
 	assert_int_equal(file_open(root, "/proc/self/exe", O_RDONLY, 0, 0), -1);
+	/* No more than 5 octets, as on a disk that is full: the rest says why. */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){5, all.rlim_max}), 0);
+	fd = file_open(root, "a", O_RDWR | O_TRUNC, 0, 0);
+	errno = 0;
+	assert_int_equal(file_write(fd, "12345678", 8), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 5);
+	assert_int_equal(file_write(fd, "678", 3), 0);
+	assert_int_equal(pread(fd, text, sizeof(text), 0), 8);
+	assert_memory_equal(text, "12345678", 8);
+	close(fd);
+	assert_int_equal(file_write(fd, "", 0), 0);
 	unlinkat(root, "link", 0);
 	unlinkat(root, "a", 0);
 	close(root);
