@@ -34,7 +34,8 @@ void trail_plan(struct plan *p)
 			    mounts_add(&p->mounts, known, KNOWN, false, &t) < 0))
 		why = arena_copy(&p->arena, t.reason);
 	if (why) {
-		/* Without the other it would be mounted, and never made. */
+		/* It may have been added: without the other it would be mounted, and never
+		 * created. */
 		mounts_remove(&p->mounts, PLACE);
 		not_kept(why);
 	} else {

@@ -155,7 +155,7 @@ pid_t broker_lives_next(struct broker_lives *l, int bundle, int *channel, struct
 	while (l->next < BROKER_LIVES) {
 		struct broker_life *life = &l->life[l->next++];
 
-		/* Who is gone has closed the channel; its pid may be another's by now. */
+		/* One that is gone has closed the channel; its pid may be another's by now. */
 		if (descriptor_send(life->channel, turn, sizeof(turn), bundle) == 0) {
 			*channel = life->channel;
 			return life->pid;

@@ -20,7 +20,8 @@
 
 /* haproxy takes 20 ms; a machine that swaps may take seconds. */
 #define BROKER_BOOT_MS 10000
-/* A millisecond, or two seconds for a haproxy that doesn't answer; who gives it tries again. */
+/* The broker's word for a token comes at once, unless it waits for a haproxy that doesn't
+ * answer, two seconds: whoever gave the token then tries again. */
 #define BROKER_RENEW_MS 500
 
 /* A ChatGPT login is used at the real name, which leads here, and is verified by an authority

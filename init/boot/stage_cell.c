@@ -189,8 +189,8 @@ static int set_proxy_variables(struct boot *b, struct failure *f)
 /* ---- The engine's resolver ---- */
 
 /*
- * On a user-defined network it is on loopback, and carries anybody's questions out. Who has no
- * NET_ADMIN can keep a socket from one address of lo (TCP_MD5SIG), but not those that the
+ * On a user-defined network it is on loopback, and carries anybody's questions out. Without
+ * NET_ADMIN a socket can be kept from one address of lo (TCP_MD5SIG), but not those that the
  * kernel makes of it for accept(2), which can connect as well once they are disconnected.
  */
 static bool resolver_is_there(void)

@@ -36,7 +36,8 @@ static void tell(void *context, const char *line, size_t len)
 	control_tell(b->control, line, len);
 }
 
-/* What the rules say of an address is true of a start with the other wall. */
+/* In the cell no address can be reached, whatever the rules say of it: what they say would hold
+ * behind nftables, and is given with a note. */
 static int explained(const struct boot *b, const struct target *t, FILE *to)
 {
 	bool allowed = explain(&b->o->policy, t, b->o->egress, to);

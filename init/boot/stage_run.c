@@ -103,7 +103,7 @@ static void look_at_key(const struct boot *b, const struct home_result *home)
 	say_hint("leave out auth.json, and give the key with -e OPENAI_API_KEY");
 }
 
-/* Nor are commits without an author's name. */
+/* Commits without an author's name are no reason not to run. */
 static int settle_git(struct boot *b, struct failure *f)
 {
 	const struct gitsettings s = {.name = b->o->git_name,

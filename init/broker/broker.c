@@ -7,7 +7,7 @@
  *
  * haproxy holds the only writing end of the pipe that it logs to, so the pipe's end is
  * haproxy's. It is killed with the worker, and the worker ends with PID 1. While there is none
- * the socket stays open: who connects waits for the next, which is there in a moment.
+ * the socket stays open: whoever connects waits for the next, which is there in a moment.
  */
 #include "credential.h"
 
@@ -153,8 +153,8 @@ static _Noreturn void become_haproxy(const struct broker *b, int rules)
 	_exit(1);
 }
 
-/* Closes the pipe. Returns false if haproxy hasn't got all of it: what has no end may lack a
- * refusal. */
+/* Closes the pipe. Returns false if haproxy hasn't got all of it: rules that are cut short may
+ * lack a refusal. */
 static bool write_rules(const struct broker *b, int pipe)
 {
 	const bool chatgpt = b->credential.now.account[0] != '\0';
@@ -226,7 +226,7 @@ static void start_haproxy(struct broker *b)
 		_exit(1);
 	close(rules[0]);
 	if (!write_rules(b, rules[1]))
-		kill(b->pid, SIGKILL); /* its log's end shows that */
+		kill(b->pid, SIGKILL); /* which ends its log, and that is seen */
 	close(command[1]);
 	b->command = command[0];
 	close(log[1]);

@@ -90,7 +90,7 @@ static bool write_bundle(const struct broker_config *c, int authority)
 	return done;
 }
 
-/* What a process that ended wrote is gone. */
+/* Takes away what one of codex-broker's processes has written that has ended since. */
 static bool empty(int fd)
 {
 	return ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0;
@@ -117,7 +117,7 @@ static bool make_both(const struct broker_config *c, const struct file f[5])
 	       fcntl(c->leaf, F_ADD_SEALS, SEALS) == 0;
 }
 
-/* haproxy may be started again, when the descriptor's number is another's. */
+/* Closed once: when haproxy is started again, another file may have that number. */
 static void close_bundle(struct broker_config *c)
 {
 	close(c->bundle); /* or -1 */

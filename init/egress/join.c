@@ -49,8 +49,7 @@ static const char *who(struct payload *p)
 	text[n] = '\0';
 	if (strstr(text, "\"wall\":\"cell\"") || privileges_shared())
 		return "in the cell a new process would be outside of it: only what the "
-		       "session "
-		       "itself starts is inside";
+		       "session itself starts is inside";
 	if (!number_after(text, "\"uid\":", &user) || !number_after(text, "\"gid\":", &group))
 		return "nothing is known of the payload's user";
 	*p = (struct payload){

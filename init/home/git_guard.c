@@ -25,8 +25,8 @@ static const char ids[] = "the user's ids can't be taken";
 struct text {
 	size_t size;
 	mode_t mode;
-	bool there; /* as a regular file that isn't too large */
-	bool absent;
+	bool there;  /* as a regular file that isn't too large */
+	bool absent; /* there is nothing of that name; neither: what it is can't be judged */
 	char bytes[LIMIT_GITCONFIG_BYTES];
 };
 
@@ -272,7 +272,8 @@ static void remove_others(struct git_guard *g)
 		}
 }
 
-/* Reads it. False if that could not be. */
+/* Undoes what needs no judging, and reads the config. False if the user's ids can't be taken.
+ */
 static bool see(struct git_guard *g)
 {
 	const bool taken = take_ids(g);

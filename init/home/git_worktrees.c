@@ -16,9 +16,9 @@
 
 static const char common[] = "../..\n";
 
-/* Opens a directory as far as git needs it, also one that the payload has closed. -1: there is
- * none of that name; *other: but something else is; or with EACCES, the payload closes it, or
- * the one around it, again and again. */
+/* Opens a directory as far as git needs it, also one that the payload has closed. Returns -1 if
+ * there is none of that name, with *other set if there is something else; and with EACCES if
+ * the payload has just closed it, or the one around it, again. */
 static int enter(int at, const char *name, bool *other)
 {
 	struct stat st;

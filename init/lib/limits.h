@@ -286,9 +286,9 @@
 #define LIMIT_STAND_IN_MS 300000
 /*
  * The control socket, which only root can reach: concurrent clients (a new one evicts the
- * oldest), those that watch (a terminal, a hook, a desktop), and pins, refused hosts
- * and runtime rules in one status reply, so that it is at most 64 KB,
- * which the kernel accepts at once: no client can block PID 1.
+ * oldest), those that watch (a terminal, a hook, a desktop), and pins, refused hosts and
+ * runtime rules in one status reply, so that it is at most 64 KB, which the kernel accepts at
+ * once: no client can block PID 1.
  */
 #define LIMIT_CONTROL_CLIENTS  8
 #define LIMIT_CONTROL_WATCHERS 4

@@ -14,8 +14,7 @@
 /*
  * Becomes uid:gid with no supplementary groups, all capability sets empty (bounding and
  * ambient too) and no_new_privs set. Reads everything back and tries setuid(0). For a
- * worker, or a child before exec. uid 0 is refused,
- * unless it is the only one.
+ * worker, or a child before exec. uid 0 is refused, unless it is the only one.
  */
 int privileges_drop(uid_t uid, gid_t gid, struct failure *f);
 

@@ -88,8 +88,8 @@ int worker_leave(const int *keep, size_t count)
 {
 	int fd;
 
-	setsid(); /* no signals from a terminal; fails harmlessly if we lead a session already
-		   */
+	/* No signals from a terminal. Fails harmlessly if we lead a session already. */
+	setsid();
 	close_others(keep, count);
 	/* stdin, stdout and stderr belong to the payload; whoever reads them would wait for
 	 * us to end. */

@@ -149,8 +149,8 @@ void events_missed(struct events *e)
 			1);
 }
 
-/* The payload mustn't be able to fill the host's disk, nor the file, before it does something.
- */
+/* The payload mustn't be able to fill the host's disk; nor the file, to hide what it does then:
+ * part of it is kept for lines that it can't cause as often as it likes. */
 static void write_copy(struct events *e, const struct event_line *l, bool lasting)
 {
 	const size_t most = LIMIT_TRAIL_BYTES - (lasting ? 0 : LIMIT_TRAIL_KEPT);
