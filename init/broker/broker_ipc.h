@@ -54,8 +54,9 @@ enum broker_reason {
 
 struct broker_message {
 	uint32_t type;
-	uint32_t reason; /* enum broker_reason; BROKER_FINE in READY and RESTARTED */
-	uint32_t count;  /* requests that this message stands for, at least 1; 0 in READY */
+	uint32_t reason; /* enum broker_reason; BROKER_FINE in READY, RESTARTED and RENEWED */
+	uint32_t count;  /* requests that this message stands for, at least 1; 0 in READY; in
+			    RENEWED the token's number */
 	char method[BROKER_METHOD]; /* printable, NUL-padded; "": several, or unknown */
 	char path[BROKER_PATH];     /* the same; may be cut */
 };

@@ -18,15 +18,30 @@ static bool is_word(const char *text, size_t size)
 	return n < size;
 }
 
+/* About no request. */
+static bool is_bare(const struct broker_message *m)
+{
+	return m->reason == BROKER_FINE && !m->method[0] && !m->path[0];
+}
+
 static bool is_valid(const struct broker_message *m, size_t size)
 {
-	return size == sizeof(*m) && m->count > 0 &&
-	       (m->type == BROKER_RESTARTED
-			       ? m->reason == BROKER_FINE
-			       : (m->type == BROKER_REFUSED || m->type == BROKER_UNREACHED) &&
-					 m->reason > BROKER_FINE &&
-					 m->reason <= BROKER_REASON_LAST) &&
-	       is_word(m->method, sizeof(m->method)) && is_word(m->path, sizeof(m->path));
+	if (size != sizeof(*m))
+		return false;
+	switch ((enum broker_message_type)m->type) {
+	case BROKER_READY:
+		return m->count == 0 && is_bare(m);
+	case BROKER_RESTARTED:
+	case BROKER_RENEWED:
+		return m->count > 0 && is_bare(m);
+	case BROKER_REFUSED:
+	case BROKER_UNREACHED:
+		return m->count > 0 && m->reason > BROKER_FINE &&
+		       m->reason <= BROKER_REASON_LAST &&
+		       is_word(m->method, sizeof(m->method)) &&
+		       is_word(m->path, sizeof(m->path));
+	}
+	return false;
 }
 
 int broker_messages_take(struct events *events, const char *server,
@@ -35,12 +50,12 @@ int broker_messages_take(struct events *events, const char *server,
 	struct event e = {.kind = EVENT_UNREACHED, .name = server, .port = 443};
 	char request[REQUEST_TEXT];
 
-	if (size == sizeof(*m) && (m->type == BROKER_READY || m->type == BROKER_RENEWED)) {
+	if (!is_valid(m, size))
+		return -1;
+	if (m->type == BROKER_READY || m->type == BROKER_RENEWED) {
 		*type = m->type;
 		return 0;
 	}
-	if (!is_valid(m, size))
-		return -1;
 	e.count = m->count;
 	if (m->type == BROKER_RESTARTED) {
 		e.kind = EVENT_WORKER;

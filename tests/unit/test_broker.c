@@ -352,7 +352,7 @@ static void what_the_boot_and_a_renewal_wait_for(void **state)
 	m = (struct broker_message){.type = BROKER_READY};
 	assert_int_equal(take(sizeof(m)), 0);
 	assert_int_equal(told, BROKER_READY);
-	m.type = BROKER_RENEWED;
+	m = (struct broker_message){.type = BROKER_RENEWED, .count = 1};
 	assert_int_equal(take(sizeof(m)), 0);
 	assert_int_equal(told, BROKER_RENEWED);
 	assert_int_equal(take(sizeof(m) - 1), -1);
@@ -431,6 +431,18 @@ static void what_breaks_the_protocol_is_not(void **state)
 	m = good;
 	m.type = BROKER_RESTARTED;
 	assert_int_equal(take(sizeof(m)), -1);
+	/* Each field counts, also those that such a message doesn't use. */
+	m = (struct broker_message){.type = BROKER_READY, .count = 1};
+	assert_int_equal(take(sizeof(m)), -1);
+	m = (struct broker_message){.type = BROKER_READY, .path = "/"};
+	assert_int_equal(take(sizeof(m)), -1);
+	m = (struct broker_message){.type = BROKER_RENEWED};
+	assert_int_equal(take(sizeof(m)), -1);
+	m = (struct broker_message){.type = BROKER_RENEWED, .count = 1, .reason = BROKER_ECHO};
+	assert_int_equal(take(sizeof(m)), -1);
+	m = (struct broker_message){.type = BROKER_RESTARTED, .count = 1, .method = "GET"};
+	assert_int_equal(take(sizeof(m)), -1);
+	assert_int_equal(told, 0);
 	assert_int_equal(events_refused(events), 0);
 }
 
