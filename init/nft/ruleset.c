@@ -35,7 +35,7 @@
  *	}
  *
  * The gate's chains are in gate_rules.c. The rest is one file, so that it can be read beside
- *this.
+ * this.
  *
  * (No chain has the name of an nft keyword, so the output of `nft list` can be loaded
  * again.)
