@@ -27,13 +27,18 @@ static bool is_unset_or(const struct cli *c, const char *name, const char *one, 
 bool api_key_broker(const struct cli *c)
 {
 	const bool on = c->broker ? strcmp(c->broker, "off") != 0
-				  : is_unset_or(c, "CODEX_INIT_BROKER", "auto", "on"),
-		   nft = c->wall ? strcmp(c->wall, "nft") == 0
-				 : is_unset_or(c, "CODEX_INIT_WALL", "auto", "nft");
+				  : is_unset_or(c, "CODEX_INIT_BROKER", "auto", "on");
 
-	return on && nft && !c->audit &&
-	       is_unset_or(c, "CODEX_INIT_EGRESS", "strict", "strict") &&
+	return on && !c->audit && is_unset_or(c, "CODEX_INIT_EGRESS", "strict", "strict") &&
 	       is_unset_or(c, "CODEX_INIT_DEFAULT_RULES", "1", "1");
+}
+
+/* In the cell all processes may have one user id, which the engine decides. */
+static bool is_certain(const struct cli *c)
+{
+	return api_key_broker(c) &&
+	       (c->wall ? strcmp(c->wall, "nft") == 0
+			: is_unset_or(c, "CODEX_INIT_WALL", "auto", "nft"));
 }
 
 static bool names_key(const struct string_list *env)
@@ -105,7 +110,7 @@ bool api_key_hand_over(
 {
 	const struct plan *p = s->plan;
 
-	return facts->key[0] && api_key_broker(c) && !passes_key(p, c) && !used_otherwise(s) &&
+	return facts->key[0] && is_certain(c) && !passes_key(p, c) && !used_otherwise(s) &&
 	       !is_codexs(p, path);
 }
 

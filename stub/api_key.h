@@ -15,7 +15,8 @@
 /* What codex-init takes a ChatGPT login from: TOKEN ACCOUNT CLAIMS. */
 #define CHATGPT_VARIABLE "CODEX_INIT_LOGIN"
 
-/* True if there will be a broker, as far as codex-init is told by options and variables. */
+/* True if there will be a broker, as far as codex-init is told by options and variables; in the
+ * cell, if it has a user id of its own there. */
 bool api_key_broker(const struct cli *c);
 
 /* True if the ChatGPT login in the auth.json at path is to be handed over: that is asked for by
