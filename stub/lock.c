@@ -31,8 +31,12 @@ int lock_take(struct plan *p, const struct engine *e, struct error *t)
 	for (unsigned i = 0; p->lock >= 0 && i < BOUND_LOCK_TRIES; i++) {
 		if (flock(p->lock, LOCK_EX | LOCK_NB) == 0)
 			return i > 0;
-		if (errno != EWOULDBLOCK)
+		if (errno != EWOULDBLOCK) {
+			/* A file system without locks: as without a place for it. */
+			close(p->lock);
+			p->lock = -1;
 			return 0;
+		}
 		usleep(BOUND_LOCK_NAP);
 	}
 	if (p->lock < 0)
