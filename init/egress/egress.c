@@ -118,6 +118,7 @@ static int reach(const char *path)
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
+	int error;
 
 	if (fd < 0)
 		return -1;
@@ -130,9 +131,9 @@ static int reach(const char *path)
 			return fd;
 		errno = ECONNREFUSED;
 	}
-	len = (socklen_t)errno;
+	error = errno;
 	close(fd);
-	errno = (int)len;
+	errno = error;
 	return -1;
 }
 
