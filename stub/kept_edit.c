@@ -16,6 +16,7 @@
 #include "options.h"
 #include "plan.h"
 #include "programs.h"
+#include "rules.h"
 
 static const char operation[] = "keep the option";
 
@@ -24,6 +25,13 @@ static bool is_option(const char *name, const char *other)
 	const struct option *o = options_find(name, strlen(name));
 
 	return other && o && o == options_find(other, strlen(other));
+}
+
+/* What a rule is about: the same for an allow and its deny, which has no suffix. */
+static bool same_value(const char *name, const char *value, const char *other)
+{
+	return is_option(name, "allow") || is_option(name, "deny") ? rules_alike(value, other)
+								   : strcmp(value, other) == 0;
 }
 
 /* What is to happen to one line. */
@@ -38,11 +46,13 @@ static enum {
 
 	memcpy(copy, line, size);
 	kept_text_begin(&k, copy, size);
-	if (kept_text_next(&k) != 1 || strcmp(k.value, e->value) != 0)
+	if (kept_text_next(&k) != 1 || !same_value(k.name, k.value, e->value))
 		return OTHER;
 	if (is_option(k.name, e->instead_of))
 		return GOES;
-	return !is_option(k.name, e->name) ? OTHER : e->remove ? GOES : SAME;
+	if (!is_option(k.name, e->name))
+		return OTHER;
+	return e->remove ? GOES : rules_suffixes_alike(k.value, e->value) ? SAME : OTHER;
 }
 
 const char *kept_edit_text(

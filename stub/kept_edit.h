@@ -12,8 +12,8 @@
 struct kept_edit {
 	const char *name, *value;
 	bool remove;
-	const char
-		*instead_of; /* the name of a line with the same value that must go; or NULL */
+	const char *instead_of; /* the name of a line with the same value, of a rule suffixes
+				   aside, that must go; or NULL */
 };
 
 /* Pure: the text after the change, or NULL if there is nothing to change. All other lines,

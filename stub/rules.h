@@ -10,4 +10,10 @@
 int rules_check(const char *rule, enum rule_effect effect, const char *operation,
 	const char *subject, struct error *t);
 
+/* Whether both name the same place and ports, however they are written and whatever suffixes
+ * they have: of an allow and a deny, whether the one is the other's opposite. */
+bool rules_alike(const char *rule, const char *other);
+/* Whether they end with the same suffixes. */
+bool rules_suffixes_alike(const char *rule, const char *other);
+
 #endif

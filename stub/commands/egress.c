@@ -79,16 +79,17 @@ static int keep_all(struct call *call, struct sandbox *s, const char *rule, cons
  * start. */
 static int give_rule(struct call *call, struct error *t)
 {
-	const char *rule = call->word[0];
+	const char *rule = call->word[0], *name = call->command->name;
+	/* What is taken back may be either: only an allow has a suffix, a deny may be wider. */
+	const bool deny =
+		strcmp(name, "deny") == 0 || (strcmp(name, "undo") == 0 && !strchr(rule, '+'));
 	struct string_list words = {0};
 	struct sandbox s;
 	int status, kept;
 
 	if (!call->save)
 		return ask_inside(call, rule, call->word[1], true, t);
-	status = rules_check(rule,
-		strcmp(call->command->name, "deny") == 0 ? RULE_DENY : RULE_ALLOW,
-		"keep the rule", rule, t);
+	status = rules_check(rule, deny ? RULE_DENY : RULE_ALLOW, "keep the rule", rule, t);
 	if (status < 0)
 		return -1;
 	status = sandbox_find_inside(&s, call, call->word[1], t);
@@ -104,7 +105,7 @@ static int give_rule(struct call *call, struct error *t)
 	}
 	/* To undo a rule that the sandbox was started with is for the next start: it says that
 	 * it can't (1), and the file is changed. */
-	if (status == 0 || (status == 1 && strcmp(call->command->name, "undo") == 0)) {
+	if (status == 0 || (status == 1 && strcmp(name, "undo") == 0)) {
 		kept = keep_all(call, &s, rule, s.workdir, t);
 		status = kept < 0 ? -1 : status;
 	}

@@ -202,14 +202,17 @@ void session_skipped(struct session *s, size_t lines, const char *clock)
 static void send_answer(
 	struct session *s, const struct question *q, bool allow, bool keep, const char *clock)
 {
-	char line[64];
+	char line[64], rule[MESSAGE_RULE];
 
+	/* A deny rule takes no suffix. */
+	snprintf(rule, sizeof(rule), "%.*s",
+		(int)(allow ? strlen(q->rule) : strcspn(q->rule, "+")), q->rule);
 	snprintf(line, sizeof(line), "answer %" PRIu64 " %s", q->id, allow ? "allow" : "deny");
 	s->act(s->context, SESSION_SEND, line);
-	print(s, clock, allow ? "allow" : "deny", q->rule,
+	print(s, clock, allow ? "allow" : "deny", rule,
 		keep ? "by you" : "by you, for this session", "");
 	if (keep)
-		s->act(s->context, allow ? SESSION_ALLOW : SESSION_DENY, q->rule);
+		s->act(s->context, allow ? SESSION_ALLOW : SESSION_DENY, rule);
 }
 
 static void send_explain(struct session *s, const struct question *q)

@@ -87,6 +87,32 @@ def test_nobody_is_asked_where_the_command_could_answer(project, options):
         assert ("run" in [a[1] for a in project.asked()]) != refused
 
 
+def saved(project, *words, status=0):
+    """What the project's file has after a command with --save where nothing runs."""
+    for path in (project.home, project.work):
+        os.chown(path, US, US)
+    done = project.start(*words, "--save", env=nothing_runs(project))
+    assert done.returncode == status, done
+    return [line for p in project.home.glob(".config/codex-sandbox/projects/*") for line in p.read_text().splitlines()[1:]]
+
+
+@pytest.mark.parametrize("rule", ["10.0.0.0/8", "*.com", "h.example", "h.example:22"])
+def test_a_deny_that_was_saved_can_be_taken_back(project, rule):
+    """It may be wider than any allow."""
+    assert saved(project, "deny", rule) == [f"deny {rule}"]
+    assert saved(project, "undo", "a..b", status=100) == [f"deny {rule}"]
+    assert saved(project, "undo", rule) == []
+
+
+def test_what_is_saved_last_is_in_force(project):
+    """Suffixes aside, which no deny has: as in a session."""
+    saved(project, "deny", "db:22")
+    assert saved(project, "allow", "db:22+private") == ["allow db:22+private"]
+    assert saved(project, "deny", "DB:22") == ["deny DB:22"]
+    assert saved(project, "allow", "db:22+private") == ["allow db:22+private"]
+    assert saved(project, "undo", "db:22+private") == []
+
+
 def test_its_status_is_the_commands(project):
     env = running(project)
     for status in (0, 1, 100, 111):

@@ -203,6 +203,29 @@ static void an_edit_leaves_the_rest_alone(void **state)
 	expect_edit("", &undo, NULL);
 }
 
+/* As in a session (policy_say(), policy_undo()). */
+static void an_edit_goes_by_what_a_rule_is_about(void **state)
+{
+	const struct kept_edit allow = {.name = "allow",
+				       .value = "db:22+private",
+				       .instead_of = "deny"},
+			       deny = {.name = "deny", .value = "db:22", .instead_of = "allow"},
+			       undo = {.name = "allow",
+				       .value = "Db.:22",
+				       .remove = true,
+				       .instead_of = "deny"};
+
+	(void)state;
+	expect_edit("deny DB:22\n", &allow, "allow db:22+private\n");
+	expect_edit("allow db.:22+private\n", &allow, NULL);
+	expect_edit("allow db:22\n", &allow, "allow db:22\nallow db:22+private\n");
+	expect_edit("allow db:22+private\nallow db:22\n", &deny, "deny db:22\n");
+	expect_edit("allow db:22+private\ndeny db:22\nallow db\n", &undo, "allow db\n");
+	expect_edit(
+		"deny db:23\ndeny db\n", &allow, "deny db:23\ndeny db\nallow db:22+private\n");
+	expect_edit("deny @db\nagree db:22\n", &deny, "deny @db\nagree db:22\ndeny db:22\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +237,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_kept),
 		cmocka_unit_test(a_single_value_twice_in_a_file),
 		cmocka_unit_test(an_edit_leaves_the_rest_alone),
+		cmocka_unit_test(an_edit_goes_by_what_a_rule_is_about),
 		cmocka_unit_test(a_projects_file_is_called_after_it),
 	};
 

@@ -148,6 +148,27 @@ static void keys_answer(void **state)
 	}
 }
 
+/* A name without a dot is allowed with +private, and a deny rule has no suffix. */
+static void what_is_kept_can_be_read_again(void **state)
+{
+	struct session *s = *state;
+
+	tell(s,
+		"{\"event\":\"question\",\"id\":7,\"rule\":\"db:22+private\",\"name\":\"db\","
+		"\"port\":22,\"expires\":60}",
+		0);
+	session_key(s, 'D', CLOCK, SOON);
+	assert_int_equal(seen(SESSION_DENY, "db:22"), 1);
+	assert_int_equal(seen(SESSION_DENY, "+"), 0);
+	acts.count = 0;
+	tell(s,
+		"{\"event\":\"question\",\"id\":8,\"rule\":\"db+private\",\"name\":\"db\","
+		"\"port\":443,\"expires\":60}",
+		2 * SOON);
+	session_key(s, 'A', CLOCK, 3 * SOON);
+	assert_int_equal(seen(SESSION_ALLOW, "db+private"), 1);
+}
+
 static void other_keys_answer_nothing(void **state)
 {
 	struct session *s = *state;
@@ -450,6 +471,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SESSION(a_decision_is_a_row),
 		SESSION(keys_answer),
+		SESSION(what_is_kept_can_be_read_again),
 		SESSION(other_keys_answer_nothing),
 		SESSION(a_key_that_was_already_on_its_way),
 		SESSION(a_key_that_is_held_down),
