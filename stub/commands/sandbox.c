@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../init/lib/name.h"
 #include "../ask.h"
 #include "../bounds.h"
 #include "../kept.h"
@@ -191,12 +192,14 @@ int sandbox_run(struct sandbox *s, const char *const *words, struct error *t)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* codex-egress takes 63 characters. */
+/* codex-egress takes 63 characters, and no blank. Without NSS some users have no name here:
+ * those of a directory service. */
 const char *sandbox_caller(struct sandbox *s)
 {
 	const struct passwd *user = getpwuid(getuid());
+	const char *name = user ? arena_format(&s->plan.arena, "%.60s", user->pw_name) : "";
 
-	return user && user->pw_name[0]
-		       ? arena_format(&s->plan.arena, "%.60s", user->pw_name)
-		       : arena_format(&s->plan.arena, "uid %lu", (unsigned long)getuid());
+	return name[0] && name_printable(name, strlen(name) + 1)
+		       ? name
+		       : arena_format(&s->plan.arena, "uid:%lu", (unsigned long)getuid());
 }

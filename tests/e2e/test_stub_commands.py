@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from conftest import STUB, until
-from stub_project import project  # noqa: F401
+from stub_project import open_project, project  # noqa: F401
 
 ID = "f" * 64
 US = os.geteuid()
@@ -85,6 +85,16 @@ def test_nobody_is_asked_where_the_command_could_answer(project, options):
                              env={"ENGINE_ANSWERS": json.dumps({**answers, "info": info})})
         assert (done.returncode == 100 and b"answer itself" in done.stderr) == refused, done
         assert ("run" in [a[1] for a in project.asked()]) != refused
+
+
+def test_who_gives_a_rule_is_one_word(open_project):  # noqa: F811
+    """As codex-egress takes it; for a user too that only a directory service knows."""
+    project = open_project
+    env = running(project, owner=4711)
+    project.log.chmod(0o666)
+    done = project.start("allow", "h.example", env=env, user=4711, group=4711, extra_groups=[])
+    assert done.returncode == 0, done
+    assert project.asked()[-1][4:] == ["/sbin/codex-egress", "--by", "uid:4711", "allow", "h.example"]
 
 
 def saved(project, *words, status=0):
