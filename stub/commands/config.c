@@ -28,7 +28,8 @@ static size_t print_variables(struct arena *arena)
 
 	static const char *const names[] = {"OPENAI_ALLOWED_DOMAINS", "CODEX_CONFIG_DIR",
 		"CODEX_AUTH_FILE", "CODEX_DOCKER_IMAGE", "WORKSPACE_ROOT_DIR",
-		"CODEX_INIT_EGRESS", "CODEX_INIT_WALL", "CODEX_INIT_DENY"};
+		"CODEX_INIT_EGRESS", "CODEX_INIT_WALL", "CODEX_INIT_BROKER", "CODEX_INIT_ASK",
+		"CODEX_INIT_DENY"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *value = getenv(names[i]);

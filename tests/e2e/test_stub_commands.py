@@ -291,6 +291,9 @@ def test_ls_has_columns(project):
 
 def test_config_of_nothing_says_so(project):
     none, one = project.start("config"), project.start("--cpus", "2", "config")
+    for variable in ("CODEX_INIT_ASK", "CODEX_INIT_BROKER"):
+        done = project.start("config", env={variable: "off"})
+        assert done.stdout.decode() == f"# {variable}=off  # the environment\n" and done.stderr == b""
     assert none.stdout == b"" and b"no option is given or kept here" in none.stderr
     assert b"cpus 2" in one.stdout and one.stderr == b""
 
