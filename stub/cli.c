@@ -8,6 +8,7 @@
 #include "options.h"
 #include "quote.h"
 #include "request_env.h"
+#include "rules.h"
 #include "values.h"
 
 #define AT(member) offsetof(struct cli, member)
@@ -355,6 +356,11 @@ int cli_keep(
 		why = "a path has to begin with / or ~/ here";
 	if (why)
 		return refuse(t, CLI_READ, origin, "%s: %s", name, why);
+	/* codex-init would refuse it as well, but doesn't know of the file. */
+	if ((o->offset == AT(allow) || o->offset == AT(deny)) &&
+		rules_check(value, o->offset == AT(deny) ? RULE_DENY : RULE_ALLOW, CLI_READ,
+			origin, t) < 0)
+		return -1;
 	if (is_decided(c, o)) {
 		note(&c->overridden, o, value, origin);
 		return 0;

@@ -92,7 +92,7 @@ def test_a_login_of_the_command_line_replaces_the_files_other_way(project, kept)
     ("memroy 4g", "no such option"), ("yes", "one start"), ("dry-run", "one start"), ("exec ls", "one start"),
     ("work_dir /", "which project"), ("env MY_TOKEN=secret", "secret"), ("read-only shared", "begin with /"),
     ("memory", "missing"), ("memory lots", "--memory"), ("audit yes", "no value"), ("wall none", "nft or cell"),
-    ("cpus 1\ncpus 2", "twice"), ("agree abc", "SHA-256"), ("allow a\0b", "control character"), ("allow \x1b[2J", "control character"),
+    ("cpus 1\ncpus 2", "twice"), ("agree abc", "SHA-256"), ("allow a..b", "at character 3"), ("deny db+private", "no suffix"), ("allow a\0b", "control character"), ("allow \x1b[2J", "control character"),
 ])  # fmt: skip
 def test_a_line_that_is_wrong_is_named_with_its_place(project, kept, line, why):
     path = kept.write_project(f"# first\n{line}\n")
