@@ -32,9 +32,9 @@ static const struct {
 #define PRESETS (sizeof(presets) / sizeof(presets[0]))
 
 struct proposal {
-	const char *rule, *name; /* name "": an address */
-	const char *who;         /* a command line, or "" */
-	uint16_t port;
+	const char *rule, *name;         /* name "": an address */
+	const char *who;                 /* a command line, or "" */
+	uint16_t port;                   /* 0: the web's */
 	int64_t count, in_session, most; /* all; of this session; of the session with most */
 	const char *group;               /* the rule that allows it with others, or NULL */
 };
@@ -52,7 +52,8 @@ static long read_preset(void *context, const char *preset, char *text, size_t si
 	for (size_t i = 0; i < PRESETS; i++)
 		if (strcmp(presets[i].name, preset) == 0)
 			return snprintf(text, size, "%s", presets[i].text);
-	return -1;
+	/* Made with the image (@npm, @debian), or the user's own: it isn't known here. */
+	return 0;
 }
 
 /* ---- What was refused ---------------------------------------------------------------- */
@@ -102,7 +103,9 @@ static void add(
 		*p = (struct proposal){.rule = arena_copy(l->arena, rule),
 			.name = arena_copy(l->arena, name),
 			.who = "",
-			.port = (uint16_t)e->port};
+			/* One rule is for both of the web's, as it is for none. */
+			.port = policy_same_rule((uint16_t)e->port, 443) ? 0
+									 : (uint16_t)e->port};
 		l->count++;
 	}
 	p->count += e->count;
@@ -203,19 +206,28 @@ static int take_rules(struct learning *l, const struct string_list *rules,
 	return 0;
 }
 
+static int take_variable(
+	struct learning *l, const char *name, enum rule_effect effect, struct error *t)
+{
+	const char *list = getenv(name);
+	struct rule_error e;
+
+	return !list || policy_add_list(&l->policy, list, effect, ORIGIN_ENVIRONMENT,
+				read_preset, NULL, &e) == 0
+		       ? 0
+		       : refuse(t, "read the rule", e.rule, "at character %zu: %s",
+				 e.position + 1, e.reason);
+}
+
 static int take_present(struct learning *l, const struct cli *c,
 	const struct string_list *agreed, struct error *t)
 {
-	const char *more = getenv("OPENAI_ALLOWED_DOMAINS");
-	struct rule_error e;
-
 	policy_init(&l->policy);
 	if (policy_add_defaults(&l->policy) < 0)
 		return refuse_errno(t, "read the rules", "");
-	if (more && policy_add_list(&l->policy, more, RULE_ALLOW, ORIGIN_ENVIRONMENT,
-			    read_preset, NULL, &e) < 0)
-		return refuse(t, "read the rule", e.rule, "at character %zu: %s",
-			e.position + 1, e.reason);
+	if (take_variable(l, "OPENAI_ALLOWED_DOMAINS", RULE_ALLOW, t) < 0 ||
+		take_variable(l, "CODEX_INIT_DENY", RULE_DENY, t) < 0)
+		return -1;
 	if (take_rules(l, &c->allow, RULE_ALLOW, t) < 0 ||
 		take_rules(l, agreed, RULE_ALLOW, t) < 0 ||
 		take_rules(l, &c->deny, RULE_DENY, t) < 0)

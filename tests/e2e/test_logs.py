@@ -231,6 +231,18 @@ def test_what_is_not_proposed(project, kept):  # noqa: F811
     assert "# 5 of these are below cdn.test: *.cdn.test would allow them" in said(project, "learn")
 
 
+def test_what_codex_asks_for_by_itself_at_the_gate(project, kept):  # noqa: F811
+    """By a proxy, as in the cell, the port is known; a person's own request may be for the same."""
+    tip, telemetry = "raw.githubusercontent.com", "ab.chatgpt.com"
+    for event, port in (("refused-http", 443), ("refused-tls", 443), ("refused-http", 80)):
+        kept([refused(tip, event=event, port=port, count=2), refused(telemetry, event=event, port=port, count=9)])
+        assert proposals(project) == []
+        kept([refused(tip, event=event, port=port, count=3), refused("a.test", event=event, port=port)])
+        assert proposals(project) == [tip, "a.test"]
+    kept([refused(telemetry, event="refused-http", port=8443)])
+    assert proposals(project) == [f"{telemetry}:8443"]
+
+
 def test_a_wildcard_where_three_names_are_one_owners(project, kept):  # noqa: F811
     """Directly below a domain of one owner, as far as that can be told; two names stay two names."""
     who = {"pid": 12, "program": "/usr/bin/curl", "line": "curl -O all"}
@@ -297,6 +309,19 @@ def test_a_workdir_that_cannot_be_typed(project, kept):  # noqa: F811
     assert told.endswith(f"# to keep them: {project.stub} learn --save\n") and "\u202e" not in told
     told = said(project, "--work_dir", str(odd), "learn", cwd="/")
     assert told.endswith(f" --work_dir WORKDIR learn --save\n")
+
+
+def test_a_preset_that_only_the_image_has(project, kept):  # noqa: F811
+    """@npm and @debian are made with it, and anybody may add one."""
+    kept([refused("a.test")])
+    for preset in ("@npm", "@debian", "@corp", "@corp+private"):
+        assert proposals(project, "--allow", preset) == ["a.test"]
+        assert f"  allow {preset}\n" in said(project, "--allow", preset, "learn")
+
+
+def test_what_the_environment_denies_is_not_proposed(project, kept):  # noqa: F811
+    kept([refused("a.test"), refused("b.test")])
+    assert proposals(project, env={"CODEX_INIT_DENY": "*.b.test a.test"}) == ["b.test"]
 
 
 def test_a_rule_that_is_wrong_is_said(project, kept):  # noqa: F811
