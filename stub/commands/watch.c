@@ -34,6 +34,7 @@ struct watch {
 	struct client client;
 	struct names known; /* of the sessions before */
 	int signal;         /* that has ended it, or 0 */
+	uint64_t told;      /* the question whose row was printed, where no row stays */
 };
 
 static int64_t now_ms(void)
@@ -151,12 +152,18 @@ static void on_signal(struct watch *w)
 	}
 }
 
+/* Where no row stays, each question has one when the keys are for it: whoever presses one must
+ * know what it answers. */
 static void draw(struct watch *w)
 {
 	struct view_row row;
 
 	session_status(&w->session, now_ms(), &row);
 	screen_status(&w->screen, row.text);
+	if (w->screen.keys && !w->screen.drawn && w->session.shown &&
+		w->session.shown != w->told)
+		screen_print(&w->screen, row.text);
+	w->told = w->session.shown;
 }
 
 /* Waits for `wait` milliseconds at most (-1: without end), and deals with what happens. Returns

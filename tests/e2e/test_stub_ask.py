@@ -132,6 +132,28 @@ def test_questions_queue_and_explain_themselves(sandbox, watch):
     assert text.count("200") == 1
 
 
+def test_where_no_row_stays_each_question_has_one_of_its_own(sandbox, terminal, stub_environment, workdir):
+    """So that whoever presses a key knows what it answers, and not only what was asked last."""
+    made = sandbox()
+    seen = terminal([STUB, "watch"], cwd=workdir, env={**stub_environment, "TERM": "dumb"})
+    seen.until_says(b"the sandbox asks, and waits")
+    job = made.begin(f"{CURL} https://one.test & {CURL} https://two.test; wait")
+    until(lambda: rows(seen).count(b"  ask  ") == 2, lambda: rows(seen))
+    until(lambda: b"? a allow (A: and keep), d deny (D)" in rows(seen), lambda: rows(seen))
+
+    def told():
+        return re.findall(rb"(one|two)\.test:443\? a allow", rows(seen))
+
+    first, = told()
+    press(seen, b"d", lambda: b"by you" in rows(seen))
+    until(lambda: len(told()) == 2, lambda: rows(seen))
+    assert set(told()) == {b"one", b"two"} and told()[0] == first
+    press(seen, b"a", lambda: rows(seen).count(b"by you") == 2)
+    text, _ = made.result(job)
+    assert text.count("200") == 1 and b"deny    %s.test  by you" % first in rows(seen)
+    assert b"\033" not in seen.output
+
+
 def test_a_question_that_is_answered_elsewhere_disappears(sandbox, watch, stub):
     made = sandbox()
     seen, other = watch(), watch()
