@@ -183,7 +183,7 @@ int boot_check(struct options *o)
 		return EXIT_OPTIONS;
 	}
 	if (o->explain) {
-		bool allowed = explain(&o->policy, &o->target, o->egress, stdout);
+		bool allowed = explain(&o->policy, &o->target, o->egress, NULL, stdout);
 
 		return fflush(stdout) == 0 && allowed ? 0 : 1;
 	}

@@ -40,7 +40,7 @@ static void tell(void *context, const char *line, size_t len)
  * behind nftables, and is given with a note. */
 static int explained(const struct boot *b, const struct target *t, FILE *to)
 {
-	bool allowed = explain(&b->o->policy, t, b->o->egress, to);
+	bool allowed = explain(&b->o->policy, t, b->o->egress, b->o->launcher_here, to);
 
 	if (b->cell && !t->name[0])
 		fputs("  note       addresses can't be reached in the cell, names can\n", to);

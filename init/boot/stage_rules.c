@@ -71,7 +71,8 @@ static int follow(struct boot *b, const struct policy_change *change, FILE *to)
 	return 1;
 }
 
-static int tell_winner(const struct rule *winner, const char *rule, FILE *to)
+static int tell_winner(
+	const struct boot *b, const struct rule *winner, const char *rule, FILE *to)
 {
 	char text[LIMIT_RULE_TEXT];
 
@@ -79,10 +80,12 @@ static int tell_winner(const struct rule *winner, const char *rule, FILE *to)
 	fprintf(to, "%s: not allowed: a deny wins over every allow: %s\n", rule, text);
 	if (winner->reason)
 		fprintf(to, "  why: %s\n", winner->reason);
-	else if (winner->origin == ORIGIN_RUNTIME)
-		fprintf(to, "  hint: codex-egress undo %s\n", text);
-	else
+	else if (winner->origin != ORIGIN_RUNTIME)
 		fprintf(to, "  hint: it was given at the start, and stands until the end\n");
+	else {
+		fputs("  hint: ", to);
+		policy_print_undo(winner, b->o->launcher_here, to);
+	}
 	return 1;
 }
 
@@ -129,7 +132,7 @@ int stage_rules_change(struct boot *b, const struct control_request *q, pid_t pe
 		return EXIT_OPTIONS;
 	}
 	if (change.winner)
-		return tell_winner(change.winner, q->text, to);
+		return tell_winner(b, change.winner, q->text, to);
 	changed = change.narrowed || change.widened;
 	if (changed)
 		events_add(b->events, &event);

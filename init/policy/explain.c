@@ -54,18 +54,16 @@ static void put_head(const struct target *t, bool allowed, FILE *to)
 	fprintf(to, "%s: %s\n", target_text(t, text), allowed ? "allowed" : "refused");
 }
 
-static void put_denied(const struct rule *r, FILE *to)
+static void put_denied(const struct rule *r, const char *here, FILE *to)
 {
-	char text[LIMIT_RULE_TEXT];
-
-	rule_text(r, text, sizeof(text));
 	put_rule(r, to);
 	if (r->reason)
 		fprintf(to, "  why        %s\n", r->reason);
+	fputs("  remedy     ", to);
 	if (r->origin == ORIGIN_RUNTIME)
-		fprintf(to, "  remedy     codex-egress undo %s\n", text);
+		policy_print_undo(r, here, to);
 	else
-		fprintf(to, "  remedy     no --allow helps: a deny wins over all of them\n");
+		fputs("no --allow helps: a deny wins over all of them\n", to);
 }
 
 /* Whether there is a gate, which takes ports 443 and 80. */
@@ -95,8 +93,8 @@ static void put_route(const struct verdict *v, enum egress egress, FILE *to)
 			web_count ? "other ports" : "all ports");
 }
 
-static bool explain_name(
-	const struct policy *p, const struct target *t, enum egress egress, FILE *to)
+static bool explain_name(const struct policy *p, const struct target *t, enum egress egress,
+	const char *here, FILE *to)
 {
 	struct verdict any = policy_check_name(p, t->name);
 	struct verdict v = t->port ? policy_check_name_port(p, t->name, t->port) : any;
@@ -119,7 +117,7 @@ static bool explain_name(
 		return false;
 	}
 	if (v.rule && !v.allowed) {
-		put_denied(v.rule, to);
+		put_denied(v.rule, here, to);
 		return false;
 	}
 	if (v.allowed)
@@ -190,8 +188,8 @@ static void put_loopback(const struct target *t, bool open, FILE *to)
 			   "the engine's\n");
 }
 
-static bool explain_address(
-	const struct policy *p, const struct target *t, enum egress egress, FILE *to)
+static bool explain_address(const struct policy *p, const struct target *t, enum egress egress,
+	const char *here, FILE *to)
 {
 	enum address_class class = address_classify(&t->address);
 	char text[ADDRESS_TEXT], port[8] = "PORT";
@@ -209,7 +207,7 @@ static bool explain_address(
 		fprintf(to, "  note       port 53 of every address is answered by the resolver "
 			    "inside\n");
 	if (v.rule && !v.allowed) {
-		put_denied(v.rule, to);
+		put_denied(v.rule, here, to);
 		return false;
 	}
 	if (v.allowed) {
@@ -244,10 +242,11 @@ static bool explain_address(
 	return false;
 }
 
-bool explain(const struct policy *p, const struct target *t, enum egress egress, FILE *to)
+bool explain(const struct policy *p, const struct target *t, enum egress egress,
+	const char *here, FILE *to)
 {
-	bool allowed = t->address.family ? explain_address(p, t, egress, to)
-					 : explain_name(p, t, egress, to);
+	bool allowed = t->address.family ? explain_address(p, t, egress, here, to)
+					 : explain_name(p, t, egress, here, to);
 
 	if (egress == EGRESS_OFF)
 		fprintf(to, "  mode       off: there is no wall, and nothing is refused\n");

@@ -16,9 +16,11 @@
  * Writes a few lines about the target to `to`, newline-terminated, printable ASCII, at most
  * EXPLAIN_TEXT bytes. The policy must be compiled. Returns true if the rules allow the
  * target (without a port: on any port). In audit mode, what they refuse passes, and the text
- * says so.
+ * says so. here: what the launcher's commands about this container begin with, or NULL
+ * (policy_print_undo()).
  */
-bool explain(const struct policy *p, const struct target *t, enum egress egress, FILE *to);
+bool explain(const struct policy *p, const struct target *t, enum egress egress,
+	const char *here, FILE *to);
 
 #define EXPLAIN_TEXT 4096
 

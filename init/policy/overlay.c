@@ -308,15 +308,28 @@ int policy_undo(struct policy *p, const char *text, policy_preset_reader *reader
 }
 
 /* Quoted where a shell would take it for more. */
-static void print_rule(const struct rule *r, const char *before, const char *behind, FILE *f)
+static void print_word(const char *word, const struct rule *r, FILE *f)
 {
 	char text[LIMIT_RULE_TEXT];
 	const char *quote;
 
 	rule_text(r, text, sizeof(text));
 	quote = strpbrk(text, "*[") ? "'" : "";
-	fprintf(f, "%s%s %s%s%s%s", before, r->effect == RULE_DENY ? "deny" : "allow", quote,
-		text, quote, behind);
+	fprintf(f, "%s %s%s%s", word, quote, text, quote);
+}
+
+static void print_rule(const struct rule *r, const char *before, const char *behind, FILE *f)
+{
+	fputs(before, f);
+	print_word(r->effect == RULE_DENY ? "deny" : "allow", r, f);
+	fputs(behind, f);
+}
+
+void policy_print_undo(const struct rule *r, const char *here, FILE *f)
+{
+	fprintf(f, "%s ", here ? here : "codex-egress");
+	print_word("undo", r, f);
+	fputc('\n', f);
 }
 
 void policy_each_overlaid(

@@ -213,6 +213,10 @@ size_t policy_print_overlay(const struct policy *p, size_t most, FILE *f);
 void policy_each_overlaid(
 	const struct policy *p, const char *before, const char *behind, FILE *f);
 
+/* Writes the command that revokes a runtime rule, as a line: the launcher's, which begins with
+ * `here`, or codex-egress if that is NULL. */
+void policy_print_undo(const struct rule *r, const char *here, FILE *f);
+
 /* Whether somebody is there who can be asked (--ask), and PID 1's word that it is so. */
 bool policy_watched(const struct policy *p);
 void policy_watch(struct policy *p, bool watched);

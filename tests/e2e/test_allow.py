@@ -278,7 +278,7 @@ def test_the_last_word_about_a_thing_counts(box):
     lost = allow(box, "new.test", 1).out
     assert lost.splitlines() == [
         "new.test: not allowed: a deny wins over every allow: *.test",
-        "  hint: codex-egress undo *.test",
+        "  hint: codex-egress undo '*.test'",
     ]
     undo(box, "*.test")
     allow(box, "new.test")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 
 import openai
 import pytest
@@ -48,6 +49,16 @@ def test_a_rule_is_asked_for_given_and_taken_back(session, stub, runner, interne
     stub("deny", "chatgpt.com").ok()
     assert stub("explain", "chatgpt.com").status == 1
     assert stub("allow", "not a rule").status == 100
+
+
+def test_what_is_advised_against_a_deny_works_as_it_is_typed(session, stub, stub_environment, tmp_path):
+    """On the host, where there is no codex-egress; and anywhere."""
+    session()
+    stub("deny", "*.example.com").ok()
+    hint = re.search(r"  hint: (.* undo .*)\n", stub("allow", "www.example.com").ok(1).out)[1]
+    assert f"  remedy     {hint}\n" in stub("explain", "www.example.com").ok(1).out
+    subprocess.run(hint, shell=True, check=True, env=stub_environment, cwd=tmp_path)
+    stub("allow", "www.example.com").ok()
 
 
 @pytest.mark.cell(seldom=True)

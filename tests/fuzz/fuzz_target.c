@@ -57,7 +57,7 @@ static void use(const struct target *t)
 	the_same(t, &again);
 	to = fmemopen(answer, sizeof(answer), "w");
 	check(to != NULL);
-	allowed = explain(policy(), t, EGRESS_STRICT, to);
+	allowed = explain(policy(), t, EGRESS_STRICT, NULL, to);
 	check(fclose(to) == 0 && strlen(answer) < sizeof(answer) - 1);
 	check((strstr(answer, ": allowed\n") != NULL) == allowed);
 	for (const char *c = answer; *c; c++)

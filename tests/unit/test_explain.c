@@ -78,7 +78,7 @@ static char *about(const char *place, enum egress egress, bool *allowed)
 
 	if (!target_parse(place, &t, &reason))
 		fail_msg("%s: %s", place, reason);
-	*allowed = explain(&policy, &t, egress, to);
+	*allowed = explain(&policy, &t, egress, NULL, to);
 	assert_int_equal(fclose(to), 0);
 	assert_true(size > 0 && size < EXPLAIN_TEXT && text[size - 1] == '\n');
 	return text;
