@@ -10,14 +10,21 @@
 
 static const char operation[] = "use --notify";
 
-/* It runs in /, so only an absolute path can lead to where the sandbox can write. */
-static int check_argument(const struct plan *p, const char *word, struct error *t)
+/* A path that leads to where the sandbox can write, by links and .. too; it runs in /. */
+static int check_argument(struct plan *p, const char *word, struct error *t)
 {
-	for (size_t i = 0; i < p->mounts.count && word[0] == '/'; i++) {
+	const char *path = arena_format(&p->arena, "/%s", word + (word[0] == '/'));
+	char real[PATH_MAX] = "";
+	bool unused;
+
+	/* Of what is missing as far as it goes: the sandbox could make the rest. */
+	(void)beneath_resolve("/", path, real, &unused);
+	for (size_t i = 0; i < p->mounts.count; i++) {
 		const struct mount *m = &p->mounts.mount[i];
 
 		if ((m->writable || m->source == p->workdir) &&
-			beneath_contains(m->source, word))
+			(beneath_contains(m->source, path) ||
+				beneath_contains(m->source, real)))
 			return refuse(t, operation, word,
 				"it lies in %s, where the sandbox can write", m->source);
 	}

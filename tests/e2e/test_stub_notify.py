@@ -148,8 +148,12 @@ def test_what_may_not_be_run(stub, workdir, program, tmp_path):
     (workdir / "bin").mkdir()
     os.link(inside, workdir / "bin/inside")
     path = {"PATH": f"{workdir}/bin:{os.environ['PATH']}"}
+    link = tmp_path / "link"
+    link.symlink_to(inside)
     for command, why in (("no-such-program", "isn't in PATH"), ("./answer", "has to begin with /"),
                          (str(inside), "sandbox can write"), (f"sh {inside}", "sandbox can write"),
+                         *((f"sh {path}", "sandbox can write") for path in (
+                             str(inside)[1:], link, f"{tmp_path}/../{tmp_path.name}/{inside.relative_to(tmp_path)}.missing")),
                          ("/no/such/file", "No such file"), ("  ", "empty")):
         done = stub("--notify", command, "--exec", "true").ok(100)
         assert why in done.err and "--notify" in done.err, done
