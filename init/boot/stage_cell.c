@@ -328,10 +328,6 @@ int stage_cell_held(void *context, int listener, struct failure *f)
 
 int stage_cell(struct boot *b, struct failure *f)
 {
-	static const struct supervisor_worker worker = {
-		"cell", start_cell, take_cell, NULL, tell_cell, 0};
-	struct supervisor *k = &b->supervisors[WORKER_CELL];
-
 	say_warning("wall",
 		"%s: the command is in the cell: its sockets lead to codex-init alone",
 		b->o->wall == WALL_CELL ? "as told" : "without NET_ADMIN");
@@ -350,6 +346,16 @@ int stage_cell(struct boot *b, struct failure *f)
 	memcpy(b->fence.upstreams, b->names.conf.upstreams, sizeof(b->fence.upstreams));
 	b->fence.upstreams_count = b->names.conf.upstreams_count;
 	redirect_programs(b);
+	return 0;
+}
+
+/* Once the broker has the credential: a worker is a copy of PID 1. */
+static int start_worker(struct boot *b, struct failure *f)
+{
+	static const struct supervisor_worker worker = {
+		"cell", start_cell, take_cell, NULL, tell_cell, 0};
+	struct supervisor *k = &b->supervisors[WORKER_CELL];
+
 	k->worker = &worker;
 	k->context = b;
 	k->monitor = b->m;
@@ -361,8 +367,8 @@ int stage_verify_cell(struct boot *b, struct failure *f)
 	/* First, since it protects us from other processes of our uid. */
 	if (b->shared && privileges_shed(f) < 0)
 		return -1;
-	if (cell_probe(&b->calls, b->supervisors[WORKER_CELL].channel, b->uid, b->gid,
-		    b->gate.sockets.port, f) < 0)
+	if (start_worker(b, f) < 0 || cell_probe(&b->calls, b->supervisors[WORKER_CELL].channel,
+					      b->uid, b->gid, b->gate.sockets.port, f) < 0)
 		return -1;
 	if (!b->shared && privileges_keep_needed(f) < 0)
 		return -1;

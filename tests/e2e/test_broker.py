@@ -1,6 +1,7 @@
 """The broker: Codex works with an API key that no process of the command has."""
 
 import os
+import pathlib
 import re
 
 import pytest
@@ -127,6 +128,39 @@ def test_the_key_is_nowhere_where_the_command_can_look(run, shell, model):
     assert "memories read: 0" not in told
     done = shell(SEARCH, env=OFF).ok()
     assert "FOUND: OPENAI_API_KEY" in done.out and "FOUND: /proc/" in done.out, done
+
+
+def processes(box):
+    """Of a container: (number, name) of each, as the machine sees them."""
+    container = box.inspect(".Id")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if container in pathlib.Path(f"/proc/{pid}/cgroup").read_text():
+                yield pid, pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        except OSError:  # it has ended
+            continue
+
+
+def in_memory(pid, secret):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            where, how, *_ = line.split()
+            first, last = (int(x, 16) for x in where.split("-"))
+            if how[0] == "r" and "[v" not in line:
+                memory.seek(first)
+                if secret in memory.read(last - first):
+                    return True
+    return False
+
+
+def test_the_key_is_in_no_memory_but_the_brokers(start):
+    """Whoever takes another worker over doesn't find it there."""
+    box = start("sleep", "1000", env=KEY)
+    up(box)
+    inside = list(processes(box))
+    assert {"codex-init", "codex-gate", "codex-resolver", "codex-broker"} < {name for _, name in inside}
+    # Those of the broker that wait haven't read it.
+    assert {name for pid, name in inside if in_memory(pid, SECRET.encode())} == {"codex-broker", "haproxy"}
 
 
 def test_a_key_of_the_commands_own_reaches_nothing(shell, model, sinks):
