@@ -99,6 +99,10 @@ bool held_begin(struct gate *g, struct connection *c)
 
 	if (!g->config->ask || !policy_asks(g->config->policy, name, c->port))
 		return false;
+	/* In the cell other ports are given at the start (cell/cell_rules.h): a yes would be
+	 * refused. */
+	if (g->config->cell && c->port != 443 && c->port != 80)
+		return false;
 	if (a->count < LIMIT_ASK_HELD)
 		q = put(g, name, c);
 	if (!q) {

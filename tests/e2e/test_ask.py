@@ -153,6 +153,20 @@ def test_another_port(make, watch, dns, sinks):
     assert "reset" in other.said.lower(), other.said
 
 
+@pytest.mark.cell("flagless")
+def test_what_no_yes_could_open_is_not_asked_about(box, watcher, sinks):
+    """In the cell other ports than 443 and 80 are given at the start."""
+    sinks.mark()
+    for name in ("new.test", "good.test"):
+        assert "in the cell other ports" in egress(box, "allow", f"{name}:8443", status=1).out
+        assert box.script(f"{CURL} https://{name}:8443/", proxies=True).wait() not in (0, 28)
+    assert not [line for line in watcher.rest(2) if line["event"] in ("question", "more")]
+    assert sinks.addresses() == set()
+    job = box.script(f"{CURL} https://new.test/")
+    watcher.say(f"answer {watcher.next('question', name='new.test')['id']} deny")
+    assert job.wait() not in (0, 28)
+
+
 def test_behind_a_proxy(make, watch, internet):
     from proxy import PORT
 
