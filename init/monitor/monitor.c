@@ -25,6 +25,8 @@
 #define ALL_SIGNALS  (~UINT64_C(0))
 #define ONLY_SIGCHLD (UINT64_C(1) << (SIGCHLD - 1))
 #define SET_BYTES    8
+/* How long at a time is waited for a child's report. */
+#define LOOK_MS 10000
 
 static int listen_to(int fd, uint64_t set)
 {
@@ -129,6 +131,16 @@ void monitor_unwatch(struct monitor *m, int fd)
 		}
 }
 
+static void child_stopped(struct monitor *m, int signal)
+{
+	if (m->starting) {
+		m->stopped = signal;
+		m->heard = true;
+	} else {
+		terminal_child_stopped(m, signal);
+	}
+}
+
 /* Reaps ended children and handles stops of the program. Returns true if there may be more. */
 bool monitor_reap(struct monitor *m)
 {
@@ -140,7 +152,7 @@ bool monitor_reap(struct monitor *m)
 			return false;
 		if (WIFSTOPPED(status)) {
 			if (pid == m->child)
-				terminal_child_stopped(m, WSTOPSIG(status));
+				child_stopped(m, WSTOPSIG(status));
 			else if (m->worker_stopped)
 				m->worker_stopped(m->worker_context, pid);
 		} else if (pid == m->child) {
@@ -242,11 +254,32 @@ static bool round_of(struct monitor *m, bool more, int milliseconds)
 	return monitor_reap(m);
 }
 
+static void report_ready(void *context, int fd)
+{
+	struct monitor *m = context;
+
+	(void)fd;
+	m->heard = true;
+}
+
+/* For spawn(), which can't call us. */
+static int wait_for_report(struct monitor *m, int channel)
+{
+	m->heard = m->stopped;
+	if (monitor_watch(m, channel, report_ready, m) < 0)
+		return -1;
+	while (!m->heard)
+		monitor_wait(m, &m->heard, LOOK_MS);
+	monitor_unwatch(m, channel);
+	return 0;
+}
+
 int monitor_run(struct monitor *m, const struct program *p, int *status, int *exit_status,
 	struct failure *f)
 {
 	bool more;
 
+	m->wait = wait_for_report;
 	if (spawn(m, p, exit_status, f) < 0)
 		return -1;
 	if (listen_once(m) < 0) {

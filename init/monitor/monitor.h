@@ -15,7 +15,7 @@
 
 #include "../lib/say.h"
 
-#define MONITOR_SOURCES 16
+#define MONITOR_SOURCES 20
 
 struct monitor {
 	sigset_t inherited;  /* signal mask that codex-init was started with */
@@ -38,8 +38,12 @@ struct monitor {
 	bool plain;  /* no wall; the payload inherits our descriptors; see monitor_open() */
 	bool handed; /* it inherits more than the standard descriptors */
 	/* private to init/monitor */
-	pid_t self;           /* our pid: 1 in a container */
-	pid_t child;          /* the running program, or 0 */
+	pid_t self;    /* our pid: 1 in a container */
+	pid_t child;   /* the running program, or 0 */
+	bool starting; /* it may not have been executed yet */
+	int stopped;   /* the signal that stopped it meanwhile, or 0 */
+	int (*wait)(struct monitor *m, int channel); /* for that, or what it sends, serving */
+	bool heard;           /* that, or there is something from it to be read */
 	int child_status;     /* from waitpid(), once child is 0 again */
 	struct termios modes; /* the terminal's modes at the start */
 	bool modes_known;

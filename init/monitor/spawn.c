@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,18 +175,41 @@ static int confine_parent(const struct monitor *m, const struct program *p, stru
 	return p->drop ? filters_install(FILTER_MONITOR, f) : 0;
 }
 
+static bool is_readable(int channel)
+{
+	struct pollfd p = {.fd = channel, .events = POLLIN};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+/*
+ * The child's next report. What the init script has left running has the child's uid: it can
+ * stop it, or have its execution wait (a lease, fcntl(2)). So PID 1 serves meanwhile what it
+ * serves at other times, and ends a child that is stopped, which it never is by itself. A plain
+ * init has nothing to serve.
+ */
+static ssize_t next_report(
+	struct monitor *m, int channel, struct spawn_status *r, bool *ended, int *listener)
+{
+	if (m->starting && m->wait(m, channel) < 0)
+		return -1;
+	if (m->stopped && m->child > 0 && !is_readable(channel))
+		*ended = kill(m->child, SIGKILL) == 0;
+	return descriptor_receive(channel, r, sizeof(*r), 0, listener);
+}
+
 static int parent(struct monitor *m, const struct program *p, int channel, bool synchronise,
 	int *exit_status, struct failure *f)
 {
 	struct spawn_status r;
-	bool held = false;
+	bool held = false, ended = false;
 	int listener;
 	ssize_t n;
 
 	/* Without synchronisation, do this while the child is starting. */
 	if (p->last && !synchronise && confine_parent(m, p, f) < 0)
 		return -1;
-	while ((n = descriptor_receive(channel, &r, sizeof(r), 0, &listener)) == sizeof(r) &&
+	while ((n = next_report(m, channel, &r, &ended, &listener)) == sizeof(r) &&
 		r.exit_status == 0) {
 		if (listener >= 0) {
 			if (!p->held || p->held(p->context, listener, f) < 0)
@@ -200,6 +224,9 @@ static int parent(struct monitor *m, const struct program *p, int channel, bool 
 		if (send(channel, "g", 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
+	if (ended)
+		return fail(f, "start", p->argv[0],
+			"it was stopped, by what the init script has left running");
 	/* It must not continue without the filter, whatever the reason. */
 	if (n == 0 && p->held && !held)
 		return fail(f, "start", p->argv[0], "it is not in the cell");
@@ -237,6 +264,8 @@ static void open_to_program(void)
 
 void spawn_undo(struct monitor *m)
 {
+	if (m->child == 0) /* it has been reaped */
+		return;
 	kill(m->child, SIGKILL);
 	terminal_take_back(m);
 	while (waitpid(m->child, NULL, __WALL) < 0 && errno == EINTR)
@@ -266,10 +295,15 @@ int spawn(struct monitor *m, const struct program *p, int *exit_status, struct f
 	done = pid < 0 ? fail_errno(f, "fork for", p->argv[0]) : 0;
 	close(channel[1]);
 	m->child = pid > 0 ? pid : 0;
+	m->starting = !m->plain;
+	m->stopped = 0;
 	if (pid > 0 && parent(m, p, channel[0], synchronise, exit_status, f) < 0) {
 		done = -1;
 		spawn_undo(m);
 	}
+	m->starting = false;
+	if (m->stopped && m->child > 0) /* once it was executed */
+		terminal_child_stopped(m, m->stopped);
 	close(channel[0]);
 	return done;
 }

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import PATIENCE, until
+from conftest import PATIENCE, end_sessions, until
 from git_host import begin, git, own  # noqa: F401
 
 pytestmark = pytest.mark.cell(own_uid=True, seldom=True)
@@ -282,6 +282,47 @@ while time.time() < end:
         planted = True
 """).ok()
     assert "fsmonitor" not in (repository / ".git/config").read_text()
+
+
+# An init script that leaves something running, which plants when the file of its variables has been read: then
+# the command is about to be executed, for which it has to wait as long as the lease on it lasts.
+HOLD = """#!/usr/bin/python3
+import fcntl, os, signal, time
+open('held', 'w').write('#!/bin/sh\\n')
+os.chmod('held', 0o755)
+file = os.open('held', os.O_RDONLY)
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+if os.fork(): os._exit(0)
+os.setsid()
+while os.path.exists(os.environ['SANDBOX_ENV_FILE']): time.sleep(0.01)
+time.sleep(1)
+open('.git/config', 'a').write('[core]\\n\\tfsmonitor = touch witness\\n')
+open('planted', 'w')
+while True: time.sleep(1)
+"""
+
+
+@pytest.mark.cell
+def test_the_guard_does_not_wait_for_the_command(lab, launcher, stub_environment, repository, git):
+    """An earlier command may have put the script into the home."""
+    home = repository / ".codex/.environment"
+    home.mkdir(parents=True)
+    home.chmod(0o700)
+    (home / "init.sh").write_text(HOLD)
+    (home / "init.sh").chmod(0o755)
+    own(repository)
+    process = subprocess.Popen([*launcher, "--exec", "./held"], cwd=repository, env=stub_environment,
+                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        until((repository / "planted").exists, "the plant")
+        until(lambda: "fsmonitor" not in (repository / ".git/config").read_text(), "its end", 10)
+        assert process.poll() is None, "the command has run"
+        host_works(git)
+        assert not (repository / "witness").exists()
+    finally:
+        end_sessions(lab)
+        process.wait()
 
 
 # Git follows a link, and reads more than the guard does.
