@@ -59,9 +59,8 @@ int file_write(int fd, const void *bytes, size_t size)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n == 0)
-			errno = ENOSPC; /* no file system does this, and none is to hold us up
-					 */
+		if (n == 0) /* which no file system does */
+			errno = ENOSPC;
 		if (n <= 0)
 			return -1;
 		total += (size_t)n;
