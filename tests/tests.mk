@@ -9,7 +9,7 @@ NODES := $(if $(ALL_NODES),18 20 22 24)
 
 PYTEST = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile tests/e2e
 # A few that failed beside others are tried once more by themselves, and said to have been (tests/conftest.py).
-AGAIN  = test -s build/results/again && echo "once more, by themselves:" && tail -n +2 build/results/again && $(PYTEST) -n 0 --again
+AGAIN  = { test -s build/results/again && echo "once more, by themselves:" && tail -n +2 build/results/again && $(PYTEST) -n 0 --again; }
 
 .PHONY: test-e2e test-walls attack
 test-e2e: ## end-to-end tests: real containers and the real Codex in a lab; ALL_NODES=1: every Node
@@ -18,7 +18,7 @@ test-e2e: ## end-to-end tests: real containers and the real Codex in a lab; ALL_
 	@# The default one last: each build takes the tag codex-sandbox for itself.
 	@for node in $(NODES); do $(MAKE) --no-print-directory image NODE_VERSION=$$node IMAGE=codex-sandbox:node$$node || exit 1; done
 	@$(MAKE) --no-print-directory image
-	@LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" $(PYTEST) $(E2E) || LAB_IMAGES="$(NODES:%=codex-sandbox:node%)" $(AGAIN)
+	@export LAB_IMAGES="$(NODES:%=codex-sandbox:node%)"; $(PYTEST) $(E2E) || $(AGAIN)
 
 test-walls: ## the tests that the cell is held to as well, each of them in all of its forms
 	@ci/setup.sh test

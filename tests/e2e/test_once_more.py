@@ -90,6 +90,27 @@ def test_nothing_is_tried_again_where_all_is_well(suite):
     assert again is None
 
 
+@pytest.mark.parametrize("first, few, again", [(0, False, 0), (1, False, 0), (1, True, 0), (1, True, 1)])
+def test_make_test_e2e(tmp_path, first, few, again):
+    """With pytests that end so: only what failed, and only a few, is run again, and that counts."""
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "build/results").mkdir(parents=True)
+    scripts = {
+        "ci/setup.sh": "exit 0",
+        "pytest": f'case "$*" in *--again*) echo second; exit {again};; esac; echo first\n'
+        + ("printf '1\\nname\\n' >build/results/again\n" if few else "")
+        + f"exit {first}",
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "Makefile").write_text(f"all image: ;\ninclude {ROOT}/tests/tests.mk\n")
+    done = program(["make", "-s", "test-e2e", "PYTEST=./pytest"], cwd=tmp_path)
+    assert (done.status == 0) == (first == 0 or few and again == 0), done
+    said = ["first", *(["once more, by themselves:", "name", "second"] if few else [])]
+    assert [line for line in done.lines() if line in ("name", "second", "first", "once more, by themselves:")] == said
+
+
 # ---- Unit tests: programs, each with a script ------------------------------------------------
 
 PASSED, BAD = "echo '[  PASSED  ] 1 test(s).'", "echo '[  FAILED  ] 1 test(s), listed below:'; exit 1"
